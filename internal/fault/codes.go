@@ -1,0 +1,117 @@
+package fault
+
+import "fmt"
+
+// A Code names a cause. OK (0) is not a fault; on the wire of the national
+// connector interface it is 10000.
+type Code uint32
+
+// What was sent: class 11. The message can be right in no state, or not in this
+// state of the catalogue.
+const (
+	OK                   Code = 0
+	Empty                Code = 11001 // there is nothing in it
+	Malformed            Code = 11003 // it cannot be read as what it should be
+	TooLong              Code = 11004 // a text, list or file over its bound
+	Missing              Code = 11005 // a required field is not there
+	OutOfRange           Code = 11006 // a number, date or code outside its list
+	DuplicateName        Code = 11010 // the provider has an entry of that name
+	FormatMethodMismatch Code = 11011 // a file offered as an interface, or the reverse
+	CodeInconsistent     Code = 11012 // a check digit, alias or reference contradicts itself
+	DenyWithoutBasis     Code = 11013 // 不予共享 without law and article
+	ConditionMissing     Code = 11014 // 有条件共享 without its conditions
+	NoDuty               Code = 11015 // entry or request without a duty
+	ItemUnmapped         Code = 11016 // an item without a column, or a column that is not there
+	NotFound             Code = 11020 // names something that is not there
+	AlreadyExists        Code = 11021 // an id that is taken
+	Secret               Code = 11022 // classified matter: outside order 809, article 3
+	Doubtful             Code = 11030 // can be taken, a person should look
+	CodeDamaged          Code = 11031 // a code that a spreadsheet has turned into a number
+	Duplicate            Code = 11032 // the same record again
+	Undecodable          Code = 11033 // bytes that are no text in the file's encoding
+	OwnerUnclear         Code = 11034 // no owner, or one spelt in several ways
+)
+
+// Who sent it, and how much: class 12.
+const (
+	BadAuthorisation Code = 12001 // the signature does not hold
+	Expired          Code = 12002 // after its end, or before its beginning
+	NotWhitelisted   Code = 12003 // the key, account or gateway is not known here
+	Forbidden        Code = 12004 // the signer has not the role, post or key level
+	Replayed         Code = 12005 // this transaction is on the chain already
+	TotalLimit       Code = 12006 // all calls of the agreement are used
+	GrantedLimit     Code = 12007 // more rows or fields in one call than agreed
+	DailyLimit       Code = 12008 // today's calls are used
+	KeyRevoked       Code = 12009 // the key or certificate was revoked or has ended
+	Busy             Code = 12010 // come back later
+	WrongChain       Code = 12011 // signed for another chain
+	Suspended        Code = 12012 // the account or member is suspended
+	StaleHeight      Code = 12020 // the gateway's view of the chain is too old to decide
+)
+
+// What the rules of sharing say: class 13.
+const (
+	NotYourDuty         Code = 13010 // no duty of the asker carries the request
+	IncompleteRequest   Code = 13011 // what is missing, told once and in full
+	RefusalNeedsReason  Code = 13012 // a refusal without a reason
+	ExtensionUnapproved Code = 13013 // more time without the authority's leave
+	AgreementSuspended  Code = 13014 // not active: suspended, ended, not yet confirmed
+	PurposeMismatch     Code = 13015 // another purpose than agreed
+	FieldNotGranted     Code = 13016 // a field that was not agreed
+	ConsentNotValid     Code = 13017 // the owner's consent is revoked, paused or ended
+	EntryDrifted        Code = 13018 // catalogue and table differ; frozen until settled
+	ReceiptGap          Code = 13019 // a number is missing in the access records
+	AlreadyCollected    Code = 13020 // another department has it: ask there
+	DisposalOverdue     Code = 13021 // data of an ended agreement not yet destroyed
+	IllegalTransition   Code = 13022 // not from this state
+	Idempotency         Code = 13023 // same id, other content
+	LockHeld            Code = 13024 // locked: its counter-signers have to sign
+	VersionConflict     Code = 13025 // the object has moved on since it was read
+	LogRewritten        Code = 13026 // an access log that contradicts its earlier head
+	NotShared           Code = 13027 // the entry or item is 不予共享
+	VoteClosed          Code = 13028 // the proposal is decided or has run out
+	AlreadyVoted        Code = 13029 // one vote for each member
+	ClockNotRunning     Code = 13030 // the deadline is not running or already past
+)
+
+// Ours: class 19.
+const (
+	Internal           Code = 19001 // our own mistake; the person sees no details
+	Unreachable        Code = 19002 // no connection
+	Timeout            Code = 19003 // no answer in time; the outcome is unknown
+	VerificationFailed Code = 19004 // a proof, signature or checksum does not hold
+	Cancelled          Code = 19005 // stopped by the caller
+	Usage              Code = 19006 // wrong flags or arguments
+	DiskFull           Code = 19007 // no room; nothing was lost
+	Damaged            Code = 19008 // a store or file is torn or was changed
+	SourceUnreachable  Code = 19009 // the department's database does not answer
+	Pruned             Code = 19010 // that height is no longer kept here
+	Locked             Code = 19011 // another process uses this folder
+)
+
+// String returns the code as people write it: MUL-13018.
+func (c Code) String() string { return fmt.Sprintf("MUL-%05d", uint32(c)) }
+
+// Exit returns the exit status of the command line for c (spec/console.md):
+// 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 rejected by the chain,
+// 6 unreachable or timeout, 7 verification failed.
+func (c Code) Exit() int {
+	switch c {
+	case OK:
+		return 0
+	case Usage:
+		return 2
+	case NotFound:
+		return 3
+	case BadAuthorisation, NotWhitelisted, Forbidden, KeyRevoked, Suspended:
+		return 4
+	case Unreachable, Timeout, SourceUnreachable, Busy:
+		return 6
+	case VerificationFailed, LogRewritten, Damaged:
+		return 7
+	}
+	if c >= 11000 && c < 14000 {
+		return 5
+	}
+	return 1
+}
