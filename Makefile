@@ -13,7 +13,7 @@ gen: ## proto/ -> gen/ (Go messages, Connect code, the OpenAPI document)
 
 .PHONY: check-gen
 check-gen: gen ## fail when gen/ is not what proto/ says
-	git add --intent-to-add gen && git diff --exit-code --stat -- gen
+	@left=$$(git status --porcelain -- gen); [ -z "$$left" ] || { echo "gen/ is not what proto/ says; run make gen and commit:"; echo "$$left"; exit 1; }
 
 .PHONY: proto-check
 proto-check: ## fail when proto/ breaks the wire compatibility of what was released

@@ -75,14 +75,12 @@ func (s *schema) request(parameter string) *pluginpb.CodeGeneratorRequest {
 	return req
 }
 
-// descriptors is the tree's own files without comments and positions.
+// descriptors is the tree's files and what they import, without comments and
+// positions, so that it stands alone.
 func (s *schema) descriptors() *descriptorpb.FileDescriptorSet {
-	set := &descriptorpb.FileDescriptorSet{}
-	for _, f := range s.request("").ProtoFile {
-		if slices.Contains(s.names, f.GetName()) {
-			f.SourceCodeInfo = nil
-			set.File = append(set.File, f)
-		}
+	set := &descriptorpb.FileDescriptorSet{File: s.request("").ProtoFile}
+	for _, f := range set.File {
+		f.SourceCodeInfo = nil
 	}
 	return set
 }
