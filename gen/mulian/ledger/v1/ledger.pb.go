@@ -12,6 +12,7 @@ package ledgerv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	v11 "mulian/gen/mulian/trace/v1"
 	v1 "mulian/gen/mulian/tx/v1"
 	reflect "reflect"
 	sync "sync"
@@ -937,7 +938,7 @@ func (x *ListEventsRequest) GetLimit() uint32 {
 
 type ListEventsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Events        []*v1.Event            `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	Events        []*v11.Event           `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	Next          int64                  `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"` // where to go on
 	Size          int64                  `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"` // of the log
 	unknownFields protoimpl.UnknownFields
@@ -974,7 +975,7 @@ func (*ListEventsResponse) Descriptor() ([]byte, []int) {
 	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{15}
 }
 
-func (x *ListEventsResponse) GetEvents() []*v1.Event {
+func (x *ListEventsResponse) GetEvents() []*v11.Event {
 	if x != nil {
 		return x.Events
 	}
@@ -1049,7 +1050,7 @@ func (x *WatchRequest) GetVerbs() []string {
 
 type WatchResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Events        []*v1.Event            `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	Events        []*v11.Event           `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	Next          int64                  `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
 	Height        int64                  `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
 	TimeMs        int64                  `protobuf:"varint,4,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // of the latest block
@@ -1087,7 +1088,7 @@ func (*WatchResponse) Descriptor() ([]byte, []int) {
 	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{17}
 }
 
-func (x *WatchResponse) GetEvents() []*v1.Event {
+func (x *WatchResponse) GetEvents() []*v11.Event {
 	if x != nil {
 		return x.Events
 	}
@@ -1519,7 +1520,7 @@ var File_mulian_ledger_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"\x1dmulian/ledger/v1/ledger.proto\x12\x10mulian.ledger.v1\x1a\x15mulian/tx/v1/tx.proto\"+\n" +
+	"\x1dmulian/ledger/v1/ledger.proto\x12\x10mulian.ledger.v1\x1a\x1bmulian/trace/v1/trace.proto\x1a\x15mulian/tx/v1/tx.proto\"+\n" +
 	"\rSubmitRequest\x12\x1a\n" +
 	"\benvelope\x18\x01 \x01(\fR\benvelope\"j\n" +
 	"\x0eSubmitResponse\x12\x13\n" +
@@ -1582,16 +1583,16 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\boutcomes\x18\x05 \x03(\v2\x15.mulian.tx.v1.OutcomeR\boutcomes\"=\n" +
 	"\x11ListEventsRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\rR\x05limit\"i\n" +
-	"\x12ListEventsResponse\x12+\n" +
-	"\x06events\x18\x01 \x03(\v2\x13.mulian.tx.v1.EventR\x06events\x12\x12\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"l\n" +
+	"\x12ListEventsResponse\x12.\n" +
+	"\x06events\x18\x01 \x03(\v2\x16.mulian.trace.v1.EventR\x06events\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\x03R\x04next\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x03R\x04size\"8\n" +
 	"\fWatchRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x14\n" +
-	"\x05verbs\x18\x02 \x03(\tR\x05verbs\"\x81\x01\n" +
-	"\rWatchResponse\x12+\n" +
-	"\x06events\x18\x01 \x03(\v2\x13.mulian.tx.v1.EventR\x06events\x12\x12\n" +
+	"\x05verbs\x18\x02 \x03(\tR\x05verbs\"\x84\x01\n" +
+	"\rWatchResponse\x12.\n" +
+	"\x06events\x18\x01 \x03(\v2\x16.mulian.trace.v1.EventR\x06events\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\x03R\x04next\x12\x16\n" +
 	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x17\n" +
 	"\atime_ms\x18\x04 \x01(\x03R\x06timeMs\"9\n" +
@@ -1685,7 +1686,7 @@ var file_mulian_ledger_v1_ledger_proto_goTypes = []any{
 	(*GetGenesisRequest)(nil),   // 22: mulian.ledger.v1.GetGenesisRequest
 	(*GetGenesisResponse)(nil),  // 23: mulian.ledger.v1.GetGenesisResponse
 	(*v1.Outcome)(nil),          // 24: mulian.tx.v1.Outcome
-	(*v1.Event)(nil),            // 25: mulian.tx.v1.Event
+	(*v11.Event)(nil),           // 25: mulian.trace.v1.Event
 }
 var file_mulian_ledger_v1_ledger_proto_depIdxs = []int32{
 	24, // 0: mulian.ledger.v1.SubmitResponse.outcome:type_name -> mulian.tx.v1.Outcome
@@ -1693,8 +1694,8 @@ var file_mulian_ledger_v1_ledger_proto_depIdxs = []int32{
 	6,  // 2: mulian.ledger.v1.GetObjectResponse.proof:type_name -> mulian.ledger.v1.StateProof
 	8,  // 3: mulian.ledger.v1.ListObjectsResponse.objects:type_name -> mulian.ledger.v1.Object
 	24, // 4: mulian.ledger.v1.GetBlockResponse.outcomes:type_name -> mulian.tx.v1.Outcome
-	25, // 5: mulian.ledger.v1.ListEventsResponse.events:type_name -> mulian.tx.v1.Event
-	25, // 6: mulian.ledger.v1.WatchResponse.events:type_name -> mulian.tx.v1.Event
+	25, // 5: mulian.ledger.v1.ListEventsResponse.events:type_name -> mulian.trace.v1.Event
+	25, // 6: mulian.ledger.v1.WatchResponse.events:type_name -> mulian.trace.v1.Event
 	0,  // 7: mulian.ledger.v1.LedgerService.Submit:input_type -> mulian.ledger.v1.SubmitRequest
 	2,  // 8: mulian.ledger.v1.LedgerService.GetTx:input_type -> mulian.ledger.v1.GetTxRequest
 	4,  // 9: mulian.ledger.v1.LedgerService.GetObject:input_type -> mulian.ledger.v1.GetObjectRequest

@@ -9,7 +9,6 @@ package tracev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
-	v1 "mulian/gen/mulian/tx/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -153,7 +152,7 @@ func (x *TraceResponse) GetSequences() []*Sequence {
 type TraceStep struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Seq           int64                  `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"` // number in the ledger's log
-	Event         *v1.Event              `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	Event         *Event                 `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
 	Title         string                 `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"` // sentence in the asked language
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -196,7 +195,7 @@ func (x *TraceStep) GetSeq() int64 {
 	return 0
 }
 
-func (x *TraceStep) GetEvent() *v1.Event {
+func (x *TraceStep) GetEvent() *Event {
 	if x != nil {
 		return x.Event
 	}
@@ -326,7 +325,7 @@ var File_mulian_trace_v1_query_proto protoreflect.FileDescriptor
 
 const file_mulian_trace_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1bmulian/trace/v1/query.proto\x12\x0fmulian.trace.v1\x1a\x1bmulian/trace/v1/trace.proto\x1a\x15mulian/tx/v1/tx.proto\"j\n" +
+	"\x1bmulian/trace/v1/query.proto\x12\x0fmulian.trace.v1\x1a\x1bmulian/trace/v1/trace.proto\"j\n" +
 	"\fTraceRequest\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x16\n" +
 	"\x06direct\x18\x02 \x01(\bR\x06direct\x12\x14\n" +
@@ -335,10 +334,10 @@ const file_mulian_trace_v1_query_proto_rawDesc = "" +
 	"\rTraceResponse\x120\n" +
 	"\x05steps\x18\x01 \x03(\v2\x1a.mulian.trace.v1.TraceStepR\x05steps\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x127\n" +
-	"\tsequences\x18\x03 \x03(\v2\x19.mulian.trace.v1.SequenceR\tsequences\"^\n" +
+	"\tsequences\x18\x03 \x03(\v2\x19.mulian.trace.v1.SequenceR\tsequences\"a\n" +
 	"\tTraceStep\x12\x10\n" +
-	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12)\n" +
-	"\x05event\x18\x02 \x01(\v2\x13.mulian.tx.v1.EventR\x05event\x12\x14\n" +
+	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12,\n" +
+	"\x05event\x18\x02 \x01(\v2\x16.mulian.trace.v1.EventR\x05event\x12\x14\n" +
 	"\x05title\x18\x03 \x01(\tR\x05title\">\n" +
 	"\x10ListHeadsRequest\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
@@ -371,13 +370,13 @@ var file_mulian_trace_v1_query_proto_goTypes = []any{
 	(*ListHeadsRequest)(nil),  // 3: mulian.trace.v1.ListHeadsRequest
 	(*ListHeadsResponse)(nil), // 4: mulian.trace.v1.ListHeadsResponse
 	(*Sequence)(nil),          // 5: mulian.trace.v1.Sequence
-	(*v1.Event)(nil),          // 6: mulian.tx.v1.Event
+	(*Event)(nil),             // 6: mulian.trace.v1.Event
 	(*Head)(nil),              // 7: mulian.trace.v1.Head
 }
 var file_mulian_trace_v1_query_proto_depIdxs = []int32{
 	2, // 0: mulian.trace.v1.TraceResponse.steps:type_name -> mulian.trace.v1.TraceStep
 	5, // 1: mulian.trace.v1.TraceResponse.sequences:type_name -> mulian.trace.v1.Sequence
-	6, // 2: mulian.trace.v1.TraceStep.event:type_name -> mulian.tx.v1.Event
+	6, // 2: mulian.trace.v1.TraceStep.event:type_name -> mulian.trace.v1.Event
 	7, // 3: mulian.trace.v1.ListHeadsResponse.heads:type_name -> mulian.trace.v1.Head
 	0, // 4: mulian.trace.v1.TraceService.Trace:input_type -> mulian.trace.v1.TraceRequest
 	3, // 5: mulian.trace.v1.TraceService.ListHeads:input_type -> mulian.trace.v1.ListHeadsRequest

@@ -81,6 +81,108 @@ func (Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{0}
 }
 
+// Event is one leaf of the ledger's own RFC 6962 log: what happened, to which
+// objects. Their content is in the state at that height.
+type Event struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Height        int64                  `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	TxId          []byte                 `protobuf:"bytes,3,opt,name=tx_id,json=txId,proto3" json:"tx_id,omitempty"` // empty for what the ledger did by itself (a clock ran out)
+	Message       uint32                 `protobuf:"varint,4,opt,name=message,proto3" json:"message,omitempty"`      // index in the transaction
+	Actor         string                 `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`           // account
+	Verb          string                 `protobuf:"bytes,6,opt,name=verb,proto3" json:"verb,omitempty"`             // "share/file_request", "share/overdue"
+	Objects       []string               `protobuf:"bytes,7,rep,name=objects,proto3" json:"objects,omitempty"`       // state keys that changed, "share/request/<id>"; the first is the subject
+	Note          string                 `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`             // short machine-readable remainder: state reached, count
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Event) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Event) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *Event) GetTxId() []byte {
+	if x != nil {
+		return x.TxId
+	}
+	return nil
+}
+
+func (x *Event) GetMessage() uint32 {
+	if x != nil {
+		return x.Message
+	}
+	return 0
+}
+
+func (x *Event) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Event) GetVerb() string {
+	if x != nil {
+		return x.Verb
+	}
+	return ""
+}
+
+func (x *Event) GetObjects() []string {
+	if x != nil {
+		return x.Objects
+	}
+	return nil
+}
+
+func (x *Event) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 // AccessRecord is one leaf of a gateway's log. No value of the data is in it.
 type AccessRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -109,7 +211,7 @@ type AccessRecord struct {
 
 func (x *AccessRecord) Reset() {
 	*x = AccessRecord{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[0]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -121,7 +223,7 @@ func (x *AccessRecord) String() string {
 func (*AccessRecord) ProtoMessage() {}
 
 func (x *AccessRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[0]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -134,7 +236,7 @@ func (x *AccessRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessRecord.ProtoReflect.Descriptor instead.
 func (*AccessRecord) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{0}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *AccessRecord) GetGateway() string {
@@ -286,7 +388,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[1]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +400,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[1]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +413,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{1}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Receipt) GetRecord() []byte {
@@ -371,7 +473,7 @@ type Head struct {
 
 func (x *Head) Reset() {
 	*x = Head{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[2]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -383,7 +485,7 @@ func (x *Head) String() string {
 func (*Head) ProtoMessage() {}
 
 func (x *Head) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[2]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -396,7 +498,7 @@ func (x *Head) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Head.ProtoReflect.Descriptor instead.
 func (*Head) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{2}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Head) GetGateway() string {
@@ -457,7 +559,7 @@ type Sequence struct {
 
 func (x *Sequence) Reset() {
 	*x = Sequence{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[3]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +571,7 @@ func (x *Sequence) String() string {
 func (*Sequence) ProtoMessage() {}
 
 func (x *Sequence) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[3]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +584,7 @@ func (x *Sequence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sequence.ProtoReflect.Descriptor instead.
 func (*Sequence) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{3}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Sequence) GetAgreement() string {
@@ -541,7 +643,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[4]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -553,7 +655,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[4]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -566,7 +668,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{4}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Range) GetAgreement() string {
@@ -621,7 +723,7 @@ type AnchorHead struct {
 
 func (x *AnchorHead) Reset() {
 	*x = AnchorHead{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[5]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -633,7 +735,7 @@ func (x *AnchorHead) String() string {
 func (*AnchorHead) ProtoMessage() {}
 
 func (x *AnchorHead) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[5]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -646,7 +748,7 @@ func (x *AnchorHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnchorHead.ProtoReflect.Descriptor instead.
 func (*AnchorHead) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{5}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AnchorHead) GetGateway() string {
@@ -688,7 +790,16 @@ var File_mulian_trace_v1_trace_proto protoreflect.FileDescriptor
 
 const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\n" +
-	"\x1bmulian/trace/v1/trace.proto\x12\x0fmulian.trace.v1\"\x9e\x04\n" +
+	"\x1bmulian/trace/v1/trace.proto\x12\x0fmulian.trace.v1\"\xbf\x01\n" +
+	"\x05Event\x12\x16\n" +
+	"\x06height\x18\x01 \x01(\x03R\x06height\x12\x17\n" +
+	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\x12\x13\n" +
+	"\x05tx_id\x18\x03 \x01(\fR\x04txId\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\rR\amessage\x12\x14\n" +
+	"\x05actor\x18\x05 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04verb\x18\x06 \x01(\tR\x04verb\x12\x18\n" +
+	"\aobjects\x18\a \x03(\tR\aobjects\x12\x12\n" +
+	"\x04note\x18\b \x01(\tR\x04note\"\x9e\x04\n" +
 	"\fAccessRecord\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x1c\n" +
 	"\tagreement\x18\x02 \x01(\tR\tagreement\x12\x10\n" +
@@ -767,19 +878,20 @@ func file_mulian_trace_v1_trace_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_trace_v1_trace_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mulian_trace_v1_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_mulian_trace_v1_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_mulian_trace_v1_trace_proto_goTypes = []any{
 	(Outcome)(0),         // 0: mulian.trace.v1.Outcome
-	(*AccessRecord)(nil), // 1: mulian.trace.v1.AccessRecord
-	(*Receipt)(nil),      // 2: mulian.trace.v1.Receipt
-	(*Head)(nil),         // 3: mulian.trace.v1.Head
-	(*Sequence)(nil),     // 4: mulian.trace.v1.Sequence
-	(*Range)(nil),        // 5: mulian.trace.v1.Range
-	(*AnchorHead)(nil),   // 6: mulian.trace.v1.AnchorHead
+	(*Event)(nil),        // 1: mulian.trace.v1.Event
+	(*AccessRecord)(nil), // 2: mulian.trace.v1.AccessRecord
+	(*Receipt)(nil),      // 3: mulian.trace.v1.Receipt
+	(*Head)(nil),         // 4: mulian.trace.v1.Head
+	(*Sequence)(nil),     // 5: mulian.trace.v1.Sequence
+	(*Range)(nil),        // 6: mulian.trace.v1.Range
+	(*AnchorHead)(nil),   // 7: mulian.trace.v1.AnchorHead
 }
 var file_mulian_trace_v1_trace_proto_depIdxs = []int32{
 	0, // 0: mulian.trace.v1.AccessRecord.outcome:type_name -> mulian.trace.v1.Outcome
-	5, // 1: mulian.trace.v1.AnchorHead.ranges:type_name -> mulian.trace.v1.Range
+	6, // 1: mulian.trace.v1.AnchorHead.ranges:type_name -> mulian.trace.v1.Range
 	2, // [2:2] is the sub-list for method output_type
 	2, // [2:2] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
@@ -798,7 +910,7 @@ func file_mulian_trace_v1_trace_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_trace_v1_trace_proto_rawDesc), len(file_mulian_trace_v1_trace_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
