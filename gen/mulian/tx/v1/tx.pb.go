@@ -1039,6 +1039,92 @@ func (x *Outcome) GetIds() []string {
 	return nil
 }
 
+// Refusal travels as the detail of every API error: the stable code for programs
+// and the text for people.
+type Refusal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          uint32                 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	Rule          string                 `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	Item          int32                  `protobuf:"varint,3,opt,name=item,proto3" json:"item,omitempty"`
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	Reference     string                 `protobuf:"bytes,5,opt,name=reference,proto3" json:"reference,omitempty"` // the same on both sides of a refusal: for the telephone
+	Height        int64                  `protobuf:"varint,6,opt,name=height,proto3" json:"height,omitempty"`      // of the ledger that the decision rests on; 0 = none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_mulian_tx_v1_tx_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_tx_v1_tx_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_mulian_tx_v1_tx_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Refusal) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *Refusal) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Refusal) GetItem() int32 {
+	if x != nil {
+		return x.Item
+	}
+	return 0
+}
+
+func (x *Refusal) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Refusal) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *Refusal) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
 var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
@@ -1119,7 +1205,14 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\x04item\x18\x03 \x01(\x05R\x04item\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\rR\amessage\x12\x16\n" +
 	"\x06height\x18\x05 \x01(\x03R\x06height\x12\x10\n" +
-	"\x03ids\x18\x06 \x03(\tR\x03idsB\x1eZ\x1cmulian/gen/mulian/tx/v1;txv1b\x06proto3"
+	"\x03ids\x18\x06 \x03(\tR\x03ids\"\x8f\x01\n" +
+	"\aRefusal\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
+	"\x04rule\x18\x02 \x01(\tR\x04rule\x12\x12\n" +
+	"\x04item\x18\x03 \x01(\x05R\x04item\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1c\n" +
+	"\treference\x18\x05 \x01(\tR\treference\x12\x16\n" +
+	"\x06height\x18\x06 \x01(\x03R\x06heightB\x1eZ\x1cmulian/gen/mulian/tx/v1;txv1b\x06proto3"
 
 var (
 	file_mulian_tx_v1_tx_proto_rawDescOnce sync.Once
@@ -1133,103 +1226,104 @@ func file_mulian_tx_v1_tx_proto_rawDescGZIP() []byte {
 	return file_mulian_tx_v1_tx_proto_rawDescData
 }
 
-var file_mulian_tx_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_mulian_tx_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*Envelope)(nil),             // 0: mulian.tx.v1.Envelope
 	(*Signature)(nil),            // 1: mulian.tx.v1.Signature
 	(*Body)(nil),                 // 2: mulian.tx.v1.Body
 	(*Message)(nil),              // 3: mulian.tx.v1.Message
 	(*Outcome)(nil),              // 4: mulian.tx.v1.Outcome
-	(*v1.RegisterOrg)(nil),       // 5: mulian.identity.v1.RegisterOrg
-	(*v1.UpdateOrg)(nil),         // 6: mulian.identity.v1.UpdateOrg
-	(*v1.RegisterUnit)(nil),      // 7: mulian.identity.v1.RegisterUnit
-	(*v1.RegisterGateway)(nil),   // 8: mulian.identity.v1.RegisterGateway
-	(*v1.UpdateGateway)(nil),     // 9: mulian.identity.v1.UpdateGateway
-	(*v1.OpenAccount)(nil),       // 10: mulian.identity.v1.OpenAccount
-	(*v1.AddKey)(nil),            // 11: mulian.identity.v1.AddKey
-	(*v1.RotateKey)(nil),         // 12: mulian.identity.v1.RotateKey
-	(*v1.RevokeKey)(nil),         // 13: mulian.identity.v1.RevokeKey
-	(*v1.SuspendAccount)(nil),    // 14: mulian.identity.v1.SuspendAccount
-	(*v1.ResumeAccount)(nil),     // 15: mulian.identity.v1.ResumeAccount
-	(*v11.Propose)(nil),          // 16: mulian.governance.v1.Propose
-	(*v11.CastVote)(nil),         // 17: mulian.governance.v1.CastVote
-	(*v11.WithdrawProposal)(nil), // 18: mulian.governance.v1.WithdrawProposal
-	(*v12.PutDuties)(nil),        // 19: mulian.catalogue.v1.PutDuties
-	(*v12.PutSystems)(nil),       // 20: mulian.catalogue.v1.PutSystems
-	(*v12.PutTables)(nil),        // 21: mulian.catalogue.v1.PutTables
-	(*v12.SubmitEntries)(nil),    // 22: mulian.catalogue.v1.SubmitEntries
-	(*v12.ReviewEntries)(nil),    // 23: mulian.catalogue.v1.ReviewEntries
-	(*v12.LockEntries)(nil),      // 24: mulian.catalogue.v1.LockEntries
-	(*v12.UnlockEntry)(nil),      // 25: mulian.catalogue.v1.UnlockEntry
-	(*v12.CounterSign)(nil),      // 26: mulian.catalogue.v1.CounterSign
-	(*v12.WithdrawEntry)(nil),    // 27: mulian.catalogue.v1.WithdrawEntry
-	(*v12.SuspendEntry)(nil),     // 28: mulian.catalogue.v1.SuspendEntry
-	(*v12.ReportDrift)(nil),      // 29: mulian.catalogue.v1.ReportDrift
-	(*v12.SettleDrift)(nil),      // 30: mulian.catalogue.v1.SettleDrift
-	(*v13.FileRequest)(nil),      // 31: mulian.share.v1.FileRequest
-	(*v13.AskMore)(nil),          // 32: mulian.share.v1.AskMore
-	(*v13.Supplement)(nil),       // 33: mulian.share.v1.Supplement
-	(*v13.Answer)(nil),           // 34: mulian.share.v1.Answer
-	(*v13.AskExtension)(nil),     // 35: mulian.share.v1.AskExtension
-	(*v13.DecideExtension)(nil),  // 36: mulian.share.v1.DecideExtension
-	(*v13.WithdrawRequest)(nil),  // 37: mulian.share.v1.WithdrawRequest
-	(*v13.ConfirmAgreement)(nil), // 38: mulian.share.v1.ConfirmAgreement
-	(*v13.SuspendAgreement)(nil), // 39: mulian.share.v1.SuspendAgreement
-	(*v13.ResumeAgreement)(nil),  // 40: mulian.share.v1.ResumeAgreement
-	(*v13.EndAgreement)(nil),     // 41: mulian.share.v1.EndAgreement
-	(*v13.StartDelivery)(nil),    // 42: mulian.share.v1.StartDelivery
-	(*v13.CompleteDelivery)(nil), // 43: mulian.share.v1.CompleteDelivery
-	(*v13.FailDelivery)(nil),     // 44: mulian.share.v1.FailDelivery
-	(*v13.ConfirmDelivery)(nil),  // 45: mulian.share.v1.ConfirmDelivery
-	(*v13.RecordUse)(nil),        // 46: mulian.share.v1.RecordUse
-	(*v14.AnchorHead)(nil),       // 47: mulian.trace.v1.AnchorHead
+	(*Refusal)(nil),              // 5: mulian.tx.v1.Refusal
+	(*v1.RegisterOrg)(nil),       // 6: mulian.identity.v1.RegisterOrg
+	(*v1.UpdateOrg)(nil),         // 7: mulian.identity.v1.UpdateOrg
+	(*v1.RegisterUnit)(nil),      // 8: mulian.identity.v1.RegisterUnit
+	(*v1.RegisterGateway)(nil),   // 9: mulian.identity.v1.RegisterGateway
+	(*v1.UpdateGateway)(nil),     // 10: mulian.identity.v1.UpdateGateway
+	(*v1.OpenAccount)(nil),       // 11: mulian.identity.v1.OpenAccount
+	(*v1.AddKey)(nil),            // 12: mulian.identity.v1.AddKey
+	(*v1.RotateKey)(nil),         // 13: mulian.identity.v1.RotateKey
+	(*v1.RevokeKey)(nil),         // 14: mulian.identity.v1.RevokeKey
+	(*v1.SuspendAccount)(nil),    // 15: mulian.identity.v1.SuspendAccount
+	(*v1.ResumeAccount)(nil),     // 16: mulian.identity.v1.ResumeAccount
+	(*v11.Propose)(nil),          // 17: mulian.governance.v1.Propose
+	(*v11.CastVote)(nil),         // 18: mulian.governance.v1.CastVote
+	(*v11.WithdrawProposal)(nil), // 19: mulian.governance.v1.WithdrawProposal
+	(*v12.PutDuties)(nil),        // 20: mulian.catalogue.v1.PutDuties
+	(*v12.PutSystems)(nil),       // 21: mulian.catalogue.v1.PutSystems
+	(*v12.PutTables)(nil),        // 22: mulian.catalogue.v1.PutTables
+	(*v12.SubmitEntries)(nil),    // 23: mulian.catalogue.v1.SubmitEntries
+	(*v12.ReviewEntries)(nil),    // 24: mulian.catalogue.v1.ReviewEntries
+	(*v12.LockEntries)(nil),      // 25: mulian.catalogue.v1.LockEntries
+	(*v12.UnlockEntry)(nil),      // 26: mulian.catalogue.v1.UnlockEntry
+	(*v12.CounterSign)(nil),      // 27: mulian.catalogue.v1.CounterSign
+	(*v12.WithdrawEntry)(nil),    // 28: mulian.catalogue.v1.WithdrawEntry
+	(*v12.SuspendEntry)(nil),     // 29: mulian.catalogue.v1.SuspendEntry
+	(*v12.ReportDrift)(nil),      // 30: mulian.catalogue.v1.ReportDrift
+	(*v12.SettleDrift)(nil),      // 31: mulian.catalogue.v1.SettleDrift
+	(*v13.FileRequest)(nil),      // 32: mulian.share.v1.FileRequest
+	(*v13.AskMore)(nil),          // 33: mulian.share.v1.AskMore
+	(*v13.Supplement)(nil),       // 34: mulian.share.v1.Supplement
+	(*v13.Answer)(nil),           // 35: mulian.share.v1.Answer
+	(*v13.AskExtension)(nil),     // 36: mulian.share.v1.AskExtension
+	(*v13.DecideExtension)(nil),  // 37: mulian.share.v1.DecideExtension
+	(*v13.WithdrawRequest)(nil),  // 38: mulian.share.v1.WithdrawRequest
+	(*v13.ConfirmAgreement)(nil), // 39: mulian.share.v1.ConfirmAgreement
+	(*v13.SuspendAgreement)(nil), // 40: mulian.share.v1.SuspendAgreement
+	(*v13.ResumeAgreement)(nil),  // 41: mulian.share.v1.ResumeAgreement
+	(*v13.EndAgreement)(nil),     // 42: mulian.share.v1.EndAgreement
+	(*v13.StartDelivery)(nil),    // 43: mulian.share.v1.StartDelivery
+	(*v13.CompleteDelivery)(nil), // 44: mulian.share.v1.CompleteDelivery
+	(*v13.FailDelivery)(nil),     // 45: mulian.share.v1.FailDelivery
+	(*v13.ConfirmDelivery)(nil),  // 46: mulian.share.v1.ConfirmDelivery
+	(*v13.RecordUse)(nil),        // 47: mulian.share.v1.RecordUse
+	(*v14.AnchorHead)(nil),       // 48: mulian.trace.v1.AnchorHead
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,  // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
 	3,  // 1: mulian.tx.v1.Body.messages:type_name -> mulian.tx.v1.Message
-	5,  // 2: mulian.tx.v1.Message.register_org:type_name -> mulian.identity.v1.RegisterOrg
-	6,  // 3: mulian.tx.v1.Message.update_org:type_name -> mulian.identity.v1.UpdateOrg
-	7,  // 4: mulian.tx.v1.Message.register_unit:type_name -> mulian.identity.v1.RegisterUnit
-	8,  // 5: mulian.tx.v1.Message.register_gateway:type_name -> mulian.identity.v1.RegisterGateway
-	9,  // 6: mulian.tx.v1.Message.update_gateway:type_name -> mulian.identity.v1.UpdateGateway
-	10, // 7: mulian.tx.v1.Message.open_account:type_name -> mulian.identity.v1.OpenAccount
-	11, // 8: mulian.tx.v1.Message.add_key:type_name -> mulian.identity.v1.AddKey
-	12, // 9: mulian.tx.v1.Message.rotate_key:type_name -> mulian.identity.v1.RotateKey
-	13, // 10: mulian.tx.v1.Message.revoke_key:type_name -> mulian.identity.v1.RevokeKey
-	14, // 11: mulian.tx.v1.Message.suspend_account:type_name -> mulian.identity.v1.SuspendAccount
-	15, // 12: mulian.tx.v1.Message.resume_account:type_name -> mulian.identity.v1.ResumeAccount
-	16, // 13: mulian.tx.v1.Message.propose:type_name -> mulian.governance.v1.Propose
-	17, // 14: mulian.tx.v1.Message.cast_vote:type_name -> mulian.governance.v1.CastVote
-	18, // 15: mulian.tx.v1.Message.withdraw_proposal:type_name -> mulian.governance.v1.WithdrawProposal
-	19, // 16: mulian.tx.v1.Message.put_duties:type_name -> mulian.catalogue.v1.PutDuties
-	20, // 17: mulian.tx.v1.Message.put_systems:type_name -> mulian.catalogue.v1.PutSystems
-	21, // 18: mulian.tx.v1.Message.put_tables:type_name -> mulian.catalogue.v1.PutTables
-	22, // 19: mulian.tx.v1.Message.submit_entries:type_name -> mulian.catalogue.v1.SubmitEntries
-	23, // 20: mulian.tx.v1.Message.review_entries:type_name -> mulian.catalogue.v1.ReviewEntries
-	24, // 21: mulian.tx.v1.Message.lock_entries:type_name -> mulian.catalogue.v1.LockEntries
-	25, // 22: mulian.tx.v1.Message.unlock_entry:type_name -> mulian.catalogue.v1.UnlockEntry
-	26, // 23: mulian.tx.v1.Message.counter_sign:type_name -> mulian.catalogue.v1.CounterSign
-	27, // 24: mulian.tx.v1.Message.withdraw_entry:type_name -> mulian.catalogue.v1.WithdrawEntry
-	28, // 25: mulian.tx.v1.Message.suspend_entry:type_name -> mulian.catalogue.v1.SuspendEntry
-	29, // 26: mulian.tx.v1.Message.report_drift:type_name -> mulian.catalogue.v1.ReportDrift
-	30, // 27: mulian.tx.v1.Message.settle_drift:type_name -> mulian.catalogue.v1.SettleDrift
-	31, // 28: mulian.tx.v1.Message.file_request:type_name -> mulian.share.v1.FileRequest
-	32, // 29: mulian.tx.v1.Message.ask_more:type_name -> mulian.share.v1.AskMore
-	33, // 30: mulian.tx.v1.Message.supplement:type_name -> mulian.share.v1.Supplement
-	34, // 31: mulian.tx.v1.Message.answer:type_name -> mulian.share.v1.Answer
-	35, // 32: mulian.tx.v1.Message.ask_extension:type_name -> mulian.share.v1.AskExtension
-	36, // 33: mulian.tx.v1.Message.decide_extension:type_name -> mulian.share.v1.DecideExtension
-	37, // 34: mulian.tx.v1.Message.withdraw_request:type_name -> mulian.share.v1.WithdrawRequest
-	38, // 35: mulian.tx.v1.Message.confirm_agreement:type_name -> mulian.share.v1.ConfirmAgreement
-	39, // 36: mulian.tx.v1.Message.suspend_agreement:type_name -> mulian.share.v1.SuspendAgreement
-	40, // 37: mulian.tx.v1.Message.resume_agreement:type_name -> mulian.share.v1.ResumeAgreement
-	41, // 38: mulian.tx.v1.Message.end_agreement:type_name -> mulian.share.v1.EndAgreement
-	42, // 39: mulian.tx.v1.Message.start_delivery:type_name -> mulian.share.v1.StartDelivery
-	43, // 40: mulian.tx.v1.Message.complete_delivery:type_name -> mulian.share.v1.CompleteDelivery
-	44, // 41: mulian.tx.v1.Message.fail_delivery:type_name -> mulian.share.v1.FailDelivery
-	45, // 42: mulian.tx.v1.Message.confirm_delivery:type_name -> mulian.share.v1.ConfirmDelivery
-	46, // 43: mulian.tx.v1.Message.record_use:type_name -> mulian.share.v1.RecordUse
-	47, // 44: mulian.tx.v1.Message.anchor_head:type_name -> mulian.trace.v1.AnchorHead
+	6,  // 2: mulian.tx.v1.Message.register_org:type_name -> mulian.identity.v1.RegisterOrg
+	7,  // 3: mulian.tx.v1.Message.update_org:type_name -> mulian.identity.v1.UpdateOrg
+	8,  // 4: mulian.tx.v1.Message.register_unit:type_name -> mulian.identity.v1.RegisterUnit
+	9,  // 5: mulian.tx.v1.Message.register_gateway:type_name -> mulian.identity.v1.RegisterGateway
+	10, // 6: mulian.tx.v1.Message.update_gateway:type_name -> mulian.identity.v1.UpdateGateway
+	11, // 7: mulian.tx.v1.Message.open_account:type_name -> mulian.identity.v1.OpenAccount
+	12, // 8: mulian.tx.v1.Message.add_key:type_name -> mulian.identity.v1.AddKey
+	13, // 9: mulian.tx.v1.Message.rotate_key:type_name -> mulian.identity.v1.RotateKey
+	14, // 10: mulian.tx.v1.Message.revoke_key:type_name -> mulian.identity.v1.RevokeKey
+	15, // 11: mulian.tx.v1.Message.suspend_account:type_name -> mulian.identity.v1.SuspendAccount
+	16, // 12: mulian.tx.v1.Message.resume_account:type_name -> mulian.identity.v1.ResumeAccount
+	17, // 13: mulian.tx.v1.Message.propose:type_name -> mulian.governance.v1.Propose
+	18, // 14: mulian.tx.v1.Message.cast_vote:type_name -> mulian.governance.v1.CastVote
+	19, // 15: mulian.tx.v1.Message.withdraw_proposal:type_name -> mulian.governance.v1.WithdrawProposal
+	20, // 16: mulian.tx.v1.Message.put_duties:type_name -> mulian.catalogue.v1.PutDuties
+	21, // 17: mulian.tx.v1.Message.put_systems:type_name -> mulian.catalogue.v1.PutSystems
+	22, // 18: mulian.tx.v1.Message.put_tables:type_name -> mulian.catalogue.v1.PutTables
+	23, // 19: mulian.tx.v1.Message.submit_entries:type_name -> mulian.catalogue.v1.SubmitEntries
+	24, // 20: mulian.tx.v1.Message.review_entries:type_name -> mulian.catalogue.v1.ReviewEntries
+	25, // 21: mulian.tx.v1.Message.lock_entries:type_name -> mulian.catalogue.v1.LockEntries
+	26, // 22: mulian.tx.v1.Message.unlock_entry:type_name -> mulian.catalogue.v1.UnlockEntry
+	27, // 23: mulian.tx.v1.Message.counter_sign:type_name -> mulian.catalogue.v1.CounterSign
+	28, // 24: mulian.tx.v1.Message.withdraw_entry:type_name -> mulian.catalogue.v1.WithdrawEntry
+	29, // 25: mulian.tx.v1.Message.suspend_entry:type_name -> mulian.catalogue.v1.SuspendEntry
+	30, // 26: mulian.tx.v1.Message.report_drift:type_name -> mulian.catalogue.v1.ReportDrift
+	31, // 27: mulian.tx.v1.Message.settle_drift:type_name -> mulian.catalogue.v1.SettleDrift
+	32, // 28: mulian.tx.v1.Message.file_request:type_name -> mulian.share.v1.FileRequest
+	33, // 29: mulian.tx.v1.Message.ask_more:type_name -> mulian.share.v1.AskMore
+	34, // 30: mulian.tx.v1.Message.supplement:type_name -> mulian.share.v1.Supplement
+	35, // 31: mulian.tx.v1.Message.answer:type_name -> mulian.share.v1.Answer
+	36, // 32: mulian.tx.v1.Message.ask_extension:type_name -> mulian.share.v1.AskExtension
+	37, // 33: mulian.tx.v1.Message.decide_extension:type_name -> mulian.share.v1.DecideExtension
+	38, // 34: mulian.tx.v1.Message.withdraw_request:type_name -> mulian.share.v1.WithdrawRequest
+	39, // 35: mulian.tx.v1.Message.confirm_agreement:type_name -> mulian.share.v1.ConfirmAgreement
+	40, // 36: mulian.tx.v1.Message.suspend_agreement:type_name -> mulian.share.v1.SuspendAgreement
+	41, // 37: mulian.tx.v1.Message.resume_agreement:type_name -> mulian.share.v1.ResumeAgreement
+	42, // 38: mulian.tx.v1.Message.end_agreement:type_name -> mulian.share.v1.EndAgreement
+	43, // 39: mulian.tx.v1.Message.start_delivery:type_name -> mulian.share.v1.StartDelivery
+	44, // 40: mulian.tx.v1.Message.complete_delivery:type_name -> mulian.share.v1.CompleteDelivery
+	45, // 41: mulian.tx.v1.Message.fail_delivery:type_name -> mulian.share.v1.FailDelivery
+	46, // 42: mulian.tx.v1.Message.confirm_delivery:type_name -> mulian.share.v1.ConfirmDelivery
+	47, // 43: mulian.tx.v1.Message.record_use:type_name -> mulian.share.v1.RecordUse
+	48, // 44: mulian.tx.v1.Message.anchor_head:type_name -> mulian.trace.v1.AnchorHead
 	45, // [45:45] is the sub-list for method output_type
 	45, // [45:45] is the sub-list for method input_type
 	45, // [45:45] is the sub-list for extension type_name
@@ -1293,7 +1387,7 @@ func file_mulian_tx_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_tx_v1_tx_proto_rawDesc), len(file_mulian_tx_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
