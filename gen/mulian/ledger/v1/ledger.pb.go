@@ -385,10 +385,13 @@ type StateProof struct {
 	Height         int64                  `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
 	TreeRoot       []byte                 `protobuf:"bytes,2,opt,name=tree_root,json=treeRoot,proto3" json:"tree_root,omitempty"`
 	LogRoot        []byte                 `protobuf:"bytes,3,opt,name=log_root,json=logRoot,proto3" json:"log_root,omitempty"`
-	LogSize        uint64                 `protobuf:"varint,4,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
-	Siblings       [][]byte               `protobuf:"bytes,5,rep,name=siblings,proto3" json:"siblings,omitempty"`                               // from the leaf up; an empty element = empty subtree
-	OtherKeyHash   []byte                 `protobuf:"bytes,6,opt,name=other_key_hash,json=otherKeyHash,proto3" json:"other_key_hash,omitempty"` // absence: the leaf that stands in the way
-	OtherValueHash []byte                 `protobuf:"bytes,7,opt,name=other_value_hash,json=otherValueHash,proto3" json:"other_value_hash,omitempty"`
+	LogSize        int64                  `protobuf:"varint,4,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
+	Exists         bool                   `protobuf:"varint,5,opt,name=exists,proto3" json:"exists,omitempty"`
+	Depth          uint32                 `protobuf:"varint,6,opt,name=depth,proto3" json:"depth,omitempty"`                                    // siblings on the way, empty ones included; <= 256
+	Bitmap         []byte                 `protobuf:"bytes,7,opt,name=bitmap,proto3" json:"bitmap,omitempty"`                                   // a bit for each sibling from the root down, set if it is not empty
+	Siblings       [][]byte               `protobuf:"bytes,8,rep,name=siblings,proto3" json:"siblings,omitempty"`                               // those that are not empty, from the root down
+	OtherKeyHash   []byte                 `protobuf:"bytes,9,opt,name=other_key_hash,json=otherKeyHash,proto3" json:"other_key_hash,omitempty"` // absence: the leaf that stands where the key would be
+	OtherValueHash []byte                 `protobuf:"bytes,10,opt,name=other_value_hash,json=otherValueHash,proto3" json:"other_value_hash,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -444,11 +447,32 @@ func (x *StateProof) GetLogRoot() []byte {
 	return nil
 }
 
-func (x *StateProof) GetLogSize() uint64 {
+func (x *StateProof) GetLogSize() int64 {
 	if x != nil {
 		return x.LogSize
 	}
 	return 0
+}
+
+func (x *StateProof) GetExists() bool {
+	if x != nil {
+		return x.Exists
+	}
+	return false
+}
+
+func (x *StateProof) GetDepth() uint32 {
+	if x != nil {
+		return x.Depth
+	}
+	return 0
+}
+
+func (x *StateProof) GetBitmap() []byte {
+	if x != nil {
+		return x.Bitmap
+	}
+	return nil
 }
 
 func (x *StateProof) GetSiblings() [][]byte {
@@ -1543,16 +1567,20 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\x05value\x18\x01 \x01(\fR\x05value\x12\x14\n" +
 	"\x05found\x18\x02 \x01(\bR\x05found\x12\x16\n" +
 	"\x06height\x18\x03 \x01(\x03R\x06height\x122\n" +
-	"\x05proof\x18\x04 \x01(\v2\x1c.mulian.ledger.v1.StateProofR\x05proof\"\xe3\x01\n" +
+	"\x05proof\x18\x04 \x01(\v2\x1c.mulian.ledger.v1.StateProofR\x05proof\"\xa9\x02\n" +
 	"\n" +
 	"StateProof\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x03R\x06height\x12\x1b\n" +
 	"\ttree_root\x18\x02 \x01(\fR\btreeRoot\x12\x19\n" +
 	"\blog_root\x18\x03 \x01(\fR\alogRoot\x12\x19\n" +
-	"\blog_size\x18\x04 \x01(\x04R\alogSize\x12\x1a\n" +
-	"\bsiblings\x18\x05 \x03(\fR\bsiblings\x12$\n" +
-	"\x0eother_key_hash\x18\x06 \x01(\fR\fotherKeyHash\x12(\n" +
-	"\x10other_value_hash\x18\a \x01(\fR\x0eotherValueHash\"p\n" +
+	"\blog_size\x18\x04 \x01(\x03R\alogSize\x12\x16\n" +
+	"\x06exists\x18\x05 \x01(\bR\x06exists\x12\x14\n" +
+	"\x05depth\x18\x06 \x01(\rR\x05depth\x12\x16\n" +
+	"\x06bitmap\x18\a \x01(\fR\x06bitmap\x12\x1a\n" +
+	"\bsiblings\x18\b \x03(\fR\bsiblings\x12$\n" +
+	"\x0eother_key_hash\x18\t \x01(\fR\fotherKeyHash\x12(\n" +
+	"\x10other_value_hash\x18\n" +
+	" \x01(\fR\x0eotherValueHash\"p\n" +
 	"\x12ListObjectsRequest\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\tR\x05after\x12\x14\n" +
