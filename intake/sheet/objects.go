@@ -1,0 +1,297 @@
+package sheet
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"mulian/internal/fault"
+)
+
+// objects reads JSON values one after the other: the elements of one array, or
+// values with white space, a comma or nothing between them. Each value is first
+// cut out by its brackets, within the bound of a record, and then parsed: what is
+// wrong inside one does not touch the next.
+type objects struct {
+	file    *File
+	r       *bufio.Reader
+	line    int
+	array   bool // inside the outer [ ]
+	byLine  bool // each value ends on its line, so a torn one ends there too
+	closed  bool // the outer ] was read
+	started bool
+}
+
+// newObjects looks at the first bytes to tell the three shapes from another.
+func newObjects(f *File, r *bufio.Reader) (*objects, error) {
+	o := &objects{file: f, r: r, line: 1}
+	head, _ := r.Peek(r.Size())
+	body := bytes.TrimLeft(head, " \t\r\n")
+	f.Shape = "objects"
+	switch {
+	case body[0] == '[':
+		o.array, f.Shape = true, "array"
+		if _, err := o.skipTo(); err != nil {
+			return nil, err
+		}
+		o.r.ReadByte()
+	default:
+		if end := bytes.IndexByte(body, '\n'); end > 0 && json.Valid(body[:end]) {
+			o.byLine, f.Shape = true, "lines"
+		}
+	}
+	return o, nil
+}
+
+// skipTo passes over white space and returns the next byte without taking it.
+func (o *objects) skipTo() (byte, error) {
+	for {
+		b, err := o.r.ReadByte()
+		if err == io.EOF {
+			return 0, io.EOF
+		}
+		if err != nil {
+			return 0, o.file.unreadable(err)
+		}
+		switch b {
+		case '\n':
+			o.line++
+		case ' ', '\t', '\r', 0x1e: // 0x1e: JSON text sequences, RFC 7464
+		default:
+			return b, o.r.UnreadByte()
+		}
+	}
+}
+
+// next implements source.
+func (o *objects) next() (Record, error) {
+	for {
+		b, err := o.skipTo()
+		if err == io.EOF && o.array && !o.closed {
+			o.closed = true
+			return o.broken(o.line, fault.Damaged, "文件在数组中间结束：可能没有下载完整", "the file ends in the middle of the array: it may not be fetched completely"), nil
+		}
+		if err != nil {
+			return Record{}, err
+		}
+		switch {
+		case b == ',':
+			o.r.ReadByte()
+			continue
+		case b == ']' && o.array && !o.closed:
+			o.r.ReadByte()
+			o.closed = true
+			continue
+		}
+		return o.value()
+	}
+}
+
+func (o *objects) broken(line int, code fault.Code, zh, en string) Record {
+	return Record{Line: line, Broken: true, Problems: []Problem{{Line: line, Code: code, Message: map[Lang]string{Chinese: zh, English: en}[o.file.lang]}}}
+}
+
+// value cuts the next value out and parses it.
+func (o *objects) value() (Record, error) {
+	at := o.line
+	raw, err := o.cut()
+	switch {
+	case errors.Is(err, errTorn):
+		return o.broken(at, fault.Damaged, "该记录没有结束：文件可能没有下载完整", "the record does not end: the file may not be fetched completely"), nil
+	case errors.Is(err, errLong):
+		return o.broken(at, fault.TooLong, "该记录超过 4 MB", "the record is larger than 4 MB"), nil
+	case err != nil:
+		return Record{}, err
+	}
+	return o.parse(raw, at), nil
+}
+
+var (
+	errTorn = errors.New("value does not end")
+	errLong = errors.New("value over the bound")
+)
+
+// cut returns the bytes of the value that begins here. A value over the bound is
+// passed over to its end.
+func (o *objects) cut() ([]byte, error) {
+	var raw []byte
+	depth, long := 0, false
+	inText, escaped := false, false
+	for {
+		b, err := o.r.ReadByte()
+		if err == io.EOF {
+			if depth > 0 || inText {
+				return nil, errTorn
+			}
+			return o.finish(raw, long)
+		}
+		if err != nil {
+			return nil, o.file.unreadable(err)
+		}
+		if b == '\n' {
+			o.line++
+			if o.byLine && (depth > 0 || inText) {
+				return nil, errTorn
+			}
+		}
+		if !inText && depth == 0 && len(raw) > 0 && endsScalar(b) {
+			if b == '\n' {
+				o.line--
+			}
+			o.r.UnreadByte()
+			return o.finish(raw, long)
+		}
+		if len(raw) < maxRecordBytes {
+			raw = append(raw, b)
+		} else {
+			long = true
+		}
+		switch {
+		case escaped:
+			escaped = false
+		case inText && b == '\\':
+			escaped = true
+		case b == '"':
+			inText = !inText
+		case inText:
+		case b == '{', b == '[':
+			depth++
+		case b == '}', b == ']':
+			depth--
+			if depth <= 0 {
+				return o.finish(raw, long)
+			}
+		}
+	}
+}
+
+func (o *objects) finish(raw []byte, long bool) ([]byte, error) {
+	if long {
+		return nil, errLong
+	}
+	return raw, nil
+}
+
+// endsScalar reports whether b ends a number or a word outside brackets.
+func endsScalar(b byte) bool {
+	switch b {
+	case ' ', '\t', '\r', '\n', ',', ']', '}', '{', '[':
+		return true
+	}
+	return false
+}
+
+// parse makes a record of one value.
+func (o *objects) parse(raw []byte, at int) Record {
+	l := o.file.lang
+	if !utf8.Valid(raw) || bytes.Contains(raw, []byte("\ufffd")) {
+		// The decoder of the whole file has put U+FFFD where it could not read.
+		return o.parsed(raw, at, Problem{
+			Line: at + badLine(raw), Code: fault.Undecodable,
+			Message:    l.Say("含有不是 %s 文字的字节", "there are bytes that are no %s text", o.file.Encoding),
+			Suggestion: l.Say("对照原文改正该字", "correct the character from the original"),
+		})
+	}
+	return o.parsed(raw, at)
+}
+
+func badLine(raw []byte) int {
+	at := firstInvalid(raw)
+	if i := bytes.Index(raw, []byte("\ufffd")); utf8.Valid(raw) && i >= 0 {
+		at = i
+	}
+	return bytes.Count(raw[:at], []byte{'\n'})
+}
+
+func (o *objects) parsed(raw []byte, at int, problems ...Problem) Record {
+	rec := Record{Line: at, Problems: problems}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	p := parser{dec: dec}
+	field, err := p.value("", 0)
+	if err == nil && dec.More() {
+		err = errors.New("text after the value")
+	}
+	l := o.file.lang
+	switch {
+	case errors.Is(err, errDeep):
+		rec.Broken = true
+		rec.Problems = append(rec.Problems, Problem{
+			Line: at, Code: fault.TooLong,
+			Message: l.Say("该记录嵌套超过 %d 层或多于 %d 个值", "the record is nested deeper than %d or has more than %d values", maxDepth, maxFields),
+		})
+	case err != nil:
+		line := at + bytes.Count(raw[:min(int(dec.InputOffset()), len(raw))], []byte{'\n'})
+		rec.Broken = true
+		rec.Problems = append(rec.Problems, Problem{
+			Line: line, Code: fault.Malformed,
+			Message:    l.Say("不是正确的 JSON：%v", "not valid JSON: %v", err),
+			Suggestion: l.Say("改正该记录", "correct this record"),
+		})
+	case raw[0] != '{':
+		rec.Broken = true
+		rec.Problems = append(rec.Problems, Problem{
+			Line: at, Code: fault.Malformed,
+			Message: l.Say("该值不是对象", "the value is no object"),
+		})
+	default:
+		rec.Fields = field.Parts
+	}
+	return rec
+}
+
+var errDeep = errors.New("nested too deep")
+
+// parser turns the tokens of one value into fields, keeping the order of keys.
+type parser struct {
+	dec   *json.Decoder
+	count int
+}
+
+func (p *parser) value(name string, depth int) (Field, error) {
+	f := Field{Name: name}
+	if p.count++; p.count > maxFields || depth > maxDepth {
+		return f, errDeep
+	}
+	tok, err := p.dec.Token()
+	if err != nil {
+		return f, err
+	}
+	switch v := tok.(type) {
+	case json.Delim:
+		if v == '{' || v == '[' {
+			f.Parts, err = p.parts(v, depth)
+		}
+	case string:
+		f.Text = v
+	case json.Number:
+		f.Text = v.String()
+	case bool:
+		f.Text = map[bool]string{true: "true", false: "false"}[v]
+	}
+	return f, err
+}
+
+func (p *parser) parts(open json.Delim, depth int) ([]Field, error) {
+	parts := []Field{}
+	for p.dec.More() {
+		name := ""
+		if open == '{' {
+			tok, err := p.dec.Token()
+			if err != nil {
+				return nil, err
+			}
+			name, _ = tok.(string)
+		}
+		part, err := p.value(name, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	_, err := p.dec.Token()
+	return parts, err
+}
