@@ -487,6 +487,7 @@ type Account struct {
 	Parent         string          `protobuf:"bytes,10,opt,name=parent,proto3" json:"parent,omitempty"`                                       // department or post: the department above, if any
 	Gateway        *GatewayProfile `protobuf:"bytes,11,opt,name=gateway,proto3" json:"gateway,omitempty"`                                     // gateway
 	SuspendedCause string          `protobuf:"bytes,12,opt,name=suspended_cause,json=suspendedCause,proto3" json:"suspended_cause,omitempty"` // <= 500 characters, while suspended
+	SuspendedBy    string          `protobuf:"bytes,13,opt,name=suspended_by,json=suspendedBy,proto3" json:"suspended_by,omitempty"`          // account that suspended it, while suspended; set by the ledger
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -601,6 +602,13 @@ func (x *Account) GetGateway() *GatewayProfile {
 func (x *Account) GetSuspendedCause() string {
 	if x != nil {
 		return x.SuspendedCause
+	}
+	return ""
+}
+
+func (x *Account) GetSuspendedBy() string {
+	if x != nil {
+		return x.SuspendedBy
 	}
 	return ""
 }
@@ -1456,7 +1464,7 @@ const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"\aends_ms\x18\a \x01(\x03R\x06endsMs\x12\x1d\n" +
 	"\n" +
 	"revoked_ms\x18\b \x01(\x03R\trevokedMs\x12\x14\n" +
-	"\x05label\x18\t \x01(\tR\x05label\"\xcb\x03\n" +
+	"\x05label\x18\t \x01(\tR\x05label\"\xee\x03\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x123\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1f.mulian.identity.v1.AccountKindR\x04kind\x126\n" +
@@ -1471,7 +1479,8 @@ const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"\x06parent\x18\n" +
 	" \x01(\tR\x06parent\x12<\n" +
 	"\agateway\x18\v \x01(\v2\".mulian.identity.v1.GatewayProfileR\agateway\x12'\n" +
-	"\x0fsuspended_cause\x18\f \x01(\tR\x0esuspendedCause\"\x88\x02\n" +
+	"\x0fsuspended_cause\x18\f \x01(\tR\x0esuspendedCause\x12!\n" +
+	"\fsuspended_by\x18\r \x01(\tR\vsuspendedBy\"\x88\x02\n" +
 	"\n" +
 	"OrgProfile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
