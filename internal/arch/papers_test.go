@@ -1,0 +1,57 @@
+package arch
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// commands that README's first screen promises; each must work by copy and paste.
+var commands = []string{"go run ./cmd/mulian demo", "make test"}
+
+// unwanted lists what must not stand in a committed file, and why. The words are
+// put together here so that the list does not find itself.
+var unwanted = []struct{ text, why string }{
+	{"/wor" + "k/", "a path of one machine"},
+	{"/roo" + "t/", "a path of one machine"},
+	{"proxy.gol" + "ang.org", "a registry's host: the ordinary client knows it"},
+	{"registry.np" + "mjs.org", "a registry's host: the ordinary client knows it"},
+	{"deb.deb" + "ian.org", "a registry's host: the ordinary client knows it"},
+	{"@la" + "test", "a version that changes under us: name the exact one"},
+}
+
+// papers: what a person reads and runs first holds, everywhere.
+func papers(t *tree) []finding {
+	var out []finding
+	readme, err := os.ReadFile(filepath.Join(t.root, "README.md"))
+	if err != nil {
+		out = append(out, finding{"README.md", 1, "is missing"})
+	}
+	for _, c := range commands {
+		if err == nil && !strings.Contains(string(readme), c) {
+			out = append(out, finding{"README.md", 1, fmt.Sprintf("does not show the command %q", c)})
+		}
+	}
+	paths := t.texts
+	for _, f := range t.goes {
+		paths = append(paths[:len(paths):len(paths)], f.path)
+	}
+	for _, path := range paths {
+		src, err := os.ReadFile(filepath.Join(t.root, path))
+		if err != nil {
+			return append(out, finding{path, 1, err.Error()})
+		}
+		for _, u := range unwanted {
+			if !strings.Contains(string(src), u.text) {
+				continue
+			}
+			for i, line := range strings.Split(string(src), "\n") {
+				if strings.Contains(line, u.text) {
+					out = append(out, finding{path, i + 1, fmt.Sprintf("names %s: %s", u.text, u.why)})
+				}
+			}
+		}
+	}
+	return out
+}

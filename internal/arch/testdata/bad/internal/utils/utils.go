@@ -1,0 +1,2 @@
+// Package utils has a name that says nothing.
+package utils // want "package utils: the name says nothing"

@@ -1,0 +1,3 @@
+package fine // want "compiled on some machines only"
+
+const onLinux = false
