@@ -3,6 +3,7 @@ package sm
 import (
 	"encoding/hex"
 	"errors"
+	"math/big"
 	"slices"
 )
 
@@ -18,24 +19,41 @@ var smallOrder = []string{
 	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 }
 
-// checkEdwards refuses Ed25519 keys of the wrong length, with y ≥ 2^255-19, and of
-// small order. That the bytes are a point on the curve at all is found by the
-// first Verify, which then says no: the standard library exports no decoder.
+// The curve -x² + y² = 1 + d·x²·y² over the integers mod p = 2^255 - 19, with
+// d = -121665/121666 (RFC 8032, section 5.1).
+var (
+	edwardsP = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
+	edwardsD = func() *big.Int {
+		d := new(big.Int).ModInverse(big.NewInt(121666), edwardsP)
+		d.Mul(d, big.NewInt(-121665))
+		return d.Mod(d, edwardsP)
+	}()
+)
+
+// checkEdwards refuses Ed25519 keys of the wrong length, with y ≥ p, of small order,
+// and off the curve. The standard library decodes a key only inside Verify; here
+// the key is public and the result cached, so big.Int is good enough.
 func checkEdwards(raw []byte) error {
 	if len(raw) != Ed25519Size {
 		return errors.New("want 32 bytes")
 	}
-	y := slices.Clone(raw)
-	y[31] &= 0x7f
-	full := y[31] == 0x7f && y[0] >= 0xed
-	for _, b := range y[1:31] {
-		full = full && b == 0xff
+	little := slices.Clone(raw)
+	little[31] &= 0x7f // the sign of x; x = 0 only for points of small order
+	if slices.Contains(smallOrder, hex.EncodeToString(little)) {
+		return errors.New("the point has a small order")
 	}
-	if full {
+	slices.Reverse(little)
+	y := new(big.Int).SetBytes(little)
+	if y.Cmp(edwardsP) >= 0 {
 		return errors.New("y is not reduced")
 	}
-	if slices.Contains(smallOrder, hex.EncodeToString(y)) {
-		return errors.New("the point has a small order")
+	y2 := y.Mul(y, y)
+	under := new(big.Int).Mul(edwardsD, y2)
+	under.Add(under, big.NewInt(1)).Mod(under, edwardsP) // never 0, for -1/d is no square
+	x2 := new(big.Int).ModInverse(under, edwardsP)
+	x2.Mul(x2, y2.Sub(y2, big.NewInt(1))).Mod(x2, edwardsP)
+	if big.Jacobi(x2, edwardsP) != 1 {
+		return errors.New("the point is not on the curve")
 	}
 	return nil
 }

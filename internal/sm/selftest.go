@@ -99,17 +99,31 @@ func selfTestSM4() error {
 	return nil
 }
 
+// selfTestWrap opens the example of GB/T 32918.5-2017 C.2, put into ASN.1 form, and
+// a fresh ciphertext.
 func selfTestWrap() error {
-	k, err := Generate(SM2)
+	const text = "encryption standard"
+	published := unhex("307c" +
+		"022004ebfc718e8d1798620432268e77feb6415e2ede0e073c0f4f640ecd2e149a73" +
+		"022100e858f9d81e5430a57b36daab8f950a3c64e6ee6a63094d99283aff767e124df0" +
+		"042059983c18f809e262923c53aec295d30383b54e39d609d160afcb1908d0bd8766" +
+		"041321886ca989ca9c7d58087307ca93092d651efa")
+	var seed [32]byte
+	copy(seed[:], unhex(vectors[0].seed))
+	k, err := FromSeed(SM2, seed)
 	if err != nil {
 		return err
 	}
-	box, err := k.Public().EncryptSM2([]byte("sixteen bytes...")) // any secret
+	fresh, err := k.Public().EncryptSM2([]byte(text))
 	if err != nil {
 		return err
 	}
-	if got, err := k.DecryptSM2(box); err != nil || string(got) != "sixteen bytes..." {
-		return fmt.Errorf("SM2 encryption: got %d bytes back, %w", len(got), err)
+	for _, box := range [][]byte{published, fresh} {
+		if got, err := k.DecryptSM2(box); err != nil {
+			return fmt.Errorf("SM2 encryption (GB/T 32918.5-2017 C.2): %w", err)
+		} else if string(got) != text {
+			return fmt.Errorf("SM2 encryption (GB/T 32918.5-2017 C.2): got %q", got)
+		}
 	}
 	return nil
 }

@@ -1,0 +1,51 @@
+package sm
+
+import "testing"
+
+func BenchmarkSign(b *testing.B) {
+	for _, alg := range algorithms {
+		b.Run(alg.String(), func(b *testing.B) {
+			k := fixed(b, alg)
+			for b.Loop() {
+				if _, err := k.Sign(make([]byte, 380)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkVerify verifies as the chain does: the key comes as bytes each time.
+func BenchmarkVerify(b *testing.B) {
+	for _, alg := range algorithms {
+		b.Run(alg.String(), func(b *testing.B) {
+			k := fixed(b, alg)
+			msg, raw := make([]byte, 380), k.Public().Bytes()
+			sig, err := k.Sign(msg)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if p, err := ParsePublic(alg, raw); err != nil || !p.Verify(msg, sig) {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkHash(b *testing.B) {
+	page := make([]byte, 1<<20)
+	b.Run("SM3", func(b *testing.B) {
+		b.SetBytes(int64(len(page)))
+		for b.Loop() {
+			SM3(page)
+		}
+	})
+	b.Run("SHA-256", func(b *testing.B) {
+		b.SetBytes(int64(len(page)))
+		for b.Loop() {
+			SHA256(page)
+		}
+	})
+}
