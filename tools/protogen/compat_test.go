@@ -86,8 +86,10 @@ func TestBrokenPromisesAreNamed(t *testing.T) {
 		{"enum value renamed", "STATE_REFUSED = 2;", "STATE_DENIED = 2;", "STATE_REFUSED: number 2 is now called STATE_DENIED"},
 		{"enum reserved number used", "  reserved 7;\n  STATE_UNSPECIFIED = 0;\n", "  STATE_UNSPECIFIED = 0;\n  STATE_NEW = 7;\n", "STATE_NEW: uses a number or name that was reserved"},
 		{"method removed", "  rpc Get(Request) returns (Request);\n", "", "ShareService.Get: is gone"},
-		{"method streams", "rpc Get(Request) returns (Request)", "rpc Get(Request) returns (stream Request)",
-			"ShareService.Get: was (mulian.share.v1.Request) returns (mulian.share.v1.Request) and is (mulian.share.v1.Request) returns (stream mulian.share.v1.Request)"},
+		{
+			"method streams", "rpc Get(Request) returns (Request)", "rpc Get(Request) returns (stream Request)",
+			"ShareService.Get: was (mulian.share.v1.Request) returns (mulian.share.v1.Request) and is (mulian.share.v1.Request) returns (stream mulian.share.v1.Request)",
+		},
 		{"method answers another message", "rpc Get(Request) returns (Request)", "rpc Get(Request) returns (Request.Part)", "ShareService.Get: was"},
 		{"package moved", "package mulian.share.v1;", "package mulian.share.v2;", "Request: is gone"},
 	} {
