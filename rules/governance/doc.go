@@ -1,0 +1,47 @@
+// Package governance is the part of the state machine in which the consortium
+// decides about itself: who has a vote, who holds which role, which periods and
+// working days count, which nodes validate, and the settings of the ledger.
+//
+// It does not run a clock of a request (package share does, with the periods that
+// stand here), and it does not replace programs: an upgrade is agreed outside.
+//
+// The life of a proposal:
+//
+//	        Propose            yes ≥ vote_percent of all weights
+//	(none) ─────────▶ Open ─────────────────────────────────────▶ Accepted, carried out
+//	                   │  the weights that are left cannot decide it any more,
+//	                   │  or it can no longer be carried out
+//	                   ├────────────────────────────────────────▶ Rejected
+//	                   │  block time ≥ ends_ms
+//	                   ├────────────────────────────────────────▶ Expired
+//	                   │  WithdrawProposal
+//	                   └────────────────────────────────────────▶ Withdrawn
+//
+// # Invariants
+//
+// At every height:
+//
+//  1. There is a member and a validator, and every validator is run by a member.
+//  2. A proposal is decided once. What it does is done in the block in which it is
+//     accepted, or not at all.
+//  3. A member has one ballot in a proposal. It counts with the member's weight at
+//     the time of the decision, and not at all if it is no member then. When
+//     members or the share that decides change, every open proposal is counted
+//     again at the end of the block (or of a later one, see [End]).
+//  4. No proposal is open for ever, whoever is gone: each ends at ends_ms. The
+//     work at the end of one block is bounded ([MaxExpired], [MaxOpen]).
+//  5. The parameters in force pass their own check, and name a clock profile that
+//     is there. None is looser than order 809.
+//  6. The engine is told each change of a validator once, and never to remove one
+//     that it does not know.
+//
+// What the votes cannot prevent: members that together hold more than the share
+// that does not decide (34 % by default) can, by being gone for ever, keep the
+// consortium from deciding anything. The ledger goes on under the rules in force;
+// a way out would be a new chain. Weights should be given with that in mind.
+//
+// Sources: State Council order No. 809, art. 17, 21, 22, 26 (periods); General
+// Principles of the Civil Law, 民法典 art. 201 and 203 (the day of the event does
+// not count; a period ends at 24:00 of its last day, or of the next working day);
+// Beijing time is UTC+8 without summer time since 1992.
+package governance
