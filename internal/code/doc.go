@@ -17,7 +17,8 @@
 //     floats. The rules of the ledger call them.
 //  2. A list parses each of its codes, labels and synonyms back to its value, and no
 //     text stands for two values.
-//  3. Values are numbers of the chain: one is added at the end and never reused.
+//  3. Values are numbers of the chain: where proto/mulian has an enum for a list, its
+//     numbers are these. One is added at the end and never reused.
 //
 // The Unicode tables of golang.org/x/text enter [Clean] and [Key]: its version is
 // pinned in go.mod and part of the chain's rules.

@@ -16,13 +16,13 @@ const (
 	PowerConfirmation PowerType = 7
 	PowerReward       PowerType = 8
 	PowerRuling       PowerType = 9
-	PowerOther        PowerType = 10
-	PublicService     PowerType = 11
-	PowerRequisition  PowerType = 12
+	PowerRequisition  PowerType = 10
+	PowerOther        PowerType = 11
+	PublicService     PowerType = 12
 )
 
 // PowerTypes is the list of [PowerType]. Codes 01 to 10 and 20 are those of the
-// national list of government service matters; 行政征用 has none there, 11 is ours.
+// national list of government service matters; 行政征用 has none there, "11" is ours.
 var PowerTypes = Table[PowerType]{"行政权力类型", []Row[PowerType]{
 	{PowerLicence, "01", "行政许可", "licence", []string{"1", "许可", "审批", "行政审批"}},
 	{PowerPenalty, "02", "行政处罚", "penalty", []string{"2", "处罚"}},

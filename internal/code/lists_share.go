@@ -65,30 +65,25 @@ var ShareMethods = Table[ShareMethod]{"共享方式", []Row[ShareMethod]{
 // String returns the Chinese label.
 func (m ShareMethod) String() string { return ShareMethods.ZH(m) }
 
-// Delivery is the way of delivery of order 809, article 22, and beyond it the two
-// that Mulian adds: an answer without the data, and computing where the data is.
-type Delivery uint8
+// Method is 交付方式, the way of delivery of order 809, article 22.
+type Method uint8
 
 // The ways of delivery.
 const (
-	DeliverAPI     Delivery = 1
-	DeliverBatch   Delivery = 2
-	DeliverFile    Delivery = 3
-	DeliverQuery   Delivery = 4
-	DeliverCompute Delivery = 5
+	MethodQuery Method = 1 // one record by its key, through an interface
+	MethodBatch Method = 2 // a whole table in pages
+	MethodFile  Method = 3
 )
 
-// Deliveries is the list of [Delivery].
-var Deliveries = Table[Delivery]{"交付方式", []Row[Delivery]{
-	{DeliverAPI, "1", "服务接口", "API", []string{"接口", "api接口", "接口服务", "数据接口", "服务调用"}},
-	{DeliverBatch, "2", "批量交换", "batch", []string{"批量", "库表交换", "库表", "数据库", "库表推送", "数据交换"}},
-	{DeliverFile, "3", "文件下载", "file", []string{"文件", "文件交换", "下载"}},
-	{DeliverQuery, "4", "查询核验", "query", []string{"查询", "核验", "比对核验", "在线查询"}},
-	{DeliverCompute, "5", "计算服务", "compute", []string{"计算", "隐私计算", "联合计算", "模型服务"}},
+// Methods is the list of [Method].
+var Methods = Table[Method]{"交付方式", []Row[Method]{
+	{MethodQuery, "1", "服务接口", "query", []string{"接口", "api", "api接口", "接口服务", "数据接口", "服务调用", "查询", "查询核验", "核验", "在线查询"}},
+	{MethodBatch, "2", "批量交换", "batch", []string{"批量", "库表交换", "库表", "数据库", "库表推送", "数据交换"}},
+	{MethodFile, "3", "文件下载", "file", []string{"文件", "文件交换", "下载"}},
 }}
 
 // String returns the Chinese label.
-func (d Delivery) String() string { return Deliveries.ZH(d) }
+func (m Method) String() string { return Methods.ZH(m) }
 
 // UpdateCycle is 更新周期 in the national code.
 type UpdateCycle uint8

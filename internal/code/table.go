@@ -67,12 +67,12 @@ func (t Table[T]) Parse(text string) (T, error) {
 	if v := t.find(key); v != 0 {
 		return v, nil
 	}
-	// Code and label in one cell: try each split behind leading code characters.
-	digits := len(key) - len(strings.TrimLeft(key, "0123456789abcdefghijklmnopqrstuvwxyz"))
-	label := strings.TrimLeft(key[digits:], "-_:.,、.。()[]")
-	label = strings.TrimRight(label, ")]")
-	if v := t.find(key[:digits]); v != 0 && v == t.find(label) {
-		return v, nil
+	// Code and label in one cell; codes are ASCII and at most 8 long ("sjjgcd01").
+	for i := 1; i < len(key) && i <= 8; i++ {
+		label := strings.Trim(key[i:], "-_:.,、。()[]")
+		if v := t.find(key[:i]); v != 0 && v == t.find(label) {
+			return v, nil
+		}
 	}
 	for _, w := range []string{"涉密", "秘密", "机密", "绝密"} {
 		if strings.Contains(key, w) && !strings.Contains(key, "非"+w) && !strings.Contains(key, "不"+w) {
@@ -87,7 +87,7 @@ func (t Table[T]) find(key string) T {
 		return 0
 	}
 	for _, r := range t.rows {
-		if key == strings.ToLower(r.Code) || key == r.ZH || key == labelKey(r.EN) {
+		if key == strings.ToLower(r.Code) || key == strings.ToLower(r.ZH) || key == labelKey(r.EN) {
 			return r.Value
 		}
 		for _, s := range r.Synonyms {
