@@ -1,0 +1,316 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+	"mulian/state"
+	"mulian/state/machine"
+)
+
+// app is what the engine asks. The engine calls the methods of one connection one
+// after the other, and those of different connections at once: consensus
+// (Prepare, Process, Finalize, Commit, votes) beside mempool (CheckTx).
+type app struct {
+	abci.BaseApplication
+	chainID  string
+	genesis  []byte // signed, as in the file
+	machine  machine.Machine
+	db       *state.DB
+	log      *slog.Logger
+	sm2      sm.PrivateKey
+	verdicts *verdicts
+	admitted *recent // transactions whose signature was seen to hold
+	keep     *atomic.Int64
+	figures  *figures
+
+	voters atomic.Int64 // validators after the last committed block
+	woke   atomic.Int64 // height of the last empty block that brought the time forward
+
+	open      *openBlock // owned by the consensus connection
+	committed func(height int64, done []doneTx)
+}
+
+// openBlock is a block between FinalizeBlock and Commit.
+type openBlock struct {
+	*state.Block
+	done   []doneTx
+	voters int
+}
+
+// doneTx is a transaction of a block with what its sender is told.
+type doneTx struct {
+	Committed
+	raw   [32]byte // SHA-256 of the envelope: two envelopes can have one id
+	spent bool     // the result is the id's, not only this envelope's
+}
+
+func (a *app) env(height, timeMs int64, verify func(sm.PublicKey, []byte, []byte) bool) machine.Env {
+	return machine.Env{ChainID: a.chainID, Height: height, TimeMs: timeMs, Verify: verify}
+}
+
+// Info tells the engine how far the state is; it replays what is missing.
+func (a *app) Info(context.Context, *abci.RequestInfo) (*abci.ResponseInfo, error) {
+	res := &abci.ResponseInfo{Data: "mulian", AppVersion: appVersion}
+	if a.db.Committed() {
+		hash := a.db.AppHash()
+		res.LastBlockHeight, res.LastBlockAppHash = a.db.Height(), hash[:]
+	}
+	return res, nil
+}
+
+// InitChain makes the first state. If the process dies before block 1 it is asked
+// again, with the state already there: then it only tells what it holds.
+func (a *app) InitChain(_ context.Context, req *abci.RequestInitChain) (*abci.ResponseInitChain, error) {
+	want := sha256.Sum256(a.genesis)
+	if !a.db.Committed() {
+		if err := a.makeGenesis(req.Time.UnixMilli(), want); err != nil {
+			return nil, err
+		}
+	}
+	view := a.db.View()
+	defer view.Close()
+	if have, _ := view.Get([]byte(genesisKey)); string(have) != string(want[:]) {
+		return nil, fault.Newf(fault.WrongChain, "the store began with another genesis (%x) than the file (%x)", have, want)
+	}
+	set := readValidators(view)
+	a.voters.Store(int64(len(set)))
+	hash := a.db.AppHash()
+	return &abci.ResponseInitChain{AppHash: hash[:], Validators: toUpdates(set)}, nil
+}
+
+func (a *app) makeGenesis(timeMs int64, hash [32]byte) error {
+	block := a.db.Begin(0, timeMs)
+	defer block.Discard()
+	tx := block.Tx()
+	defer tx.Drop()
+	first, err := a.machine.Genesis(tx, a.env(0, timeMs, a.verdicts.check), a.genesis)
+	if err != nil {
+		return fmt.Errorf("genesis: %w", err)
+	}
+	tx.Put([]byte(genesisKey), hash[:], state.Plain)
+	set, err := applyUpdates(nil, first)
+	if err != nil {
+		return fmt.Errorf("genesis: %w", err)
+	}
+	writeValidators(tx, nil, set)
+	tx.Keep()
+	return block.Commit()
+}
+
+// CheckTx admits what peers send; what came through Submit was checked there.
+func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.ResponseCheckTx, error) {
+	raw := sha256.Sum256(req.Tx)
+	if a.admitted.has(raw) {
+		return &abci.ResponseCheckTx{}, nil
+	}
+	if err := a.admit(req.Tx, raw); err != nil {
+		return &abci.ResponseCheckTx{Code: uint32(fault.CodeOf(err)), Log: err.Error()}, nil
+	}
+	return &abci.ResponseCheckTx{}, nil
+}
+
+// admit asks the rules whether a transaction may wait for a block, and remembers
+// that its signature was looked at.
+func (a *app) admit(tx []byte, raw [32]byte) error {
+	view := a.db.View()
+	defer view.Close()
+	env := a.env(view.Height()+1, time.Now().UnixMilli(), a.verdicts.checkGated)
+	if err := a.machine.Check(view, env, tx); err != nil {
+		return err
+	}
+	a.admitted.add(raw)
+	return nil
+}
+
+// PrepareProposal takes what the mempool offers, in its order, or nothing if the
+// block's time has to be brought forward first (see the package comment). It must
+// not drop single transactions: they would stay in the mempool for ever.
+func (a *app) PrepareProposal(_ context.Context, req *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
+	if time.Since(req.Time) > staleAfter && a.woke.Load() != req.Height-1 {
+		return &abci.ResponsePrepareProposal{}, nil
+	}
+	var size int64
+	for i, tx := range req.Txs {
+		if size += int64(len(tx)) + 8; size > req.MaxTxBytes {
+			return &abci.ResponsePrepareProposal{Txs: req.Txs[:i]}, nil
+		}
+	}
+	return &abci.ResponsePrepareProposal{Txs: req.Txs}, nil
+}
+
+// ProcessProposal refuses what no honest proposer sends: an unreadable or too large
+// transaction, a time far from our clock. A transaction that the rules will refuse
+// is no reason: whether they do can depend on one before it in the block.
+func (a *app) ProcessProposal(_ context.Context, req *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
+	no := &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}
+	if a.voters.Load() > 1 {
+		late := time.Since(req.Time)
+		woken := len(req.Txs) == 0 || a.woke.Load() == req.Height-1
+		if late < -maxClockSkew || late > maxClockSkew && !woken {
+			a.log.Warn("a proposed block's time is too far from our clock", "height", req.Height, "late", late.String())
+			return no, nil
+		}
+	}
+	for _, tx := range req.Txs {
+		if _, err := a.machine.ID(tx); err != nil || len(tx) > MaxTxBytes {
+			a.log.Warn("a proposed block holds what is no transaction", "height", req.Height)
+			return no, nil
+		}
+	}
+	a.warm(req.Txs, req.Height, req.Time.UnixMilli())
+	return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_ACCEPT}, nil
+}
+
+// warm checks the signatures that nobody has looked at yet on all processors, so
+// that Apply finds the answers. What Check says is not used.
+func (a *app) warm(txs [][]byte, height, timeMs int64) {
+	var fresh [][]byte
+	for _, tx := range txs {
+		if !a.admitted.has(sha256.Sum256(tx)) {
+			fresh = append(fresh, tx)
+		}
+	}
+	if len(fresh) < 2 {
+		return
+	}
+	view := a.db.View()
+	defer view.Close()
+	env := a.env(height, timeMs, a.verdicts.check)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(fresh)) {
+		all.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(fresh); i = next.Add(1) - 1 {
+				if a.machine.Check(view, env, fresh[i]) == nil {
+					a.admitted.add(sha256.Sum256(fresh[i]))
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// FinalizeBlock carries out a decided block in memory. If the power fails after it,
+// the engine has the block and asks again.
+func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
+	if a.open != nil {
+		a.open.Discard()
+	}
+	timeMs := req.Time.UnixMilli()
+	if len(req.Txs) == 0 && time.Since(req.Time) > staleAfter {
+		a.woke.Store(req.Height)
+	}
+	a.warm(req.Txs, req.Height, timeMs)
+	env := a.env(req.Height, timeMs, a.verdicts.check)
+	open := &openBlock{Block: a.db.Begin(req.Height, timeMs), done: make([]doneTx, len(req.Txs))}
+	a.open = open
+	res := &abci.ResponseFinalizeBlock{TxResults: make([]*abci.ExecTxResult, len(req.Txs))}
+	for i, raw := range req.Txs {
+		open.done[i] = a.carryOut(open.Block, env, uint32(i), raw)
+		// Only Code, Data and gas are hashed into the next header; Log is ours alone.
+		d := &open.done[i]
+		res.TxResults[i] = &abci.ExecTxResult{Code: uint32(d.Code), Data: d.Data, Log: d.Text}
+	}
+	updates, voters := a.end(open.Block, env)
+	open.voters = voters
+	hash := open.Finish()
+	res.ValidatorUpdates, res.AppHash = updates, hash[:]
+	return res, nil
+}
+
+// carryOut applies one transaction and keeps its id.
+func (a *app) carryOut(block *state.Block, env machine.Env, index uint32, raw []byte) doneTx {
+	d := doneTx{raw: sha256.Sum256(raw), Committed: Committed{Height: env.Height, Index: index, TimeMs: env.TimeMs}}
+	id, err := a.machine.ID(raw)
+	if err != nil { // from a proposer who lies, outvoting us
+		d.set(refusal(fault.Malformed, "ledger/read", env.Height, err.Error()))
+		return d
+	}
+	d.ID = id
+	if _, known := block.Get(txKey(id)); known {
+		d.set(refusal(fault.Replayed, "ledger/replay", env.Height, "this transaction is on the chain already"))
+		return d
+	}
+	tx := block.Tx()
+	r := a.apply(tx, env, raw)
+	d.set(r)
+	if r.Code != fault.OK {
+		tx.Drop()
+		if !r.Remember {
+			return d
+		}
+		tx = block.Tx()
+	}
+	d.spent = true
+	tx.Put(txKey(id), d.record(), state.Plain)
+	tx.Keep()
+	return d
+}
+
+func (d *doneTx) set(r machine.Result) { d.Code, d.Data, d.Text = r.Code, r.Data, r.Text }
+
+// apply turns a panic of the rules into a refusal: one transaction must not stop
+// every validator for ever. A damaged store still stops this one. Should the panic
+// be of this machine only, its app hash differs and the engine stops it.
+func (a *app) apply(tx *state.Tx, env machine.Env, raw []byte) (r machine.Result) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if err, ok := p.(error); ok && errors.Is(err, state.ErrDamaged) {
+			panic(p)
+		}
+		a.log.Error("the rules panicked over a transaction; it is refused", "height", env.Height, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		r = refusal(fault.Internal, "ledger/apply", env.Height, "the transaction could not be carried out")
+	}()
+	return a.machine.Apply(tx, env, raw)
+}
+
+// end runs what is due and takes over changes of the validators.
+func (a *app) end(block *state.Block, env machine.Env) ([]abci.ValidatorUpdate, int) {
+	tx := block.Tx()
+	changes := a.machine.End(tx, env)
+	before := readValidators(tx)
+	after, err := applyUpdates(before, changes)
+	if err != nil {
+		// The engine would stop every node over an impossible set.
+		a.log.Error("a change of the validators is impossible and is not carried out", "height", env.Height, "cause", err.Error())
+		after = before
+	}
+	updates := writeValidators(tx, before, after)
+	tx.Keep()
+	return updates, len(after)
+}
+
+// Commit makes the block's state the last one. It is not fsynced: the engine has
+// the block and replays it.
+func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit, error) {
+	open := a.open
+	if err := open.Commit(); err != nil {
+		return nil, err
+	}
+	a.open = nil
+	a.voters.Store(int64(open.voters))
+	height := open.Height()
+	a.figures.block(height, open.done)
+	a.committed(height, open.done)
+	res := &abci.ResponseCommit{}
+	if keep := a.keep.Load(); keep > 0 && height > keep && height%engineRetainEvery == 0 {
+		res.RetainHeight = height - keep + 1
+	}
+	return res, nil
+}

@@ -1,0 +1,272 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	dbm "github.com/cometbft/cometbft-db"
+	cmtconfig "github.com/cometbft/cometbft/config"
+	"github.com/cometbft/cometbft/node"
+	"github.com/cometbft/cometbft/privval"
+	"github.com/cometbft/cometbft/proxy"
+	cmtstate "github.com/cometbft/cometbft/state"
+	"github.com/cometbft/cometbft/types"
+
+	"mulian/internal/durable"
+	"mulian/internal/fault"
+	"mulian/state"
+	"mulian/state/machine"
+)
+
+// The parts of the one Pebble database. They are in the files of running nodes.
+const (
+	blocksPrefix   = "cb/" // the engine's blocks
+	enginePrefix   = "cs/" // the engine's own state
+	evidencePrefix = "ce/" // evidence of validators that signed twice
+	statePrefix    = "m/"  // ours
+)
+
+// Ledger is one running node. Its methods may be called from any goroutine.
+type Ledger struct {
+	cfg     Config
+	log     *slog.Logger
+	id      Identity
+	genesis []byte
+	started time.Time
+	failure *failure
+
+	lock    *durable.Lock
+	kv      *pebble.DB
+	db      *state.DB
+	app     *app
+	machine machine.Machine
+	node    *node.Node
+	engine  cmtstate.Store
+
+	waiting waiting
+	heights heights
+	keep    atomic.Int64
+	figures *figures
+
+	closing chan struct{} // closed when Close begins
+	once    sync.Once
+}
+
+// Open starts the node in cfg.Home, which [InitHome] and [InstallGenesis] have made.
+// It brings the state up to the last block that was saved before it returns; other
+// nodes' later blocks come afterwards ([Status].CatchingUp).
+//
+// Faults: NotFound (no keys, no genesis), Locked (another process), WrongChain (the
+// store began with another genesis), Damaged, DiskFull, Usage. ctx bounds the start
+// only; the node runs until Close.
+func Open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	l := &Ledger{
+		cfg: cfg, log: cfg.Logger, machine: m, started: time.Now(), failure: newFailure(cfg.Logger),
+		waiting: newWaiting(), heights: newHeights(), closing: make(chan struct{}),
+	}
+	l.keep.Store(cfg.KeepBlocks)
+	if l.lock, err = durable.LockDir(cfg.Home, "mulian node"); err != nil {
+		return nil, storeFault(err, "open the node's directory %s", cfg.Home)
+	}
+	defer func() {
+		if err != nil {
+			l.release()
+		}
+	}()
+	secrets, err := loadKeys(cfg.Home)
+	if err != nil {
+		return nil, err
+	}
+	l.id = secrets.identity()
+	if l.genesis, err = ReadGenesis(cfg.Home); err != nil {
+		return nil, err
+	}
+	if err := l.openStore(); err != nil {
+		return nil, err
+	}
+	if err := l.startEngine(ctx, secrets); err != nil {
+		return nil, err
+	}
+	l.log.Info("ledger started", "chain", cfg.ChainID, "height", l.db.Height(), "node", l.id.NodeID, "took", time.Since(l.started).Round(time.Millisecond).String())
+	return l, nil
+}
+
+func (l *Ledger) openStore() (err error) {
+	opts := state.StoreOptions(l.cfg.CacheBytes)
+	logger := storeLog{quiet{log: l.log, failure: l.failure}}
+	opts.Logger = logger
+	opts.EventListener = &pebble.EventListener{
+		BackgroundError: l.failure.noteDisk,
+		DataCorruption: func(c pebble.DataCorruptionInfo) {
+			l.failure.noteDisk(fmt.Errorf("%w: file %s: %w", state.ErrDamaged, c.Path, c.Details))
+		},
+	}
+	if l.kv, err = pebble.Open(filepath.Join(l.cfg.Home, storeDir), opts); err != nil {
+		return storeFault(err, "open the store in %s", l.cfg.Home)
+	}
+	l.db, err = state.Open(l.kv, []byte(statePrefix), state.Options{KeepVersions: l.cfg.KeepBlocks})
+	return storeFault(err, "open the state in %s", l.cfg.Home)
+}
+
+// startEngine makes and starts CometBFT. It panics over what it cannot repair; that
+// becomes a Damaged fault.
+func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			cause, ok := p.(error)
+			if !ok {
+				cause = fmt.Errorf("%v", p)
+			}
+			err = fault.Wrap(fault.Damaged, cause, "the stores in %s do not fit together; restore them from a checkpoint or from another node", l.cfg.Home)
+		}
+	}()
+	cfg, err := l.cfg.engine()
+	if err != nil {
+		return err
+	}
+	l.figures = newFigures(l.cfg.Metrics, l)
+	l.app = &app{
+		chainID: l.cfg.ChainID, genesis: l.genesis, machine: l.machine, db: l.db, log: l.log, sm2: secrets.sm2,
+		verdicts: newVerdicts(runtime.GOMAXPROCS(0)), admitted: newRecent(admittedKept), keep: &l.keep,
+		figures: l.figures, committed: l.committedBlock,
+	}
+	if l.db.Committed() {
+		view := l.db.View()
+		l.app.voters.Store(int64(len(readValidators(view))))
+		view.Close()
+	}
+	l.engine = cmtstate.NewStore(l.engineDB(enginePrefix), cmtstate.StoreOptions{DiscardABCIResponses: true})
+	voter, err := l.loadVoter(secrets)
+	if err != nil {
+		return err
+	}
+	logger := quiet{log: l.log, failure: l.failure}
+	l.node, err = node.NewNodeWithContext(ctx, cfg, voter, &secrets.node,
+		proxy.NewConnSyncLocalClientCreator(l.app), l.genesisDoc, l.provideDB,
+		node.DefaultMetricsProvider(cfg.Instrumentation), logger)
+	if err != nil {
+		return storeFault(err, "start the ledger in %s", l.cfg.Home)
+	}
+	if err := l.node.Start(); err != nil {
+		return fault.Wrap(fault.Unreachable, err, "start the ledger on %q", l.cfg.Listen)
+	}
+	return l.figures.open()
+}
+
+func (l *Ledger) engineDB(prefix string) *engineDB {
+	return &engineDB{kv: l.kv, prefix: []byte(prefix), broken: l.failure.noteDisk}
+}
+
+func (l *Ledger) provideDB(c *cmtconfig.DBContext) (dbm.DB, error) {
+	prefix, ok := map[string]string{"blockstore": blocksPrefix, "state": enginePrefix, "evidence": evidencePrefix}[c.ID]
+	if !ok {
+		return nil, fmt.Errorf("ledger: the engine asks for an unknown store %q", c.ID)
+	}
+	return l.engineDB(prefix), nil
+}
+
+// genesisDoc is the engine's part of the genesis: name, time, the hash of the signed
+// file, and the parameters that all nodes have in common. The validators come from
+// the rules.
+func (l *Ledger) genesisDoc() (*types.GenesisDoc, error) {
+	sum := sha256.Sum256(l.genesis)
+	appState, err := json.Marshal(hex.EncodeToString(sum[:]))
+	if err != nil {
+		return nil, err
+	}
+	p := types.DefaultConsensusParams()
+	p.Block.MaxBytes, p.Block.MaxGas = maxBlockBytes, -1
+	p.Evidence.MaxAgeDuration, p.Evidence.MaxAgeNumBlocks, p.Evidence.MaxBytes = evidenceMaxAge, evidenceMaxBlocks, evidenceMaxBytes
+	p.ABCI.VoteExtensionsEnableHeight = voteExtensionHeight
+	p.Version.App = appVersion
+	return &types.GenesisDoc{
+		ChainID: l.cfg.ChainID, GenesisTime: time.UnixMilli(l.cfg.GenesisTimeMs).UTC(), InitialHeight: 1,
+		ConsensusParams: p, AppState: appState,
+	}, nil
+}
+
+// committedBlock is called by the app, within Commit: it must not wait for anybody.
+func (l *Ledger) committedBlock(height int64, done []doneTx) {
+	l.waiting.answer(done)
+	l.heights.announce(height)
+}
+
+// Failed is closed when the node cannot go on; [Ledger.Err] then tells why.
+func (l *Ledger) Failed() <-chan struct{} { return l.failure.done }
+
+// Err returns why the node cannot go on, nil while it can.
+func (l *Ledger) Err() error { return l.failure.cause() }
+
+// Identity returns who this node is.
+func (l *Ledger) Identity() Identity { return l.id }
+
+// Genesis returns the signed genesis, as it was installed.
+func (l *Ledger) Genesis() []byte { return l.genesis }
+
+// Close stops the node and waits until nothing of it runs. Submits that wait get
+// Timeout: the outcome is unknown.
+func (l *Ledger) Close() error {
+	var err error
+	l.once.Do(func() {
+		close(l.closing)
+		err = l.stop()
+	})
+	return err
+}
+
+func (l *Ledger) stop() error {
+	var errs []error
+	ended := make(chan struct{})
+	go func() { // waited for below; if the engine hangs the process has to end to get rid of it
+		defer close(ended)
+		if err := l.node.Stop(); err != nil {
+			errs = append(errs, err)
+		}
+		l.node.ConsensusReactor().Wait()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(stopWait):
+		return fault.Newf(fault.Internal, "the engine has not stopped within %s; end the process, nothing acknowledged is lost", stopWait)
+	}
+	return errors.Join(append(errs, l.release())...)
+}
+
+// release closes what Open has opened, in reverse.
+func (l *Ledger) release() error {
+	var errs []error
+	if l.figures != nil {
+		l.figures.close()
+	}
+	if l.app != nil && l.app.open != nil {
+		l.app.open.Discard()
+	}
+	if l.kv != nil && !errors.Is(l.Err(), pebble.ErrCorruption) {
+		errs = append(errs, l.kv.Close())
+	}
+	return errors.Join(append(errs, l.lock.Unlock())...)
+}
+
+// loadVoter returns who signs votes with the validator's key.
+func (l *Ledger) loadVoter(secrets keys) (types.PrivValidator, error) {
+	path := filepath.Join(l.cfg.Home, validatorStateFile)
+	pv := privval.NewFilePV(secrets.validator, "", path)
+	if err := readLastVote(path, &pv.LastSignState); err != nil {
+		return nil, err
+	}
+	return pv, l.guardRestored(pv)
+}

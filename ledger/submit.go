@@ -1,0 +1,147 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"sync"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	"github.com/cometbft/cometbft/mempool"
+
+	"mulian/internal/fault"
+)
+
+// waiting is who waits for which transaction.
+type waiting struct {
+	mu   sync.Mutex
+	byID map[[32]byte][]*waiter // guarded by mu
+}
+
+type waiter struct {
+	raw    [32]byte
+	answer chan Committed // one place, so that answering never waits
+}
+
+func newWaiting() waiting { return waiting{byID: map[[32]byte][]*waiter{}} }
+
+func (w *waiting) join(id, raw [32]byte) *waiter {
+	one := &waiter{raw: raw, answer: make(chan Committed, 1)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.byID[id] = append(w.byID[id], one)
+	return one
+}
+
+func (w *waiting) leave(id [32]byte, one *waiter) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rest := w.byID[id][:0]
+	for _, x := range w.byID[id] {
+		if x != one {
+			rest = append(rest, x)
+		}
+	}
+	if len(rest) == 0 {
+		delete(w.byID, id)
+	} else {
+		w.byID[id] = rest
+	}
+}
+
+// answer tells those who wait for a transaction of the block. A forged envelope
+// does not answer for the true one of the same id, and a replay not for the first.
+func (w *waiting) answer(done []doneTx) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range done {
+		d := &done[i]
+		for _, one := range w.byID[d.ID] {
+			if d.Code == fault.Replayed || !d.spent && one.raw != d.raw {
+				continue
+			}
+			select {
+			case one.answer <- d.Committed:
+			default: // answered already
+			}
+		}
+	}
+}
+
+// Submit checks a signed envelope in the caller's goroutine, puts it before the
+// consensus and waits until it is in a block. A refusal in the block is a Committed
+// with a Code, not an error. A transaction that is on the chain already is answered
+// with its own result: sending again is safe.
+//
+// Faults: what [machine.Machine.Check] refuses; TooLong; Busy when too many wait;
+// Timeout when ctx ends or the node stops: the outcome is then unknown, and Tx
+// tells it later; the cause when the node has failed.
+func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
+	if err := l.failure.cause(); err != nil {
+		return nil, err
+	}
+	if len(raw) > MaxTxBytes {
+		return nil, fault.Newf(fault.TooLong, "a transaction of %d bytes; the bound is %d", len(raw), MaxTxBytes)
+	}
+	id, err := l.machine.ID(raw)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(raw)
+	me := l.waiting.join(id, sum) // before looking, so that no block slips between
+	defer l.waiting.leave(id, me)
+	if c, known, err := l.Tx(id); known || err != nil {
+		return c, err
+	}
+	if err := l.offer(raw, sum); err != nil {
+		// A block may have carried it since: then the refusal is only that of a replay.
+		if c, known, err := l.Tx(id); known && err == nil {
+			return c, nil
+		}
+		return nil, err
+	}
+	select {
+	case c := <-me.answer:
+		return &c, nil
+	case <-ctx.Done():
+		return nil, &fault.Fault{Code: fault.Timeout, Text: "no answer in time, the outcome is unknown; ask for transaction " + hexID(id) + " later, or send it again", Err: ctx.Err()}
+	case <-l.closing:
+		return nil, fault.Newf(fault.Timeout, "the node is stopping, the outcome is unknown; ask for transaction %s later, or send it again", hexID(id))
+	case <-l.failure.done:
+		return nil, l.failure.cause()
+	}
+}
+
+// offer checks the transaction and gives it to the engine's mempool.
+func (l *Ledger) offer(raw []byte, sum [32]byte) error {
+	pool := l.node.Mempool()
+	if pool.Size() >= maxPending { // before the signature costs anything
+		return busy()
+	}
+	if !l.app.admitted.has(sum) {
+		if err := l.app.admit(raw, sum); err != nil {
+			return err
+		}
+	}
+	var answer *abci.ResponseCheckTx // set before CheckTx returns: the app is in this process
+	err := pool.CheckTx(raw, func(r *abci.ResponseCheckTx) { answer = r }, mempool.TxInfo{})
+	var full mempool.ErrMempoolIsFull
+	var large mempool.ErrTxTooLarge
+	switch {
+	case errors.Is(err, mempool.ErrTxInCache): // it waits already, or is in the block being made
+		return nil
+	case errors.As(err, &full), errors.Is(err, mempool.ErrRecheckFull):
+		return busy()
+	case errors.As(err, &large):
+		return fault.Newf(fault.TooLong, "a transaction of %d bytes; the bound is %d", large.Actual, large.Max)
+	case err != nil:
+		return fault.Wrap(fault.Internal, err, "the transaction could not be queued")
+	case answer != nil && answer.Code != 0:
+		return fault.Newf(fault.Code(answer.Code), "%s", answer.Log)
+	}
+	return nil
+}
+
+func busy() error {
+	return fault.Newf(fault.Busy, "%d transactions wait already; send again in a second", maxPending)
+}
