@@ -19,9 +19,9 @@ type Source interface {
 	Inspect(ctx context.Context) (*Schema, error)
 
 	// Query returns the rows that fulfil s.Where, at most s.Limit (at least 1,
-	// at most MaxQueryRows), in the order of the table's key. It needs one OpIn condition at
-	// least: a whole table is what Scan is for. Values of each row are in the
-	// order of s.Columns. No row is an empty slice and no error.
+	// at most MaxQueryRows), in the order of s.OrderBy, else the database's own.
+	// It needs one OpIn condition at least: a whole table is what Scan is for.
+	// Values of each row are in the order of s.Columns. No row is no error.
 	Query(ctx context.Context, s Selection) ([]Row, error)
 
 	// Scan hands every row that fulfils s.Where to fn, in the order of the key
@@ -106,18 +106,18 @@ type Freshness struct {
 // A Sink is the asker's own database, where deliveries are loaded. The account
 // needs to create tables in the target's schema, and to read and write its own.
 type Sink interface {
-	// Begin starts the load of one delivery. It creates the table if it is absent
-	// and the control table mulian_delivery beside it, in the same transaction as
-	// the rows. ErrTargetDiffers: the table is there and cannot take these columns.
+	// Begin starts the load of one delivery. It creates the table, if it is absent,
+	// in the same transaction as the rows; and beside it, once and for good, the
+	// control table mulian_delivery. ErrTargetDiffers: the table is there and cannot take these columns.
 	// ErrInvalid: the target is out of bounds.
 	//
-	// If another load of the same delivery is under way Begin waits for its end.
+	// While another load into the same table is under way Begin waits for its end.
 	Begin(ctx context.Context, t Target) (Load, error)
 
 	// Loaded tells whether a delivery was loaded before, and its receipt.
 	Loaded(ctx context.Context, schema, delivery string) (Receipt, bool, error)
 
-	// Close ends all connections. An open Load is rolled back.
+	// Close ends all connections. Every Load must have ended before.
 	Close() error
 }
 
@@ -159,8 +159,12 @@ type Mode uint8
 const (
 	Replace Mode = iota + 1 // they go; readers see them until the commit
 	Append                  // they stay; an equal key is an error
-	Merge                   // they stay; an equal key is overwritten (needs PrimaryKey)
+	Merge                   // they stay; an equal key is overwritten (needs PrimaryKey); within a delivery the later row counts
 )
+
+// ControlTable is the table beside the targets that holds one row for each
+// delivery that was loaded. Inspect leaves it out.
+const ControlTable = "mulian_delivery"
 
 // Receipt is what the asker's database holds about one delivery.
 type Receipt struct {

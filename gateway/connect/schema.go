@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/emmansun/gmsm/sm3"
+	"mulian/internal/sm"
 )
 
 // A Schema describes all tables and views of a database that an account may
@@ -79,7 +79,7 @@ func (t *Table) Hash() string {
 
 // Hash is the SM3 of the whole document's canonical bytes, in hex.
 func (s *Schema) Hash() string {
-	sum := sm3.Sum(s.Canonical())
+	sum := sm.SM3(s.Canonical())
 	return hex.EncodeToString(sum[:])
 }
 
@@ -182,6 +182,6 @@ func canonicalJSON(v any) []byte {
 }
 
 func hashJSON(v any) string {
-	sum := sm3.Sum(canonicalJSON(v))
+	sum := sm.SM3(canonicalJSON(v))
 	return hex.EncodeToString(sum[:])
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +27,7 @@ const (
 	Timestamp                 // local, without a zone: "2006-01-02T15:04:05.999999"
 	Instant                   // a moment: the same, in UTC, with "Z"
 	Bytes                     // any bytes, raw
-	Float                     // shortest text of the binary64: "0.1", "1e+30", "NaN", "Infinity"
+	Float                     // shortest text of the binary64: "0.1", "1e+30", "NaN"
 	JSON                      // JSON text, as the database printed it
 )
 
@@ -67,8 +66,8 @@ func (k *Kind) UnmarshalText(b []byte) error {
 // for its kind (see the kinds; Check tells): two values are the same exactly if
 // they are equal as Go structs.
 //
-// Date, Timestamp and Instant may also be "infinity" and "-infinity", which
-// departments use for "until further notice".
+// Decimal, Float, Date, Timestamp and Instant may also be "infinity" and
+// "-infinity", which departments use for "until further notice".
 type Value struct {
 	Kind Kind
 	Text string
@@ -112,13 +111,6 @@ func (v Value) MarshalJSON() ([]byte, error) {
 		return json.Marshal(v.Text)
 	}
 }
-
-var (
-	integerForm   = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
-	decimalForm   = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
-	dateForm      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
-	timestampForm = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{0,8}[1-9])?Z?$`)
-)
 
 // maxDigits bounds a number's text: PostgreSQL's numeric has at most 131,072
 // digits before and 16,383 after the point.
@@ -173,27 +165,22 @@ func (v Value) canonicalScalar() bool {
 	s := v.Text
 	switch v.Kind {
 	case Integer:
-		return len(s) <= maxDigits && integerForm.MatchString(s)
+		return len(s) <= maxDigits && s != "-0" && isWhole(strings.TrimPrefix(s, "-"))
 	case Decimal:
-		return s == "NaN" || len(s) <= maxDigits && decimalForm.MatchString(s)
+		return s == "NaN" || isInfinity(s) || isDecimal(s)
 	case Boolean:
 		return s == "true" || s == "false"
 	case Float:
 		c, ok := FloatValue(s)
 		return ok && c.Text == s
+	case Date:
+		return isInfinity(s) || isDate(s)
 	}
-	if s == "infinity" || s == "-infinity" {
+	if isInfinity(s) {
 		return true
 	}
-	if v.Kind == Date {
-		_, err := time.Parse(time.DateOnly, s)
-		return dateForm.MatchString(s) && err == nil
-	}
-	if !timestampForm.MatchString(s) || strings.HasSuffix(s, "Z") != (v.Kind == Instant) {
-		return false
-	}
-	_, err := time.Parse("2006-01-02T15:04:05.999999999", strings.TrimSuffix(s, "Z"))
-	return err == nil
+	zoned := strings.HasSuffix(s, "Z")
+	return zoned == (v.Kind == Instant) && isTimestamp(strings.TrimSuffix(s, "Z"))
 }
 
 // TextValue is s as Text, unchecked.
@@ -219,8 +206,11 @@ func DecimalValue(s string) (v Value, ok bool) {
 	if len(s) > maxDigits {
 		return Value{}, false
 	}
-	if s == "NaN" || decimalForm.MatchString(s) {
+	if s == "NaN" || isDecimal(s) {
 		return Value{Decimal, s}, true
+	}
+	if strings.EqualFold(s, "infinity") || strings.EqualFold(s, "-infinity") {
+		return Value{Decimal, strings.ToLower(s)}, true
 	}
 	if !strings.ContainsAny(s, "0123456789") || strings.ContainsAny(s, "xXoObBpP_/") {
 		return Value{}, false
@@ -242,7 +232,7 @@ func DecimalValue(s string) (v Value, ok bool) {
 		return Value{}, false
 	}
 	text := r.FloatString(scale)
-	return Value{Decimal, text}, len(text) <= maxDigits && decimalForm.MatchString(text)
+	return Value{Decimal, text}, isDecimal(text)
 }
 
 // FloatValue brings a floating point number into its canonical form.
@@ -259,9 +249,11 @@ func formatFloat(f float64) string {
 	case math.IsNaN(f):
 		return "NaN"
 	case math.IsInf(f, 1):
-		return "Infinity"
+		return "infinity"
 	case math.IsInf(f, -1):
-		return "-Infinity"
+		return "-infinity"
+	case f == 0:
+		return "0" // not "-0": some databases keep no sign of zero
 	}
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
@@ -276,7 +268,7 @@ func DateValue(s string) (v Value, ok bool) {
 // with or without a zone) into its canonical form: Instant if it names a zone,
 // else Timestamp. A bare date is not one.
 func TimeValue(s string) (v Value, ok bool) {
-	if s == "infinity" || s == "-infinity" {
+	if isInfinity(s) {
 		return Value{Timestamp, s}, true
 	}
 	if len(s) < len("2006-01-02T15:04:05") || len(s) > 40 || (s[10] != ' ' && s[10] != 'T') {

@@ -1,0 +1,10 @@
+// Package all imports every database driver of this module, so that
+// connect.Open knows their schemes. It has no other content.
+//
+// A program that reads one kind of database imports that driver alone.
+package all
+
+import (
+	_ "mulian/gateway/connect/postgres" // postgres:, postgresql:
+	_ "mulian/gateway/connect/sqlite"   // sqlite:
+)

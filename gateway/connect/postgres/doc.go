@@ -1,0 +1,24 @@
+// Package postgres connects a gateway to PostgreSQL and to databases that speak
+// its protocol. URLs: postgres://USER@HOST:PORT/NAME?passfile=FILE&sslmode=...
+// with libpq's parameters; never with a password in them.
+//
+// It speaks the protocol through pgconn, the lowest layer of pgx: all values
+// travel in PostgreSQL's own text form, which is exact for every type and, with
+// the session settings below, the same on every server.
+//
+// What is particular here:
+//
+//  1. A Scan is one statement in one REPEATABLE READ READ ONLY transaction, read row by row
+//     from the socket: a slow receiver slows the server down, and needs no cursor and no memory.
+//  2. A Load is one transaction with COPY. Replace deletes and does not truncate: readers are
+//     not blocked and see the old rows until the commit.
+//  3. Text keys are ordered with COLLATE "C". Where the column has another collation its index
+//     does not help, and the server sorts; a delivery's order must not depend on the server's locale.
+//  4. Loads into one table wait for each other (advisory lock); readers never wait.
+//  5. Errors are retold without PostgreSQL's message where that may hold a value
+//     (classes 22 and 23); the SQLSTATE, column and constraint stay.
+//
+// Structure is read from pg_catalog and not with ariga.io/atlas: Atlas v0.38.0 (open edition)
+// returns no views, does not know which columns the account may read, and needs more rights
+// than SELECT on what is shared; format_type prints exactly the type that a person declared.
+package postgres
