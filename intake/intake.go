@@ -1,0 +1,44 @@
+// Package intake turns the lists that departments have into drafts for the ledger:
+// catalogue entries, duties and organisations, from any table or list of objects
+// that package intake/sheet can read.
+//
+// It is no reader of formats (that is sheet), it decides nothing that the ledger
+// decides (a draft may still be refused), and it gives nobody anything silently:
+// an owner that the file does not name, or names in a way that the ledger does not
+// know, holds the entry back.
+//
+// The life of a file:
+//
+//	MakePlan ── pass 1: kind, spellings of owners
+//	   │       pass 2: a verdict for each entry ──▶ Report       (no node needed)
+//	   │                 accepted │ doubtful │ rejected │ duplicate
+//	 Apply ─── pass 3: drafts ── Target: owner, duties, ids ──▶ held
+//	             └─ batches of one organisation ── Sender ──▶ sent │ refused
+//	                   └─ journal: an import that was stopped goes on
+//
+// What holds:
+//
+//  1. Nothing is dropped silently. Every row is blank or part of an entry, every
+//     entry has exactly one verdict, and Accepted + Rejected + Doubtful +
+//     Duplicates == Entries. Every draft of a plan is sent, unchanged, resumed,
+//     held or refused. What a file has and the ledger has no place for is named.
+//  2. Nothing is repaired silently. A value that had to be guessed makes the entry
+//     doubtful, and the report says what was guessed, or proposes it and leaves
+//     the field empty. Spellings of owners are never merged: a merge is proposed.
+//  3. The same file gives the same ids and the same content, on every machine and
+//     whenever it is imported: the local part of an id is the file's own code, or
+//     is derived from the name as the ledger compares names. A second import
+//     changes nothing.
+//  4. Memory is bounded: 17 bytes and a line number for each entry, and at most
+//     4,000 drafts that wait for their batch.
+//  5. A file that changed between plan and import is not imported.
+//
+// Headers of the file find our fields through one table of synonyms (header.go) and
+// through --map. Words of code lists are read by internal/code.
+//
+// Sources: 政务信息资源目录编制指南 (发改高技〔2017〕1272号) for the fields of an entry;
+// order of the State Council No. 809, articles 3, 13 and 14; docs/spec/sharing.md
+// 4.3 and 4.8; the published catalogues of Beijing, Guangxi, Taipei, Taichung,
+// Taitung, data.gov.tw and Tokyo, and the lists of powers of Huairou, on which the
+// tests count.
+package intake

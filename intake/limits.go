@@ -1,0 +1,47 @@
+package intake
+
+// The bounds of an import. Those of the file itself are in intake/sheet; those of
+// an entry are the ledger's (proto/mulian/catalogue/v1), repeated here because
+// an import without a node must foresee its refusals.
+const (
+	maxName     = 200  // characters of a name of an entry
+	maxTitle    = 500  // characters of a duty's title
+	maxAbstract = 4000 // characters
+	maxItems    = 1000 // items of one entry
+	maxItemName = 200  // characters
+	maxDuties   = 50   // duties of one entry
+	maxAlias    = 100  // characters of another code of an entry
+	maxMatters  = 200  // matters of one entry
+	maxLocal    = 64   // characters of the local part of an id, our own choice
+	maxCategory = 300  // characters
+
+	// maxHeader bounds, in bytes, what can be the name of a field: some 60
+	// characters. Our own choice.
+	maxHeader = 200
+
+	// maxProblems is how many problems a report holds; the others are counted.
+	// Our own choice: ten for each of the 1,000 entries that a person can go through.
+	maxProblems = 10_000
+
+	// maxOwners is how many spellings of owners are told apart. Taiwan's portal,
+	// the largest list we know of, has 1,100.
+	maxOwners = 1 << 16
+
+	// batchEntries is the ledger's bound on one SubmitEntries, batchBytes keeps a
+	// transaction below the 1 MiB of internal/canon with room for its envelope.
+	batchEntries = 200
+	batchDuties  = 500
+	batchBytes   = 512 << 10
+
+	// maxWaiting is how many drafts wait for their provider's batch to fill. A
+	// list that is sorted by date and not by provider has every provider open.
+	maxWaiting = 4000
+
+	// maxKeys is how many different headers and keys are remembered with their
+	// meaning, and maxUnused how many unused columns are told one by one.
+	maxKeys   = 4096
+	maxUnused = 40
+
+	// surveyRecords is how many JSON records are looked at for the kind of the file.
+	surveyRecords = 200
+)

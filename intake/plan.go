@@ -1,0 +1,421 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+
+	"mulian/intake/sheet"
+	"mulian/internal/code"
+	"mulian/internal/fault"
+)
+
+// Options say how to import a file; the zero value needs none of them.
+type Options struct {
+	Lang     sheet.Lang
+	Encoding string           // when it is found wrongly
+	Sheet    string           // of a workbook; empty takes the first with a header
+	Kind     Kind             // 0 finds out from the headers
+	Map      map[string]Field // of [ParseMap]
+}
+
+// Plan is a file that was read to its end and judged. It holds one byte for each
+// entry, and reads the file again when it is applied: memory is bounded however
+// large the file is.
+type Plan struct {
+	Path string
+	Kind Kind
+
+	opts     Options
+	digest   [32]byte
+	verdicts []verdict
+	spelling map[string]spelling
+	present  map[Field]bool
+}
+
+// MakePlan reads the file twice and returns the plan and the report. It needs no node
+// and changes nothing. The faults are those of [sheet.Open]; Missing when no
+// column can be the name of anything (the text lists the columns, and names
+// --map); Cancelled.
+func MakePlan(ctx context.Context, path string, opts Options) (*Plan, *Report, error) {
+	p := &Plan{Path: path, Kind: opts.Kind, opts: opts}
+	owners, err := p.survey(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	p.spelling = spellings(owners)
+	rep, err := p.judge(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, rep, nil
+}
+
+// survey is the first pass: what the file lists, and how owners are spelt.
+func (p *Plan) survey(ctx context.Context) (map[string]int, error) {
+	if p.Kind == 0 {
+		if err := p.findKind(ctx); err != nil {
+			return nil, err
+		}
+	}
+	rd, err := p.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rd.close()
+	p.digest = rd.file.Digest
+	owners := make(map[string]int)
+	present := make(map[Field]bool)
+	for _, h := range rd.file.Header {
+		present[rd.sort.fieldOf(h)] = true
+	}
+	for {
+		r, err := rd.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		for f := range r.seen {
+			present[f] = true
+		}
+		for _, f := range []Field{Owner, SourceOrg} {
+			if o := r.fields[f].text; o != "" && len(owners) < maxOwners {
+				owners[string(f)+"\x00"+o]++
+			}
+		}
+	}
+	p.present = present
+	column := string(Owner)
+	if !present[Owner] && present[SourceOrg] {
+		column = string(SourceOrg)
+	}
+	counts := make(map[string]int)
+	for k, n := range owners {
+		if f, name, _ := strings.Cut(k, "\x00"); f == column {
+			counts[name] += n
+		}
+	}
+	return counts, p.needName(present, rd.file)
+}
+
+// findKind looks at the headers, or at the keys of the first records.
+func (p *Plan) findKind(ctx context.Context) error {
+	rd, err := p.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer rd.close()
+	seen := make(map[Field]bool)
+	for _, h := range rd.file.Header {
+		seen[rd.sort.fieldOf(h)] = true
+	}
+	for n := 0; n < surveyRecords; n++ {
+		r, err := rd.next()
+		if err != nil {
+			break // the next pass tells it
+		}
+		for f := range r.seen {
+			seen[f] = true
+		}
+	}
+	switch {
+	case seen[Name]:
+		p.Kind = EntryList
+	case seen[DutyName]:
+		p.Kind = DutyList
+	case seen[OrgName] && seen[OwnerCode], seen[Owner] && seen[OwnerCode] && !seen[Abstract]:
+		p.Kind = OrgList
+	default:
+		p.Kind = EntryList
+	}
+	return nil
+}
+
+// needName refuses a file in which nothing has a name.
+func (p *Plan) needName(present map[Field]bool, f *sheet.File) error {
+	want := map[Kind]Field{EntryList: Name, DutyList: DutyName, OrgList: OrgName}[p.Kind]
+	if present[want] {
+		return nil
+	}
+	columns := brief(strings.Join(f.Header, ", "))
+	if f.Format == "json" {
+		columns = "JSON"
+	}
+	return fault.Newf(fault.Missing, "%s", p.opts.Lang.Say(
+		"%s 中没有可作名称的列（有：%s）。用 --map \"对方的表头=%s\" 指定",
+		"no column of %s can be the name (there are: %s). Name it: --map \"their header=%s\"", f.Name, columns, want))
+}
+
+// judge is the second pass: every entry gets its verdict.
+func (p *Plan) judge(ctx context.Context) (*Report, error) {
+	rd, err := p.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rd.close()
+	f := rd.file
+	rep := &Report{File: f.Name, Format: f.Format, Encoding: f.Encoding, Kind: p.Kind.String(), Shape: f.Shape, Sheets: f.Sheets,
+		Problems: []Problem{}, Counts: make(map[string]int)}
+	rep.add(f.Notes...)
+	j := &judge{plan: p, rep: rep, build: p.builder(), sums: make(map[[16]byte]int32), names: make(map[string]int32), ids: make(map[string]int32), unused: make(map[string]int)}
+	for {
+		r, err := rd.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.verdicts = append(p.verdicts, j.one(r))
+		rep.Rows += r.rows
+	}
+	if f.Digest != p.digest {
+		return nil, fault.Newf(fault.VersionConflict, "%s", p.opts.Lang.Say("%s 在读取时被改动", "%s was changed while it was read", f.Name))
+	}
+	rep.Blank = f.Blank()
+	rep.Rows += rep.Blank
+	rep.Entries = len(p.verdicts)
+	j.unusedColumns()
+	j.unstated()
+	rep.settle()
+	return rep, nil
+}
+
+func (p *Plan) builder() *builder {
+	return &builder{lang: p.opts.Lang, opts: &p.opts, kind: p.Kind, spelling: p.spelling, present: p.present}
+}
+
+// judge holds what the second pass has to remember of the records before.
+type judge struct {
+	plan   *Plan
+	rep    *Report
+	build  *builder
+	sums   map[[16]byte]int32 // line of the first record with that content
+	names  map[string]int32   // of the first with that owner and name
+	ids    map[string]int32   // of the first with that owner and local code
+	unused map[string]int     // columns with text that have no place with us
+}
+
+// one judges r and counts it.
+func (j *judge) one(r *record) verdict {
+	d, problems, v := j.build.build(r)
+	for _, c := range r.rest {
+		if len(j.unused) < 1000 || j.unused[c.name] > 0 { // the bound holds for files of nothing but new keys
+			j.unused[c.name]++
+		}
+	}
+	lang := j.plan.opts.Lang
+	if at, ok := j.sums[r.sum]; ok && !r.broken {
+		v = duplicate
+		problems = append(problems, sheet.Problem{Line: r.line, Code: fault.Duplicate,
+			Message: lang.Say("与第 %d 行完全相同", "the same as line %d", at), Suggestion: lang.Say("不再导入，可以删去", "it is not imported again; it can be deleted")})
+	} else {
+		j.sums[r.sum] = int32(r.line)
+		if p := j.clash(d, r, v); p != nil {
+			v, problems = rejected, append(problems, *p)
+		}
+	}
+	j.rep.add(problems...)
+	switch v {
+	case accepted:
+		j.rep.Accepted++
+	case doubtful:
+		j.rep.Doubtful++
+	case rejected:
+		j.rep.Rejected++
+	case duplicate:
+		j.rep.Duplicates++
+	}
+	return v
+}
+
+// clash finds an earlier entry of the same owner with the same name or the same
+// code, and other content. The ledger takes one of them; which one is right is for
+// a person to say, so the later is rejected. Without an owner nothing clashes:
+// two departments may have an entry of one name.
+func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
+	owner := d.Code
+	if owner == "" {
+		owner, _ = code.Key(d.Owner)
+	}
+	if v == rejected || owner == "" {
+		return nil
+	}
+	lang := j.plan.opts.Lang
+	if d.Entry != nil {
+		key, _ := code.Key(d.Entry.Name)
+		if at, ok := j.names[owner+"\x00"+key]; ok {
+			return &sheet.Problem{Line: r.line, Field: string(Name), Code: fault.DuplicateName,
+				Message:    lang.Say("第 %d 行已有同一单位的同名目录，内容不同", "line %d has an entry of that name and owner, with other content", at),
+				Suggestion: lang.Say("核对哪一条有效，或改名", "see which of them holds, or rename one")}
+		}
+		j.names[owner+"\x00"+key] = int32(r.line)
+	}
+	if at, ok := j.ids[owner+"\x00"+d.Local]; ok {
+		return &sheet.Problem{Line: r.line, Field: string(Code), Code: fault.AlreadyExists,
+			Message:    lang.Say("代码 %s 已用于第 %d 行", "the code %s is used in line %d", d.Local, at),
+			Suggestion: lang.Say("核对代码", "see which of them has the code")}
+	}
+	j.ids[owner+"\x00"+d.Local] = int32(r.line)
+	return nil
+}
+
+// unstated tells what the ledger wants of every entry and this file has of none.
+func (j *judge) unstated() {
+	if j.plan.Kind != EntryList {
+		return
+	}
+	lang := j.plan.opts.Lang
+	if !j.plan.present[ShareType] {
+		j.rep.add(sheet.Problem{Field: string(ShareType), Code: fault.Doubtful,
+			Message:    lang.Say("文件没有共享类型", "the file states no share types"),
+			Suggestion: lang.Say("导入时用 --share 指定", "name one with --share when you import it")})
+	}
+	if !j.plan.present[Duties] {
+		j.rep.add(sheet.Problem{Field: string(Duties), Code: fault.NoDuty,
+			Message:    lang.Say("文件没有职责", "the file names no duties"),
+			Suggestion: lang.Say("先导入职责，再用 --duty 指定", "import the duties first, then name one with --duty")})
+	}
+}
+
+// unusedColumns tells, once a column, what of the file has no place with us. It
+// stays in the file, and the report says so.
+func (j *judge) unusedColumns() {
+	names := make([]string, 0, len(j.unused))
+	for n := range j.unused {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	lang, sorter := j.plan.opts.Lang, j.build.sorterFor()
+	told, more := 0, 0
+	for _, n := range names {
+		f, places := sorter.fieldOf(n), j.unused[n]
+		if f == Serial || f == Ignored {
+			continue
+		}
+		if told++; told > maxUnused {
+			more++
+			continue
+		}
+		p := sheet.Problem{Field: n, Code: fault.Doubtful, Suggestion: lang.Say("如有对应字段，用 --map \"%s=字段\"", "if it is one of our fields: --map \"%s=field\"", n)}
+		switch {
+		case f == Updated:
+			p.Message, p.Suggestion = lang.Say("“%s”列的 %d 个日期不导入：账本自记时间", "the %[2]d dates of the column %[1]q are not imported: the ledger keeps its own", n, places), ""
+		case f != "":
+			p.Message = lang.Say("“%s”列与另一列同为 %s，%d 处不同的内容不导入", "the column %q is %s beside another column; its different text in %d places is not imported", n, f, places)
+		default:
+			p.Message = lang.Say("“%s”列没有对应的字段，%d 处内容不导入", "the column %q has no field of ours; its text in %d places is not imported", n, places)
+		}
+		j.rep.add(p)
+	}
+	if more > 0 {
+		j.rep.add(sheet.Problem{Code: fault.Doubtful, Message: lang.Say("另有 %d 列没有对应的字段，其内容不导入", "%d more columns have no field of ours; their text is not imported", more)})
+	}
+}
+
+func (b *builder) sorterFor() *sorter { return &sorter{lang: b.lang, extra: b.opts.Map, kind: b.kind} }
+
+// reader reads the entries of the plan's file: it sorts records and joins the
+// rows that belong to one entry.
+type reader struct {
+	ctx   context.Context
+	file  *sheet.File
+	sort  *sorter
+	ahead *record
+	end   error
+	n     int
+}
+
+// read opens the file for one more pass.
+func (p *Plan) read(ctx context.Context) (*reader, error) {
+	f, err := sheet.Open(p.Path, sheet.Options{Encoding: p.opts.Encoding, Sheet: p.opts.Sheet, Known: known(p.opts.Map), Lang: p.opts.Lang})
+	if err != nil {
+		return nil, err
+	}
+	return &reader{ctx: ctx, file: f, sort: &sorter{lang: p.opts.Lang, extra: p.opts.Map, kind: p.Kind}}, nil
+}
+
+func (rd *reader) close() { rd.file.Close() }
+
+// one reads one record.
+func (rd *reader) one() (*record, error) {
+	if rd.n++; rd.n%256 == 0 {
+		if err := rd.ctx.Err(); err != nil {
+			return nil, fault.Wrap(fault.CodeOf(err), err, "import stopped")
+		}
+	}
+	in, err := rd.file.Next()
+	if err != nil {
+		return nil, err
+	}
+	return rd.sort.sort(in), nil
+}
+
+// next returns the next entry, of one row or more.
+func (rd *reader) next() (*record, error) {
+	r := rd.ahead
+	rd.ahead = nil
+	if r == nil {
+		if rd.end != nil {
+			return nil, rd.end
+		}
+		var err error
+		if r, err = rd.one(); err != nil {
+			rd.end = err
+			return nil, err
+		}
+	}
+	for len(r.items) > 0 {
+		n, err := rd.one()
+		if err != nil {
+			rd.end = err
+			break
+		}
+		if !r.continues(n) {
+			rd.ahead = n
+			break
+		}
+		r.join(n)
+	}
+	return r, nil
+}
+
+// Each calls yield for every draft that can be imported, in the order of the
+// file; accepted and doubtful ones, those without an owner too. It stops at the
+// first error. VersionConflict when the file is no longer the one that was
+// planned.
+func (p *Plan) Each(ctx context.Context, yield func(*Draft) error) error {
+	rd, err := p.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer rd.close()
+	if rd.file.Digest != p.digest {
+		return fault.Newf(fault.VersionConflict, "%s", p.opts.Lang.Say("%s 在预检之后被改动：请重新导入", "%s was changed after it was planned: import it again", rd.file.Name))
+	}
+	b := p.builder()
+	for i := 0; ; i++ {
+		r, err := rd.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if i >= len(p.verdicts) {
+			return fmt.Errorf("intake: %s has more entries than were planned", p.Path)
+		}
+		if p.verdicts[i] == rejected || p.verdicts[i] == duplicate {
+			continue
+		}
+		d, _, _ := b.build(r)
+		if err := yield(d); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,356 @@
+package intake
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"mulian/intake/sheet"
+	"mulian/internal/fault"
+)
+
+// cell is one value of a record with the name it had in the file.
+type cell struct {
+	name string // as the file has it, for messages
+	text string
+}
+
+// record is one row or object, its values sorted to our fields.
+type record struct {
+	line     int
+	rows     int // rows of the file in it: more than one for an entry with a row for each item
+	broken   bool
+	problems []sheet.Problem
+	fields   map[Field]cell   // the best header of those that have text
+	ranks    map[Field]int    // how good that header is
+	rest     []cell           // what has no field, or a field that was taken
+	items    []map[Field]cell // one for each row, when the sheet has a row for each item
+	seen     map[Field]string // fields the record has at all, with their header
+	sum      [16]byte         // of all names and texts: equal records have equal sums
+}
+
+// text returns the text of f without the white space around it.
+func (r *record) text(f Field) string { return strings.TrimSpace(r.fields[f].text) }
+
+// sorter sorts the values of records to our fields.
+type sorter struct {
+	lang  sheet.Lang
+	extra map[string]Field // of --map
+	kind  Kind
+	keys  map[string]meaning // what headers mean, as far as it was asked before
+}
+
+// sort makes a record of what sheet has read.
+func (s *sorter) sort(in sheet.Record) *record {
+	r := &record{line: in.Line, rows: 1, broken: in.Broken, problems: in.Problems,
+		fields: make(map[Field]cell), ranks: make(map[Field]int), seen: make(map[Field]string)}
+	r.sum = sumOf(in.Fields)
+	for _, f := range in.Fields {
+		s.put(r, "", f)
+	}
+	s.itemRow(r)
+	return r
+}
+
+// fieldOf is what a header means in a file of this kind.
+func (s *sorter) fieldOf(header string) Field { return s.meaning(header).field }
+
+// meaning remembers what it found: a file has few headers and many records.
+func (s *sorter) meaning(header string) meaning {
+	if len(header) > maxHeader {
+		return meaning{}
+	}
+	m, ok := s.keys[header]
+	if !ok {
+		m = s.seek(header)
+		if s.keys == nil {
+			s.keys = make(map[string]meaning)
+		}
+		if len(s.keys) < maxKeys {
+			s.keys[header] = m
+		}
+	}
+	return m
+}
+
+// seek looks first at --map, then at the headers that mean different things in
+// lists of different kinds.
+func (s *sorter) seek(header string) meaning {
+	if f, ok := s.extra[headerKey(header)]; ok {
+		return meaning{f, -1}
+	}
+	m := fieldOf(header)
+	switch s.kind {
+	case OrgList:
+		if m.field == Owner || m.field == Name {
+			m.field = OrgName
+		}
+	case DutyList:
+		switch m.field {
+		case Code:
+			m.field = DutyCode
+		case Name:
+			m.field = DutyName
+		case OrgName:
+			m.field = Owner
+		}
+	case EntryList:
+		switch m.field {
+		case OrgName, OrgParent: // 主管部门 in a list of entries answers for them
+			m = meaning{Owner, m.rank + 100}
+		case DutyCode, DutyName:
+			m.field = Duties
+		}
+	}
+	return m
+}
+
+// put sorts one value, with what is packed into it.
+func (s *sorter) put(r *record, path string, f sheet.Field) {
+	name := f.Name
+	if path != "" {
+		name = path
+		if f.Name != "" {
+			name += "." + f.Name
+		}
+	}
+	field := s.fieldOf(name)
+	if field == "" && path != "" && wrappers[path] {
+		field = s.fieldOf(f.Name)
+		name = f.Name
+	}
+	switch {
+	case len(f.Parts) > 0 && shifted(f.Parts, s):
+		s.putShifted(r, f)
+	case len(f.Parts) > 0 && f.Parts[0].Name == "": // a list
+		s.putList(r, name, f)
+	case len(f.Parts) > 0:
+		for _, p := range f.Parts {
+			s.put(r, name, p)
+		}
+	case field == "" && s.packed(f.Text):
+		s.putPacked(r, f.Text)
+	default:
+		r.take(s.meaning(name), cell{name, f.Text})
+	}
+}
+
+// take gives a value to its field. Of two with text the better header wins, and
+// of equally good ones the first in the file.
+func (r *record) take(m meaning, c cell) {
+	if m.field != "" {
+		if _, ok := r.seen[m.field]; !ok {
+			r.seen[m.field] = c.name
+		}
+	}
+	old, taken := r.fields[m.field]
+	switch {
+	case strings.TrimSpace(c.text) == "":
+	case m.field == "":
+		r.rest = append(r.rest, c)
+	case taken && m.rank >= r.ranks[m.field]:
+		if old.text != c.text {
+			r.rest = append(r.rest, c)
+		}
+	default:
+		if taken && old.text != c.text {
+			r.rest = append(r.rest, old)
+		}
+		r.fields[m.field], r.ranks[m.field] = c, m.rank
+	}
+}
+
+// putList joins a list of texts; of a list of objects it joins the texts of
+// those keys that mean something, each once: the formats of the distributions.
+func (s *sorter) putList(r *record, name string, f sheet.Field) {
+	if len(f.Parts[0].Parts) == 0 {
+		var texts []string
+		for _, p := range f.Parts {
+			if p.Text != "" && len(texts) < maxItems {
+				texts = append(texts, p.Text)
+			}
+		}
+		r.take(s.meaning(name), cell{name, strings.Join(texts, "；")})
+		return
+	}
+	byKey := make(map[string][]string)
+	var keys []string
+	for _, p := range f.Parts {
+		for _, q := range p.Parts {
+			if s.fieldOf(name+"."+q.Name) == "" || q.Text == "" {
+				continue
+			}
+			if byKey[q.Name] == nil {
+				keys = append(keys, q.Name)
+			}
+			if len(byKey[q.Name]) < maxItems && !slices.Contains(byKey[q.Name], q.Text) {
+				byKey[q.Name] = append(byKey[q.Name], q.Text)
+			}
+		}
+	}
+	for _, k := range keys {
+		r.take(s.meaning(name+"."+k), cell{name + "." + k, strings.Join(byKey[k], "；")})
+	}
+}
+
+// packed reports whether a text holds a whole record, as Beijing's portal was
+// collected: name TAB value # name TAB value …
+func (s *sorter) packed(text string) bool {
+	name, _, ok := strings.Cut(text, "\t")
+	return ok && s.fieldOf(name) != ""
+}
+
+// putPacked takes such a text apart. A part that begins with no name of a field
+// belongs to the value before it: values may hold a #. Where blanks stand for
+// the tab the value is not taken but proposed: what was meant is for a person to
+// say.
+func (s *sorter) putPacked(r *record, text string) {
+	var names, values []string
+	for _, part := range strings.Split(text, "#") {
+		name, value, tab := strings.Cut(part, "\t")
+		head, tail, _ := strings.Cut(part, " ")
+		switch {
+		case tab && len(name) < 100 && (s.fieldOf(name) != "" || len(names) > 0 && !strings.ContainsAny(name, " 。，,")):
+			names, values = append(names, name), append(values, value)
+		case s.fieldOf(head) != "" && strings.TrimSpace(tail) != "":
+			field, value := s.fieldOf(head), strings.TrimSpace(tail)
+			r.problems = append(r.problems, sheet.Problem{
+				Line: r.line, Field: string(field), Code: fault.Malformed,
+				Message:    s.lang.Say("“%s”与其值之间缺少分隔符，未取用", "the mark between %q and its value is missing; the value was not taken", head),
+				Suggestion: s.lang.Say("是否为 %s？", "is it %s?", value),
+			})
+		case len(values) > 0:
+			values[len(values)-1] += "#" + part
+		default:
+			r.rest = append(r.rest, cell{"", part})
+		}
+	}
+	for i, name := range names {
+		r.take(s.meaning(name), cell{name, values[i]})
+	}
+}
+
+// shifted reports whether the keys of an object have slipped by one, as in 3,079
+// of Guangxi's 5,411 entries: a key stands where a value should, because a value
+// was blank when keys and values were paired off.
+func shifted(parts []sheet.Field, s *sorter) bool {
+	slipped := 0
+	for _, p := range parts {
+		if s.fieldOf(p.Name) != "" && s.fieldOf(p.Text) != "" && !equalHeaders(p.Name, p.Text) {
+			slipped++
+		} else if s.fieldOf(p.Name) == "" && s.fieldOf(p.Text) != "" {
+			slipped++
+		}
+	}
+	return slipped >= 2
+}
+
+func equalHeaders(a, b string) bool { return headerKey(a) == headerKey(b) }
+
+// putShifted pairs them again: what is a name of a field begins a pair, and what
+// follows is its value unless it is a name itself. The entry is doubtful.
+func (s *sorter) putShifted(r *record, f sheet.Field) {
+	var words []string
+	for _, p := range f.Parts {
+		words = append(words, p.Name, p.Text)
+	}
+	isName := func(w string) bool { return s.fieldOf(w) != "" || slices.Contains(slippedNames, w) }
+	for i := 0; i < len(words); i++ {
+		if !isName(words[i]) {
+			r.rest = append(r.rest, cell{f.Name, words[i]})
+			continue
+		}
+		value := ""
+		if i+1 < len(words) && !isName(words[i+1]) {
+			i++
+			value = words[i]
+			s.put(r, "", sheet.Field{Name: words[i-1], Text: value})
+			continue
+		}
+		s.put(r, "", sheet.Field{Name: words[i]})
+	}
+	r.problems = append(r.problems, sheet.Problem{
+		Line: r.line, Field: f.Name, Code: fault.Malformed,
+		Message:    s.lang.Say("名称与取值错位一格，已重新配对", "names and values have slipped by one; they were paired again"),
+		Suggestion: s.lang.Say("核对来源、时间和更新周期", "check the owner, the dates and the update cycle"),
+	})
+}
+
+// slippedNames are names that occur beside ours where keys slip, and that have no
+// field.
+var slippedNames = []string{"数据量", "文件数", "部门电话", "部门邮箱", "联系电话", "浏览量", "下载量"}
+
+// itemRow moves the item's fields of a row into a list of one.
+func (s *sorter) itemRow(r *record) {
+	item := make(map[Field]cell)
+	for f, c := range r.fields {
+		if strings.HasPrefix(string(f), "item.") {
+			item[f] = c
+			delete(r.fields, f)
+		}
+	}
+	if _, ok := item[ItemName]; ok {
+		r.items = append(r.items, item)
+	}
+}
+
+// continues reports whether next is one more item row of r: it has an item, and
+// names no other entry. Forms merge the cells of the entry over its items, or
+// repeat them.
+func (r *record) continues(next *record) bool {
+	if len(r.items) == 0 || len(next.items) == 0 || next.broken || len(r.items) >= maxItems {
+		return false
+	}
+	for _, f := range []Field{Name, Owner, Code} {
+		if t := next.text(f); t != "" && t != r.text(f) {
+			return false
+		}
+	}
+	return true
+}
+
+// join adds the item row next to r.
+func (r *record) join(next *record) {
+	r.rows += next.rows
+	r.items = append(r.items, next.items...)
+	r.problems = append(r.problems, next.problems...)
+	h := sha256.New()
+	h.Write(r.sum[:])
+	h.Write(next.sum[:])
+	copy(r.sum[:], h.Sum(nil))
+}
+
+// sumOf is the first half of the SHA-256 of all names and texts. The order of
+// the keys of an object does not count, that of a table's columns is always the
+// same.
+func sumOf(fields []sheet.Field) (sum [16]byte) {
+	h := sha256.New()
+	writeFields(h, fields)
+	copy(sum[:], h.Sum(nil))
+	return sum
+}
+
+type writer interface{ Write([]byte) (int, error) }
+
+func writeFields(w writer, fields []sheet.Field) {
+	ordered := fields
+	if len(fields) > 0 && fields[0].Column == 0 && fields[0].Name != "" {
+		ordered = slices.Clone(fields)
+		slices.SortStableFunc(ordered, func(a, b sheet.Field) int { return strings.Compare(a.Name, b.Name) })
+	}
+	writeText := func(s string) {
+		var n [4]byte
+		binary.BigEndian.PutUint32(n[:], uint32(len(s)))
+		w.Write(n[:])
+		w.Write([]byte(s))
+	}
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], uint32(len(fields)))
+	w.Write(n[:])
+	for _, f := range ordered {
+		writeText(f.Name)
+		writeText(f.Text)
+		writeFields(w, f.Parts)
+	}
+}

@@ -1,0 +1,81 @@
+package intake
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"mulian/intake/sheet"
+	"mulian/internal/fault"
+)
+
+// Report says what is in a file and what would become of it. Its JSON form is a
+// contract that scripts rely on: names are never changed, only added.
+//
+// Rows = the rows of a table below the header, or the values of a JSON file,
+// blank ones too. Entries = what they list: a row for each item makes one entry
+// of several rows, and a blank row makes none. Every entry is counted in exactly
+// one of the four:
+//
+//	Accepted + Rejected + Doubtful + Duplicates == Entries
+//
+// Duplicates are exact repeats: equal in every field, used or not, to one before
+// it. Rejected is what the ledger would refuse, or what cannot be read. Doubtful
+// can be imported, and a person should look; an entry without an owner is
+// doubtful and held back until one is named. The rest is accepted.
+//
+// A duplicate's own problems are told, too: each line of the file says what is
+// wrong with it.
+type Report struct {
+	File       string    `json:"file"`
+	Format     string    `json:"format"`
+	Encoding   string    `json:"encoding"`
+	Rows       int       `json:"rows"`
+	Entries    int       `json:"entries"`
+	Accepted   int       `json:"accepted"`
+	Rejected   int       `json:"rejected"`
+	Doubtful   int       `json:"doubtful"`
+	Duplicates int       `json:"duplicates"`
+	Problems   []Problem `json:"problems"`
+
+	LeftOut int            `json:"problems_left_out"` // problems beyond the bound of the list
+	Counts  map[string]int `json:"problem_counts"`    // all problems, by code: "11005"
+	Kind    string         `json:"kind"`              // entries, duties or organisations
+	Shape   string         `json:"shape"`             // delimiter, sheet, or shape of the JSON
+	Sheets  []string       `json:"sheets,omitempty"`  // of a workbook
+	Blank   int            `json:"blank"`             // of the rows
+}
+
+// Problem is one finding at one place of the file.
+type Problem struct {
+	Line       int        `json:"line"`       // 0 for the file as a whole
+	Field      string     `json:"field"`      // our name of the field, or their header where we have none
+	Code       fault.Code `json:"code"`       // a number, as mulian explain lists them
+	Message    string     `json:"message"`    // in the language asked for
+	Suggestion string     `json:"suggestion"` // what to do; may be empty
+}
+
+// add takes problems up to the bound, and counts all.
+func (r *Report) add(list ...sheet.Problem) {
+	for _, p := range list {
+		r.Counts[codeText(p.Code)]++
+		if len(r.Problems) >= maxProblems {
+			r.LeftOut++
+			continue
+		}
+		r.Problems = append(r.Problems, Problem{Line: p.Line, Field: p.Field, Code: p.Code, Message: p.Message, Suggestion: p.Suggestion})
+	}
+}
+
+func codeText(c fault.Code) string {
+	b, _ := json.Marshal(uint32(c))
+	return string(b)
+}
+
+// settle puts the problems in the order of the lines.
+func (r *Report) settle() {
+	slices.SortStableFunc(r.Problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+}
+
+// OK reports whether nothing was rejected and nothing is doubtful.
+func (r *Report) OK() bool { return r.Rejected == 0 && r.Doubtful == 0 }

@@ -1,0 +1,135 @@
+package intake
+
+import (
+	"strings"
+
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	"mulian/intake/sheet"
+	"mulian/internal/fault"
+)
+
+// resolve gives d its ids, from what the ledger knows. It returns why d has to be
+// held back, or nil. Nothing is guessed: a name that the ledger does not know
+// stands for nobody.
+func (a *apply) resolve(d *Draft) *sheet.Problem {
+	if d.Kind == OrgList {
+		return nil
+	}
+	if why := a.resolveOwner(d); why != nil {
+		return why
+	}
+	id := d.Code + ":" + d.Local
+	if d.Duty != nil {
+		d.Duty.Id, d.Duty.Org = id, d.Code
+		return nil
+	}
+	e := d.Entry
+	e.Id, e.Provider = id, d.Code
+	lang := a.plan.opts.Lang
+	if e.ShareType == 0 {
+		e.ShareType = a.target.ShareType
+		if e.ShareType == cataloguev1.ShareType_SHARE_TYPE_CONDITIONAL && e.Conditions == nil {
+			e.Conditions = a.target.Conditions
+		}
+	}
+	if e.ShareType == 0 {
+		return &sheet.Problem{Line: d.Line, Field: string(ShareType), Code: fault.Missing,
+			Message: lang.Say("没有共享类型，暂不提交", "it has no share type and is held back"), Suggestion: lang.Say("用 --share 指定", "name one with --share")}
+	}
+	a.resolveDuties(d)
+	if len(e.Duties) == 0 {
+		return &sheet.Problem{Line: d.Line, Field: string(Duties), Code: fault.NoDuty,
+			Message:    lang.Say("没有账本上已有的职责，暂不提交", "it names no duty that is on the ledger and is held back"),
+			Suggestion: lang.Say("先导入职责，或用 --duty 指定", "import the duties first, or name one with --duty")}
+	}
+	if s, ok := a.lookOrg(d.Source); ok && s != d.Code {
+		e.SourceOrg = s
+	}
+	if a.target.System != nil && d.System != "" {
+		e.System, _ = a.target.System(d.Code, d.System)
+	}
+	if a.target.Table != nil && d.Table != "" {
+		e.Table, _ = a.target.Table(d.Code, d.Table)
+	}
+	a.unknown(d, Field("source_org"), d.Source, d.Source == "" || e.SourceOrg != "" || sameOrg(a, d))
+	a.unknown(d, System, d.System, e.System != "")
+	a.unknown(d, Table, d.Table, e.Table != "")
+	return nil
+}
+
+func sameOrg(a *apply, d *Draft) bool {
+	s, ok := a.lookOrg(d.Source)
+	return ok && s == d.Code
+}
+
+// unknown tells that a name of the file stands for nothing on the ledger; the
+// entry is sent without it.
+func (a *apply) unknown(d *Draft, f Field, text string, found bool) {
+	if text == "" || found {
+		return
+	}
+	lang := a.plan.opts.Lang
+	a.problems.add(sheet.Problem{Line: d.Line, Field: string(f), Code: fault.NotFound,
+		Message:    lang.Say("账本上没有“%s”，该项未导入", "%q is not on the ledger; it was left out", brief(text)),
+		Suggestion: lang.Say("登记后重新导入", "put it there and import again")})
+}
+
+func (a *apply) resolveOwner(d *Draft) *sheet.Problem {
+	lang := a.plan.opts.Lang
+	switch {
+	case d.Code != "":
+		return nil
+	case d.Owner == "" && a.target.Owner != "":
+		d.Code = a.target.Owner
+		return nil
+	case d.Owner == "":
+		return &sheet.Problem{Line: d.Line, Field: string(Owner), Code: fault.Missing,
+			Message: lang.Say("没有提供单位，暂不提交", "it has no owner and is held back"), Suggestion: lang.Say("用 --owner 指定", "name one with --owner")}
+	}
+	if c, ok := a.lookOrg(d.Owner); ok {
+		d.Code = c
+		return nil
+	}
+	return &sheet.Problem{Line: d.Line, Field: string(Owner), Code: fault.OwnerUnclear,
+		Message:    lang.Say("账本上没有单位“%s”，暂不提交", "there is no organisation %q on the ledger; it is held back", d.Owner),
+		Suggestion: lang.Say("先登记该单位，或改用已登记的名称", "register it first, or write the name that is registered")}
+}
+
+func (a *apply) lookOrg(name string) (string, bool) {
+	if a.target.Org == nil || name == "" {
+		return "", false
+	}
+	return a.target.Org(name)
+}
+
+// resolveDuties finds the duties by what the file says of them. An id of the
+// owner's stands for itself: whether it is there is the ledger's to say.
+func (a *apply) resolveDuties(d *Draft) {
+	add := func(ids ...string) {
+		for _, id := range ids {
+			if len(d.Entry.Duties) < maxDuties && !contains(d.Entry.Duties, id) {
+				d.Entry.Duties = append(d.Entry.Duties, id)
+			}
+		}
+	}
+	for _, ref := range d.DutyRefs {
+		switch {
+		case strings.HasPrefix(ref, d.Code+":"):
+			add(ref)
+		case a.target.Duty != nil:
+			add(a.target.Duty(d.Code, ref)...)
+		}
+	}
+	if len(d.Entry.Duties) == 0 && a.target.Duty != nil {
+		add(a.target.Duty(d.Code, "")...)
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
