@@ -1824,6 +1824,7 @@ type Entry struct {
 	ContentHash    []byte     `protobuf:"bytes,45,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"` // SHA-256 of fields 1-29, canonical, with items' states cleared
 	ReturnedReason string     `protobuf:"bytes,46,opt,name=returned_reason,json=returnedReason,proto3" json:"returned_reason,omitempty"`
 	SuspendedCause string     `protobuf:"bytes,47,opt,name=suspended_cause,json=suspendedCause,proto3" json:"suspended_cause,omitempty"`
+	SuspendedBy    string     `protobuf:"bytes,48,opt,name=suspended_by,json=suspendedBy,proto3" json:"suspended_by,omitempty"` // org code that suspended it, while suspended
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2113,6 +2114,13 @@ func (x *Entry) GetReturnedReason() string {
 func (x *Entry) GetSuspendedCause() string {
 	if x != nil {
 		return x.SuspendedCause
+	}
+	return ""
+}
+
+func (x *Entry) GetSuspendedBy() string {
+	if x != nil {
+		return x.SuspendedBy
 	}
 	return ""
 }
@@ -3023,7 +3031,8 @@ func (x *WithdrawEntry) GetReason() string {
 	return ""
 }
 
-// SuspendEntry by the provider or AUTHORITY; resume = true ends it.
+// SuspendEntry by the provider or AUTHORITY; resume = true ends it, by whoever
+// suspended it, or AUTHORITY.
 type SuspendEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Entry         string                 `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
@@ -3398,7 +3407,7 @@ const file_mulian_catalogue_v1_catalogue_proto_rawDesc = "" +
 	"\x11max_calls_per_day\x18\x03 \x01(\rR\x0emaxCallsPerDay\x12\x1e\n" +
 	"\n" +
 	"requesters\x18\x04 \x03(\tR\n" +
-	"requesters\"\x91\f\n" +
+	"requesters\"\xb4\f\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaliases\x18\x02 \x03(\tR\aaliases\x12\x12\n" +
@@ -3446,7 +3455,8 @@ const file_mulian_catalogue_v1_catalogue_proto_rawDesc = "" +
 	"\x04lock\x18, \x01(\v2\x19.mulian.catalogue.v1.LockR\x04lock\x12!\n" +
 	"\fcontent_hash\x18- \x01(\fR\vcontentHash\x12'\n" +
 	"\x0freturned_reason\x18. \x01(\tR\x0ereturnedReason\x12'\n" +
-	"\x0fsuspended_cause\x18/ \x01(\tR\x0esuspendedCause\"\x95\x01\n" +
+	"\x0fsuspended_cause\x18/ \x01(\tR\x0esuspendedCause\x12!\n" +
+	"\fsuspended_by\x180 \x01(\tR\vsuspendedBy\"\x95\x01\n" +
 	"\x04Lock\x12'\n" +
 	"\x0fcounter_signers\x18\x01 \x03(\tR\x0ecounterSigners\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x1f\n" +
