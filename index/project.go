@@ -1,0 +1,202 @@
+package index
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	governancev1 "mulian/gen/mulian/governance/v1"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	sharev1 "mulian/gen/mulian/share/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
+)
+
+// Keys of the ledger's tables: "<noun>/<table>/". They are the rules' own; a
+// table that is not here is not projected.
+const (
+	Account    = "identity/account/"
+	Member     = "governance/member/"
+	Role       = "governance/role/"
+	Parameters = "governance/parameters"
+	Clocks     = "governance/clocks/"
+	Calendar   = "governance/calendar/"
+	Validator  = "governance/validator/"
+	Proposal   = "governance/proposal/"
+	Duty       = "catalogue/duty/"
+	System     = "catalogue/system/"
+	Table      = "catalogue/table/"
+	Entry      = "catalogue/entry/"
+	Pending    = "catalogue/pending/"
+	Drift      = "catalogue/drift/"
+	Request    = "share/request/"
+	Agreement  = "share/agreement/"
+	Delivery   = "share/delivery/"
+	Use        = "share/use/"
+	Head       = "trace/head/"
+	Sequence   = "trace/sequence/"
+)
+
+// row is what the index keeps of one object beside its value.
+type row struct {
+	org, peer string // whose it is; the other side
+	state     int32  // the noun's state
+	class     int32  // share type, account kind, power type
+	flag      bool   // open, overdue, locked
+	ref       string // table, gateway, system
+	parents   []string
+	name      string // searched with more weight
+	body      string // searched; empty name and body = not searched
+}
+
+// project decodes the value of a key and says how to file it; ok is false for
+// tables that are not projected.
+func project(key string, value []byte) (r row, ok bool, err error) {
+	k := kindOf(key)
+	if k == nil {
+		return row{}, false, nil
+	}
+	m := k.empty()
+	if err := proto.Unmarshal(value, m); err != nil {
+		return row{}, false, fmt.Errorf("index: %s: %w", key, err)
+	}
+	return k.file(m), true, nil
+}
+
+type kind struct {
+	prefix string
+	empty  func() proto.Message
+	file   func(proto.Message) row
+}
+
+func of[M any, P Message[M]](prefix string, file func(P) row) kind {
+	return kind{prefix: prefix, empty: func() proto.Message { return P(new(M)) }, file: func(m proto.Message) row { return file(m.(P)) }}
+}
+
+func kindOf(key string) *kind {
+	for i := range kinds {
+		if strings.HasPrefix(key, kinds[i].prefix) {
+			return &kinds[i]
+		}
+	}
+	return nil
+}
+
+var kinds = []kind{
+	of(Account, func(a *identityv1.Account) row {
+		p := a.GetProfile()
+		return row{
+			org: a.GetOrg(), state: int32(a.GetState()), class: int32(a.GetKind()), ref: p.GetParent(),
+			name: a.GetName() + p.GetName(), body: strings.Join([]string{p.GetShortName(), p.GetNameEn(), a.GetId()}, " "),
+		}
+	}),
+	of(Member, func(m *governancev1.Member) row { return row{org: m.GetOrg()} }),
+	of(Role, func(r *governancev1.RoleGrant) row { return row{org: r.GetAccount(), class: int32(r.GetRole())} }),
+	of(Parameters, func(*governancev1.Parameters) row { return row{} }),
+	of(Clocks, func(*governancev1.ClockProfile) row { return row{} }),
+	of(Calendar, func(*governancev1.CalendarYear) row { return row{} }),
+	of(Validator, func(v *governancev1.Validator) row { return row{org: v.GetOrg()} }),
+	of(Proposal, func(p *governancev1.Proposal) row {
+		return row{org: p.GetProposer(), state: int32(p.GetState()), flag: p.GetState() == governancev1.ProposalState_PROPOSAL_STATE_OPEN, name: p.GetTitle(), body: p.GetReason()}
+	}),
+	of(Duty, func(d *cataloguev1.Duty) row {
+		return row{org: d.GetOrg(), class: int32(d.GetPowerType()), flag: d.GetRetired(), name: d.GetTitle(), body: strings.Join([]string{d.GetId(), d.GetSource(), d.GetMatterCode()}, " ")}
+	}),
+	of(System, func(s *cataloguev1.System) row {
+		return row{org: s.GetOrg(), class: int32(s.GetLevel()), name: s.GetName(), body: s.GetId()}
+	}),
+	of(Table, func(t *cataloguev1.Table) row {
+		return row{
+			org: t.GetOrg(), peer: t.GetGateway(), class: int32(t.GetKind()), flag: t.GetGone(), ref: t.GetSystem(), name: t.GetName(), body: t.GetId(),
+			parents: some(System, t.GetSystem()),
+		}
+	}),
+	of(Entry, fileEntry),
+	of(Pending, func(p *cataloguev1.PendingChange) row {
+		r := row{org: strings.SplitN(p.GetEntry(), ":", 2)[0], flag: p.GetNeedsReview(), ref: p.GetEntry(), parents: some(Entry, p.GetEntry())}
+		for _, org := range p.GetNeeded() {
+			r.parents = append(r.parents, needs+org)
+		}
+		return r
+	}),
+	of(Drift, func(d *cataloguev1.Drift) row {
+		return row{
+			org: d.GetOrg(), state: int32(d.GetSettlement()), class: int32(d.GetClass()), flag: d.GetSettlement() == cataloguev1.Settlement_SETTLEMENT_UNSPECIFIED,
+			ref: d.GetTable(), parents: append(each(Entry, d.GetEntries()), Table+d.GetTable()),
+		}
+	}),
+	of(Request, func(r *sharev1.Request) row {
+		out := row{
+			org: r.GetProvider(), peer: r.GetRequester(), state: int32(r.GetState()), flag: r.GetClock().GetOverdue(), ref: r.GetGateway(),
+			name: r.GetTerms().GetPurpose(), body: r.GetId() + " " + r.GetTerms().GetMatter(), parents: some(Duty, r.GetTerms().GetDuty()),
+		}
+		out.parents = append(out.parents, parts(r.GetTerms())...)
+		return out
+	}),
+	of(Agreement, func(a *sharev1.Agreement) row {
+		return row{
+			org: a.GetProvider(), peer: a.GetConsumer(), state: int32(a.GetState()), flag: a.GetClock().GetOverdue(), ref: a.GetConsumerGateway(),
+			name: a.GetTerms().GetPurpose(), body: a.GetId(),
+			parents: append(append(parts(a.GetTerms()), Request+a.GetRequest()), gateways(a)...),
+		}
+	}),
+	of(Delivery, func(d *sharev1.Delivery) row {
+		return row{peer: d.GetGateway(), state: int32(d.GetState()), ref: d.GetEntry(), parents: some(Agreement, d.GetAgreement())}
+	}),
+	of(Use, func(u *sharev1.Use) row {
+		return row{org: u.GetBy(), parents: some(Agreement, u.GetAgreement())}
+	}),
+	of(Head, func(h *tracev1.Head) row { return row{peer: h.GetGateway()} }),
+	of(Sequence, func(s *tracev1.Sequence) row {
+		return row{peer: s.GetGateway(), parents: some(Agreement, s.GetAgreement())}
+	}),
+}
+
+// needs is the parent of pending changes that wait for an organisation.
+const needs = "needs/"
+
+// Needs is the parent of the pending changes that wait for an organisation, for
+// [Filter].Parent.
+func Needs(org string) string { return needs + org }
+
+func fileEntry(e *cataloguev1.Entry) row {
+	var body strings.Builder
+	body.WriteString(e.GetId() + " " + strings.Join(e.GetAliases(), " ") + " " + e.GetAbstract() + " " + e.GetCategory())
+	for _, it := range e.GetItems() {
+		body.WriteString(" " + it.GetName() + " " + it.GetTechnicalName())
+	}
+	return row{
+		org: e.GetProvider(), peer: e.GetSourceOrg(), state: int32(e.GetState()), class: int32(e.GetShareType()), flag: e.GetLock() != nil,
+		ref: e.GetTable(), name: e.GetName(), body: body.String(),
+		parents: append(append(each(Duty, e.GetDuties()), some(Table, e.GetTable())...), some(System, e.GetSystem())...),
+	}
+}
+
+func parts(t *sharev1.Terms) []string {
+	var out []string
+	for _, p := range t.GetParts() {
+		out = append(out, Entry+p.GetEntry())
+	}
+	return out
+}
+
+func gateways(a *sharev1.Agreement) []string {
+	out := each(Account, a.GetProviderGateways())
+	return append(out, some(Account, a.GetConsumerGateway())...)
+}
+
+func some(prefix, id string) []string {
+	if id == "" {
+		return nil
+	}
+	return []string{prefix + id}
+}
+
+func each(prefix string, ids []string) []string {
+	out := make([]string, 0, len(ids)+2)
+	for _, id := range ids {
+		out = append(out, prefix+id)
+	}
+	return out
+}

@@ -1,0 +1,188 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	tracev1 "mulian/gen/mulian/trace/v1"
+)
+
+// maxRelated bounds the objects of one trace: a duty with thousands of entries is
+// traced by its nearest ones.
+const maxRelated = 2000
+
+// Step is one event of a trace.
+type Step struct {
+	Seq   int64
+	Event *tracev1.Event
+}
+
+// Resolve finds the state key for an id as people write it: a key itself, or the
+// id of a request, agreement, entry, duty, table, drift, proposal or account.
+// NotFound if nothing has it.
+func (x *Index) Resolve(ctx context.Context, id string) (string, error) {
+	for _, prefix := range []string{"", Request, Agreement, Entry, Duty, Table, Drift, System, Proposal, Account, Pending} {
+		var key string
+		if err := x.read.QueryRowContext(ctx, "SELECT key FROM object WHERE key = ?", prefix+id).Scan(&key); err == nil {
+			return key, nil
+		}
+	}
+	return "", errNone("object", id)
+}
+
+// Trace returns the events that touch an object and those that it hangs on or
+// that hang on it, in the ledger's order: duty, entry, lock, request, agreement,
+// delivery, use. direct restricts it to the object itself. id may also be a
+// transaction's id (64 hex digits).
+func (x *Index) Trace(ctx context.Context, id string, direct bool, after int64, limit uint32) (steps []Step, keys []string, next int64, err error) {
+	n := Filter{Limit: limit}.limit()
+	key, err := x.Resolve(ctx, id)
+	if err != nil {
+		if tx, bad := hex.DecodeString(id); bad == nil && len(tx) == 32 {
+			return x.byTx(ctx, tx)
+		}
+		return nil, nil, 0, err
+	}
+	keys = []string{key}
+	if !direct {
+		if keys, err = x.related(ctx, key); err != nil {
+			return nil, nil, 0, err
+		}
+	}
+	in, args := marks(keys)
+	// An event of sharing belongs to the trace of its subject only: another
+	// request for the same entry is another story.
+	query := fmt.Sprintf(`SELECT DISTINCT e.seq, e.raw FROM event_object t JOIN event e ON e.seq = t.seq
+		WHERE t.object IN (%s) AND e.seq > ? AND (t.subject = 1 OR t.object = ? OR NOT EXISTS
+		(SELECT 1 FROM event_object s WHERE s.seq = t.seq AND s.subject = 1 AND s.object LIKE 'share/%%'))
+		ORDER BY e.seq LIMIT %d`, in, n+1)
+	rows, err := x.read.QueryContext(ctx, query, append(args, after, key)...)
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("index: trace of %s: %w", key, err)
+	}
+	defer rows.Close()
+	if steps, err = scanSteps(rows); err != nil {
+		return nil, nil, 0, err
+	}
+	if len(steps) > n {
+		return steps[:n], keys, steps[n-1].Seq, nil
+	}
+	return steps, keys, 0, nil
+}
+
+// byTx returns the events of one transaction.
+func (x *Index) byTx(ctx context.Context, id []byte) ([]Step, []string, int64, error) {
+	rows, err := x.read.QueryContext(ctx, "SELECT seq, raw FROM event WHERE tx = ? ORDER BY seq LIMIT ?", id, maxLimit)
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("index: trace of a transaction: %w", err)
+	}
+	defer rows.Close()
+	steps, err := scanSteps(rows)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	if len(steps) == 0 {
+		return nil, nil, 0, errNone("transaction", hex.EncodeToString(id))
+	}
+	return steps, nil, 0, nil
+}
+
+// related returns the object, what it hangs on and what hangs on it, each level
+// up to maxRelated in all.
+func (x *Index) related(ctx context.Context, key string) ([]string, error) {
+	seen := map[string]bool{key: true}
+	walk := func(query string, starts []string) error {
+		for level := starts; len(level) > 0; {
+			in, args := marks(level)
+			found, err := x.column(ctx, fmt.Sprintf(query, in), args)
+			if err != nil {
+				return err
+			}
+			level = level[:0:0]
+			for _, k := range found {
+				if len(seen) < maxRelated && !seen[k] && !strings.HasPrefix(k, Account) && !strings.HasPrefix(k, needs) {
+					seen[k] = true
+					level = append(level, k)
+				}
+			}
+		}
+		return nil
+	}
+	if err := walk("SELECT DISTINCT child FROM link WHERE parent IN (%s) LIMIT 2000", []string{key}); err != nil {
+		return nil, err
+	}
+	var below []string
+	for k := range seen {
+		below = append(below, k)
+	}
+	slices.Sort(below)
+	// Upwards from the object and from what hangs on it: a use leads to its
+	// agreement, that to its request, that to the duty of the asker.
+	if err := walk("SELECT DISTINCT parent FROM link WHERE child IN (%s) LIMIT 2000", below); err != nil {
+		return nil, err
+	}
+	// A request's agreement hangs on the request, its deliveries on the agreement.
+	out := make([]string, 0, len(seen))
+	for k := range seen {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func (x *Index) column(ctx context.Context, query string, args []any) ([]string, error) {
+	rows, err := x.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("index: trace: %w", err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, fmt.Errorf("index: trace: %w", err)
+		}
+		out = append(out, s)
+	}
+	return out, rows.Err()
+}
+
+func marks(keys []string) (string, []any) {
+	args := make([]any, len(keys))
+	for i, k := range keys {
+		args[i] = k
+	}
+	return strings.TrimSuffix(strings.Repeat("?,", len(keys)), ","), args
+}
+
+// Latest returns the newest events, newest first.
+func (x *Index) Latest(ctx context.Context, n int) ([]Step, error) {
+	rows, err := x.read.QueryContext(ctx, "SELECT seq, raw FROM event ORDER BY seq DESC LIMIT ?", n)
+	if err != nil {
+		return nil, fmt.Errorf("index: latest events: %w", err)
+	}
+	defer rows.Close()
+	return scanSteps(rows)
+}
+
+func scanSteps(rows *sql.Rows) ([]Step, error) {
+	var steps []Step
+	for rows.Next() {
+		s := Step{Event: &tracev1.Event{}}
+		var raw []byte
+		if err := rows.Scan(&s.Seq, &raw); err != nil {
+			return nil, fmt.Errorf("index: events: %w", err)
+		}
+		if err := proto.Unmarshal(raw, s.Event); err != nil {
+			return nil, fmt.Errorf("index: event %d: %w", s.Seq, err)
+		}
+		steps = append(steps, s)
+	}
+	return steps, rows.Err()
+}

@@ -1,0 +1,185 @@
+package catalogue
+
+import (
+	"bytes"
+	"slices"
+
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	governancev1 "mulian/gen/mulian/governance/v1"
+	"mulian/internal/canon"
+	"mulian/internal/fault"
+	"mulian/rules/act"
+	"mulian/rules/governance"
+	"mulian/state"
+)
+
+// sealPending gives a change that waits the hash that its signers sign. For new
+// content it is the content's own hash. Where the content alone would not say what
+// is signed (the lock is removed; the same content on a new schema), the hash
+// covers that too, so that a signature for the one never serves for the other.
+func sealPending(v state.View, p *cataloguev1.PendingChange, was *cataloguev1.Entry) {
+	sum := hashOf(content(p.Next))
+	switch {
+	case p.Unlock:
+		sum = canon.Digest("mulian/catalogue/unlock/v1", sum[:])
+	case outdated(v, was):
+		t, _ := tables.Get(v, was.Table)
+		sum = canon.Digest("mulian/catalogue/relock/v1", sum[:], t.GetSchemaHash())
+	}
+	p.Next.ContentHash = sum[:]
+}
+
+// putPending stores a change that waits, and the entry whose state says so.
+func putPending(a *act.Act, rule string, p *cataloguev1.PendingChange, was *cataloguev1.Entry) error {
+	if err := claimName(a.Tx, rule, p.Next); err != nil {
+		return err
+	}
+	p.By, p.SinceMs = a.Signer(), a.TimeMs
+	if p.NeedsReview {
+		days, _ := governance.Limit(a.Tx, governancev1.Clock_CLOCK_CATALOGUE_REVIEW)
+		p.ReviewDueMs = governance.AddWorkingDays(a.Tx, a.TimeMs, days)
+		dueIndex.Put(a.Tx, key(state.Ordered(p.ReviewDueMs), duePending, p.Entry), "")
+	}
+	pendings.Put(a.Tx, p.Entry, p)
+	was.State = rest(was, true)
+	entries.Put(a.Tx, was.Id, was)
+	return nil
+}
+
+// dropPending forgets a change that waits. The caller stores the entry.
+func dropPending(a *act.Act, was *cataloguev1.Entry, p *cataloguev1.PendingChange) {
+	releaseName(a.Tx, p.Next, was.Name)
+	pendings.Delete(a.Tx, p.Entry)
+}
+
+// apply carries out a change that has all its signatures. It returns the entry.
+func apply(a *act.Act, rule string, p *cataloguev1.PendingChange, was *cataloguev1.Entry) (*cataloguev1.Entry, error) {
+	pendings.Delete(a.Tx, p.Entry)
+	if p.Unlock {
+		was.Lock = nil
+		was.State = rest(was, false)
+		entries.Put(a.Tx, was.Id, was)
+		return was, nil
+	}
+	if err := checkMapping(a.Tx, rule, p.Next); err != nil {
+		return nil, err // the table has changed while the change waited
+	}
+	return p.Next, install(a, rule, p.Next, was)
+}
+
+// ReviewEntries publishes or returns what waits for the AUTHORITY, OFFICER. All or
+// nothing. What also waits for counter-signers goes on waiting for them.
+//
+// Empty, TooLong (the list), Forbidden, RefusalNeedsReason, TooLong (reason), then
+// element by element NotFound, IllegalTransition (nothing waits), ItemUnmapped (the
+// table has changed meanwhile).
+func ReviewEntries(a *act.Act, m *cataloguev1.ReviewEntries) error {
+	const rule = "catalogue/review_entries"
+	if err := count(rule, len(m.GetEntries()), MaxEntries); err != nil {
+		return err
+	}
+	if err := in(rule, -1, a.NeedRole(governancev1.Role_ROLE_AUTHORITY, officer)); err != nil {
+		return err
+	}
+	if !m.Publish && m.Reason == "" {
+		return act.Refuse(fault.RefusalNeedsReason, rule, "entries are returned with a reason")
+	}
+	if err := act.Text(rule, "reason", m.Reason, maxReason, false); err != nil {
+		return err
+	}
+	for i, id := range m.Entries {
+		e, err := review(a, rule, id, m)
+		if err != nil {
+			return in(rule, i, err)
+		}
+		emitEntry(a, rule, e, pendingKey(id))
+	}
+	return nil
+}
+
+func review(a *act.Act, rule, id string, m *cataloguev1.ReviewEntries) (*cataloguev1.Entry, error) {
+	e, ok := entries.Get(a.Tx, id)
+	if !ok {
+		return nil, act.Refuse(fault.NotFound, rule, "there is no entry %.80q", id)
+	}
+	p, waits := pendings.Get(a.Tx, id)
+	switch {
+	case e.State == stateSubmitted && m.Publish:
+		if err := checkMapping(a.Tx, rule, e); err != nil {
+			return nil, err
+		}
+		markItems(a.Tx, e)
+		e.State, e.ReturnedReason, e.UpdatedMs = rest(e, false), "", a.TimeMs
+	case e.State == stateSubmitted:
+		e.State, e.ReturnedReason = stateReturned, m.Reason
+	case !waits || !p.NeedsReview:
+		return nil, act.Refuse(fault.IllegalTransition, rule, "entry %s is %s, nothing of it waits for review", id, e.State)
+	case m.Publish && len(p.Needed) == 0:
+		return apply(a, rule, p, e)
+	case m.Publish:
+		p.NeedsReview, p.ReviewDueMs = false, 0
+		pendings.Put(a.Tx, id, p)
+		return e, nil
+	default:
+		dropPending(a, e, p)
+		e.State, e.ReturnedReason = rest(e, false), m.Reason
+	}
+	entries.Put(a.Tx, id, e)
+	return e, nil
+}
+
+// CounterSign agrees to a change that waits, or refuses it and so drops it. Signed
+// by one of the organisations that the lock names, OFFICER, over the hash of the
+// change that the signer saw (PendingChange.next.content_hash). The change takes
+// effect with the last signature. To sign twice is no fault.
+//
+// NotFound, Forbidden, VersionConflict (the change is another one meanwhile),
+// RefusalNeedsReason, TooLong (reason), ItemUnmapped (the table has changed).
+func CounterSign(a *act.Act, m *cataloguev1.CounterSign) error {
+	const rule = "catalogue/counter_sign"
+	p, ok := pendings.Get(a.Tx, m.GetEntry())
+	if !ok {
+		return act.Refuse(fault.NotFound, rule, "no change of entry %.80q waits", m.GetEntry())
+	}
+	org := a.Org()
+	signed := slices.Contains(p.Signed, org)
+	if !signed && !slices.Contains(p.Needed, org) {
+		return act.Refuse(fault.Forbidden, rule, "%s is no counter-signer of entry %s", a.Signer(), p.Entry)
+	}
+	if err := in(rule, -1, a.Need(officer)); err != nil {
+		return err
+	}
+	if !bytes.Equal(m.ContentHash, p.Next.ContentHash) {
+		return act.Refuse(fault.VersionConflict, rule, "the change of entry %s that waits now is another one: %x", p.Entry, p.Next.ContentHash)
+	}
+	if m.Refuse && m.Reason == "" {
+		return act.Refuse(fault.RefusalNeedsReason, rule, "a change is refused with a reason")
+	}
+	if err := act.Text(rule, "reason", m.Reason, maxReason, false); err != nil {
+		return err
+	}
+	e, _ := entries.Get(a.Tx, p.Entry)
+	switch {
+	case m.Refuse:
+		dropPending(a, e, p)
+		e.State = rest(e, false)
+		entries.Put(a.Tx, e.Id, e)
+		a.Emit(rule, "refused", entryKey(e.Id), pendingKey(e.Id))
+		return nil
+	case signed:
+		return nil
+	}
+	p.Needed = slices.DeleteFunc(p.Needed, func(s string) bool { return s == org })
+	p.Signed = append(p.Signed, org)
+	if len(p.Needed) > 0 || p.NeedsReview {
+		pendings.Put(a.Tx, p.Entry, p)
+		a.Emit(rule, "signed", pendingKey(e.Id), entryKey(e.Id))
+		return nil
+	}
+	e, err := apply(a, rule, p, e)
+	if err != nil {
+		return err
+	}
+	emitEntry(a, rule, e, pendingKey(e.Id))
+	return nil
+}

@@ -1,0 +1,123 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	ledgerv1 "mulian/gen/mulian/ledger/v1"
+	"mulian/internal/fault"
+	"mulian/internal/wire"
+)
+
+// metrics of one server, in a registry of its own: a process may hold several.
+type metrics struct {
+	registry *prometheus.Registry
+	calls    *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	txs      *prometheus.CounterVec
+}
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		calls:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mulian_api_calls_total", Help: "API calls by method and code."}, []string{"method", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "mulian_api_seconds", Help: "Time of an API call.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+		}, []string{"method"}),
+		txs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mulian_transactions_total", Help: "Transactions submitted here by code; 0 = committed."}, []string{"code"}),
+	}
+	gauge := func(name, help string, read func(*ledgerv1.GetStatusResponse) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			st, err := s.status(ctx)
+			if err != nil {
+				return -1
+			}
+			return read(st)
+		})
+	}
+	m.registry.MustRegister(
+		m.calls, m.seconds, m.txs,
+		gauge("mulian_height", "Height of the latest block.", func(st *ledgerv1.GetStatusResponse) float64 { return float64(st.GetHeight()) }),
+		gauge("mulian_events", "Events in the ledger's log.", func(st *ledgerv1.GetStatusResponse) float64 { return float64(st.GetEvents()) }),
+		gauge("mulian_indexed_events", "Events that the index has taken.", func(st *ledgerv1.GetStatusResponse) float64 { return float64(st.GetIndexed()) }),
+		gauge("mulian_peers", "Connected peers.", func(st *ledgerv1.GetStatusResponse) float64 { return float64(st.GetPeers()) }),
+		gauge("mulian_disk_bytes", "Disk used by the ledger.", func(st *ledgerv1.GetStatusResponse) float64 { return float64(st.GetDiskBytes()) }),
+	)
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func (m *metrics) submitted(err error, res *ledgerv1.SubmitResponse) {
+	code := res.GetOutcome().GetCode()
+	if err != nil {
+		code = uint32(fault.CodeOf(err))
+	}
+	m.txs.WithLabelValues(fmt.Sprint(code)).Inc()
+}
+
+// observer measures and logs each call, and bounds unary ones in time.
+type observer struct{ s *Server }
+
+func (o *observer) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		start := time.Now()
+		res, err := next(ctx, req)
+		o.done(req.Spec().Procedure, start, err)
+		return res, err
+	}
+}
+
+func (o *observer) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+func (o *observer) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		start := time.Now()
+		err := next(ctx, conn)
+		o.done(conn.Spec().Procedure, start, err)
+		return err
+	}
+}
+
+func (o *observer) done(method string, start time.Time, err error) {
+	code := fault.CodeOf(wire.Fault(err))
+	took := time.Since(start)
+	o.s.metrics.calls.WithLabelValues(method, fmt.Sprint(uint32(code))).Inc()
+	o.s.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
+	level := slog.LevelDebug
+	if code == fault.Internal || code == fault.Damaged || code == fault.DiskFull {
+		level = slog.LevelError
+	}
+	attrs := []any{"method", method, "code", code.String(), "took", took}
+	if ce, ok := err.(*connect.Error); ok {
+		attrs = append(attrs, "reference", ce.Meta().Get("Mulian-Reference"), "error", ce.Message())
+	}
+	o.s.log.Log(context.Background(), level, "api call", attrs...)
+}
+
+// recovered answers for a handler that panicked: our own mistake.
+func (s *Server) recovered(_ context.Context, spec connect.Spec, _ http.Header, p any) error {
+	err := wire.Error(fmt.Errorf("panic: %v", p))
+	ref := ""
+	if ce, ok := err.(*connect.Error); ok {
+		ref = ce.Meta().Get("Mulian-Reference")
+	}
+	s.log.Error("handler panicked", "method", spec.Procedure, "reference", ref, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	return err
+}

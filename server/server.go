@@ -1,0 +1,183 @@
+// Package server is the HTTP door of a member: the Connect API (gRPC, gRPC-Web
+// and plain JSON over HTTP from one schema), its OpenAPI document, health,
+// metrics and a small status page.
+//
+// It is a convenience, not a trust root. It has no key and no more rights than
+// any client; whatever it says about the ledger can be checked (package client,
+// [client.Verified]).
+//
+//	request ──bounds──▶ Chain (proved) or Index (fast) ──▶ answer | coded refusal with a reference
+//
+// # Invariants
+//
+//  1. No handler ends the process: a panic is logged with its reference and
+//     answered as Internal.
+//  2. Every request is bounded in size and time before it is read.
+//  3. No personal data and no key in a log line: only method, code, duration and
+//     reference.
+//
+// If this part lies, a reader who does not check is deceived; nobody gets a right
+// or a datum by it (docs/trust.md).
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
+	"mulian/gen/mulian/governance/v1/governancev1connect"
+	"mulian/gen/mulian/identity/v1/identityv1connect"
+	ledgerv1 "mulian/gen/mulian/ledger/v1"
+	"mulian/gen/mulian/ledger/v1/ledgerv1connect"
+	"mulian/gen/mulian/share/v1/sharev1connect"
+	"mulian/gen/mulian/trace/v1/tracev1connect"
+	"mulian/gen/openapi"
+	"mulian/index"
+	"mulian/internal/wire"
+)
+
+// Time bounds of the HTTP server. There is no write timeout: a watch is a stream
+// without end; each other answer has requestTimeout.
+const (
+	headerTimeout   = 10 * time.Second
+	idleTimeout     = 2 * time.Minute
+	requestTimeout  = 60 * time.Second
+	shutdownTimeout = 5 * time.Second
+	maxHeaderBytes  = 64 << 10
+)
+
+// Options of a server; the zero value works.
+type Options struct {
+	Version string
+	Logger  *slog.Logger // default slog.Default()
+	Now     func() time.Time
+}
+
+// Server answers for one node. Make it with [New].
+type Server struct {
+	chain   Chain
+	index   *index.Index
+	opts    Options
+	log     *slog.Logger
+	metrics *metrics
+	started time.Time
+
+	mu      sync.Mutex // guards stop
+	closing context.Context
+	stop    context.CancelFunc
+}
+
+// New returns a server over a chain and its index.
+func New(chain Chain, x *index.Index, opts Options) *Server {
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	s := &Server{chain: chain, index: x, opts: opts, log: opts.Logger, started: opts.Now()}
+	s.closing, s.stop = context.WithCancel(context.Background())
+	s.metrics = newMetrics(s)
+	return s
+}
+
+// Handler returns all routes.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	opts := []connect.HandlerOption{
+		connect.WithReadMaxBytes(wire.MaxMessageBytes),
+		connect.WithSendMaxBytes(wire.MaxMessageBytes),
+		connect.WithInterceptors(&observer{s}),
+		connect.WithRecover(s.recovered),
+	}
+	mux.Handle(ledgerv1connect.NewLedgerServiceHandler(ledgerAPI{s.chain, s}, opts...))
+	mux.Handle(cataloguev1connect.NewCatalogueServiceHandler(catalogueAPI{s}, opts...))
+	mux.Handle(sharev1connect.NewShareServiceHandler(shareAPI{s}, opts...))
+	mux.Handle(identityv1connect.NewIdentityServiceHandler(identityAPI{s}, opts...))
+	mux.Handle(governancev1connect.NewGovernanceServiceHandler(governanceAPI{s}, opts...))
+	mux.Handle(tracev1connect.NewTraceServiceHandler(traceAPI{s}, opts...))
+	mux.HandleFunc("GET /healthz", s.health)
+	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
+		_, _ = w.Write(openapi.Document)
+	})
+	mux.HandleFunc("GET /{$}", s.page)
+	return bounded(mux)
+}
+
+// Serve answers on the listener until ctx ends, and then lets running requests
+// end within shutdownTimeout.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true) // gRPC without TLS, behind a proxy or on loopback
+	srv := &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Protocols: protocols, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	s.stop() // ends the streams, which would otherwise hold the server open
+	bound, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	err := srv.Shutdown(bound)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = srv.Close()
+	}
+	<-done
+	return err
+}
+
+// streaming ties a stream's life to the server's.
+func (s *Server) streaming(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	undo := context.AfterFunc(s.closing, cancel)
+	return ctx, func() { undo(); cancel() }
+}
+
+func (s *Server) status(ctx context.Context) (*ledgerv1.GetStatusResponse, error) {
+	st, err := s.chain.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st.Version, st.StartedMs, st.Indexed = s.opts.Version, s.started.UnixMilli(), -1
+	if s.index != nil {
+		st.Indexed, _ = s.index.Next()
+	}
+	return st, nil
+}
+
+// health answers 200 while blocks can be read; for load balancers.
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if _, err := s.chain.Status(r.Context()); err != nil {
+		http.Error(w, "the node does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// bounded sets what holds for every route.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, wire.MaxMessageBytes)
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		next.ServeHTTP(w, r)
+	})
+}
