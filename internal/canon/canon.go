@@ -102,8 +102,9 @@ func firstDifference(a, b []byte) int {
 	return min(len(a), len(b))
 }
 
-// survey walks a whole message. Each of its results is a maximum, a sum or an
-// "any": none depends on the order of the walk, for maps have no order.
+// survey walks a whole message, its fields in the order of the descriptor. Each of
+// its results is a maximum, a sum or an "any": none depends on the order in which
+// the entries of a map come.
 type survey struct {
 	depth, elements int
 	unknown         bool
@@ -113,25 +114,32 @@ func (s *survey) message(m protoreflect.Message, depth int) {
 	s.depth = max(s.depth, depth)
 	s.elements++
 	s.unknown = s.unknown || len(m.GetUnknown()) > 0
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case fd.IsMap():
-			s.elements += v.Map().Len()
-			if fd.MapValue().Message() != nil {
-				v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-					s.message(v.Message(), depth+1)
-					return true
-				})
-			}
-		case fd.IsList() && fd.Message() != nil:
-			for i := range v.List().Len() {
-				s.message(v.List().Get(i).Message(), depth+1)
-			}
-		case fd.IsList():
-			s.elements += v.List().Len()
-		case fd.Message() != nil:
-			s.message(v.Message(), depth+1)
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		if fd := fields.Get(i); m.Has(fd) {
+			s.field(fd, m.Get(fd), depth)
 		}
-		return true
-	})
+	}
+}
+
+func (s *survey) field(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int) {
+	switch {
+	case fd.IsMap():
+		s.elements += v.Map().Len()
+		if fd.MapValue().Message() == nil {
+			return
+		}
+		v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool { // any order: see survey
+			s.message(v.Message(), depth+1)
+			return true
+		})
+	case fd.IsList() && fd.Message() != nil:
+		for i := range v.List().Len() {
+			s.message(v.List().Get(i).Message(), depth+1)
+		}
+	case fd.IsList():
+		s.elements += v.List().Len()
+	case fd.Message() != nil:
+		s.message(v.Message(), depth+1)
+	}
 }
