@@ -1,0 +1,183 @@
+package rules
+
+import (
+	"errors"
+	"strings"
+
+	txv1 "mulian/gen/mulian/tx/v1"
+	"mulian/internal/fault"
+	"mulian/rules/act"
+	"mulian/rules/catalogue"
+	"mulian/rules/governance"
+	"mulian/rules/identity"
+	"mulian/rules/share"
+	"mulian/rules/trace"
+	"mulian/state"
+	"mulian/state/machine"
+)
+
+// carryOut carries out the messages, one after the other. It returns the ids that
+// they made, or the refusal and the message that it is of.
+func (t *transaction) carryOut(tx *state.Tx, env machine.Env) (message int, ids []string, err error) {
+	for i, m := range t.body.Messages {
+		if i > 0 { // the message before may have changed who may sign
+			if err := t.lookup(tx); err != nil {
+				return i, nil, err
+			}
+			if err := t.checkKey(tx, env, t.key.Id); err != nil {
+				return i, nil, err
+			}
+		}
+		a := &act.Act{
+			Tx: tx, ChainID: env.ChainID, Height: env.Height, TimeMs: env.TimeMs,
+			TxID: t.id, Index: uint32(i), Account: t.account, Key: t.key,
+		}
+		if err := identityVerb(a, m); err != nil {
+			return i, nil, named(err, m)
+		}
+		ids = append(ids, a.IDs...)
+	}
+	return 0, ids, nil
+}
+
+// named gives a refusal the name of the verb if it has none: those of act.Need and
+// its like do not know which verb asked.
+func named(err error, m *txv1.Message) error {
+	f, ok := errors.AsType[*fault.Fault](err)
+	if !ok {
+		return &fault.Fault{Code: fault.CodeOf(err), Rule: verbName(m), Text: err.Error()}
+	}
+	if f.Rule != "" {
+		return err
+	}
+	return &fault.Fault{Code: f.Code, Rule: verbName(m), Item: f.Item, Text: f.Error()}
+}
+
+// verbName returns "share/file_request" for a message of that kind.
+func verbName(m *txv1.Message) string {
+	r := m.ProtoReflect()
+	field := r.WhichOneof(r.Descriptor().Oneofs().ByName("kind"))
+	if field == nil {
+		return ""
+	}
+	noun := strings.Split(string(field.Message().ParentFile().Package()), ".")[1] // mulian.share.v1
+	return noun + "/" + string(field.Name())
+}
+
+// identityVerb carries out a message of identity, or passes it on. The chain of
+// these five functions is the list of all verbs.
+func identityVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_RegisterOrg:
+		return identity.RegisterOrg(a, k.RegisterOrg)
+	case *txv1.Message_UpdateOrg:
+		return identity.UpdateOrg(a, k.UpdateOrg)
+	case *txv1.Message_RegisterUnit:
+		return identity.RegisterUnit(a, k.RegisterUnit)
+	case *txv1.Message_RegisterGateway:
+		return identity.RegisterGateway(a, k.RegisterGateway)
+	case *txv1.Message_UpdateGateway:
+		return identity.UpdateGateway(a, k.UpdateGateway)
+	case *txv1.Message_OpenAccount:
+		return identity.OpenAccount(a, k.OpenAccount)
+	case *txv1.Message_AddKey:
+		return identity.AddKey(a, k.AddKey)
+	case *txv1.Message_RotateKey:
+		return identity.RotateKey(a, k.RotateKey)
+	case *txv1.Message_RevokeKey:
+		return identity.RevokeKey(a, k.RevokeKey)
+	case *txv1.Message_SuspendAccount:
+		return identity.SuspendAccount(a, k.SuspendAccount)
+	case *txv1.Message_ResumeAccount:
+		return identity.ResumeAccount(a, k.ResumeAccount)
+	}
+	return governanceVerb(a, m)
+}
+
+func governanceVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_Propose:
+		return governance.Propose(a, k.Propose)
+	case *txv1.Message_CastVote:
+		return governance.CastVote(a, k.CastVote)
+	case *txv1.Message_WithdrawProposal:
+		return governance.WithdrawProposal(a, k.WithdrawProposal)
+	}
+	return catalogueVerb(a, m)
+}
+
+func catalogueVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_PutDuties:
+		return catalogue.PutDuties(a, k.PutDuties)
+	case *txv1.Message_PutSystems:
+		return catalogue.PutSystems(a, k.PutSystems)
+	case *txv1.Message_PutTables:
+		return catalogue.PutTables(a, k.PutTables)
+	case *txv1.Message_SubmitEntries:
+		return catalogue.SubmitEntries(a, k.SubmitEntries)
+	case *txv1.Message_ReviewEntries:
+		return catalogue.ReviewEntries(a, k.ReviewEntries)
+	case *txv1.Message_LockEntries:
+		return catalogue.LockEntries(a, k.LockEntries)
+	case *txv1.Message_UnlockEntry:
+		return catalogue.UnlockEntry(a, k.UnlockEntry)
+	case *txv1.Message_CounterSign:
+		return catalogue.CounterSign(a, k.CounterSign)
+	case *txv1.Message_WithdrawEntry:
+		return catalogue.WithdrawEntry(a, k.WithdrawEntry)
+	case *txv1.Message_SuspendEntry:
+		return catalogue.SuspendEntry(a, k.SuspendEntry)
+	case *txv1.Message_ReportDrift:
+		return catalogue.ReportDrift(a, k.ReportDrift)
+	case *txv1.Message_SettleDrift:
+		return catalogue.SettleDrift(a, k.SettleDrift)
+	}
+	return shareVerb(a, m)
+}
+
+func shareVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_FileRequest:
+		return share.FileRequest(a, k.FileRequest)
+	case *txv1.Message_AskMore:
+		return share.AskMore(a, k.AskMore)
+	case *txv1.Message_Supplement:
+		return share.Supplement(a, k.Supplement)
+	case *txv1.Message_Answer:
+		return share.Answer(a, k.Answer)
+	case *txv1.Message_AskExtension:
+		return share.AskExtension(a, k.AskExtension)
+	case *txv1.Message_DecideExtension:
+		return share.DecideExtension(a, k.DecideExtension)
+	case *txv1.Message_WithdrawRequest:
+		return share.WithdrawRequest(a, k.WithdrawRequest)
+	case *txv1.Message_ConfirmAgreement:
+		return share.ConfirmAgreement(a, k.ConfirmAgreement)
+	case *txv1.Message_SuspendAgreement:
+		return share.SuspendAgreement(a, k.SuspendAgreement)
+	case *txv1.Message_ResumeAgreement:
+		return share.ResumeAgreement(a, k.ResumeAgreement)
+	case *txv1.Message_EndAgreement:
+		return share.EndAgreement(a, k.EndAgreement)
+	case *txv1.Message_StartDelivery:
+		return share.StartDelivery(a, k.StartDelivery)
+	case *txv1.Message_CompleteDelivery:
+		return share.CompleteDelivery(a, k.CompleteDelivery)
+	case *txv1.Message_FailDelivery:
+		return share.FailDelivery(a, k.FailDelivery)
+	case *txv1.Message_ConfirmDelivery:
+		return share.ConfirmDelivery(a, k.ConfirmDelivery)
+	case *txv1.Message_RecordUse:
+		return share.RecordUse(a, k.RecordUse)
+	}
+	return traceVerb(a, m)
+}
+
+func traceVerb(a *act.Act, m *txv1.Message) error {
+	if k, ok := m.GetKind().(*txv1.Message_AnchorHead); ok {
+		return trace.AnchorHead(a, k.AnchorHead)
+	}
+	// checkBody has seen a kind, so this is a verb of tx.proto that is in no list here.
+	panic("rules: no rule for " + verbName(m))
+}

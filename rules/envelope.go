@@ -1,0 +1,149 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"errors"
+
+	identityv1 "mulian/gen/mulian/identity/v1"
+	txv1 "mulian/gen/mulian/tx/v1"
+	"mulian/internal/canon"
+	"mulian/internal/fault"
+	"mulian/rules/act"
+	"mulian/rules/governance"
+	"mulian/rules/identity"
+	"mulian/state"
+	"mulian/state/machine"
+)
+
+// domain stands before the body in what is signed and hashed, so that a signature
+// of a transaction is never one of something else.
+const domain = "mulian-tx-v1\x00"
+
+// A transaction is an opened envelope whose signature holds.
+type transaction struct {
+	id      [32]byte
+	body    *txv1.Body
+	account *identityv1.Account // of the signer, as yet unsaved if it opens itself
+	key     *identityv1.Key
+	perMin  uint32 // quota of one account; 0 = none
+}
+
+// open returns the transaction in raw, or the refusal of the first check that
+// fails: size, envelope, body, expiry, account, key, signature.
+func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
+	p := governance.Parameters(v)
+	if len(raw) > int(p.MaxTxBytes) {
+		return nil, act.Refuse(fault.TooLong, "tx/size", "%d bytes, at most %d", len(raw), p.MaxTxBytes)
+	}
+	e, err := openEnvelope(raw)
+	if err != nil {
+		return nil, err
+	}
+	t := &transaction{id: idOf(e.Body), body: new(txv1.Body), perMin: p.TxPerMinute}
+	if err := canon.Check(e.Body, t.body); err != nil {
+		return nil, act.Refuse(malformed(err), "tx/body", "%v", err)
+	}
+	if err := checkBody(t.body, env, int(p.MaxMessages)); err != nil {
+		return nil, err
+	}
+	if lifetime := int64(p.TxLifetimeSeconds) * 1000; t.body.ExpiresMs <= env.TimeMs {
+		return nil, act.Refuse(fault.Expired, "tx/expiry", "it counted until %d, and it is %d", t.body.ExpiresMs, env.TimeMs)
+	} else if t.body.ExpiresMs-env.TimeMs > lifetime {
+		return nil, act.Refuse(fault.OutOfRange, "tx/expiry", "it expires at %d: at most %d ms from now, %d, are possible", t.body.ExpiresMs, lifetime, env.TimeMs)
+	}
+	if err := t.findSigner(v, env, e.Signature.GetKey()); err != nil {
+		return nil, err
+	}
+	public, err := identity.ParseKey(t.key)
+	if err != nil {
+		panic("rules: key " + t.key.Id + " of " + t.account.Id + " is in the state and no key")
+	}
+	if !env.Verify(public, append([]byte(domain), e.Body...), e.Signature.GetSignature()) {
+		return nil, act.Refuse(fault.BadAuthorisation, "tx/signature", "the signature is not that of key %s of %s over these bytes", t.key.Id, t.account.Id)
+	}
+	return t, nil
+}
+
+// openEnvelope refuses with Malformed what is no envelope in its one byte form,
+// and with Empty one without a body.
+func openEnvelope(raw []byte) (*txv1.Envelope, error) {
+	e := new(txv1.Envelope)
+	if err := canon.Check(raw, e); err != nil {
+		return nil, act.Refuse(malformed(err), "tx/envelope", "%v", err)
+	}
+	if len(e.Body) == 0 {
+		return nil, act.Refuse(fault.Empty, "tx/envelope", "there is no body")
+	}
+	return e, nil
+}
+
+// malformed is the code for what canon refuses.
+func malformed(err error) fault.Code {
+	if errors.Is(err, canon.ErrTooLarge) || errors.Is(err, canon.ErrTooMany) {
+		return fault.TooLong
+	}
+	return fault.Malformed
+}
+
+func idOf(body []byte) [32]byte { return sha256.Sum256(append([]byte(domain), body...)) }
+
+// checkBody checks what needs no state: chain, salt, and that there are messages.
+func checkBody(b *txv1.Body, env machine.Env, maxMessages int) error {
+	switch {
+	case b.ChainId != env.ChainID:
+		return act.Refuse(fault.WrongChain, "tx/chain", "signed for %.60q, this is %s", b.ChainId, env.ChainID)
+	case len(b.Salt) < minSalt || len(b.Salt) > maxSalt:
+		return act.Refuse(fault.OutOfRange, "tx/salt", "%d bytes: %d to %d are possible", len(b.Salt), minSalt, maxSalt)
+	case len(b.Messages) == 0:
+		return act.Refuse(fault.Empty, "tx/messages", "there is no message")
+	case len(b.Messages) > maxMessages:
+		return act.Refuse(fault.TooLong, "tx/messages", "%d messages, at most %d", len(b.Messages), maxMessages)
+	}
+	for i, m := range b.Messages {
+		if m.GetKind() == nil {
+			return act.RefuseItem(fault.Missing, "tx/messages", i, "the message says nothing")
+		}
+	}
+	return nil
+}
+
+// findSigner finds account and key. An account that opens itself is found in its
+// own message; whether the key's holder is there is for the signature to show.
+func (t *transaction) findSigner(v state.View, env machine.Env, keyID string) error {
+	if opening := t.body.Messages[0].GetOpenAccount(); opening != nil && opening.Id == t.body.Account {
+		acc, err := identity.Opening(v, opening, env.TimeMs)
+		if err != nil {
+			return err
+		}
+		t.account = acc
+	} else if err := t.lookup(v); err != nil {
+		return err
+	}
+	return t.checkKey(v, env, keyID)
+}
+
+// lookup finds the account in the state, and refuses one that may not sign.
+func (t *transaction) lookup(v state.View) error {
+	acc, ok := identity.Lookup(v, t.body.Account)
+	if !ok {
+		return act.Refuse(fault.NotWhitelisted, "tx/account", "there is no account %.100q", t.body.Account)
+	}
+	if identity.Suspended(v, acc) {
+		return act.Refuse(fault.Suspended, "tx/account", "%s, or its organisation, is suspended", acc.Id)
+	}
+	t.account = acc
+	return nil
+}
+
+// checkKey finds the key of the account, and refuses one that does not sign now.
+func (t *transaction) checkKey(v state.View, env machine.Env, id string) error {
+	k, ok := identity.FindKey(v, t.account, id)
+	if !ok {
+		return act.Refuse(fault.NotWhitelisted, "tx/key", "%s has no key %.40q", t.account.Id, id)
+	}
+	if !identity.Signs(k, env.TimeMs) {
+		return act.Refuse(fault.KeyRevoked, "tx/key", "key %s of %s was revoked or has ended", k.Id, t.account.Id)
+	}
+	t.key = k
+	return nil
+}
