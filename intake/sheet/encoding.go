@@ -105,6 +105,9 @@ func encodingOf(head []byte, s survey) string {
 		return utf8Name
 	}
 	gb, big5 := commonness(s.sample, 0xB0, 0xD7), commonness(s.sample, 0xA4, 0xC6)
+	if max(gb, big5) < 0.2 { // text has above 0.8; these are stray bytes
+		return utf8Name
+	}
 	for _, vote := range chardet.DetectAll(s.sample) {
 		switch strings.ToLower(vote.Encoding) {
 		case "gb2312", "gbk", "gb18030":

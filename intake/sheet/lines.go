@@ -64,7 +64,10 @@ func (c *lines) nextRow() (row, error) {
 func (c *lines) lineEnd(from int) (stop int, long bool) {
 	for at := from; ; {
 		if i := bytes.IndexByte(c.buf[at:], c.end); i >= 0 {
-			return at + i + 1, false
+			if stop = at + i + 1; stop > maxRecordBytes {
+				return from, true
+			}
+			return stop, false
 		}
 		if len(c.buf) > maxRecordBytes {
 			return from, true

@@ -1,0 +1,62 @@
+package sheet
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+
+	"mulian/internal/fault"
+)
+
+// FuzzRead holds that no bytes make reading panic, hang or end without a code,
+// and that what is said of lines is in order.
+func FuzzRead(f *testing.F) {
+	for _, seed := range []string{
+		"name,owner\na,b\n", "name;owner\r\n\"a\nx\";b", "\xef\xbb\xbfname\towner\na\tb\n", "[{\"name\":\"a\"}]", "{\"name\":\"a\"}\n{\"b\":[1,{}]}",
+		"{\n\"a\":1}{\"b\":\"\\u0000\"}", "\xff\xfen\x00,\x00", "\xc3\xfb\xb3\xc6,\xb5\xa5\xce\xbb\n\xba\xd3,\xcb\xae\n", "PK\x03\x04", "\x1f\x8b\x08\x00", "a\rb\rc",
+		"\"", "\"\"\"", "[", "[[[[", "{\"a\":", ",,,\n\"x",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Add(workbook(f, nil, map[string][][]any{"s": {{"name", "owner"}, {"a", 1}}}, "s"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if len(raw) > 1<<20 {
+			return
+		}
+		file, err := Read("fuzz", bytes.NewReader(raw), Options{Known: known})
+		if err != nil {
+			coded(t, err)
+			return
+		}
+		defer file.Close()
+		last := 0
+		for n := 0; ; n++ {
+			rec, err := file.Next()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				coded(t, err)
+				return
+			}
+			if rec.Line < last {
+				t.Fatalf("line %d after line %d", rec.Line, last)
+			}
+			if rec.Broken && len(rec.Problems) == 0 {
+				t.Fatalf("line %d is broken without a problem", rec.Line)
+			}
+			if n > 2*len(raw)+maxRows {
+				t.Fatal("more records than bytes")
+			}
+			last = rec.Line
+		}
+	})
+}
+
+func coded(t *testing.T, err error) {
+	t.Helper()
+	if c := fault.CodeOf(err); c == fault.Internal || c == fault.OK {
+		t.Fatalf("no code: %v", err)
+	}
+}
