@@ -58,7 +58,7 @@ const (
 
 // GuideFormats is the list of [GuideFormat].
 var GuideFormats = Table[GuideFormat]{"信息资源格式分类", []Row[GuideFormat]{
-	{GuideDocument, "1", "电子文件", "document", []string{"文档", "txt", "doc", "docx", "pdf", "ofd", "wps", "html", "xml"}},
+	{GuideDocument, "1", "电子文件", "document", []string{"文档", "文件", "文本", "txt", "doc", "docx", "pdf", "ofd", "wps", "html", "xml"}},
 	{GuideSheet, "2", "电子表格", "spreadsheet", []string{"表格", "xls", "xlsx", "et", "csv"}},
 	{GuideDatabase, "3", "数据库", "database", []string{"库表", "数据库表"}},
 	{GuideImage, "4", "图形图像", "image", []string{"图像", "图片", "jpg", "png", "gif", "bmp", "tiff"}},

@@ -49,6 +49,9 @@ func check[T ~uint8](t *testing.T, table Table[T]) {
 			t.Errorf("%s: line %+v is not complete or not unique", table.Name(), r)
 		}
 		codes[r.Code] = true
+		if label := fmt.Sprint(r.Value); !strings.HasPrefix(label, r.ZH) {
+			t.Errorf("%s: %d prints as %q", table.Name(), r.Value, label)
+		}
 		if table.Code(r.Value) != r.Code || table.ZH(r.Value) != r.ZH || table.EN(r.Value) != r.EN || !table.Valid(r.Value) {
 			t.Errorf("%s: the line of %d is found under another value", table.Name(), r.Value)
 		}
@@ -133,57 +136,54 @@ func TestOrderOfValues(t *testing.T) {
 // TestChainNumbers holds invariant 3: a value of these lists is the number of the
 // enum on the chain, so that a conversion is a cast.
 func TestChainNumbers(t *testing.T) {
-	pairs := []struct {
-		value fmt.Stringer
-		ours  int32
-		chain fmt.Stringer
-		enum  int32
-	}{}
-	add := func(v fmt.Stringer, n uint8, c interface {
-		fmt.Stringer
-	}, e int32) {
-		pairs = append(pairs, struct {
-			value fmt.Stringer
-			ours  int32
-			chain fmt.Stringer
-			enum  int32
-		}{v, int32(n), c, e})
+	for _, p := range [][2]fmt.Stringer{
+		{ShareDenied, cataloguev1.ShareType_SHARE_TYPE_DENIED},
+		{ShareConditional, cataloguev1.ShareType_SHARE_TYPE_CONDITIONAL},
+		{OpenConditional, cataloguev1.OpenType_OPEN_TYPE_CONDITIONAL},
+		{HalfYearly, cataloguev1.UpdateCycle_UPDATE_CYCLE_HALF_YEARLY},
+		{Historical, cataloguev1.UpdateCycle_UPDATE_CYCLE_HISTORICAL},
+		{FormatFolder, cataloguev1.Format_FORMAT_FOLDER},
+		{FormatLink, cataloguev1.Format_FORMAT_LINK},
+		{General4, cataloguev1.Grade_GRADE_GENERAL_4},
+		{Core, cataloguev1.Grade_GRADE_CORE},
+		{SensitivePersonal, cataloguev1.Personal_PERSONAL_SENSITIVE},
+		{ProcessedFused, cataloguev1.Processing_PROCESSING_FUSED},
+		{ProcessedOther, cataloguev1.Processing_PROCESSING_OTHER},
+		{PowerRuling, cataloguev1.PowerType_POWER_TYPE_ADJUDICATION},
+		{PowerRequisition, cataloguev1.PowerType_POWER_TYPE_EXPROPRIATION},
+		{PowerOther, cataloguev1.PowerType_POWER_TYPE_OTHER},
+		{PublicService, cataloguev1.PowerType_POWER_TYPE_SERVICE},
+		{SystemCounty, cataloguev1.SystemLevel_SYSTEM_LEVEL_COUNTY},
+		{DepartmentNet, cataloguev1.Network_NETWORK_PRIVATE},
+		{MethodQuery, cataloguev1.Method_METHOD_QUERY},
+		{MethodFile, cataloguev1.Method_METHOD_FILE},
+	} {
+		if ours, chain := fmt.Sprintf("%d", p[0]), fmt.Sprintf("%d", p[1]); ours != chain {
+			t.Errorf("%s is %s, but %s is %s on the chain", p[0], ours, p[1], chain)
+		}
 	}
-	share := cataloguev1.ShareType_SHARE_TYPE_DENIED
-	add(ShareDenied, uint8(ShareDenied), share, int32(share))
-	open := cataloguev1.OpenType_OPEN_TYPE_CONDITIONAL
-	add(OpenConditional, uint8(OpenConditional), open, int32(open))
-	historical := cataloguev1.UpdateCycle_UPDATE_CYCLE_HISTORICAL
-	add(Historical, uint8(Historical), historical, int32(historical))
-	half := cataloguev1.UpdateCycle_UPDATE_CYCLE_HALF_YEARLY
-	add(HalfYearly, uint8(HalfYearly), half, int32(half))
-	folder := cataloguev1.Format_FORMAT_FOLDER
-	add(FormatFolder, uint8(FormatFolder), folder, int32(folder))
-	link := cataloguev1.Format_FORMAT_LINK
-	add(FormatLink, uint8(FormatLink), link, int32(link))
-	core := cataloguev1.Grade_GRADE_CORE
-	add(Core, uint8(Core), core, int32(core))
-	personal := cataloguev1.Personal_PERSONAL_SENSITIVE
-	add(SensitivePersonal, uint8(SensitivePersonal), personal, int32(personal))
-	fused := cataloguev1.Processing_PROCESSING_FUSED
-	add(ProcessedFused, uint8(ProcessedFused), fused, int32(fused))
-	requisition := cataloguev1.PowerType_POWER_TYPE_EXPROPRIATION
-	add(PowerRequisition, uint8(PowerRequisition), requisition, int32(requisition))
-	other := cataloguev1.PowerType_POWER_TYPE_OTHER
-	add(PowerOther, uint8(PowerOther), other, int32(other))
-	service := cataloguev1.PowerType_POWER_TYPE_SERVICE
-	add(PublicService, uint8(PublicService), service, int32(service))
-	ruling := cataloguev1.PowerType_POWER_TYPE_ADJUDICATION
-	add(PowerRuling, uint8(PowerRuling), ruling, int32(ruling))
-	county := cataloguev1.SystemLevel_SYSTEM_LEVEL_COUNTY
-	add(SystemCounty, uint8(SystemCounty), county, int32(county))
-	private := cataloguev1.Network_NETWORK_PRIVATE
-	add(DepartmentNet, uint8(DepartmentNet), private, int32(private))
-	file := cataloguev1.Method_METHOD_FILE
-	add(MethodFile, uint8(MethodFile), file, int32(file))
-	for _, p := range pairs {
-		if p.ours != p.enum {
-			t.Errorf("%s is %d, but %s is %d on the chain", p.value, p.ours, p.chain, p.enum)
+	size(t, ShareTypes, cataloguev1.ShareType_name)
+	size(t, OpenTypes, cataloguev1.OpenType_name)
+	size(t, UpdateCycles, cataloguev1.UpdateCycle_name)
+	size(t, ResourceFormats, cataloguev1.Format_name)
+	size(t, Grades, cataloguev1.Grade_name)
+	size(t, Personals, cataloguev1.Personal_name)
+	size(t, Processings, cataloguev1.Processing_name)
+	size(t, PowerTypes, cataloguev1.PowerType_name)
+	size(t, SystemLevels, cataloguev1.SystemLevel_name)
+	size(t, Channels, cataloguev1.Network_name)
+	size(t, Methods, cataloguev1.Method_name)
+}
+
+// size holds that the chain's enum has the values of the table and 0.
+func size[T ~uint8](t *testing.T, table Table[T], names map[int32]string) {
+	t.Helper()
+	if len(names) != len(table.Rows())+1 {
+		t.Errorf("%s has %d lines, the enum %v", table.Name(), len(table.Rows()), names)
+	}
+	for n := range names {
+		if n != 0 && !table.Valid(T(n)) {
+			t.Errorf("%s does not know %d %s", table.Name(), n, names[n])
 		}
 	}
 }

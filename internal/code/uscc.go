@@ -1,7 +1,6 @@
 package code
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -94,5 +93,3 @@ func allDigits(s string) bool {
 	}
 	return s != ""
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
