@@ -155,9 +155,9 @@ func (s *Snapshot) proveEvent(seq, size int64) (*proof.Event, error) {
 }
 
 // ConsistencyProof returns the proof that the log of the first oldSize events is
-// the beginning of that of the first newSize.
+// the beginning of that of the first newSize. oldSize is at least 1.
 func (db *DB) ConsistencyProof(oldSize, newSize int64) (*proof.Consistency, error) {
-	if oldSize < 0 || oldSize > newSize || newSize > db.Events() {
+	if oldSize < 1 || oldSize > newSize || newSize > db.Events() {
 		return nil, fmt.Errorf("%w: sizes %d and %d of %d", ErrNoEvent, oldSize, newSize, db.Events())
 	}
 	path, err := eventlog.Consistency(tileReader(db.kv, db.lay), oldSize, newSize)

@@ -3,6 +3,7 @@ package tree
 import (
 	"bytes"
 	"fmt"
+	"sort"
 
 	"mulian/state/proof"
 )
@@ -33,9 +34,6 @@ func Prove(read Read, key proof.Hash) (*Way, error) {
 		more, err := way.inBranch(read, p, pg.branch, key)
 		if err != nil || !more {
 			return way, err
-		}
-		if p.depth == 63 {
-			return nil, fmt.Errorf("%w: %x: branch at the lowest level", ErrDamaged, p.record())
 		}
 		p = p.child(nibble(key[:], p.depth))
 	}
@@ -121,4 +119,24 @@ func onlyLeaf(read Read, p path, b *branch, lo, hi int) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: %x: the one leaf is missing", ErrDamaged, p.record())
+}
+
+// Lookup returns the hash of the value at key, and whether there is one.
+func Lookup(read Read, key proof.Hash) (value proof.Hash, ok bool, err error) {
+	for p := (path{}); ; p = p.child(nibble(key[:], p.depth)) {
+		pg, err := load(read, p)
+		if err != nil {
+			return value, false, err
+		}
+		if pg.branch != nil {
+			continue
+		}
+		i := sort.Search(len(pg.leaves)/leafLen, func(i int) bool {
+			return bytes.Compare(pg.leaves[i*leafLen:i*leafLen+32], key[:]) >= 0
+		}) * leafLen
+		if i == len(pg.leaves) || !bytes.Equal(pg.leaves[i:i+32], key[:]) {
+			return value, false, nil
+		}
+		return proof.Hash(pg.leaves[i+32 : i+leafLen]), true, nil
+	}
 }

@@ -161,21 +161,15 @@ func (p path) record() []byte {
 // nibble returns the nibble of k at the given depth.
 func nibble(k []byte, depth uint8) byte { return k[depth/2] >> (4 - 4*(depth%2)) & 15 }
 
-// follow is the part of depth nibbles in which k lies.
-func follow(k proof.Hash, depth uint8) path {
-	p := path{}
-	for p.depth < depth {
-		p = p.child(nibble(k[:], p.depth))
-	}
-	return p
-}
-
 func load(read Read, p path) (page, error) {
 	b, err := read(p.record())
 	if err != nil {
 		return page{}, err
 	}
 	pg, err := parse(b)
+	if err == nil && pg.branch != nil && int(p.depth) >= 2*sha256.Size {
+		err = errors.New("a branch below the last level")
+	}
 	if err != nil {
 		return page{}, fmt.Errorf("%w: %x: %w", ErrDamaged, p.record(), err)
 	}
