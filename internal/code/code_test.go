@@ -312,6 +312,33 @@ func TestDamageOf(t *testing.T) {
 	}
 }
 
+// TestProblemsInBothLanguages: every refusal of this file's checks has a text in
+// each language, without a word of the other.
+func TestProblemsInBothLanguages(t *testing.T) {
+	const good = "91350100M000100Y43"
+	body := "7" + good + "3501" + "A1B2C3D4"
+	seen := map[string]bool{}
+	for _, err := range []error{
+		CheckUSCC(""), CheckUSCC("i1350100M000100Y43"), CheckUSCC("9135010AM000100Y43"), CheckUSCC(good[:17] + "4"),
+		CheckOrgCode(""), CheckOrgCode("MA009HJb3"), CheckOrgCode("MA009HJB4"),
+		CheckResource(""), CheckResource("8" + body[1:] + "0"), CheckResource(body + "a"), CheckResource(body + "0•"), CheckResource(strings.Repeat("1", 300)),
+		CheckRegion(""), CheckRegion("11010A"), CheckRegion("990000"), CheckRegion("110008"),
+	} {
+		p := problem(t, err)
+		if p == nil {
+			t.Fatal("a code passes")
+		}
+		en := strings.TrimPrefix(p.Error(), p.What)
+		if strings.ContainsFunc(en, func(r rune) bool { return r > 0x2fff }) || seen[p.Error()] {
+			t.Errorf("English: %s", p.Error())
+		}
+		seen[p.Error()] = true
+		if strings.ContainsFunc(p.ZH(), func(r rune) bool { return r >= 'a' && r <= 'z' }) || !strings.HasPrefix(p.ZH(), p.What) {
+			t.Errorf("Chinese: %s", p.ZH())
+		}
+	}
+}
+
 // FuzzCodes: no text makes a check panic, and what passes has its form.
 func FuzzCodes(f *testing.F) {
 	for _, s := range []string{"91350100M000100Y43", "2.02E+17", "110108", "无条件共享", "2 有条件", "\xff", "7•"} {

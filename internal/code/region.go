@@ -25,18 +25,18 @@ func CheckRegion(s string) error {
 	for _, r := range s {
 		place++
 		if r < '0' || r > '9' {
-			return &Problem{what, Character, place, "a digit"}
+			return &Problem{what, Character, place, wantDigit}
 		}
 	}
 	for i := 0; i < len(provinces); i += 3 {
 		if provinces[i:i+2] == s[:2] {
 			if s[2:4] == "00" && s[4:] != "00" {
-				return &Problem{what, Unlisted, 3, "a prefecture before a county"}
+				return &Problem{what, Unlisted, 3, wantPrefecture}
 			}
 			return nil
 		}
 	}
-	return &Problem{what, Unlisted, 1, "the two digits of a province"}
+	return &Problem{what, Unlisted, 1, wantProvince}
 }
 
 // LevelOf returns the level that a code which passes [CheckRegion] has, else 0.

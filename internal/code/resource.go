@@ -23,23 +23,23 @@ const (
 func CheckResource(s string) error {
 	const what = "数据资源标识"
 	if len(s) > maxCode {
-		return &Problem{what, Length, len(s), "32 to 65"}
+		return &Problem{what, Length, len(s), wantResource}
 	}
 	body, extension, extended := strings.Cut(s, extensionMark)
 	if n := countRunes(body); n != resourceLength {
-		return &Problem{what, Length, n, "32 before the extension"}
+		return &Problem{what, Length, n, wantBody}
 	}
 	if n := countRunes(extension); extended && (n == 0 || n > maxExtension) {
-		return &Problem{what, Length, resourceLength + 1 + n, "34 to 65 with the extension"}
+		return &Problem{what, Length, resourceLength + 1 + n, wantExtended}
 	}
 	if body[0] < '1' || body[0] > '7' {
-		return &Problem{what, Unlisted, 1, "1 to 7"}
+		return &Problem{what, Unlisted, 1, wantKind}
 	}
 	place := 0
 	for _, r := range body[:len(body)-1] {
 		place++
 		if indexRune(alphanumeric, r) < 0 {
-			return &Problem{what, Character, place, "a digit or a capital letter"}
+			return &Problem{what, Character, place, wantAlnum}
 		}
 	}
 	if err := CheckUSCC(body[1:19]); err != nil {
@@ -53,7 +53,7 @@ func CheckResource(s string) error {
 	for _, r := range extension {
 		place++
 		if indexRune(alphanumeric, r) < 0 {
-			return &Problem{what, Character, place, "a digit or a capital letter"}
+			return &Problem{what, Character, place, wantAlnum}
 		}
 	}
 	return nil

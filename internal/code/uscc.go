@@ -30,9 +30,9 @@ func CheckUSCC(s string) error {
 		v := indexRune(usccChars, r)
 		switch {
 		case v < 0:
-			return &Problem{what, Character, place, "a digit or a capital letter but I, O, S, V, Z"}
+			return &Problem{what, Character, place, wantUSCC}
 		case place >= 3 && place <= 8 && v > 9:
-			return &Problem{what, Character, place, "a digit of the region code"}
+			return &Problem{what, Character, place, wantRegion}
 		case place < USCCLength:
 			sum += v * usccWeights[place-1]
 			continue
@@ -58,7 +58,7 @@ func CheckOrgCode(s string) error {
 		place++
 		v := indexRune(alphanumeric, r)
 		if v < 0 {
-			return &Problem{what, Character, place, "a digit or a capital letter"}
+			return &Problem{what, Character, place, wantAlnum}
 		}
 		if place <= 8 {
 			sum += v * weights[place-1]

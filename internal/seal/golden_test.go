@@ -2,7 +2,8 @@ package seal
 
 import "mulian/internal/sm"
 
-// golden are two sessions of two pages, with the aad "agreement 7".
+// golden are two sessions of two pages, with the aad "agreement 7". A second program,
+// written from the package comment alone in Python with openssl, opened them too.
 var golden = []struct {
 	alg    sm.Algorithm
 	header string
