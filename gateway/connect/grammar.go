@@ -19,8 +19,9 @@ func isWhole(s string) bool {
 	return isDigits(s) && (s[0] != '0' || len(s) == 1)
 }
 
+// isDecimal has no sign on a zero: PostgreSQL keeps none.
 func isDecimal(s string) bool {
-	if len(s) > maxDigits {
+	if len(s) > maxDigits || strings.HasPrefix(s, "-") && strings.Trim(s, "-0.") == "" {
 		return false
 	}
 	whole, fraction, has := strings.Cut(strings.TrimPrefix(s, "-"), ".")

@@ -18,7 +18,7 @@ func TestCanonicalTexts(t *testing.T) {
 		bad  []string
 	}{
 		{Integer, []string{"0", "-1", "12345678901234567890"}, []string{"", "-", "-0", "01", "+1", "1.0", "１"}},
-		{Decimal, []string{"0", "0.10", "-0.00", "12345678901234567890.12", "NaN", "infinity"}, []string{"", ".5", "5.", "00.1", "1e3", "Infinity", "1,5"}},
+		{Decimal, []string{"0", "0.10", "-0.01", "12345678901234567890.12", "NaN", "infinity"}, []string{"", ".5", "5.", "00.1", "1e3", "Infinity", "1,5", "-0.00", "-"}},
 		{Boolean, []string{"true", "false"}, []string{"", "t", "1", "TRUE"}},
 		{Date, []string{"2024-02-29", "0000-01-01", "-infinity"}, []string{"2023-02-29", "2024-13-01", "2024-1-1", "2024-01-00", "20240101"}},
 		{Timestamp, []string{"2024-01-02T03:04:05", "2024-01-02T03:04:05.000001"}, []string{"2024-01-02 03:04:05", "2024-01-02T03:04:05.10", "2024-01-02T24:00:00", "2024-01-02T03:04:05Z", "2024-01-02T03:04:05."}},
@@ -56,6 +56,7 @@ func TestDatabasesFormsBecomeCanonical(t *testing.T) {
 		{text(DecimalValue("+1.50")), "decimal 1.50 true"},
 		{text(DecimalValue("1.5e3")), "decimal 1500 true"},
 		{text(DecimalValue("15E-4")), "decimal 0.0015 true"},
+		{text(DecimalValue("-0.00")), "decimal 0.00 true"},
 		{text(DecimalValue(".5")), "decimal 0.5 true"},
 		{text(FloatValue("1.0")), "float 1 true"},
 		{text(FloatValue("-0")), "float 0 true"},

@@ -146,12 +146,23 @@ func (s *source) Scan(ctx context.Context, sel connect.Selection, fn func(connec
 		if err != nil {
 			return err
 		}
-		b := batcher{table: t.TableName, st: st, fn: fn, noNullKey: len(sel.OrderBy) > 0}
+		b := batcher{table: t.TableName, st: st, fn: whileLive(ctx, fn), noNullKey: len(sel.OrderBy) > 0}
 		if err := query(ctx, conn, st.SQL, arguments(st), b.row); err != nil {
 			return err
 		}
 		return b.flush()
 	})
+}
+
+// whileLive ends a scan whose context ended while fn had the batch: rows that the
+// driver holds already would go on for a while.
+func whileLive(ctx context.Context, fn func(connect.Batch) error) func(connect.Batch) error {
+	return func(b connect.Batch) error {
+		if err := fn(b); err != nil {
+			return err
+		}
+		return ctx.Err()
+	}
 }
 
 // batcher makes batches of rows.
@@ -238,7 +249,7 @@ func rows(ctx context.Context, conn *pgconn.PgConn, t connect.Table, f *connect.
 		f.Rows, err = strconv.ParseInt(string(v[0]), 10, 64)
 		return err
 	}
-	if err := query(ctx, conn, fmt.Sprintf("SELECT count(*) FROM (SELECT FROM %s LIMIT %d) AS some", name, exactRows+1), nil, number); err != nil {
+	if err := query(ctx, conn, fmt.Sprintf("SELECT count(*) FROM (SELECT FROM %s LIMIT %d) AS counted", name, exactRows+1), nil, number); err != nil {
 		return err
 	}
 	if f.Rows <= exactRows {

@@ -101,7 +101,7 @@ func scan(ctx context.Context, tx *sql.Tx, t connect.Table, sel connect.Selectio
 		return failure(ctx, err)
 	}
 	defer rows.Close()
-	b := batcher{table: t.TableName, st: st, fn: fn, stored: make([]any, len(st.Columns)), places: make([]any, len(st.Columns))}
+	b := batcher{table: t.TableName, st: st, fn: whileLive(ctx, fn), stored: make([]any, len(st.Columns)), places: make([]any, len(st.Columns))}
 	for i := range b.stored {
 		b.places[i] = &b.stored[i]
 	}
@@ -117,6 +117,17 @@ func scan(ctx context.Context, tx *sql.Tx, t connect.Table, sel connect.Selectio
 		return failure(ctx, err)
 	}
 	return b.flush()
+}
+
+// whileLive ends a scan whose context ended while fn had the batch: rows that the
+// driver holds already would go on for a while.
+func whileLive(ctx context.Context, fn func(connect.Batch) error) func(connect.Batch) error {
+	return func(b connect.Batch) error {
+		if err := fn(b); err != nil {
+			return err
+		}
+		return ctx.Err()
+	}
 }
 
 // batcher makes batches of rows.
