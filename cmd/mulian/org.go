@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"mulian/client"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+	"mulian/internal/wire"
+)
+
+func (a *app) orgCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "org",
+		Short:   a.t("机构：登记、查看、停用", "organisations: register, show, suspend"),
+		Example: "  mulian org list\n  mulian org register 11110000000021928Y --name 北京市规划委员会 --as 11110000000030001A",
+	}
+	c.AddCommand(a.orgRegister(), a.orgUnit(), a.orgList(), a.orgShow(), a.orgSuspend(), a.orgResume())
+	return c
+}
+
+// orgRegister makes the organisation's two keys here and registers it. The keys
+// are made first; if the chain refuses, a later try finds and uses them.
+func (a *app) orgRegister() *cobra.Command {
+	p := &identityv1.OrgProfile{Level: identityv1.OrgLevel_ORG_LEVEL_CITY}
+	c := &cobra.Command{
+		Use:     "register CODE",
+		Short:   a.t("登记机构（由主管部门签名），在本机生成其密钥", "register an organisation (signed by the authority); makes its keys here"),
+		Example: "  mulian org register 11110000000021928Y --name 北京市规划委员会 --region 110000 --as 11110000000030001A",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			var keys []*identityv1.Key
+			for _, k := range []struct {
+				label string
+				level identityv1.KeyLevel
+			}{{"root", identityv1.KeyLevel_KEY_LEVEL_ROOT}, {"officer", identityv1.KeyLevel_KEY_LEVEL_OFFICER}} {
+				key, err := a.keys().Key(args[0], k.label)
+				if fault.Is(err, fault.NotFound) && !a.dryRun {
+					key, err = a.keys().New(args[0], k.label, sm.SM2)
+				} else if fault.Is(err, fault.NotFound) {
+					key, err = sm.Generate(sm.SM2)
+				}
+				if err != nil {
+					return err
+				}
+				keys = append(keys, publicKey(key, k.level, k.label))
+			}
+			r, err := a.act(cmd.Context(), cl, &identityv1.RegisterOrg{Code: args[0], Profile: p, Keys: keys})
+			if err != nil {
+				return err
+			}
+			return a.receipt(r)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&p.Name, "name", "", a.t("全称", "full name"))
+	f.StringVar(&p.ShortName, "short-name", "", a.t("简称", "short name"))
+	f.StringVar(&p.NameEn, "name-en", "", a.t("英文名", "English name"))
+	f.StringVar(&p.Region, "region", "110000", a.t("行政区划代码", "region code"))
+	f.StringVar(&p.Parent, "parent", "", a.t("上级机构", "organisation above"))
+	f.StringVar(&p.SharingOffice, "office", "", a.t("数据共享工作机构", "sharing office"))
+	_ = c.MarkFlagRequired("name")
+	return c
+}
+
+func (a *app) orgUnit() *cobra.Command {
+	var name string
+	var post bool
+	c := &cobra.Command{
+		Use:     "unit LOCAL_ID",
+		Short:   a.t("在本机构新设内设部门或岗位", "add a department or a post to the own organisation"),
+		Example: "  mulian org unit sharing-officer --post --name 数据共享专员 --as 11110000000021928Y#root",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kind := identityv1.AccountKind_ACCOUNT_KIND_DEPARTMENT
+			if post {
+				kind = identityv1.AccountKind_ACCOUNT_KIND_POST
+			}
+			s, err := a.signer("root", "officer")
+			if err != nil {
+				return err
+			}
+			m := &identityv1.RegisterUnit{Kind: kind, LocalId: args[0], Name: name}
+			if post && !a.dryRun {
+				id := s.Account + "/p/" + args[0]
+				key, err := a.keys().Key(id, "officer")
+				if fault.Is(err, fault.NotFound) {
+					key, err = a.keys().New(id, "officer", sm.SM2)
+				}
+				if err != nil {
+					return err
+				}
+				m.Keys = []*identityv1.Key{publicKey(key, identityv1.KeyLevel_KEY_LEVEL_OFFICER, "officer")}
+			}
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			r, err := a.actAs(cmd.Context(), cl, s, m)
+			if err != nil {
+				return err
+			}
+			return a.receipt(r)
+		},
+	}
+	c.Flags().StringVar(&name, "name", "", a.t("名称", "name"))
+	c.Flags().BoolVar(&post, "post", false, a.t("岗位，并在本机生成其密钥", "a post; makes its key here"))
+	_ = c.MarkFlagRequired("name")
+	return c
+}
+
+func (a *app) orgList() *cobra.Command {
+	var text string
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   a.t("列出机构", "list organisations"),
+		Example: "  mulian org list --search 水务",
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			res, err := cl.Identity.ListAccounts(cmd.Context(), connect.NewRequest(&identityv1.ListAccountsRequest{Kind: identityv1.AccountKind_ACCOUNT_KIND_ORG, Text: text, Limit: 500}))
+			if err != nil {
+				return wire.Fault(err)
+			}
+			rows := [][]string{{a.t("代码", "CODE"), a.t("名称", "NAME"), a.t("状态", "STATE"), a.t("密钥", "KEYS")}}
+			for _, acc := range res.Msg.GetAccounts() {
+				rows = append(rows, []string{acc.GetId(), acc.GetProfile().GetName(), state(acc.GetState().String(), "ACCOUNT_STATE_"), itoa(len(acc.GetKeys()))})
+			}
+			return a.print(res.Msg, func(w io.Writer) { table(w, rows) })
+		},
+	}
+	c.Flags().StringVar(&text, "search", "", a.t("按名称查找", "find by name"))
+	return c
+}
+
+func (a *app) orgShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ACCOUNT",
+		Short:   a.t("查看一个账户及其密钥", "show an account with its keys"),
+		Example: "  mulian org show 11110000000021928Y",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			acc := &identityv1.Account{}
+			ok, err := cl.Get(cmd.Context(), "identity/account/"+args[0], acc)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fault.Newf(fault.NotFound, "account %s: there is none", args[0])
+			}
+			return a.print(acc, func(w io.Writer) {
+				rows := [][]string{
+					{a.t("账户", "account"), acc.GetId()},
+					{a.t("名称", "name"), acc.GetProfile().GetName() + acc.GetName()},
+					{a.t("状态", "state"), state(acc.GetState().String(), "ACCOUNT_STATE_") + " " + acc.GetSuspendedCause()},
+				}
+				if g := acc.GetGateway(); g != nil {
+					rows = append(rows, []string{a.t("地址", "url"), g.GetUrl()}, []string{a.t("日志", "log"), g.GetLogOrigin()})
+				}
+				for _, k := range acc.GetKeys() {
+					rows = append(rows, []string{a.t("密钥", "key"), k.GetId() + "  " + state(k.GetAlgorithm().String(), "KEY_ALGORITHM_") + "  " + state(k.GetLevel().String(), "KEY_LEVEL_") + "  " + state(k.GetState().String(), "KEY_STATE_")})
+				}
+				table(w, rows)
+			})
+		},
+	}
+}
+
+func (a *app) orgSuspend() *cobra.Command {
+	var cause string
+	c := &cobra.Command{
+		Use: "suspend ACCOUNT", Short: a.t("停用账户", "suspend an account"), Args: exactly(1),
+		Example: "  mulian org suspend 11110000000021928Y/g/main --cause 密钥疑似泄露 --as 11110000000030001A",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.simple(cmd, &identityv1.SuspendAccount{Account: args[0], Cause: cause})
+		},
+	}
+	c.Flags().StringVar(&cause, "cause", "", a.t("原因", "why"))
+	_ = c.MarkFlagRequired("cause")
+	return c
+}
+
+func (a *app) orgResume() *cobra.Command {
+	return &cobra.Command{
+		Use: "resume ACCOUNT", Short: a.t("恢复账户", "resume an account"), Args: exactly(1),
+		Example: "  mulian org resume 11110000000021928Y/g/main --as 11110000000030001A",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.simple(cmd, &identityv1.ResumeAccount{Account: args[0]})
+		},
+	}
+}
+
+// gatewaysOf lists an organisation's gateways.
+func (a *app) gatewaysOf(ctx context.Context, cl *client.Client, org string) ([]*identityv1.Account, error) {
+	res, err := cl.Identity.ListAccounts(ctx, connect.NewRequest(&identityv1.ListAccountsRequest{Kind: identityv1.AccountKind_ACCOUNT_KIND_GATEWAY, Org: org, Limit: 100}))
+	if err != nil {
+		return nil, wire.Fault(err)
+	}
+	return res.Msg.GetAccounts(), nil
+}

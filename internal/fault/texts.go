@@ -1,0 +1,97 @@
+package fault
+
+import "slices"
+
+// Text explains a code to people: what happened, and what to do. `mulian explain`
+// prints it; a test holds that every code has one.
+type Text struct {
+	Code         Code
+	Name         string // identifier, as in the sources and the API's documentation
+	TitleZh      string
+	TitleEn      string
+	FixZh, FixEn string
+}
+
+// Explain returns the text of a code, and whether there is one.
+func Explain(c Code) (Text, bool) {
+	i, ok := slices.BinarySearchFunc(texts, c, func(t Text, c Code) int { return int(t.Code) - int(c) })
+	if !ok {
+		return Text{}, false
+	}
+	return texts[i], true
+}
+
+// All returns every code with its text, by number.
+func All() []Text { return slices.Clone(texts) }
+
+// texts is ordered by code.
+var texts = []Text{
+	{Empty, "Empty", "内容为空", "there is nothing in it", "检查文件或请求是否真的有内容", "check that the file or request has content"},
+	{Malformed, "Malformed", "无法识别的格式", "it cannot be read as what it should be", "对照说明改正格式；消息里写明了位置和期望", "correct the format; the message says where and what was expected"},
+	{TooLong, "TooLong", "超过长度或数量上限", "a text, list or file is over its bound", "缩短内容，或分成几次提交", "shorten it, or send it in several parts"},
+	{Missing, "Missing", "缺少必填字段", "a required field is missing", "补上消息里写明的字段", "add the field that the message names"},
+	{OutOfRange, "OutOfRange", "数值、日期或代码超出范围", "a number, date or code is outside its list", "改成允许的取值", "use an allowed value"},
+	{DuplicateName, "DuplicateName", "名称重复", "the name is taken", "同一部门的目录名称不能相同（忽略空格和全半角）；换一个名称，或更新已有的那一条", "names are unique within a provider (blanks and width do not count); take another name or update the existing one"},
+	{FormatMethodMismatch, "FormatMethodMismatch", "资源格式与共享方式不符", "format and method do not go together", "文件类资源不能按接口提供；改格式或改方式", "a file cannot be offered as an interface; change the format or the method"},
+	{CodeInconsistent, "CodeInconsistent", "代码自相矛盾", "a code contradicts itself", "核对统一社会信用代码等的校验位；消息里写明了期望值", "check the check digit; the message names the expected one"},
+	{DenyWithoutBasis, "DenyWithoutBasis", "不予共享缺少法律依据", "not shared, but no law is named", "写明法律、行政法规或国务院决定的名称和条款（条例第14条）", "name the law, regulation or State Council decision and its article (order 809 art. 14)"},
+	{ConditionMissing, "ConditionMissing", "有条件共享缺少共享条件", "conditional, but no condition is stated", "写明共享条件，或改为无条件共享", "state the conditions, or share without conditions"},
+	{NoDuty, "NoDuty", "没有对应的职责", "there is no duty behind it", "目录和申请都要挂在本部门的一条有效职责上；先登记职责", "an entry or request hangs on a valid duty of its own department; file the duty first"},
+	{ItemUnmapped, "ItemUnmapped", "信息项没有对应的字段", "an item has no column", "把信息项映射到库表中存在的字段", "map the item to a column that exists in the table"},
+	{NotFound, "NotFound", "没有找到", "it is not there", "核对编号；mulian catalogue list、mulian share list 可查", "check the id; mulian catalogue list and mulian share list show what there is"},
+	{AlreadyExists, "AlreadyExists", "已经存在", "it exists already", "换一个编号，或更新已有的", "take another id, or update the existing one"},
+	{Secret, "Secret", "涉密内容不得进入", "classified matter may not enter", "条例第3条不适用于国家秘密；请从文件中移除", "order 809 art. 3 excludes state secrets; remove it from the file"},
+	{Doubtful, "Doubtful", "可以导入，但需要人工确认", "it can be taken, but a person should look", "看一眼消息里的建议，改正或确认", "look at the suggestion in the message; correct or confirm it"},
+	{CodeDamaged, "CodeDamaged", "代码被表格软件改成了数字", "a spreadsheet has turned a code into a number", "原代码已丢失；把该列设为文本后重新导出", "the code is lost; set the column to text and export again"},
+	{Duplicate, "Duplicate", "完全重复的记录", "the same record again", "无需处理，只导入一次；如非有意请清理来源", "nothing to do, it is taken once; clean the source if it was not meant"},
+	{Undecodable, "Undecodable", "无法按文件编码解读的字节", "bytes that are no text in the file's encoding", "用 --encoding 指明编码，或重新导出为 UTF-8", "name the encoding with --encoding, or export as UTF-8"},
+	{OwnerUnclear, "OwnerUnclear", "提供单位缺失或写法不一", "the owner is missing or spelt in several ways", "用 --owner 指定默认单位，或按建议合并写法", "give a default with --owner, or merge the spellings as suggested"},
+
+	{BadAuthorisation, "BadAuthorisation", "签名不成立", "the signature does not hold", "检查是否用了正确的密钥；内容签名后不能改动", "check that the right key was used; nothing may change after signing"},
+	{Expired, "Expired", "已过期或尚未开始", "it has ended, or has not begun", "检查时钟；过期的请重新申请或签名", "check the clock; ask or sign again"},
+	{NotWhitelisted, "NotWhitelisted", "不认识的密钥、账户或网关", "the key, account or gateway is not known here", "先在链上登记，或核对是否是协议的当事方", "register it on the chain, or check that it is a party of the agreement"},
+	{Forbidden, "Forbidden", "没有权限", "not allowed", "需要的角色、岗位或密钥级别写在消息里；由主管部门或本机构根密钥授予", "the message names the role, post or key level that is needed; the authority or the organisation's root key gives it"},
+	{Replayed, "Replayed", "该交易已在链上", "this transaction is on the chain already", "无需重发；用 mulian trace 查看结果", "nothing to send again; mulian trace shows the result"},
+	{TotalLimit, "TotalLimit", "协议的总次数已用完", "all calls of the agreement are used", "申请新的协议", "apply for a new agreement"},
+	{GrantedLimit, "GrantedLimit", "超过每次允许的行数或字段", "more in one call than agreed", "减少单次请求量", "ask for less in one call"},
+	{DailyLimit, "DailyLimit", "今天的次数已用完", "today's calls are used", "明天再试，或协商更高限额", "try tomorrow, or agree on more"},
+	{KeyRevoked, "KeyRevoked", "密钥已吊销或到期", "the key was revoked or has ended", "换用有效密钥；mulian org show 可查", "use a valid key; mulian org show lists them"},
+	{Busy, "Busy", "系统繁忙", "busy", "稍后再试；没有丢失任何东西", "try again in a moment; nothing was lost"},
+	{WrongChain, "WrongChain", "为另一条链签的名", "signed for another chain", "核对 --server 指向的链", "check which chain --server points to"},
+	{Suspended, "Suspended", "账户已停用", "the account is suspended", "由主管部门或所属机构恢复", "the authority or its organisation can resume it"},
+	{StaleHeight, "StaleHeight", "网关看到的链太旧，不能作决定", "the gateway's view of the chain is too old to decide", "检查网关与节点的连接；恢复后自动继续", "check the gateway's connection to a node; it goes on by itself"},
+
+	{NotYourDuty, "NotYourDuty", "不是你的职责", "not your duty", "申请须依据本部门自己的职责", "a request rests on a duty of the asking department itself"},
+	{IncompleteRequest, "IncompleteRequest", "申请材料不完整", "the request is incomplete", "按一次性告知的清单补正：mulian share supplement", "supplement what was listed: mulian share supplement"},
+	{RefusalNeedsReason, "RefusalNeedsReason", "拒绝必须说明理由", "a refusal needs a reason", "加上 --reason（条例第21条）", "add --reason (order 809 art. 21)"},
+	{ExtensionUnapproved, "ExtensionUnapproved", "延期未经批准", "more time was not approved", "由主管部门批准：mulian share extend --approve", "the authority approves: mulian share extend --approve"},
+	{AgreementSuspended, "AgreementSuspended", "协议未生效、已中止或已终止", "the agreement is not active", "mulian share show 可查原因；由中止方恢复", "mulian share show tells why; whoever suspended it can resume it"},
+	{PurposeMismatch, "PurposeMismatch", "用途与协议不符", "another purpose than agreed", "只能用于约定用途；其他用途另行申请（条例第25条）", "use it for the agreed purpose; apply again for another (order 809 art. 25)"},
+	{FieldNotGranted, "FieldNotGranted", "该字段未获授权", "a field that was not agreed", "只请求协议里的信息项", "ask only for the items of the agreement"},
+	{ConsentNotValid, "ConsentNotValid", "所有者的授权已撤回、暂停或到期", "the owner's consent is not valid", "请所有者重新授权", "ask the owner again"},
+	{EntryDrifted, "EntryDrifted", "目录与库表不一致，已冻结", "catalogue and table differ; frozen until settled", "由提供部门处理：mulian source drift list、settle", "the provider settles it: mulian source drift list, settle"},
+	{ReceiptGap, "ReceiptGap", "访问记录缺号", "a number is missing in the access records", "停止使用该网关并由监督方核查：mulian trace", "stop using the gateway; the supervisor looks into it: mulian trace"},
+	{AlreadyCollected, "AlreadyCollected", "已有部门采集，不得重复采集", "another department has collected it", "向该部门申请共享（条例第19条）", "ask that department (order 809 art. 19)"},
+	{DisposalOverdue, "DisposalOverdue", "应销毁的数据逾期未销毁", "data of an ended agreement is not destroyed", "销毁并提交凭证", "destroy it and file the certificate"},
+	{IllegalTransition, "IllegalTransition", "当前状态不允许这样做", "not possible from this state", "消息里写明了当前状态和可行的下一步", "the message names the state and what is possible from it"},
+	{Idempotency, "Idempotency", "同一编号，内容不同", "same id, other content", "换一个新编号", "use a new id"},
+	{LockHeld, "LockHeld", "已锁定，须会签方签名", "locked: its counter-signers have to sign", "由锁上写明的部门会签：mulian catalogue countersign", "the departments that the lock names sign: mulian catalogue countersign"},
+	{VersionConflict, "VersionConflict", "对象已被他人更新", "the object has moved on since it was read", "重新读取后再改", "read it again, then change it"},
+	{LogRewritten, "LogRewritten", "访问日志与先前的锚定矛盾", "an access log contradicts its earlier head", "停止使用该网关；这是证据，保留现场", "stop using the gateway; this is evidence, keep everything as it is"},
+	{NotShared, "NotShared", "不予共享", "it is not shared", "该目录或信息项依法不予共享", "the law excludes this entry or item from sharing"},
+	{VoteClosed, "VoteClosed", "表决已结束", "the vote is closed", "如仍需要，重新提出", "propose again if it is still wanted"},
+	{AlreadyVoted, "AlreadyVoted", "已经投过票", "already voted", "一个成员一票，不能更改", "one vote for each member, not changed later"},
+	{ClockNotRunning, "ClockNotRunning", "期限没有在计时", "the deadline is not running", "mulian share show 可查", "mulian share show tells why"},
+
+	{Internal, "Internal", "我们自己的错误", "a mistake of our own", "没有改变任何东西；把编号报给运维", "nothing was changed; report the reference to the operator"},
+	{Unreachable, "Unreachable", "连不上", "cannot be reached", "检查地址和网络；mulian doctor", "check address and network; mulian doctor"},
+	{Timeout, "Timeout", "没有及时答复，结果未知", "no answer in time; the outcome is unknown", "用 mulian trace 查交易编号；重发同一签名是安全的", "look the transaction up with mulian trace; sending the same signature again is safe"},
+	{VerificationFailed, "VerificationFailed", "证明不成立", "a proof does not hold", "不要采信；换一个服务器核对", "do not believe it; check with another server"},
+	{Cancelled, "Cancelled", "已取消", "stopped", "什么也没有改变，可以重来", "nothing was changed; start again when you like"},
+	{Usage, "Usage", "命令用法不对", "wrong flags or arguments", "加 --help 看例子", "see --help for an example"},
+	{DiskFull, "DiskFull", "磁盘已满", "the disk is full", "腾出空间后重启；已确认的都在", "make room and start again; whatever was acknowledged is there"},
+	{Damaged, "Damaged", "文件损坏或被改动", "a store or file is torn or was changed", "从备份恢复，或删除索引重建", "restore the backup, or delete the index and let it be made anew"},
+	{SourceUnreachable, "SourceUnreachable", "部门数据库没有应答", "the department's database does not answer", "检查数据库和只读账号；mulian source test", "check the database and the read-only account; mulian source test"},
+	{Pruned, "Pruned", "该高度已不保留", "that height is no longer kept here", "向归档节点查询", "ask an archive node"},
+	{Locked, "Locked", "目录正被另一个进程使用", "another process uses this folder", "停掉另一个进程，或换 --home", "stop the other process, or use another --home"},
+}
