@@ -1,0 +1,22 @@
+package ledger
+
+import (
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// DropState removes our state from a store and leaves the engine's blocks: what a
+// node finds that has lost all that was not fsynced.
+func DropState(dir string) error {
+	kv, err := pebble.Open(dir, &pebble.Options{Logger: storeLog{quiet{log: slog.New(slog.DiscardHandler)}}})
+	if err != nil {
+		return err
+	}
+	end := []byte(statePrefix)
+	end[len(end)-1]++
+	if err := kv.DeleteRange([]byte(statePrefix), end, pebble.Sync); err != nil {
+		return err
+	}
+	return kv.Close()
+}
