@@ -3,13 +3,11 @@ package catalogue
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
@@ -66,71 +64,6 @@ func content(e *cataloguev1.Entry) *cataloguev1.Entry {
 // fields 1 to 29 without the states of items.
 func ContentHash(e *cataloguev1.Entry) [32]byte {
 	return hashOf(content(e))
-}
-
-// in gives a refusal the rule and the element (from 0; -1 for none) that it does
-// not have yet.
-func in(rule string, i int, err error) error {
-	var f *fault.Fault
-	if !errors.As(err, &f) {
-		return err
-	}
-	g := *f
-	if g.Rule == "" {
-		g.Rule = rule
-	}
-	if g.Item == 0 && i >= 0 {
-		g.Item = int32(i) + 1
-	}
-	return &g
-}
-
-// first returns the first error of a list of checks that were all made.
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// count refuses a list of a message that is empty or over its bound.
-func count(rule string, n, limit int) error {
-	switch {
-	case n == 0:
-		return act.Refuse(fault.Empty, rule, "the list is empty")
-	case n > limit:
-		return act.Refuse(fault.TooLong, rule, "%d elements, at most %d in one message", n, limit)
-	}
-	return nil
-}
-
-// atMost refuses a list within an element that is over its bound.
-func atMost(rule, field string, n, limit int) error {
-	if n > limit {
-		return act.Refuse(fault.TooLong, rule, "%s: %d, at most %d", field, n, limit)
-	}
-	return nil
-}
-
-// enum refuses a number that its list does not have. 0 stands for "not stated".
-func enum(rule, field string, v protoreflect.Enum) error {
-	if v.Descriptor().Values().ByNumber(v.Number()) == nil {
-		return act.Refuse(fault.OutOfRange, rule, "%s: %d is not in its list", field, v.Number())
-	}
-	return nil
-}
-
-// hash refuses bytes that are not a hash; none at all may be allowed.
-func hash(rule, field string, b []byte, needed bool) error {
-	switch {
-	case len(b) == 0 && needed:
-		return act.Refuse(fault.Missing, rule, "%s is missing", field)
-	case len(b) != 0 && len(b) != hashBytes:
-		return act.Refuse(fault.Malformed, rule, "%s: %d bytes, a hash has %d", field, len(b), hashBytes)
-	}
-	return nil
 }
 
 // checkID refuses an id that is not "<owner>:<local>", with a local part of 1 to

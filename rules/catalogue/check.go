@@ -39,16 +39,16 @@ func checkContent(v state.View, rule string, e *cataloguev1.Entry, nowMs int64) 
 
 // checkFields looks at each field alone, in the order of the schema.
 func checkFields(rule string, e *cataloguev1.Entry) error {
-	err := first(
+	err := act.First(
 		lines(rule, "aliases", e.Aliases, MaxAliases, maxAlias),
 		act.Line(rule, "name", e.Name, maxName, true),
 		act.Text(rule, "abstract", e.Abstract, maxAbstract, false),
-		atMost(rule, "duties", len(e.Duties), MaxEntryDuties),
+		act.AtMost(rule, "duties", len(e.Duties), MaxEntryDuties),
 		lines(rule, "matters", e.Matters, MaxMatters, maxMatterCode),
 		act.Line(rule, "category", e.Category, maxCategory, false),
-		enum(rule, "format", e.Format),
+		act.Listed(rule, "format", e.Format),
 		methods(rule, e.Methods),
-		enum(rule, "share_type", e.ShareType),
+		act.Listed(rule, "share_type", e.ShareType),
 		act.Text(rule, "conditions.scope", e.GetConditions().GetScope(), maxCondition, false),
 		lines(rule, "conditions.purposes", e.GetConditions().GetPurposes(), MaxPurposes, maxPurpose),
 		methods(rule, e.GetConditions().GetMethods()),
@@ -56,20 +56,20 @@ func checkFields(rule string, e *cataloguev1.Entry) error {
 		act.Line(rule, "deny_basis.law", e.GetDenyBasis().GetLaw(), maxBasis, false),
 		act.Line(rule, "deny_basis.article", e.GetDenyBasis().GetArticle(), maxBasis, false),
 		act.Text(rule, "deny_basis.text", e.GetDenyBasis().GetText(), maxBasisText, false),
-		enum(rule, "open_type", e.OpenType),
+		act.Listed(rule, "open_type", e.OpenType),
 		act.Text(rule, "open_condition", e.OpenCondition, maxCondition, false),
-		enum(rule, "update_cycle", e.UpdateCycle),
-		enum(rule, "grade", e.Grade),
+		act.Listed(rule, "update_cycle", e.UpdateCycle),
+		act.Listed(rule, "grade", e.Grade),
 		within(rule, "sensitivity", e.Sensitivity, maxSensitivity),
-		enum(rule, "personal", e.Personal),
-		enum(rule, "processing", e.Processing),
+		act.Listed(rule, "personal", e.Personal),
+		act.Listed(rule, "processing", e.Processing),
 		region(rule, e.CoverageRegion),
 		act.Line(rule, "coverage_time", e.CoverageTime, maxCoverage, false),
 		within(rule, "retention_days", e.RetentionDays, maxRetentionDays),
 		within(rule, "staleness_seconds", e.StalenessSeconds, maxStalenessSeconds),
 		within(rule, "standing_order.max_days", e.GetStandingOrder().GetMaxDays(), maxOrderDays),
 		lines(rule, "standing_order.requesters", e.GetStandingOrder().GetRequesters(), MaxRequesters, maxAlias),
-		atMost(rule, "items", len(e.Items), MaxItems),
+		act.AtMost(rule, "items", len(e.Items), MaxItems),
 	)
 	if err == nil && e.ShareType == 0 {
 		err = act.Refuse(fault.Missing, rule, "entry %s: its share type is missing", e.Id)
@@ -80,15 +80,15 @@ func checkFields(rule string, e *cataloguev1.Entry) error {
 func checkItems(rule string, items []*cataloguev1.Item) error {
 	codes := make(map[string]bool, len(items))
 	for _, it := range items {
-		err := first(
+		err := act.First(
 			act.Line(rule, "item code", it.Code, maxLocalBytes, true),
 			act.Line(rule, "item name", it.Name, maxName, true),
 			act.Line(rule, "item technical_name", it.TechnicalName, maxTechnical, false),
 			act.Line(rule, "item type", it.Type, maxTypeName, false),
 			act.Line(rule, "item code_table", it.CodeTable, maxCodeTable, false),
-			enum(rule, "item share_type", it.ShareType),
-			enum(rule, "item open_type", it.OpenType),
-			enum(rule, "item personal", it.Personal),
+			act.Listed(rule, "item share_type", it.ShareType),
+			act.Listed(rule, "item open_type", it.OpenType),
+			act.Listed(rule, "item personal", it.Personal),
 			act.Line(rule, "item column", it.Column, maxColumnName, false),
 		)
 		if err != nil {
@@ -218,7 +218,7 @@ func checkMapping(v state.View, rule string, e *cataloguev1.Entry) error {
 }
 
 func lines(rule, field string, list []string, limit, chars int) error {
-	if err := atMost(rule, field, len(list), limit); err != nil {
+	if err := act.AtMost(rule, field, len(list), limit); err != nil {
 		return err
 	}
 	for _, s := range list {
@@ -230,14 +230,14 @@ func lines(rule, field string, list []string, limit, chars int) error {
 }
 
 func methods(rule string, list []cataloguev1.Method) error {
-	if err := atMost(rule, "methods", len(list), MaxMethods); err != nil {
+	if err := act.AtMost(rule, "methods", len(list), MaxMethods); err != nil {
 		return err
 	}
 	for _, m := range list {
 		if m == 0 {
 			return act.Refuse(fault.OutOfRange, rule, "methods: 0 is not in their list")
 		}
-		if err := enum(rule, "methods", m); err != nil {
+		if err := act.Listed(rule, "methods", m); err != nil {
 			return err
 		}
 	}

@@ -71,7 +71,7 @@ func ReportDrift(a *act.Act, m *cataloguev1.ReportDrift) error {
 	if a.Signer() != t.Gateway {
 		return act.Refuse(fault.Forbidden, rule, "table %s is seen by gateway %s, not by %s", t.Id, t.Gateway, a.Signer())
 	}
-	if err := in(rule, -1, a.Need(machine)); err != nil {
+	if err := a.Need(machine); err != nil {
 		return err
 	}
 	if err := checkDrift(rule, m); err != nil {
@@ -96,16 +96,16 @@ func ReportDrift(a *act.Act, m *cataloguev1.ReportDrift) error {
 }
 
 func checkDrift(rule string, m *cataloguev1.ReportDrift) error {
-	if err := count(rule, len(m.Changes), MaxChanges); err != nil {
+	if err := act.Count(rule, len(m.Changes), MaxChanges); err != nil {
 		return err
 	}
 	if n := proto.Size(m); n > MaxDriftBytes {
 		return act.Refuse(fault.TooLong, rule, "a report of %d bytes, at most %d", n, MaxDriftBytes)
 	}
 	for i, c := range m.Changes {
-		err := first(
+		err := act.First(
 			act.Line(rule, "kind", c.Kind, maxKind, true),
-			enum(rule, "class", c.Class),
+			act.Listed(rule, "class", c.Class),
 			act.Line(rule, "column", c.Column, maxColumnName, false),
 			act.Text(rule, "before", c.Before, maxComment, false),
 			act.Text(rule, "after", c.After, maxComment, false),
@@ -115,15 +115,15 @@ func checkDrift(rule string, m *cataloguev1.ReportDrift) error {
 			err = act.Refuse(fault.Missing, rule, "the class of a change is missing")
 		}
 		if err != nil {
-			return in(rule, i, err)
+			return act.In(rule, i, err)
 		}
 	}
 	if m.SeenMs < 0 {
 		return act.Refuse(fault.OutOfRange, rule, "seen at %d", m.SeenMs)
 	}
-	return first(
-		hash(rule, "before_hash", m.BeforeHash, true),
-		hash(rule, "after_hash", m.AfterHash, true),
+	return act.First(
+		act.Hash(rule, "before_hash", m.BeforeHash, true),
+		act.Hash(rule, "after_hash", m.AfterHash, true),
 		checkColumns(rule, m.Columns),
 	)
 }

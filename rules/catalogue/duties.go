@@ -19,12 +19,12 @@ import (
 // (fields).
 func PutDuties(a *act.Act, m *cataloguev1.PutDuties) error {
 	const rule = "catalogue/put_duties"
-	if err := count(rule, len(m.GetDuties()), MaxDuties); err != nil {
+	if err := act.Count(rule, len(m.GetDuties()), MaxDuties); err != nil {
 		return err
 	}
 	staffing := a.Has(governancev1.Role_ROLE_STAFFING_OFFICE)
 	for i, d := range m.GetDuties() {
-		if err := in(rule, i, checkDuty(a, rule, d, staffing)); err != nil {
+		if err := act.In(rule, i, checkDuty(a, rule, d, staffing)); err != nil {
 			return err
 		}
 		next := proto.CloneOf(d)
@@ -56,12 +56,12 @@ func checkDuty(a *act.Act, rule string, d *cataloguev1.Duty, staffing bool) erro
 	if _, ok := identity.Org(a.Tx, d.Org); !ok {
 		return act.Refuse(fault.NotFound, rule, "duty %s: organisation %s is not on board", d.Id, d.Org)
 	}
-	err := first(
+	err := act.First(
 		act.Line(rule, "title", d.Title, maxTitle, true),
-		enum(rule, "power_type", d.PowerType),
+		act.Listed(rule, "power_type", d.PowerType),
 		act.Line(rule, "source", d.Source, maxSource, false),
 		act.Line(rule, "article", d.Article, maxArticle, false),
-		hash(rule, "text_hash", d.TextHash, false),
+		act.Hash(rule, "text_hash", d.TextHash, false),
 		act.Line(rule, "matter_code", d.MatterCode, maxMatterCode, false),
 	)
 	if err == nil && (d.ValidFromMs < 0 || d.ValidToMs < 0 || d.ValidToMs != 0 && d.ValidToMs <= d.ValidFromMs) {

@@ -45,13 +45,13 @@ const (
 // TooLong (entries of one table).
 func SubmitEntries(a *act.Act, m *cataloguev1.SubmitEntries) error {
 	const rule = "catalogue/submit_entries"
-	if err := count(rule, len(m.GetEntries()), MaxEntries); err != nil {
+	if err := act.Count(rule, len(m.GetEntries()), MaxEntries); err != nil {
 		return err
 	}
 	review := governance.Parameters(a.Tx).GetPublishNeedsReview()
 	seen := make(map[string]bool, len(m.Entries))
 	for i, e := range m.Entries {
-		if err := in(rule, i, submit(a, rule, e, review, seen)); err != nil {
+		if err := act.In(rule, i, submit(a, rule, e, review, seen)); err != nil {
 			return err
 		}
 	}

@@ -77,5 +77,4 @@ const (
 	maxOrderDays        = 1826   // 5 years, as Parameters.max_agreement_days
 	maxSensitivity      = 4      // 敏感级别 1-4
 
-	hashBytes = 32
 )

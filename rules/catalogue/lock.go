@@ -21,10 +21,10 @@ import (
 // IllegalTransition (not PUBLISHED).
 func LockEntries(a *act.Act, m *cataloguev1.LockEntries) error {
 	const rule = "catalogue/lock_entries"
-	if err := count(rule, len(m.GetEntries()), MaxEntries); err != nil {
+	if err := act.Count(rule, len(m.GetEntries()), MaxEntries); err != nil {
 		return err
 	}
-	if err := count(rule, len(m.GetCounterSigners()), MaxCounterSigners); err != nil {
+	if err := act.Count(rule, len(m.GetCounterSigners()), MaxCounterSigners); err != nil {
 		return err
 	}
 	signers := slices.Sorted(slices.Values(m.CounterSigners))
@@ -37,7 +37,7 @@ func LockEntries(a *act.Act, m *cataloguev1.LockEntries) error {
 		}
 	}
 	for i, id := range m.Entries {
-		if err := in(rule, i, lock(a, rule, id, signers)); err != nil {
+		if err := act.In(rule, i, lock(a, rule, id, signers)); err != nil {
 			return err
 		}
 	}
@@ -73,7 +73,7 @@ func UnlockEntry(a *act.Act, m *cataloguev1.UnlockEntry) error {
 	const rule = "catalogue/unlock_entry"
 	e, err := ownEntry(a, rule, m.GetEntry())
 	if err != nil {
-		return in(rule, -1, err)
+		return err
 	}
 	waiting, waits := pendings.Get(a.Tx, e.Id)
 	switch {
@@ -103,7 +103,7 @@ func WithdrawEntry(a *act.Act, m *cataloguev1.WithdrawEntry) error {
 	e, err := ownEntry(a, rule, m.GetEntry())
 	switch {
 	case err != nil:
-		return in(rule, -1, err)
+		return err
 	case e.State == stateWithdrawn:
 		return act.Refuse(fault.IllegalTransition, rule, "entry %s is withdrawn", e.Id)
 	case e.Lock != nil:
@@ -145,7 +145,7 @@ func SuspendEntry(a *act.Act, m *cataloguev1.SuspendEntry) error {
 	if a.Org() != e.Provider && !authority {
 		return act.Refuse(fault.Forbidden, rule, "%s is neither the provider nor the authority", a.Signer())
 	}
-	if err := in(rule, -1, a.Need(officer)); err != nil {
+	if err := a.Need(officer); err != nil {
 		return err
 	}
 	switch {

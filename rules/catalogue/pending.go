@@ -75,10 +75,10 @@ func apply(a *act.Act, rule string, p *cataloguev1.PendingChange, was *catalogue
 // table has changed meanwhile).
 func ReviewEntries(a *act.Act, m *cataloguev1.ReviewEntries) error {
 	const rule = "catalogue/review_entries"
-	if err := count(rule, len(m.GetEntries()), MaxEntries); err != nil {
+	if err := act.Count(rule, len(m.GetEntries()), MaxEntries); err != nil {
 		return err
 	}
-	if err := in(rule, -1, a.NeedRole(governancev1.Role_ROLE_AUTHORITY, officer)); err != nil {
+	if err := a.NeedRole(governancev1.Role_ROLE_AUTHORITY, officer); err != nil {
 		return err
 	}
 	if !m.Publish && m.Reason == "" {
@@ -90,7 +90,7 @@ func ReviewEntries(a *act.Act, m *cataloguev1.ReviewEntries) error {
 	for i, id := range m.Entries {
 		e, err := review(a, rule, id, m)
 		if err != nil {
-			return in(rule, i, err)
+			return act.In(rule, i, err)
 		}
 		emitEntry(a, rule, e, pendingKey(id))
 	}
@@ -146,7 +146,7 @@ func CounterSign(a *act.Act, m *cataloguev1.CounterSign) error {
 	if !signed && !slices.Contains(p.Needed, org) {
 		return act.Refuse(fault.Forbidden, rule, "%s is no counter-signer of entry %s", a.Signer(), p.Entry)
 	}
-	if err := in(rule, -1, a.Need(officer)); err != nil {
+	if err := a.Need(officer); err != nil {
 		return err
 	}
 	if !bytes.Equal(m.ContentHash, p.Next.ContentHash) {

@@ -45,12 +45,12 @@ func SettleDrift(a *act.Act, m *cataloguev1.SettleDrift) error {
 	if !ok {
 		return act.Refuse(fault.NotFound, rule, "there is no drift %.80q", m.GetDrift())
 	}
-	if err := in(rule, -1, a.NeedOrg(d.Org, officer)); err != nil {
+	if err := a.NeedOrg(d.Org, officer); err != nil {
 		return err
 	}
-	err := first(
-		enum(rule, "settlement", m.Settlement),
-		atMost(rule, "remaps", len(m.Remaps), MaxRemaps),
+	err := act.First(
+		act.Listed(rule, "settlement", m.Settlement),
+		act.AtMost(rule, "remaps", len(m.Remaps), MaxRemaps),
 		act.Text(rule, "note", m.Note, maxNote, false),
 	)
 	switch {

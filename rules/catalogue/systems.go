@@ -14,11 +14,11 @@ import (
 // Forbidden, Missing, TooLong, Malformed, OutOfRange (fields).
 func PutSystems(a *act.Act, m *cataloguev1.PutSystems) error {
 	const rule = "catalogue/put_systems"
-	if err := count(rule, len(m.GetSystems()), MaxSystems); err != nil {
+	if err := act.Count(rule, len(m.GetSystems()), MaxSystems); err != nil {
 		return err
 	}
 	for i, s := range m.GetSystems() {
-		if err := in(rule, i, checkSystem(a, rule, s)); err != nil {
+		if err := act.In(rule, i, checkSystem(a, rule, s)); err != nil {
 			return err
 		}
 		next := proto.CloneOf(s)
@@ -43,10 +43,10 @@ func checkSystem(a *act.Act, rule string, s *cataloguev1.System) error {
 	if err := a.NeedOrg(s.Org, officer); err != nil {
 		return err
 	}
-	return first(
+	return act.First(
 		act.Line(rule, "name", s.Name, maxName, true),
-		enum(rule, "level", s.Level),
-		enum(rule, "network", s.Network),
+		act.Listed(rule, "level", s.Level),
+		act.Listed(rule, "network", s.Network),
 		act.Line(rule, "hosting", s.Hosting, maxName, false),
 	)
 }

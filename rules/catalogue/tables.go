@@ -29,11 +29,11 @@ import (
 // EntryDrifted, LockHeld, ItemUnmapped.
 func PutTables(a *act.Act, m *cataloguev1.PutTables) error {
 	const rule = "catalogue/put_tables"
-	if err := count(rule, len(m.GetTables()), MaxTables); err != nil {
+	if err := act.Count(rule, len(m.GetTables()), MaxTables); err != nil {
 		return err
 	}
 	for i, t := range m.GetTables() {
-		if err := in(rule, i, putTable(a, rule, t)); err != nil {
+		if err := act.In(rule, i, putTable(a, rule, t)); err != nil {
 			return err
 		}
 	}
@@ -91,12 +91,12 @@ func checkTable(a *act.Act, rule string, t *cataloguev1.Table) error {
 	case g.GetOrg() != t.Org:
 		return act.Refuse(fault.CodeInconsistent, rule, "gateway %s belongs to %s, not to %q", t.Gateway, g.GetOrg(), t.Org)
 	}
-	err := first(
+	err := act.First(
 		act.Line(rule, "source", t.Source, maxSourceName, true),
 		act.Line(rule, "name", t.Name, maxName, true),
-		enum(rule, "kind", t.Kind),
+		act.Listed(rule, "kind", t.Kind),
 		checkColumns(rule, t.Columns),
-		hash(rule, "schema_hash", t.SchemaHash, true),
+		act.Hash(rule, "schema_hash", t.SchemaHash, true),
 	)
 	switch {
 	case err != nil:
@@ -114,12 +114,12 @@ func checkTable(a *act.Act, rule string, t *cataloguev1.Table) error {
 }
 
 func checkColumns(rule string, columns []*cataloguev1.Column) error {
-	if err := atMost(rule, "columns", len(columns), MaxColumns); err != nil {
+	if err := act.AtMost(rule, "columns", len(columns), MaxColumns); err != nil {
 		return err
 	}
 	names := make(map[string]bool, len(columns))
 	for _, c := range columns {
-		err := first(
+		err := act.First(
 			act.Line(rule, "column name", c.Name, maxColumnName, true),
 			act.Line(rule, "column type", c.Type, maxTypeName, false),
 			act.Line(rule, "physical type", c.PhysicalType, maxTypeName, false),
