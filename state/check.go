@@ -145,11 +145,23 @@ func (s *Snapshot) checkBlocks(ctx context.Context) error {
 	}
 	_, err = s.each(ctx, recBlock, func(key, rec []byte) error {
 		keys, err := changedKeys(rec)
-		named, last = named+int64(len(keys)), bytes.Clone(rec)
-		if err == nil && bytes.Compare(key, be64(uint64(oldest))) < 0 {
-			err = wrong("block %x is older than %d", key, oldest)
+		if err != nil {
+			return err
 		}
-		return err
+		head, err := parseHead(rec)
+		if err != nil {
+			return err
+		}
+		named, last = named+int64(len(keys)), bytes.Clone(rec)
+		if head.Height < oldest || !bytes.Equal(key, be64(uint64(head.Height))) {
+			return wrong("block %x of height %d, the oldest is %d", key, head.Height, oldest)
+		}
+		for _, k := range keys {
+			if was, err := get(s.snap, s.lay.history(k, head.Height)); err != nil || was == nil {
+				return wrong("block %d changed %.64q, and the history does not say so (%v)", head.Height, k, err)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err

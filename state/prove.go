@@ -93,7 +93,7 @@ func (db *DB) EventRange(from int64, n int) ([]Event, error) {
 	}
 	defer it.Close()
 	var events []Event
-	for size := 0; it.Next() && size < maxEventBytesPerRead; {
+	for size, ok := 0, it.First(); ok && size < maxEventBytesPerRead; ok = it.Next() {
 		e, err := parseEvent(from+int64(len(events)), append([]byte(nil), it.Value()...))
 		if err != nil {
 			return nil, err

@@ -94,8 +94,7 @@ func RootFromPath(leaf Hash, index, size int64, path []Hash) (Hash, error) {
 // log with oldRoot; else an ErrRefused. There is no proof from the empty log:
 // every log continues it, and who asks has mistaken something.
 func VerifyConsistency(oldRoot, newRoot Hash, p *Consistency) error {
-	switch {
-	case p == nil || p.OldSize < 1 || p.NewSize < p.OldSize || len(p.Path) > MaxPath:
+	if p == nil || p.OldSize < 1 || p.NewSize < p.OldSize || len(p.Path) > MaxPath {
 		return refuse("it is malformed")
 	}
 	err := proof.VerifyConsistency(rfc6962.DefaultHasher, uint64(p.OldSize), uint64(p.NewSize), raw(p.Path), oldRoot[:], newRoot[:])
