@@ -36,8 +36,8 @@ var encodingAliases = map[string]string{
 
 // survey is what the first pass over a text finds.
 type survey struct {
-	lines   int    // lines with bytes above 0x7F
-	foreign int    // of them, those that are no UTF-8
+	utf8    int    // bytes above 0x7F that are UTF-8
+	foreign int    // those that are not
 	sample  []byte // the first of the foreign lines, at most sampleBytes
 	cr, lf  bool   // line ends seen in the first 64 KiB
 }
@@ -51,9 +51,10 @@ func look(r *bufio.Reader) (survey, error) {
 	for {
 		line, err := r.ReadSlice('\n')
 		if high(line) {
-			s.lines++
-			if !validUTF8Part(line) {
-				s.foreign++
+			valid, foreign := weighUTF8(line)
+			s.utf8 += valid
+			s.foreign += foreign
+			if foreign > 0 {
 				if room := sampleBytes - len(s.sample); room > 0 {
 					s.sample = append(s.sample, line[:min(room, len(line))]...)
 				}
@@ -77,31 +78,39 @@ func high(b []byte) bool {
 	return false
 }
 
-// validUTF8Part reports whether b may be a piece of UTF-8 text, cut anywhere.
-func validUTF8Part(b []byte) bool {
+// weighUTF8 counts the bytes above 0x7F that are UTF-8 and those that are not. b
+// may be cut anywhere.
+func weighUTF8(b []byte) (valid, foreign int) {
 	for i := 0; i < 3 && len(b) > 0 && !utf8.RuneStart(b[0]); i++ {
 		b = b[1:]
 	}
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)
-		if r == utf8.RuneError && n == 1 {
-			return len(b) < utf8.UTFMax && !utf8.FullRune(b)
+		switch {
+		case n > 1:
+			valid += n
+		case r == utf8.RuneError && !utf8.FullRune(b):
+			return valid, foreign
+		case r == utf8.RuneError:
+			foreign++
 		}
 		b = b[n:]
 	}
-	return true
+	return valid, foreign
 }
 
-// encodingOf decides: a byte order mark, else UTF-8 when most lines that could
-// tell are valid, else the decoder that makes the more usual text. The lines of
-// another encoding inside such a file are reported when they are read.
+// encodingOf decides: a byte order mark, else UTF-8 when most of the bytes that
+// could tell are (of text in GB 18030 and code page 950 a fifth to a third is, by
+// chance: measured on three files), else the decoder that makes the more usual
+// text. Lines of another encoding inside such a
+// file are reported when they are read.
 func encodingOf(head []byte, s survey) string {
 	switch {
 	case bytes.HasPrefix(head, []byte("\xff\xfe")):
 		return utf16leName
 	case bytes.HasPrefix(head, []byte("\xfe\xff")):
 		return utf16beName
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")), s.foreign*2 <= s.lines:
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")), s.foreign*2 <= s.utf8:
 		return utf8Name
 	}
 	gb, big5 := commonness(s.sample, 0xB0, 0xD7), commonness(s.sample, 0xA4, 0xC6)

@@ -1,0 +1,50 @@
+package intake
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"mulian/internal/fault"
+)
+
+// FuzzPlan holds that no file makes a plan panic or end without a code, that every
+// entry has one verdict, and that a second reading yields as many drafts.
+func FuzzPlan(f *testing.F) {
+	for _, seed := range []string{
+		"资源名称,提供方\n水情,水务局\n", "职权名称,实施主体\n处罚,交通局\n", "机构名称,统一社会信用代码\n水务局,11110000000021928Y\n",
+		"{\"name\":\"a\",\"info\":\"资源名称\\t水情#资源所有权单位\\t水务局#更新周期 每日\"}\n{\"name\":\"b\",\"info\":{\"来源部门\":\"更新频率\",\"x\":\"描述\"}}",
+		"[{\"title\":\"a\",\"organization\":{\"title\":\"b\"},\"resources\":[{\"format\":\"CSV\"}]}]", "信息资源名称,信息项名称,数据类型\na,b,c\n,d,e\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if len(raw) > 1<<16 {
+			return
+		}
+		path := filepath.Join(t.TempDir(), "list")
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, r, err := MakePlan(context.Background(), path, Options{})
+		if err != nil {
+			if c := fault.CodeOf(err); c == fault.Internal {
+				t.Fatalf("no code: %v", err)
+			}
+			return
+		}
+		n := 0
+		if err := p.Each(context.Background(), func(d *Draft) error {
+			if n++; d.Local == "" {
+				t.Fatalf("draft of line %d without a code", d.Line)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if r.Accepted+r.Rejected+r.Doubtful+r.Duplicates != r.Entries || n != r.Accepted+r.Doubtful {
+			t.Fatalf("%+v, %d drafts", r, n)
+		}
+	})
+}
