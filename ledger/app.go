@@ -35,6 +35,7 @@ type app struct {
 	admitted *recent // transactions whose signature was seen to hold
 	keep     *atomic.Int64
 	figures  *figures
+	door     door
 
 	voters atomic.Int64 // validators after the last committed block
 	woke   atomic.Int64 // height of the last empty block that brought the time forward

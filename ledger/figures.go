@@ -29,7 +29,7 @@ func newFigures(r prometheus.Registerer, l *Ledger) *figures {
 		gauge("mulian_ledger_pending", "Transactions that wait for a block.", func() float64 { return float64(l.node.Mempool().Size()) }),
 		gauge("mulian_ledger_peers", "Other nodes that are connected.", func() float64 { return float64(l.node.Switch().Peers().Size()) }),
 		gauge("mulian_ledger_events", "Events in the log.", func() float64 { return float64(l.db.Events()) }),
-		gauge("mulian_ledger_store_bytes", "Size of the store on disk.", func() float64 { return float64(l.kv.Metrics().DiskSpaceUsage()) }),
+		gauge("mulian_ledger_store_bytes", "Size of the store on disk.", func() float64 { return float64(l.store.kv.Metrics().DiskSpaceUsage()) }),
 	}
 	return f
 }

@@ -47,7 +47,7 @@ type Ledger struct {
 	failure *failure
 
 	lock    *durable.Lock
-	kv      *pebble.DB
+	store   *shared
 	db      *state.DB
 	app     *app
 	machine machine.Machine
@@ -59,7 +59,8 @@ type Ledger struct {
 	keep    atomic.Int64
 	figures *figures
 
-	closing chan struct{} // closed when Close begins
+	closing chan struct{}  // closed when Close begins
+	running sync.WaitGroup // our goroutines; Close waits for them
 	once    sync.Once
 }
 
@@ -115,10 +116,12 @@ func (l *Ledger) openStore() (err error) {
 			l.failure.noteDisk(fmt.Errorf("%w: file %s: %w", state.ErrDamaged, c.Path, c.Details))
 		},
 	}
-	if l.kv, err = pebble.Open(filepath.Join(l.cfg.Home, storeDir), opts); err != nil {
+	kv, err := pebble.Open(filepath.Join(l.cfg.Home, storeDir), opts)
+	if err != nil {
 		return storeFault(err, "open the store in %s", l.cfg.Home)
 	}
-	l.db, err = state.Open(l.kv, []byte(statePrefix), state.Options{KeepVersions: l.cfg.KeepBlocks})
+	l.store = &shared{kv: kv, broken: l.failure.noteDisk}
+	l.db, err = state.Open(kv, []byte(statePrefix), state.Options{KeepVersions: l.cfg.KeepBlocks})
 	return storeFault(err, "open the state in %s", l.cfg.Home)
 }
 
@@ -144,6 +147,12 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 		verdicts: newVerdicts(runtime.GOMAXPROCS(0)), admitted: newRecent(admittedKept), keep: &l.keep,
 		figures: l.figures, committed: l.committedBlock,
 	}
+	if l.cfg.Closed {
+		l.app.door.only = []string{}
+		for _, p := range l.cfg.Peers {
+			l.app.door.only = append(l.app.door.only, peerID(p))
+		}
+	}
 	if l.db.Committed() {
 		view := l.db.View()
 		l.app.voters.Store(int64(len(readValidators(view))))
@@ -164,11 +173,14 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	if err := l.node.Start(); err != nil {
 		return fault.Wrap(fault.Unreachable, err, "start the ledger on %q", l.cfg.Listen)
 	}
+	if len(l.cfg.Peers) > 0 {
+		l.running.Go(l.keepPeers)
+	}
 	return l.figures.open()
 }
 
 func (l *Ledger) engineDB(prefix string) *engineDB {
-	return &engineDB{kv: l.kv, prefix: []byte(prefix), broken: l.failure.noteDisk}
+	return &engineDB{shared: l.store, prefix: []byte(prefix)}
 }
 
 func (l *Ledger) provideDB(c *cmtconfig.DBContext) (dbm.DB, error) {
@@ -223,6 +235,7 @@ func (l *Ledger) Close() error {
 	var err error
 	l.once.Do(func() {
 		close(l.closing)
+		l.running.Wait()
 		err = l.stop()
 	})
 	return err
@@ -230,6 +243,7 @@ func (l *Ledger) Close() error {
 
 func (l *Ledger) stop() error {
 	var errs []error
+	l.app.door.closed.Store(true)
 	ended := make(chan struct{})
 	go func() { // waited for below; if the engine hangs the process has to end to get rid of it
 		defer close(ended)
@@ -255,8 +269,8 @@ func (l *Ledger) release() error {
 	if l.app != nil && l.app.open != nil {
 		l.app.open.Discard()
 	}
-	if l.kv != nil && !errors.Is(l.Err(), pebble.ErrCorruption) {
-		errs = append(errs, l.kv.Close())
+	if l.store != nil {
+		errs = append(errs, l.store.close())
 	}
 	return errors.Join(append(errs, l.lock.Unlock())...)
 }

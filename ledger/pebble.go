@@ -10,19 +10,52 @@ import (
 	dbm "github.com/cometbft/cometbft-db"
 )
 
-// engineDB is one of CometBFT's stores: the keys of kv under a prefix. Durability
-// is as the engine asks: Set and Write without, SetSync and WriteSync with fsync.
-// kv is closed by the Ledger, not by it.
-type engineDB struct {
+// shared is the database that the engine's stores and ours are parts of. The
+// engine's gossip goroutines go on for up to two seconds after it has stopped: then
+// they find nothing instead of a closed database.
+type shared struct {
 	kv     *pebble.DB
-	prefix []byte
 	broken func(error) // told of every error of the disk
+
+	mu     sync.RWMutex
+	closed bool // guarded by mu
+}
+
+// enter reports whether the database may be used, until leave.
+func (s *shared) enter() bool {
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		return false
+	}
+	return true
+}
+
+func (s *shared) leave() { s.mu.RUnlock() }
+
+// close closes the database once no one is in it.
+func (s *shared) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.kv.Close()
+}
+
+// engineDB is one of CometBFT's stores: the keys under a prefix. Durability is as
+// the engine asks: Set and Write without, SetSync and WriteSync with fsync.
+type engineDB struct {
+	*shared
+	prefix []byte
 }
 
 var (
 	errEmptyKey = errors.New("ledger: empty key")
 	errNilValue = errors.New("ledger: nil value")
 	errEnded    = errors.New("ledger: batch is closed")
+	errClosed   = errors.New("ledger: the store is closed")
 )
 
 func (d *engineDB) key(k []byte) []byte {
@@ -41,6 +74,10 @@ func (d *engineDB) Get(k []byte) ([]byte, error) {
 	if len(k) == 0 {
 		return nil, errEmptyKey
 	}
+	if !d.enter() {
+		return nil, nil
+	}
+	defer d.leave()
 	v, closer, err := d.kv.Get(d.key(k))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
@@ -65,6 +102,10 @@ func (d *engineDB) set(k, v []byte, o *pebble.WriteOptions) error {
 	if v == nil {
 		return errNilValue
 	}
+	if !d.enter() {
+		return errClosed
+	}
+	defer d.leave()
 	return d.note(d.kv.Set(d.key(k), v, o))
 }
 
@@ -72,6 +113,10 @@ func (d *engineDB) delete(k []byte, o *pebble.WriteOptions) error {
 	if len(k) == 0 {
 		return errEmptyKey
 	}
+	if !d.enter() {
+		return errClosed
+	}
+	defer d.leave()
 	return d.note(d.kv.Delete(d.key(k), o))
 }
 
@@ -96,6 +141,10 @@ func (d *engineDB) Stats() map[string]string { return map[string]string{} }
 // from the first, to the last.
 func (d *engineDB) Compact(start, end []byte) error {
 	lo, hi := d.bounds(start, end)
+	if !d.enter() {
+		return errClosed
+	}
+	defer d.leave()
 	return d.note(d.kv.Compact(context.Background(), lo, hi, false))
 }
 
@@ -122,6 +171,10 @@ func (d *engineDB) iterate(start, end []byte, down bool) (dbm.Iterator, error) {
 		return nil, errEmptyKey
 	}
 	lo, hi := d.bounds(start, end)
+	if !d.enter() {
+		return nil, errClosed
+	}
+	defer d.leave()
 	it, err := d.kv.NewIter(&pebble.IterOptions{LowerBound: lo, UpperBound: hi})
 	if err != nil {
 		return nil, d.note(err)
@@ -182,7 +235,13 @@ func (i *engineIterator) Error() error { return i.db.note(i.it.Error()) }
 func (i *engineIterator) Close() error { return i.it.Close() }
 
 // NewBatch starts an atomic write.
-func (d *engineDB) NewBatch() dbm.Batch { return &engineBatch{db: d, batch: d.kv.NewBatch()} }
+func (d *engineDB) NewBatch() dbm.Batch {
+	if !d.enter() {
+		return &engineBatch{db: d}
+	}
+	defer d.leave()
+	return &engineBatch{db: d, batch: d.kv.NewBatch()}
+}
 
 type engineBatch struct {
 	db    *engineDB
@@ -221,6 +280,10 @@ func (b *engineBatch) commit(o *pebble.WriteOptions) error {
 	if b.batch == nil {
 		return errEnded
 	}
+	if !b.db.enter() {
+		return errClosed
+	}
+	defer b.db.leave()
 	if err := b.batch.Commit(o); err != nil {
 		return b.db.note(fmt.Errorf("ledger: write: %w", err))
 	}

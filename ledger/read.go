@@ -221,7 +221,7 @@ func (l *Ledger) Status() Status {
 		ChainID: l.cfg.ChainID, Height: head.Height, TimeMs: head.UnixMs, AppHash: head.AppHash(), Events: head.LogSize,
 		Validators: int(l.app.voters.Load()), Peers: l.node.Switch().Peers().Size(),
 		CatchingUp: l.node.ConsensusReactor().WaitSync(), Pending: l.node.Mempool().Size(),
-		DiskBytes: l.kv.Metrics().DiskSpaceUsage(), StartedMs: l.started.UnixMilli(), OldestKept: l.node.BlockStore().Base(),
+		DiskBytes: l.store.kv.Metrics().DiskSpaceUsage(), StartedMs: l.started.UnixMilli(), OldestKept: l.node.BlockStore().Base(),
 	}
 }
 
