@@ -69,9 +69,10 @@ func parseExtension(ext []byte) (SM2Vote, error) {
 // SM2Certificate returns the SM2 signatures of the validators that the commit of
 // the block holds. NotFound above the last block, Pruned if it is no longer kept.
 func (l *Ledger) SM2Certificate(height int64) ([]SM2Vote, error) {
-	if err := l.failure.cause(); err != nil {
+	if err := l.enter(); err != nil {
 		return nil, err
 	}
+	defer l.leave()
 	if err := l.kept(height); err != nil {
 		return nil, err
 	}

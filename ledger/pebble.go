@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	dbm "github.com/cometbft/cometbft-db"
@@ -17,30 +19,32 @@ type shared struct {
 	kv     *pebble.DB
 	broken func(error) // told of every error of the disk
 
-	mu     sync.RWMutex
-	closed bool // guarded by mu
+	users  atomic.Int64
+	closed atomic.Bool
 }
 
-// enter reports whether the database may be used, until leave.
+// enter reports whether the database may be used, until leave. It may be nested.
 func (s *shared) enter() bool {
-	s.mu.RLock()
-	if s.closed {
-		s.mu.RUnlock()
+	s.users.Add(1)
+	if s.closed.Load() {
+		s.users.Add(-1)
 		return false
 	}
 	return true
 }
 
-func (s *shared) leave() { s.mu.RUnlock() }
+func (s *shared) leave() { s.users.Add(-1) }
 
-// close closes the database once no one is in it.
+// close closes the database once nobody is in it.
 func (s *shared) close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed.Swap(true) {
 		return nil
 	}
-	s.closed = true
+	for until := time.Now().Add(stopWait); s.users.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			return errors.New("ledger: the store is still in use")
+		}
+	}
 	return s.kv.Close()
 }
 

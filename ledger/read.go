@@ -13,8 +13,26 @@ import (
 
 func hexID(id [32]byte) string { return hex.EncodeToString(id[:]) }
 
+// enter begins a read, which leave ends. It refuses when the node has failed or is
+// closed.
+func (l *Ledger) enter() error {
+	if err := l.failure.cause(); err != nil {
+		return err
+	}
+	if !l.store.enter() {
+		return fault.Newf(fault.Unreachable, "the node is stopping")
+	}
+	return nil
+}
+
+func (l *Ledger) leave() { l.store.leave() }
+
 // Tx tells what became of a transaction, false while it is in no block.
 func (l *Ledger) Tx(id [32]byte) (*Committed, bool, error) {
+	if err := l.enter(); err != nil {
+		return nil, false, err
+	}
+	defer l.leave()
 	view := l.db.View()
 	defer view.Close()
 	return lookup(view, id)
@@ -23,7 +41,8 @@ func (l *Ledger) Tx(id [32]byte) (*Committed, bool, error) {
 // State returns the state, for reading.
 func (l *Ledger) State() *state.DB { return l.db }
 
-// View returns the state after the last block; the caller closes it.
+// View returns the state after the last block; the caller closes it, before the
+// ledger.
 func (l *Ledger) View() *state.Snapshot { return l.db.View() }
 
 // At returns the state after the block at height; 0 means the last one. Pruned or
@@ -47,6 +66,10 @@ func (l *Ledger) At(height int64) (*state.Snapshot, error) {
 // there or comes by itself within milliseconds: an empty block changes nothing in
 // the state, so that the proof may hang on an earlier header.
 func (l *Ledger) ProveKey(key []byte) (*proof.Key, error) {
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
+	defer l.leave()
 	view := l.db.View()
 	defer view.Close()
 	p, err := view.Prove(key)
@@ -61,6 +84,10 @@ func (l *Ledger) ProveKey(key []byte) (*proof.Key, error) {
 // events, 0 = all. For all it leads to the app hash of header Height+1, like
 // [Ledger.ProveKey]. NotFound if there is no such event.
 func (l *Ledger) ProveEvent(seq, size int64) (*proof.Event, error) {
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
+	defer l.leave()
 	p, err := l.db.ProveEvent(seq, size)
 	if errors.Is(err, state.ErrNoEvent) {
 		return nil, fault.Newf(fault.NotFound, "the log has no event %d of %d; it has %d", seq, size, l.db.Events())
@@ -96,6 +123,10 @@ type Header struct {
 // Header returns the header of a block with its commit and validators; 0 means the
 // last one. Pruned or NotFound.
 func (l *Ledger) Header(height int64) (*Header, error) {
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
+	defer l.leave()
 	blocks := l.node.BlockStore()
 	if height == 0 {
 		height = l.Height()
@@ -152,6 +183,10 @@ type Block struct {
 
 // Block returns a block's transactions and results. Pruned or NotFound.
 func (l *Ledger) Block(height int64) (*Block, error) {
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
+	defer l.leave()
 	if height == 0 {
 		height = l.Height()
 	}
@@ -185,6 +220,10 @@ func (l *Ledger) Block(height int64) (*Block, error) {
 // Envelope returns the bytes of a committed transaction, Pruned if its block is no
 // longer kept.
 func (l *Ledger) Envelope(c *Committed) ([]byte, error) {
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
+	defer l.leave()
 	if err := l.kept(c.Height); err != nil {
 		return nil, err
 	}
@@ -229,6 +268,10 @@ func (l *Ledger) Status() Status {
 // ones: the history before it returns, the blocks with the next ones made. It gives
 // the room back to the file system as far as that goes. n = 0 keeps all that is there.
 func (l *Ledger) Prune(n int64) error {
+	if err := l.enter(); err != nil {
+		return err
+	}
+	defer l.leave()
 	if n < 0 {
 		return fault.Newf(fault.OutOfRange, "keep %d heights", n)
 	}
@@ -257,5 +300,9 @@ func (l *Ledger) Prune(n int64) error {
 // and the seed of another node; without validator_state.json only of a node with
 // other keys. Durable when it returns.
 func (l *Ledger) Checkpoint(dir string) error {
+	if err := l.enter(); err != nil {
+		return err
+	}
+	defer l.leave()
 	return storeFault(l.db.Checkpoint(dir), "write a checkpoint to %s", dir)
 }

@@ -77,9 +77,10 @@ func (w *waiting) answer(done []doneTx) {
 // Timeout when ctx ends or the node stops: the outcome is then unknown, and Tx
 // tells it later; the cause when the node has failed.
 func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
-	if err := l.failure.cause(); err != nil {
+	if err := l.enter(); err != nil {
 		return nil, err
 	}
+	l.leave()
 	if len(raw) > MaxTxBytes {
 		return nil, fault.Newf(fault.TooLong, "a transaction of %d bytes; the bound is %d", len(raw), MaxTxBytes)
 	}
@@ -93,7 +94,12 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 	if c, known, err := l.Tx(id); known || err != nil {
 		return c, err
 	}
-	if err := l.offer(raw, sum); err != nil {
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
+	err = l.offer(raw, sum)
+	l.leave()
+	if err != nil {
 		// A block may have carried it since: then the refusal is only that of a replay.
 		if c, known, err := l.Tx(id); known && err == nil {
 			return c, nil

@@ -90,6 +90,10 @@ func (w *Watcher) Next(ctx context.Context, n int, sign time.Duration) ([]state.
 // Events returns at most n events (and at most [MaxEventsPerRead]) from the number
 // on; none at the end of the log. NotFound behind the end.
 func (l *Ledger) Events(from int64, n int) ([]state.Event, error) {
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
+	defer l.leave()
 	events, err := l.db.EventRange(from, min(max(n, 1), MaxEventsPerRead))
 	if errors.Is(err, state.ErrNoEvent) {
 		return nil, fault.Newf(fault.NotFound, "the log has no event %d; it has %d", from, l.db.Events())
