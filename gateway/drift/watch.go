@@ -2,71 +2,266 @@ package drift
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"mulian/gateway/connect"
 )
 
-// EventKind is what a Watcher reports.
-type EventKind uint8
-
-// The kinds of events.
+// Zero values of Config. Our own choices: 5 s is well below what a person
+// notices, and one look costs a server a few milliseconds (two catalogue queries).
 const (
-	Drifted     EventKind = iota + 1 // the structure changed: Changes, Class
-	Unreachable                      // the database does not answer; not drift
-	Reachable                        // it answers again
-	Stale                            // the watermark of a table is older than its cycle allows
-	Fresh                            // it is not any more
+	defaultInterval       = 5 * time.Second
+	defaultConfirm        = time.Second
+	defaultFreshnessEvery = 5 * time.Minute
+	// lookTimeout bounds one look; a server that needs longer counts as unreachable.
+	lookTimeout = 30 * time.Second
+	// A refused report is offered again after firstPatience, then twice as long each time.
+	firstPatience = time.Second
+	lastPatience  = time.Minute
+	// maxPending bounds the events that wait for acceptance. When it is reached the baseline
+	// stays where it is: later changes are reported as one, none is lost.
+	maxPending = 1_000
 )
-
-// An Event is one thing to be told to the catalogue.
-type Event struct {
-	ID      string            `json:"id"` // stable: the same when offered again after a power failure
-	Kind    EventKind         `json:"kind"`
-	At      time.Time         `json:"at"`            // when it was seen, by the gateway's clock
-	Class   Class             `json:"class"`         // Drifted: the worst of Changes; else 0
-	Was     string            `json:"was,omitempty"` // Drifted: the schema's hash before and after
-	Is      string            `json:"is,omitempty"`
-	Table   connect.TableName `json:"table,omitzero"` // Stale, Fresh
-	Changes []Change          `json:"changes,omitempty"`
-}
 
 // Config says what a Watcher watches and whom it tells.
 type Config struct {
 	// Source is the database. Required. The Watcher does not close it.
 	Source connect.Source
 	// Path is the file of the Watcher's memory, in a folder that exists. Required.
+	// No two Watchers may share one.
 	Path string
-	// Report tells the catalogue; nil means accepted. It may block (ctx ends with Run) and
-	// is called by one goroutine at a time, in the order of events, again and again until accepted. Required.
+	// Report tells the catalogue; nil means accepted and durable there. It may block, its
+	// ctx ends with Run. It is called by one goroutine at a time, in the order of the
+	// events, each again and again until it is accepted. Required.
 	Report func(ctx context.Context, e Event) error
 	// Interval between looks; 0: 5 s.
 	Interval time.Duration
-	// Confirm is how long after a first different look the second comes; 0: 1 s.
+	// Confirm is how long after a first different or failed look the second comes; 0: 1 s.
 	Confirm time.Duration
-	// Pinned is the structure the catalogue knows, for the first run; nil: what
+	// Pinned is the structure that the catalogue knows, for the first run; nil: what
 	// the first look finds.
 	Pinned *connect.Schema
+	// Tables are watched, no others; empty: all that the account may read.
+	Tables []connect.TableName
 	// Freshness lists the tables whose watermark is watched.
 	Freshness []FreshnessRule
-}
-
-// A FreshnessRule says how old a table's watermark may be.
-type FreshnessRule struct {
-	Table     connect.TableName
-	Watermark string        // the column
-	Cycle     time.Duration // the entry's update cycle
-	Tolerance int           // in percent of Cycle; 0: 100
+	// FreshnessEvery is the time between looks at watermarks; 0: 5 min.
+	FreshnessEvery time.Duration
 }
 
 // A Watcher watches one database. Make it with New.
 type Watcher struct {
-	cfg Config
+	cfg    Config
+	memory memory // owned by Run
+
+	// What Run knows of the looks so far; lost with a restart, which asks again.
+	candidate string    // hash of a structure that was seen once
+	failures  int       // looks that failed in a row
+	watermark time.Time // when the watermarks were last looked at
 }
 
-// New makes a Watcher and reads its memory.
-func New(cfg Config) (*Watcher, error) { return &Watcher{cfg: cfg}, nil }
+// New makes a Watcher and reads its memory. An error means that Config lacks
+// something, or that the memory is there and cannot be read: then a person must
+// decide, because without it changes since its last use go unseen.
+func New(cfg Config) (*Watcher, error) {
+	if cfg.Source == nil || cfg.Report == nil || cfg.Path == "" {
+		return nil, errors.New("drift: Config needs Source, Report and Path")
+	}
+	for _, r := range cfg.Freshness {
+		if r.Cycle <= 0 || r.Tolerance < 0 || r.Watermark == "" {
+			return nil, fmt.Errorf("drift: freshness rule of %s needs a watermark column and a cycle", r.Table)
+		}
+	}
+	cfg.Interval = orDefault(cfg.Interval, defaultInterval)
+	cfg.Confirm = orDefault(cfg.Confirm, defaultConfirm)
+	cfg.FreshnessEvery = orDefault(cfg.FreshnessEvery, defaultFreshnessEvery)
+	w := &Watcher{cfg: cfg}
+	found, err := w.memory.read(cfg.Path)
+	if err != nil {
+		return nil, err
+	}
+	if !found && cfg.Pinned != nil {
+		w.memory.Baseline = w.watched(cfg.Pinned)
+	}
+	return w, nil
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d <= 0 {
+		return otherwise
+	}
+	return d
+}
 
 // Run watches until ctx ends, and returns ctx's error; or earlier, with the
-// error, if its memory cannot be written.
-func (w *Watcher) Run(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+// error, if the memory cannot be written. It is called once.
+func (w *Watcher) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var reporting sync.WaitGroup
+	defer reporting.Wait()
+	defer cancel()
+
+	accepted := make(chan struct{})
+	telling := false
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		if !telling && len(w.memory.Pending) > 0 {
+			telling = true
+			e := w.memory.Pending[0]
+			reporting.Go(func() { w.tell(ctx, e, accepted) })
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-accepted:
+			// Power fails here: the event is offered once more, with the same ID.
+			telling = false
+			w.memory.Pending = w.memory.Pending[1:]
+			if err := w.memory.write(w.cfg.Path); err != nil {
+				return err
+			}
+		case <-next.C:
+			wait, err := w.look(ctx)
+			if err != nil {
+				return err
+			}
+			next.Reset(wait)
+		}
+	}
+}
+
+// tell offers e until it is accepted or ctx ends.
+func (w *Watcher) tell(ctx context.Context, e Event, accepted chan<- struct{}) {
+	patience := firstPatience
+	for w.cfg.Report(ctx, e) != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(patience):
+		}
+		patience = min(2*patience, lastPatience)
+	}
+	select {
+	case accepted <- struct{}{}:
+	case <-ctx.Done():
+	}
+}
+
+// look looks once, remembers what is to be told, and says when to look again.
+func (w *Watcher) look(ctx context.Context) (wait time.Duration, err error) {
+	short, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	events, sure, moved := w.structure(short)
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	if sure && w.failures == 0 && time.Since(w.watermark) >= w.cfg.FreshnessEvery {
+		w.watermark = time.Now()
+		events = append(events, w.freshness(short)...)
+	}
+	w.memory.Pending = append(w.memory.Pending, events...)
+	if len(events) > 0 || moved {
+		if err := w.memory.write(w.cfg.Path); err != nil {
+			return 0, err
+		}
+	}
+	if !sure {
+		return w.cfg.Confirm, nil
+	}
+	return w.cfg.Interval, nil
+}
+
+// structure inspects. It is not sure of what was seen for the first time, and asks for
+// a second look; moved tells that the memory changed.
+func (w *Watcher) structure(ctx context.Context) (events []Event, sure, moved bool) {
+	schema, err := w.cfg.Source.Inspect(ctx)
+	if err != nil {
+		return w.failed(err)
+	}
+	w.failures = 0
+	if w.memory.Unreachable {
+		w.memory.Unreachable = false
+		events = append(events, Event{Kind: Reachable, At: time.Now().UTC()}.sealed())
+	}
+	schema = w.watched(schema)
+	if w.memory.Baseline == nil {
+		w.memory.Baseline = schema
+		return events, true, true
+	}
+	was, is := w.memory.Baseline.Hash(), schema.Hash()
+	switch {
+	case was == is:
+		w.candidate = ""
+		return events, true, false
+	case len(w.memory.Pending) >= maxPending:
+		return events, true, false
+	case w.candidate != is:
+		w.candidate = is
+		return events, false, false
+	}
+	changes := CompareSchemas(w.memory.Baseline, schema)
+	w.memory.Baseline, w.candidate = schema, ""
+	e := Event{Kind: Drifted, At: time.Now().UTC(), Class: Worst(changes), Was: was, Is: is, Changes: changes}
+	return append(events, e.sealed()), true, true
+}
+
+// failed counts a look without an answer; the second in a row is told. What was seen before
+// is forgotten: a database that restarts in the middle of a change is asked twice again.
+func (w *Watcher) failed(err error) (events []Event, sure, moved bool) {
+	w.failures++
+	w.candidate = ""
+	if w.failures == 1 {
+		return nil, false, false
+	}
+	if w.memory.Unreachable || len(w.memory.Pending) >= maxPending {
+		return nil, true, false
+	}
+	w.memory.Unreachable = true
+	return []Event{Event{Kind: Unreachable, At: time.Now().UTC(), Reason: err.Error()}.sealed()}, true, true
+}
+
+// watched is the part of a document that is watched.
+func (w *Watcher) watched(s *connect.Schema) *connect.Schema {
+	if len(w.cfg.Tables) == 0 {
+		return s
+	}
+	out := &connect.Schema{Tables: []connect.Table{}}
+	for _, t := range s.Tables {
+		if slices.Contains(w.cfg.Tables, t.TableName) {
+			out.Tables = append(out.Tables, t)
+		}
+	}
+	return out
+}
+
+// freshness looks at all watermarks. What cannot be read is passed over: a
+// table or column that is gone is drift, a lost connection shows at the next look.
+func (w *Watcher) freshness(ctx context.Context) (events []Event) {
+	for _, r := range w.cfg.Freshness {
+		f, err := w.cfg.Source.Freshness(ctx, r.Table, r.Watermark)
+		if err != nil || len(w.memory.Pending)+len(events) >= maxPending {
+			continue
+		}
+		now := time.Now().UTC()
+		age, late, err := r.Lateness(f.Watermark, now)
+		told := slices.Index(w.memory.Stale, r.Table)
+		switch {
+		case (late || err != nil) && told < 0:
+			reason := fmt.Sprintf("%s old, the cycle is %s", age.Truncate(time.Second), r.Cycle)
+			if err != nil {
+				reason = err.Error()
+			}
+			w.memory.Stale = append(w.memory.Stale, r.Table)
+			events = append(events, Event{Kind: Stale, At: now, Table: r.Table, Reason: reason}.sealed())
+		case !late && err == nil && told >= 0:
+			w.memory.Stale = slices.Delete(w.memory.Stale, told, told+1)
+			events = append(events, Event{Kind: Fresh, At: now, Table: r.Table}.sealed())
+		}
+	}
+	return events
+}
