@@ -5,10 +5,12 @@ import "github.com/spf13/cobra"
 // commands are the nouns, in the order of the help.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.keyCommand(),
-		a.orgCommand(),
+		a.statusCommand(),
+		a.catalogueCommand(),
 		a.shareCommand(),
 		a.traceCommand(),
-		a.statusCommand(),
+		a.orgCommand(),
+		a.keyCommand(),
+		a.explainCommand(),
 	}
 }

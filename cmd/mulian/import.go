@@ -1,0 +1,342 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"mulian/client"
+	"mulian/client/keyring"
+	"mulian/client/sentence"
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	"mulian/intake"
+	"mulian/intake/sheet"
+	"mulian/internal/code"
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+	"mulian/internal/wire"
+)
+
+// importFlags are the choices of `catalogue import`.
+type importFlags struct {
+	encoding, sheet, kind, owner, duty, share, condition string
+	columns                                              []string
+	problems                                             int
+}
+
+func (a *app) catalogueImport() *cobra.Command {
+	var fl importFlags
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: a.t("导入目录、职责或机构清单（csv、xlsx、json，编码自动识别）", "import entries, duties or organisations (csv, xlsx, json; encoding found by itself)"),
+		Long: a.t(`读取清单，逐条给出结论（可导入、存疑、拒绝、重复），什么也不会悄悄丢掉。
+--dry-run 不需要节点。导入可以中断后继续；再导入一次不会改变任何东西。
+每个部门的目录由该部门的密钥签名；本机没有密钥的部门会列在报告里。`,
+			`Reads a list and gives every record its verdict (accepted, doubtful, rejected, duplicate); nothing is dropped silently.
+--dry-run needs no node. An import that was stopped goes on; a second import changes nothing.
+Entries are signed with the key of their department; departments without a key here are named in the report.`),
+		Example: `  mulian catalogue import 目录.xlsx --dry-run
+  mulian catalogue import list.csv --owner 11110000000021928Y --duty 综合管理 --map "数据集=name"`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runImport(cmd.Context(), args[0], fl) },
+	}
+	f := c.Flags()
+	f.StringVar(&fl.encoding, "encoding", "", a.t("编码，默认自动识别", "encoding; default: found by itself"))
+	f.StringVar(&fl.sheet, "sheet", "", a.t("工作表", "sheet of a workbook"))
+	f.StringVar(&fl.kind, "kind", "", a.t("清单种类：entries duties organisations，默认由表头判断", "what the file lists: entries duties organisations; default: from the headers"))
+	f.StringArrayVar(&fl.columns, "map", nil, a.t("表头对应，如 \"数据集=name\"，可重复", "header=field, may be repeated"))
+	f.StringVar(&fl.owner, "owner", "", a.t("没有提供单位的记录归哪个部门（代码）", "organisation (code) for records without an owner"))
+	f.StringVar(&fl.duty, "duty", "", a.t("没有写明职责的目录挂在哪条职责上（没有则登记）", "title of the duty for entries that name none; filed if it is not there"))
+	f.StringVar(&fl.share, "share", "", a.t("没有写明共享类型的按哪一种", "share type for entries that state none"))
+	f.StringVar(&fl.condition, "condition", "", a.t("配合 --share 有条件共享：共享范围", "with --share conditional: the scope"))
+	f.IntVar(&fl.problems, "problems", 20, a.t("列出多少条问题", "how many problems to list"))
+	return c
+}
+
+func (a *app) sheetLang() sheet.Lang {
+	if a.language() == sentence.Chinese {
+		return sheet.Chinese
+	}
+	return sheet.English
+}
+
+func (a *app) runImport(ctx context.Context, path string, fl importFlags) error {
+	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet}
+	var err error
+	if opts.Map, err = intake.ParseMap(opts.Lang, fl.columns); err != nil {
+		return err
+	}
+	switch fl.kind {
+	case "":
+	case "entries":
+		opts.Kind = intake.EntryList
+	case "duties":
+		opts.Kind = intake.DutyList
+	case "organisations":
+		opts.Kind = intake.OrgList
+	default:
+		return fault.Newf(fault.Usage, "--kind %q: entries, duties or organisations", fl.kind)
+	}
+	plan, report, err := intake.MakePlan(ctx, path, opts)
+	if err != nil {
+		return err
+	}
+	if a.dryRun {
+		return a.print(report, func(w io.Writer) { a.showReport(w, report, fl.problems) })
+	}
+	a.say("%s", reportLine(a, report))
+	applied, err := a.apply(ctx, plan, fl)
+	if applied != nil {
+		both := struct {
+			*intake.Report
+			Applied *intake.Applied `json:"applied"`
+		}{report, applied}
+		if perr := a.print(both, func(w io.Writer) {
+			a.showReport(w, report, fl.problems)
+			a.showApplied(w, applied, fl.problems)
+		}); perr != nil {
+			return perr
+		}
+	}
+	return err
+}
+
+func reportLine(a *app, r *intake.Report) string {
+	return fmt.Sprintf(a.t("%s：%s %s，%d 行，%d 条：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d", "%s: %s %s, %d rows, %d records: %d accepted, %d doubtful, %d rejected, %d exact repeats"),
+		r.File, r.Format, r.Encoding, r.Rows, r.Entries, r.Accepted, r.Doubtful, r.Rejected, r.Duplicates)
+}
+
+func (a *app) showReport(w io.Writer, r *intake.Report, most int) {
+	fmt.Fprintln(w, reportLine(a, r))
+	a.showProblems(w, r.Problems, r.LeftOut, most)
+}
+
+func (a *app) showApplied(w io.Writer, p *intake.Applied, most int) {
+	fmt.Fprintf(w, a.t("上链 %d，未变 %d，续传 %d，暂缓 %d，被拒 %d（%d 笔交易）\n", "on the chain %d, unchanged %d, resumed %d, held %d, refused %d (%d transactions)\n"),
+		p.Sent, p.Unchanged, p.Resumed, p.Held, p.Refused, p.Batches)
+	a.showProblems(w, p.Problems, p.LeftOut, most)
+}
+
+func (a *app) showProblems(w io.Writer, problems []intake.Problem, leftOut, most int) {
+	for i, p := range problems {
+		if i == most {
+			leftOut += len(problems) - most
+			break
+		}
+		line := fmt.Sprintf(a.t("  第 %d 行 %s  %s  %s", "  line %d %s  %s  %s"), p.Line, p.Field, p.Code, p.Message)
+		if p.Suggestion != "" {
+			line += " → " + p.Suggestion
+		}
+		fmt.Fprintln(w, line)
+	}
+	if leftOut > 0 {
+		fmt.Fprintf(w, a.t("  另有 %d 个问题（--problems 可多列，--json 全列）\n", "  and %d more (--problems lists more, --json all)\n"), leftOut)
+	}
+}
+
+// apply sends a plan to the chain.
+func (a *app) apply(ctx context.Context, plan *intake.Plan, fl importFlags) (*intake.Applied, error) {
+	cl, err := a.client()
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.target(ctx, cl, fl)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	t.Progress = func(p intake.Applied) {
+		a.say(a.t("  %d 条已上链，%.0f 条/秒", "  %d on the chain, %.0f/s"), p.Sent+p.Unchanged, float64(p.Sent+p.Unchanged)/time.Since(start).Seconds())
+	}
+	return intake.Apply(ctx, plan, t, importSender{a, cl})
+}
+
+// target answers an import's questions from the ledger's state.
+func (a *app) target(ctx context.Context, cl *client.Client, fl importFlags) (intake.Target, error) {
+	t := intake.Target{Owner: fl.owner}
+	if fl.share != "" {
+		st, err := code.ShareTypes.Parse(fl.share)
+		if err != nil {
+			return t, fault.Newf(fault.Usage, "--share %q: 无条件共享, 有条件共享, 不予共享 (1 2 3)", fl.share)
+		}
+		t.ShareType = cataloguev1.ShareType(st)
+		if fl.condition != "" {
+			t.Conditions = &cataloguev1.ShareConditions{Scope: fl.condition}
+		}
+	}
+	orgs := map[string]string{}
+	after := ""
+	for {
+		res, err := cl.Identity.ListAccounts(ctx, connect.NewRequest(&identityv1.ListAccountsRequest{Kind: identityv1.AccountKind_ACCOUNT_KIND_ORG, After: after, Limit: 500}))
+		if err != nil {
+			return t, wire.Fault(err)
+		}
+		for _, acc := range res.Msg.GetAccounts() {
+			orgs[acc.GetId()] = acc.GetId()
+			orgs[nameKey(acc.GetProfile().GetName())] = acc.GetId()
+			if s := nameKey(acc.GetProfile().GetShortName()); s != "" {
+				orgs[s] = acc.GetId()
+			}
+		}
+		if after = res.Msg.GetNext(); after == "" {
+			break
+		}
+	}
+	t.Org = func(name string) (string, bool) {
+		id, ok := orgs[nameKey(name)]
+		if !ok {
+			id, ok = orgs[name]
+		}
+		return id, ok
+	}
+	duties := map[string][]*cataloguev1.Duty{}
+	t.Duty = func(org, text string) []string { return a.dutiesFor(ctx, cl, duties, org, text, fl.duty) }
+	t.Hash = func(id string) (h [32]byte, ok bool) {
+		var e cataloguev1.Entry
+		if found, err := cl.Get(ctx, "catalogue/entry/"+id, &e); err != nil || !found || len(e.GetContentHash()) != len(h) {
+			return h, false
+		}
+		return [32]byte(e.GetContentHash()), true
+	}
+	return t, nil
+}
+
+// nameKey is the form in which names are compared; "" for what is no name.
+func nameKey(name string) string {
+	key, _ := code.Key(name)
+	return key
+}
+
+// dutiesFor finds an organisation's duties by title or id; an entry that names
+// none gets --duty, which is filed on the chain if it is not there.
+func (a *app) dutiesFor(ctx context.Context, cl *client.Client, known map[string][]*cataloguev1.Duty, org, text, otherwise string) []string {
+	if _, ok := known[org]; !ok {
+		var list []*cataloguev1.Duty
+		_ = cl.List(ctx, "catalogue/duty/"+org+":", func(_ string, value []byte) bool {
+			d := &cataloguev1.Duty{}
+			if proto.Unmarshal(value, d) == nil && !d.GetRetired() {
+				list = append(list, d)
+			}
+			return len(list) < 10_000
+		})
+		known[org] = list
+	}
+	want := text
+	if want == "" {
+		if want = otherwise; want == "" {
+			if len(known[org]) == 1 {
+				return []string{known[org][0].GetId()}
+			}
+			return nil
+		}
+	}
+	for _, d := range known[org] {
+		if d.GetId() == want || nameKey(d.GetTitle()) == nameKey(want) || strings.TrimPrefix(d.GetId(), org+":") == want {
+			return []string{d.GetId()}
+		}
+	}
+	if text != "" {
+		return nil
+	}
+	s, err := a.keys().Signer(org, keyring.Officer, keyring.Root)
+	if err != nil {
+		return nil
+	}
+	d := &cataloguev1.Duty{Id: org + ":import", Org: org, Title: otherwise, PowerType: cataloguev1.PowerType_POWER_TYPE_OTHER, Source: a.t("导入时登记", "filed by an import")}
+	if _, err := cl.Send(ctx, s, &cataloguev1.PutDuties{Duties: []*cataloguev1.Duty{d}}); err != nil {
+		return nil
+	}
+	known[org] = append(known[org], d)
+	return []string{d.GetId()}
+}
+
+// importSender signs each batch with the key of its organisation, if it is here.
+type importSender struct {
+	a  *app
+	cl *client.Client
+}
+
+func (s importSender) Send(ctx context.Context, b intake.Batch) error {
+	if len(b.Orgs) > 0 {
+		return s.orgs(ctx, b.Orgs)
+	}
+	signer, err := s.a.keys().Signer(b.Org, keyring.Officer, keyring.Root)
+	if fault.Is(err, fault.NotFound) {
+		return fault.Newf(fault.OwnerUnclear, s.a.t("本机没有 %s 的密钥；由该部门自己导入，或把密钥放进 %s", "no key of %s here: that department imports its own part, or puts its key into %s"), b.Org, s.a.keys().Dir)
+	}
+	if err != nil {
+		return err
+	}
+	if len(b.Duties) > 0 {
+		_, err = s.cl.Send(ctx, signer, &cataloguev1.PutDuties{Duties: b.Duties})
+		return err
+	}
+	_, err = s.cl.Send(ctx, signer, &cataloguev1.SubmitEntries{Entries: b.Entries})
+	return err
+}
+
+// orgs registers organisations as --as, the authority, with keys made here.
+func (s importSender) orgs(ctx context.Context, orgs []*identityv1.RegisterOrg) error {
+	authority, err := s.a.signer(keyring.Officer, keyring.Root)
+	if err != nil {
+		return err
+	}
+	var messages []proto.Message
+	for _, o := range orgs {
+		for _, k := range []struct {
+			label string
+			level identityv1.KeyLevel
+		}{{keyring.Root, identityv1.KeyLevel_KEY_LEVEL_ROOT}, {keyring.Officer, identityv1.KeyLevel_KEY_LEVEL_OFFICER}} {
+			key, err := s.a.keys().Key(o.GetCode(), k.label)
+			if fault.Is(err, fault.NotFound) {
+				key, err = s.a.keys().New(o.GetCode(), k.label, sm.SM2)
+			}
+			if err != nil {
+				return err
+			}
+			o.Keys = append(o.Keys, publicKey(key, k.level, k.label))
+		}
+		messages = append(messages, o)
+	}
+	_, err = s.cl.Send(ctx, authority, messages...)
+	return err
+}
+
+// differences lists the fields in which two messages differ, as "name: before →
+// after". Lists and messages are shown by their text.
+func differences(before, after proto.Message) []string {
+	var out []string
+	b, n := before.ProtoReflect(), after.ProtoReflect()
+	fields := n.Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		if f.Number() >= 40 { // set by the ledger
+			continue
+		}
+		was, is := b.Get(f), n.Get(f)
+		if was.Equal(is) {
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s: %s → %s", f.Name(), brief(f, was), brief(f, is)))
+	}
+	return out
+}
+
+func brief(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
+	text := strings.Join(strings.Fields(fmt.Sprint(v.Interface())), " ")
+	if f.IsList() {
+		text = fmt.Sprintf("[%d]", v.List().Len())
+	}
+	if r := []rune(text); len(r) > 80 {
+		text = string(r[:80]) + "…"
+	}
+	return text
+}
