@@ -204,10 +204,7 @@ func (w *World) Wait(ms int64) {
 // Block makes an empty block at the same time.
 func (w *World) Block() { w.Wait(0) }
 
-func (w *World) wantAccepted(id string) {
-	w.TB.Helper()
-	p, ok := governance.Lookup(w.View(), id)
-	if !ok || p.State != governancev1.ProposalState_PROPOSAL_STATE_ACCEPTED {
-		w.TB.Fatalf("the proposal was not accepted: %v", p)
-	}
+func (w *World) stateOf(proposal string) governancev1.ProposalState {
+	p, _ := governance.Lookup(w.View(), proposal)
+	return p.GetState()
 }
