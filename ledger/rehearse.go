@@ -24,7 +24,7 @@ func Rehearse(m machine.Machine, chainID string, timeMs int64, signed []byte) ([
 		return nil, storeFault(err, "open a store in memory")
 	}
 	defer kv.Close()
-	db, err := state.Open(kv, []byte(statePrefix), state.Options{CachePages: 1024})
+	db, err := state.Open(kv, []byte(statePrefix), state.Options{})
 	if err != nil {
 		return nil, storeFault(err, "open a state in memory")
 	}
