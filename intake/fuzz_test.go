@@ -16,6 +16,7 @@ func FuzzPlan(f *testing.F) {
 		"资源名称,提供方\n水情,水务局\n", "职权名称,实施主体\n处罚,交通局\n", "机构名称,统一社会信用代码\n水务局,11110000000021928Y\n",
 		"{\"name\":\"a\",\"info\":\"资源名称\\t水情#资源所有权单位\\t水务局#更新周期 每日\"}\n{\"name\":\"b\",\"info\":{\"来源部门\":\"更新频率\",\"x\":\"描述\"}}",
 		"[{\"title\":\"a\",\"organization\":{\"title\":\"b\"},\"resources\":[{\"format\":\"CSV\"}]}]", "信息资源名称,信息项名称,数据类型\na,b,c\n,d,e\n",
+		"{\"name\":\"\xff\",\"abstract\":\"a\xffb\"}", "资源名称,提供方,资源代码\n水\xff情,水务局,\xff1\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -38,6 +39,9 @@ func FuzzPlan(f *testing.F) {
 		if err := p.Each(context.Background(), func(d *Draft) error {
 			if n++; d.Local == "" {
 				t.Fatalf("draft of line %d without a code", d.Line)
+			}
+			if _, err := contentOf(d.message()); err != nil {
+				t.Fatalf("line %d cannot be sent: %v", d.Line, err)
 			}
 			return nil
 		}); err != nil {

@@ -42,6 +42,10 @@ const (
 	maxKeys   = 4096
 	maxUnused = 40
 
+	// progressRows is after how many rows a person is told how far it is: some
+	// 40,000 are read in a second.
+	progressRows = 1000
+
 	// surveyRecords is how many JSON records are looked at for the kind of the file.
 	surveyRecords = 200
 )

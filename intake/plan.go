@@ -20,6 +20,7 @@ type Options struct {
 	Sheet    string           // of a workbook; empty takes the first with a header
 	Kind     Kind             // 0 finds out from the headers
 	Map      map[string]Field // of [ParseMap]
+	Progress func(rows int)   // called every 1,000 rows while the file is judged; it must not block; may be nil
 }
 
 // Plan is a file that was read to its end and judged. It holds one byte for each
@@ -172,6 +173,9 @@ func (p *Plan) judge(ctx context.Context) (*Report, error) {
 			return nil, err
 		}
 		p.verdicts = append(p.verdicts, j.one(r))
+		if was := rep.Rows; p.opts.Progress != nil && (was+r.rows)/progressRows != was/progressRows {
+			p.opts.Progress(was + r.rows)
+		}
 		rep.Rows += r.rows
 	}
 	if f.Digest != p.digest {

@@ -76,18 +76,62 @@ func order(l Lang, file, sheet, names string) []any {
 	return []any{sheet, file, names}
 }
 
-// checkZip refuses early what only looks like a workbook: a zip of other files.
+// checkZip refuses early what only looks like a workbook: a zip of other files,
+// and one whose sheets end in the middle. The library takes the end of a torn
+// sheet for its last row; nothing would say that rows are missing.
 func (f *File) checkZip(raw []byte) error {
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
 		return f.badBook(err)
 	}
+	isBook, left := false, int64(maxBookUnzipped)
 	for _, e := range z.File {
-		if strings.EqualFold(strings.TrimPrefix(e.Name, "/"), "xl/workbook.xml") {
-			return nil
+		name := strings.ToLower(strings.TrimPrefix(e.Name, "/"))
+		isBook = isBook || name == "xl/workbook.xml"
+		if !strings.HasPrefix(name, "xl/worksheets/") || !strings.HasSuffix(name, ".xml") {
+			continue
+		}
+		n, whole, err := endsWhole(e, left)
+		if left -= n; left <= 0 {
+			return fault.Newf(fault.TooLong, "%s", f.lang.Say("工作簿 %s 解开后超过 %d MB", "the workbook %s unfolds to more than %d MB", f.Name, maxBookUnzipped>>20))
+		}
+		if err == nil && !whole {
+			err = fmt.Errorf("%s ends in the middle", e.Name)
+		}
+		if err != nil {
+			return f.badBook(err)
 		}
 	}
-	return fault.Newf(fault.Malformed, "%s", f.lang.Say("%s 是 zip 压缩包，不是工作簿：请先解开", "%s is a zip archive and no workbook: unpack it first", f.Name))
+	if !isBook {
+		return fault.Newf(fault.Malformed, "%s", f.lang.Say("%s 是 zip 压缩包，不是工作簿：请先解开", "%s is a zip archive and no workbook: unpack it first", f.Name))
+	}
+	return nil
+}
+
+// endsWhole unfolds a sheet, at most limit bytes of it, and reports whether its
+// last element is closed. Reading to the end checks the sum of the zip, too.
+func endsWhole(e *zip.File, limit int64) (n int64, whole bool, err error) {
+	r, err := e.Open()
+	if err != nil {
+		return 0, false, err
+	}
+	defer r.Close()
+	var t tail
+	if n, err = io.Copy(&t, io.LimitReader(r, limit)); err != nil {
+		return n, false, err
+	}
+	return n, bytes.HasSuffix(bytes.TrimRight(t.last, " \t\r\n"), []byte("worksheet>")), nil
+}
+
+// tail keeps the last bytes that were written to it.
+type tail struct{ last []byte }
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	const keep = 64
+	t.last = append(t.last, p[max(0, len(p)-keep):]...)
+	t.last = t.last[max(0, len(t.last)-keep):]
+	return len(p), nil
 }
 
 func (f *File) badBook(err error) error {

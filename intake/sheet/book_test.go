@@ -1,8 +1,10 @@
 package sheet
 
 import (
+	"archive/zip"
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,5 +109,37 @@ func TestTornWorkbookIsRefused(t *testing.T) {
 		if _, err := Read("torn", bytes.NewReader(raw[:n]), Options{Known: known}); !fault.Is(err, fault.Damaged) {
 			t.Fatalf("%d of %d bytes: %v", n, len(raw), err)
 		}
+	}
+}
+
+// TestTornSheetInAWholeArchive: the zip is in order and the sheet in it is not.
+func TestTornSheetInAWholeArchive(t *testing.T) {
+	raw := workbook(t, nil, map[string][][]any{"s": {{"name", "owner"}, {"a", "b"}, {"c", "d"}}}, "s")
+	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, e := range z.File {
+		r, _ := e.Open()
+		part, _ := io.ReadAll(r)
+		if strings.HasPrefix(e.Name, "xl/worksheets/") {
+			part = part[:bytes.LastIndex(part, []byte("<row"))]
+		}
+		p, _ := w.Create(e.Name)
+		p.Write(part)
+	}
+	w.Close()
+	if _, err := Read("torn", bytes.NewReader(out.Bytes()), Options{Known: known}); !fault.Is(err, fault.Damaged) {
+		t.Errorf("Read = %v", err)
+	}
+	var plain bytes.Buffer
+	w = zip.NewWriter(&plain)
+	p, _ := w.Create("list.csv")
+	io.WriteString(p, sample)
+	w.Close()
+	if _, err := Read("x", bytes.NewReader(plain.Bytes()), Options{}); !fault.Is(err, fault.Malformed) || !strings.Contains(err.Error(), "unpack") {
+		t.Errorf("zip of a csv: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"unicode/utf8"
 
 	"mulian/internal/fault"
 )
@@ -46,12 +47,22 @@ func FuzzRead(f *testing.F) {
 			if rec.Broken && len(rec.Problems) == 0 {
 				t.Fatalf("line %d is broken without a problem", rec.Line)
 			}
+			valid(t, rec.Fields)
 			if n > 2*len(raw)+maxRows {
 				t.Fatal("more records than bytes")
 			}
 			last = rec.Line
 		}
 	})
+}
+
+func valid(t *testing.T, fields []Field) {
+	for _, f := range fields {
+		if !utf8.ValidString(f.Text) {
+			t.Fatalf("%q is no UTF-8", f.Text)
+		}
+		valid(t, f.Parts)
+	}
 }
 
 func coded(t *testing.T, err error) {

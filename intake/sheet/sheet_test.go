@@ -213,6 +213,7 @@ func TestShapesOfJSON(t *testing.T) {
 		{"no object", "array", "[1,{\"name\":\"a\"},\"x\"]", "1 broken\n! 1  11003\n1 name=\"a\"\n1 broken\n! 1  11003\n"},
 		{"torn array", "array", "[{\"name\":\"a\"},\n{\"name\":\"b\"", "1 name=\"a\"\n2 broken\n! 2  19008\n2 broken\n! 2  19008\n"},
 		{"torn object", "objects", "{\n\"name\":\"a\"}{\"name\":\n", "1 name=\"a\"\n2 broken\n! 2  19008\n"},
+		{"bytes that are no text", "lines", "{\"name\":\"a\xffb\"}\n{\"name\":\"\\ud800\\n\"}\n", "1 name=\"a\ufffdb\"\n! 1  11033\n2 name=\"\ufffd\\n\"\n"},
 		{"twice the key", "lines", "{\"a\":\"1\",\"a\":\"2\"}\n{}\n", "1 a=\"1\" a=\"2\"\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
