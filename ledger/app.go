@@ -232,31 +232,33 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 	return res, nil
 }
 
-// carryOut applies one transaction and keeps its id.
+// carryOut applies one transaction and keeps its result: under its id if that is
+// spent, else under its place in the block.
 func (a *app) carryOut(block *state.Block, env machine.Env, index uint32, raw []byte) doneTx {
 	d := doneTx{raw: sha256.Sum256(raw), Committed: Committed{Height: env.Height, Index: index, TimeMs: env.TimeMs}}
 	id, err := a.machine.ID(raw)
-	if err != nil { // from a proposer who lies, outvoting us
-		d.set(refusal(fault.Malformed, "ledger/read", env.Height, err.Error()))
-		return d
-	}
 	d.ID = id
-	if _, known := block.Get(txKey(id)); known {
-		d.set(refusal(fault.Replayed, "ledger/replay", env.Height, "this transaction is on the chain already"))
-		return d
-	}
+	_, known := block.Get(txKey(id))
 	tx := block.Tx()
-	r := a.apply(tx, env, raw)
-	d.set(r)
-	if r.Code != fault.OK {
-		tx.Drop()
-		if !r.Remember {
-			return d
+	switch {
+	case err != nil: // from a proposer who lies, outvoting us
+		d.set(refusal(fault.Malformed, "ledger/read", env.Height, err.Error()))
+	case known:
+		d.set(refusal(fault.Replayed, "ledger/replay", env.Height, "this transaction is on the chain already"))
+	default:
+		r := a.apply(tx, env, raw)
+		d.set(r)
+		d.spent = r.Code == fault.OK || r.Remember
+		if r.Code != fault.OK {
+			tx.Drop()
+			tx = block.Tx()
 		}
-		tx = block.Tx()
 	}
-	d.spent = true
-	tx.Put(txKey(id), d.record(), state.Plain)
+	key := unspentKey(env.Height, index)
+	if d.spent {
+		key = txKey(id)
+	}
+	tx.Put(key, d.record(), state.Plain)
 	tx.Keep()
 	return d
 }

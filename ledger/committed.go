@@ -22,15 +22,21 @@ type Committed struct {
 	Text   string // for people; empty for what was committed before this process began
 }
 
-// Our records in the state. Both are Plain: derived from the blocks, the same on
-// every node, not in the app hash.
+// Our records in the state. All are Plain: derived from the blocks, the same on
+// every node, not in the app hash. The rules' keys are text; ours begin with a byte
+// that no text has.
 const (
-	txPrefix        = "ledger/tx/"        // + id, 32 bytes
-	validatorPrefix = "ledger/validator/" // + Ed25519 public key
-	genesisKey      = "ledger/genesis"    // SHA-256 of the signed genesis
+	txPrefix        = "\xfftx/"        // + id, 32 bytes -> Committed
+	unspentPrefix   = "\xffunspent/"   // + height, index -> Committed that did not spend its id
+	validatorPrefix = "\xffvalidator/" // + Ed25519 public key -> power
+	genesisKey      = "\xffgenesis"    // SHA-256 of the signed genesis
 )
 
 func txKey(id [32]byte) []byte { return append([]byte(txPrefix), id[:]...) }
+
+func unspentKey(height int64, index uint32) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64([]byte(unspentPrefix), uint64(height)), index)
+}
 
 const recordVersion, recordLen = 1, 1 + 8 + 4 + 8 + 4
 

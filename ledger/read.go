@@ -176,9 +176,7 @@ type Block struct {
 	TimeMs    int64
 	Hash      []byte
 	Envelopes [][]byte
-	// Outcomes are the agreed results of those transactions whose id was spent; nil
-	// for a forged envelope or a replay, which have no record of their own.
-	Outcomes []*Committed
+	Results   []*Committed // one for each envelope
 }
 
 // Block returns a block's transactions and results. Pruned or NotFound.
@@ -197,24 +195,34 @@ func (l *Ledger) Block(height int64) (*Block, error) {
 	if b == nil {
 		return nil, l.kept(height)
 	}
-	out := &Block{Height: height, TimeMs: b.Time.UnixMilli(), Hash: b.Hash(), Outcomes: make([]*Committed, len(b.Txs))}
+	out := &Block{Height: height, TimeMs: b.Time.UnixMilli(), Hash: b.Hash()}
 	view := l.db.View()
 	defer view.Close()
 	for i, tx := range b.Txs {
 		out.Envelopes = append(out.Envelopes, tx)
-		id, err := l.machine.ID(tx)
-		if err != nil {
-			continue
-		}
-		c, ok, err := lookup(view, id)
+		c, err := l.resultAt(view, tx, height, uint32(i))
 		if err != nil {
 			return nil, err
 		}
-		if ok && c.Height == height && c.Index == uint32(i) {
-			out.Outcomes[i] = c
-		}
+		out.Results = append(out.Results, c)
 	}
 	return out, nil
+}
+
+// resultAt finds what became of an envelope at its place.
+func (l *Ledger) resultAt(view state.View, tx []byte, height int64, index uint32) (*Committed, error) {
+	id, err := l.machine.ID(tx)
+	if err == nil {
+		c, ok, err := lookup(view, id)
+		if err != nil || ok && c.Height == height && c.Index == index {
+			return c, err
+		}
+	}
+	b, ok := view.Get(unspentKey(height, index))
+	if !ok {
+		return nil, fault.Newf(fault.NotFound, "the state of block %d is not committed yet", height)
+	}
+	return parseCommitted(id, b)
 }
 
 // Envelope returns the bytes of a committed transaction, Pruned if its block is no

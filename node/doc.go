@@ -1,0 +1,15 @@
+// Package node is one running member of the chain: the ledger that orders, the
+// rules that decide, and the answers of mulian.ledger.v1 over both.
+//
+// It is the only package that knows both. It serves no network itself: package
+// server forwards to it, an index reads its events.
+//
+//	Init ─▶ home directory ─▶ Open ─▶ Submit, Object, Watch, ... ─▶ Close
+//
+// # Invariants
+//
+//  1. Every error that a method returns carries a code of package fault.
+//  2. An answer is read from one committed height, which it names.
+//  3. No answer is larger than [maxAnswerBytes], but for a single object, block or
+//     envelope that is.
+package node
