@@ -53,9 +53,9 @@ CREATE INDEX object_state ON object(kind, state, key);
 CREATE INDEX object_flag ON object(kind, flag, key);
 CREATE TABLE link(child TEXT NOT NULL, parent TEXT NOT NULL, PRIMARY KEY(child, parent)) WITHOUT ROWID;
 CREATE INDEX link_parent ON link(parent, child);
-CREATE TABLE event(seq INTEGER PRIMARY KEY, height INTEGER NOT NULL, tx BLOB, raw BLOB NOT NULL);
+CREATE TABLE event(seq INTEGER PRIMARY KEY, height INTEGER NOT NULL, tx BLOB, subject TEXT NOT NULL, raw BLOB NOT NULL);
 CREATE INDEX event_tx ON event(tx) WHERE tx IS NOT NULL;
-CREATE TABLE event_object(object TEXT NOT NULL, seq INTEGER NOT NULL, subject INTEGER NOT NULL, PRIMARY KEY(object, seq)) WITHOUT ROWID;
+CREATE TABLE event_object(object TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(object, seq)) WITHOUT ROWID;
 CREATE TABLE entry_version(entry TEXT NOT NULL, version INTEGER NOT NULL, height INTEGER NOT NULL, at_ms INTEGER NOT NULL,
   actor TEXT NOT NULL, hash BLOB, PRIMARY KEY(entry, version)) WITHOUT ROWID;
 CREATE TABLE total(kind TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;

@@ -111,8 +111,8 @@ func newWriter(tx *sql.Tx) (*writer, error) {
 		stmt **sql.Stmt
 		sql  string
 	}{
-		{&w.putEvent, "INSERT INTO event VALUES(?,?,?,?)"},
-		{&w.putTouch, "INSERT OR IGNORE INTO event_object VALUES(?,?,?)"},
+		{&w.putEvent, "INSERT INTO event VALUES(?,?,?,?,?)"},
+		{&w.putTouch, "INSERT OR IGNORE INTO event_object VALUES(?,?)"},
 		{&w.putObject, `INSERT INTO object VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET org=excluded.org, peer=excluded.peer,
 			state=excluded.state, class=excluded.class, flag=excluded.flag, ref=excluded.ref, value=excluded.value`},
 		{&w.hasObject, "SELECT 1 FROM object WHERE key=?"},
@@ -140,11 +140,15 @@ func (w *writer) event(ctx context.Context, feed Feed, seq int64, ev *tracev1.Ev
 	if err != nil {
 		return fmt.Errorf("index: event %d: %w", seq, err)
 	}
-	if _, err := w.putEvent.Exec(seq, ev.GetHeight(), ev.GetTxId(), raw); err != nil {
+	subject := ""
+	if len(ev.GetObjects()) > 0 {
+		subject = ev.GetObjects()[0]
+	}
+	if _, err := w.putEvent.Exec(seq, ev.GetHeight(), ev.GetTxId(), subject, raw); err != nil {
 		return fmt.Errorf("index: event %d: %w", seq, err)
 	}
-	for i, key := range ev.GetObjects() {
-		if _, err := w.putTouch.Exec(key, seq, i == 0); err != nil {
+	for _, key := range ev.GetObjects() {
+		if _, err := w.putTouch.Exec(key, seq); err != nil {
 			return fmt.Errorf("index: event %d: %w", seq, err)
 		}
 		res, err := feed.Object(ctx, key, ev.GetHeight(), false)

@@ -59,8 +59,7 @@ func (x *Index) Trace(ctx context.Context, id string, direct bool, after int64, 
 	// An event of sharing belongs to the trace of its subject only: another
 	// request for the same entry is another story.
 	query := fmt.Sprintf(`SELECT DISTINCT e.seq, e.raw FROM event_object t JOIN event e ON e.seq = t.seq
-		WHERE t.object IN (%s) AND e.seq > ? AND (t.subject = 1 OR t.object = ? OR NOT EXISTS
-		(SELECT 1 FROM event_object s WHERE s.seq = t.seq AND s.subject = 1 AND s.object LIKE 'share/%%'))
+		WHERE t.object IN (%s) AND e.seq > ? AND (e.subject = t.object OR t.object = ? OR e.subject NOT LIKE 'share/%%')
 		ORDER BY e.seq LIMIT %d`, in, n+1)
 	rows, err := x.read.QueryContext(ctx, query, append(args, after, key)...)
 	if err != nil {
@@ -96,6 +95,16 @@ func (x *Index) byTx(ctx context.Context, id []byte) ([]Step, []string, int64, e
 // related returns the object, what it hangs on and what hangs on it, each level
 // up to maxRelated in all.
 func (x *Index) related(ctx context.Context, key string) ([]string, error) {
+	if strings.HasPrefix(key, Delivery) || strings.HasPrefix(key, Use) || strings.HasPrefix(key, Sequence) {
+		// What happened under an agreement is told together: start at the agreement.
+		up, err := x.column(ctx, "SELECT parent FROM link WHERE child = ?", []any{key})
+		if err != nil {
+			return nil, err
+		}
+		if len(up) == 1 {
+			key = up[0]
+		}
+	}
 	seen := map[string]bool{key: true}
 	walk := func(query string, starts []string) error {
 		for level := starts; len(level) > 0; {
@@ -127,7 +136,6 @@ func (x *Index) related(ctx context.Context, key string) ([]string, error) {
 	if err := walk("SELECT DISTINCT parent FROM link WHERE child IN (%s) LIMIT 2000", below); err != nil {
 		return nil, err
 	}
-	// A request's agreement hangs on the request, its deliveries on the agreement.
 	out := make([]string, 0, len(seen))
 	for k := range seen {
 		out = append(out, k)

@@ -1,0 +1,368 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	ledgerv1 "mulian/gen/mulian/ledger/v1"
+	sharev1 "mulian/gen/mulian/share/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
+	"mulian/internal/fault"
+)
+
+// world is a ledger in memory: events in order, and every object's history.
+type world struct {
+	events  []*tracev1.Event
+	history map[string][]past // by key, heights ascending
+	pruned  int64             // heights below are gone
+}
+
+type past struct {
+	height int64
+	value  []byte // nil = deleted
+}
+
+func newWorld() *world { return &world{history: map[string][]past{}} }
+
+// put changes one object at the next height; more keys are only named.
+func (w *world) put(verb, key string, m proto.Message, more ...string) {
+	h := int64(len(w.events) + 1)
+	var value []byte
+	if m != nil {
+		raw, err := proto.Marshal(m)
+		if err != nil {
+			panic(err)
+		}
+		value = raw
+	}
+	w.history[key] = append(w.history[key], past{h, value})
+	w.events = append(w.events, &tracev1.Event{Height: h, TimeMs: h * 1000, Verb: verb, Actor: "11110000000021928Y", TxId: txID(h), Objects: append([]string{key}, more...)})
+}
+
+func txID(h int64) []byte { return []byte(fmt.Sprintf("%032d", h)) }
+
+func (w *world) Events(_ context.Context, from int64, limit int) (*ledgerv1.ListEventsResponse, error) {
+	end := min(int(from)+limit, len(w.events))
+	return &ledgerv1.ListEventsResponse{Events: w.events[from:end], Next: int64(end), Size: int64(len(w.events))}, nil
+}
+
+func (w *world) Object(_ context.Context, key string, height int64, _ bool) (*ledgerv1.GetObjectResponse, error) {
+	if height != 0 && height < w.pruned {
+		return nil, fault.Newf(fault.Pruned, "height %d", height)
+	}
+	res := &ledgerv1.GetObjectResponse{}
+	for _, v := range w.history[key] {
+		if height == 0 || v.height <= height {
+			res.Value, res.Found = v.value, v.value != nil
+		}
+	}
+	return res, nil
+}
+
+func (w *world) Watch(ctx context.Context, _ int64, _ func(*ledgerv1.WatchResponse) error) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// take runs the index until it has all events of w.
+func take(t *testing.T, x *Index, w *world) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	run, stop := context.WithCancel(ctx)
+	go func() { done <- x.Run(run, w) }()
+	if err := x.Await(ctx, int64(len(w.events))); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func reopen(t *testing.T, path string) *Index {
+	t.Helper()
+	x, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { x.Close() })
+	return x
+}
+
+// random makes a history of entries, requests and drifts.
+func random(seed uint64, n int) *world {
+	w := newWorld()
+	r := rand.New(rand.NewPCG(seed, 1))
+	names := []string{"建设用地规划许可证", "取水许可", "户籍登记", "Building permits", "企业登记信息"}
+	for range n {
+		id := fmt.Sprintf("org%d:e%d", r.IntN(3), r.IntN(20))
+		switch r.IntN(5) {
+		case 0, 1:
+			e := &cataloguev1.Entry{
+				Id: id, Provider: strings.SplitN(id, ":", 2)[0], Name: names[r.IntN(len(names))], State: cataloguev1.EntryState(1 + r.IntN(6)),
+				ShareType: cataloguev1.ShareType(1 + r.IntN(3)), Version: uint64(1 + r.IntN(5)), Duties: []string{fmt.Sprintf("d%d", r.IntN(4))},
+			}
+			w.put("catalogue/submit_entries", Entry+id, e, Duty+e.Duties[0])
+		case 2:
+			rid := fmt.Sprintf("%016x", r.IntN(30))
+			w.put("share/file_request", Request+rid, &sharev1.Request{
+				Id: rid, Provider: "org0", Requester: "org1", State: sharev1.RequestState(1 + r.IntN(4)), Clock: &sharev1.ClockRun{Overdue: r.IntN(2) == 0},
+				Terms: &sharev1.Terms{Purpose: names[r.IntN(len(names))], Parts: []*sharev1.Part{{Entry: id}}},
+			}, Entry+id)
+		case 3:
+			did := fmt.Sprintf("t@%d", r.IntN(9))
+			w.put("catalogue/report_drift", Drift+did, &cataloguev1.Drift{Id: did, Org: "org0", Entries: []string{id}, Settlement: cataloguev1.Settlement(r.IntN(4))}, Entry+id)
+		case 4:
+			w.put("catalogue/counter_sign", Pending+id, nil, Entry+id)
+		}
+	}
+	return w
+}
+
+// dump lists everything that an index answers, for comparison.
+func dump(t *testing.T, x *Index) string {
+	t.Helper()
+	var out strings.Builder
+	ctx := t.Context()
+	entries, _, total, err := List[cataloguev1.Entry](ctx, x, Filter{Kind: Entry, Limit: 500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(&out, total)
+	for _, e := range entries {
+		fmt.Fprintln(&out, e.GetId(), e.GetName(), e.GetState(), e.GetVersion())
+		vs, err := x.Versions(ctx, e.GetId())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range vs {
+			fmt.Fprintln(&out, " v", v.GetVersion(), v.GetHeight())
+		}
+		steps, keys, _, err := x.Trace(ctx, e.GetId(), false, -1, 500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&out, keys)
+		for _, s := range steps {
+			fmt.Fprintln(&out, " s", s.Seq, s.Event.GetVerb())
+		}
+	}
+	for _, q := range []string{"许可", "规划 许可", "build", "户", "企业登记"} {
+		page, _, n, err := List[cataloguev1.Entry](ctx, x, Filter{Kind: Entry, Text: q, Limit: 500})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&out, q, n, len(page))
+	}
+	totals, err := x.Totals(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(&out, totals[Entry], totals[Request], totals[Drift], totals[Pending])
+	return out.String()
+}
+
+// TestSameEventsSameAnswers: an index fed in one go, one that is reopened again
+// and again, and one whose file was deleted in between answer alike.
+func TestSameEventsSameAnswers(t *testing.T) {
+	for seed := range uint64(4) {
+		w := random(seed, 900)
+		whole := reopen(t, filepath.Join(t.TempDir(), "a.db"))
+		take(t, whole, w)
+		want := dump(t, whole)
+
+		path := filepath.Join(t.TempDir(), "b.db")
+		for _, n := range []int{0, 1, 499, 500, 501, 700, 900} {
+			x, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part := &world{events: w.events[:n], history: w.history}
+			take(t, x, part)
+			if next, _ := x.Next(); next != int64(n) {
+				t.Fatalf("seed %d: took %d events of %d", seed, next, n)
+			}
+			x.Close()
+		}
+		if got := dump(t, reopen(t, path)); got != want {
+			t.Errorf("seed %d: the reopened index differs", seed)
+		}
+		for _, f := range []string{path, path + "-wal", path + "-shm"} {
+			os.Remove(f)
+		}
+		again := reopen(t, path)
+		take(t, again, w)
+		if got := dump(t, again); got != want {
+			t.Errorf("seed %d: the index made anew differs", seed)
+		}
+	}
+}
+
+// TestAgainstModel compares lists with a walk over the world's latest objects.
+func TestAgainstModel(t *testing.T) {
+	w := random(7, 600)
+	x := reopen(t, filepath.Join(t.TempDir(), "x.db"))
+	take(t, x, w)
+	latest := map[string]*cataloguev1.Entry{}
+	for key, vs := range w.history {
+		if id, ok := strings.CutPrefix(key, Entry); ok {
+			e := &cataloguev1.Entry{}
+			if err := proto.Unmarshal(vs[len(vs)-1].value, e); err != nil {
+				t.Fatal(err)
+			}
+			latest[id] = e
+		}
+	}
+	for _, f := range []Filter{
+		{Kind: Entry}, {Kind: Entry, Org: "org1"}, {Kind: Entry, States: []int32{2, 3}}, {Kind: Entry, Class: 2},
+		{Kind: Entry, Org: "org2", Class: 1}, {Kind: Entry, Text: "许可"}, {Kind: Entry, Parent: Duty + "d2"}, {Kind: Entry, Text: "不在里面"}, {Kind: Entry, Text: "***"},
+	} {
+		var want []string
+		for id, e := range latest {
+			if (f.Org == "" || e.GetProvider() == f.Org) && (f.Class == 0 || int32(e.GetShareType()) == f.Class) &&
+				(len(f.States) == 0 || slices.Contains(f.States, int32(e.GetState()))) &&
+				(f.Parent == "" || slices.Contains(e.GetDuties(), strings.TrimPrefix(f.Parent, Duty))) &&
+				(f.Text == "" || strings.Contains(e.GetName(), f.Text)) {
+				want = append(want, id)
+			}
+		}
+		slices.Sort(want)
+		var got []string
+		for f.After = ""; ; {
+			f.Limit = 3
+			page, next, total, err := List[cataloguev1.Entry](t.Context(), x, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if int(total) != len(want) {
+				t.Fatalf("%+v: total %d, want %d", f, total, len(want))
+			}
+			for _, e := range page {
+				got = append(got, e.GetId())
+			}
+			if f.After = next; next == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v: got %v, want %v", f, got, want)
+		}
+	}
+}
+
+// TestPrunedHistory: when the ledger no longer has an old value, the index takes
+// the latest one and goes on.
+func TestPrunedHistory(t *testing.T) {
+	w := random(3, 200)
+	w.pruned = 150
+	x := reopen(t, filepath.Join(t.TempDir(), "x.db"))
+	take(t, x, w)
+	if next, _ := x.Next(); next != 200 {
+		t.Fatalf("took %d events", next)
+	}
+}
+
+// TestDamagedFileIsMadeAnew: the projection can be thrown away, also by accident.
+func TestDamagedFileIsMadeAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	if err := os.WriteFile(path, []byte("this is no database, it was torn by a power failure"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x := reopen(t, path)
+	w := random(1, 20)
+	take(t, x, w)
+	if _, _, err := Get[cataloguev1.Entry](t.Context(), x, Entry+"none"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTraceOfAUse follows a use back to the duty, and leaves other requests out.
+func TestTraceOfAUse(t *testing.T) {
+	w := newWorld()
+	w.put("catalogue/put_duties", Duty+"p:1", &cataloguev1.Duty{Id: "p:1", Org: "p"})
+	w.put("catalogue/submit_entries", Entry+"p:e", &cataloguev1.Entry{Id: "p:e", Provider: "p", Duties: []string{"p:1"}}, Duty+"p:1")
+	w.put("catalogue/lock_entries", Entry+"p:e", &cataloguev1.Entry{Id: "p:e", Provider: "p", Duties: []string{"p:1"}, Lock: &cataloguev1.Lock{}})
+	terms := &sharev1.Terms{Parts: []*sharev1.Part{{Entry: "p:e"}}}
+	w.put("share/file_request", Request+"r1", &sharev1.Request{Id: "r1", Terms: terms}, Entry+"p:e")
+	w.put("share/file_request", Request+"r2", &sharev1.Request{Id: "r2", Terms: terms}, Entry+"p:e")
+	w.put("share/answer", Agreement+"a1", &sharev1.Agreement{Id: "a1", Request: "r1", Terms: terms}, Request+"r1", Entry+"p:e")
+	w.put("share/start_delivery", Delivery+"a1/0000000001", &sharev1.Delivery{Agreement: "a1"}, Agreement+"a1")
+	w.put("share/record_use", Use+"a1/0000000001", &sharev1.Use{Agreement: "a1"}, Agreement+"a1")
+	x := reopen(t, filepath.Join(t.TempDir(), "x.db"))
+	take(t, x, w)
+	for _, id := range []string{"a1", "r1", Use + "a1/0000000001"} {
+		steps, _, _, err := x.Trace(t.Context(), id, false, -1, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seqs []int64
+		for _, s := range steps {
+			seqs = append(seqs, s.Seq)
+		}
+		if want := []int64{0, 1, 2, 3, 5, 6, 7}; !slices.Equal(seqs, want) {
+			t.Errorf("trace of %s has events %v, want %v", id, seqs, want)
+		}
+	}
+	steps, _, _, err := x.Trace(t.Context(), fmt.Sprintf("%x", txID(3)), false, -1, 100)
+	if err != nil || len(steps) != 1 || steps[0].Seq != 2 {
+		t.Errorf("trace of a transaction: %v, %v", steps, err)
+	}
+	if _, _, _, err := x.Trace(t.Context(), "nothing", false, -1, 100); !fault.Is(err, fault.NotFound) {
+		t.Errorf("trace of nothing: %v", err)
+	}
+}
+
+// TestAwaitEnds: a reader who waits for what never comes is let go.
+func TestAwaitEnds(t *testing.T) {
+	x := reopen(t, filepath.Join(t.TempDir(), "x.db"))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := x.Await(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Await = %v", err)
+	}
+}
+
+func TestGrams(t *testing.T) {
+	for in, want := range map[string]string{
+		"规划许可":                       "规划 划许 许可",
+		"水":                          "水",
+		"Planning许可2021":             "planning 许可 2021",
+		"ＡＢＣ　１２":                     "abc 12",
+		"11110000000021928Y:permits": "11110000000021928y permits",
+		"  ":                         "",
+	} {
+		if got := Grams(in); got != want {
+			t.Errorf("Grams(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// FuzzSearch: whatever a person types is a search or finds nothing, never an error.
+func FuzzSearch(f *testing.F) {
+	for _, s := range []string{"许可", `"`, "a AND OR NOT (", "*", "NEAR(a b)", "name:x", "规划*", "\x00", "-"} {
+		f.Add(s)
+	}
+	x, err := Open(filepath.Join(f.TempDir(), "x.db"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer x.Close()
+	f.Fuzz(func(t *testing.T, q string) {
+		if _, _, _, err := List[cataloguev1.Entry](t.Context(), x, Filter{Kind: Entry, Text: q}); err != nil {
+			t.Errorf("search %q: %v", q, err)
+		}
+	})
+}
