@@ -24,7 +24,7 @@ const (
 	lastPatience  = time.Minute
 	// maxPending bounds the events that wait for acceptance. When it is reached the baseline
 	// stays where it is: later changes are reported as one, none is lost.
-	maxPending = 1_000
+	maxPending = 100
 )
 
 // Config says what a Watcher watches and whom it tells.

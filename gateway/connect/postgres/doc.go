@@ -12,11 +12,17 @@
 //     from the socket: a slow receiver slows the server down, and needs no cursor and no memory.
 //  2. A Load is one transaction with COPY. Replace deletes and does not truncate: readers are
 //     not blocked and see the old rows until the commit.
-//  3. Text keys are ordered with COLLATE "C". Where the column has another collation its index
-//     does not help, and the server sorts; a delivery's order must not depend on the server's locale.
+//  3. Text keys are ordered with COLLATE "C". Where the column does not have that collation itself its
+//     index does not help, and the server sorts; a delivery's order must not depend on the server's locale.
 //  4. Loads into one table wait for each other (advisory lock); readers never wait.
 //  5. Errors are retold without PostgreSQL's message where that may hold a value
 //     (classes 22 and 23); the SQLSTATE, column and constraint stay.
+//  6. An asker's own table may have narrower types than Load would choose. What PostgreSQL would
+//     silently round or cut there is a *connect.ValueError (guard.go); what it only spells in another
+//     way is let pass: numeric(10,2) prints 1.5 as 1.50, char(n) adds blanks, uuid becomes lower
+//     case, jsonb orders its keys and keeps the last of equal ones.
+//
+// Needs version 11 or later (covering indexes, hashtextextended).
 //
 // Structure is read from pg_catalog and not with ariga.io/atlas: Atlas v0.38.0 (open edition)
 // returns no views, does not know which columns the account may read, and needs more rights

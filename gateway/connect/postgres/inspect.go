@@ -14,18 +14,19 @@ import (
 
 // Tables, partitioned tables, views, materialised views and foreign tables,
 // with the columns that the account may read. $1 and $2 pick one table, or
-// all where $1 is NULL. Partitions are parts of their table, not tables.
+// all where $1 is NULL. Partitions are parts of their table, not tables. The
+// collations 950 and 951 are "C" and "POSIX"; what a database's default one or an
+// ICU one does cannot be told from its name.
 const columnsSQL = `
 SELECT n.nspname, c.relname, c.relkind IN ('v', 'm'), coalesce(obj_description(c.oid, 'pg_class'), ''),
        a.attname, format_type(a.atttypid, a.atttypmod), coalesce(base.oid, a.atttypid), NOT a.attnotnull,
        a.atthasdef OR a.attidentity <> '', coalesce(col_description(c.oid, a.attnum), ''),
-       a.attcollation <> 0 AND coalesce(co.collcollate, (SELECT datcollate FROM pg_database WHERE datname = current_database())) NOT IN ('C', 'POSIX')
+       a.attcollation NOT IN (0, 950, 951)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
-LEFT JOIN pg_collation co ON co.oid = a.attcollation AND co.collname <> 'default'
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
   AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%' AND c.relname <> '` + connect.ControlTable + `'
   AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')

@@ -88,6 +88,7 @@ type load struct {
 	before connect.Receipt // of the first time, if repeated
 	repeat bool
 	digest *connect.Digest
+	guards []guard // by column of the target; nil: whatever has the kind fits
 	buf    []byte
 	done   bool
 }
@@ -152,6 +153,7 @@ func (l *load) control(ctx context.Context) error {
 // table creates the target, or finds out whether it can take the columns.
 func (l *load) table(ctx context.Context) error {
 	is, _, err := one(ctx, l.conn, l.target.Table)
+	l.guards = guardsOf(l.target, is)
 	switch {
 	case errors.Is(err, connect.ErrNoTable):
 		err = exec(ctx, l.conn, l.create())
@@ -227,6 +229,9 @@ func (l *load) Append(ctx context.Context, rows []connect.Row) error {
 		if l.repeat {
 			continue
 		}
+		if err := l.fits(row); err != nil {
+			return err
+		}
 		l.buf = appendCopy(l.buf, row)
 		if len(l.buf) >= copyBytes || i == len(rows)-1 {
 			if err := l.copy(ctx, first); err != nil {
@@ -236,6 +241,19 @@ func (l *load) Append(ctx context.Context, rows []connect.Row) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// fits asks the guards.
+func (l *load) fits(row connect.Row) error {
+	for i, g := range l.guards {
+		if g == nil || row[i].IsNull() {
+			continue
+		}
+		if reason := g(row[i].Text); reason != "" {
+			return &connect.ValueError{Table: l.target.Table, Column: l.target.Columns[i].Name, Row: l.digest.Rows(), Reason: reason}
+		}
+	}
+	return nil
 }
 
 // copyPlace finds line and column in the context of an error: "COPY t, line 3, column a: ...".

@@ -190,3 +190,48 @@ func TestURLs(t *testing.T) {
 		t.Errorf("unknown account: %v", err)
 	}
 }
+
+// TestAskersNarrowTableNeverRoundsOrCuts: PostgreSQL would do all of these without a word.
+func TestAskersNarrowTableNeverRoundsOrCuts(t *testing.T) {
+	url := pgtest.URL(t, "narrow")
+	execSQL(t, url, "CREATE TABLE own (num numeric(10,2), tens numeric(5,-1), v varchar(3), c char(3), ts timestamp(0), tz timestamptz, r real, small smallint, extra text)")
+	sink, source := connecttest.Sink(t, url), connecttest.Source(t, url)
+	columns := connecttest.Columns("num decimal", "tens decimal", "v text", "c text", "ts timestamp", "tz instant", "r float", "small integer")
+	target := connect.Target{Table: connect.TableName{Name: "own"}, Columns: columns, Mode: connect.Append, Delivery: "1"}
+	connecttest.MustLoad(t, sink, target,
+		connecttest.R("decimal 1.5", "decimal 120", "text 海淀区", "text ab", "timestamp 2024-01-02T03:04:05", "instant 2024-01-02T03:04:05.123456Z", "float 0.1", "integer 1"),
+		connecttest.R("decimal 1.5000", "decimal 0", "text", "text abc", "timestamp infinity", "instant infinity", "float infinity", ""))
+	want := []connect.Row{
+		connecttest.R("decimal 1.50", "decimal 120", "text 海淀区", "text ab ", "timestamp 2024-01-02T03:04:05", "instant 2024-01-02T03:04:05.123456Z", "float 0.1", "integer 1"),
+		connecttest.R("decimal 1.50", "decimal 0", "text", "text abc", "timestamp infinity", "instant infinity", "float infinity", ""),
+	}
+	if diff := connecttest.Diff(want, connecttest.All(t, source, connect.Selection{Table: target.Table, Columns: connecttest.Names(columns)})); diff != "" {
+		t.Error(diff)
+	}
+	for column, bad := range map[string]string{
+		"num": "decimal 1.505", "tens": "decimal 125", "v": "text abc ", "c": "text abc ", "ts": "timestamp 2024-01-02T03:04:05.5",
+		"tz": "instant 2024-01-02T03:04:05.1234567Z", "r": "float 0.123456789012", "small": "integer 40000",
+	} {
+		row := make(connect.Row, len(columns))
+		for i, c := range columns {
+			if c.Name == column {
+				row[i] = connecttest.V(bad)
+			}
+		}
+		target.Delivery = "bad-" + column
+		_, err := connecttest.Load(t.Context(), sink, target, make(connect.Row, len(columns)), row)
+		var ve *connect.ValueError
+		if !errors.As(err, &ve) || ve.Column != column || ve.Row != 2 {
+			t.Errorf("%s: %v, want a ValueError for column %s, row 2", bad, err, column)
+		}
+	}
+}
+
+func TestManyRowsAreEstimated(t *testing.T) {
+	url := pgtest.URL(t, "many")
+	execSQL(t, url, "CREATE TABLE many AS SELECT generate_series(1, 150000) AS n", "ANALYZE many")
+	f, err := connecttest.Source(t, url).Freshness(t.Context(), connect.TableName{Name: "many"}, "n")
+	if err != nil || !f.Estimated || f.Rows < 140_000 || f.Rows > 160_000 || f.Watermark != connecttest.V("integer 150000") {
+		t.Errorf("%+v, %v", f, err)
+	}
+}

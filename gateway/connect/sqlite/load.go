@@ -105,6 +105,7 @@ type load struct {
 	digest *connect.Digest
 	insert driver.Stmt
 	args   []driver.NamedValue
+	narrow []bool // by column of the target: a number of more than 15 digits would be rounded
 	done   bool
 }
 
@@ -124,8 +125,8 @@ func (l *load) begin(ctx context.Context) (err error) {
 	case errors.Is(err, connect.ErrNoTable):
 		_, err = l.conn.ExecContext(ctx, l.create())
 	case err != nil:
-	case l.target.Fits(is) != nil:
-		return l.target.Fits(is)
+	case l.fits(is) != nil:
+		return l.fits(is)
 	case l.target.Mode == connect.Replace:
 		_, err = l.conn.ExecContext(ctx, "DELETE FROM "+statement.Table(l.target.Table))
 	}
@@ -133,6 +134,35 @@ func (l *load) begin(ctx context.Context) (err error) {
 		return failure(ctx, err)
 	}
 	return l.prepare()
+}
+
+// fits finds columns of an asker's own table that would spoil what is stored in
+// them: SQLite turns text that looks like a number into one where the declared
+// type does not say TEXT, CHAR, CLOB or BLOB.
+func (l *load) fits(is connect.Table) error {
+	if err := l.target.Fits(is); err != nil {
+		return err
+	}
+	l.narrow = make([]bool, len(l.target.Columns))
+	for i, c := range l.target.Columns {
+		has, _ := is.Column(c.Name)
+		if keepsText(has.Type) {
+			continue
+		}
+		switch c.Kind {
+		case connect.Text, connect.JSON:
+			return fmt.Errorf("%w: %s: column %q is declared %.40q, where SQLite turns 007 into 7", connect.ErrTargetDiffers, l.target.Table, c.Name, has.Type)
+		case connect.Decimal:
+			l.narrow[i] = true
+		}
+	}
+	return nil
+}
+
+// significant counts the digits of a decimal number that matter.
+func significant(text string) int {
+	digits := strings.TrimLeft(strings.Replace(strings.TrimPrefix(text, "-"), ".", "", 1), "0")
+	return len(strings.TrimRight(digits, "0"))
 }
 
 func (l *load) create() string {
@@ -205,6 +235,9 @@ func (l *load) one(ctx context.Context, row connect.Row) error {
 			v.Kind = connect.Text
 		}
 		stored, reason := store(v)
+		if l.narrow != nil && l.narrow[i] && !v.IsNull() && significant(v.Text) > 15 {
+			reason = "the column would round it to 15 digits; DECIMAL_TEXT would not"
+		}
 		if reason != "" {
 			return &connect.ValueError{Table: l.target.Table, Column: l.target.Columns[i].Name, Row: l.digest.Rows(), Reason: reason}
 		}

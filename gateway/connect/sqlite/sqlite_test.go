@@ -172,3 +172,27 @@ func TestURLs(t *testing.T) {
 		t.Errorf("no database: %v", err)
 	}
 }
+
+// TestAskersOwnTableDoesNotSpoil: STRING and NUMERIC are declared by many programs, and
+// have an affinity that their authors do not know of.
+func TestAskersOwnTableDoesNotSpoil(t *testing.T) {
+	url := newFile(t)
+	execFile(t, url, "CREATE TABLE own (code VARCHAR(18), n NUMERIC(18,2), s STRING)")
+	sink := connecttest.Sink(t, url)
+	target := connect.Target{Table: connect.TableName{Name: "own"}, Columns: connecttest.Columns("code text", "n decimal"), Mode: connect.Append, Delivery: "1"}
+	connecttest.MustLoad(t, sink, target, connecttest.R("text 007", "decimal 123456789012.345"))
+	got := connecttest.All(t, connecttest.Source(t, url), connect.Selection{Table: target.Table, Columns: []string{"code", "n"}})
+	if diff := connecttest.Diff([]connect.Row{connecttest.R("text 007", "decimal 123456789012.345")}, got); diff != "" {
+		t.Error(diff)
+	}
+	target.Delivery = "2"
+	_, err := connecttest.Load(t.Context(), sink, target, connecttest.R("text 1", "decimal 12345678901234567.89"))
+	var ve *connect.ValueError
+	if !errors.As(err, &ve) || ve.Column != "n" {
+		t.Errorf("number of 19 digits: %v", err)
+	}
+	target.Columns = connecttest.Columns("s text")
+	if _, err := sink.Begin(t.Context(), target); !errors.Is(err, connect.ErrTargetDiffers) {
+		t.Errorf("text into STRING: %v", err)
+	}
+}

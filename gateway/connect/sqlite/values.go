@@ -69,6 +69,16 @@ func declared(k connect.Kind) string {
 	return "TEXT"
 }
 
+// keepsText tells whether a declared type has TEXT or BLOB affinity (SQLite's
+// rules 1 to 3, in their order: INT anywhere counts first).
+func keepsText(declared string) bool {
+	d := strings.ToUpper(declared)
+	if strings.Contains(d, "INT") {
+		return false
+	}
+	return d == "" || strings.Contains(d, "CHAR") || strings.Contains(d, "CLOB") || strings.Contains(d, "TEXT") || strings.Contains(d, "BLOB")
+}
+
 // read makes the canonical value of what SQLite stored in a column of kind k.
 // reason is not empty if it cannot be carried.
 func read(k connect.Kind, stored any) (v connect.Value, reason string) {
