@@ -131,7 +131,7 @@ func (w *World) Send(raw []byte) fault.Code {
 		w.TB.Fatalf("Check says %v, Apply %s (%s)", checked, first.Code, first.Text)
 	}
 	second := w.replicas[1].apply(w.Now, raw)
-	w.Outcome, w.Text = w.parse(first), first.Text
+	w.Outcome, w.Text, w.Remembered = w.parse(first), first.Text, first.Remember
 	if o := w.parse(second); o.Code != w.Outcome.Code || o.Rule != w.Outcome.Rule || o.Item != w.Outcome.Item || o.Message != w.Outcome.Message || first.Remember != second.Remember {
 		w.TB.Fatalf("two replicas disagree: %v and %v", w.Outcome, o)
 	}

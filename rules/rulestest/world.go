@@ -68,6 +68,7 @@ type World struct {
 	// What the last act came to.
 	Outcome    *txv1.Outcome
 	Text       string              // of a refusal
+	Remembered bool                // whether the id is spent
 	Validators []machine.Validator // changes that the last block made
 
 	replicas [2]*replica
@@ -104,6 +105,35 @@ func FoundWith(t testing.TB, change func(*governancev1.Genesis), weights ...uint
 		w.Validators = first
 	}
 	return w
+}
+
+// Under makes t the test that fails from now on, and whose end closes views. For
+// subtests and fuzzing, where one world lives longer than one test.
+func (w *World) Under(t testing.TB) {
+	w.TB = t
+	for _, r := range w.replicas {
+		r.tb = t
+	}
+}
+
+// TryGenesis returns what the state machine says of a genesis that the caller has
+// changed, before or after it was signed. Either change may be nil.
+func TryGenesis(t testing.TB, before func(*governancev1.Genesis), after func(*governancev1.SignedGenesis), weights ...uint32) error {
+	t.Helper()
+	w := &World{TB: t, Now: Start, lag: 1, keys: map[string]sm.PrivateKey{}}
+	g := w.genesis(weights)
+	if before != nil {
+		before(g)
+	}
+	file := new(governancev1.SignedGenesis)
+	if err := proto.Unmarshal(w.SignGenesis(g), file); err != nil {
+		t.Fatal(err)
+	}
+	if after != nil {
+		after(file)
+	}
+	_, err := newReplica(t).found(Start, w.encode(file))
+	return err
 }
 
 func (w *World) genesis(weights []uint32) *governancev1.Genesis {
