@@ -195,11 +195,12 @@ func record(a *act.Act, rule string, t *cataloguev1.Table, d *cataloguev1.Drift,
 	atOnce := d.Class == compatible && len(open) == 0
 	for _, id := range entriesOf(a.Tx, t.Id) {
 		e, _ := entries.Get(a.Tx, id)
-		if !own.touches(e) {
+		changed := marks.set(e, outdated(a.Tx, e))
+		if !changed && !own.touches(e) {
 			continue
 		}
 		d.Entries = append(d.Entries, id)
-		if marks.set(e, true) {
+		if changed {
 			atOnce = false
 			restate(a, e)
 			entries.Put(a.Tx, id, e)

@@ -67,8 +67,8 @@ func (m marks) touches(e *cataloguev1.Entry) bool {
 }
 
 // set gives the items of e their states and reports whether one changed. With
-// onlyWorse none gets better: so it is when a drift comes, and for an entry whose
-// lock waits for signatures on the schema that its table has now.
+// onlyWorse none gets better: so it is for an entry whose lock waits for signatures
+// on the schema that its table has now.
 func (m marks) set(e *cataloguev1.Entry, onlyWorse bool) bool {
 	changed := false
 	for _, it := range e.Items {
