@@ -234,7 +234,7 @@ func batchOf(w *waiting) Batch {
 		case d.Duty != nil:
 			b.Duties = append(b.Duties, d.Duty)
 		default:
-			b.Orgs = append(b.Orgs, d.Org)
+			b.Orgs = append(b.Orgs, proto.CloneOf(d.Org)) // the sender adds keys, and may be asked again
 		}
 	}
 	return b

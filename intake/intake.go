@@ -29,8 +29,9 @@
 //     whenever it is imported: the local part of an id is the file's own code, or
 //     is derived from the name as the ledger compares names. A second import
 //     changes nothing.
-//  4. Memory is bounded: 17 bytes and a line number for each entry, and at most
-//     4,000 drafts that wait for their batch.
+//  4. Memory is bounded: three sums of 16 bytes and a line number for each entry
+//     while it is judged, one byte after that, and at most 4,000 drafts that wait
+//     for their batch.
 //  5. A file that changed between plan and import is not imported.
 //
 // Headers of the file find our fields through one table of synonyms (header.go) and

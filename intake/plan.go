@@ -163,7 +163,7 @@ func (p *Plan) judge(ctx context.Context) (*Report, error) {
 	rep := &Report{File: f.Name, Format: f.Format, Encoding: f.Encoding, Kind: p.Kind.String(), Shape: f.Shape, Sheets: f.Sheets,
 		Problems: []Problem{}, Counts: make(map[string]int)}
 	rep.add(f.Notes...)
-	j := &judge{plan: p, rep: rep, build: p.builder(), sums: make(map[[16]byte]int32), names: make(map[string]int32), ids: make(map[string]int32), unused: make(map[string]int)}
+	j := &judge{plan: p, rep: rep, build: p.builder(), sums: make(map[[16]byte]int32), names: make(map[[16]byte]int32), ids: make(map[[16]byte]int32), unused: make(map[string]int)}
 	for {
 		r, err := rd.next()
 		if err == io.EOF {
@@ -200,8 +200,8 @@ type judge struct {
 	rep    *Report
 	build  *builder
 	sums   map[[16]byte]int32 // line of the first record with that content
-	names  map[string]int32   // of the first with that owner and name
-	ids    map[string]int32   // of the first with that owner and local code
+	names  map[[16]byte]int32 // of the first with that owner and name
+	ids    map[[16]byte]int32 // of the first with that owner and local code
 	unused map[string]int     // columns with text that have no place with us
 }
 
@@ -253,19 +253,21 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 	lang := j.plan.opts.Lang
 	if d.Entry != nil {
 		key, _ := code.Key(d.Entry.Name)
-		if at, ok := j.names[owner+"\x00"+key]; ok {
+		sum := pairSum(owner, key)
+		if at, ok := j.names[sum]; ok {
 			return &sheet.Problem{Line: r.line, Field: string(Name), Code: fault.DuplicateName,
 				Message:    lang.Say("第 %d 行已有同一单位的同名目录，内容不同", "line %d has an entry of that name and owner, with other content", at),
 				Suggestion: lang.Say("核对哪一条有效，或改名", "see which of them holds, or rename one")}
 		}
-		j.names[owner+"\x00"+key] = int32(r.line)
+		j.names[sum] = int32(r.line)
 	}
-	if at, ok := j.ids[owner+"\x00"+d.Local]; ok {
+	sum := pairSum(owner, d.Local)
+	if at, ok := j.ids[sum]; ok {
 		return &sheet.Problem{Line: r.line, Field: string(Code), Code: fault.AlreadyExists,
 			Message:    lang.Say("代码 %s 已用于第 %d 行", "the code %s is used in line %d", d.Local, at),
 			Suggestion: lang.Say("核对代码", "see which of them has the code")}
 	}
-	j.ids[owner+"\x00"+d.Local] = int32(r.line)
+	j.ids[sum] = int32(r.line)
 	return nil
 }
 
@@ -311,7 +313,7 @@ func (j *judge) unusedColumns() {
 		case f == Updated:
 			p.Message, p.Suggestion = lang.Say("“%s”列的 %d 个日期不导入：账本自记时间", "the %[2]d dates of the column %[1]q are not imported: the ledger keeps its own", n, places), ""
 		case f != "":
-			p.Message = lang.Say("“%s”列与另一列同为 %s，%d 处不同的内容不导入", "the column %q is %s beside another column; its different text in %d places is not imported", n, f, places)
+			p.Message = lang.Say("“%s”列与另一列同为 %s，%d 处内容不同，未导入", "the column %q means %s as another one does; its text differs in %d places and is not imported", n, f, places)
 		default:
 			p.Message = lang.Say("“%s”列没有对应的字段，%d 处内容不导入", "the column %q has no field of ours; its text in %d places is not imported", n, places)
 		}
@@ -374,7 +376,7 @@ func (rd *reader) next() (*record, error) {
 			return nil, err
 		}
 	}
-	for len(r.items) > 0 {
+	for r.row && len(r.items) > 0 {
 		n, err := rd.one()
 		if err != nil {
 			rd.end = err

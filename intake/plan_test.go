@@ -234,6 +234,28 @@ func TestFormWithARowForEachItem(t *testing.T) {
 	}
 }
 
+// TestObjectsWithItems: the items of an object are a list of objects; two equal
+// objects in a row are a repeat and not one entry; what has no place is named.
+func TestObjectsWithItems(t *testing.T) {
+	one := `{"name":"水情","owner":"水务局","items":[{"name":"站名","technical_name":"station","type":"字符型","length":50,"unit":"m"},{"title":"水位"},{"type":"x"}],"resources":[{"format":"CSV","url":"u"},{"format":"API"}],"tags":["a",{"b":"c"}]}`
+	p, r := mustPlan(t, file(t, "list.json", one+"\n"+one+"\n"), Options{})
+	d := drafts(t, p)
+	if r.Entries != 2 || r.Duplicates != 1 || len(d) != 1 || len(d[0].Entry.Items) != 2 || d[0].Entry.Items[0].Code != "station" || d[0].Entry.Items[0].Length != 50 {
+		t.Fatalf("%+v\n%+v", r, d)
+	}
+	told := make(map[string]bool)
+	for _, q := range r.Problems {
+		if q.Line == 0 {
+			told[q.Field] = true
+		}
+	}
+	for _, want := range []string{"items", "items.unit", "resources.url", "tags"} {
+		if !told[want] {
+			t.Errorf("%s is not told: %v", want, told)
+		}
+	}
+}
+
 // TestOtherLists: organisations and duties are recognised by their headers.
 func TestOtherLists(t *testing.T) {
 	p, r := mustPlan(t, file(t, "orgs.csv", "机构名称,统一社会信用代码,行政级别\n北京市水务局,11110000000021928Y,市\n甲局,2.02E+17,\n乙局,111100000000219281,\n丙局,,\n"), Options{})

@@ -3,6 +3,7 @@ package intake
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"io"
 	"slices"
 	"strings"
 
@@ -21,6 +22,7 @@ type record struct {
 	line     int
 	rows     int // rows of the file in it: more than one for an entry with a row for each item
 	broken   bool
+	row      bool // of a table: the row after it may belong to the same entry
 	problems []sheet.Problem
 	fields   map[Field]cell   // the best header of those that have text
 	ranks    map[Field]int    // how good that header is
@@ -46,6 +48,7 @@ func (s *sorter) sort(in sheet.Record) *record {
 	r := &record{line: in.Line, rows: 1, broken: in.Broken, problems: in.Problems,
 		fields: make(map[Field]cell), ranks: make(map[Field]int), seen: make(map[Field]string)}
 	r.sum = sumOf(in.Fields)
+	r.row = len(in.Fields) > 0 && in.Fields[0].Column > 0
 	for _, f := range in.Fields {
 		s.put(r, "", f)
 	}
@@ -167,30 +170,79 @@ func (s *sorter) putList(r *record, name string, f sheet.Field) {
 	if len(f.Parts[0].Parts) == 0 {
 		var texts []string
 		for _, p := range f.Parts {
-			if p.Text != "" && len(texts) < maxItems {
+			switch {
+			case len(p.Parts) > 0:
+				r.rest = append(r.rest, cell{name, "…"})
+			case p.Text != "" && len(texts) < maxItems:
 				texts = append(texts, p.Text)
 			}
 		}
 		r.take(s.meaning(name), cell{name, strings.Join(texts, "；")})
 		return
 	}
+	if s.fieldOf(name) == Items {
+		r.seen[Items] = name
+		s.putItems(r, name, f.Parts)
+		return
+	}
 	byKey := make(map[string][]string)
 	var keys []string
 	for _, p := range f.Parts {
 		for _, q := range p.Parts {
-			if s.fieldOf(name+"."+q.Name) == "" || q.Text == "" {
-				continue
-			}
-			if byKey[q.Name] == nil {
-				keys = append(keys, q.Name)
-			}
-			if len(byKey[q.Name]) < maxItems && !slices.Contains(byKey[q.Name], q.Text) {
-				byKey[q.Name] = append(byKey[q.Name], q.Text)
+			key := name + "." + q.Name
+			switch {
+			case len(q.Parts) > 0:
+				r.rest = append(r.rest, cell{key, "…"})
+			case q.Text == "":
+			case s.fieldOf(key) == "":
+				r.rest = append(r.rest, cell{key, q.Text})
+			case byKey[key] == nil:
+				keys = append(keys, key)
+				byKey[key] = []string{q.Text}
+			case len(byKey[key]) < maxItems && !slices.Contains(byKey[key], q.Text):
+				byKey[key] = append(byKey[key], q.Text)
 			}
 		}
 	}
 	for _, k := range keys {
-		r.take(s.meaning(name+"."+k), cell{name + "." + k, strings.Join(byKey[k], "；")})
+		r.take(s.meaning(k), cell{k, strings.Join(byKey[k], "；")})
+	}
+}
+
+// itemKeys are the keys of an item in our own exports and in ODCS, beside the
+// headers of a sheet.
+var itemKeys = map[string]Field{
+	"name": ItemName, "title": ItemName, "label": ItemName, "technicalname": ItemTechnical, "column": ItemTechnical, "physicalname": ItemTechnical,
+	"type": ItemType, "logicaltype": ItemType, "length": ItemLength, "code": ItemCode, "id": ItemCode, "sharetype": ItemShare, "opentype": ItemOpen,
+}
+
+// putItems reads the items of an object that has them as a list of objects.
+func (s *sorter) putItems(r *record, name string, parts []sheet.Field) {
+	for _, p := range parts {
+		item := make(map[Field]cell)
+		for _, q := range p.Parts {
+			f, ok := itemKeys[headerKey(q.Name)]
+			if g := s.fieldOf(q.Name); strings.HasPrefix(string(g), "item.") {
+				f, ok = g, true
+			}
+			switch {
+			case len(q.Parts) > 0:
+				r.rest = append(r.rest, cell{name + "." + q.Name, "…"})
+			case q.Text == "":
+			case !ok || item[f].text != "":
+				r.rest = append(r.rest, cell{name + "." + q.Name, q.Text})
+			default:
+				item[f] = cell{q.Name, q.Text}
+			}
+		}
+		switch {
+		case item[ItemName].text == "":
+			r.rest = append(r.rest, cell{name, "…"})
+		case len(r.items) < maxItems:
+			r.items = append(r.items, item)
+		default:
+			r.rest = append(r.rest, cell{name, item[ItemName].text})
+		}
 	}
 }
 
@@ -299,7 +351,7 @@ func (s *sorter) itemRow(r *record) {
 // names no other entry. Forms merge the cells of the entry over its items, or
 // repeat them.
 func (r *record) continues(next *record) bool {
-	if len(r.items) == 0 || len(next.items) == 0 || next.broken || len(r.items) >= maxItems {
+	if !r.row || len(r.items) == 0 || len(next.items) == 0 || next.broken || len(r.items) >= maxItems {
 		return false
 	}
 	for _, f := range []Field{Name, Owner, Code} {
@@ -331,9 +383,16 @@ func sumOf(fields []sheet.Field) (sum [16]byte) {
 	return sum
 }
 
-type writer interface{ Write([]byte) (int, error) }
+// pairSum is the first half of the SHA-256 of two texts: what is remembered of
+// each entry's owner and name.
+func pairSum(a, b string) (sum [16]byte) {
+	h := sha256.New()
+	writeFields(h, []sheet.Field{{Name: a, Text: b}})
+	copy(sum[:], h.Sum(nil))
+	return sum
+}
 
-func writeFields(w writer, fields []sheet.Field) {
+func writeFields(w io.Writer, fields []sheet.Field) {
 	ordered := fields
 	if len(fields) > 0 && fields[0].Column == 0 && fields[0].Name != "" {
 		ordered = slices.Clone(fields)
