@@ -25,10 +25,10 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 var beijing = time.FixedZone("UTC+8", 8*3600)
 
 type pageContent struct {
-	Zh       bool
-	Status   *ledgerv1.GetStatusResponse
-	Counts   *cataloguev1.CountResponse
-	Steps    []*tracev1.TraceStep
+	Zh     bool
+	Status *ledgerv1.GetStatusResponse
+	Counts *cataloguev1.CountResponse
+	Steps  []*tracev1.TraceStep
 }
 
 // T returns the text in the page's language.

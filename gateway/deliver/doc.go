@@ -1,0 +1,47 @@
+// Package deliver is what two gateways do with each other: [Provider] answers for
+// one department's databases, [Asker] asks and loads into its own.
+//
+// It is not an authority: a provider releases what the ledger says was agreed, and
+// nothing else; it decides by itself, on state that it has proved (gateway/view).
+// It speaks no SQL (gateway/connect) and keeps no records (gateway/receipt).
+//
+//	asker                                      provider
+//	SignedRequest ───────────────────────────▶ admit:  who, for us, in time, once
+//	                                           decide: agreement, purpose, items, drift, age, quota
+//	                                             │ no ──▶ REFUSED, logged, durable ──▶ fault
+//	                                             ▼
+//	                                           GRANTED, logged, durable
+//	                                           read the agreed columns, seal to the asker
+//	                                           COMPLETED, logged, durable
+//	open, verify ◀────── Answer{sealed, Receipt} ─┘
+//	counter-sign ── Acknowledge ─────────────▶ kept beside the log
+//
+// A batch is the same in four steps, each of which can be repeated:
+//
+//	OpenDelivery   StartDelivery on the ledger, GRANTED, snapshot into a spool of sealed pages
+//	Pull           pages from any number on, then PageEnd: COMPLETED, CompleteDelivery on the ledger
+//	load           one transaction of the asker's database, under the delivery's id
+//	confirm        ConfirmDelivery on the ledger, Acknowledge; the provider drops the spool
+//
+// # Where the power may fail
+//
+//	provider, before the spool is whole   the next Pull gets pages of a new snapshot under a new
+//	                                      seal header; the asker sees it and begins again
+//	provider, after                       the same bytes again
+//	asker, before its commit              nothing is in the table; it begins at page 0
+//	asker, after                          the database knows the delivery's id: only confirm is left
+//
+// # Invariants
+//
+//  1. No byte of data leaves before a GRANTED record of it is durable.
+//  2. What is released are columns of items that the agreement names and the
+//     catalogue has not frozen, read by name.
+//  3. A refusal rests on state that was read anew, at most a second before.
+//  4. The spool holds only what is sealed to the asker; this process keeps no key
+//     with which it could be opened.
+//  5. The asker's table holds the whole delivery or nothing of it, once.
+//  6. Memory does not grow with the number of rows: at most one batch and two pages
+//     on either side.
+//
+// Sources: order 809 art. 22, 26, 29; spec sharing 4.5, 4.6; DESIGN section 5.
+package deliver

@@ -1,0 +1,393 @@
+package deliver
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	rpc "connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"mulian/client"
+	gatewayv1 "mulian/gen/mulian/gateway/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
+	"mulian/gateway/connect"
+	"mulian/gateway/receipt"
+	"mulian/gateway/view"
+	"mulian/internal/canon"
+	"mulian/internal/durable"
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+	"mulian/internal/wire"
+)
+
+// ProviderConfig is what a provider works with. All fields are required but the
+// last two.
+type ProviderConfig struct {
+	ChainID string
+	Gateway string        // account
+	Key     sm.PrivateKey // MACHINE, signs receipts and transactions
+	Dir     string        // spools and secrets; of this provider alone
+	Log     *receipt.Log
+	Anchor  *receipt.Anchor
+	View    *view.View
+	Chain   *client.Client
+	// Table finds the database behind a catalogue table's source and name.
+	Table func(source, name string) (connect.Source, connect.TableName, error)
+	// Drifted tells whether a breaking change of a column is known here that the
+	// ledger may not know yet.
+	Drifted func(table, column string) bool
+	Version string
+	Logger  *slog.Logger
+}
+
+// Provider answers other gateways. It is the handler of gateway.v1.GatewayService
+// and safe for concurrent use.
+type Provider struct {
+	cfg    ProviderConfig
+	seen   replays
+	looks  looks
+	quotas quotas
+	salt   []byte // of subjects; a secret of this gateway
+	turns  chan struct{}
+	acks   *receipt.Book
+	count  Counts
+
+	mu       sync.Mutex // guards sessions
+	sessions map[sessionKey]*session
+	spooling sync.WaitGroup
+	stop     context.CancelFunc
+	running  context.Context // of the spoolers; ends with Close
+}
+
+// Counts are since the start, for metrics.
+type Counts struct {
+	Granted, Refused, Failed, Unknown, Rows, Bytes atomic.Uint64
+}
+
+// NewProvider opens what an earlier one left behind: deliveries that were not
+// taken, counts, request ids.
+func NewProvider(cfg ProviderConfig) (*Provider, error) {
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	p := &Provider{
+		cfg: cfg, seen: replays{until: map[string]time.Time{}}, looks: looks{last: map[string]time.Time{}},
+		quotas: quotas{of: map[string]calls{}}, turns: make(chan struct{}, maxQueries), sessions: map[sessionKey]*session{},
+	}
+	p.running, p.stop = context.WithCancel(context.Background())
+	if err := durable.MkdirPrivate(cfg.Dir); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.salt, err = secret(filepath.Join(cfg.Dir, "subject.salt")); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(p.seen.restore(cfg.Log, time.Now()), p.quotas.restore(cfg.Log)); err != nil {
+		return nil, err
+	}
+	if err := p.restoreSessions(); err != nil {
+		return nil, err
+	}
+	p.acks, err = receipt.OpenBook(filepath.Join(cfg.Dir, "acknowledged"))
+	return p, err
+}
+
+// secret reads 32 random bytes, or makes them.
+func secret(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err == nil && len(b) == 32 {
+		return b, nil
+	}
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Wrap(fault.Damaged, cmp.Or(err, errors.New("it has not 32 bytes")), "%s", path)
+	}
+	b = make([]byte, 32)
+	rand.Read(b)
+	return b, durable.CreateFile(path, b, 0o600)
+}
+
+// Counts returns the counters.
+func (p *Provider) Counts() *Counts { return &p.count }
+
+// Close ends the spoolers. Deliveries that were open can be taken after the next start.
+func (p *Provider) Close() error {
+	p.stop()
+	p.spooling.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, s := range p.sessions {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(append(errs, p.acks.Close())...)
+}
+
+// Describe tells who this is.
+func (p *Provider) Describe(context.Context, *rpc.Request[gatewayv1.DescribeRequest]) (*rpc.Response[gatewayv1.DescribeResponse], error) {
+	_, mark, _ := p.cfg.Anchor.Status()
+	out := &gatewayv1.DescribeResponse{
+		Gateway: p.cfg.Gateway, Version: p.cfg.Version,
+		ViewHeight: mark.Height, LogSize: p.cfg.Log.Size(), Org: orgOf(p.cfg.Gateway),
+	}
+	if !mark.Sent.IsZero() {
+		out.ViewTimeMs = mark.Sent.UnixMilli()
+	}
+	return rpc.NewResponse(out), nil
+}
+
+// orgOf is the organisation's part of a gateway's account.
+func orgOf(gateway string) string {
+	for i := range len(gateway) {
+		if gateway[i] == '/' {
+			return gateway[:i]
+		}
+	}
+	return gateway
+}
+
+// Query answers for one key. Beside the refusals of admit and decide: Malformed (a
+// condition), GrantedLimit, DailyLimit, TotalLimit; SourceUnreachable, Undecodable,
+// TooLong after the grant.
+func (p *Provider) Query(ctx context.Context, m *rpc.Request[gatewayv1.SignedRequest]) (*rpc.Response[gatewayv1.Answer], error) {
+	done, err := p.turn(ctx)
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	defer done()
+	r, err := p.admit(ctx, m.Msg)
+	if err != nil {
+		return nil, p.strange(err)
+	}
+	p.cfg.Anchor.Touch()
+	answer, err := p.query(ctx, r)
+	if err != nil {
+		return nil, p.failed(err)
+	}
+	return rpc.NewResponse(answer), nil
+}
+
+// turn waits for one of the places. Busy if none gets free.
+func (p *Provider) turn(ctx context.Context) (done func(), err error) {
+	timer := time.NewTimer(busyWait)
+	defer timer.Stop()
+	select {
+	case p.turns <- struct{}{}:
+		return func() { <-p.turns }, nil
+	case <-timer.C:
+		return nil, fault.Newf(fault.Busy, "too many requests at once")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// strange counts a request of nobody and answers it.
+func (p *Provider) strange(err error) error {
+	p.count.Unknown.Add(1)
+	p.cfg.Logger.Warn("request not admitted", "code", fault.CodeOf(err).String(), "err", err)
+	return wire.Error(err)
+}
+
+// failed answers an error; one of our own is logged with its cause.
+func (p *Provider) failed(err error) error {
+	out := wire.Error(err)
+	if c := fault.CodeOf(err); c == fault.Internal || c == fault.Damaged {
+		p.cfg.Logger.Error("request failed", "err", err, "reference", reference(out))
+	}
+	return out
+}
+
+func reference(err error) string {
+	if e, ok := errors.AsType[*rpc.Error](err); ok {
+		return e.Meta().Get("Mulian-Reference")
+	}
+	return ""
+}
+
+func (p *Provider) query(ctx context.Context, r *request) (*gatewayv1.Answer, error) {
+	q := r.body.GetQuery()
+	if q == nil {
+		return nil, fault.Newf(fault.Malformed, "the request is no query")
+	}
+	c := claim{agreement: q.GetAgreement(), entry: q.GetEntry(), purpose: q.GetPurpose(), items: q.GetItems(), method: methodQuery}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	d, err := p.decide(ctx, r, c)
+	var s connect.Selection
+	if err == nil {
+		s, err = d.selection(q)
+	}
+	give := func() {}
+	if err == nil {
+		give, err = p.quotas.take(d.agreement, time.Now().UnixMilli())
+	}
+	if err != nil {
+		return nil, p.refuse(ctx, r, c, d, err)
+	}
+	rec := p.grant(r, c, d)
+	rec.Subject = p.subject(q)
+	return p.release(ctx, r, d, s, rec, give)
+}
+
+// grant makes the record of a release that was decided.
+func (p *Provider) grant(r *request, c claim, d *decision) *tracev1.AccessRecord {
+	rec := r.record()
+	rec.Outcome = tracev1.Outcome_OUTCOME_GRANTED
+	rec.Agreement, rec.Entry, rec.EntryVersion, rec.Items, rec.Purpose = c.agreement, c.entry, d.entry.GetVersion(), d.codes(), c.purpose
+	rec.ViewHeight = d.height
+	return rec
+}
+
+// subject is a pseudonym of the queried key: the same key gives the same, and only
+// this gateway can compute it.
+func (p *Provider) subject(q *gatewayv1.QueryBody) []byte {
+	h := hmac.New(sha256.New, p.salt)
+	for _, w := range q.GetWhere() {
+		h.Write(canon.Frame("mulian/gateway/subject/v1", []byte(q.GetEntry()), []byte(w.GetItem()), []byte(w.GetValue())))
+	}
+	return h.Sum(nil)
+}
+
+// selection is the query's form for the database: conditions on agreed items only.
+func (d *decision) selection(q *gatewayv1.QueryBody) (connect.Selection, error) {
+	s := connect.Selection{Columns: d.names(), Limit: int(max(q.GetLimit(), 1))}
+	if s.Limit > maxLimit {
+		return s, fault.Newf(fault.OutOfRange, "%d rows asked for, at most %d", s.Limit, maxLimit)
+	}
+	if most := d.agreement.GetTerms().GetMaxRowsPerCall(); most != 0 && uint64(s.Limit) > most {
+		return s, fault.Newf(fault.GrantedLimit, "%d rows asked for, %d are agreed", s.Limit, most)
+	}
+	if n := len(q.GetWhere()); n == 0 || n > maxWhere {
+		return s, fault.Newf(fault.Malformed, "%d conditions, 1 to %d are possible", n, maxWhere)
+	}
+	agreed := d.agreedItems()
+	for _, w := range q.GetWhere() {
+		it := item(d.entry, w.GetItem())
+		if it == nil || !agreed[w.GetItem()] && !it.GetPrimaryKey() {
+			return s, fault.Newf(fault.FieldNotGranted, "item %.100q may not be asked by", w.GetItem())
+		}
+		col := column(d.table, it.GetColumn())
+		if col == nil || it.GetState() == itemFrozen {
+			return s, fault.Newf(fault.EntryDrifted, "item %s is not what the catalogue says", w.GetItem())
+		}
+		v := connect.Value{Text: w.GetValue()}
+		if err := v.Kind.UnmarshalText([]byte(col.GetType())); err != nil || len(v.Text) > maxValue {
+			return s, fault.Newf(fault.Malformed, "item %s cannot be asked by", w.GetItem())
+		}
+		if err := v.Check(); err != nil {
+			return s, fault.Newf(fault.Malformed, "item %s: %s", w.GetItem(), err)
+		}
+		s.Where = append(s.Where, connect.Condition{Column: it.GetColumn(), Op: connect.OpIn, Values: []connect.Value{v}})
+	}
+	return s, nil
+}
+
+func (d *decision) agreedItems() map[string]bool {
+	out := map[string]bool{}
+	for _, part := range d.agreement.GetTerms().GetParts() {
+		if part.GetEntry() == d.entry.GetId() {
+			for _, code := range part.GetItems() {
+				out[code] = true
+			}
+		}
+	}
+	return out
+}
+
+// release reads while the grant goes to disk; neither is used without the other.
+func (p *Provider) release(ctx context.Context, r *request, d *decision, s connect.Selection, rec *tracev1.AccessRecord, give func()) (*gatewayv1.Answer, error) {
+	source, name, err := p.cfg.Table(d.table.GetSource(), d.table.GetName())
+	if err != nil {
+		give()
+		return nil, p.refuse(ctx, r, claim{agreement: rec.Agreement, entry: rec.Entry, purpose: rec.Purpose, items: rec.Items}, d, err)
+	}
+	s.Table = name
+	readCtx, cancel := context.WithTimeout(ctx, sourceWait)
+	defer cancel()
+	var rows []connect.Row
+	var readErr error
+	var reading sync.WaitGroup
+	reading.Go(func() { rows, readErr = source.Query(readCtx, s) })
+	granted, err := p.cfg.Log.Append(ctx, rec)
+	reading.Wait()
+	if err != nil {
+		give()
+		return nil, fmt.Errorf("nothing is released: %w", err)
+	}
+	p.count.Granted.Add(1)
+	var sealed, header []byte
+	if readErr == nil {
+		header, sealed, readErr = sealResult(d, r.raw, rows)
+	}
+	if readErr != nil {
+		return nil, p.broke(ctx, granted, sourceFault(readErr))
+	}
+	answer, err := p.complete(ctx, granted, uint64(len(rows)), header, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("nothing is released: %w", err)
+	}
+	return answer, nil
+}
+
+// broke logs that a granted release did not end, and returns why.
+func (p *Provider) broke(ctx context.Context, granted receipt.Entry, cause error) error {
+	p.count.Failed.Add(1)
+	rec := proto.CloneOf(granted.Record)
+	rec.Outcome, rec.Code, rec.AtMs = tracev1.Outcome_OUTCOME_FAILED, uint32(fault.CodeOf(cause)), 0
+	// The record of an end must not depend on whether the asker still waits.
+	if _, err := p.cfg.Log.Append(context.WithoutCancel(ctx), rec); err != nil {
+		return errors.Join(cause, err)
+	}
+	return cause
+}
+
+func sealResult(d *decision, request []byte, rows []connect.Row) (header, sealed []byte, err error) {
+	page, err := connect.EncodeRows(len(d.items), rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(page) > maxAnswer {
+		return nil, nil, fault.Newf(fault.TooLong, "an answer of %d bytes, at most %d", len(page), maxAnswer)
+	}
+	raw, err := canon.Marshal(&gatewayv1.QueryResult{Columns: d.resultColumns(), Rows: page, Count: uint64(len(rows))})
+	if err != nil {
+		return nil, nil, err
+	}
+	return sealOne(d.seal, answerAAD(request), raw)
+}
+
+// complete logs what goes out and signs it: the last step before it does.
+func (p *Provider) complete(ctx context.Context, granted receipt.Entry, rows uint64, header, sealed []byte) (*gatewayv1.Answer, error) {
+	rec := proto.CloneOf(granted.Record)
+	sum := sha256.Sum256(sealed)
+	rec.Outcome, rec.AtMs, rec.Rows, rec.Bytes, rec.ResponseHash = tracev1.Outcome_OUTCOME_COMPLETED, 0, rows, uint64(len(sealed)), sum[:]
+	e, err := p.cfg.Log.Append(ctx, rec)
+	if err != nil {
+		return nil, err
+	}
+	rcpt, err := p.sign(e)
+	if err != nil {
+		return nil, err
+	}
+	p.count.Rows.Add(rows)
+	p.count.Bytes.Add(rec.Bytes)
+	return &gatewayv1.Answer{SealHeader: header, Sealed: sealed, Receipt: rcpt}, nil
+}
+
+func (p *Provider) sign(e receipt.Entry) (*tracev1.Receipt, error) {
+	sig, err := receipt.Sign(p.cfg.Key, e.Raw)
+	if err != nil {
+		return nil, err
+	}
+	return &tracev1.Receipt{Record: e.Raw, LeafIndex: e.Index, ProviderKey: p.cfg.Key.Public().ID(), ProviderSignature: sig}, nil
+}

@@ -1,0 +1,117 @@
+package receipt
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+
+	"mulian/internal/durable"
+)
+
+// journal is a file of frames: length (4 bytes, big endian), CRC-32C of the
+// content (4), content.
+type journal struct {
+	out *durable.Appender
+	in  *os.File
+}
+
+const frameHead = 8
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// openJournal reads all whole frames, calls visit for each, cuts a torn end and
+// opens the file for appending.
+func openJournal(path string, visit func(offset int64, content []byte) error) (*journal, error) {
+	in, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	end, err := scanFrames(in, visit)
+	if err == nil {
+		// Power fails here: the torn end is still there, and is cut next time.
+		if err = in.Truncate(end); err == nil {
+			err = in.Sync()
+		}
+	}
+	if err != nil {
+		in.Close()
+		return nil, fmt.Errorf("journal %s: %w", path, err)
+	}
+	out, err := durable.OpenAppend(path, 0o600)
+	if err != nil {
+		in.Close()
+		return nil, err
+	}
+	return &journal{out: out, in: in}, nil
+}
+
+// scanFrames returns where the last whole frame ends.
+func scanFrames(in io.Reader, visit func(offset int64, content []byte) error) (end int64, err error) {
+	r := bufio.NewReaderSize(in, 1<<20)
+	head := make([]byte, frameHead)
+	for {
+		if _, err := io.ReadFull(r, head); err != nil {
+			return end, tornIsEnd(err)
+		}
+		size := binary.BigEndian.Uint32(head)
+		if size == 0 || size > MaxRecordBytes {
+			return end, nil
+		}
+		content := make([]byte, size)
+		if _, err := io.ReadFull(r, content); err != nil {
+			return end, tornIsEnd(err)
+		}
+		if crc32.Checksum(content, castagnoli) != binary.BigEndian.Uint32(head[4:]) {
+			return end, nil
+		}
+		if err := visit(end, content); err != nil {
+			return end, err
+		}
+		end += frameHead + int64(size)
+	}
+}
+
+func tornIsEnd(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
+// append writes the contents in one write and returns the offset of the first when
+// all are durable. The others follow at once, each frameHead and its length on.
+func (j *journal) append(contents ...[]byte) (int64, error) {
+	var b []byte
+	for _, c := range contents {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(c)))
+		b = binary.BigEndian.AppendUint32(b, crc32.Checksum(c, castagnoli))
+		b = append(b, c...)
+	}
+	return j.out.Append(b)
+}
+
+// read returns the content of the frame at offset.
+func (j *journal) read(offset int64) ([]byte, error) {
+	head := make([]byte, frameHead)
+	if _, err := j.in.ReadAt(head, offset); err != nil {
+		return nil, fmt.Errorf("read journal at %d: %w", offset, err)
+	}
+	size := binary.BigEndian.Uint32(head)
+	if size == 0 || size > MaxRecordBytes {
+		return nil, fmt.Errorf("read journal at %d: no frame there", offset)
+	}
+	content := make([]byte, size)
+	if _, err := j.in.ReadAt(content, offset+frameHead); err != nil {
+		return nil, fmt.Errorf("read journal at %d: %w", offset, err)
+	}
+	if crc32.Checksum(content, castagnoli) != binary.BigEndian.Uint32(head[4:]) {
+		return nil, fmt.Errorf("read journal at %d: checksum differs", offset)
+	}
+	return content, nil
+}
+
+func (j *journal) close() error { return errors.Join(j.out.Close(), j.in.Close()) }

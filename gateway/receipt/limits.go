@@ -1,0 +1,26 @@
+package receipt
+
+import "time"
+
+const (
+	// MaxRecordBytes bounds one record: 1,000 item codes of 64 bytes are the most
+	// that a request may name. Tessera's own bound is 65,535.
+	MaxRecordBytes = 60 << 10
+	// maxWaiting is how many records may wait for the disk; more callers wait
+	// themselves. maxBatch is how many share one fsync.
+	maxWaiting = 1024
+	maxBatch   = 1024
+	// treeBatch and treeAge are Tessera's batching: as soon as there is something,
+	// for the journal already waits for nobody. treeQueue is how many batches the
+	// tree may be behind before Append waits for it.
+	treeBatch = 1024
+	treeAge   = 20 * time.Millisecond
+	treeQueue = 64
+	// checkpointEvery is how soon a grown tree has a signed checkpoint; Tessera's
+	// least is 100 ms.
+	checkpointEvery = 250 * time.Millisecond
+	// MaxRanges is how many agreements one anchor may bring (trace.v1.AnchorHead).
+	MaxRanges = 1000
+	// maxAnchorRecords bounds the records of one anchor, and so its making.
+	maxAnchorRecords = 50_000
+)

@@ -1,0 +1,403 @@
+package receipt
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/transparency-dev/merkle/rfc6962"
+	"google.golang.org/protobuf/proto"
+
+	tracev1 "mulian/gen/mulian/trace/v1"
+	"mulian/internal/canon"
+	"mulian/internal/durable"
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+)
+
+// Config says where a log is and whose it is. All fields are required but Logger.
+type Config struct {
+	Dir     string        // of this log alone; made if absent, mode 0700
+	Gateway string        // account whose log it is
+	Origin  string        // of its checkpoints, as on the ledger
+	Key     sm.PrivateKey // Ed25519, signs the checkpoints
+	Logger  *slog.Logger  // nil: slog.Default
+}
+
+// Log is one gateway's access log. It is safe for concurrent use.
+type Log struct {
+	cfg     Config
+	lock    *durable.Lock
+	journal *journal
+	tree    *tree
+
+	queue   chan *pending  // to write
+	leaves  chan leafBatch // to integrate
+	stop    chan struct{}  // closed by Close
+	gone    chan struct{}  // closed when the writer has ended
+	writers sync.WaitGroup // write, integrate
+
+	mu         sync.RWMutex       // guards the fields below; not held during disk work
+	offsets    []int64            // of each record in the journal
+	of         map[string]history // by agreement
+	integrated uint64             // records in the tree
+	err        error              // the first failure; nothing is appended after
+	grown      chan struct{}      // closed and replaced when integrated rises
+}
+
+// history is the records of one agreement.
+type history struct {
+	last uint64   // number of the latest decision
+	at   []uint64 // index of each record, in order
+}
+
+// Entry is one record as it stands in the log.
+type Entry struct {
+	Index  uint64
+	Record *tracev1.AccessRecord
+	Raw    []byte // its canonical bytes, the leaf
+}
+
+type pending struct {
+	record *tracev1.AccessRecord
+	done   chan struct{}
+	entry  Entry
+	err    error
+}
+
+type leafBatch struct {
+	first uint64
+	raw   [][]byte
+}
+
+// Open opens or makes the log, checks that journal and tree agree, and brings the
+// tree up to the journal. Locked if another process has it; Damaged if the tree is
+// not that of the journal.
+func Open(ctx context.Context, cfg Config) (*Log, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	signer, err := newCheckpointSigner(cfg.Origin, cfg.Key)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.MkdirPrivate(cfg.Dir); err != nil {
+		return nil, err
+	}
+	lock, err := durable.LockDir(cfg.Dir, "access log of "+cfg.Gateway)
+	if err != nil {
+		return nil, fault.Wrap(fault.Locked, err, "access log")
+	}
+	l := &Log{
+		cfg: cfg, lock: lock, queue: make(chan *pending, maxWaiting), leaves: make(chan leafBatch, treeQueue),
+		stop: make(chan struct{}), gone: make(chan struct{}), of: map[string]history{}, grown: make(chan struct{}),
+	}
+	if err := l.restore(ctx, signer); err != nil {
+		lock.Unlock()
+		return nil, err
+	}
+	l.writers.Go(l.write)
+	l.writers.Go(l.integrate)
+	return l, nil
+}
+
+// restore reads the journal, compares it with the tree and replays the rest.
+func (l *Log) restore(ctx context.Context, signer *checkpointSigner) (err error) {
+	if l.tree, err = openTree(filepath.Join(l.cfg.Dir, "tiles"), signer, l.cfg.Logger); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			l.tree.close()
+			if l.journal != nil {
+				l.journal.close()
+			}
+		}
+	}()
+	size, err := l.tree.size(ctx)
+	if err != nil {
+		return fmt.Errorf("access log: %w", err)
+	}
+	sum, sumRoot := ranges.NewEmptyRange(0), []byte(nil)
+	var missing [][]byte
+	if size == 0 {
+		sumRoot = rfc6962.DefaultHasher.EmptyRoot()
+	}
+	l.journal, err = openJournal(filepath.Join(l.cfg.Dir, "journal"), func(offset int64, raw []byte) error {
+		if err := l.note(offset, raw); err != nil {
+			return err
+		}
+		if uint64(len(l.offsets)) > size {
+			missing = append(missing, raw)
+			return nil
+		}
+		if err := sum.Append(rfc6962.DefaultHasher.HashLeaf(raw), nil); err != nil {
+			return err
+		}
+		if uint64(len(l.offsets)) == size {
+			sumRoot, err = sum.GetRootHash(nil)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case sumRoot == nil:
+		return fault.Newf(fault.Damaged, "access log: the tree has %d records, the journal %d", size, len(l.offsets))
+	}
+	if err := l.tree.matches(ctx, size, sumRoot); err != nil {
+		return err
+	}
+	if err := l.tree.grow(ctx, size, missing); err != nil {
+		return err
+	}
+	l.integrated = uint64(len(l.offsets))
+	return nil
+}
+
+// decides tells whether a record is a decision, which takes the agreement's next
+// number. The others say how a granted one ended, under its number.
+func decides(o tracev1.Outcome) bool {
+	return o == tracev1.Outcome_OUTCOME_GRANTED || o == tracev1.Outcome_OUTCOME_REFUSED
+}
+
+// note takes a durable record into the indexes. A decision must have the next number.
+func (l *Log) note(offset int64, raw []byte) error {
+	var r tracev1.AccessRecord
+	if err := proto.Unmarshal(raw, &r); err != nil {
+		return fault.Wrap(fault.Damaged, err, "access log: record %d", len(l.offsets))
+	}
+	if a := r.GetAgreement(); a != "" {
+		h := l.of[a]
+		switch {
+		case decides(r.Outcome) && r.Seq == h.last+1:
+			h.last++
+		case !decides(r.Outcome) && r.Seq > 0 && r.Seq <= h.last:
+		default:
+			return fault.Newf(fault.Damaged, "access log: record %d has number %d of agreement %s after number %d", len(l.offsets), r.Seq, a, h.last)
+		}
+		h.at = append(h.at, uint64(len(l.offsets)))
+		l.of[a] = h
+	}
+	l.offsets = append(l.offsets, offset)
+	return nil
+}
+
+// Append adds a copy of the record with the gateway set, and the time where it has
+// none. A decision (GRANTED, REFUSED) under an agreement gets the next number; an
+// end (COMPLETED, FAILED) has the number of its decision from the caller. When it
+// returns nil the record is durable. If ctx ends first the record may be in the log
+// all the same.
+func (l *Log) Append(ctx context.Context, r *tracev1.AccessRecord) (Entry, error) {
+	p := &pending{record: proto.CloneOf(r), done: make(chan struct{})}
+	p.record.Gateway = l.cfg.Gateway
+	if err := l.admit(p.record); err != nil {
+		return Entry{}, err
+	}
+	if p.record.AtMs == 0 {
+		p.record.AtMs = time.Now().UnixMilli()
+	}
+	if n := proto.Size(p.record); n > MaxRecordBytes-32 { // room for the number
+		return Entry{}, fault.Newf(fault.TooLong, "an access record of %d bytes, at most %d", n, MaxRecordBytes-32)
+	}
+	if err := l.Err(); err != nil {
+		return Entry{}, err
+	}
+	select {
+	case l.queue <- p:
+	case <-l.stop:
+		return Entry{}, errClosed
+	case <-ctx.Done():
+		return Entry{}, ctx.Err()
+	}
+	select {
+	case <-p.done:
+		return p.entry, p.err
+	case <-l.gone: // it may have been the writer's last
+		select {
+		case <-p.done:
+			return p.entry, p.err
+		default:
+			return Entry{}, errClosed
+		}
+	case <-ctx.Done():
+		return Entry{}, ctx.Err()
+	}
+}
+
+// admit refuses a record that could not be read back.
+func (l *Log) admit(r *tracev1.AccessRecord) error {
+	if decides(r.Outcome) || r.Agreement == "" {
+		r.Seq = 0
+		return nil
+	}
+	if last := l.Last(r.Agreement); r.Seq == 0 || r.Seq > last {
+		return fault.Newf(fault.OutOfRange, "an end of access %d of agreement %s, which has had %d", r.Seq, r.Agreement, last)
+	}
+	return nil
+}
+
+var errClosed = fault.Newf(fault.Cancelled, "the access log is closed")
+
+// write owns the journal: it numbers what waits and writes it in one piece.
+func (l *Log) write() {
+	defer close(l.leaves)
+	defer close(l.gone)
+	for {
+		select {
+		case p := <-l.queue:
+			l.writeBatch(l.collect(p))
+		case <-l.stop:
+			for {
+				select {
+				case p := <-l.queue:
+					l.finish([]*pending{p}, errClosed)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (l *Log) collect(first *pending) []*pending {
+	batch := []*pending{first}
+	for len(batch) < maxBatch {
+		select {
+		case p := <-l.queue:
+			batch = append(batch, p)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (l *Log) writeBatch(batch []*pending) {
+	if err := l.Err(); err != nil {
+		l.finish(batch, err)
+		return
+	}
+	raw, err := l.number(batch)
+	if err == nil {
+		// Power fails here: whole frames of this batch may be there at the next start.
+		// Then they count: a record of what was not released is no harm, the reverse is.
+		var offset int64
+		if offset, err = l.journal.append(raw...); err == nil {
+			err = l.take(offset, raw)
+		}
+	}
+	if err != nil {
+		err = l.fail(fmt.Errorf("access log: %w", err))
+	}
+	l.finish(batch, err)
+	if err == nil {
+		l.leaves <- leafBatch{first: batch[0].entry.Index, raw: raw}
+	}
+}
+
+// number gives each record its index and its number within the agreement.
+func (l *Log) number(batch []*pending) ([][]byte, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	next := map[string]uint64{}
+	var raw [][]byte
+	for i, p := range batch {
+		if a := p.record.Agreement; a != "" && decides(p.record.Outcome) {
+			if next[a] == 0 {
+				next[a] = l.of[a].last + 1
+			}
+			p.record.Seq = next[a]
+			next[a]++
+		}
+		b, err := canon.Marshal(p.record)
+		if err != nil {
+			return nil, err
+		}
+		p.entry = Entry{Index: uint64(len(l.offsets) + i), Record: p.record, Raw: b}
+		raw = append(raw, b)
+	}
+	return raw, nil
+}
+
+func (l *Log) take(offset int64, raw [][]byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range raw {
+		if err := l.note(offset, b); err != nil {
+			return err
+		}
+		offset += frameHead + int64(len(b))
+	}
+	return nil
+}
+
+func (l *Log) finish(batch []*pending, err error) {
+	for _, p := range batch {
+		if p.err = err; err != nil {
+			p.entry = Entry{}
+		}
+		close(p.done)
+	}
+}
+
+// integrate owns the growth of the tree.
+func (l *Log) integrate() {
+	for b := range l.leaves {
+		if l.Err() != nil {
+			continue // the rest comes at the next start
+		}
+		if err := l.tree.grow(context.Background(), b.first, b.raw); err != nil {
+			l.fail(err)
+			continue
+		}
+		l.mu.Lock()
+		l.integrated = b.first + uint64(len(b.raw))
+		close(l.grown)
+		l.grown = make(chan struct{})
+		l.mu.Unlock()
+	}
+}
+
+// fail stops the log and returns why it first stopped.
+func (l *Log) fail(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = err
+		l.cfg.Logger.Error("the access log has stopped; nothing is released until a restart", "err", err)
+	}
+	return l.err
+}
+
+// Err tells why the log takes no more records; nil if it does.
+func (l *Log) Err() error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.err
+}
+
+// Close ends the log after what was being written. Appends then fail.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	if l.err == nil {
+		l.err = errClosed
+	} else if l.err == errClosed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.mu.Unlock()
+	close(l.stop)
+	l.writers.Wait()
+	err := l.tree.close()
+	if jerr := l.journal.close(); err == nil {
+		err = jerr
+	}
+	if uerr := l.lock.Unlock(); err == nil {
+		err = uerr
+	}
+	return err
+}

@@ -1,0 +1,288 @@
+package view
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"mulian/client"
+	"mulian/gateway/receipt"
+	"mulian/internal/fault"
+)
+
+const (
+	// maxObjects bounds the cache; the one that was not read for longest goes.
+	maxObjects = 10_000
+	// maxMarks is how many anchors are remembered: more than are made in the longest
+	// useful staleness at the default pace. An object older than the oldest of them
+	// counts as having no age.
+	maxMarks = 256
+	// warmFor is how long an object that was used is kept fresh ahead of time, and
+	// maxWarm how many.
+	warmFor = 20 * time.Second
+	maxWarm = 200
+	// readWait bounds one proved read.
+	readWait = 5 * time.Second
+)
+
+// View reads and keeps objects. It is safe for concurrent use.
+type View struct {
+	chain   *client.Client
+	proved  *client.Verified
+	refresh func(context.Context) error
+	marked  chan struct{} // a new mark; taken by Run
+
+	mu      sync.Mutex // guards the fields below; not held on the network
+	marks   []receipt.Mark
+	objects map[string]*object
+}
+
+type object struct {
+	value   proto.Message // nil: there is none
+	height  int64         // of the state that proved it
+	touched bool          // an event named it since
+	used    time.Time
+	flight  *flight // a read under way; nil if none
+}
+
+// flight is one read that several callers wait for.
+type flight struct {
+	done chan struct{}
+	err  error
+}
+
+// Sight is how an object was seen.
+type Sight struct {
+	Found  bool
+	Height int64         // of the state that proved it
+	Age    time.Duration // at most; [NoAge] if nothing tells
+}
+
+// NoAge is the age of what no anchor of ours vouches for.
+const NoAge = time.Duration(1<<63 - 1)
+
+// New returns an empty view. refresh makes a new mark (receipt.Anchor.Now).
+func New(chain *client.Client, proved *client.Verified, refresh func(context.Context) error) *View {
+	return &View{chain: chain, proved: proved, refresh: refresh, marked: make(chan struct{}, 1), objects: map[string]*object{}}
+}
+
+// Mark takes a proved anchor of ours (receipt.AnchorConfig.Marked).
+func (v *View) Mark(m receipt.Mark) {
+	v.mu.Lock()
+	v.marks = append(v.marks, m)
+	if len(v.marks) > maxMarks {
+		v.marks = v.marks[1:]
+	}
+	v.mu.Unlock()
+	select {
+	case v.marked <- struct{}{}:
+	default:
+	}
+}
+
+// Age is how old a state of that height can be at most.
+func (v *View) Age(height int64) time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.age(height)
+}
+
+func (v *View) age(height int64) time.Duration {
+	for i := len(v.marks) - 1; i >= 0; i-- {
+		if v.marks[i].Height <= height {
+			return time.Since(v.marks[i].Sent)
+		}
+	}
+	return NoAge
+}
+
+// Height is that of the newest mark; 0 if there is none.
+func (v *View) Height() int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.marks) == 0 {
+		return 0
+	}
+	return v.marks[len(v.marks)-1].Height
+}
+
+// Get returns the object at key, no older than maxAge where that can be had, and
+// otherwise as it was last seen: the caller looks at Sight.Age. StaleHeight if it was
+// never seen and cannot be now. The message is shared: nobody changes it.
+func Get[T proto.Message](ctx context.Context, v *View, key string, make func() T, maxAge time.Duration) (T, Sight, error) {
+	value, sight, err := v.get(ctx, key, func() proto.Message { return make() }, maxAge)
+	if err != nil || value == nil {
+		var none T
+		return none, sight, err
+	}
+	return value.(T), sight, nil
+}
+
+func (v *View) get(ctx context.Context, key string, make func() proto.Message, maxAge time.Duration) (proto.Message, Sight, error) {
+	if value, sight, ok := v.cached(key, maxAge); ok {
+		return value, sight, nil
+	}
+	err := v.fetch(ctx, key, make)
+	if err == nil && v.ageOf(key) > maxAge {
+		// What we read is proved, but nothing says that it is new: ask for a mark.
+		err = v.refresh(ctx)
+		// Twice: the first may join a read that began before the mark.
+		for i := 0; i < 2 && err == nil && v.ageOf(key) > maxAge; i++ {
+			err = v.fetch(ctx, key, make)
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	o := v.objects[key]
+	if o == nil || o.height == 0 {
+		if fault.Is(err, fault.VerificationFailed) {
+			return nil, Sight{Age: NoAge}, err
+		}
+		return nil, Sight{Age: NoAge}, &fault.Fault{Code: fault.StaleHeight, Text: "the gateway cannot see the ledger", Err: err}
+	}
+	return o.value, Sight{Found: o.value != nil, Height: o.height, Age: v.age(o.height)}, nil
+}
+
+func (v *View) cached(key string, maxAge time.Duration) (proto.Message, Sight, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	o := v.objects[key]
+	if o == nil || o.height == 0 {
+		return nil, Sight{}, false
+	}
+	o.used = time.Now()
+	s := Sight{Found: o.value != nil, Height: o.height, Age: v.age(o.height)}
+	return o.value, s, !o.touched && s.Age <= maxAge
+}
+
+func (v *View) ageOf(key string) time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if o := v.objects[key]; o != nil && o.height > 0 {
+		return v.age(o.height)
+	}
+	return NoAge
+}
+
+// fetch reads the object with proof into the cache. Callers that come together
+// share one read.
+func (v *View) fetch(ctx context.Context, key string, make func() proto.Message) error {
+	v.mu.Lock()
+	o := v.objects[key]
+	if o == nil {
+		v.makeRoom()
+		o = &object{used: time.Now()}
+		v.objects[key] = o
+	}
+	if f := o.flight; f != nil {
+		v.mu.Unlock()
+		select {
+		case <-f.done:
+			return f.err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	f := &flight{done: makeDone()}
+	o.flight = f
+	o.touched = false // an event from here on counts against what is being read
+	v.mu.Unlock()
+
+	value := make()
+	// Not the caller's end alone: others wait for this read too.
+	readCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readWait)
+	defer cancel()
+	found, at, err := v.proved.Get(readCtx, key, value)
+
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	o.flight = nil
+	switch {
+	case err != nil:
+		o.touched = true
+	case at.Height-1 >= o.height: // never back to an older state
+		o.height, o.value = at.Height-1, nil
+		if found {
+			o.value = value
+		}
+	}
+	f.err = err
+	close(f.done)
+	return err
+}
+
+func makeDone() chan struct{} { return make(chan struct{}) }
+
+// makeRoom drops what was not used for longest when the cache is full.
+func (v *View) makeRoom() {
+	if len(v.objects) < maxObjects {
+		return
+	}
+	var oldest string
+	for k, o := range v.objects {
+		if o.flight == nil && (oldest == "" || o.used.Before(v.objects[oldest].used)) {
+			oldest = k
+		}
+	}
+	delete(v.objects, oldest)
+}
+
+// Forget makes the next Get of key go to the ledger.
+func (v *View) Forget(key string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if o := v.objects[key]; o != nil {
+		o.touched = true
+	}
+}
+
+// Run follows the ledger's events, and keeps what is in use fresh after each mark,
+// until ctx ends.
+func (v *View) Run(ctx context.Context) error {
+	var warm sync.WaitGroup
+	defer warm.Wait()
+	warm.Go(func() { v.keepWarm(ctx) })
+	return v.chain.Watch(ctx, -1, nil, func(u client.Update) error {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		for _, e := range u.Events {
+			for _, key := range e.GetObjects() {
+				if o := v.objects[key]; o != nil {
+					o.touched = true
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (v *View) keepWarm(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-v.marked:
+		}
+		for key, make := range v.inUse() {
+			if ctx.Err() != nil || v.fetch(ctx, key, make) != nil {
+				break // the next mark tries again
+			}
+		}
+	}
+}
+
+// inUse returns what was used lately, with how to make one.
+func (v *View) inUse() map[string]func() proto.Message {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := map[string]func() proto.Message{}
+	for key, o := range v.objects {
+		if o.value != nil && len(out) < maxWarm && time.Since(o.used) < warmFor {
+			t := o.value.ProtoReflect().Type()
+			out[key] = func() proto.Message { return t.New().Interface() }
+		}
+	}
+	return out
+}
