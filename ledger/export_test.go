@@ -6,10 +6,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
+// discard is a log that nobody reads.
+var discard = slog.New(slog.DiscardHandler)
+
 // DropState removes our state from a store and leaves the engine's blocks: what a
 // node finds that has lost all that was not fsynced.
 func DropState(dir string) error {
-	kv, err := pebble.Open(dir, &pebble.Options{Logger: storeLog{quiet{log: slog.New(slog.DiscardHandler)}}})
+	kv, err := pebble.Open(dir, &pebble.Options{Logger: storeLog{quiet{log: discard}}})
 	if err != nil {
 		return err
 	}

@@ -147,6 +147,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 		verdicts: newVerdicts(runtime.GOMAXPROCS(0)), admitted: newRecent(admittedKept), keep: &l.keep,
 		figures: l.figures, committed: l.committedBlock,
 	}
+	l.app.woke.Store(-1) // 0 would be the genesis
 	if l.cfg.Closed {
 		l.app.door.only = []string{}
 		for _, p := range l.cfg.Peers {
