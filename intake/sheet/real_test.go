@@ -82,6 +82,9 @@ func TestReadsWhatPortalsPublish(t *testing.T) {
 		{"matters/huairou_powers/区公安局行政处罚.csv", "csv", "comma", "gb18030", 1072, 1898, 0, ""},
 		{"matters/huairou_powers/区气象局行政处罚.csv", "csv", "comma", "gb18030", 83, 103, 0, ""},
 		{"databases/beijing/海淀区中关村高新技术企业库（截止2023年7月）.csv", "csv", "comma", "gb18030", 9461, 0, 0, ""},
+		{"databases/beijing/市住房城乡建设委-新建商品房预售许可信息.csv", "csv", "comma", "utf-8", 6960, 0, 0, ""},
+		{"databases/beijing/东城区科技型中小企业名单汇总信息（2022年度）(1).csv", "xlsx", "Sheet1", "utf-8", 249, 16130, 0, ""},
+		{"databases/beijing/企业用户用气缴费信息.csv", "xlsx", "企业用户用气缴费信息", "utf-8", 1000, 0, 0, ""},
 	} {
 		t.Run(filepath.Base(want.file), func(t *testing.T) {
 			f, err := Open(shared(t, want.file), Options{})

@@ -309,3 +309,22 @@ func TestPackedFile(t *testing.T) {
 		t.Errorf("torn: %v", err)
 	}
 }
+
+// TestEncodingCanBeSaid: a person's word stands over what was found.
+func TestEncodingCanBeSaid(t *testing.T) {
+	raw, err := simplifiedchinese.GB18030.NewEncoder().Bytes([]byte("名称,单位\n水,局\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, f := dump(t, raw, Options{Encoding: "GBK", Known: known})
+	if want := "2 名称=\"水\" 单位=\"局\"\n"; got != want || f.Encoding != "gb18030" {
+		t.Errorf("%s: %s", f.Encoding, got)
+	}
+	if got, _ := dump(t, raw, Options{Encoding: "utf-8"}); !strings.Contains(got, "11033") {
+		t.Errorf("as utf-8: %s", got)
+	}
+	_, err = Read("目录.xls", strings.NewReader("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), Options{Lang: Chinese})
+	if err == nil || !strings.Contains(err.Error(), "另存为") {
+		t.Errorf("in Chinese: %v", err)
+	}
+}
