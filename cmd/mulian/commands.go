@@ -11,6 +11,8 @@ func (a *app) commands() []*cobra.Command {
 		a.traceCommand(),
 		a.orgCommand(),
 		a.keyCommand(),
+		a.doctorCommand(),
+		a.configCommand(),
 		a.explainCommand(),
 	}
 }

@@ -40,6 +40,9 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if err == nil {
 		return 0
 	}
+	if q, ok := err.(quietExit); ok {
+		return int(q)
+	}
 	return a.fail(err)
 }
 

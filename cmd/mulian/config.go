@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+
+	"mulian/internal/fault"
+)
+
+// Config of a member, mulian.yaml in its home. Every key may be left out. A value
+// comes from, in this order: flag, environment, file, default.
+type Config struct {
+	// Where the server answers, host:port. Only loopback unless a proxy with TLS
+	// stands before it. $MULIAN_LISTEN. Default 127.0.0.1:8080.
+	Listen string `yaml:"listen" env:"MULIAN_LISTEN" default:"127.0.0.1:8080"`
+	// The engine among the members.
+	Node NodeConfig `yaml:"node"`
+	// What is written to stderr.
+	Log LogConfig `yaml:"log"`
+}
+
+// NodeConfig says how the node meets the others.
+type NodeConfig struct {
+	// Where other nodes connect, host:port. Empty: this node is the whole chain.
+	// $MULIAN_NODE_LISTEN.
+	Listen string `yaml:"listen" env:"MULIAN_NODE_LISTEN"`
+	// The address that other nodes are told, if it is not listen. $MULIAN_NODE_EXTERNAL.
+	External string `yaml:"external" env:"MULIAN_NODE_EXTERNAL"`
+	// The other nodes, "<node id>@host:port".
+	Peers []string `yaml:"peers"`
+	// Whether only the peers above may connect.
+	Closed bool `yaml:"closed"`
+	// How long to wait after a block for more transactions, like 20ms. 0 answers a
+	// lone transaction fastest; 20ms is kinder to a busy chain.
+	TimeoutCommit time.Duration `yaml:"timeout_commit"`
+	// Makes an empty block when nothing happened for so long, so that deadlines run
+	// out on time, like 1h. 0: never. Default 1h.
+	Heartbeat time.Duration `yaml:"heartbeat" default:"1h"`
+	// How many blocks stay readable. 0: all.
+	KeepBlocks int64 `yaml:"keep_blocks"`
+}
+
+// LogConfig says what is logged. Never a value, a key or a person.
+type LogConfig struct {
+	// debug, info, warn or error. $MULIAN_LOG_LEVEL. Default info.
+	Level string `yaml:"level" env:"MULIAN_LOG_LEVEL" default:"info"`
+	// text or json. $MULIAN_LOG_FORMAT. Default text.
+	Format string `yaml:"format" env:"MULIAN_LOG_FORMAT" default:"text"`
+}
+
+// maxConfig bounds a configuration file.
+const maxConfig = 1 << 20
+
+const configFile = "mulian.yaml"
+
+//go:embed config.go
+var configSource string
+
+// setting is one key with its value and where that came from.
+type setting struct {
+	Key    string `json:"key"`
+	Value  any    `json:"value"`
+	Origin string `json:"origin"`
+}
+
+// config reads the home's configuration: an unknown key, a wrong type or an
+// unreadable file is an error that names the line.
+func (a *app) config() (*Config, []setting, error) {
+	c := &Config{}
+	raw, err := os.ReadFile(a.path(configFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, nil, fmt.Errorf("configuration: %w", err)
+	case len(raw) > maxConfig:
+		return nil, nil, fault.Newf(fault.TooLong, "%s has more than %d bytes", a.path(configFile), maxConfig)
+	default:
+		if err := yaml.UnmarshalWithOptions(raw, c, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
+			return nil, nil, fault.Newf(fault.Malformed, "%s:\n%s", a.path(configFile), yaml.FormatError(err, false, true))
+		}
+	}
+	var list []setting
+	err = resolve(reflect.ValueOf(c).Elem(), "", &list, a.path(configFile))
+	return c, list, err
+}
+
+// resolve fills what the file left out from the environment and the defaults, and
+// notes each value's origin.
+func resolve(v reflect.Value, prefix string, list *[]setting, file string) error {
+	for i := range v.NumField() {
+		f, t := v.Field(i), v.Type().Field(i)
+		key := prefix + t.Tag.Get("yaml")
+		if f.Kind() == reflect.Struct {
+			if err := resolve(f, key+".", list, file); err != nil {
+				return err
+			}
+			continue
+		}
+		origin := file
+		if e := os.Getenv(t.Tag.Get("env")); t.Tag.Get("env") != "" && e != "" {
+			origin = "$" + t.Tag.Get("env")
+			f.SetString(e) // only texts come from the environment
+		} else if f.IsZero() {
+			origin = "default"
+			if err := setDefault(f, t.Tag.Get("default")); err != nil {
+				return fmt.Errorf("default of %s: %w", key, err)
+			}
+		}
+		value := f.Interface()
+		if d, ok := value.(time.Duration); ok {
+			value = d.String()
+		}
+		*list = append(*list, setting{key, value, origin})
+	}
+	return nil
+}
+
+func setDefault(f reflect.Value, text string) error {
+	if text == "" {
+		return nil
+	}
+	if f.Type() == reflect.TypeFor[time.Duration]() {
+		d, err := time.ParseDuration(text)
+		f.SetInt(int64(d))
+		return err
+	}
+	f.SetString(text)
+	return nil
+}
+
+// logger makes the process's logger on stderr.
+func (a *app) logger(c LogConfig) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return nil, fault.Newf(fault.OutOfRange, "log.level %q: debug, info, warn or error", c.Level)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	switch c.Format {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.err, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.err, opts)), nil
+	}
+	return nil, fault.Newf(fault.OutOfRange, "log.format %q: text or json", c.Format)
+}
+
+func (a *app) configCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "config", Short: a.t("配置：校验、查看、说明、位置", "configuration: validate, show, explain, path"),
+		Example: "  mulian config show\n  mulian config explain",
+	}
+	c.AddCommand(
+		&cobra.Command{
+			Use: "validate", Short: a.t("校验配置文件", "check the file"), Args: exactly(0), Example: "  mulian config validate",
+			RunE: func(*cobra.Command, []string) error {
+				cfg, _, err := a.config()
+				if err == nil {
+					_, err = a.logger(cfg.Log)
+				}
+				if err != nil {
+					return err
+				}
+				return a.print(map[string]bool{"ok": true}, func(w io.Writer) { fmt.Fprintln(w, a.t("配置有效", "valid configuration")) })
+			},
+		},
+		&cobra.Command{
+			Use: "show", Short: a.t("每一项的值和来源", "each value and where it comes from"), Args: exactly(0), Example: "  mulian config show --json",
+			RunE: func(*cobra.Command, []string) error {
+				_, list, err := a.config()
+				if err != nil {
+					return err
+				}
+				return a.print(list, func(w io.Writer) {
+					rows := [][]string{{a.t("配置项", "KEY"), a.t("值", "VALUE"), a.t("来源", "ORIGIN")}}
+					for _, s := range list {
+						rows = append(rows, []string{s.Key, fmt.Sprint(s.Value), s.Origin})
+					}
+					table(w, rows)
+				})
+			},
+		},
+		&cobra.Command{
+			Use: "explain", Short: a.t("每一项的说明", "what each key means"), Args: exactly(0), Example: "  mulian config explain",
+			RunE: func(*cobra.Command, []string) error {
+				text, err := explainConfig()
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprint(a.out, text)
+				return err
+			},
+		},
+		&cobra.Command{
+			Use: "path", Short: a.t("配置文件的位置", "where the file is"), Args: exactly(0), Example: "  mulian config path",
+			RunE: func(*cobra.Command, []string) error {
+				_, err := fmt.Fprintln(a.out, a.path(configFile))
+				return err
+			},
+		},
+	)
+	return c
+}
+
+// explainConfig prints the comments of the structs above as a commented file:
+// the sources are the manual, so the two cannot drift apart.
+func explainConfig() (string, error) {
+	f, err := parser.ParseFile(token.NewFileSet(), "config.go", configSource, parser.ParseComments)
+	if err != nil {
+		return "", fmt.Errorf("own sources: %w", err)
+	}
+	types := map[string]*ast.StructType{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if t, ok := n.(*ast.TypeSpec); ok {
+			if s, ok := t.Type.(*ast.StructType); ok {
+				types[t.Name.Name] = s
+			}
+		}
+		return true
+	})
+	var out bytes.Buffer
+	var write func(s *ast.StructType, indent string)
+	write = func(s *ast.StructType, indent string) {
+		for _, f := range s.Fields.List {
+			for _, line := range strings.Split(strings.TrimSpace(f.Doc.Text()), "\n") {
+				fmt.Fprintf(&out, "%s# %s\n", indent, line)
+			}
+			tag := reflect.StructTag(strings.Trim(f.Tag.Value, "`"))
+			fmt.Fprintf(&out, "%s%s: %s\n", indent, tag.Get("yaml"), tag.Get("default"))
+			if id, ok := f.Type.(*ast.Ident); ok && types[id.Name] != nil {
+				write(types[id.Name], indent+"  ")
+			}
+		}
+	}
+	write(types["Config"], "")
+	return out.String(), nil
+}
