@@ -84,16 +84,24 @@ func Open(path string) (*Index, error) {
 	if err == nil {
 		return x, nil
 	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("index: %w", err)
-		}
+	if err := Remove(path); err != nil {
+		return nil, err
 	}
 	x, err = open(path)
 	if err != nil {
 		return nil, fault.Wrap(fault.Damaged, err, "index %s", path)
 	}
 	return x, nil
+}
+
+// Remove deletes a closed projection; the next Open makes it anew.
+func Remove(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("index: %w", err)
+		}
+	}
+	return nil
 }
 
 func open(path string) (*Index, error) {

@@ -302,7 +302,7 @@ func (s importSender) orgs(ctx context.Context, orgs []*identityv1.RegisterOrg) 
 			if err != nil {
 				return err
 			}
-			o.Keys = append(o.Keys, publicKey(key, k.level, k.label))
+			o.Keys = append(o.Keys, client.PublicKey(key.Public(), k.level, k.label))
 		}
 		messages = append(messages, o)
 	}

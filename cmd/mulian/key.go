@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mulian/client"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/fault"
 	"mulian/internal/sm"
@@ -114,7 +115,7 @@ func (a *app) keyRotate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := a.act(cmd.Context(), cl, &identityv1.RotateKey{Account: args[0], OldKey: old.Public().ID(), NewKey: publicKey(fresh, level, newLabel)})
+			r, err := a.act(cmd.Context(), cl, &identityv1.RotateKey{Account: args[0], OldKey: old.Public().ID(), NewKey: client.PublicKey(fresh.Public(), level, newLabel)})
 			if err != nil || r == nil {
 				return err
 			}
@@ -143,11 +144,4 @@ func (a *app) keyRevoke() *cobra.Command {
 	c.Flags().StringVar(&cause, "cause", "", a.t("原因", "why"))
 	_ = c.MarkFlagRequired("cause")
 	return c
-}
-
-// publicKey is the key as the ledger keeps it.
-func publicKey(k sm.PrivateKey, level identityv1.KeyLevel, label string) *identityv1.Key {
-	return &identityv1.Key{
-		Id: k.Public().ID(), Algorithm: identityv1.KeyAlgorithm(k.Algorithm()), PublicKey: k.Public().Bytes(), Level: level, Label: label,
-	}
 }

@@ -52,7 +52,7 @@ func (a *app) orgRegister() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				keys = append(keys, publicKey(key, k.level, k.label))
+				keys = append(keys, client.PublicKey(key.Public(), k.level, k.label))
 			}
 			r, err := a.act(cmd.Context(), cl, &identityv1.RegisterOrg{Code: args[0], Profile: p, Keys: keys})
 			if err != nil {
@@ -99,7 +99,7 @@ func (a *app) orgUnit() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				m.Keys = []*identityv1.Key{publicKey(key, identityv1.KeyLevel_KEY_LEVEL_OFFICER, "officer")}
+				m.Keys = []*identityv1.Key{client.PublicKey(key.Public(), identityv1.KeyLevel_KEY_LEVEL_OFFICER, "officer")}
 			}
 			cl, err := a.client()
 			if err != nil {

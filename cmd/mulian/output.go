@@ -22,23 +22,28 @@ func (a *app) fail(err error) int {
 	if strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "unknown shorthand") {
 		code = fault.Usage
 	}
+	exit := code.Exit()
+	f, ok := errors.AsType[*fault.Fault](err)
+	if ok && f.Rule == "" && code > 11000 && code < 12000 && exit == 5 {
+		exit = 1 // a file or flag of this machine; the chain was not asked
+	}
 	if a.json {
 		line := map[string]any{"ok": false, "code": uint32(code), "error": err.Error()}
-		if f, ok := errors.AsType[*fault.Fault](err); ok {
+		if ok {
 			line["rule"], line["item"] = f.Rule, f.Item
 		}
 		_ = json.NewEncoder(a.out).Encode(line)
-		return code.Exit()
+		return exit
 	}
 	text := err.Error()
-	if f, ok := errors.AsType[*fault.Fault](err); ok && f.Rule != "" {
+	if ok && f.Rule != "" {
 		text += " [" + f.Rule + "]"
 	}
 	fmt.Fprintf(a.err, "mulian: %s %s\n", code, text)
 	if x, ok := fault.Explain(code); ok && code != fault.Usage {
 		fmt.Fprintf(a.err, "  %s %s\n", a.t("怎么办：", "what to do:"), a.t(x.FixZh, x.FixEn))
 	}
-	return code.Exit()
+	return exit
 }
 
 // say prints a line for people on stderr, unless --quiet or --json.

@@ -1,0 +1,107 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	"mulian/index"
+	"mulian/internal/fault"
+	"mulian/server"
+)
+
+// Member is a running member: node, index and server in one. Its parts end
+// together: when one fails, all stop and Run tells why.
+type Member struct {
+	Node   *Node
+	Index  *index.Index
+	Server *server.Server
+
+	listener net.Listener
+}
+
+// MemberConfig says how to run a member.
+type MemberConfig struct {
+	Node   Config
+	Index  string // file of the projection; empty: index.db beside the node's home
+	Listen string // of the server, host:port; port 0 takes a free one
+}
+
+// OpenMember starts the node and takes the server's address. Nothing is served
+// before Run.
+func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
+	if cfg.Index == "" {
+		cfg.Index = filepath.Join(filepath.Dir(cfg.Node.Home), "index.db")
+	}
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fault.Wrap(fault.Busy, err, "the address %s cannot be taken", cfg.Listen)
+	}
+	n, err := Open(ctx, cfg.Node)
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	x, err := index.Open(cfg.Index)
+	if err != nil {
+		l.Close()
+		return nil, errors.Join(err, n.Close())
+	}
+	next, _ := x.Next()
+	if st, serr := n.Status(ctx); serr == nil && next > st.GetEvents() {
+		// The index knows more than the ledger: it is of another chain, or the ledger
+		// was restored from an older backup. It can be made anew.
+		x, err = anew(x, cfg.Index)
+		if err != nil {
+			l.Close()
+			return nil, errors.Join(err, n.Close())
+		}
+	}
+	s := server.New(n, x, server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger})
+	return &Member{Node: n, Index: x, Server: s, listener: l}, nil
+}
+
+func anew(x *index.Index, path string) (*index.Index, error) {
+	if err := x.Close(); err != nil {
+		return nil, fmt.Errorf("node: close the index: %w", err)
+	}
+	if err := index.Remove(path); err != nil {
+		return nil, err
+	}
+	return index.Open(path)
+}
+
+// URL is where the server answers.
+func (m *Member) URL() string { return "http://" + m.listener.Addr().String() }
+
+// Run serves until ctx ends (then it returns nil) or a part fails, and closes
+// everything.
+func (m *Member) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 2)
+	go func() { done <- m.Index.Run(ctx, m.Node) }()
+	go func() { done <- m.Server.Serve(ctx, m.listener) }()
+	var err error
+	left := 2
+	select {
+	case <-ctx.Done():
+	case <-m.Node.Failed():
+		err = m.Node.Err()
+	case err = <-done:
+		left--
+	}
+	cancel()
+	for range left {
+		select {
+		case e := <-done:
+			err = errors.Join(err, e)
+		case <-time.After(30 * time.Second):
+			return errors.Join(err, fault.Newf(fault.Timeout, "the server did not end"))
+		}
+	}
+	return errors.Join(err, m.Index.Close(), m.Node.Close())
+}
