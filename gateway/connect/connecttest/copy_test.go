@@ -176,3 +176,29 @@ func BenchmarkCopy(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkQuery is the hot path of a delivered record: one row by its key.
+func BenchmarkQuery(b *testing.B) {
+	columns := connecttest.Columns("code text!", "name text", "capital decimal")
+	target := connect.Target{Table: connect.TableName{Name: "firm"}, Columns: columns, PrimaryKey: []string{"code"}, Mode: connect.Append, Delivery: "bench"}
+	var rows []connect.Row
+	for i := range 100_000 {
+		rows = append(rows, connecttest.R(fmt.Sprintf("text 911101080%09d", i), fmt.Sprintf("text 北京市第%d科技有限公司", i), "decimal 100.50"))
+	}
+	for _, name := range []string{"sqlite", "postgres"} {
+		b.Run(name, func(b *testing.B) {
+			url := places(b)[name]()
+			connecttest.MustLoad(b, connecttest.Sink(b, url), target, rows...)
+			source := connecttest.Source(b, url)
+			i := 0
+			for b.Loop() {
+				i = (i + 7919) % len(rows)
+				got, err := source.Query(b.Context(), connect.Selection{Table: target.Table, Columns: []string{"name", "capital"}, Limit: 1,
+					Where: []connect.Condition{{Column: "code", Op: connect.OpIn, Values: rows[i][:1]}}})
+				if err != nil || len(got) != 1 {
+					b.Fatalf("%d rows, %v", len(got), err)
+				}
+			}
+		})
+	}
+}

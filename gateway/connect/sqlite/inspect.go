@@ -29,13 +29,17 @@ func describeAll(ctx context.Context, q queryer) (*connect.Schema, error) {
 		if err := describe(ctx, q, &t); err != nil {
 			return nil, err
 		}
+		if err := describeIndexes(ctx, q, &t); err != nil {
+			return nil, err
+		}
 		s.Tables = append(s.Tables, t)
 	}
 	s.Normalise()
 	return s, s.Check()
 }
 
-// describeOne finds and describes the table of that name.
+// describeOne finds and describes the table of that name, without its indexes:
+// it is part of each Query.
 func describeOne(ctx context.Context, q queryer, n connect.TableName) (connect.Table, error) {
 	t := connect.Table{TableName: n}
 	if n.Schema != "" && n.Schema != "main" {
@@ -53,7 +57,7 @@ func describeOne(ctx context.Context, q queryer, n connect.TableName) (connect.T
 	return t, describe(ctx, q, &t)
 }
 
-// describe fills in columns, key and indexes. A view that names what is no
+// describe fills in columns and key. A view that names what is no
 // longer there has no columns.
 func describe(ctx context.Context, q queryer, t *connect.Table) error {
 	type column struct {
@@ -96,7 +100,7 @@ func describe(ctx context.Context, q queryer, t *connect.Table) error {
 			t.Columns[i].Nullable, t.Columns[i].HasDefault = false, true
 		}
 	}
-	return describeIndexes(ctx, q, t)
+	return nil
 }
 
 func describeIndexes(ctx context.Context, q queryer, t *connect.Table) error {
