@@ -75,24 +75,20 @@ func (a *app) Info(context.Context, *abci.RequestInfo) (*abci.ResponseInfo, erro
 // InitChain makes the first state. If the process dies before block 1 it is asked
 // again, with the state already there: then it only tells what it holds.
 func (a *app) InitChain(_ context.Context, req *abci.RequestInitChain) (*abci.ResponseInitChain, error) {
-	want := sha256.Sum256(a.genesis)
 	if !a.db.Committed() {
-		if err := a.makeGenesis(req.Time.UnixMilli(), want); err != nil {
+		if err := a.makeGenesis(req.Time.UnixMilli()); err != nil {
 			return nil, err
 		}
 	}
 	view := a.db.View()
 	defer view.Close()
-	if have, _ := view.Get([]byte(genesisKey)); string(have) != string(want[:]) {
-		return nil, fault.Newf(fault.WrongChain, "the store began with another genesis (%x) than the file (%x)", have, want)
-	}
 	set := readValidators(view)
 	a.voters.Store(int64(len(set)))
 	hash := a.db.AppHash()
 	return &abci.ResponseInitChain{AppHash: hash[:], Validators: toUpdates(set)}, nil
 }
 
-func (a *app) makeGenesis(timeMs int64, hash [32]byte) error {
+func (a *app) makeGenesis(timeMs int64) error {
 	block := a.db.Begin(0, timeMs)
 	defer block.Discard()
 	tx := block.Tx()
@@ -101,7 +97,8 @@ func (a *app) makeGenesis(timeMs int64, hash [32]byte) error {
 	if err != nil {
 		return fmt.Errorf("genesis: %w", err)
 	}
-	tx.Put([]byte(genesisKey), hash[:], state.Plain)
+	began := genesisID(a.chainID, timeMs, a.genesis)
+	tx.Put([]byte(genesisKey), began[:], state.Plain)
 	set, err := applyUpdates(nil, first)
 	if err != nil {
 		return fmt.Errorf("genesis: %w", err)

@@ -29,8 +29,13 @@ const (
 	txPrefix        = "\xfftx/"        // + id, 32 bytes -> Committed
 	unspentPrefix   = "\xffunspent/"   // + height, index -> Committed that did not spend its id
 	validatorPrefix = "\xffvalidator/" // + Ed25519 public key -> power
-	genesisKey      = "\xffgenesis"    // SHA-256 of the signed genesis
+	genesisKey      = "\xffgenesis"    // genesisID
 )
+
+// genesisID names what a chain began with.
+func genesisID(chainID string, timeMs int64, signed []byte) [32]byte {
+	return canon.Digest("mulian/genesis/v1", []byte(chainID), binary.BigEndian.AppendUint64(nil, uint64(timeMs)), signed)
+}
 
 func txKey(id [32]byte) []byte { return append([]byte(txPrefix), id[:]...) }
 

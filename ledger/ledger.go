@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"runtime"
@@ -80,7 +81,9 @@ func Open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err er
 		waiting: newWaiting(), heights: newHeights(), closing: make(chan struct{}),
 	}
 	l.keep.Store(cfg.KeepBlocks)
-	if l.lock, err = durable.LockDir(cfg.Home, "mulian node"); err != nil {
+	if l.lock, err = durable.LockDir(cfg.Home, "mulian node"); errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Newf(fault.NotFound, "there is no node in %s; make one with mulian node init", cfg.Home)
+	} else if err != nil {
 		return nil, storeFault(err, "open the node's directory %s", cfg.Home)
 	}
 	defer func() {
@@ -122,7 +125,25 @@ func (l *Ledger) openStore() (err error) {
 	}
 	l.store = &shared{kv: kv, broken: l.failure.noteDisk}
 	l.db, err = state.Open(kv, []byte(statePrefix), state.Options{KeepVersions: l.cfg.KeepBlocks})
-	return storeFault(err, "open the state in %s", l.cfg.Home)
+	if err != nil {
+		return storeFault(err, "open the state in %s", l.cfg.Home)
+	}
+	return l.checkGenesis()
+}
+
+// checkGenesis refuses a store that began otherwise than the configuration says. The
+// engine would go on with what it has stored, without a word.
+func (l *Ledger) checkGenesis() error {
+	if !l.db.Committed() {
+		return nil
+	}
+	view := l.db.View()
+	defer view.Close()
+	want := genesisID(l.cfg.ChainID, l.cfg.GenesisTimeMs, l.genesis)
+	if have, _ := view.Get([]byte(genesisKey)); string(have) != string(want[:]) {
+		return fault.Newf(fault.WrongChain, "the store in %s began with another genesis, chain id or time; a node belongs to one chain", l.cfg.Home)
+	}
+	return nil
 }
 
 // startEngine makes and starts CometBFT. It panics over what it cannot repair; that
