@@ -31,8 +31,9 @@ var (
 type Options struct {
 	// KeepVersions is how many heights stay readable, the latest included. 0 keeps all.
 	KeepVersions int64
-	// CachePages is how many inner pages of the tree stay in memory, at 0.6 KB each.
-	// 0 means 70,000: all of them up to about 16 million keys.
+	// CachePages is how many pages of the tree stay in memory, at about 1 KB each. 0
+	// means 100,000, which is all of them up to a million keys. Less makes blocks
+	// slower, not wrong.
 	CachePages int
 	// Parallel is how many goroutines hash one block. 0 means two, or one on a
 	// machine with one processor. The result does not depend on it.
@@ -67,7 +68,7 @@ func Open(kv *pebble.DB, prefix []byte, opts Options) (*DB, error) {
 		return nil, fmt.Errorf("state: keep %d versions: 0 keeps all, 1 the latest", opts.KeepVersions)
 	}
 	if opts.CachePages == 0 {
-		opts.CachePages = 70_000
+		opts.CachePages = 100_000
 	}
 	if opts.Parallel == 0 {
 		opts.Parallel = min(2, runtime.GOMAXPROCS(0))

@@ -72,20 +72,20 @@ type Update struct {
 	Leaves int64  // keys in the tree
 	Pages  []Page // in ascending order of paths
 
-	branches map[path]*branch // for the cache; nil if the page is gone
+	pages map[path]page // the same, for the cache
 }
 
 // Tree is the newest version. Its methods must not run at the same time.
 type Tree struct {
 	read  Read
-	limit int              // of pages in cache
-	cache map[path]*branch // branches as of the last Apply
+	limit int           // of pages in cache
+	cache map[path]page // pages as of the last Apply; none is changed
 }
 
 // New returns the tree that is stored in the pages of read, and keeps up to
-// cachePages of its branches in memory.
+// cachePages of those that were written last in memory.
 func New(read Read, cachePages int) *Tree {
-	return &Tree{read: read, limit: cachePages, cache: map[path]*branch{}}
+	return &Tree{read: read, limit: cachePages, cache: map[path]page{}}
 }
 
 // ErrDamaged is returned for pages that no Update of ours has made.
@@ -104,22 +104,20 @@ func (t *Tree) Root() (proof.Hash, int64, error) {
 // Apply makes the outcome of Update the newest version. The pages must have been
 // written before anything is read again.
 func (t *Tree) Apply(u *Update) {
-	for p, b := range u.branches {
-		if b == nil {
+	for p, pg := range u.pages {
+		if pg.branch == nil && len(pg.leaves) == 0 {
 			delete(t.cache, p)
 		} else {
-			t.cache[p] = b
+			t.cache[p] = pg
 		}
 	}
-	// Which pages leave the cache does not matter for any result; the high ones come
-	// back with the next update.
+	// Which pages leave does not matter for any result. They are taken as the map
+	// gives them: one that is written often will be back soon.
 	for p := range t.cache {
 		if len(t.cache) <= t.limit {
 			break
 		}
-		if p.depth >= 3 || t.limit < 1024 {
-			delete(t.cache, p)
-		}
+		delete(t.cache, p)
 	}
 }
 

@@ -37,10 +37,9 @@ func (t *Tree) Update(changes []Change, workers int) (*Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Update{Root: s.hash, Leaves: int64(s.leaves), Pages: make([]Page, 0, len(w.pages)), branches: make(map[path]*branch, len(w.pages))}
+	u := &Update{Root: s.hash, Leaves: int64(s.leaves), Pages: make([]Page, 0, len(w.pages)), pages: w.pages}
 	for p, pg := range w.pages {
 		u.Pages = append(u.Pages, Page{Path: p.record(), Record: pg.record()})
-		u.branches[p] = pg.branch
 	}
 	slices.SortFunc(u.Pages, func(a, b Page) int { return bytes.Compare(a.Path, b.Path) })
 	return u, nil
@@ -94,8 +93,8 @@ func (w *worker) load(p path) (page, error) {
 	if pg, ok := w.pages[p]; ok {
 		return pg, nil
 	}
-	if b, ok := w.t.cache[p]; ok {
-		return page{branch: b}, nil
+	if pg, ok := w.t.cache[p]; ok {
+		return pg, nil
 	}
 	return load(w.t.read, p)
 }
