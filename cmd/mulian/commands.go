@@ -5,6 +5,9 @@ import "github.com/spf13/cobra"
 // commands are the nouns, in the order of the help.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		a.initCommand(),
+		a.nodeCommand(),
+		a.serverCommand(),
 		a.statusCommand(),
 		a.catalogueCommand(),
 		a.shareCommand(),

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mulian/client"
+	"mulian/client/keyring"
+	governancev1 "mulian/gen/mulian/governance/v1"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	"mulian/index"
+	"mulian/internal/code"
+	"mulian/internal/durable"
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+	"mulian/internal/standard"
+	"mulian/node"
+	"mulian/server"
+)
+
+// genesisFile is the signed genesis in a home.
+const genesisFile = "genesis.bin"
+
+func (a *app) initCommand() *cobra.Command {
+	var chainID, name, region string
+	c := &cobra.Command{
+		Use:   "init CODE",
+		Short: a.t("创建一条新链：创始机构、密钥、创世文件", "make a new chain: the founding organisation, its keys, the genesis"),
+		Long: a.t(`在 --home 里生成创始机构的密钥、节点密钥和创世文件。创始机构是第一个成员，持有主管部门角色；
+其他机构由它登记，成员、角色、参数之后都由表决改变。已经有链的目录不会被改动。`,
+			`Makes the founder's keys, the node's keys and the genesis in --home. The founder is the first member and holds the
+authority's role; it registers the others. Members, roles and parameters change by vote from then on. A home with a chain is left as it is.`),
+		Example: "  mulian init 11110000000030001A --name 北京市政务服务和数据管理局 --chain beijing-1",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.makeChain(args[0], name, region, chainID)
+		},
+	}
+	c.Flags().StringVar(&chainID, "chain", "mulian-1", a.t("链名，3-50 个小写字母、数字、连字符", "chain id, 3-50 of a-z 0-9 -"))
+	c.Flags().StringVar(&name, "name", "", a.t("创始机构全称", "full name of the founder"))
+	c.Flags().StringVar(&region, "region", "110000", a.t("行政区划代码", "region code"))
+	_ = c.MarkFlagRequired("name")
+	return c
+}
+
+// makeChain makes everything a new chain needs. The genesis file is written last:
+// a home without it is not a chain, and the same command can be given again.
+func (a *app) makeChain(org, name, region, chainID string) error {
+	if err := code.CheckUSCC(org); err != nil {
+		return fault.Wrap(fault.CodeInconsistent, err, "%s", org)
+	}
+	if _, err := os.Stat(a.path(genesisFile)); err == nil {
+		return fault.Newf(fault.AlreadyExists, "%s is a chain already; take another --home", a.home)
+	}
+	if a.dryRun {
+		a.say(a.t("将在 %s 创建链 %s，创始机构 %s（%s）", "would make the chain %[2]s in %[1]s, founded by %[3]s (%[4]s)"), a.home, chainID, name, org)
+		return nil
+	}
+	if err := durable.MkdirPrivate(a.home); err != nil {
+		return fmt.Errorf("home: %w", err)
+	}
+	var keys []*identityv1.Key
+	var root client.Signer
+	for _, k := range []struct {
+		label string
+		level identityv1.KeyLevel
+	}{{keyring.Root, identityv1.KeyLevel_KEY_LEVEL_ROOT}, {keyring.Officer, identityv1.KeyLevel_KEY_LEVEL_OFFICER}} {
+		key, err := a.keys().Key(org, k.label)
+		if fault.Is(err, fault.NotFound) {
+			key, err = a.keys().New(org, k.label, sm.SM2)
+		}
+		if err != nil {
+			return err
+		}
+		if k.label == keyring.Root {
+			root = client.Signer{Account: org, Key: key}
+		}
+		keys = append(keys, client.PublicKey(key.Public(), k.level, k.label))
+	}
+	id, err := node.Keys(a.path("node"))
+	if err != nil {
+		return err
+	}
+	file, err := client.SignGenesis(&governancev1.Genesis{
+		ChainId: chainID, TimeMs: time.Now().UnixMilli(), Parameters: standard.Parameters(), ClockProfiles: []*governancev1.ClockProfile{standard.Clocks809()},
+		Calendar:   []*governancev1.CalendarYear{standard.Calendar2025(), standard.Calendar2026()},
+		Founders:   []*governancev1.Founder{{Code: org, Weight: 1, Keys: keys, Profile: &identityv1.OrgProfile{Name: name, Region: region, Level: identityv1.OrgLevel_ORG_LEVEL_CITY}}},
+		Roles:      []*governancev1.RoleGrant{{Role: governancev1.Role_ROLE_AUTHORITY, Account: org}},
+		Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 10, Org: org, Name: "v1"}},
+	}, root)
+	if err != nil {
+		return err
+	}
+	if _, err := node.Init(a.path("node"), file); err != nil {
+		return err
+	}
+	if err := durable.CreateFile(a.path(genesisFile), file, 0o600); err != nil {
+		return fmt.Errorf("genesis: %w", err)
+	}
+	g, err := client.ParseGenesis(file)
+	if err != nil {
+		return err
+	}
+	v := map[string]any{"ok": true, "chain": chainID, "genesis_hash": hex.EncodeToString(g.Hash[:]), "home": a.home, "authority": org}
+	return a.print(v, func(w io.Writer) {
+		fmt.Fprintf(w, a.t("✓ 链 %s 已创建，创世 %x\n下一步：mulian node --home %s\n", "✓ chain %s made, genesis %x\nnext: mulian node --home %s\n"), chainID, g.Hash, a.home)
+	})
+}
+
+func (a *app) nodeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "node",
+		Short: a.t("运行本成员：节点、索引和服务器", "run this member: node, index and server"),
+		Example: `  mulian init 11110000000030001A --name 北京市政务服务和数据管理局
+  mulian node`,
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := a.config()
+			if err != nil {
+				return err
+			}
+			log, err := a.logger(cfg.Log)
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat(a.path(genesisFile)); err != nil {
+				return fault.Newf(fault.NotFound, "%s is no chain yet: mulian init CODE --name NAME, or mulian demo", a.home)
+			}
+			m, err := node.OpenMember(cmd.Context(), node.MemberConfig{
+				Listen: cfg.Listen, Index: a.path("index.db"),
+				Node: node.Config{
+					Home: a.path("node"), Listen: cfg.Node.Listen, External: cfg.Node.External, Peers: cfg.Node.Peers, Closed: cfg.Node.Closed,
+					TimeoutCommit: cfg.Node.TimeoutCommit, Heartbeat: cfg.Node.Heartbeat, KeepBlocks: cfg.Node.KeepBlocks, Version: version, Logger: log,
+				},
+			})
+			if err != nil {
+				return err
+			}
+			return a.serving(cmd.Context(), m.URL(), m.Run)
+		},
+	}
+}
+
+// serverCommand runs index and server over another member's node: for reading.
+func (a *app) serverCommand() *cobra.Command {
+	var upstream, listen string
+	c := &cobra.Command{
+		Use:     "server",
+		Short:   a.t("运行只读服务器：跟随另一个成员，自己建索引", "run a reading server: follow another member with an index of its own"),
+		Example: "  mulian server --upstream http://10.0.0.5:8080 --listen 127.0.0.1:8090 --home ./reader",
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := a.config()
+			if err != nil {
+				return err
+			}
+			log, err := a.logger(cfg.Log)
+			if err != nil {
+				return err
+			}
+			if listen == "" {
+				listen = cfg.Listen
+			}
+			up := client.New(strings.TrimSuffix(upstream, "/"))
+			if _, err := up.Status(cmd.Context()); err != nil {
+				return err
+			}
+			x, err := index.Open(a.path("index.db"))
+			if err != nil {
+				return err
+			}
+			l, err := net.Listen("tcp", listen)
+			if err != nil {
+				x.Close()
+				return fault.Wrap(fault.Busy, err, "the address %s cannot be taken", listen)
+			}
+			chain := server.Remote(up)
+			s := server.New(chain, x, server.Options{Version: version, Logger: log})
+			return a.serving(cmd.Context(), "http://"+l.Addr().String(), func(ctx context.Context) error {
+				ctx, cancel := context.WithCancel(ctx)
+				indexed := make(chan error, 1)
+				go func() { indexed <- x.Run(ctx, chain) }()
+				err := s.Serve(ctx, l)
+				cancel()
+				<-indexed
+				return errors.Join(err, x.Close())
+			})
+		},
+	}
+	c.Flags().StringVar(&upstream, "upstream", "", a.t("被跟随成员的服务器地址", "URL of the member to follow"))
+	c.Flags().StringVar(&listen, "listen", "", a.t("监听地址", "address to listen on"))
+	_ = c.MarkFlagRequired("upstream")
+	return c
+}
+
+// serving leaves the address in the home while run serves, for the commands that
+// are given beside it.
+func (a *app) serving(ctx context.Context, url string, run func(context.Context) error) error {
+	if err := durable.ReplaceFile(a.path(urlFile), []byte(url+"\n"), 0o600); err != nil {
+		return fmt.Errorf("server address: %w", err)
+	}
+	defer os.Remove(a.path(urlFile))
+	a.say("%s %s", a.t("✓ 正在服务：", "✓ serving at"), url)
+	return run(ctx)
+}
