@@ -190,6 +190,7 @@ var licences = []struct{ sentence, name string }{
 	{"Permission to use, copy, modify, and distribute", "ISC"},
 	{"Redistribution and use in source and binary forms", "BSD"},
 	{"This is free and unencumbered software", "Unlicense"},
+	{"Apache-2.0 Software License: https://www.apache.org/licenses/LICENSE-2.0", "Apache-2.0"}, // or MIT: Protocol Labs' permissive stack
 	{"CC0 1.0 Universal", "CC0-1.0"},
 }
 
