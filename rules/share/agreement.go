@@ -130,6 +130,7 @@ func EndAgreement(a *act.Act, m *sharev1.EndAgreement) error {
 	}
 	stop(a, g.Clock)
 	g.EndReason, g.EndedMs = m.Reason, a.TimeMs
+	g.SuspendedBy, g.SuspendedCause = "", ""
 	move(a, rule, g, ended)
 	return nil
 }

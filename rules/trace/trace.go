@@ -108,6 +108,12 @@ func continues(rule string, was *tracev1.Head, m *tracev1.AnchorHead) error {
 	case m.Size == was.Size && !bytes.Equal(m.Root, was.Root):
 		return act.Refuse(fault.LogRewritten, rule, "the log of %s has another root at %d leaves", m.Gateway, m.Size)
 	}
+	if was.Size == 0 { // every log continues the empty one
+		if len(m.Consistency) > 0 {
+			return act.Refuse(fault.LogRewritten, rule, "the log of %s had no leaves: there is nothing to prove", m.Gateway)
+		}
+		return nil
+	}
 	path := make([]proof.Hash, len(m.Consistency))
 	for i, h := range m.Consistency {
 		path[i] = proof.Hash(h)
