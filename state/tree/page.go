@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -47,6 +48,11 @@ func parse(b []byte) (page, error) {
 	case tagBucket:
 		if len(b) == 0 || len(b)%leafLen != 0 || len(b) > bucketMax*leafLen {
 			return page{}, fmt.Errorf("bucket of %d bytes", len(b))
+		}
+		for i := leafLen; i < len(b); i += leafLen {
+			if bytes.Compare(b[i-leafLen:i-leafLen+32], b[i:i+32]) >= 0 {
+				return page{}, errors.New("bucket out of order")
+			}
 		}
 		return page{leaves: b}, nil
 	case tagBranch:

@@ -156,6 +156,12 @@ func (p path) record() []byte {
 	return append([]byte{p.depth}, p.bits[:(p.depth+1)/2]...)
 }
 
+// holds reports whether k begins with the nibbles of p.
+func (p path) holds(k []byte) bool {
+	whole := int(p.depth / 2)
+	return bytes.Equal(k[:whole], p.bits[:whole]) && (p.depth%2 == 0 || k[whole]>>4 == p.bits[whole]>>4)
+}
+
 // nibble returns the nibble of k at the given depth.
 func nibble(k []byte, depth uint8) byte { return k[depth/2] >> (4 - 4*(depth%2)) & 15 }
 
@@ -167,6 +173,10 @@ func load(read Read, p path) (page, error) {
 	pg, err := parse(b)
 	if err == nil && pg.branch != nil && int(p.depth) >= 2*sha256.Size {
 		err = errors.New("a branch below the last level")
+	}
+	// The leaves are in order: if the ends lie in p, so do all.
+	if err == nil && len(pg.leaves) > 0 && !(p.holds(pg.leaves) && p.holds(pg.leaves[len(pg.leaves)-leafLen:])) {
+		err = errors.New("a leaf of another place")
 	}
 	if err != nil {
 		return page{}, fmt.Errorf("%w: %x: %w", ErrDamaged, p.record(), err)

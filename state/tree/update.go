@@ -142,25 +142,18 @@ func (w *worker) setBranch(p path, b *branch) (sum, error) {
 	return w.setLeaves(p, leaves)
 }
 
-// collect appends the leaves of p in order, and deletes its pages.
+// collect appends the leaves of p in order, and deletes its page. That is a bucket:
+// a branch of so few keys has become one before its parent is looked at.
 func (w *worker) collect(p path, leaves []byte) ([]byte, error) {
 	pg, err := w.load(p)
 	if err != nil {
 		return nil, err
 	}
+	if pg.branch != nil {
+		return nil, fmt.Errorf("%w: %x: a branch of few keys", ErrDamaged, p.record())
+	}
 	w.pages[p] = page{}
-	leaves = append(leaves, pg.leaves...)
-	if pg.branch == nil {
-		return leaves, nil
-	}
-	for n, count := range pg.branch.leaves {
-		if count > 0 {
-			if leaves, err = w.collect(p.child(byte(n)), leaves); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return leaves, nil
+	return append(leaves, pg.leaves...), nil
 }
 
 // setLeaves makes the page at p a bucket, or as many pages as the leaves need. No
