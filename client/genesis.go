@@ -1,77 +1,54 @@
 package client
 
 import (
+	"crypto/sha256"
 	"fmt"
-	"time"
 
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/canon"
-	"mulian/internal/fault"
 	"mulian/internal/sm"
-	"mulian/internal/standard"
 )
 
-// Key returns the ledger's form of a public key. Level unspecified is for a sealing
-// key, which signs nothing.
-func Key(public sm.PublicKey, level identityv1.KeyLevel, label string) *identityv1.Key {
-	return &identityv1.Key{
-		Id: public.ID(), Algorithm: identityv1.KeyAlgorithm(public.Algorithm()), PublicKey: public.Bytes(), Level: level, Label: label,
-	}
-}
-
-// NewGenesis returns a genesis with the standard parameters, clock profiles and
-// calendar of package standard; the caller adds roles, and changes what he wants
-// otherwise, before anybody signs.
-func NewGenesis(chainID string, at time.Time, founders []*governancev1.Founder, validators []*governancev1.Validator) *governancev1.Genesis {
-	return &governancev1.Genesis{
-		ChainId: chainID, TimeMs: at.UnixMilli(), Founders: founders, Validators: validators,
-		Parameters: standard.Parameters(), ClockProfiles: standard.Clocks(), Calendar: standard.Calendars(),
-	}
-}
-
-// GenesisBytes returns the bytes that the founders sign, without the domain that
-// stands before them. Malformed if the genesis cannot be encoded.
-func GenesisBytes(g *governancev1.Genesis) ([]byte, error) {
+// SignGenesis makes the genesis file: the genesis in its one byte form, signed by
+// each of the signers, who have to be its founders with a ROOT key. In production
+// each founder signs on his own machine (see [AddSignature]); a trial has all keys
+// in one place.
+func SignGenesis(g *governancev1.Genesis, founders ...Signer) ([]byte, error) {
 	raw, err := canon.Marshal(g)
 	if err != nil {
-		return nil, fault.Wrap(fault.Malformed, err, "the genesis cannot be encoded")
+		return nil, fmt.Errorf("client: genesis: %w", err)
 	}
-	return raw, nil
-}
-
-// SignFounder signs genesis bytes for one founder. In a consortium each founder does
-// this at home, with the bytes that he has read.
-func SignFounder(genesis []byte, s Signer) (*governancev1.FounderSignature, error) {
-	sig, err := s.Key.Sign(append([]byte(GenesisDomain), genesis...))
-	if err != nil {
-		return nil, fmt.Errorf("client: sign genesis as %s: %w", s.Account, err)
-	}
-	return &governancev1.FounderSignature{Org: s.Account, Key: s.Key.Public().ID(), Signature: sig}, nil
-}
-
-// JoinGenesis puts genesis bytes and the founders' signatures, in any order, into
-// the genesis file, and checks it as every reader does: VerificationFailed if a
-// founder has not signed, or not these bytes.
-func JoinGenesis(genesis []byte, signatures ...*governancev1.FounderSignature) ([]byte, error) {
-	g := &governancev1.Genesis{}
-	if err := canon.Check(genesis, g); err != nil {
-		return nil, fault.Wrap(fault.Malformed, err, "genesis")
-	}
-	signed := &governancev1.SignedGenesis{Genesis: genesis}
-	for _, f := range g.GetFounders() { // the rules want them in the founders' order
-		for _, s := range signatures {
-			if s.GetOrg() == f.GetCode() {
-				signed.Signatures = append(signed.Signatures, s)
-			}
+	file := &governancev1.SignedGenesis{Genesis: raw}
+	for _, s := range founders {
+		if err := AddSignature(file, s); err != nil {
+			return nil, err
 		}
 	}
-	file, err := canon.Marshal(signed)
+	out, err := canon.Marshal(file)
 	if err != nil {
-		return nil, fault.Wrap(fault.Malformed, err, "the genesis file cannot be encoded")
+		return nil, fmt.Errorf("client: genesis: %w", err)
 	}
-	if _, err := ParseGenesis(file); err != nil {
+	if _, err := ParseGenesis(out); err != nil {
 		return nil, err
 	}
-	return file, nil
+	return out, nil
+}
+
+// AddSignature adds a founder's signature to a genesis file.
+func AddSignature(file *governancev1.SignedGenesis, s Signer) error {
+	sig, err := s.Key.Sign(append([]byte(GenesisDomain), file.GetGenesis()...))
+	if err != nil {
+		return fmt.Errorf("client: sign the genesis: %w", err)
+	}
+	file.Signatures = append(file.Signatures, &governancev1.FounderSignature{Org: s.Account, Key: s.Key.Public().ID(), Signature: sig})
+	return nil
+}
+
+// GenesisHash is what gateways and strangers pin.
+func GenesisHash(file *governancev1.SignedGenesis) [32]byte { return sha256.Sum256(file.GetGenesis()) }
+
+// PublicKey is a key as the ledger keeps it.
+func PublicKey(k sm.PublicKey, level identityv1.KeyLevel, label string) *identityv1.Key {
+	return &identityv1.Key{Id: k.ID(), Algorithm: identityv1.KeyAlgorithm(k.Algorithm()), PublicKey: k.Bytes(), Level: level, Label: label}
 }
