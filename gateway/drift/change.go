@@ -107,7 +107,7 @@ type Change struct {
 	Class   Class             `json:"class"`
 	Table   connect.TableName `json:"table"`
 	Columns []string          `json:"columns,omitempty"` // the affected columns: of the table as it was, but for ColumnAdded; empty: none is
-	Was     string            `json:"was,omitempty"`     // what it was and is, in words of the database
+	Was     string            `json:"was,omitempty"`     // what it was and is, in words of the database, cut at 200 bytes
 	Is      string            `json:"is,omitempty"`
 	// Question is RenameCandidate where a table or column went and one that looks
 	// the same came, whose name is Candidate. The class is Breaking all the same,

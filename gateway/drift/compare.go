@@ -74,9 +74,19 @@ type comparison struct {
 	out           []Change
 }
 
+// maxWords bounds Was and Is: a report is to be read, and a comment can be long.
+const maxWords = 200
+
 func (c *comparison) add(ch Change) {
-	ch.Table = c.table
+	ch.Table, ch.Was, ch.Is = c.table, clip(ch.Was), clip(ch.Is)
 	c.out = append(c.out, ch)
+}
+
+func clip(s string) string {
+	if len(s) <= maxWords {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxWords], "") + "..."
 }
 
 func (c *comparison) columns() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -12,7 +13,8 @@ import (
 )
 
 // Zero values of Config. Our own choices: 5 s is well below what a person
-// notices, and one look costs a server a few milliseconds (two catalogue queries).
+// notices; a look at 200 tables of 20 columns takes 25 ms on PostgreSQL and 40 ms
+// on SQLite (connecttest's BenchmarkInspect, on a busy machine of two cores).
 const (
 	defaultInterval       = 5 * time.Second
 	defaultConfirm        = time.Second
@@ -51,6 +53,8 @@ type Config struct {
 	Freshness []FreshnessRule
 	// FreshnessEvery is the time between looks at watermarks; 0: 5 min.
 	FreshnessEvery time.Duration
+	// Log gets a line for each event, and why a look failed; nil: slog.Default.
+	Log *slog.Logger
 }
 
 // A Watcher watches one database. Make it with New.
@@ -75,6 +79,9 @@ func New(cfg Config) (*Watcher, error) {
 		if r.Cycle <= 0 || r.Tolerance < 0 || r.Watermark == "" {
 			return nil, fmt.Errorf("drift: freshness rule of %s needs a watermark column and a cycle", r.Table)
 		}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
 	}
 	cfg.Interval = orDefault(cfg.Interval, defaultInterval)
 	cfg.Confirm = orDefault(cfg.Confirm, defaultConfirm)
@@ -165,6 +172,9 @@ func (w *Watcher) look(ctx context.Context) (wait time.Duration, err error) {
 		events = append(events, w.freshness(short)...)
 	}
 	w.memory.Pending = append(w.memory.Pending, events...)
+	for _, e := range events {
+		w.cfg.Log.Info("drift event", "id", e.ID, "kind", e.Kind, "class", e.Class, "table", e.Table, "reason", e.Reason, "changes", len(e.Changes))
+	}
 	if len(events) > 0 || moved {
 		if err := w.memory.write(w.cfg.Path); err != nil {
 			return 0, err
@@ -222,7 +232,22 @@ func (w *Watcher) failed(err error) (events []Event, sure, moved bool) {
 		return nil, true, false
 	}
 	w.memory.Unreachable = true
-	return []Event{Event{Kind: Unreachable, At: time.Now().UTC(), Reason: err.Error()}.sealed()}, true, true
+	w.cfg.Log.Warn("database cannot be watched", "error", err)
+	return []Event{Event{Kind: Unreachable, At: time.Now().UTC(), Reason: reasonOf(err)}.sealed()}, true, true
+}
+
+// reasonOf is what others may know of a failure: the error's own text names
+// addresses inside the department.
+func reasonOf(err error) string {
+	for _, known := range []error{connect.ErrUnreachable, connect.ErrDenied, connect.ErrTooLarge} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	return "structure cannot be read"
 }
 
 // watched is the part of a document that is watched.

@@ -153,9 +153,12 @@ func TestAWeekOfTheWatch(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		check("a table was gone at one look only")
 
-		o.sever(connect.ErrUnreachable)
+		o.sever(fmt.Errorf("%w: dial tcp 10.1.2.3:5432", connect.ErrUnreachable))
 		time.Sleep(time.Minute)
 		check("no answer: once, and no drift", "1m33s unreachable/0")
+		if reason := c.told[1].Reason; reason != "database unreachable" {
+			t.Errorf("told the reason %q, which should name no address", reason)
+		}
 		o.exec("ALTER TABLE firm RENAME COLUMN name TO title")
 		o.sever(nil)
 		time.Sleep(10 * time.Second)

@@ -202,3 +202,26 @@ func BenchmarkQuery(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkInspect is what the watch asks every few seconds: 200 tables of 20 columns.
+func BenchmarkInspect(b *testing.B) {
+	var columns []connect.Column
+	for i := range 20 {
+		columns = append(columns, connect.Column{Name: fmt.Sprint("c", i), Kind: connect.Text, Nullable: true})
+	}
+	for _, name := range []string{"sqlite", "postgres"} {
+		b.Run(name, func(b *testing.B) {
+			url := places(b)[name]()
+			sink := connecttest.Sink(b, url)
+			for i := range 200 {
+				connecttest.MustLoad(b, sink, connect.Target{Table: connect.TableName{Name: fmt.Sprint("t", i)}, Columns: columns, Mode: connect.Append, Delivery: fmt.Sprint(i)})
+			}
+			source := connecttest.Source(b, url)
+			for b.Loop() {
+				if s, err := source.Inspect(b.Context()); err != nil || len(s.Tables) != 200 || s.Hash() == "" {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -18,18 +18,20 @@ import (
 // collations 950 and 951 are "C" and "POSIX"; what a database's default one or an
 // ICU one does cannot be told from its name.
 const columnsSQL = `
-SELECT n.nspname, c.relname, c.relkind IN ('v', 'm'), coalesce(obj_description(c.oid, 'pg_class'), ''),
+SELECT n.nspname, c.relname, c.relkind IN ('v', 'm'), coalesce(td.description, ''),
        a.attname, format_type(a.atttypid, a.atttypmod), coalesce(base.oid, a.atttypid), NOT a.attnotnull,
-       a.atthasdef OR a.attidentity <> '', coalesce(col_description(c.oid, a.attnum), ''),
+       a.atthasdef OR a.attidentity <> '', coalesce(cd.description, ''),
        a.attcollation NOT IN (0, 950, 951)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_description td ON td.classoid = 'pg_class'::regclass AND td.objoid = c.oid AND td.objsubid = 0
+LEFT JOIN pg_description cd ON cd.classoid = 'pg_class'::regclass AND cd.objoid = c.oid AND cd.objsubid = a.attnum
 LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
   AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%' AND c.relname <> '` + connect.ControlTable + `'
-  AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')
+  AND has_schema_privilege(n.oid, 'USAGE') AND (has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, a.attnum, 'SELECT'))
   AND ($1::text IS NULL OR n.nspname = $1::text AND c.relname = $2::text)
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C", a.attnum`
 
