@@ -60,6 +60,9 @@ func SuspendAgreement(a *act.Act, m *sharev1.SuspendAgreement) error {
 	}
 	pause(a, g.Clock)
 	g.SuspendedBy, g.SuspendedCause = a.Org(), m.Cause
+	if g.SuspendedBy == "" {
+		g.SuspendedBy = a.Signer() // an authority without organisation
+	}
 	move(a, rule, g, suspended)
 	return nil
 }

@@ -2207,7 +2207,7 @@ func (x *Lock) GetBy() string {
 type PendingChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Entry         string                 `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
-	Next          *Entry                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`      // content only
+	Next          *Entry                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`      // content only; its content_hash is what counter-signers sign
 	Unlock        bool                   `protobuf:"varint,3,opt,name=unlock,proto3" json:"unlock,omitempty"` // the change is: remove the lock
 	Needed        []string               `protobuf:"bytes,4,rep,name=needed,proto3" json:"needed,omitempty"`  // org codes that still have to sign, ascending
 	Signed        []string               `protobuf:"bytes,5,rep,name=signed,proto3" json:"signed,omitempty"`
@@ -2913,7 +2913,7 @@ func (x *UnlockEntry) GetEntry() string {
 type CounterSign struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Entry         string                 `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
-	ContentHash   []byte                 `protobuf:"bytes,2,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"` // of the pending content that the signer saw
+	ContentHash   []byte                 `protobuf:"bytes,2,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"` // of the change that the signer saw: PendingChange.next.content_hash
 	Refuse        bool                   `protobuf:"varint,3,opt,name=refuse,proto3" json:"refuse,omitempty"`                             // drops the pending change
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3094,12 +3094,13 @@ func (x *SuspendEntry) GetResume() bool {
 }
 
 // ReportDrift, signed by the table's gateway, MACHINE. Freezes the mapped items
-// of breaking changes in the same block.
+// of breaking changes in the same block. A report of the schema that the
+// catalogue has (after_hash) says that the source was put back.
 type ReportDrift struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Table         string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
 	Changes       []*DriftChange         `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`                         // 1-2000
-	BeforeHash    []byte                 `protobuf:"bytes,3,opt,name=before_hash,json=beforeHash,proto3" json:"before_hash,omitempty"` // schema that the gateway had accepted
+	BeforeHash    []byte                 `protobuf:"bytes,3,opt,name=before_hash,json=beforeHash,proto3" json:"before_hash,omitempty"` // schema that the gateway saw before; kept, not compared
 	AfterHash     []byte                 `protobuf:"bytes,4,opt,name=after_hash,json=afterHash,proto3" json:"after_hash,omitempty"`
 	Columns       []*Column              `protobuf:"bytes,5,rep,name=columns,proto3" json:"columns,omitempty"` // as seen now; empty = table gone
 	SeenMs        int64                  `protobuf:"varint,6,opt,name=seen_ms,json=seenMs,proto3" json:"seen_ms,omitempty"`

@@ -1033,7 +1033,7 @@ func (x *Delivery) GetEntryVersion() uint64 {
 	return 0
 }
 
-// Use 使用: the consumer accounts for it, under "share/use/<agreement>/<number>".
+// Use 使用: the consumer accounts for it, under "share/use/<agreement>/<number, 10 digits>".
 type Use struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
