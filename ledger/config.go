@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	cmtconfig "github.com/cometbft/cometbft/config"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -57,6 +58,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Metrics, if set, gets the node's figures.
 	Metrics prometheus.Registerer
+
+	disk vfs.FS // of the store; tests put a failing one here
 }
 
 func (c *Config) complete() error {

@@ -5,10 +5,17 @@ import (
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // discard is a log that nobody reads.
 var discard = slog.New(slog.DiscardHandler)
+
+// OnDisk returns cfg with its store on that disk.
+func OnDisk(cfg Config, disk vfs.FS) Config {
+	cfg.disk = disk
+	return cfg
+}
 
 // DropState removes our state from a store and leaves the engine's blocks: what a
 // node finds that has lost all that was not fsynced.

@@ -113,6 +113,9 @@ func (l *Ledger) openStore() (err error) {
 	opts := state.StoreOptions(l.cfg.CacheBytes)
 	logger := storeLog{quiet{log: l.log, failure: l.failure}}
 	opts.Logger = logger
+	if l.cfg.disk != nil {
+		opts.FS = l.cfg.disk
+	}
 	opts.EventListener = &pebble.EventListener{
 		BackgroundError: l.failure.noteDisk,
 		DataCorruption: func(c pebble.DataCorruptionInfo) {
