@@ -1,11 +1,14 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	abci "github.com/cometbft/cometbft/abci/types"
 )
 
 // discard is a log that nobody reads.
@@ -49,4 +52,40 @@ func DamageState(dir string) error {
 		return err
 	}
 	return kv.Close()
+}
+
+// Refuses reports whether the node votes against a proposal with these transactions
+// and block time, in a chain of two validators.
+func Refuses(l *Ledger, txs [][]byte, at time.Time, afterSleep bool) (bool, error) {
+	l.app.voters.Store(2)
+	l.app.woke.Store(-1)
+	if afterSleep {
+		l.app.woke.Store(99)
+	}
+	res, err := l.app.ProcessProposal(context.Background(), &abci.RequestProcessProposal{Height: 100, Time: at, Txs: txs})
+	return !res.IsAccepted(), err
+}
+
+// Proposes returns what the node would propose of these transactions.
+func Proposes(l *Ledger, txs [][]byte, at time.Time, maxBytes int64) ([][]byte, error) {
+	res, err := l.app.PrepareProposal(context.Background(), &abci.RequestPrepareProposal{Height: 100, Time: at, Txs: txs, MaxTxBytes: maxBytes})
+	return res.GetTxs(), err
+}
+
+// VoteRefused reports whether the node takes a precommit with that extension.
+func VoteRefused(l *Ledger, height int64, block, extension []byte) (bool, error) {
+	res, err := l.app.VerifyVoteExtension(context.Background(), &abci.RequestVerifyVoteExtension{Height: height, Hash: block, VoteExtension: extension})
+	return !res.IsAccepted(), err
+}
+
+// Extension returns the node's own vote extension.
+func Extension(l *Ledger, height int64, block []byte) ([]byte, error) {
+	res, err := l.app.ExtendVote(context.Background(), &abci.RequestExtendVote{Height: height, Hash: block})
+	return res.GetVoteExtension(), err
+}
+
+// Admits reports whether the node lets a peer with that id connect.
+func Admits(l *Ledger, path string) (bool, error) {
+	res, err := l.app.Query(context.Background(), &abci.RequestQuery{Path: path})
+	return res.IsOK(), err
 }
