@@ -8,11 +8,11 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"mulian/gateway/receipt"
+	"mulian/gateway/view"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
-	"mulian/gateway/receipt"
-	"mulian/gateway/view"
 	"mulian/internal/canon"
 	"mulian/internal/fault"
 	"mulian/internal/sm"

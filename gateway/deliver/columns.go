@@ -3,9 +3,9 @@ package deliver
 import (
 	"slices"
 
+	"mulian/gateway/connect"
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
-	"mulian/gateway/connect"
 	"mulian/internal/fault"
 	"mulian/internal/seal"
 	"mulian/internal/sm"

@@ -6,13 +6,13 @@ import (
 	"slices"
 	"time"
 
-	cataloguev1 "mulian/gen/mulian/catalogue/v1"
-	governancev1 "mulian/gen/mulian/governance/v1"
-	sharev1 "mulian/gen/mulian/share/v1"
-	identityv1 "mulian/gen/mulian/identity/v1"
-	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/gateway/connect"
 	"mulian/gateway/view"
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	governancev1 "mulian/gen/mulian/governance/v1"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	sharev1 "mulian/gen/mulian/share/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/fault"
 	"mulian/internal/sm"
 )

@@ -20,11 +20,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"mulian/client"
-	gatewayv1 "mulian/gen/mulian/gateway/v1"
-	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/gateway/connect"
 	"mulian/gateway/receipt"
 	"mulian/gateway/view"
+	gatewayv1 "mulian/gen/mulian/gateway/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/canon"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
@@ -64,8 +64,9 @@ type Provider struct {
 	acks   *receipt.Book
 	count  Counts
 
-	mu       sync.Mutex // guards sessions
+	mu       sync.Mutex // guards the two below
 	sessions map[sessionKey]*session
+	acked    map[uint64]bool // leaves whose receipt is counter-signed
 	spooling sync.WaitGroup
 	stop     context.CancelFunc
 	running  context.Context // of the spoolers; ends with Close
@@ -82,7 +83,7 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	p := &Provider{
 		cfg: cfg, seen: replays{until: map[string]time.Time{}}, looks: looks{last: map[string]time.Time{}},
-		quotas: quotas{of: map[string]calls{}}, turns: make(chan struct{}, maxQueries), sessions: map[sessionKey]*session{},
+		quotas: quotas{of: map[string]calls{}}, turns: make(chan struct{}, maxQueries), sessions: map[sessionKey]*session{}, acked: map[uint64]bool{},
 	}
 	p.running, p.stop = context.WithCancel(context.Background())
 	if err := durable.MkdirPrivate(cfg.Dir); err != nil {
@@ -98,8 +99,13 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 	if err := p.restoreSessions(); err != nil {
 		return nil, err
 	}
-	p.acks, err = receipt.OpenBook(filepath.Join(cfg.Dir, "acknowledged"))
-	return p, err
+	if p.acks, err = receipt.OpenBook(filepath.Join(cfg.Dir, "acknowledged")); err != nil {
+		return nil, err
+	}
+	return p, p.acks.Each(0, func(_ int, r *tracev1.Receipt) bool {
+		p.acked[r.GetLeafIndex()] = true
+		return true
+	})
 }
 
 // secret reads 32 random bytes, or makes them.

@@ -4,9 +4,9 @@ import (
 	"sync"
 	"time"
 
+	"mulian/gateway/receipt"
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
-	"mulian/gateway/receipt"
 	"mulian/internal/fault"
 )
 

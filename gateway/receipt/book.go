@@ -36,7 +36,7 @@ func (b *Book) Put(r *tracev1.Receipt) error {
 	if err != nil {
 		return err
 	}
-	if len(raw) > MaxRecordBytes {
+	if len(raw) > maxFrame {
 		return fault.Newf(fault.TooLong, "a receipt of %d bytes", len(raw))
 	}
 	offset, err := b.journal.append(raw)

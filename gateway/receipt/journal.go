@@ -58,7 +58,7 @@ func scanFrames(in io.Reader, visit func(offset int64, content []byte) error) (e
 			return end, tornIsEnd(err)
 		}
 		size := binary.BigEndian.Uint32(head)
-		if size == 0 || size > MaxRecordBytes {
+		if size == 0 || size > maxFrame {
 			return end, nil
 		}
 		content := make([]byte, size)
@@ -101,7 +101,7 @@ func (j *journal) read(offset int64) ([]byte, error) {
 		return nil, fmt.Errorf("read journal at %d: %w", offset, err)
 	}
 	size := binary.BigEndian.Uint32(head)
-	if size == 0 || size > MaxRecordBytes {
+	if size == 0 || size > maxFrame {
 		return nil, fmt.Errorf("read journal at %d: no frame there", offset)
 	}
 	content := make([]byte, size)

@@ -6,6 +6,8 @@ const (
 	// MaxRecordBytes bounds one record: 1,000 item codes of 64 bytes are the most
 	// that a request may name. Tessera's own bound is 65,535.
 	MaxRecordBytes = 60 << 10
+	// maxFrame is a record with its signatures, as a [Book] keeps it.
+	maxFrame = MaxRecordBytes + 4<<10
 	// maxWaiting is how many records may wait for the disk; more callers wait
 	// themselves. maxBatch is how many share one fsync.
 	maxWaiting = 1024

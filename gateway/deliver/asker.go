@@ -1,0 +1,284 @@
+package deliver
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	rpc "connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"mulian/client"
+	"mulian/gateway/connect"
+	"mulian/gateway/receipt"
+	"mulian/gateway/view"
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	gatewayv1 "mulian/gen/mulian/gateway/v1"
+	"mulian/gen/mulian/gateway/v1/gatewayv1connect"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	sharev1 "mulian/gen/mulian/share/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
+	"mulian/internal/canon"
+	"mulian/internal/durable"
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+	"mulian/internal/wire"
+)
+
+// AskerConfig is what an asker works with. All fields are required but Sink and the
+// last.
+type AskerConfig struct {
+	ChainID string
+	Gateway string        // account
+	Key     sm.PrivateKey // MACHINE
+	SealKey sm.PrivateKey // opens what is sealed to the gateway
+	Dir     string        // journal of open fetches, receipts; of this asker alone
+	View    *view.View
+	Chain   *client.Client
+	Sink    connect.Sink // nil: this gateway takes no batches
+	Logger  *slog.Logger
+}
+
+// Asker asks other gateways, checks what they answer and keeps their receipts. It
+// is safe for concurrent use.
+type Asker struct {
+	cfg      AskerConfig
+	http     rpc.HTTPClient
+	receipts *receipt.Book
+	acks     chan ack
+	stop     context.CancelFunc
+	writers  sync.WaitGroup
+
+	mu    sync.Mutex // guards busy
+	busy  map[string]bool
+	peers sync.Map // URL -> gatewayv1connect.GatewayServiceClient
+}
+
+// ack is a counter-signature on its way to the provider.
+type ack struct {
+	to   *provider
+	body *gatewayv1.AcknowledgeBody
+}
+
+// provider is the gateway that is asked.
+type provider struct {
+	account *identityv1.Account
+	client  gatewayv1connect.GatewayServiceClient
+}
+
+// Result is the answer of a query.
+type Result struct {
+	Columns []*gatewayv1.ResultColumn
+	Rows    []connect.Row
+	Receipt *tracev1.Receipt      // signed by both sides
+	Record  *tracev1.AccessRecord // what it says
+}
+
+// maxAcks is how many acknowledgements wait; more are left out. They are a courtesy
+// to the provider: our own book has the receipt.
+const maxAcks = 1024
+
+// NewAsker opens the receipts of an earlier one. Open fetches go on with [Asker.Resume].
+func NewAsker(cfg AskerConfig) (*Asker, error) {
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	if err := durable.MkdirPrivate(cfg.Dir); err != nil {
+		return nil, err
+	}
+	book, err := receipt.OpenBook(filepath.Join(cfg.Dir, "receipts"))
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	a := &Asker{cfg: cfg, http: client.HTTPClient(), receipts: book, acks: make(chan ack, maxAcks), stop: stop, busy: map[string]bool{}}
+	a.writers.Go(func() { a.sendAcks(ctx) })
+	return a, nil
+}
+
+// Close waits for what is under way.
+func (a *Asker) Close() error {
+	a.stop()
+	a.writers.Wait()
+	return a.receipts.Close()
+}
+
+// Receipts is the book of what was received.
+func (a *Asker) Receipts() *receipt.Book { return a.receipts }
+
+func (a *Asker) sendAcks(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case k := <-a.acks:
+			if err := a.acknowledge(ctx, k); err != nil && ctx.Err() == nil {
+				a.cfg.Logger.Info("a receipt could not be acknowledged", "provider", k.to.account.GetId(), "code", fault.CodeOf(err).String())
+			}
+		}
+	}
+}
+
+func (a *Asker) acknowledge(ctx context.Context, k ack) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	m, err := a.request(k.to, &gatewayv1.RequestBody{Kind: &gatewayv1.RequestBody_Acknowledge{Acknowledge: k.body}})
+	if err != nil {
+		return err
+	}
+	_, err = k.to.client.Acknowledge(ctx, rpc.NewRequest(m))
+	return wire.Fault(err)
+}
+
+func (a *Asker) request(to *provider, body *gatewayv1.RequestBody) (*gatewayv1.SignedRequest, error) {
+	body.ChainId, body.To, body.From = a.cfg.ChainID, to.account.GetId(), a.cfg.Gateway
+	return signRequest(a.cfg.Key, body)
+}
+
+// right finds the agreement and the gateway at which the entry's table lies.
+func (a *Asker) right(ctx context.Context, agreement, entry string) (*sharev1.Agreement, *provider, error) {
+	g, s, err := view.Get(ctx, a.cfg.View, "share/agreement/"+agreement, newAgreement, view.NoAge)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !s.Found {
+		return nil, nil, fault.Newf(fault.NotFound, "there is no agreement %s", agreement)
+	}
+	e, s, err := view.Get(ctx, a.cfg.View, "catalogue/entry/"+entry, newEntry, view.NoAge)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !s.Found || e.GetTable() == "" {
+		return nil, nil, fault.Newf(fault.NotFound, "entry %s has no table", entry)
+	}
+	t, _, err := view.Get(ctx, a.cfg.View, "catalogue/table/"+e.GetTable(), newTable, view.NoAge)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := a.provider(ctx, t)
+	return g, p, err
+}
+
+func (a *Asker) provider(ctx context.Context, t *cataloguev1.Table) (*provider, error) {
+	acc, s, err := view.Get(ctx, a.cfg.View, "identity/account/"+t.GetGateway(), newAccount, view.NoAge)
+	if err != nil {
+		return nil, err
+	}
+	url := acc.GetGateway().GetUrl()
+	if !s.Found || url == "" {
+		return nil, fault.Newf(fault.NotFound, "gateway %q of table %s has no address", t.GetGateway(), t.GetId())
+	}
+	c, ok := a.peers.Load(url)
+	if !ok {
+		c, _ = a.peers.LoadOrStore(url, gatewayv1connect.NewGatewayServiceClient(a.http, url,
+			rpc.WithReadMaxBytes(wire.MaxMessageBytes), rpc.WithSendMaxBytes(wire.MaxMessageBytes)))
+	}
+	return &provider{account: acc, client: c.(gatewayv1connect.GatewayServiceClient)}, nil
+}
+
+// Query asks for the rows of one key. where is item = value; no items means all
+// that are agreed; limit 0 means 1. The purpose is the agreed one.
+//
+// Any refusal of the provider comes as its fault; VerificationFailed if the answer
+// or its receipt is not what it should be.
+func (a *Asker) Query(ctx context.Context, agreement, entry string, items []string, limit uint32, where ...*gatewayv1.KeyValue) (*Result, error) {
+	g, to, err := a.right(ctx, agreement, entry)
+	if err != nil {
+		return nil, err
+	}
+	body := &gatewayv1.RequestBody{Kind: &gatewayv1.RequestBody_Query{Query: &gatewayv1.QueryBody{
+		Agreement: agreement, Entry: entry, Items: items, Purpose: g.GetTerms().GetPurpose(), Where: where, Limit: limit,
+	}}}
+	m, err := a.request(to, body)
+	if err != nil {
+		return nil, err
+	}
+	res, err := to.client.Query(ctx, rpc.NewRequest(m))
+	if err != nil {
+		return nil, wire.Fault(err)
+	}
+	ans := res.Msg
+	rec, err := a.check(to, ans.GetReceipt(), &tracev1.AccessRecord{
+		Agreement: agreement, Entry: entry, RequestId: body.RequestId, Outcome: tracev1.Outcome_OUTCOME_COMPLETED,
+	})
+	if err != nil {
+		return nil, err
+	}
+	sum, asked := sha256.Sum256(ans.GetSealed()), sha256.Sum256(m.GetBody())
+	if string(rec.GetResponseHash()) != string(sum[:]) || string(rec.GetRequestHash()) != string(asked[:]) {
+		return nil, fault.Newf(fault.VerificationFailed, "the receipt is for another answer")
+	}
+	q := &gatewayv1.QueryResult{}
+	if err := a.open(m, ans, q); err != nil {
+		return nil, err
+	}
+	out := &Result{Columns: q.GetColumns(), Receipt: ans.GetReceipt(), Record: rec}
+	cols, rows, err := connect.DecodeRows(q.GetRows())
+	if err != nil || cols != len(q.GetColumns()) || uint64(len(rows)) != rec.GetRows() || uint64(len(rows)) != q.GetCount() {
+		return nil, &fault.Fault{Code: fault.VerificationFailed, Text: "the answer's rows are not what its receipt says", Err: err}
+	}
+	out.Rows = rows
+	k, err := a.countersign(to, out.Receipt)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case a.acks <- k:
+	default:
+	}
+	return out, nil
+}
+
+// open opens an answer's seal and reads what is in it.
+func (a *Asker) open(m *gatewayv1.SignedRequest, ans *gatewayv1.Answer, into proto.Message) error {
+	raw, err := openOne(a.cfg.SealKey, answerAAD(m.GetBody()), ans.GetSealHeader(), ans.GetSealed())
+	if err != nil {
+		return err
+	}
+	return fault.Wrap(fault.Malformed, canon.Limits{Bytes: len(raw) + 1}.Check(raw, into), "the answer")
+}
+
+// check reads a receipt's record and refuses it unless the provider signed it and it
+// says what it should.
+func (a *Asker) check(from *provider, r *tracev1.Receipt, want *tracev1.AccessRecord) (*tracev1.AccessRecord, error) {
+	rec := &tracev1.AccessRecord{}
+	if err := canon.Check(r.GetRecord(), rec); err != nil {
+		return nil, fault.Wrap(fault.VerificationFailed, err, "the receipt")
+	}
+	pub, err := anyKey(from.account, r.GetProviderKey())
+	if err != nil {
+		return nil, err
+	}
+	if err := receipt.Verify(pub, r.GetRecord(), r.GetProviderSignature()); err != nil {
+		return nil, err
+	}
+	switch {
+	case rec.GetGateway() != from.account.GetId(), rec.GetAsker() != a.cfg.Gateway,
+		rec.GetAgreement() != want.GetAgreement(), rec.GetEntry() != want.GetEntry(),
+		rec.GetOutcome() != want.GetOutcome(), rec.GetSeq() == 0,
+		want.GetRequestId() != "" && rec.GetRequestId() != want.GetRequestId(),
+		rec.GetDelivery() != want.GetDelivery():
+		return nil, fault.Newf(fault.VerificationFailed, "the receipt is for another access")
+	}
+	return rec, nil
+}
+
+// countersign signs a receipt, keeps it durably, and returns what the provider gets.
+func (a *Asker) countersign(to *provider, r *tracev1.Receipt) (ack, error) {
+	sig, err := receipt.Sign(a.cfg.Key, r.GetRecord())
+	if err != nil {
+		return ack{}, err
+	}
+	r.ConsumerKey, r.ConsumerSignature = a.cfg.Key.Public().ID(), sig
+	if err := a.receipts.Put(r); err != nil {
+		return ack{}, err
+	}
+	sum := sha256.Sum256(r.GetRecord())
+	return ack{to: to, body: &gatewayv1.AcknowledgeBody{LeafIndex: r.GetLeafIndex(), RecordHash: sum[:], Signature: sig, Key: r.GetConsumerKey()}}, nil
+}
+
+func (a *Asker) signer() client.Signer {
+	return client.Signer{Account: a.cfg.Gateway, Key: a.cfg.Key}
+}

@@ -1,0 +1,247 @@
+package deliver
+
+import (
+	"context"
+	"crypto/rand"
+	"path/filepath"
+	"time"
+
+	rpc "connectrpc.com/connect"
+
+	"mulian/client"
+	"mulian/gateway/connect"
+	"mulian/gateway/receipt"
+	"mulian/gateway/view"
+	gatewayv1 "mulian/gen/mulian/gateway/v1"
+	sharev1 "mulian/gen/mulian/share/v1"
+	"mulian/internal/canon"
+	"mulian/internal/fault"
+	"mulian/internal/wire"
+)
+
+func newSalt() []byte {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return b
+}
+
+func (p *Provider) signer() client.Signer {
+	return client.Signer{Account: p.cfg.Gateway, Key: p.cfg.Key}
+}
+
+// OpenDelivery starts a batch: the delivery is on the ledger and its grant in the
+// log when it answers, the snapshot has been begun. The same request_key again is
+// the same delivery.
+func (p *Provider) OpenDelivery(ctx context.Context, m *rpc.Request[gatewayv1.SignedRequest]) (*rpc.Response[gatewayv1.Answer], error) {
+	done, err := p.turn(ctx)
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	defer done()
+	r, err := p.admit(ctx, m.Msg)
+	if err != nil {
+		return nil, p.strange(err)
+	}
+	p.cfg.Anchor.Touch()
+	answer, err := p.open(ctx, r)
+	if err != nil {
+		return nil, p.failed(err)
+	}
+	return rpc.NewResponse(answer), nil
+}
+
+func (p *Provider) open(ctx context.Context, r *request) (*gatewayv1.Answer, error) {
+	b := r.body.GetDelivery()
+	if b == nil {
+		return nil, fault.Newf(fault.Malformed, "the request opens no delivery")
+	}
+	c := claim{agreement: b.GetAgreement(), entry: b.GetEntry(), purpose: b.GetPurpose(), method: methodBatch}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if n := len(b.GetRequestKey()); n < minRequestID || n > maxRequestID || !printable(b.GetRequestKey()) {
+		return nil, fault.Newf(fault.Malformed, "request_key: %d to %d printable characters", minRequestID, maxRequestID)
+	}
+	d, err := p.decide(ctx, r, c)
+	if err != nil {
+		return nil, p.refuse(ctx, r, c, d, err)
+	}
+	s := p.findByKey(c, r.asker.GetId(), b.GetRequestKey())
+	if s != nil && !s.now().Started {
+		// The power failed while it was being put on the ledger.
+		if p.startedByUs(ctx, c, s.now().Number) {
+			err = s.change(func(o *offer) { o.Started = true })
+		} else {
+			err = p.drop(s)
+			s = nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if s == nil {
+		give, err := p.quotas.take(d.agreement, time.Now().UnixMilli())
+		if err != nil {
+			return nil, p.refuse(ctx, r, c, d, err)
+		}
+		if s, err = p.start(ctx, r, c, d, b.GetRequestKey()); err != nil {
+			give()
+			return nil, err
+		}
+	}
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	granted, err := p.grantDelivery(ctx, s, r, c, d)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.startSpool(ctx, s, d); err != nil {
+		return nil, err
+	}
+	return p.offerOf(s, r, d, granted)
+}
+
+// start puts the delivery on the ledger under the next number.
+func (p *Provider) start(ctx context.Context, r *request, c claim, d *decision, requestKey string) (*session, error) {
+	for try := 0; ; try++ {
+		number := d.agreement.GetDeliveries() + 1
+		s, err := p.name(number, r, c, d, requestKey)
+		if err != nil {
+			return nil, err
+		}
+		// Power fails between here and the next change: the ledger has a delivery
+		// STARTED that we do not know. Its number is used up; the next one follows.
+		if err = s.change(func(*offer) {}); err == nil {
+			_, err = p.cfg.Chain.Send(ctx, p.signer(), &sharev1.StartDelivery{Agreement: c.agreement, Number: number, Entry: c.entry})
+		}
+		if err == nil {
+			return s, s.change(func(o *offer) { o.Started = true })
+		}
+		if fault.Is(err, fault.Timeout) && p.startedByUs(ctx, c, number) {
+			return s, s.change(func(o *offer) { o.Started = true })
+		}
+		if dropErr := p.drop(s); dropErr != nil {
+			return nil, dropErr
+		}
+		if !fault.Is(err, fault.AlreadyExists) && !fault.Is(err, fault.ReceiptGap) || try == 3 {
+			return nil, err
+		}
+		p.cfg.View.Forget("share/agreement/" + c.agreement) // another delivery was faster
+		if d.agreement, _, err = view.Get(ctx, p.cfg.View, "share/agreement/"+c.agreement, newAgreement, d.limit); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// startedByUs tells whether the ledger has the delivery as one of ours.
+func (p *Provider) startedByUs(ctx context.Context, c claim, number uint64) bool {
+	d := &sharev1.Delivery{}
+	found, err := p.cfg.Chain.Get(ctx, deliveryKey(c.agreement, number), d)
+	return err == nil && found && d.GetGateway() == p.cfg.Gateway && d.GetEntry() == c.entry
+}
+
+// grantDelivery logs the grant, once.
+func (p *Provider) grantDelivery(ctx context.Context, s *session, r *request, c claim, d *decision) (receipt.Entry, error) {
+	o := s.now()
+	if o.Granted != 0 {
+		return p.cfg.Log.Record(o.Granted - 1)
+	}
+	rec := p.grant(r, c, d)
+	rec.Delivery = o.Number
+	e, err := p.cfg.Log.Append(ctx, rec)
+	if err != nil {
+		return e, err
+	}
+	p.count.Granted.Add(1)
+	return e, s.change(func(o *offer) { o.Granted = e.Index + 1 })
+}
+
+// startSpool begins the snapshot if there is none.
+func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) error {
+	s.mu.Lock()
+	has := s.spool != nil
+	s.mu.Unlock()
+	if has {
+		return nil
+	}
+	source, name, err := p.cfg.Table(d.table.GetSource(), d.table.GetName())
+	if err != nil {
+		return err
+	}
+	fresh, err := source.Freshness(ctx, name, "")
+	if err != nil {
+		return sourceFault(err)
+	}
+	sp, err := createSpool(filepath.Join(s.dir, "pages"))
+	if err != nil {
+		return err
+	}
+	if err := s.change(func(o *offer) { o.RowsEstimate = fresh.Rows }); err != nil {
+		return err
+	}
+	o := s.now()
+	aad := deliveryAAD(pagesDomain, p.cfg.ChainID, p.cfg.Gateway, o.Asker, o.Agreement, o.Number)
+	w, err := newSpooler(sp, d.seal, aad, len(d.items), d.agreement.GetTerms().GetMaxRowsPerCall())
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.spool = sp
+	s.mu.Unlock()
+	sel := connect.Selection{Table: name, Columns: d.names(), OrderBy: d.order()}
+	p.spooling.Go(func() { p.fill(s, w, source, sel) })
+	return nil
+}
+
+// fill runs beside the pulls that already take its pages.
+func (p *Provider) fill(s *session, w *spooler, source connect.Source, sel connect.Selection) {
+	err := source.Scan(p.running, sel, w.take)
+	var all *whole
+	if err == nil {
+		all, err = w.finish(s.now().Salt)
+	}
+	if err == nil {
+		err = s.change(func(o *offer) { o.Whole = all })
+	}
+	if err != nil && p.running.Err() != nil {
+		w.spool.end(fault.Newf(fault.Cancelled, "the gateway stops")) // it begins anew at the next start
+		return
+	}
+	if err = sourceFault(err); err != nil {
+		w.spool.end(err)
+		p.fail(p.running, s, err)
+		return
+	}
+	w.spool.end(nil)
+}
+
+func (p *Provider) offerOf(s *session, r *request, d *decision, granted receipt.Entry) (*gatewayv1.Answer, error) {
+	o := s.now()
+	cols, err := o.columns()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := canon.Marshal(&gatewayv1.DeliveryOffer{Delivery: o.Number, Columns: cols, RowsEstimate: o.RowsEstimate, Salt: o.Salt})
+	if err != nil {
+		return nil, err
+	}
+	header, sealed, err := sealOne(d.seal, answerAAD(r.raw), raw)
+	if err != nil {
+		return nil, err
+	}
+	rcpt, err := p.sign(granted)
+	if err != nil {
+		return nil, err
+	}
+	return &gatewayv1.Answer{SealHeader: header, Sealed: sealed, Receipt: rcpt}, nil
+}
+
+// deliveryKey is where the ledger keeps a delivery.
+func deliveryKey(agreement string, number uint64) string {
+	digits := []byte("0000000000")
+	for i := len(digits) - 1; number > 0 && i >= 0; i-- {
+		digits[i] = byte('0' + number%10)
+		number /= 10
+	}
+	return "share/delivery/" + agreement + "/" + string(digits)
+}

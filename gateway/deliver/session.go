@@ -1,0 +1,277 @@
+package deliver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"mulian/gateway/receipt"
+	gatewayv1 "mulian/gen/mulian/gateway/v1"
+	sharev1 "mulian/gen/mulian/share/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
+	"mulian/internal/durable"
+	"mulian/internal/fault"
+)
+
+type sessionKey struct {
+	agreement string
+	number    uint64
+}
+
+// session is one open delivery at the provider:
+//
+//	named ──StartDelivery──▶ started ──GRANTED──▶ granted ──spool whole──▶ spooled ──COMPLETED──▶ completed ──acknowledged──▶ gone
+//	   └────────────── not taken within spoolLife, too many rows, no such table ──▶ failed, gone
+//
+// Its folder holds offer.json (what is below) and pages (what is sealed).
+type session struct {
+	dir string
+
+	opening sync.Mutex // one OpenDelivery at a time
+	ending  sync.Mutex // one end of pages at a time
+
+	mu    sync.Mutex // guards the fields below; not held on disk or network
+	offer offer
+	spool *spool // nil until spooling began in this process
+}
+
+// offer is what has to survive a restart.
+type offer struct {
+	Agreement    string   `json:"agreement"`
+	Number       uint64   `json:"number"`
+	Entry        string   `json:"entry"`
+	Asker        string   `json:"asker"`
+	RequestKey   string   `json:"request_key"`
+	Purpose      string   `json:"purpose"`
+	Items        []string `json:"items"`
+	Salt         []byte   `json:"salt"`
+	CreatedMs    int64    `json:"created_ms"`
+	Started      bool     `json:"started"`             // on the ledger
+	Granted      uint64   `json:"granted,omitempty"`   // leaf of GRANTED, from 1; 0: not yet
+	RowsEstimate int64    `json:"rows_estimate"`       // when it was opened
+	Columns      [][]byte `json:"columns,omitempty"`   // gateway.v1.ResultColumn
+	Whole        *whole   `json:"whole,omitempty"`     // the spool is complete
+	Completed    uint64   `json:"completed,omitempty"` // leaf of COMPLETED, from 1
+	OnLedger     bool     `json:"on_ledger,omitempty"` // CompleteDelivery is committed
+}
+
+// whole is what a complete spool holds.
+type whole struct {
+	Pages  uint64 `json:"pages"`
+	Rows   uint64 `json:"rows"`
+	Bytes  uint64 `json:"bytes"`  // of the sealed pages
+	Digest []byte `json:"digest"` // salted
+	Hash   []byte `json:"hash"`   // SHA-256 over the seal header and the sealed pages
+}
+
+func (s *session) now() offer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.offer
+}
+
+// change changes the offer and makes that durable.
+func (s *session) change(fn func(*offer)) error {
+	s.mu.Lock()
+	next := s.offer
+	s.mu.Unlock()
+	fn(&next)
+	raw, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	if err := durable.ReplaceFile(filepath.Join(s.dir, "offer.json"), raw, 0o600); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.offer = next
+	s.mu.Unlock()
+	return nil
+}
+
+func (s *session) close() error {
+	s.mu.Lock()
+	sp := s.spool
+	s.mu.Unlock()
+	if sp == nil {
+		return nil
+	}
+	return sp.close()
+}
+
+func (p *Provider) sessionDir(k sessionKey) string {
+	return filepath.Join(p.cfg.Dir, fmt.Sprintf("%s-%d", k.agreement, k.number))
+}
+
+// restoreSessions reads the open deliveries. A folder without a whole offer is what
+// a crash left of one that nobody was told of.
+func (p *Provider) restoreSessions() error {
+	entries, err := os.ReadDir(p.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		dir := filepath.Join(p.cfg.Dir, e.Name())
+		s := &session{dir: dir}
+		raw, err := os.ReadFile(filepath.Join(dir, "offer.json"))
+		if err == nil {
+			err = json.Unmarshal(raw, &s.offer)
+		}
+		if err != nil {
+			p.cfg.Logger.Warn("an open delivery cannot be read and is dropped", "folder", e.Name(), "err", err)
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+			continue
+		}
+		if s.offer.Whole != nil {
+			if s.spool, err = reopenSpool(filepath.Join(dir, "pages"), s.offer.Whole); err != nil {
+				p.cfg.Logger.Warn("the pages of an open delivery are damaged; they are read again", "agreement", s.offer.Agreement, "delivery", s.offer.Number, "err", err)
+				if s.offer.Completed != 0 {
+					continue // its digest is signed: other pages cannot take their place; spoolLife ends it
+				}
+				s.offer.Whole = nil
+			}
+		}
+		p.sessions[sessionKey{s.offer.Agreement, s.offer.Number}] = s
+	}
+	return nil
+}
+
+func (p *Provider) find(k sessionKey, asker string) (*session, error) {
+	p.mu.Lock()
+	s := p.sessions[k]
+	p.mu.Unlock()
+	if s == nil || s.now().Asker != asker {
+		return nil, fault.Newf(fault.NotFound, "delivery %d of agreement %.40q is not open here", k.number, k.agreement)
+	}
+	return s, nil
+}
+
+// findByKey finds an open delivery that the same request has opened before.
+func (p *Provider) findByKey(c claim, asker, requestKey string) *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.sessions {
+		if o := s.now(); o.Agreement == c.agreement && o.Entry == c.entry && o.Asker == asker && o.RequestKey == requestKey {
+			return s
+		}
+	}
+	return nil
+}
+
+// name makes a session with the number that the ledger will give the delivery.
+func (p *Provider) name(number uint64, r *request, c claim, d *decision, requestKey string) (*session, error) {
+	k := sessionKey{c.agreement, number}
+	s := &session{dir: p.sessionDir(k), offer: offer{
+		Agreement: c.agreement, Number: number, Entry: c.entry, Asker: r.asker.GetId(), RequestKey: requestKey,
+		Purpose: c.purpose, Items: d.codes(), Salt: newSalt(), CreatedMs: time.Now().UnixMilli(),
+	}}
+	for _, col := range d.resultColumns() {
+		raw, err := proto.Marshal(col)
+		if err != nil {
+			return nil, err
+		}
+		s.offer.Columns = append(s.offer.Columns, raw)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.sessions) >= maxDeliveries {
+		return nil, fault.Newf(fault.Busy, "%d deliveries are open here", len(p.sessions))
+	}
+	if p.sessions[k] != nil {
+		return nil, fault.Newf(fault.Busy, "delivery %d of agreement %s is being opened", number, c.agreement)
+	}
+	if err := durable.MkdirPrivate(s.dir); err != nil {
+		return nil, err
+	}
+	p.sessions[k] = s
+	return s, nil
+}
+
+// drop ends a session and removes its folder.
+func (p *Provider) drop(s *session) error {
+	o := s.now()
+	p.mu.Lock()
+	delete(p.sessions, sessionKey{o.Agreement, o.Number})
+	p.mu.Unlock()
+	return errors.Join(s.close(), os.RemoveAll(s.dir))
+}
+
+// fail ends a session that cannot be delivered: in the log, and on the ledger.
+func (p *Provider) fail(ctx context.Context, s *session, cause error) {
+	o := s.now()
+	if o.Granted != 0 && o.Completed == 0 {
+		if e, err := p.cfg.Log.Record(o.Granted - 1); err == nil {
+			p.broke(ctx, e, cause)
+		}
+	}
+	if o.Started || p.startedByUs(ctx, claim{agreement: o.Agreement, entry: o.Entry}, o.Number) {
+		m := &sharev1.FailDelivery{Agreement: o.Agreement, Number: o.Number, Cause: fault.CodeOf(cause).String()}
+		if _, err := p.cfg.Chain.Send(ctx, p.signer(), m); err != nil {
+			p.cfg.Logger.Warn("the ledger could not be told that a delivery failed", "agreement", o.Agreement, "delivery", o.Number, "err", err)
+		}
+	}
+	if err := p.drop(s); err != nil {
+		p.cfg.Logger.Warn("the folder of a delivery could not be removed", "err", err)
+	}
+	p.cfg.Logger.Warn("delivery failed", "agreement", o.Agreement, "delivery", o.Number, "code", fault.CodeOf(cause).String(), "err", cause)
+}
+
+// Run ends deliveries that nobody takes, until ctx ends.
+func (p *Provider) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		p.mu.Lock()
+		var old []*session
+		for _, s := range p.sessions {
+			if time.Since(time.UnixMilli(s.now().CreatedMs)) > spoolLife {
+				old = append(old, s)
+			}
+		}
+		p.mu.Unlock()
+		for _, s := range old {
+			p.fail(ctx, s, fault.Newf(fault.Expired, "not taken within %s", spoolLife))
+		}
+	}
+}
+
+// completed finds the COMPLETED record of a delivery in the log: the power may have
+// failed before the offer named it.
+func (p *Provider) completed(agreement string, number uint64) (e receipt.Entry, found bool, err error) {
+	err = p.cfg.Log.Of(agreement, func(x receipt.Entry) bool {
+		if x.Record.GetOutcome() == tracev1.Outcome_OUTCOME_COMPLETED && x.Record.GetDelivery() == number {
+			e, found = x, true
+		}
+		return !found
+	})
+	return e, found, err
+}
+
+func (o *offer) columns() ([]*gatewayv1.ResultColumn, error) {
+	var out []*gatewayv1.ResultColumn
+	for _, raw := range o.Columns {
+		c := &gatewayv1.ResultColumn{}
+		if err := proto.Unmarshal(raw, c); err != nil {
+			return nil, fault.Wrap(fault.Damaged, err, "offer of delivery %d", o.Number)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}

@@ -1,0 +1,220 @@
+package deliver
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"mulian/gateway/connect"
+	"mulian/internal/fault"
+	"mulian/internal/seal"
+	"mulian/internal/sm"
+)
+
+// spool is the sealed pages of one delivery in a file of pieces, each with its
+// length (4 bytes, big endian) before it: the seal header, then the pages. One
+// goroutine writes; any number reads what is there and waits for more.
+type spool struct {
+	file *os.File
+
+	mu     sync.Mutex // guards the fields below
+	header []byte
+	pages  []int64 // offset of each page's content
+	sizes  []int
+	ended  bool  // no more pages come
+	err    error // why not
+	grew   chan struct{}
+}
+
+func createSpool(path string) (*spool, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	return &spool{file: f, grew: make(chan struct{})}, nil
+}
+
+// reopenSpool opens a whole spool and checks that it is what it was.
+func reopenSpool(path string, w *whole) (*spool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	s := &spool{file: f, grew: make(chan struct{}), ended: true}
+	sum, at, in := sha256.New(), int64(0), bufio.NewReaderSize(f, 1<<20)
+	for n := -1; n < int(w.Pages) && err == nil; n++ {
+		var head [4]byte
+		var piece []byte
+		if _, err = io.ReadFull(in, head[:]); err == nil {
+			size := binary.BigEndian.Uint32(head[:])
+			if size > maxBox {
+				err = errors.New("a piece over its bound")
+				break
+			}
+			piece = make([]byte, size)
+			_, err = io.ReadFull(in, piece)
+		}
+		sum.Write(piece)
+		if n < 0 {
+			s.header = piece
+		} else {
+			s.pages, s.sizes = append(s.pages, at+4), append(s.sizes, len(piece))
+		}
+		at += 4 + int64(len(piece))
+	}
+	if err == nil && string(sum.Sum(nil)) != string(w.Hash) {
+		err = errors.New("its hash differs")
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	return s, nil
+}
+
+// page returns page n when it is there; done says that there is none, and none comes.
+func (s *spool) page(ctx context.Context, n uint64) (header, box []byte, done bool, err error) {
+	for {
+		s.mu.Lock()
+		have, ended, serr, grew := uint64(len(s.pages)), s.ended, s.err, s.grew
+		if n < have {
+			header, box = s.header, make([]byte, s.sizes[n])
+			at := s.pages[n]
+			s.mu.Unlock()
+			_, err := s.file.ReadAt(box, at)
+			return header, box, false, err
+		}
+		s.mu.Unlock()
+		if ended {
+			return nil, nil, true, serr
+		}
+		select {
+		case <-grew:
+		case <-ctx.Done():
+			return nil, nil, false, ctx.Err()
+		}
+	}
+}
+
+func (s *spool) signal(fn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fn()
+	close(s.grew)
+	s.grew = make(chan struct{})
+}
+
+func (s *spool) end(err error) { s.signal(func() { s.ended, s.err = true, err }) }
+
+func (s *spool) close() error { return s.file.Close() }
+
+// spooler reads a table into a spool: rows are collected to pages, packed, sealed.
+type spooler struct {
+	spool  *spool
+	sealer *seal.Sealer
+	pack   *zstd.Encoder
+	digest *connect.Digest
+	hash   hash.Hash
+	most   uint64 // rows that are agreed; 0: no bound
+	cols   int
+	rows   []connect.Row
+	size   int
+	at     int64
+	whole  whole
+}
+
+func newSpooler(s *spool, to sm.PublicKey, aad []byte, cols int, most uint64) (*spooler, error) {
+	w := &spooler{spool: s, digest: connect.NewDigest(), hash: sha256.New(), most: most, cols: cols}
+	var header []byte
+	var err error
+	if w.sealer, header, err = seal.NewSealer(to, aad); err != nil {
+		return nil, err
+	}
+	if w.pack, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
+		return nil, err
+	}
+	_, err = w.write(header)
+	s.signal(func() { s.header = header })
+	return w, err
+}
+
+// write appends a piece and returns where its content begins.
+func (w *spooler) write(piece []byte) (int64, error) {
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(piece)), uint32(len(piece)))
+	if _, err := w.spool.file.WriteAt(append(b, piece...), w.at); err != nil {
+		return 0, fmt.Errorf("spool: %w", err)
+	}
+	w.hash.Write(piece)
+	at := w.at + 4
+	w.at += 4 + int64(len(piece))
+	return at, nil
+}
+
+// take is the scan's function.
+func (w *spooler) take(b connect.Batch) error {
+	for _, row := range b.Rows {
+		n := connect.RowBytes(row)
+		if len(w.rows) > 0 && (w.size+n > pageBytes || len(w.rows) == pageRows) {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+		w.rows, w.size = append(w.rows, row), w.size+n
+		w.digest.Add(row)
+	}
+	if most := w.most; most != 0 && uint64(w.digest.Rows()) > most {
+		return fault.Newf(fault.GrantedLimit, "the table has more than the %d rows that are agreed for one call", most)
+	}
+	return nil
+}
+
+func (w *spooler) flush() error {
+	page, err := connect.EncodeRows(w.cols, w.rows)
+	if err != nil {
+		return err
+	}
+	box, err := w.sealer.Seal(w.pack.EncodeAll(page, nil), false)
+	if err != nil {
+		return err
+	}
+	if len(box) > maxBox {
+		return fault.Newf(fault.TooLong, "a row of %d bytes cannot be carried", len(page))
+	}
+	at, err := w.write(box)
+	if err != nil {
+		return err
+	}
+	w.whole.Pages++
+	w.whole.Bytes += uint64(len(box))
+	w.spool.signal(func() { w.spool.pages, w.spool.sizes = append(w.spool.pages, at), append(w.spool.sizes, len(box)) })
+	clear(w.rows)
+	w.rows, w.size = w.rows[:0], 0
+	return nil
+}
+
+// finish makes the spool durable and says what is in it.
+func (w *spooler) finish(salt []byte) (*whole, error) {
+	if len(w.rows) > 0 {
+		if err := w.flush(); err != nil {
+			return nil, err
+		}
+	}
+	// Power fails here: the offer does not say yet that the spool is whole, so it is
+	// made anew.
+	if err := w.spool.file.Sync(); err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	w.whole.Rows = uint64(w.digest.Rows())
+	w.whole.Digest = SaltedDigest(salt, w.digest.Sum())
+	w.whole.Hash = w.hash.Sum(nil)
+	return &w.whole, nil
+}

@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	rpc "connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"mulian/gateway/view"
+	"mulian/gen/mulian/gateway/v1/gatewayv1connect"
+	"mulian/internal/fault"
+	"mulian/internal/wire"
+)
+
+// Time bounds of the HTTP server. There is no write timeout: a delivery is a long
+// stream.
+const (
+	headerTimeout   = 10 * time.Second
+	idleTimeout     = 2 * time.Minute
+	shutdownTimeout = 5 * time.Second
+	maxHeaderBytes  = 64 << 10
+)
+
+func (g *Gateway) serve(ctx context.Context) error {
+	server := &http.Server{Handler: g.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		short, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+		err := server.Shutdown(short)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close() // a stream that does not end; its asker goes on later
+		}
+		stopped <- err
+	}()
+	if err := server.Serve(g.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fault.Wrap(fault.Unreachable, err, "serve")
+	}
+	return <-stopped
+}
+
+// Handler returns all routes: GatewayService, /log/ (checkpoint and tiles of the
+// access log, for anyone's tool), /healthz, /metrics.
+func (g *Gateway) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.provider, rpc.WithReadMaxBytes(wire.MaxMessageBytes), rpc.WithSendMaxBytes(wire.MaxMessageBytes)))
+	mux.Handle("GET /log/", http.StripPrefix("/log/", tiles(g.records.TilesDir())))
+	mux.HandleFunc("GET /healthz", g.health)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(g.metrics(), promhttp.HandlerOpts{}))
+	return mux
+}
+
+// tiles serves the public files of a log folder, and nothing of Tessera's own state.
+func tiles(dir string) http.Handler {
+	files := http.FileServer(http.Dir(dir))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "checkpoint" && !strings.HasPrefix(r.URL.Path, "tile/") || strings.HasSuffix(r.URL.Path, "/") {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/octet-stream")
+		if r.URL.Path == "checkpoint" {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-cache")
+		}
+		r.URL.Path = "/" + r.URL.Path
+		files.ServeHTTP(w, r)
+	})
+}
+
+// Status is how a gateway is.
+type Status struct {
+	Account        string  `json:"account"`
+	Version        string  `json:"version"`
+	Addr           string  `json:"addr"`
+	OK             bool    `json:"ok"`                // it can release
+	Trouble        string  `json:"trouble,omitempty"` // why not, or what does not work
+	LogSize        uint64  `json:"log_size"`
+	Anchored       uint64  `json:"anchored"` // records on the ledger
+	ViewHeight     int64   `json:"view_height"`
+	ViewAgeSeconds float64 `json:"view_age_seconds"` // -1: no mark yet
+	Receipts       int     `json:"receipts"`
+	Granted        uint64  `json:"granted"` // since the start
+	Refused        uint64  `json:"refused"`
+	Failed         uint64  `json:"failed"`
+	Rows           uint64  `json:"rows"`
+}
+
+// Status returns how the gateway is now.
+func (g *Gateway) Status() Status {
+	head, mark, failing := g.anchor.Status()
+	c := g.provider.Counts()
+	s := Status{
+		Account: g.cfg.Account, Version: g.opts.Version, Addr: g.Addr(), OK: true, LogSize: g.records.Size(), Anchored: head.GetSize(),
+		ViewHeight: mark.Height, ViewAgeSeconds: -1, Receipts: g.asker.Receipts().Len(),
+		Granted: c.Granted.Load(), Refused: c.Refused.Load(), Failed: c.Failed.Load(), Rows: c.Rows.Load(),
+	}
+	if age := g.view.Age(mark.Height); !mark.Sent.IsZero() && age != view.NoAge {
+		s.ViewAgeSeconds = age.Seconds()
+	}
+	for _, err := range []error{failing, g.records.Err(), g.anchor.Refused()} {
+		if err != nil {
+			s.Trouble = err.Error()
+			s.OK = false
+		}
+	}
+	return s
+}
+
+func (g *Gateway) health(w http.ResponseWriter, _ *http.Request) {
+	s := g.Status()
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	if !s.OK {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(s) // the caller has gone
+}
+
+func (g *Gateway) metrics() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	number := func(name, help string, value func(Status) float64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "mulian_gateway_" + name, Help: help}, func() float64 { return value(g.Status()) }))
+	}
+	number("ok", "1 if the gateway can release.", func(s Status) float64 {
+		if s.OK {
+			return 1
+		}
+		return 0
+	})
+	number("log_records", "Records in the access log.", func(s Status) float64 { return float64(s.LogSize) })
+	number("log_anchored_records", "Records whose head is on the ledger.", func(s Status) float64 { return float64(s.Anchored) })
+	number("view_age_seconds", "Age of the view of the ledger; -1 before the first mark.", func(s Status) float64 { return s.ViewAgeSeconds })
+	number("granted", "Releases since the start.", func(s Status) float64 { return float64(s.Granted) })
+	number("refused", "Refusals since the start.", func(s Status) float64 { return float64(s.Refused) })
+	number("failed", "Releases that did not end, since the start.", func(s Status) float64 { return float64(s.Failed) })
+	number("rows", "Rows released since the start.", func(s Status) float64 { return float64(s.Rows) })
+	return reg
+}
