@@ -171,18 +171,20 @@ func start(fsync bool) (*Server, error) {
 			return nil, err
 		}
 	}
-	initdb := s.command("initdb", "-D", s.dir+"/cluster", "-U", s.user, "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
-	if out, err := initdb.CombinedOutput(); err != nil {
+	// Before the first file is written: whatever ends us, the folder goes.
+	if err := s.watch(); err != nil {
 		os.RemoveAll(s.dir)
+		return nil, err
+	}
+	initdb := s.command("initdb", "-D", s.dir+"/cluster", "-U", s.user, "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		s.life.Close()
 		return nil, fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
 	}
-	if s.port, err = freePort(); err != nil {
-		return nil, err
+	if s.port, err = freePort(); err == nil {
+		err = s.run()
 	}
-	if err := s.watch(); err != nil {
-		return nil, err
-	}
-	if err := s.run(); err != nil {
+	if err != nil {
 		s.life.Close()
 		return nil, err
 	}

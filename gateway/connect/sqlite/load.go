@@ -110,8 +110,15 @@ type load struct {
 }
 
 func (l *load) begin(ctx context.Context) (err error) {
-	if _, err := l.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return failure(ctx, err)
+	// Another load may hold the file for longer than a statement waits for a lock.
+	for {
+		_, err := l.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		if err == nil {
+			break
+		}
+		if !isBusy(err) || ctx.Err() != nil {
+			return failure(ctx, err)
+		}
 	}
 	l.before, l.repeat, err = receipt(ctx, l.conn, l.target.Delivery)
 	if err != nil || l.repeat {

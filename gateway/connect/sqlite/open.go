@@ -164,6 +164,12 @@ func failure(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: sqlite: %w", kind, err)
 }
 
+// isBusy tells whether somebody else holds the file's lock.
+func isBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // dialect is SQLite's SQL.
 var dialect = statement.Dialect{
 	Param: func(n int) string { return fmt.Sprintf("?%d", n) },
