@@ -120,6 +120,9 @@ func databaseURL(url, file string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
+// Address is the source's URL, read from its file where it has one.
+func (s *Source) Address() (string, error) { return databaseURL(s.URL, s.URLFile) }
+
 // wants tells whether a table is registered and watched.
 func (s *Source) wants(n connect.TableName) bool {
 	if len(s.Tables) == 0 {

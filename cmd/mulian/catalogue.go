@@ -34,7 +34,7 @@ func (a *app) catalogueList() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   a.t("查找目录", "find entries"),
-		Example: "  mulian catalogue list --search 许可 --provider 11110000000021928Y",
+		Example: "  mulian catalogue list --search 许可 --provider 11110000000021928B",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cl, err := a.client()
@@ -82,7 +82,7 @@ func (a *app) catalogueShow() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "show ENTRY",
 		Short:   a.t("查看一条目录：信息项、职责、库表、漂移、版本", "show an entry: items, duties, table, drift, versions"),
-		Example: "  mulian catalogue show 11110000000021928Y:permits",
+		Example: "  mulian catalogue show 11110000000021928B:permits",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -138,7 +138,7 @@ func (a *app) catalogueDuties() *cobra.Command {
 	req := &cataloguev1.ListDutiesRequest{Limit: 500}
 	c := &cobra.Command{
 		Use: "duties", Short: a.t("列出职责", "list duties"), Args: exactly(0),
-		Example: "  mulian catalogue duties --org 11110000000021928Y",
+		Example: "  mulian catalogue duties --org 11110000000021928B",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cl, err := a.client()
 			if err != nil {
@@ -171,8 +171,8 @@ func (a *app) catalogueSubmit() *cobra.Command {
 	return &cobra.Command{
 		Use:   "submit FILE",
 		Short: a.t("提交一条目录（JSON，字段同接口文档；可由 show --json 得到）", "submit one entry (JSON with the schema's fields, as show --json prints)"),
-		Example: `  mulian catalogue show 11110000000021928Y:permits --json > entry.json   # edit it
-  mulian catalogue submit entry.json --as 11110000000021928Y`,
+		Example: `  mulian catalogue show 11110000000021928B:permits --json > entry.json   # edit it
+  mulian catalogue submit entry.json --as 11110000000021928B`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := readEntry(args[0])
@@ -213,7 +213,7 @@ func (a *app) catalogueReview() *cobra.Command {
 	var reason string
 	c := &cobra.Command{
 		Use: "review ENTRY...", Short: a.t("审核：发布或退回（主管部门）", "review: publish or return (authority)"), Args: atLeast(1),
-		Example: "  mulian catalogue review 11110000000021928Y:permits --as 11110000000030001A",
+		Example: "  mulian catalogue review 11110000000021928B:permits --as 111100000000300011",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &cataloguev1.ReviewEntries{Entries: args, Publish: !back, Reason: reason})
 		},
@@ -227,7 +227,7 @@ func (a *app) catalogueLock() *cobra.Command {
 	var with []string
 	c := &cobra.Command{
 		Use: "lock ENTRY...", Short: a.t("锁定目录，指明会签部门", "lock entries and name the counter-signers"), Args: atLeast(1),
-		Example: "  mulian catalogue lock 11110000000021928Y:permits --with 11110000000010003B --as 11110000000021928Y",
+		Example: "  mulian catalogue lock 11110000000021928B:permits --with 11110000000010003P --as 11110000000021928B",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &cataloguev1.LockEntries{Entries: args, CounterSigners: with})
 		},
@@ -240,7 +240,7 @@ func (a *app) catalogueLock() *cobra.Command {
 func (a *app) catalogueUnlock() *cobra.Command {
 	return &cobra.Command{
 		Use: "unlock ENTRY", Short: a.t("申请解锁（须全部会签）", "ask to unlock (all counter-signers have to sign)"), Args: exactly(1),
-		Example: "  mulian catalogue unlock 11110000000021928Y:permits --as 11110000000021928Y",
+		Example: "  mulian catalogue unlock 11110000000021928B:permits --as 11110000000021928B",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &cataloguev1.UnlockEntry{Entry: args[0]})
 		},
@@ -253,7 +253,7 @@ func (a *app) catalogueCountersign() *cobra.Command {
 	var reason string
 	c := &cobra.Command{
 		Use: "countersign ENTRY", Short: a.t("会签（或不同意）一条目录的变更", "counter-sign (or refuse) the change of an entry"), Args: exactly(1),
-		Example: "  mulian catalogue countersign 11110000000021928Y:permits --as 11110000000010003B",
+		Example: "  mulian catalogue countersign 11110000000021928B:permits --as 11110000000010003P",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
 			if err != nil {
@@ -284,7 +284,7 @@ func (a *app) cataloguePending() *cobra.Command {
 	req := &cataloguev1.ListPendingRequest{Limit: 500}
 	c := &cobra.Command{
 		Use: "pending", Short: a.t("列出等待会签或审核的变更", "list changes that wait for signatures or review"), Args: exactly(0),
-		Example: "  mulian catalogue pending --needs 11110000000010003B",
+		Example: "  mulian catalogue pending --needs 11110000000010003P",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cl, err := a.client()
 			if err != nil {
@@ -316,7 +316,7 @@ func (a *app) catalogueWithdraw() *cobra.Command {
 	var reason string
 	c := &cobra.Command{
 		Use: "withdraw ENTRY", Short: a.t("撤销目录（历史保留）", "withdraw an entry (its history stays)"), Args: exactly(1),
-		Example: "  mulian catalogue withdraw 11110000000021928Y:permits --reason 职责取消 --as 11110000000021928Y",
+		Example: "  mulian catalogue withdraw 11110000000021928B:permits --reason 职责取消 --as 11110000000021928B",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &cataloguev1.WithdrawEntry{Entry: args[0], Reason: reason})
 		},
@@ -330,7 +330,7 @@ func (a *app) catalogueSuspend() *cobra.Command {
 	m := &cataloguev1.SuspendEntry{}
 	c := &cobra.Command{
 		Use: "suspend ENTRY", Short: a.t("暂停或恢复一条目录", "suspend or resume an entry"), Args: exactly(1),
-		Example: "  mulian catalogue suspend 11110000000021928Y:permits --cause 系统升级 --as 11110000000021928Y",
+		Example: "  mulian catalogue suspend 11110000000021928B:permits --cause 系统升级 --as 11110000000021928B",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m.Entry = args[0]
 			return a.simple(cmd, m)

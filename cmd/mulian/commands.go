@@ -8,6 +8,8 @@ func (a *app) commands() []*cobra.Command {
 		a.initCommand(),
 		a.nodeCommand(),
 		a.serverCommand(),
+		a.gatewayCommand(),
+		a.sourceCommand(),
 		a.statusCommand(),
 		a.catalogueCommand(),
 		a.shareCommand(),

@@ -44,7 +44,7 @@ func (a *app) catalogueImport() *cobra.Command {
 --dry-run needs no node. An import that was stopped goes on; a second import changes nothing.
 Entries are signed with the key of their department; departments without a key here are named in the report.`),
 		Example: `  mulian catalogue import 目录.xlsx --dry-run
-  mulian catalogue import list.csv --owner 11110000000021928Y --duty 综合管理 --map "数据集=name"`,
+  mulian catalogue import list.csv --owner 11110000000021928B --duty 综合管理 --map "数据集=name"`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runImport(cmd.Context(), args[0], fl) },
 	}

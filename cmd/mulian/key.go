@@ -17,7 +17,7 @@ func (a *app) keyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "key",
 		Short:   a.t("密钥：生成、查看、更换、吊销", "keys: make, show, rotate, revoke"),
-		Example: "  mulian key new 11110000000021928Y --label officer",
+		Example: "  mulian key new 11110000000021928B --label officer",
 	}
 	c.AddCommand(a.keyNew(), a.keyList(), a.keyRotate(), a.keyRevoke())
 	return c
@@ -28,7 +28,7 @@ func (a *app) keyNew() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "new ACCOUNT",
 		Short:   a.t("在本机生成一把密钥（0600）", "make a key on this machine (0600)"),
-		Example: "  mulian key new 11110000000021928Y --label officer --algorithm sm2",
+		Example: "  mulian key new 11110000000021928B --label officer --algorithm sm2",
 		Args:    exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			algorithm, err := sm.ParseAlgorithm(alg)
@@ -83,7 +83,7 @@ func (a *app) keyRotate() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "rotate ACCOUNT",
 		Short:   a.t("更换一把密钥：旧的作废，新的生效", "replace a key: the old one ends, the new one begins"),
-		Example: "  mulian key rotate 11110000000021928Y --label officer --new-label officer-2027 --as 11110000000021928Y#root",
+		Example: "  mulian key rotate 11110000000021928B --label officer --new-label officer-2027 --as 11110000000021928B#root",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -135,7 +135,7 @@ func (a *app) keyRevoke() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "revoke ACCOUNT KEY",
 		Short:   a.t("永久吊销一把密钥", "revoke a key for good"),
-		Example: "  mulian key revoke 11110000000021928Y 0a1b2c3d4e5f6071 --cause lost --as 11110000000021928Y#root",
+		Example: "  mulian key revoke 11110000000021928B 0a1b2c3d4e5f6071 --cause lost --as 11110000000021928B#root",
 		Args:    exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &identityv1.RevokeKey{Account: args[0], Key: args[1], Cause: cause})

@@ -39,7 +39,7 @@ func (a *app) initCommand() *cobra.Command {
 其他机构由它登记，成员、角色、参数之后都由表决改变。已经有链的目录不会被改动。`,
 			`Makes the founder's keys, the node's keys and the genesis in --home. The founder is the first member and holds the
 authority's role; it registers the others. Members, roles and parameters change by vote from then on. A home with a chain is left as it is.`),
-		Example: "  mulian init 11110000000030001A --name 北京市政务服务和数据管理局 --chain beijing-1",
+		Example: "  mulian init 111100000000300011 --name 北京市政务服务和数据管理局 --chain beijing-1",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.makeChain(args[0], name, region, chainID)
@@ -120,7 +120,7 @@ func (a *app) nodeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "node",
 		Short: a.t("运行本成员：节点、索引和服务器", "run this member: node, index and server"),
-		Example: `  mulian init 11110000000030001A --name 北京市政务服务和数据管理局
+		Example: `  mulian init 111100000000300011 --name 北京市政务服务和数据管理局
   mulian node`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -18,7 +18,7 @@ func (a *app) orgCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "org",
 		Short:   a.t("机构：登记、查看、停用", "organisations: register, show, suspend"),
-		Example: "  mulian org list\n  mulian org register 11110000000021928Y --name 北京市规划委员会 --as 11110000000030001A",
+		Example: "  mulian org list\n  mulian org register 11110000000021928B --name 北京市规划委员会 --as 111100000000300011",
 	}
 	c.AddCommand(a.orgRegister(), a.orgUnit(), a.orgList(), a.orgShow(), a.orgSuspend(), a.orgResume())
 	return c
@@ -31,7 +31,7 @@ func (a *app) orgRegister() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "register CODE",
 		Short:   a.t("登记机构（由主管部门签名），在本机生成其密钥", "register an organisation (signed by the authority); makes its keys here"),
-		Example: "  mulian org register 11110000000021928Y --name 北京市规划委员会 --region 110000 --as 11110000000030001A",
+		Example: "  mulian org register 11110000000021928B --name 北京市规划委员会 --region 110000 --as 111100000000300011",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -78,7 +78,7 @@ func (a *app) orgUnit() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "unit LOCAL_ID",
 		Short:   a.t("在本机构新设内设部门或岗位", "add a department or a post to the own organisation"),
-		Example: "  mulian org unit sharing-officer --post --name 数据共享专员 --as 11110000000021928Y#root",
+		Example: "  mulian org unit sharing-officer --post --name 数据共享专员 --as 11110000000021928B#root",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind := identityv1.AccountKind_ACCOUNT_KIND_DEPARTMENT
@@ -149,7 +149,7 @@ func (a *app) orgShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ACCOUNT",
 		Short:   a.t("查看一个账户及其密钥", "show an account with its keys"),
-		Example: "  mulian org show 11110000000021928Y",
+		Example: "  mulian org show 11110000000021928B",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -186,7 +186,7 @@ func (a *app) orgSuspend() *cobra.Command {
 	var cause string
 	c := &cobra.Command{
 		Use: "suspend ACCOUNT", Short: a.t("停用账户", "suspend an account"), Args: exactly(1),
-		Example: "  mulian org suspend 11110000000021928Y/g/main --cause 密钥疑似泄露 --as 11110000000030001A",
+		Example: "  mulian org suspend 11110000000021928B/g/main --cause 密钥疑似泄露 --as 111100000000300011",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &identityv1.SuspendAccount{Account: args[0], Cause: cause})
 		},
@@ -199,7 +199,7 @@ func (a *app) orgSuspend() *cobra.Command {
 func (a *app) orgResume() *cobra.Command {
 	return &cobra.Command{
 		Use: "resume ACCOUNT", Short: a.t("恢复账户", "resume an account"), Args: exactly(1),
-		Example: "  mulian org resume 11110000000021928Y/g/main --as 11110000000030001A",
+		Example: "  mulian org resume 11110000000021928B/g/main --as 111100000000300011",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &identityv1.ResumeAccount{Account: args[0]})
 		},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mulian/client/sentence"
-	"mulian/internal/fault"
 )
 
 // app is what every command shares: the global flags and the three streams.
@@ -24,13 +22,14 @@ type app struct {
 	quiet  bool
 	dryRun bool
 
+	args     []string // of the command line: the language is needed before flags are parsed
 	in       io.Reader
 	out, err io.Writer
 }
 
 // Run carries out one command line and returns its exit status.
 func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
-	a := &app{in: in, out: out, err: errs}
+	a := &app{args: args, in: in, out: out, err: errs}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)
@@ -43,6 +42,9 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if q, ok := err.(quietExit); ok {
 		return int(q)
 	}
+	if c, _, ferr := root.Find(args); ferr == nil && strings.HasPrefix(err.Error(), "required flag(s)") {
+		err = a.usage(c, "%s", err) // cobra's own words; it has no type for them
+	}
 	return a.fail(err)
 }
 
@@ -53,14 +55,17 @@ func (a *app) root() *cobra.Command {
 		Long: a.t(`目链（Mulian）：职责、目录、授权、访问和决定记在各部门共同运行的账本上；数据留在原处，只凭登记过的权利端到端移动。
 
 第一次使用：
-  mulian demo                         在一个进程里启动一座城市，看两个部门共享数据
-  mulian catalogue import FILE --dry-run   检查一份目录文件，不需要节点`,
+  mulian demo                              在一个进程里启动一座城市，看两个部门共享数据
+  mulian catalogue import FILE --dry-run   检查一份目录文件，不需要节点
+  mulian help share                        一个命令的说明；每个命令都有例子`,
 			`Mulian keeps duties, catalogue, authorisations, accesses and decisions on a ledger that the departments run together;
 data stays where it is and moves only end to end, under a recorded right.
 
 First steps:
   mulian demo                              a city in one process: watch two departments share data
-  mulian catalogue import FILE --dry-run   check a catalogue file; needs no node`),
+  mulian catalogue import FILE --dry-run   check a catalogue file; needs no node
+  mulian help share                        about a command; each has an example`),
+		Example:       "  mulian demo\n  mulian status",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version,
@@ -75,39 +80,14 @@ First steps:
 	f.BoolVarP(&a.yes, "yes", "y", false, a.t("不询问，直接签名", "sign without asking"))
 	f.BoolVarP(&a.quiet, "quiet", "q", false, a.t("不显示进度", "no progress"))
 	f.BoolVar(&a.dryRun, "dry-run", false, a.t("只显示将要做什么", "only show what would be done"))
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fault.Newf(fault.Usage, "%s\n  %s --help", err, c.CommandPath())
-	})
 	root.AddCommand(a.commands()...)
-	for _, c := range root.Commands() {
-		strictArgs(c)
-	}
+	a.ours(root)
 	return root
-}
-
-// strictArgs makes a noun without a verb print its help, and an unknown verb a
-// usage error with a suggestion.
-func strictArgs(c *cobra.Command) {
-	if c.HasSubCommands() && c.Run == nil && c.RunE == nil {
-		c.RunE = func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return c.Help()
-			}
-			text := fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())
-			if s := c.SuggestionsFor(args[0]); len(s) > 0 {
-				text += fmt.Sprintf("; did you mean %q?", strings.Join(s, `", "`))
-			}
-			return fault.Newf(fault.Usage, "%s\n  %s --help", text, c.CommandPath())
-		}
-	}
-	for _, sub := range c.Commands() {
-		strictArgs(sub)
-	}
 }
 
 // language is the person's language: --lang, else LC_ALL, LC_MESSAGES, LANG.
 func (a *app) language() sentence.Language {
-	for _, text := range []string{a.lang, langFlag(), os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")} {
+	for _, text := range []string{a.lang, a.langFlag(), os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")} {
 		if text != "" {
 			return sentence.Accept(text)
 		}
@@ -116,13 +96,13 @@ func (a *app) language() sentence.Language {
 }
 
 // langFlag finds --lang before the flags are parsed: help texts are made first.
-func langFlag() string {
-	for i, arg := range os.Args {
+func (a *app) langFlag() string {
+	for i, arg := range a.args {
 		if v, ok := strings.CutPrefix(arg, "--lang="); ok {
 			return v
 		}
-		if arg == "--lang" && i+1 < len(os.Args) {
-			return os.Args[i+1]
+		if arg == "--lang" && i+1 < len(a.args) {
+			return a.args[i+1]
 		}
 	}
 	return ""

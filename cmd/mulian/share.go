@@ -20,12 +20,12 @@ func (a *app) shareCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "share",
 		Short: a.t("共享：申请、授权、确认、共享、使用", "sharing: apply, authorise, confirm, share, use"),
-		Example: `  mulian share apply 11110000000021928Y:permits --items code,name,issued --purpose 取水许可核验 --duty 11110000000025678X:1 --as 11110000000025678X
-  mulian share answer 0123456789abcdef --accept --as 11110000000021928Y
-  mulian share confirm 0123456789abcdef --as 11110000000025678X`,
+		Example: `  mulian share apply 11110000000021928B:permits --items code,name,issued --purpose 取水许可核验 --duty 11110000000025678C:1 --as 11110000000025678C
+  mulian share answer 0123456789abcdef --accept --as 11110000000021928B
+  mulian share confirm 0123456789abcdef --as 11110000000025678C`,
 	}
 	c.AddCommand(a.shareApply(), a.shareAnswer(), a.shareMore(), a.shareSupplement(), a.shareExtend(), a.shareWithdraw(), a.shareConfirm(),
-		a.shareSuspend(), a.shareResume(), a.shareEnd(), a.shareList(), a.shareShow(), a.shareUse())
+		a.shareSuspend(), a.shareResume(), a.shareEnd(), a.shareList(), a.shareShow(), a.shareFetch(), a.shareQuery(), a.shareUse())
 	return c
 }
 
@@ -60,7 +60,7 @@ func (a *app) shareApply() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "apply ENTRY...",
 		Short:   a.t("申请共享一条或几条目录（同一提供部门）", "apply for one or more entries of one provider"),
-		Example: "  mulian share apply 11110000000021928Y:permits --purpose 取水许可核验 --as 11110000000025678X",
+		Example: "  mulian share apply 11110000000021928B:permits --purpose 取水许可核验 --as 11110000000025678C",
 		Args:    atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -152,7 +152,7 @@ func (a *app) shareAnswer() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "answer REQUEST",
 		Short:   a.t("答复申请：同意（并签署协议）或拒绝", "answer a request: accept (and sign the agreement) or refuse"),
-		Example: "  mulian share answer 0123456789abcdef --accept --as 11110000000021928Y",
+		Example: "  mulian share answer 0123456789abcdef --accept --as 11110000000021928B",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if accept == refuse {
@@ -172,7 +172,7 @@ func (a *app) shareMore() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "ask-more REQUEST",
 		Short:   a.t("一次性告知需要补正的全部内容", "tell once and in full what is missing"),
-		Example: "  mulian share ask-more 0123456789abcdef --missing 法律依据 --missing 应用系统 --as 11110000000021928Y",
+		Example: "  mulian share ask-more 0123456789abcdef --missing 法律依据 --missing 应用系统 --as 11110000000021928B",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &sharev1.AskMore{Request: args[0], Missing: missing})
@@ -188,7 +188,7 @@ func (a *app) shareSupplement() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "supplement REQUEST ENTRY...",
 		Short:   a.t("补正申请", "supplement a request"),
-		Example: "  mulian share supplement 0123456789abcdef 11110000000021928Y:permits --purpose 取水许可核验 --basis 水法第48条 --as 11110000000025678X",
+		Example: "  mulian share supplement 0123456789abcdef 11110000000021928B:permits --purpose 取水许可核验 --basis 水法第48条 --as 11110000000025678C",
 		Args:    atLeast(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -218,7 +218,7 @@ func (a *app) shareExtend() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "extend REQUEST",
 		Short:   a.t("请求延期（提供方），或审批延期（主管部门）", "ask for more time (provider), or decide on it (authority)"),
-		Example: "  mulian share extend 0123456789abcdef --days 5 --reason 系统升级 --as 11110000000021928Y\n  mulian share extend 0123456789abcdef --approve --as 11110000000030001A",
+		Example: "  mulian share extend 0123456789abcdef --days 5 --reason 系统升级 --as 11110000000021928B\n  mulian share extend 0123456789abcdef --approve --as 111100000000300011",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -244,7 +244,7 @@ func (a *app) reasoned(use, zh, en, flag string, send func(cmd *cobra.Command, i
 	var reason string
 	c := &cobra.Command{
 		Use: use, Short: a.t(zh, en), Args: exactly(1),
-		Example: "  mulian share " + strings.Fields(use)[0] + " 0123456789abcdef --" + flag + " … --as 11110000000021928Y",
+		Example: "  mulian share " + strings.Fields(use)[0] + " 0123456789abcdef --" + flag + " … --as 11110000000021928B",
 		RunE:    func(cmd *cobra.Command, args []string) error { return send(cmd, args[0], reason) },
 	}
 	c.Flags().StringVar(&reason, flag, "", a.t("原因", "why"))
@@ -262,7 +262,7 @@ func (a *app) shareConfirm() *cobra.Command {
 	return &cobra.Command{
 		Use:     "confirm AGREEMENT",
 		Short:   a.t("确认并签署共享协议（申请方）", "confirm and sign an agreement (consumer)"),
-		Example: "  mulian share confirm 0123456789abcdef --as 11110000000025678X",
+		Example: "  mulian share confirm 0123456789abcdef --as 11110000000025678C",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -295,7 +295,7 @@ func (a *app) shareSuspend() *cobra.Command {
 func (a *app) shareResume() *cobra.Command {
 	return &cobra.Command{
 		Use: "resume AGREEMENT", Short: a.t("恢复共享协议", "resume an agreement"), Args: exactly(1),
-		Example: "  mulian share resume 0123456789abcdef --as 11110000000021928Y",
+		Example: "  mulian share resume 0123456789abcdef --as 11110000000021928B",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &sharev1.ResumeAgreement{Agreement: args[0]})
 		},
@@ -307,7 +307,7 @@ func (a *app) shareEnd() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "end AGREEMENT",
 		Short:   a.t("终止共享协议；提供方须有协商备案号（条例第27条）", "end an agreement; the provider needs the filing number of the consultation (art. 27)"),
-		Example: "  mulian share end 0123456789abcdef --reason 业务结束 --as 11110000000025678X",
+		Example: "  mulian share end 0123456789abcdef --reason 业务结束 --as 11110000000025678C",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &sharev1.EndAgreement{Agreement: args[0], Reason: reason, Filing: filing})
@@ -324,7 +324,7 @@ func (a *app) shareUse() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "use AGREEMENT",
 		Short:   a.t("登记一次使用", "account for a use"),
-		Example: "  mulian share use 0123456789abcdef --case 取水2026-0017 --rows 1 --as 11110000000025678X",
+		Example: "  mulian share use 0123456789abcdef --case 取水2026-0017 --rows 1 --as 11110000000025678C",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m.Agreement = args[0]
@@ -360,7 +360,7 @@ func (a *app) shareList() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   a.t("列出申请或协议", "list requests or agreements"),
-		Example: "  mulian share list --provider 11110000000021928Y\n  mulian share list --agreements",
+		Example: "  mulian share list --provider 11110000000021928B\n  mulian share list --agreements",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cl, err := a.client()

@@ -1,0 +1,337 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	rpc "connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"mulian/gateway"
+	"mulian/gateway/connect"
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	"mulian/internal/fault"
+	"mulian/internal/wire"
+)
+
+func (a *app) sourceCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "source",
+		Short: a.t("数据源：连接、结构、登记目录、漂移", "sources: connect, structure, file an entry, drift"),
+		Example: `  mulian source inspect sqlite:permits.db
+  mulian source drift list`,
+	}
+	c.AddCommand(a.sourceAdd(), a.sourceInspect(), a.sourceTest(), a.sourceList(), a.sourceFile(), a.sourceDrift())
+	return c
+}
+
+// inspectTimeout bounds looking at a database from the command line.
+const inspectTimeout = 30 * time.Second
+
+func (a *app) sourceAdd() *cobra.Command {
+	var gw string
+	var tables []string
+	c := &cobra.Command{
+		Use:     "add NAME URL",
+		Short:   a.t("给网关增加一个只读数据库（先连上看一看）", "add a database to a gateway (it is looked at first)"),
+		Example: "  mulian source add permits sqlite:/var/lib/permits.db --gateway 11110000000021928Y/g/main",
+		Args:    exactly(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			account, err := a.oneGateway([]string{gw})
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(a.gatewayHome(account), gatewayFile)
+			cfg, err := readGateway(path)
+			if err != nil {
+				return err
+			}
+			schema, err := inspect(cmd.Context(), args[1])
+			if err != nil {
+				return err
+			}
+			cfg.Sources = append(cfg.Sources, gateway.Source{Name: args[0], URL: args[1], Tables: tables})
+			if err := cfg.Check(); err != nil {
+				return err
+			}
+			if !a.dryRun {
+				if err := writeGateway(path, cfg); err != nil {
+					return err
+				}
+			}
+			return a.print(map[string]any{"ok": true, "gateway": account, "source": args[0], "tables": len(schema.Tables), "config": path}, func(w io.Writer) {
+				fmt.Fprintf(w, a.t("✓ %s：%d 张表。重启网关后登记并开始监测\n", "✓ %s: %d tables. Restart the gateway: it registers and watches them\n"), args[0], len(schema.Tables))
+			})
+		},
+	}
+	c.Flags().StringVar(&gw, "gateway", "", a.t("哪个网关；只有一个时可省略", "which gateway; may be left out if there is only one"))
+	c.Flags().StringSliceVar(&tables, "table", nil, a.t("只登记这些表", "only these tables"))
+	return c
+}
+
+func inspect(ctx context.Context, url string) (*connect.Schema, error) {
+	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
+	defer cancel()
+	db, err := connect.Open(ctx, url)
+	if err != nil {
+		return nil, fault.Wrap(fault.SourceUnreachable, err, "the database")
+	}
+	defer db.Close()
+	s, err := db.Inspect(ctx)
+	return s, fault.Wrap(fault.SourceUnreachable, err, "the database")
+}
+
+func (a *app) sourceInspect() *cobra.Command {
+	return &cobra.Command{
+		Use:     "inspect URL",
+		Short:   a.t("看一个数据库的结构及其指纹（不需要节点）", "look at a database's structure and its fingerprint (needs no node)"),
+		Example: "  mulian source inspect sqlite:permits.db\n  mulian source inspect \"postgres://reader@127.0.0.1/permits?passfile=pgpass\"",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := inspect(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(s, func(w io.Writer) {
+				for _, t := range s.Tables {
+					fmt.Fprintf(w, "%s  %s\n", t.TableName, t.Hash())
+					var rows [][]string
+					for _, c := range t.Columns {
+						null := ""
+						if c.Nullable {
+							null = a.t("可空", "nullable")
+						}
+						rows = append(rows, []string{"  " + c.Name, c.Kind.String(), c.Type, null, c.Comment})
+					}
+					table(w, rows)
+				}
+			})
+		},
+	}
+}
+
+func (a *app) sourceTest() *cobra.Command {
+	return &cobra.Command{
+		Use:     "test [GATEWAY]",
+		Short:   a.t("逐个连接网关的数据源，原样打印错误", "connect to each source of a gateway and print the exact error"),
+		Example: "  mulian source test 11110000000021928Y/g/main",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			account, err := a.oneGateway(args)
+			if err != nil {
+				return err
+			}
+			cfg, err := readGateway(filepath.Join(a.gatewayHome(account), gatewayFile))
+			if err != nil {
+				return err
+			}
+			type result struct {
+				Source string `json:"source"`
+				OK     bool   `json:"ok"`
+				Tables int    `json:"tables"`
+				Error  string `json:"error,omitempty"`
+			}
+			var out []result
+			bad := false
+			for _, s := range cfg.Sources {
+				r := result{Source: s.Name, OK: true}
+				url, err := s.Address()
+				var schema *connect.Schema
+				if err == nil {
+					schema, err = inspect(cmd.Context(), url)
+				}
+				if err != nil {
+					r.OK, r.Error, bad = false, err.Error(), true
+				} else {
+					r.Tables = len(schema.Tables)
+				}
+				out = append(out, r)
+			}
+			if err := a.print(out, func(w io.Writer) {
+				for _, r := range out {
+					if r.OK {
+						fmt.Fprintf(w, a.t("✓ %s：%d 张表\n", "✓ %s: %d tables\n"), r.Source, r.Tables)
+					} else {
+						fmt.Fprintf(w, "✗ %s: %s\n", r.Source, r.Error)
+					}
+				}
+			}); err != nil {
+				return err
+			}
+			if bad {
+				return quietExit(fault.SourceUnreachable.Exit())
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) sourceList() *cobra.Command {
+	req := &cataloguev1.ListTablesRequest{Limit: 500}
+	c := &cobra.Command{
+		Use: "list", Short: a.t("链上登记的库表", "tables on the ledger"), Args: exactly(0), Example: "  mulian source list --org 11110000000021928Y",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			res, err := cl.Catalogue.ListTables(cmd.Context(), rpc.NewRequest(req))
+			if err != nil {
+				return wire.Fault(err)
+			}
+			return a.print(res.Msg, func(w io.Writer) {
+				rows := [][]string{{a.t("库表", "TABLE"), a.t("字段", "COLUMNS"), a.t("行数约", "ROWS ABOUT"), a.t("指纹", "FINGERPRINT")}}
+				for _, t := range res.Msg.GetTables() {
+					rows = append(rows, []string{t.GetId(), itoa(len(t.GetColumns())), i64(t.GetRowsEstimate()), hex.EncodeToString(t.GetSchemaHash())[:16]})
+				}
+				table(w, rows)
+			})
+		},
+	}
+	c.Flags().StringVar(&req.Org, "org", "", a.t("部门", "organisation"))
+	c.Flags().StringVar(&req.Gateway, "gateway", "", a.t("网关", "gateway"))
+	return c
+}
+
+// sourceFile files a registered table as a catalogue entry: one item for each
+// column, to be edited later.
+func (a *app) sourceFile() *cobra.Command {
+	var id, name, duty, share, scope, cycle string
+	c := &cobra.Command{
+		Use:   "file TABLE",
+		Short: a.t("把一张已登记的库表编成目录：每个字段一个信息项", "file a registered table as an entry: an item for each column"),
+		Example: `  mulian source file 11110000000021928Y/g/main:permits.land_permit --id permits --name 建设用地规划许可证 \
+      --duty 11110000000021928Y:1 --as 11110000000021928Y`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			t := &cataloguev1.Table{}
+			ok, err := cl.Get(cmd.Context(), "catalogue/table/"+args[0], t)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fault.Newf(fault.NotFound, "table %s is not on the ledger; mulian source list shows those that are", args[0])
+			}
+			e, err := entryOf(t, id, name, duty, share, scope, cycle)
+			if err != nil {
+				return err
+			}
+			r, err := a.act(cmd.Context(), cl, &cataloguev1.SubmitEntries{Entries: []*cataloguev1.Entry{e}})
+			if err != nil || r == nil {
+				return err
+			}
+			return a.print(map[string]any{"ok": true, "entry": e.GetId(), "height": r.Height, "items": len(e.GetItems())}, func(w io.Writer) { fmt.Fprintln(w, e.GetId()) })
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&id, "id", "", a.t("目录的本地编号", "local id of the entry"))
+	f.StringVar(&name, "name", "", a.t("目录名称", "name of the entry"))
+	f.StringVar(&duty, "duty", "", a.t("依据的职责", "duty that it hangs on"))
+	f.StringVar(&share, "share", "1", a.t("共享类型", "share type"))
+	f.StringVar(&scope, "scope", "", a.t("有条件共享时的共享范围", "scope, if it is conditional"))
+	f.StringVar(&cycle, "cycle", "每日", a.t("更新周期", "update cycle"))
+	for _, required := range []string{"id", "name", "duty"} {
+		_ = c.MarkFlagRequired(required)
+	}
+	return c
+}
+
+func (a *app) sourceDrift() *cobra.Command {
+	c := &cobra.Command{
+		Use: "drift", Short: a.t("漂移：库表与目录不一致", "drift: tables that differ from the catalogue"),
+		Example: "  mulian source drift list\n  mulian source drift settle ID --updated --as 11110000000021928Y",
+	}
+	c.AddCommand(a.driftList(), a.driftSettle())
+	return c
+}
+
+func (a *app) driftList() *cobra.Command {
+	req := &cataloguev1.ListDriftsRequest{Limit: 500}
+	var all bool
+	c := &cobra.Command{
+		Use: "list", Short: a.t("未处理的漂移", "open drift"), Args: exactly(0), Example: "  mulian source drift list --all",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			req.OpenOnly = !all
+			res, err := cl.Catalogue.ListDrifts(cmd.Context(), rpc.NewRequest(req))
+			if err != nil {
+				return wire.Fault(err)
+			}
+			return a.print(res.Msg, func(w io.Writer) {
+				for _, d := range res.Msg.GetDrifts() {
+					fmt.Fprintf(w, "%s  %s  %s  %s\n", d.GetId(), state(d.GetClass().String(), "DRIFT_CLASS_"), day(d.GetAtMs()), state(d.GetSettlement().String(), "SETTLEMENT_"))
+					for _, ch := range d.GetChanges() {
+						line := fmt.Sprintf("    %s %s  %s → %s", ch.GetKind(), ch.GetColumn(), ch.GetBefore(), ch.GetAfter())
+						if ch.GetCandidate() != "" {
+							line += fmt.Sprintf(a.t("  是否改名为 %s？（--remap）", "  was it renamed to %s? (--remap)"), ch.GetCandidate())
+						}
+						fmt.Fprintln(w, line)
+					}
+					for _, e := range d.GetEntries() {
+						fmt.Fprintf(w, a.t("    影响目录 %s\n", "    affects entry %s\n"), e)
+					}
+				}
+			})
+		},
+	}
+	c.Flags().StringVar(&req.Org, "org", "", a.t("部门", "organisation"))
+	c.Flags().BoolVar(&all, "all", false, a.t("包括已处理的", "settled ones too"))
+	return c
+}
+
+func (a *app) driftSettle() *cobra.Command {
+	var updated, back, alarm bool
+	var note string
+	var remaps []string
+	c := &cobra.Command{
+		Use:   "settle DRIFT",
+		Short: a.t("处理漂移：目录随库表更新、库表已回滚、误报", "settle a drift: the catalogue follows, the table was put back, false alarm"),
+		Example: `  mulian source drift settle "11110000000021928Y/g/main:permits.land_permit@1" --updated \
+      --remap 11110000000021928Y:permits,unit=owner --as 11110000000021928Y`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m := &cataloguev1.SettleDrift{Drift: args[0], Note: note}
+			n := 0
+			for _, s := range []struct {
+				on bool
+				to cataloguev1.Settlement
+			}{{updated, cataloguev1.Settlement_SETTLEMENT_UPDATED}, {back, cataloguev1.Settlement_SETTLEMENT_ROLLED_BACK}, {alarm, cataloguev1.Settlement_SETTLEMENT_FALSE_ALARM}} {
+				if s.on {
+					m.Settlement = s.to
+					n++
+				}
+			}
+			if n != 1 {
+				return fault.Newf(fault.Usage, "say one of --updated, --rolled-back, --false-alarm")
+			}
+			for _, r := range remaps {
+				entry, rest, ok := strings.Cut(r, ",")
+				item, column, ok2 := strings.Cut(rest, "=")
+				if !ok || !ok2 {
+					return fault.Newf(fault.Usage, "--remap %q: ENTRY,ITEM=COLUMN", r)
+				}
+				m.Remaps = append(m.Remaps, &cataloguev1.Remap{Entry: entry, Item: item, Column: column})
+			}
+			return a.simple(cmd, m)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&updated, "updated", false, a.t("目录随库表更新", "the catalogue follows the table"))
+	f.BoolVar(&back, "rolled-back", false, a.t("库表已恢复原样", "the table was put back"))
+	f.BoolVar(&alarm, "false-alarm", false, a.t("误报", "false alarm"))
+	f.StringArrayVar(&remaps, "remap", nil, a.t("信息项现在在哪个字段：ENTRY,ITEM=COLUMN，可重复", "where an item lies now: ENTRY,ITEM=COLUMN, may be repeated"))
+	f.StringVar(&note, "note", "", a.t("说明", "note"))
+	return c
+}
