@@ -280,6 +280,29 @@ func TestLockedEntryStaysFrozenUntilSigned(t *testing.T) {
 	}
 }
 
+// TestNothingButSignaturesThaws a locked entry: no later drift, and no settlement of one.
+func TestNothingButSignaturesThaws(t *testing.T) {
+	w := locked(t)
+	id := w.Must(w.ProviderGateway, w.Drift("renamed", breaking, "area", "cert_no", "owner", "floor_area", "issued"))[0]
+	w.Must(w.Provider, settle(id, updated, &cataloguev1.Remap{Entry: w.EntryID, Item: "area", Column: "floor_area"}))
+	wantItems(t, w, inOrder, inOrder, frozen)
+	w.Must(w.ProviderGateway, w.Drift("column_added", compatible, "note", "cert_no", "owner", "floor_area", "issued", "note"))
+	wantItems(t, w, inOrder, inOrder, frozen)
+	if p := waiting(w); p.Next.Items[2].Column != "floor_area" {
+		t.Fatal("a change that touches nothing voided the signatures")
+	}
+	third := w.Must(w.ProviderGateway, w.Drift("index", review, "owner", "cert_no", "owner", "floor_area", "issued", "note", "x"))[0]
+	wantItems(t, w, inOrder, flagged, frozen)
+	w.Must(w.Provider, settle(third, falseAlarm))
+	wantItems(t, w, inOrder, flagged, frozen) // flagged, too, until the schema is signed
+	fourth := w.Must(w.ProviderGateway, w.Drift("stale", stale, "", "cert_no", "owner", "floor_area", "issued", "note"))[0]
+	w.Must(w.Provider, settle(fourth, updated, &cataloguev1.Remap{Entry: w.EntryID, Item: "area", Column: "floor_area"}))
+	wantItems(t, w, inOrder, flagged, frozen)
+	signature{w}.by(w.Consumer)
+	signature{w}.by(w.Authority)
+	wantItems(t, w, inOrder, inOrder, inOrder)
+}
+
 // TestTableGone: what nobody can deliver is mapped no more.
 func TestTableGone(t *testing.T) {
 	w := towntest.New(t)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	governancev1 "mulian/gen/mulian/governance/v1"
 	"mulian/internal/fault"
 	"mulian/rules/catalogue"
 	"mulian/rules/rulestest"
@@ -97,10 +98,13 @@ func TestLockedEntryChangesWithAllSignatures(t *testing.T) {
 		t.Errorf("abstract %q, lock %v", e.Abstract, e.Lock)
 	}
 
-	w.Publish(func(e *cataloguev1.Entry) { e.Abstract = "第四稿" })
+	other := func(e *cataloguev1.Entry) { e.Id, e.Name = e.Id+"2", "新名" }
+	w.Publish(func(e *cataloguev1.Entry) { e.Name = "新名" })
+	w.Want(fault.DuplicateName, w.Provider, &cataloguev1.SubmitEntries{Entries: []*cataloguev1.Entry{w.Entry(other)}})
 	w.Want(fault.RefusalNeedsReason, w.Consumer, &cataloguev1.CounterSign{Entry: w.EntryID, ContentHash: waiting(w).Next.ContentHash, Refuse: true})
 	w.Must(w.Consumer, signature{w}.of(true))
 	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_PUBLISHED, 2)
+	w.Publish(other) // the name of what was refused is free
 }
 
 // TestUnlockNeedsTheSameSignatures: and a signature for it serves nothing else.
@@ -201,4 +205,24 @@ func TestPutDuties(t *testing.T) {
 	w.Want(fault.Forbidden, w.Consumer, &cataloguev1.PutSystems{Systems: []*cataloguev1.System{{Id: w.System, Org: w.Provider, Name: "系统"}}})
 	w.Must(w.Provider, &cataloguev1.PutSystems{Systems: []*cataloguev1.System{{Id: w.System, Org: w.Provider, Name: "不动产登记系统"}}})
 	w.WantSilence()
+}
+
+// TestReviewAndSignatures: a locked entry under review needs both, in any order.
+func TestReviewAndSignatures(t *testing.T) {
+	w := towntest.NewWith(t, func(g *governancev1.Genesis) { g.Parameters.PublishNeedsReview = true })
+	publish := &cataloguev1.ReviewEntries{Entries: []string{w.EntryID}, Publish: true}
+	w.Publish(nil)
+	w.Must(w.Authority, publish)
+	w.Must(w.Provider, &cataloguev1.LockEntries{Entries: []string{w.EntryID}, CounterSigners: []string{w.Consumer}})
+	w.Publish(func(e *cataloguev1.Entry) { e.Abstract = "先审后签" })
+	w.Must(w.Authority, publish)
+	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_UPDATING, 1)
+	w.Want(fault.IllegalTransition, w.Authority, publish)
+	signature{w}.by(w.Consumer)
+	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_PUBLISHED, 2)
+	w.Publish(func(e *cataloguev1.Entry) { e.Abstract = "先签后审" })
+	signature{w}.by(w.Consumer)
+	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_UPDATING, 2)
+	w.Must(w.Authority, publish)
+	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_PUBLISHED, 3)
 }

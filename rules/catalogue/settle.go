@@ -29,8 +29,7 @@ const (
 // ROLLED_BACK: the source was put back; the gateway has to have reported the
 // catalogue's schema in a later block than the drift.
 //
-// FALSE_ALARM: the change does no harm; every mapped column has to be there. The
-// gateway may go on reporting the same finding: it stays settled.
+// FALSE_ALARM: the change does no harm; no mapped column was lost by it. The gateway may go on reporting the same finding: it stays settled.
 //
 // An item thaws when no open drift of its table freezes it.
 //
@@ -80,7 +79,8 @@ func lift(a *act.Act, rule string, m *cataloguev1.SettleDrift, t *cataloguev1.Ta
 	for i, id := range ids {
 		found[i], _ = entries.Get(a.Tx, id)
 		for _, it := range found[i].Items {
-			if m.Settlement == falseAlarm && it.Column != "" && !hasColumn(d.Columns, it.Column) {
+			// A column that the table had lost before is not this drift's doing.
+			if m.Settlement == falseAlarm && hasColumn(t.Columns, it.Column) && !hasColumn(d.Columns, it.Column) {
 				return act.Refuse(fault.ItemUnmapped, rule, "drift %s: item %s of entry %s has lost its column %q; that is no false alarm", d.Id, it.Code, id, it.Column)
 			}
 		}
