@@ -13,7 +13,7 @@
 //	             a change that waits     │  │  │ │ SuspendEntry
 //	                UPDATING ◀───────────┘  │  │ └─────▶ SUSPENDED
 //	                   └── all signed ──────┘  └── resume ──┘
-//	any but SUBMITTED's review ── WithdrawEntry ──▶ WITHDRAWN, for good
+//	any of them, unless locked ── WithdrawEntry ──▶ WITHDRAWN, for good
 //
 // While several hold, the strongest is the state: suspended, drifted, updating,
 // published. A table's drift is open until it is settled, and several can be:

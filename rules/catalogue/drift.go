@@ -227,7 +227,7 @@ func record(a *act.Act, rule string, t *cataloguev1.Table, d *cataloguev1.Drift,
 
 // accept makes the schema of the drift that of the table.
 func accept(a *act.Act, t *cataloguev1.Table, d *cataloguev1.Drift) {
-	if bytes.Equal(t.SchemaHash, d.AfterHash) && !gone(d) {
+	if bytes.Equal(t.SchemaHash, d.AfterHash) && t.Gone == gone(d) {
 		return // stale data: the schema is what it was
 	}
 	t.Columns, t.SchemaHash, t.Gone, t.SeenMs = d.Columns, d.AfterHash, gone(d), a.TimeMs

@@ -303,6 +303,26 @@ func TestNothingButSignaturesThaws(t *testing.T) {
 	wantItems(t, w, inOrder, inOrder, inOrder)
 }
 
+// TestSchemaAloneIsSigned, too: the same content on another schema is a change, and
+// its signature serves for nothing else.
+func TestSchemaAloneIsSigned(t *testing.T) {
+	w := locked(t)
+	id := w.Must(w.ProviderGateway, w.Drift("widened", review, "owner", "cert_no", "owner", "area", "issued", "x"))[0]
+	w.Must(w.Provider, settle(id, updated))
+	wantItems(t, w, inOrder, flagged, inOrder)
+	if p := waiting(w); string(p.Next.ContentHash) == string(entry(w).ContentHash) {
+		t.Error("the schema is signed over the same hash as the content")
+	}
+	w.Must(w.Consumer, signature{w}.of(true))
+	w.Publish(nil) // the same content: proposed again, for the lock is on the old schema
+	signature{w}.by(w.Consumer)
+	signature{w}.by(w.Authority)
+	wantItems(t, w, inOrder, inOrder, inOrder)
+	wantState(t, w, published, 1)
+	w.Publish(nil)
+	w.WantSilence()
+}
+
 // TestTableGone: what nobody can deliver is mapped no more.
 func TestTableGone(t *testing.T) {
 	w := towntest.New(t)
@@ -319,4 +339,12 @@ func TestTableGone(t *testing.T) {
 		}
 	}
 	w.Want(fault.ItemUnmapped, w.Provider, &cataloguev1.SubmitEntries{Entries: []*cataloguev1.Entry{w.Entry(nil)}})
+
+	back := w.Drift("table_added", compatible, "", "cert_no", "owner", "area", "issued")
+	back.AfterHash = r.AfterHash // whatever a gateway gives for a table that is not there
+	w.Must(w.ProviderGateway, back)
+	if table, _ := catalogue.FindTable(w.View(), w.Table); table.Gone || len(table.Columns) != 4 {
+		t.Errorf("the table is back, and the catalogue says %v", table)
+	}
+	w.Publish(nil)
 }
