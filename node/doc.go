@@ -1,8 +1,9 @@
 // Package node is one running member of the chain: the ledger that orders, the
 // rules that decide, and the answers of mulian.ledger.v1 over both.
 //
-// It is the only package that knows both. It serves no network itself: package
-// server forwards to it, an index reads its events.
+// It is the only package that knows both. A [Node] serves no network but that of the
+// chain; a [Member] adds the index, which reads its events, and the server, which
+// forwards to it.
 //
 //	Init ─▶ home directory ─▶ Open ─▶ Submit, Object, Watch, ... ─▶ Close
 //
