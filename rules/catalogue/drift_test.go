@@ -155,6 +155,14 @@ func TestArt17DriftIsOverdue(t *testing.T) {
 	w.WantEvent("catalogue/overdue", "drift", "catalogue/drift/"+id)
 	w.Wait(rulestest.Day)
 	w.WantSilence()
+	second := w.Must(w.ProviderGateway, w.Drift("widened", review, "owner", "cert_no", "owner", "issued"))
+	if len(second) != 0 {
+		t.Fatalf("the same schema again is drift %v", second)
+	}
+	third := w.Must(w.ProviderGateway, w.Drift("widened", review, "owner", "cert_no", "owner", "area", "issued", "x"))[0]
+	w.Must(w.Provider, settle(third, falseAlarm))
+	w.Wait(30 * rulestest.Day)
+	w.WantSilence() // what is settled is not overdue
 }
 
 // TestSettleDriftOrder walks the checks of a settlement.

@@ -37,7 +37,7 @@ func TestGolden(t *testing.T) {
 	w.Must(w.Provider, &cataloguev1.SuspendEntry{Entry: w.EntryID, Cause: "检查"})
 	w.Must(w.Provider, &cataloguev1.SuspendEntry{Entry: w.EntryID, Resume: true})
 	w.Must(w.Provider, &cataloguev1.WithdrawEntry{Entry: w.EntryID, Reason: "合并"})
-	const want = "8269f9a17b5462242524691a6c53bab5cd30ea315a64fd484c8ddcdd5eb20d92"
+	const want = "958297c185152d75c69a348b022bd6b6b8ed60236c4b23d5d2814cb9397a085d"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

@@ -86,6 +86,7 @@ func foundClocks(a *act.Act, g *governancev1.Genesis) error {
 			return act.RefuseItem(fault.Duplicate, genesisRule, i, "clock profile %s is there twice", p.Name)
 		}
 		clocks.Put(a.Tx, p.Name, p)
+		a.Emit(genesisRule, "clock_profile", subject("clocks", p.Name))
 	}
 	if err := checkParameters(a.Tx, genesisRule, g.Parameters); err != nil {
 		return err
@@ -107,6 +108,7 @@ func foundCalendar(a *act.Act, g *governancev1.Genesis) error {
 			return act.RefuseItem(fault.Duplicate, genesisRule, i, "year %d is there twice", y.Year)
 		}
 		calendar.Put(a.Tx, yearKey(y.Year), y)
+		a.Emit(genesisRule, "year", subject("calendar", yearKey(y.Year)))
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func TestGolden(t *testing.T) {
 	propose(w, tax, remove(w.Authority))
 	w.Wait(30 * rulestest.Day)
 	w.Decide(remove(tax))
-	const want = "01d83077c2bc145f20b109f15c1f73940d2bc8b8b5d1e2d049ed4c6abf99384a"
+	const want = "65a37a9f9ae1bc1fad3842e916729a0503de8cfcfb02537e64e36a9d32050b02"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

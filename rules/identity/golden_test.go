@@ -28,7 +28,7 @@ func TestGolden(t *testing.T) {
 	w.Must(w.Authority, &identityv1.SuspendAccount{Account: gate, Cause: "日志中断"})
 	w.Must(w.Authority, &identityv1.SuspendAccount{Account: post, Cause: "调查"})
 	w.Must(w.Authority, &identityv1.ResumeAccount{Account: post})
-	const want = "e76e44f07020aa0c5a454fb14f97aa6302d75ee088522ae20eef7c694bd07de0"
+	const want = "eb8d5e632861a0bc96dcdd69af5cd50d54b0f8e2daab8fe412f9b5cf41c924e1"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

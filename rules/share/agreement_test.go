@@ -70,6 +70,12 @@ func TestSuspendAndResume(t *testing.T) {
 	}
 	w.Wait(agreement(w, id).Clock.DueMs - w.Now)
 	w.WantEvent("share/overdue", "deliver", "share/agreement/"+id)
+	late := agreement(w, id).Clock
+	w.Must(w.Provider, stop)
+	w.Must(w.Provider, goOn)
+	if c := agreement(w, id).Clock; !c.Overdue || c.DueMs != late.DueMs || c.StoppedMs != 0 {
+		t.Errorf("a suspension made good what was late: %v", c)
+	}
 	w.Wait(agreement(w, id).EndsMs - w.Now)
 	w.WantEvent("share/expired", "active", "share/agreement/"+id)
 	w.Want(fault.Expired, w.Provider, stop)

@@ -40,7 +40,7 @@ func TestGolden(t *testing.T) {
 	w.Must(w.Consumer, &sharev1.WithdrawRequest{Request: second, Reason: "逾期"})
 	w.Publish(towntest.Open)
 	w.Agree(nil)
-	const want = "ac73a0acec6b4ab017b8a9056de943d96555b168ddaa69e8c4f036d53f652c47"
+	const want = "e9350a1b4b99952940f308e2ed6c744f357e12000a2fdef6a36823794749fc31"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

@@ -133,10 +133,7 @@ func WithdrawRequest(a *act.Act, m *sharev1.WithdrawRequest) error {
 
 // decide stores the end of a request.
 func decide(a *act.Act, r *sharev1.Request, s sharev1.RequestState, by, reason string) {
-	k := openKey(r)
-	if id, _ := openIndex.Get(a.Tx, k); id == r.Id {
-		openIndex.Delete(a.Tx, k)
-	}
+	openIndex.Delete(a.Tx, openKey(r)) // no other request has it while this one is open
 	stop(a, r.Clock)
 	r.State, r.DecidedMs, r.DecidedBy, r.Reason = s, a.TimeMs, by, reason
 	requests.Put(a.Tx, r.Id, r)

@@ -328,7 +328,10 @@ func TestArt21ToldOnce(t *testing.T) {
 	wantRequest(t, w, id, refused)
 
 	second := w.Must(w.Consumer, w.Request(nil))[0]
+	other := w.Request(func(t *sharev1.Terms) { t.Days = 20 })
+	w.Must(w.Consumer, other)
 	w.Must(w.Provider, &sharev1.AskMore{Request: second, Missing: []string{"办事场景"}})
+	w.Want(fault.AlreadyExists, w.Consumer, &sharev1.Supplement{Request: second, Terms: other.Terms})
 	w.Wait(30 * rulestest.Day)
 	w.WantEvent("share/overdue", "complete", "share/request/"+second)
 	w.Must(w.Provider, &sharev1.Answer{Request: second, Reason: "逾期未补正"})

@@ -266,7 +266,7 @@ func TestGolden(t *testing.T) {
 	w.Must(w.ProviderGateway, proto.CloneOf(m))
 	log.add(3, "log")
 	w.Must(w.ProviderGateway, log.anchor(w.ProviderGateway, 5, numbers(agreement, 5, 5, 0)))
-	const want = "5f69c84a2e19cd1e06e16907e96c08e66b3696b719f1df446a13456b4c97356c"
+	const want = "01acfa9212ec328ed9561099eb870f159c8212c0d92a2d74b700833f2878422f"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}
