@@ -5,6 +5,7 @@ import "github.com/spf13/cobra"
 // commands are the nouns, in the order of the help.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		a.demoCommand(),
 		a.initCommand(),
 		a.nodeCommand(),
 		a.serverCommand(),
@@ -15,6 +16,7 @@ func (a *app) commands() []*cobra.Command {
 		a.shareCommand(),
 		a.traceCommand(),
 		a.orgCommand(),
+		a.govCommand(),
 		a.keyCommand(),
 		a.doctorCommand(),
 		a.configCommand(),
