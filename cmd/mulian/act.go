@@ -17,7 +17,7 @@ import (
 func exactly(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != n {
-			return fault.Newf(fault.Usage, "%s takes %d arguments, got %d\n  %s", c.CommandPath(), n, len(args), strings.TrimSpace(c.Example))
+			return fault.Newf(fault.Usage, "%s: %d argument(s) wanted, got %d\n  %s", c.UseLine(), n, len(args), strings.TrimSpace(c.Example))
 		}
 		return nil
 	}
@@ -27,7 +27,7 @@ func exactly(n int) cobra.PositionalArgs {
 func atLeast(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < n {
-			return fault.Newf(fault.Usage, "%s takes at least %d arguments, got %d\n  %s", c.CommandPath(), n, len(args), strings.TrimSpace(c.Example))
+			return fault.Newf(fault.Usage, "%s: at least %d argument(s) wanted, got %d\n  %s", c.UseLine(), n, len(args), strings.TrimSpace(c.Example))
 		}
 		return nil
 	}
@@ -58,4 +58,14 @@ func (a *app) receipt(r *client.Receipt) error {
 			fmt.Fprintln(w, id)
 		}
 	})
+}
+
+// atMost is cobra.MaximumNArgs with our usage error.
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return fault.Newf(fault.Usage, "%s: at most %d argument(s) wanted, got %d\n  %s", c.UseLine(), n, len(args), strings.TrimSpace(c.Example))
+		}
+		return nil
+	}
 }

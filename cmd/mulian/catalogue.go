@@ -18,8 +18,9 @@ import (
 
 func (a *app) catalogueCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "catalogue",
-		Short: a.t("目录：导入、查询、提交、锁定、会签", "catalogue: import, find, submit, lock, counter-sign"),
+		Use:     "catalogue",
+		Aliases: []string{"目录"},
+		Short:   a.t("目录：导入、查询、提交、锁定、会签", "catalogue: import, find, submit, lock, counter-sign"),
 		Example: `  mulian catalogue import 目录.xlsx --dry-run
   mulian catalogue list --search 规划许可`,
 	}
@@ -55,11 +56,11 @@ func (a *app) catalogueList() *cobra.Command {
 			return a.print(res.Msg, func(w io.Writer) {
 				rows := [][]string{{a.t("目录", "ENTRY"), a.t("名称", "NAME"), a.t("共享类型", "SHARE"), a.t("状态", "STATE"), a.t("版本", "VERSION")}}
 				for _, e := range res.Msg.GetEntries() {
-					st := state(e.GetState().String(), "ENTRY_STATE_")
+					st := a.word(e.GetState())
 					if e.GetLock() != nil {
 						st += a.t("，已锁", ", locked")
 					}
-					rows = append(rows, []string{e.GetId(), e.GetName(), state(e.GetShareType().String(), "SHARE_TYPE_"), st, fmt.Sprint(e.GetVersion())})
+					rows = append(rows, []string{e.GetId(), e.GetName(), a.word(e.GetShareType()), st, fmt.Sprint(e.GetVersion())})
 				}
 				table(w, rows)
 				if res.Msg.GetNext() != "" {
@@ -106,9 +107,9 @@ func (a *app) showEntry(w io.Writer, m *cataloguev1.GetEntryResponse) {
 		{a.t("目录", "entry"), e.GetId()},
 		{a.t("名称", "name"), e.GetName()},
 		{a.t("提供部门", "provider"), e.GetProvider()},
-		{a.t("状态", "state"), state(e.GetState().String(), "ENTRY_STATE_") + fmt.Sprintf("  v%d", e.GetVersion())},
-		{a.t("共享类型", "share type"), state(e.GetShareType().String(), "SHARE_TYPE_")},
-		{a.t("更新周期", "update cycle"), state(e.GetUpdateCycle().String(), "UPDATE_CYCLE_")},
+		{a.t("状态", "state"), a.word(e.GetState()) + fmt.Sprintf("  v%d", e.GetVersion())},
+		{a.t("共享类型", "share type"), a.word(e.GetShareType())},
+		{a.t("更新周期", "update cycle"), a.word(e.GetUpdateCycle())},
 	}
 	for _, d := range m.GetDuties() {
 		rows = append(rows, []string{a.t("职责", "duty"), d.GetTitle() + "  " + d.GetSource() + d.GetArticle()})
@@ -123,12 +124,12 @@ func (a *app) showEntry(w io.Writer, m *cataloguev1.GetEntryResponse) {
 		rows = append(rows, []string{a.t("待生效变更", "pending change"), fmt.Sprintf(a.t("等待 %s", "waits for %s"), strings.Join(p.GetNeeded(), ", "))})
 	}
 	for _, d := range m.GetDrifts() {
-		rows = append(rows, []string{a.t("漂移", "drift"), d.GetId() + "  " + state(d.GetClass().String(), "DRIFT_CLASS_")})
+		rows = append(rows, []string{a.t("漂移", "drift"), d.GetId() + "  " + a.word(d.GetClass())})
 	}
 	table(w, rows)
 	items := [][]string{{a.t("编码", "ITEM"), a.t("名称", "NAME"), a.t("类型", "TYPE"), a.t("字段", "COLUMN"), a.t("共享", "SHARE"), a.t("状态", "STATE")}}
 	for _, it := range e.GetItems() {
-		items = append(items, []string{it.GetCode(), it.GetName(), it.GetType(), it.GetColumn(), state(it.GetShareType().String(), "SHARE_TYPE_"), strings.Replace(state(it.GetState().String(), "ITEM_STATE_"), "unspecified", "", 1)})
+		items = append(items, []string{it.GetCode(), it.GetName(), it.GetType(), it.GetColumn(), a.word(it.GetShareType()), a.word(it.GetState())})
 	}
 	fmt.Fprintln(w)
 	table(w, items)

@@ -161,7 +161,8 @@ func (a *app) logger(c LogConfig) (*slog.Logger, error) {
 
 func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "config", Short: a.t("配置：校验、查看、说明、位置", "configuration: validate, show, explain, path"),
+		Use:     "config",
+		Aliases: []string{"配置"}, Short: a.t("配置：校验、查看、说明、位置", "configuration: validate, show, explain, path"),
 		Example: "  mulian config show\n  mulian config explain",
 	}
 	c.AddCommand(

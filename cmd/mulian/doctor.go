@@ -50,8 +50,9 @@ const (
 func (a *app) doctorCommand() *cobra.Command {
 	var strict bool
 	c := &cobra.Command{
-		Use:   "doctor",
-		Short: a.t("体检：环境、时间、密钥、链、网关；只读", "check-up: environment, time, keys, chain, gateways; reads only"),
+		Use:     "doctor",
+		Aliases: []string{"体检"},
+		Short:   a.t("体检：环境、时间、密钥、链、网关；只读", "check-up: environment, time, keys, chain, gateways; reads only"),
 		Long: a.t("每项：✓ 正常，! 注意，✗ 有问题，– 不适用。有问题的给出原因、影响和修复命令。退出码 0 正常，1 有问题，--strict 时 2 为有注意项。",
 			"Each line: ✓ well, ! look, ✗ wrong, – does not apply. What is wrong is told with cause, effect and fix. Exit 0 well, 1 wrong, with --strict 2 when there is something to look at."),
 		Example: "  mulian doctor --json",

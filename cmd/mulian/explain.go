@@ -14,9 +14,10 @@ import (
 func (a *app) explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain [CODE]",
+		Aliases: []string{"解释"},
 		Short:   a.t("解释错误编号：发生了什么，怎么办；不带编号则列出全部", "explain an error code: what happened, what to do; all of them without a code"),
 		Example: "  mulian explain MUL-13018",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMost(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			list := fault.All()
 			if len(args) == 1 {

@@ -7,18 +7,17 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"mulian/internal/fault"
 )
 
-// usageZh and usageEn are cobra's usage text in our two languages, with the
-// examples first: most people come for them.
+// usageText is cobra's usage text with room for our words, the examples first: most
+// people come for them.
 const usageText = `{{if .HasExample}}%[1]s
 {{.Example}}
 
 {{end}}%[2]s
-  {{if .Runnable}}{{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}{{.CommandPath}} %[3]s{{end}}{{if .HasAvailableSubCommands}}
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} %[3]s{{else}}{{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
 
 %[4]s{{range .Commands}}{{if .IsAvailableCommand}}
   {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if gt (len .Aliases) 0}}
@@ -148,10 +147,4 @@ func (a *app) completionCommand() *cobra.Command {
 			return a.usage(c, a.t("不认识的 shell：%q（%s）", "no such shell: %q (%s)"), args[0], strings.Join(shells, " "))
 		},
 	}
-}
-
-// eachFlag calls fn for the flags that a command defines itself.
-func eachFlag(c *cobra.Command, fn func(*pflag.Flag)) {
-	c.LocalNonPersistentFlags().VisitAll(fn)
-	c.PersistentFlags().VisitAll(fn)
 }

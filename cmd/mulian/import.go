@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
-	"strings"
-	"time"
+	"path/filepath"
 
-	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"mulian/client"
 	"mulian/client/keyring"
@@ -19,10 +17,9 @@ import (
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/intake"
 	"mulian/intake/sheet"
-	"mulian/internal/code"
+	"mulian/internal/durable"
 	"mulian/internal/fault"
 	"mulian/internal/sm"
-	"mulian/internal/wire"
 )
 
 // importFlags are the choices of `catalogue import`.
@@ -69,7 +66,8 @@ func (a *app) sheetLang() sheet.Lang {
 }
 
 func (a *app) runImport(ctx context.Context, path string, fl importFlags) error {
-	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet}
+	seen := a.counted(a.t("已读", "read"))
+	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet, Progress: seen.at}
 	var err error
 	if opts.Map, err = intake.ParseMap(opts.Lang, fl.columns); err != nil {
 		return err
@@ -86,6 +84,7 @@ func (a *app) runImport(ctx context.Context, path string, fl importFlags) error 
 		return fault.Newf(fault.Usage, "--kind %q: entries, duties or organisations", fl.kind)
 	}
 	plan, report, err := intake.MakePlan(ctx, path, opts)
+	seen.end()
 	if err != nil {
 		return err
 	}
@@ -93,7 +92,7 @@ func (a *app) runImport(ctx context.Context, path string, fl importFlags) error 
 		return a.print(report, func(w io.Writer) { a.showReport(w, report, fl.problems) })
 	}
 	a.say("%s", reportLine(a, report))
-	applied, err := a.apply(ctx, plan, fl)
+	applied, err := a.apply(ctx, plan, report, fl)
 	if applied != nil {
 		both := struct {
 			*intake.Report
@@ -131,7 +130,14 @@ func (a *app) showProblems(w io.Writer, problems []intake.Problem, leftOut, most
 			leftOut += len(problems) - most
 			break
 		}
-		line := fmt.Sprintf(a.t("  第 %d 行 %s  %s  %s", "  line %d %s  %s  %s"), p.Line, p.Field, p.Code, p.Message)
+		where := fmt.Sprintf(a.t("第 %d 行", "line %d"), p.Line)
+		if p.Line == 0 {
+			where = a.t("全文件", "file")
+		}
+		if p.Field != "" {
+			where += " " + p.Field
+		}
+		line := fmt.Sprintf("  %s  %s  %s", where, p.Code, p.Message)
 		if p.Suggestion != "" {
 			line += " → " + p.Suggestion
 		}
@@ -142,120 +148,42 @@ func (a *app) showProblems(w io.Writer, problems []intake.Problem, leftOut, most
 	}
 }
 
-// apply sends a plan to the chain.
-func (a *app) apply(ctx context.Context, plan *intake.Plan, fl importFlags) (*intake.Applied, error) {
+// apply sends a plan to the chain. What was sent is noted in a journal below the
+// home, so that an import that was stopped goes on where it was.
+func (a *app) apply(ctx context.Context, plan *intake.Plan, report *intake.Report, fl importFlags) (*intake.Applied, error) {
 	cl, err := a.client()
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.target(ctx, cl, fl)
+	t, err := a.target(ctx, cl, plan.Kind, fl)
 	if err != nil {
 		return nil, err
 	}
-	start := time.Now()
-	t.Progress = func(p intake.Applied) {
-		a.say(a.t("  %d 条已上链，%.0f 条/秒", "  %d on the chain, %.0f/s"), p.Sent+p.Unchanged, float64(p.Sent+p.Unchanged)/time.Since(start).Seconds())
+	if t.Journal, err = a.journalOf(plan.Path); err != nil {
+		return nil, err
 	}
-	return intake.Apply(ctx, plan, t, importSender{a, cl})
+	p := a.progress(a.t("上链", "sending"), report.Accepted+report.Doubtful)
+	t.Progress = func(done intake.Applied) {
+		p.at(done.Sent + done.Unchanged + done.Resumed + done.Held + done.Refused)
+	}
+	applied, err := intake.Apply(ctx, plan, t, importSender{a, cl})
+	p.end()
+	return applied, err
 }
 
-// target answers an import's questions from the ledger's state.
-func (a *app) target(ctx context.Context, cl *client.Client, fl importFlags) (intake.Target, error) {
-	t := intake.Target{Owner: fl.owner}
-	if fl.share != "" {
-		st, err := code.ShareTypes.Parse(fl.share)
-		if err != nil {
-			return t, fault.Newf(fault.Usage, "--share %q: 无条件共享, 有条件共享, 不予共享 (1 2 3)", fl.share)
-		}
-		t.ShareType = cataloguev1.ShareType(st)
-		if fl.condition != "" {
-			t.Conditions = &cataloguev1.ShareConditions{Scope: fl.condition}
-		}
+// journalOf is where the import of a file notes how far it came. Two files of one
+// name share it: the second then begins anew, and the ledger knows what it has.
+func (a *app) journalOf(path string) (string, error) {
+	dir := a.path("imports")
+	if err := durable.MkdirPrivate(dir); err != nil {
+		return "", fmt.Errorf("journal of the import: %w", err)
 	}
-	orgs := map[string]string{}
-	after := ""
-	for {
-		res, err := cl.Identity.ListAccounts(ctx, connect.NewRequest(&identityv1.ListAccountsRequest{Kind: identityv1.AccountKind_ACCOUNT_KIND_ORG, After: after, Limit: 500}))
-		if err != nil {
-			return t, wire.Fault(err)
-		}
-		for _, acc := range res.Msg.GetAccounts() {
-			orgs[acc.GetId()] = acc.GetId()
-			orgs[nameKey(acc.GetProfile().GetName())] = acc.GetId()
-			if s := nameKey(acc.GetProfile().GetShortName()); s != "" {
-				orgs[s] = acc.GetId()
-			}
-		}
-		if after = res.Msg.GetNext(); after == "" {
-			break
-		}
+	name := filepath.Base(path)
+	if len(name) > 200 { // a file's name has at most 255 bytes
+		sum := sm.SHA256([]byte(name))
+		name = hex.EncodeToString(sum[:])
 	}
-	t.Org = func(name string) (string, bool) {
-		id, ok := orgs[nameKey(name)]
-		if !ok {
-			id, ok = orgs[name]
-		}
-		return id, ok
-	}
-	duties := map[string][]*cataloguev1.Duty{}
-	t.Duty = func(org, text string) []string { return a.dutiesFor(ctx, cl, duties, org, text, fl.duty) }
-	t.Hash = func(id string) (h [32]byte, ok bool) {
-		var e cataloguev1.Entry
-		if found, err := cl.Get(ctx, "catalogue/entry/"+id, &e); err != nil || !found || len(e.GetContentHash()) != len(h) {
-			return h, false
-		}
-		return [32]byte(e.GetContentHash()), true
-	}
-	return t, nil
-}
-
-// nameKey is the form in which names are compared; "" for what is no name.
-func nameKey(name string) string {
-	key, _ := code.Key(name)
-	return key
-}
-
-// dutiesFor finds an organisation's duties by title or id; an entry that names
-// none gets --duty, which is filed on the chain if it is not there.
-func (a *app) dutiesFor(ctx context.Context, cl *client.Client, known map[string][]*cataloguev1.Duty, org, text, otherwise string) []string {
-	if _, ok := known[org]; !ok {
-		var list []*cataloguev1.Duty
-		_ = cl.List(ctx, "catalogue/duty/"+org+":", func(_ string, value []byte) bool {
-			d := &cataloguev1.Duty{}
-			if proto.Unmarshal(value, d) == nil && !d.GetRetired() {
-				list = append(list, d)
-			}
-			return len(list) < 10_000
-		})
-		known[org] = list
-	}
-	want := text
-	if want == "" {
-		if want = otherwise; want == "" {
-			if len(known[org]) == 1 {
-				return []string{known[org][0].GetId()}
-			}
-			return nil
-		}
-	}
-	for _, d := range known[org] {
-		if d.GetId() == want || nameKey(d.GetTitle()) == nameKey(want) || strings.TrimPrefix(d.GetId(), org+":") == want {
-			return []string{d.GetId()}
-		}
-	}
-	if text != "" {
-		return nil
-	}
-	s, err := a.keys().Signer(org, keyring.Officer, keyring.Root)
-	if err != nil {
-		return nil
-	}
-	d := &cataloguev1.Duty{Id: org + ":import", Org: org, Title: otherwise, PowerType: cataloguev1.PowerType_POWER_TYPE_OTHER, Source: a.t("导入时登记", "filed by an import")}
-	if _, err := cl.Send(ctx, s, &cataloguev1.PutDuties{Duties: []*cataloguev1.Duty{d}}); err != nil {
-		return nil
-	}
-	known[org] = append(known[org], d)
-	return []string{d.GetId()}
+	return filepath.Join(dir, name+".journal"), nil
 }
 
 // importSender signs each batch with the key of its organisation, if it is here.
@@ -268,7 +196,7 @@ func (s importSender) Send(ctx context.Context, b intake.Batch) error {
 	if len(b.Orgs) > 0 {
 		return s.orgs(ctx, b.Orgs)
 	}
-	signer, err := s.a.keys().Signer(b.Org, keyring.Officer, keyring.Root)
+	signer, err := s.a.signerOf(ctx, s.cl, b.Org, keyring.Officer, keyring.Root)
 	if fault.Is(err, fault.NotFound) {
 		return fault.Newf(fault.OwnerUnclear, s.a.t("本机没有 %s 的密钥；由该部门自己导入，或把密钥放进 %s", "no key of %s here: that department imports its own part, or puts its key into %s"), b.Org, s.a.keys().Dir)
 	}
@@ -285,58 +213,17 @@ func (s importSender) Send(ctx context.Context, b intake.Batch) error {
 
 // orgs registers organisations as --as, the authority, with keys made here.
 func (s importSender) orgs(ctx context.Context, orgs []*identityv1.RegisterOrg) error {
-	authority, err := s.a.signer(keyring.Officer, keyring.Root)
+	authority, err := s.a.signerOn(ctx, s.cl, keyring.Officer, keyring.Root)
 	if err != nil {
 		return err
 	}
 	var messages []proto.Message
 	for _, o := range orgs {
-		for _, k := range []struct {
-			label string
-			level identityv1.KeyLevel
-		}{{keyring.Root, identityv1.KeyLevel_KEY_LEVEL_ROOT}, {keyring.Officer, identityv1.KeyLevel_KEY_LEVEL_OFFICER}} {
-			key, err := s.a.keys().Key(o.GetCode(), k.label)
-			if fault.Is(err, fault.NotFound) {
-				key, err = s.a.keys().New(o.GetCode(), k.label, sm.SM2)
-			}
-			if err != nil {
-				return err
-			}
-			o.Keys = append(o.Keys, client.PublicKey(key.Public(), k.level, k.label))
+		if o.Keys, err = s.a.orgKeys(o.GetCode()); err != nil {
+			return err
 		}
 		messages = append(messages, o)
 	}
 	_, err = s.cl.Send(ctx, authority, messages...)
 	return err
-}
-
-// differences lists the fields in which two messages differ, as "name: before →
-// after". Lists and messages are shown by their text.
-func differences(before, after proto.Message) []string {
-	var out []string
-	b, n := before.ProtoReflect(), after.ProtoReflect()
-	fields := n.Descriptor().Fields()
-	for i := range fields.Len() {
-		f := fields.Get(i)
-		if f.Number() >= 40 { // set by the ledger
-			continue
-		}
-		was, is := b.Get(f), n.Get(f)
-		if was.Equal(is) {
-			continue
-		}
-		out = append(out, fmt.Sprintf("%s: %s → %s", f.Name(), brief(f, was), brief(f, is)))
-	}
-	return out
-}
-
-func brief(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
-	text := strings.Join(strings.Fields(fmt.Sprint(v.Interface())), " ")
-	if f.IsList() {
-		text = fmt.Sprintf("[%d]", v.List().Len())
-	}
-	if r := []rune(text); len(r) > 80 {
-		text = string(r[:80]) + "…"
-	}
-	return text
 }

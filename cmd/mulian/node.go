@@ -21,7 +21,6 @@ import (
 	"mulian/internal/code"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
-	"mulian/internal/sm"
 	"mulian/internal/standard"
 	"mulian/node"
 	"mulian/server"
@@ -62,29 +61,21 @@ func (a *app) makeChain(org, name, region, chainID string) error {
 		return fault.Newf(fault.AlreadyExists, "%s is a chain already; take another --home", a.home)
 	}
 	if a.dryRun {
-		a.say(a.t("将在 %s 创建链 %s，创始机构 %s（%s）", "would make the chain %[2]s in %[1]s, founded by %[3]s (%[4]s)"), a.home, chainID, name, org)
-		return nil
+		v := map[string]any{"ok": true, "dry_run": true, "chain": chainID, "home": a.home, "authority": org}
+		return a.print(v, func(w io.Writer) {
+			fmt.Fprintf(w, a.t("将在 %s 创建链 %s，创始机构 %s（%s）\n", "would make the chain %[2]s in %[1]s, founded by %[3]s (%[4]s)\n"), a.home, chainID, name, org)
+		})
 	}
 	if err := durable.MkdirPrivate(a.home); err != nil {
 		return fmt.Errorf("home: %w", err)
 	}
-	var keys []*identityv1.Key
-	var root client.Signer
-	for _, k := range []struct {
-		label string
-		level identityv1.KeyLevel
-	}{{keyring.Root, identityv1.KeyLevel_KEY_LEVEL_ROOT}, {keyring.Officer, identityv1.KeyLevel_KEY_LEVEL_OFFICER}} {
-		key, err := a.keys().Key(org, k.label)
-		if fault.Is(err, fault.NotFound) {
-			key, err = a.keys().New(org, k.label, sm.SM2)
-		}
-		if err != nil {
-			return err
-		}
-		if k.label == keyring.Root {
-			root = client.Signer{Account: org, Key: key}
-		}
-		keys = append(keys, client.PublicKey(key.Public(), k.level, k.label))
+	keys, err := a.orgKeys(org)
+	if err != nil {
+		return err
+	}
+	root, err := a.keys().Signer(org, keyring.Root)
+	if err != nil {
+		return err
 	}
 	id, err := node.Keys(a.path("node"))
 	if err != nil {
@@ -112,14 +103,15 @@ func (a *app) makeChain(org, name, region, chainID string) error {
 	}
 	v := map[string]any{"ok": true, "chain": chainID, "genesis_hash": hex.EncodeToString(g.Hash[:]), "home": a.home, "authority": org}
 	return a.print(v, func(w io.Writer) {
-		fmt.Fprintf(w, a.t("✓ 链 %s 已创建，创世 %x\n下一步：mulian node --home %s\n", "✓ chain %s made, genesis %x\nnext: mulian node --home %s\n"), chainID, g.Hash, a.home)
+		fmt.Fprintf(w, a.t("✓ 链 %s 已创建，创世 %x\n下一步：mulian node --home %s\n然后：mulian org register CODE --name 名称 --as %s\n", "✓ chain %s made, genesis %x\nnext: mulian node --home %s\nthen: mulian org register CODE --name NAME --as %s\n"), chainID, g.Hash, a.home, org)
 	})
 }
 
 func (a *app) nodeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "node",
-		Short: a.t("运行本成员：节点、索引和服务器", "run this member: node, index and server"),
+		Use:     "node",
+		Aliases: []string{"节点"},
+		Short:   a.t("运行本成员：节点、索引和服务器", "run this member: node, index and server"),
 		Example: `  mulian init 111100000000300011 --name 北京市政务服务和数据管理局
   mulian node`,
 		Args: exactly(0),

@@ -8,15 +8,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"mulian/client"
+	"mulian/client/keyring"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/fault"
-	"mulian/internal/sm"
 	"mulian/internal/wire"
 )
 
 func (a *app) orgCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "org",
+		Aliases: []string{"机构"},
 		Short:   a.t("机构：登记、查看、停用", "organisations: register, show, suspend"),
 		Example: "  mulian org list\n  mulian org register 11110000000021928B --name 北京市规划委员会 --as 111100000000300011",
 	}
@@ -38,25 +39,16 @@ func (a *app) orgRegister() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var keys []*identityv1.Key
-			for _, k := range []struct {
-				label string
-				level identityv1.KeyLevel
-			}{{"root", identityv1.KeyLevel_KEY_LEVEL_ROOT}, {"officer", identityv1.KeyLevel_KEY_LEVEL_OFFICER}} {
-				key, err := a.keys().Key(args[0], k.label)
-				if fault.Is(err, fault.NotFound) && !a.dryRun {
-					key, err = a.keys().New(args[0], k.label, sm.SM2)
-				} else if fault.Is(err, fault.NotFound) {
-					key, err = sm.Generate(sm.SM2)
-				}
-				if err != nil {
-					return err
-				}
-				keys = append(keys, client.PublicKey(key.Public(), k.level, k.label))
+			keys, err := a.orgKeys(args[0])
+			if err != nil {
+				return err
 			}
 			r, err := a.act(cmd.Context(), cl, &identityv1.RegisterOrg{Code: args[0], Profile: p, Keys: keys})
 			if err != nil {
 				return err
+			}
+			if r != nil {
+				a.say(a.t("下一步：mulian catalogue import FILE --dry-run，然后去掉 --dry-run", "next: mulian catalogue import FILE --dry-run, and then without --dry-run"))
 			}
 			return a.receipt(r)
 		},
@@ -85,25 +77,21 @@ func (a *app) orgUnit() *cobra.Command {
 			if post {
 				kind = identityv1.AccountKind_ACCOUNT_KIND_POST
 			}
-			s, err := a.signer("root", "officer")
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			s, err := a.signerOn(cmd.Context(), cl, keyring.Root, keyring.Officer)
 			if err != nil {
 				return err
 			}
 			m := &identityv1.RegisterUnit{Kind: kind, LocalId: args[0], Name: name}
-			if post && !a.dryRun {
-				id := s.Account + "/p/" + args[0]
-				key, err := a.keys().Key(id, "officer")
-				if fault.Is(err, fault.NotFound) {
-					key, err = a.keys().New(id, "officer", sm.SM2)
-				}
+			if post {
+				key, err := a.keyFor(s.Account+"/p/"+args[0], keyring.Officer)
 				if err != nil {
 					return err
 				}
-				m.Keys = []*identityv1.Key{client.PublicKey(key.Public(), identityv1.KeyLevel_KEY_LEVEL_OFFICER, "officer")}
-			}
-			cl, err := a.client()
-			if err != nil {
-				return err
+				m.Keys = []*identityv1.Key{client.PublicKey(key.Public(), identityv1.KeyLevel_KEY_LEVEL_OFFICER, keyring.Officer)}
 			}
 			r, err := a.actAs(cmd.Context(), cl, s, m)
 			if err != nil {
@@ -136,7 +124,7 @@ func (a *app) orgList() *cobra.Command {
 			}
 			rows := [][]string{{a.t("代码", "CODE"), a.t("名称", "NAME"), a.t("状态", "STATE"), a.t("密钥", "KEYS")}}
 			for _, acc := range res.Msg.GetAccounts() {
-				rows = append(rows, []string{acc.GetId(), acc.GetProfile().GetName(), state(acc.GetState().String(), "ACCOUNT_STATE_"), itoa(len(acc.GetKeys()))})
+				rows = append(rows, []string{acc.GetId(), acc.GetProfile().GetName(), a.word(acc.GetState()), itoa(len(acc.GetKeys()))})
 			}
 			return a.print(res.Msg, func(w io.Writer) { table(w, rows) })
 		},
@@ -168,13 +156,13 @@ func (a *app) orgShow() *cobra.Command {
 				rows := [][]string{
 					{a.t("账户", "account"), acc.GetId()},
 					{a.t("名称", "name"), acc.GetProfile().GetName() + acc.GetName()},
-					{a.t("状态", "state"), state(acc.GetState().String(), "ACCOUNT_STATE_") + " " + acc.GetSuspendedCause()},
+					{a.t("状态", "state"), a.word(acc.GetState()) + " " + acc.GetSuspendedCause()},
 				}
 				if g := acc.GetGateway(); g != nil {
 					rows = append(rows, []string{a.t("地址", "url"), g.GetUrl()}, []string{a.t("日志", "log"), g.GetLogOrigin()})
 				}
 				for _, k := range acc.GetKeys() {
-					rows = append(rows, []string{a.t("密钥", "key"), k.GetId() + "  " + state(k.GetAlgorithm().String(), "KEY_ALGORITHM_") + "  " + state(k.GetLevel().String(), "KEY_LEVEL_") + "  " + state(k.GetState().String(), "KEY_STATE_")})
+					rows = append(rows, []string{a.t("密钥", "key"), k.GetId() + "  " + a.word(k.GetAlgorithm()) + "  " + a.word(k.GetLevel()) + "  " + a.word(k.GetState())})
 				}
 				table(w, rows)
 			})

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
+	"golang.org/x/text/width"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -19,9 +19,6 @@ import (
 // every other answer.
 func (a *app) fail(err error) int {
 	code := fault.CodeOf(err)
-	if strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "unknown shorthand") {
-		code = fault.Usage
-	}
 	exit := code.Exit()
 	f, ok := errors.AsType[*fault.Fault](err)
 	if ok && f.Rule == "" && code > 11000 && code < 12000 && exit == 5 {
@@ -32,15 +29,21 @@ func (a *app) fail(err error) int {
 		if ok {
 			line["rule"], line["item"] = f.Rule, f.Item
 		}
-		_ = json.NewEncoder(a.out).Encode(line)
+		enc := json.NewEncoder(a.out)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(line)
 		return exit
 	}
 	text := err.Error()
 	if ok && f.Rule != "" {
 		text += " [" + f.Rule + "]"
 	}
+	x, explained := fault.Explain(code)
+	if explained && code != fault.Usage && !strings.Contains(text, a.t(x.TitleZh, x.TitleEn)) {
+		text = a.t(x.TitleZh+"：", x.TitleEn+": ") + text
+	}
 	fmt.Fprintf(a.err, "mulian: %s %s\n", code, text)
-	if x, ok := fault.Explain(code); ok && code != fault.Usage {
+	if explained && code != fault.Usage {
 		fmt.Fprintf(a.err, "  %s %s\n", a.t("怎么办：", "what to do:"), a.t(x.FixZh, x.FixEn))
 	}
 	return exit
@@ -84,11 +87,40 @@ func (a *app) printProto(m proto.Message) error {
 	return enc.Encode(v)
 }
 
-// table writes rows in columns; the first row is the header.
+// table writes rows in columns, two blanks between them; a header comes first. A
+// Chinese character is two columns wide, as terminals show it.
 func table(w io.Writer, rows [][]string) {
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	var widths []int
 	for _, r := range rows {
-		fmt.Fprintln(tw, strings.Join(r, "\t"))
+		for i, cell := range r {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], columns(cell))
+		}
 	}
-	_ = tw.Flush() // the error is the writer's, and shows at the next write
+	for _, r := range rows {
+		var line strings.Builder
+		for i, cell := range r {
+			line.WriteString(cell)
+			if i < len(r)-1 {
+				line.WriteString(strings.Repeat(" ", widths[i]-columns(cell)+2))
+			}
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
+}
+
+// columns is how wide a text is on a terminal.
+func columns(text string) int {
+	n := 0
+	for _, r := range text {
+		switch width.LookupRune(r).Kind() {
+		case width.EastAsianWide, width.EastAsianFullwidth:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
 }

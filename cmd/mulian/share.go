@@ -18,8 +18,9 @@ import (
 
 func (a *app) shareCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "share",
-		Short: a.t("共享：申请、授权、确认、共享、使用", "sharing: apply, authorise, confirm, share, use"),
+		Use:     "share",
+		Aliases: []string{"共享"},
+		Short:   a.t("共享：申请、授权、确认、共享、使用", "sharing: apply, authorise, confirm, share, use"),
 		Example: `  mulian share apply 11110000000021928B:permits --items code,name,issued --purpose 取水许可核验 --duty 11110000000025678C:1 --as 11110000000025678C
   mulian share answer 0123456789abcdef --accept --as 11110000000021928B
   mulian share confirm 0123456789abcdef --as 11110000000025678C`,
@@ -396,7 +397,7 @@ func (a *app) requestRows(rs []*sharev1.Request) [][]string {
 		if r.GetClock().GetOverdue() {
 			due += " !"
 		}
-		rows = append(rows, []string{r.GetId(), state(r.GetState().String(), "REQUEST_STATE_"), r.GetRequester(), r.GetProvider(), r.GetTerms().GetPurpose(), due})
+		rows = append(rows, []string{r.GetId(), a.word(r.GetState()), r.GetRequester(), r.GetProvider(), r.GetTerms().GetPurpose(), due})
 	}
 	return rows
 }
@@ -404,7 +405,7 @@ func (a *app) requestRows(rs []*sharev1.Request) [][]string {
 func (a *app) agreementRows(gs []*sharev1.Agreement) [][]string {
 	rows := [][]string{{a.t("协议", "AGREEMENT"), a.t("状态", "STATE"), a.t("提供方", "PROVIDER"), a.t("使用方", "CONSUMER"), a.t("用途", "PURPOSE"), a.t("到期", "ENDS")}}
 	for _, g := range gs {
-		rows = append(rows, []string{g.GetId(), state(g.GetState().String(), "AGREEMENT_STATE_"), g.GetProvider(), g.GetConsumer(), g.GetTerms().GetPurpose(), day(g.GetEndsMs())})
+		rows = append(rows, []string{g.GetId(), a.word(g.GetState()), g.GetProvider(), g.GetConsumer(), g.GetTerms().GetPurpose(), day(g.GetEndsMs())})
 	}
 	return rows
 }
@@ -439,11 +440,11 @@ func (a *app) shareShow() *cobra.Command {
 func (a *app) showRequest(w io.Writer, r *sharev1.Request) {
 	rows := [][]string{
 		{a.t("申请", "request"), r.GetId()},
-		{a.t("状态", "state"), state(r.GetState().String(), "REQUEST_STATE_")},
+		{a.t("状态", "state"), a.word(r.GetState())},
 		{a.t("申请方", "requester"), r.GetRequester()},
 		{a.t("提供方", "provider"), r.GetProvider()},
 		{a.t("用途", "purpose"), r.GetTerms().GetPurpose()},
-		{a.t("法定期限", "statutory clock"), clock(r.GetClock())},
+		{a.t("法定期限", "statutory clock"), a.clock(r.GetClock())},
 	}
 	for _, p := range r.GetTerms().GetParts() {
 		rows = append(rows, []string{a.t("目录", "entry"), p.GetEntry() + "  " + strings.Join(p.GetItems(), ",")})
@@ -464,15 +465,15 @@ func (a *app) showAgreement(w io.Writer, m *sharev1.GetAgreementResponse) {
 	g := m.GetAgreement()
 	rows := [][]string{
 		{a.t("协议", "agreement"), g.GetId()},
-		{a.t("状态", "state"), state(g.GetState().String(), "AGREEMENT_STATE_")},
+		{a.t("状态", "state"), a.word(g.GetState())},
 		{a.t("提供方", "provider"), g.GetProvider()},
 		{a.t("使用方", "consumer"), g.GetConsumer()},
 		{a.t("用途", "purpose"), g.GetTerms().GetPurpose()},
 		{a.t("期限", "term"), day(g.GetStartsMs()) + " – " + day(g.GetEndsMs())},
-		{a.t("交付期限", "delivery clock"), clock(g.GetClock())},
+		{a.t("交付期限", "delivery clock"), a.clock(g.GetClock())},
 	}
 	for _, d := range m.GetDeliveries() {
-		rows = append(rows, []string{a.t("交付", "delivery"), fmt.Sprintf("%d  %s  %d %s", d.GetNumber(), state(d.GetState().String(), "DELIVERY_STATE_"), d.GetRows(), a.t("行", "rows"))})
+		rows = append(rows, []string{a.t("交付", "delivery"), fmt.Sprintf("%d  %s  %d %s", d.GetNumber(), a.word(d.GetState()), d.GetRows(), a.t("行", "rows"))})
 	}
 	for _, u := range m.GetUses() {
 		rows = append(rows, []string{a.t("使用", "use"), fmt.Sprintf("%d  %s  %s", u.GetNumber(), u.GetPurpose(), u.GetMatterCase())})
@@ -480,16 +481,16 @@ func (a *app) showAgreement(w io.Writer, m *sharev1.GetAgreementResponse) {
 	table(w, rows)
 }
 
-func clock(c *sharev1.ClockRun) string {
+func (a *app) clock(c *sharev1.ClockRun) string {
 	if c == nil {
 		return "-"
 	}
-	out := state(c.GetClock().String(), "CLOCK_") + " → " + day(c.GetDueMs())
+	out := a.word(c.GetClock()) + " → " + day(c.GetDueMs())
 	if c.GetStoppedMs() > 0 {
 		out += " ✓"
 	}
 	if c.GetOverdue() {
-		out += " overdue"
+		out += a.t(" 超期", " overdue")
 	}
 	return out
 }

@@ -4,18 +4,24 @@ import (
 	"bufio"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"mulian/client"
 	"mulian/client/keyring"
 	"mulian/client/sentence"
 	identityv1 "mulian/gen/mulian/identity/v1"
+	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/fault"
 )
 
@@ -36,7 +42,7 @@ func (a *app) client() (*client.Client, error) {
 	if url == "" {
 		raw, err := os.ReadFile(a.path(urlFile))
 		if err != nil {
-			return nil, fault.Newf(fault.Unreachable, "no server runs in %s (start one: mulian demo, mulian node), and --server names none", a.home)
+			return nil, fault.Newf(fault.Unreachable, a.t("%s 里没有运行中的服务器（mulian demo 或 mulian node 启动一个），也没有用 --server 指明", "no server runs in %s (start one: mulian demo, mulian node), and --server names none"), a.home)
 		}
 		url = strings.TrimSpace(string(raw))
 	}
@@ -46,23 +52,95 @@ func (a *app) client() (*client.Client, error) {
 	return client.New(strings.TrimSuffix(url, "/")), nil
 }
 
-// signer returns who signs: --as with its key of the first label that is there.
+// signer returns who signs without asking the ledger: --as "ACCOUNT" with the first
+// of the labels that has a key here, or --as "ACCOUNT#LABEL" with exactly that one.
 func (a *app) signer(labels ...string) (client.Signer, error) {
-	if a.as == "" {
-		return client.Signer{}, fault.Newf(fault.Usage, "who signs? name the account with --as (mulian key list shows those with keys here)")
-	}
 	account, label, named := strings.Cut(a.as, "#")
+	if account == "" {
+		return client.Signer{}, fault.Newf(fault.Usage, "%s", a.t("谁来签名？用 --as 指明账户（mulian key list 列出本机有密钥的账户）",
+			"who signs? name the account with --as (mulian key list shows those with keys here)"))
+	}
 	if named {
 		labels = []string{label}
 	}
 	return a.keys().Signer(account, labels...)
 }
 
-// act signs the messages as --as and sends them: it shows what is signed, asks,
-// sends, and waits for the block. Nothing is sent with --dry-run: the receipt is
-// then nil.
+// signerOn is signer with a key that the ledger takes now.
+func (a *app) signerOn(ctx context.Context, c *client.Client, labels ...string) (client.Signer, error) {
+	account, _, named := strings.Cut(a.as, "#")
+	if named || account == "" {
+		return a.signer(labels...)
+	}
+	return a.signerOf(ctx, c, account, labels...)
+}
+
+// signerOf finds a key for an account. A key that was rotated or revoked stays in
+// the folder and is passed over; keys of other labels that the ledger knows come
+// last. An account that the ledger does not know gets the first key there is: the
+// ledger refuses it in its own words.
+func (a *app) signerOf(ctx context.Context, c *client.Client, account string, labels ...string) (client.Signer, error) {
+	entries, err := a.keys().List()
+	if err != nil {
+		return client.Signer{}, err
+	}
+	for _, e := range entries {
+		if e.Account == account && !slices.Contains(labels, e.Label) {
+			labels = append(labels, e.Label)
+		}
+	}
+	var acc identityv1.Account
+	known, err := c.Get(ctx, "identity/account/"+account, &acc)
+	if err != nil {
+		return client.Signer{}, err
+	}
+	var first *client.Signer
+	for _, l := range labels {
+		key, err := a.keys().Key(account, l)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return client.Signer{}, err
+		}
+		s := client.Signer{Account: account, Key: key}
+		if first == nil {
+			first = &s
+		}
+		if known && active(&acc, key.Public().ID()) {
+			return s, nil
+		}
+	}
+	if first == nil {
+		return client.Signer{}, fault.Newf(fault.NotFound, a.t("%[2]s 里没有 %[1]s 的密钥", "no key of %s in %s"), account, a.keys().Dir)
+	}
+	return *first, nil
+}
+
+// active reports whether the account can sign with the key.
+func active(acc *identityv1.Account, id string) bool {
+	for _, k := range acc.GetKeys() {
+		if k.GetId() == id {
+			return k.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE && k.GetLevel() != identityv1.KeyLevel_KEY_LEVEL_UNSPECIFIED
+		}
+	}
+	return false
+}
+
+// act signs the messages as --as and sends them: it shows what is signed, asks if
+// a person is there, sends, and waits for the block. Nothing is sent with
+// --dry-run: the receipt is then nil. The key is that of an officer, if there is one.
 func (a *app) act(ctx context.Context, c *client.Client, messages ...proto.Message) (*client.Receipt, error) {
-	s, err := a.signer(keyring.Officer, keyring.Root, keyring.Machine)
+	s, err := a.signerOn(ctx, c, keyring.Officer, keyring.Root, keyring.Machine)
+	if err != nil {
+		return nil, err
+	}
+	return a.actAs(ctx, c, s, messages...)
+}
+
+// actAsRoot is act with the root key: keys and units are changed with it.
+func (a *app) actAsRoot(ctx context.Context, c *client.Client, messages ...proto.Message) (*client.Receipt, error) {
+	s, err := a.signerOn(ctx, c, keyring.Root, keyring.Officer)
 	if err != nil {
 		return nil, err
 	}
@@ -79,19 +157,19 @@ func (a *app) actAs(ctx context.Context, c *client.Client, s client.Signer, mess
 	if err != nil {
 		return nil, err
 	}
-	ask := !a.yes && !a.dryRun && terminal(a.in)
-	if !a.json || ask {
-		for _, line := range sentence.Body(a.language(), e.Body, a.names(ctx, c)) {
+	sheet := sentence.Body(a.language(), e.Body, a.names(ctx, c))
+	if !a.quiet {
+		for _, line := range sheet {
 			fmt.Fprintln(a.err, line)
 		}
 		fmt.Fprintf(a.err, "  tx %s\n", hex.EncodeToString(e.ID[:8]))
 	}
 	if a.dryRun {
-		return nil, nil
+		return nil, a.unsent(e.Body, sheet)
 	}
-	if ask {
+	if !a.yes && terminal(a.in) {
 		fmt.Fprint(a.err, a.t("签名并提交？[y/N] ", "sign and send? [y/N] "))
-		line, _ := bufio.NewReader(a.in).ReadString('\n')
+		line, _ := bufio.NewReader(io.LimitReader(a.in, 100)).ReadString('\n')
 		if l := strings.ToLower(strings.TrimSpace(line)); l != "y" && l != "yes" && l != "是" {
 			return nil, fault.Newf(fault.Cancelled, "%s", a.t("没有签名，什么也没有改变", "not signed; nothing was changed"))
 		}
@@ -102,6 +180,20 @@ func (a *app) actAs(ctx context.Context, c *client.Client, s client.Signer, mess
 	}
 	a.say("%s", fmt.Sprintf(a.t("已上链，高度 %d", "on the chain at height %d"), r.Height))
 	return r, nil
+}
+
+// unsent is the answer of a dry run: what would have been signed, with --json.
+// Nothing is on stdout without it: the sentences are on stderr already.
+func (a *app) unsent(body *txv1.Body, sheet []string) error {
+	if !a.json {
+		a.say("%s", a.t("没有签名，也没有提交（--dry-run）", "neither signed nor sent (--dry-run)"))
+		return nil
+	}
+	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("print the transaction: %w", err)
+	}
+	return a.print(map[string]any{"ok": true, "dry_run": true, "signs": sheet, "body": json.RawMessage(raw)}, nil)
 }
 
 // names shows organisations by their name; what cannot be read is shown as it is.
@@ -119,12 +211,8 @@ func (a *app) names(ctx context.Context, c *client.Client) sentence.Names {
 	}
 }
 
-// terminal reports whether a person can answer there.
+// terminal reports whether a person can answer there. /dev/null is no terminal.
 func terminal(in any) bool {
 	f, ok := in.(*os.File)
-	if !ok {
-		return false
-	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -18,6 +18,7 @@ func (a *app) statusCommand() *cobra.Command {
 	var watch bool
 	c := &cobra.Command{
 		Use:     "status",
+		Aliases: []string{"状态"},
 		Short:   a.t("一屏看清：高度、对象、索引、磁盘", "one screen: height, objects, index, disk"),
 		Example: "  mulian status --watch",
 		Args:    exactly(0),

@@ -17,6 +17,7 @@ func (a *app) traceCommand() *cobra.Command {
 	var limit uint32
 	c := &cobra.Command{
 		Use:     "trace ID",
+		Aliases: []string{"追溯"},
 		Short:   a.t("追溯：职责 → 目录 → 锁定 → 申请 → 协议 → 交付 → 使用", "trace: duty → entry → lock → request → agreement → delivery → use"),
 		Long:    a.t("追溯一个对象：目录、申请、协议、职责、库表、漂移或交易的编号。", "Follow one object through everything that happened to it, and to what it hangs on: the id of an entry, request, agreement, duty, table, drift or transaction."),
 		Example: "  mulian trace 0123456789abcdef\n  mulian trace 11110000000021928B:permits --direct",

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// words are the states and kinds of the schema as Chinese readers know them
+// (docs/words.md). English readers get the schema's own word in lower case. A test
+// holds that every value that a command shows is here.
+var words = map[protoreflect.Name]string{
+	"ACCOUNT_STATE_ACTIVE": "正常", "ACCOUNT_STATE_SUSPENDED": "已停用", "ACCOUNT_STATE_CLOSED": "已注销",
+	"KEY_STATE_ACTIVE": "有效", "KEY_STATE_REVOKED": "已吊销",
+	"KEY_LEVEL_MACHINE": "机器", "KEY_LEVEL_OFFICER": "经办", "KEY_LEVEL_ROOT": "根",
+	"KEY_ALGORITHM_SM2": "SM2", "KEY_ALGORITHM_P256": "P-256", "KEY_ALGORITHM_ED25519": "Ed25519", "KEY_ALGORITHM_WEBAUTHN": "通行密钥",
+
+	"ENTRY_STATE_SUBMITTED": "待审核", "ENTRY_STATE_RETURNED": "已退回", "ENTRY_STATE_PUBLISHED": "已发布", "ENTRY_STATE_UPDATING": "更新中",
+	"ENTRY_STATE_DRIFTED": "已漂移", "ENTRY_STATE_SUSPENDED": "已暂停", "ENTRY_STATE_WITHDRAWN": "已撤销",
+	"ITEM_STATE_REVIEW": "待核查", "ITEM_STATE_FROZEN": "已冻结",
+	"SHARE_TYPE_UNCONDITIONAL": "无条件共享", "SHARE_TYPE_CONDITIONAL": "有条件共享", "SHARE_TYPE_DENIED": "不予共享",
+	"UPDATE_CYCLE_REALTIME": "实时", "UPDATE_CYCLE_DAILY": "每日", "UPDATE_CYCLE_WEEKLY": "每周", "UPDATE_CYCLE_MONTHLY": "每月", "UPDATE_CYCLE_QUARTERLY": "每季度",
+	"UPDATE_CYCLE_HALF_YEARLY": "每半年", "UPDATE_CYCLE_YEARLY": "每年", "UPDATE_CYCLE_IRREGULAR": "不定期", "UPDATE_CYCLE_HISTORICAL": "历史数据，不再更新",
+	"DRIFT_CLASS_COMPATIBLE": "兼容", "DRIFT_CLASS_REVIEW": "需核查", "DRIFT_CLASS_BREAKING": "破坏性", "DRIFT_CLASS_STALE": "数据过旧",
+	"SETTLEMENT_UPDATED": "目录已更新", "SETTLEMENT_ROLLED_BACK": "库表已回滚", "SETTLEMENT_FALSE_ALARM": "误报",
+
+	"REQUEST_STATE_RECEIVED": "待答复", "REQUEST_STATE_INCOMPLETE": "待补正", "REQUEST_STATE_ACCEPTED": "已同意", "REQUEST_STATE_REFUSED": "已拒绝", "REQUEST_STATE_WITHDRAWN": "已撤回",
+	"AGREEMENT_STATE_OFFERED": "待确认", "AGREEMENT_STATE_ACTIVE": "生效", "AGREEMENT_STATE_SUSPENDED": "已中止", "AGREEMENT_STATE_ENDED": "已终止",
+	"DELIVERY_STATE_STARTED": "交付中", "DELIVERY_STATE_COMPLETED": "已交付", "DELIVERY_STATE_CONFIRMED": "已确认", "DELIVERY_STATE_FAILED": "失败",
+	"CLOCK_CATALOGUE_UPDATE": "目录更新", "CLOCK_CATALOGUE_REVIEW": "目录审核", "CLOCK_ANSWER_UNCONDITIONAL": "答复（无条件共享）", "CLOCK_ANSWER_CONDITIONAL": "答复（有条件共享）",
+	"CLOCK_DELIVER": "提供数据", "CLOCK_CORRECTION": "校核", "CLOCK_COMPLETE": "补正",
+}
+
+// word shows an enum's value in the person's language; "" for unspecified.
+func (a *app) word(e protoreflect.Enum) string {
+	v := e.Descriptor().Values().ByNumber(e.Number())
+	if v == nil {
+		return "?"
+	}
+	if e.Number() == 0 {
+		return ""
+	}
+	if text := words[v.Name()]; text != "" {
+		return a.t(text, plain(v))
+	}
+	return plain(v)
+}
+
+// plain shortens a value's name: "REQUEST_STATE_RECEIVED" is "received".
+func plain(v protoreflect.EnumValueDescriptor) string {
+	zero := v.Parent().(protoreflect.EnumDescriptor).Values().ByNumber(0)
+	prefix := strings.TrimSuffix(string(zero.Name()), "UNSPECIFIED")
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(string(v.Name()), prefix)), "_", " ")
+}
