@@ -271,7 +271,7 @@ func (a *app) driftList() *cobra.Command {
 			}
 			return a.print(res.Msg, func(w io.Writer) {
 				for _, d := range res.Msg.GetDrifts() {
-					fmt.Fprintf(w, "%s  %s  %s  %s\n", d.GetId(), state(d.GetClass().String(), "DRIFT_CLASS_"), day(d.GetAtMs()), state(d.GetSettlement().String(), "SETTLEMENT_"))
+					fmt.Fprintf(w, "%s  %s  %s  %s\n", d.GetId(), state(d.GetClass().String(), "DRIFT_CLASS_"), day(d.GetAtMs()), a.settlement(d))
 					for _, ch := range d.GetChanges() {
 						line := fmt.Sprintf("    %s %s  %s → %s", ch.GetKind(), ch.GetColumn(), ch.GetBefore(), ch.GetAfter())
 						if ch.GetCandidate() != "" {
@@ -334,4 +334,16 @@ func (a *app) driftSettle() *cobra.Command {
 	f.StringArrayVar(&remaps, "remap", nil, a.t("信息项现在在哪个字段：ENTRY,ITEM=COLUMN，可重复", "where an item lies now: ENTRY,ITEM=COLUMN, may be repeated"))
 	f.StringVar(&note, "note", "", a.t("说明", "note"))
 	return c
+}
+
+// settlement says how a drift was ended, or that it is open and until when.
+func (a *app) settlement(d *cataloguev1.Drift) string {
+	if d.GetSettlement() != cataloguev1.Settlement_SETTLEMENT_UNSPECIFIED {
+		return state(d.GetSettlement().String(), "SETTLEMENT_")
+	}
+	open := a.t("未处理", "open")
+	if d.GetDueMs() > 0 {
+		open += a.t("，限 ", ", due ") + day(d.GetDueMs())
+	}
+	return open
 }
