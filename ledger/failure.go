@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -21,6 +22,8 @@ type failure struct {
 	err  error         // guarded by mu
 	disk error         // guarded by mu: the last error of the disk, fatal or not
 	done chan struct{} // closed when err is set
+
+	ending atomic.Bool // Close has begun: what the engine complains of now is no news
 }
 
 func newFailure(log *slog.Logger) *failure { return &failure{log: log, done: make(chan struct{})} }

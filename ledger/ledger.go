@@ -105,6 +105,9 @@ func Open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err er
 	if err := l.startEngine(ctx, secrets); err != nil {
 		return nil, err
 	}
+	if err := l.firstBlock(ctx); err != nil {
+		return nil, errors.Join(err, l.stop())
+	}
 	l.log.Info("ledger started", "chain", cfg.ChainID, "height", l.db.Height(), "node", l.id.NodeID, "took", time.Since(l.started).Round(time.Millisecond).String())
 	return l, nil
 }
@@ -204,6 +207,30 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	return l.figures.open()
 }
 
+// firstBlock waits for block 1 where this node makes it alone: so that there is a
+// header from the start.
+func (l *Ledger) firstBlock(ctx context.Context) error {
+	view := l.db.View()
+	set := readValidators(view)
+	view.Close()
+	if len(set) != 1 || set[l.id.Validator] == 0 {
+		return nil
+	}
+	for {
+		block := l.heights.wait()
+		if l.db.Height() > 0 {
+			return nil
+		}
+		select {
+		case <-block:
+		case <-l.failure.done:
+			return l.failure.cause()
+		case <-ctx.Done():
+			return fault.Wrap(fault.CodeOf(ctx.Err()), ctx.Err(), "the first block was not made in time")
+		}
+	}
+}
+
 func (l *Ledger) engineDB(prefix string) *engineDB {
 	return &engineDB{shared: l.store, prefix: []byte(prefix)}
 }
@@ -268,6 +295,7 @@ func (l *Ledger) Close() error {
 
 func (l *Ledger) stop() error {
 	var errs []error
+	l.failure.ending.Store(true)
 	l.app.door.closed.Store(true)
 	ended := make(chan struct{})
 	go func() { // waited for below; if the engine hangs the process has to end to get rid of it

@@ -37,6 +37,10 @@ func (q quiet) Error(msg string, kv ...any) {
 		q.write(slog.LevelError, msg, kv)
 		return
 	}
+	if q.failure.ending.Load() {
+		q.write(slog.LevelDebug, msg, kv)
+		return
+	}
 	q.write(slog.LevelWarn, msg, kv)
 }
 

@@ -163,3 +163,42 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 		t.Errorf("on close: %v", err)
 	}
 }
+
+// What was admitted in time and comes into a block too late is refused there.
+func TestExpiryIsJudgedByTheBlock(t *testing.T) {
+	chain := ledgertest.NewChain(t, t.TempDir(), 2)
+	l := chain.Open(t, 0) // alone it makes no block
+	raw, err := ledgertest.Sign(ledgertest.ChainID, ledgertest.Key(1), ledgertest.Put{Key: "late", Value: "1", ExpiresMs: time.Now().UnixMilli() + 500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan *ledger.Committed, 1)
+	go func() {
+		c, err := l.Submit(context.Background(), raw)
+		if err != nil {
+			t.Error(err)
+		}
+		answer <- c
+	}()
+	time.Sleep(3 * time.Second) // beyond the expiry and staleAfter: the block's time is real time
+	chain.Open(t, 1)
+	if c := <-answer; c == nil || c.Code != fault.Expired {
+		t.Errorf("answered with %+v", c)
+	}
+	if value(t, l, "late") != "" {
+		t.Error("carried out after its expiry")
+	}
+}
+
+func TestSleepingChainMakesNoBlocks(t *testing.T) {
+	l := ledgertest.NewChain(t, t.TempDir(), 1).Open(t, 0)
+	if l.Height() < 1 {
+		t.Error("a chain of one is open without its first block")
+	}
+	c := submit(t, l, ledgertest.Tx(t, "a", "1"))
+	reach(t, l, c.Height+1) // carries the app hash
+	time.Sleep(200 * time.Millisecond)
+	if got := l.Height(); got != c.Height+1 {
+		t.Errorf("height %d after the transaction in %d", got, c.Height)
+	}
+}
