@@ -117,3 +117,15 @@ func (w *town) equal(there, here string) {
 		}
 	}
 }
+
+func (w *town) exec(path, statement string) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		w.t.Fatal(err)
+	}
+}

@@ -296,7 +296,7 @@ func (w *town) open(cfg gateway.Config) *running {
 	w.eventually("the gateway's address is on the ledger", func() bool {
 		a := &identityv1.Account{}
 		ok, err := w.chain.Get(context.Background(), "identity/account/"+cfg.Account, a)
-		return err == nil && ok && a.GetGateway().GetUrl() == "http://"+g.Addr()
+		return err == nil && ok && a.GetGateway().GetUrl() == cfg.URL
 	})
 	return r
 }
@@ -365,4 +365,3 @@ func want(t testing.TB, code fault.Code, err error) {
 		t.Fatalf("got %s (%v), want %s", got, err, code)
 	}
 }
-

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -129,7 +131,7 @@ func (a *Asker) acknowledge(ctx context.Context, k ack) error {
 		return err
 	}
 	_, err = k.to.client.Acknowledge(ctx, rpc.NewRequest(m))
-	return wire.Fault(err)
+	return answered(err)
 }
 
 func (a *Asker) request(to *provider, body *gatewayv1.RequestBody) (*gatewayv1.SignedRequest, error) {
@@ -197,7 +199,7 @@ func (a *Asker) Query(ctx context.Context, agreement, entry string, items []stri
 	}
 	res, err := to.client.Query(ctx, rpc.NewRequest(m))
 	if err != nil {
-		return nil, wire.Fault(err)
+		return nil, answered(err)
 	}
 	ans := res.Msg
 	rec, err := a.check(to, ans.GetReceipt(), &tracev1.AccessRecord{
@@ -281,4 +283,13 @@ func (a *Asker) countersign(to *provider, r *tracev1.Receipt) (ack, error) {
 
 func (a *Asker) signer() client.Signer {
 	return client.Signer{Account: a.cfg.Gateway, Key: a.cfg.Key}
+}
+
+// answered turns the error of a call into a fault. A connection that broke within a
+// message is one that broke, not a message that is wrong.
+func answered(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return &fault.Fault{Code: fault.Unreachable, Text: "the connection broke", Err: err}
+	}
+	return wire.Fault(err)
 }

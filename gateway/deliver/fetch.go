@@ -25,7 +25,6 @@ import (
 	"mulian/internal/durable"
 	"mulian/internal/fault"
 	"mulian/internal/seal"
-	"mulian/internal/wire"
 )
 
 // Fetch says what to fetch and where to put it.
@@ -35,7 +34,7 @@ type Fetch struct {
 	Into      connect.TableName
 	Mode      connect.Mode // 0: Replace
 	// Progress is told how many rows are loaded, and how many are expected; may be nil.
-	Progress func(rows, expected int64)
+	Progress func(rows, expected int64) `json:"-"`
 }
 
 // Loaded is a delivery that is in the own database and confirmed on the ledger.
@@ -270,7 +269,7 @@ func (a *Asker) offer(ctx context.Context, f *fetch, g *sharev1.Agreement, to *p
 	}
 	res, err := to.client.OpenDelivery(ctx, rpc.NewRequest(m))
 	if err != nil {
-		return nil, wire.Fault(err)
+		return nil, answered(err)
 	}
 	offer := &gatewayv1.DeliveryOffer{}
 	if err := a.open(m, res.Msg, offer); err != nil {
@@ -386,7 +385,7 @@ func (in *arrival) pull(ctx context.Context) error {
 	}
 	stream, err := in.to.client.Pull(ctx, rpc.NewRequest(m))
 	if err != nil {
-		return wire.Fault(err)
+		return answered(err)
 	}
 	defer stream.Close()
 	for in.end == nil && stream.Receive() {
@@ -397,7 +396,7 @@ func (in *arrival) pull(ctx context.Context) error {
 	if in.end != nil {
 		return nil
 	}
-	return wire.Fault(stream.Err())
+	return answered(stream.Err())
 }
 
 // page takes the next page, or the end.

@@ -32,6 +32,8 @@ const (
 
 	// spoolLife is how long a delivery that is not taken stays; then it has failed.
 	spoolLife = 24 * time.Hour
+	// sweepEvery is how often it is looked whether a delivery is still wanted.
+	sweepEvery = 20 * time.Second
 	// sourceWait bounds one query at the database, busyWait the waiting for a turn.
 	sourceWait = 15 * time.Second
 	busyWait   = 2 * time.Second

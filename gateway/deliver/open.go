@@ -185,17 +185,25 @@ func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) erro
 	if err != nil {
 		return err
 	}
+	fillCtx, stop := context.WithCancel(p.running)
 	s.mu.Lock()
-	s.spool = sp
+	s.spool, s.stop, s.idle = sp, stop, make(chan struct{})
 	s.mu.Unlock()
 	sel := connect.Selection{Table: name, Columns: d.names(), OrderBy: d.order()}
-	p.spooling.Go(func() { p.fill(s, w, source, sel) })
+	p.spooling.Go(func() {
+		defer stop()
+		if err := p.fill(fillCtx, s, w, source, sel); err != nil {
+			p.fail(p.running, s, err)
+		}
+	})
 	return nil
 }
 
-// fill runs beside the pulls that already take its pages.
-func (p *Provider) fill(s *session, w *spooler, source connect.Source, sel connect.Selection) {
-	err := source.Scan(p.running, sel, w.take)
+// fill runs beside the pulls that already take its pages. It returns why the delivery
+// has failed; a stop is no failure.
+func (p *Provider) fill(ctx context.Context, s *session, w *spooler, source connect.Source, sel connect.Selection) error {
+	defer close(s.idle)
+	err := source.Scan(ctx, sel, w.take)
 	var all *whole
 	if err == nil {
 		all, err = w.finish(s.now().Salt)
@@ -203,16 +211,13 @@ func (p *Provider) fill(s *session, w *spooler, source connect.Source, sel conne
 	if err == nil {
 		err = s.change(func(o *offer) { o.Whole = all })
 	}
-	if err != nil && p.running.Err() != nil {
-		w.spool.end(fault.Newf(fault.Cancelled, "the gateway stops")) // it begins anew at the next start
-		return
+	if err != nil && ctx.Err() != nil {
+		w.spool.end(fault.Newf(fault.Busy, "the gateway stops; the pages are read anew")) // at the next start
+		return nil
 	}
-	if err = sourceFault(err); err != nil {
-		w.spool.end(err)
-		p.fail(p.running, s, err)
-		return
-	}
-	w.spool.end(nil)
+	err = sourceFault(err)
+	w.spool.end(err)
+	return err
 }
 
 func (p *Provider) offerOf(s *session, r *request, d *decision, granted receipt.Entry) (*gatewayv1.Answer, error) {

@@ -39,7 +39,9 @@ type session struct {
 
 	mu    sync.Mutex // guards the fields below; not held on disk or network
 	offer offer
-	spool *spool // nil until spooling began in this process
+	spool *spool             // nil until spooling began in this process
+	stop  context.CancelFunc // of who fills it; nil if nobody does
+	idle  chan struct{}      // closed when nobody fills it any more
 }
 
 // offer is what has to survive a restart.
@@ -96,10 +98,15 @@ func (s *session) change(fn func(*offer)) error {
 	return nil
 }
 
+// close waits for who fills the spool; who does must have let go of it before.
 func (s *session) close() error {
 	s.mu.Lock()
-	sp := s.spool
+	sp, stop, idle := s.spool, s.stop, s.idle
 	s.mu.Unlock()
+	if stop != nil {
+		stop()
+		<-idle
+	}
 	if sp == nil {
 		return nil
 	}
@@ -211,15 +218,21 @@ func (p *Provider) drop(s *session) error {
 // fail ends a session that cannot be delivered: in the log, and on the ledger.
 func (p *Provider) fail(ctx context.Context, s *session, cause error) {
 	o := s.now()
-	if o.Granted != 0 && o.Completed == 0 {
-		if e, err := p.cfg.Log.Record(o.Granted - 1); err == nil {
-			p.broke(ctx, e, cause)
-		}
-	}
 	if o.Started || p.startedByUs(ctx, claim{agreement: o.Agreement, entry: o.Entry}, o.Number) {
 		m := &sharev1.FailDelivery{Agreement: o.Agreement, Number: o.Number, Cause: fault.CodeOf(cause).String()}
 		if _, err := p.cfg.Chain.Send(ctx, p.signer(), m); err != nil {
 			p.cfg.Logger.Warn("the ledger could not be told that a delivery failed", "agreement", o.Agreement, "delivery", o.Number, "err", err)
+		}
+	}
+	p.ended(ctx, s, cause)
+}
+
+// ended logs that a session ended without being delivered, and drops it.
+func (p *Provider) ended(ctx context.Context, s *session, cause error) {
+	o := s.now()
+	if o.Granted != 0 && o.Completed == 0 {
+		if e, err := p.cfg.Log.Record(o.Granted - 1); err == nil {
+			p.broke(ctx, e, cause)
 		}
 	}
 	if err := p.drop(s); err != nil {
@@ -228,26 +241,45 @@ func (p *Provider) fail(ctx context.Context, s *session, cause error) {
 	p.cfg.Logger.Warn("delivery failed", "agreement", o.Agreement, "delivery", o.Number, "code", fault.CodeOf(cause).String(), "err", cause)
 }
 
-// Run ends deliveries that nobody takes, until ctx ends.
+// Run ends deliveries that nobody takes any more, until ctx ends.
 func (p *Provider) Run(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
+	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+			p.sweep(ctx)
 		}
-		p.mu.Lock()
-		var old []*session
-		for _, s := range p.sessions {
-			if time.Since(time.UnixMilli(s.now().CreatedMs)) > spoolLife {
-				old = append(old, s)
-			}
-		}
-		p.mu.Unlock()
-		for _, s := range old {
+	}
+}
+
+// sweep looks at each open delivery: is it too old, or has the asker ended it on the
+// ledger without telling us.
+func (p *Provider) sweep(ctx context.Context) {
+	p.mu.Lock()
+	var open []*session
+	for _, s := range p.sessions {
+		open = append(open, s)
+	}
+	p.mu.Unlock()
+	for _, s := range open {
+		o := s.now()
+		if time.Since(time.UnixMilli(o.CreatedMs)) > spoolLife {
 			p.fail(ctx, s, fault.Newf(fault.Expired, "not taken within %s", spoolLife))
+			continue
+		}
+		d := &sharev1.Delivery{}
+		found, err := p.cfg.Chain.Get(ctx, deliveryKey(o.Agreement, o.Number), d)
+		switch {
+		case err != nil || !found:
+		case d.GetState() == sharev1.DeliveryState_DELIVERY_STATE_FAILED:
+			p.ended(ctx, s, fault.Newf(fault.Cancelled, "given up by the asker: %s", d.GetCause()))
+		case d.GetState() == sharev1.DeliveryState_DELIVERY_STATE_CONFIRMED:
+			if err := p.drop(s); err != nil {
+				p.cfg.Logger.Warn("the folder of a delivery could not be removed", "err", err)
+			}
 		}
 	}
 }

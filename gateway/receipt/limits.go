@@ -12,12 +12,12 @@ const (
 	// themselves. maxBatch is how many share one fsync.
 	maxWaiting = 1024
 	maxBatch   = 1024
-	// treeBatch and treeAge are Tessera's batching: as soon as there is something,
-	// for the journal already waits for nobody. treeQueue is how many batches the
-	// tree may be behind before Append waits for it.
-	treeBatch = 1024
-	treeAge   = 20 * time.Millisecond
-	treeQueue = 64
+	// treeBatch and treeAge are Tessera's batching: what is given to it is a batch
+	// already. treeQueue is how many writes the tree may be behind before Append waits
+	// for it.
+	treeBatch = 4096
+	treeAge   = time.Millisecond
+	treeQueue = 1024
 	// checkpointEvery is how soon a grown tree has a signed checkpoint; Tessera's
 	// least is 100 ms.
 	checkpointEvery = 250 * time.Millisecond

@@ -347,6 +347,7 @@ func (l *Log) finish(batch []*pending, err error) {
 // integrate owns the growth of the tree.
 func (l *Log) integrate() {
 	for b := range l.leaves {
+		b.raw = append(b.raw[:len(b.raw):len(b.raw)], l.waitingLeaves()...)
 		if l.Err() != nil {
 			continue // the rest comes at the next start
 		}
@@ -360,6 +361,23 @@ func (l *Log) integrate() {
 		l.grown = make(chan struct{})
 		l.mu.Unlock()
 	}
+}
+
+// waitingLeaves takes what came while the tree was growing: it grows by all of it at
+// once.
+func (l *Log) waitingLeaves() (raw [][]byte) {
+	for len(raw) < treeBatch {
+		select {
+		case b, ok := <-l.leaves:
+			if !ok {
+				return raw
+			}
+			raw = append(raw, b.raw...)
+		default:
+			return raw
+		}
+	}
+	return raw
 }
 
 // fail stops the log and returns why it first stopped.

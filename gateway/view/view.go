@@ -23,8 +23,11 @@ const (
 	// maxWarm how many.
 	warmFor = 20 * time.Second
 	maxWarm = 200
-	// readWait bounds one proved read.
-	readWait = 5 * time.Second
+	// readWait bounds one proved read, refreshWait the making of a mark on demand; after
+	// one that failed none is tried for refreshRest.
+	readWait    = 5 * time.Second
+	refreshWait = 3 * time.Second
+	refreshRest = time.Second
 )
 
 // View reads and keeps objects. It is safe for concurrent use.
@@ -37,6 +40,7 @@ type View struct {
 	mu      sync.Mutex // guards the fields below; not held on the network
 	marks   []receipt.Mark
 	objects map[string]*object
+	tired   time.Time // no refresh before
 }
 
 type object struct {
@@ -127,7 +131,7 @@ func (v *View) get(ctx context.Context, key string, make func() proto.Message, m
 	err := v.fetch(ctx, key, make)
 	if err == nil && v.ageOf(key) > maxAge {
 		// What we read is proved, but nothing says that it is new: ask for a mark.
-		err = v.refresh(ctx)
+		err = v.renew(ctx)
 		// Twice: the first may join a read that began before the mark.
 		for i := 0; i < 2 && err == nil && v.ageOf(key) > maxAge; i++ {
 			err = v.fetch(ctx, key, make)
@@ -143,6 +147,25 @@ func (v *View) get(ctx context.Context, key string, make func() proto.Message, m
 		return nil, Sight{Age: NoAge}, &fault.Fault{Code: fault.StaleHeight, Text: "the gateway cannot see the ledger", Err: err}
 	}
 	return o.value, Sight{Found: o.value != nil, Height: o.height, Age: v.age(o.height)}, nil
+}
+
+// renew makes a mark.
+func (v *View) renew(ctx context.Context) error {
+	v.mu.Lock()
+	tired := time.Now().Before(v.tired)
+	v.mu.Unlock()
+	if tired {
+		return fault.Newf(fault.StaleHeight, "no anchor of ours was committed a moment ago")
+	}
+	ctx, cancel := context.WithTimeout(ctx, refreshWait)
+	defer cancel()
+	err := v.refresh(ctx)
+	if err != nil {
+		v.mu.Lock()
+		v.tired = time.Now().Add(refreshRest)
+		v.mu.Unlock()
+	}
+	return err
 }
 
 func (v *View) cached(key string, maxAge time.Duration) (proto.Message, Sight, bool) {
