@@ -321,6 +321,9 @@ func TestSchemaAloneIsSigned(t *testing.T) {
 	if p := waiting(w); string(p.Next.ContentHash) == string(entry(w).ContentHash) {
 		t.Error("the schema is signed over the same hash as the content")
 	}
+	id = w.Must(w.ProviderGateway, w.Drift("column_dropped", breaking, "issued", "cert_no", "owner", "area", "x"))[0]
+	w.Must(w.Provider, settle(id, updated))
+	wantItems(t, w, inOrder, flagged, inOrder) // what does not touch the entry signs nothing for it
 	w.Must(w.Consumer, signature{w}.of(true))
 	w.Publish(nil) // the same content: proposed again, for the lock is on the old schema
 	signature{w}.by(w.Consumer)

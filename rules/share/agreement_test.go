@@ -147,11 +147,14 @@ func TestTermIsOver(t *testing.T) {
 	w.Wait(rulestest.Day - 1)
 	w.Must(w.ProviderGateway, start)
 	w.Wait(1)
+	w.WantEvent("share/expired", "active", "share/agreement/"+id)
 	start.Number, start.Entry = 9, "other"
 	w.Want(fault.Expired, w.ProviderGateway, start)
 	w.Wait(rulestest.Day)
 	start.Agreement = stopped
 	w.Want(fault.AgreementSuspended, w.ProviderGateway, start)
+	w.Wait(40 * rulestest.Day)
+	w.WantSilence() // nothing is owed under an agreement whose term is over
 }
 
 // TestDelivery: begun, given, loaded; and what went out is recorded whatever happens.

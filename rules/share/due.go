@@ -68,7 +68,7 @@ func requestDue(a *act.Act, due, id string) {
 
 func agreementDue(a *act.Act, due, id string) {
 	g, ok := agreements.Get(a.Tx, id)
-	if !ok || g.State != active || Expired(g, a.TimeMs) || !ranOut(g.Clock, due) {
+	if !ok || Expired(g, a.TimeMs) || !ranOut(g.Clock, due) {
 		return
 	}
 	agreements.Put(a.Tx, id, g)

@@ -138,8 +138,6 @@ func (o *offer) judgeItems(v state.View, rule string, p *sharev1.Part, e *catalo
 	for _, it := range e.Items {
 		items[it.Code] = it
 	}
-	table, ok := catalogue.FindTable(v, e.Table)
-	there := ok && !table.Gone
 	for _, code := range p.Items {
 		it := items[code]
 		if it == nil {
@@ -151,7 +149,7 @@ func (o *offer) judgeItems(v state.View, rule string, p *sharev1.Part, e *catalo
 			return act.Refuse(fault.NotShared, rule, "item %s of entry %s is not shared", code, e.Id)
 		case it.State == cataloguev1.ItemState_ITEM_STATE_FROZEN:
 			return act.Refuse(fault.EntryDrifted, rule, "item %s of entry %s is frozen until its table and the catalogue agree again", code, e.Id)
-		case o.deliverable == nil && (it.Column == "" || !there):
+		case o.deliverable == nil && it.Column == "":
 			o.deliverable = act.Refuse(fault.ItemUnmapped, rule, "item %s of entry %s lies on no column yet; no gateway could deliver it", code, e.Id)
 		}
 		o.unconditional = o.unconditional && shareType == unconditional
