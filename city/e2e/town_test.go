@@ -275,7 +275,7 @@ func (w *town) entryOf(d *department, local, name, table string, titles map[stri
 		Grade: cataloguev1.Grade_GRADE_GENERAL_1, Personal: cataloguev1.Personal_PERSONAL_NONE, CoverageRegion: "110000",
 	}
 	for i, c := range t.GetColumns() {
-		it := &cataloguev1.Item{Code: c.GetName(), Name: c.GetName(), Type: c.GetType(), Column: c.GetName(), PrimaryKey: c.GetPrimaryKey()}
+		it := &cataloguev1.Item{Code: c.GetName(), Name: c.GetName(), TechnicalName: c.GetName(), Type: c.GetType(), Column: c.GetName(), PrimaryKey: c.GetPrimaryKey()}
 		if title := titles[c.GetName()]; title != "" {
 			it.Name = title
 		}
