@@ -83,6 +83,7 @@ type drifting struct {
 // its class within ten seconds at default settings; what it breaks is refused with
 // 13018 until a person settles it, and nothing else is.
 func TestDriftOnPostgres(t *testing.T) {
+	t.Parallel() // it waits most of its time
 	server := pgtest.Durable(t)
 	d := &drifting{t: t, town: newTown(t, t.TempDir())}
 	d.source, d.own = openBase(t, server.Database(t, "source")), openBase(t, pgtest.URL(t, "own"))
