@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"mulian/client"
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	"mulian/internal/code"
 	"mulian/internal/fault"
@@ -216,7 +217,23 @@ func (a *app) catalogueReview() *cobra.Command {
 		Use: "review ENTRY...", Short: a.t("审核：发布或退回（主管部门）", "review: publish or return (authority)"), Args: atLeast(1),
 		Example: "  mulian catalogue review 11110000000021928B:permits --as 111100000000300011",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.simple(cmd, &cataloguev1.ReviewEntries{Entries: args, Publish: !back, Reason: reason})
+			m := &cataloguev1.ReviewEntries{Entries: args, Publish: !back, Reason: reason}
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			for _, id := range args {
+				hash, err := a.showWaiting(cmd, cl, id)
+				if err != nil {
+					return err
+				}
+				m.ContentHashes = append(m.ContentHashes, hash)
+			}
+			r, err := a.act(cmd.Context(), cl, m)
+			if err != nil {
+				return err
+			}
+			return a.receipt(r)
 		},
 	}
 	c.Flags().BoolVar(&back, "return", false, a.t("退回", "return it"))
@@ -340,6 +357,29 @@ func (a *app) catalogueSuspend() *cobra.Command {
 	c.Flags().StringVar(&m.Cause, "cause", "", a.t("原因", "why"))
 	c.Flags().BoolVar(&m.Resume, "resume", false, a.t("恢复", "resume"))
 	return c
+}
+
+// showWaiting prints what of an entry waits for review, and returns its hash: the
+// reviewer signs what he was shown.
+func (a *app) showWaiting(cmd *cobra.Command, cl *client.Client, id string) ([]byte, error) {
+	p := &cataloguev1.PendingChange{}
+	ok, err := cl.Get(cmd.Context(), "catalogue/pending/"+id, p)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		a.showChange(cmd, id, p)
+		return p.GetNext().GetContentHash(), nil
+	}
+	e := &cataloguev1.Entry{}
+	if ok, err = cl.Get(cmd.Context(), "catalogue/entry/"+id, e); err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fault.Newf(fault.NotFound, "entry %s: there is none", id)
+	}
+	a.say("  %s  %s  %s", id, e.GetName(), state(e.GetState().String(), "ENTRY_STATE_"))
+	return e.GetContentHash(), nil
 }
 
 // showChange prints what a counter-signer agrees to, field by field.

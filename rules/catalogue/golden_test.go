@@ -18,12 +18,12 @@ import (
 func TestGolden(t *testing.T) {
 	w := towntest.NewWith(t, func(g *governancev1.Genesis) { g.Parameters.PublishNeedsReview = true })
 	w.Publish(nil)
-	w.Must(w.Authority, &cataloguev1.ReviewEntries{Entries: []string{w.EntryID}, Publish: true})
+	w.Must(w.Authority, publishing(w, w.EntryID))
 	w.Must(w.Provider, &cataloguev1.LockEntries{Entries: []string{w.EntryID}, CounterSigners: []string{w.Consumer, w.Authority}})
 	w.Publish(func(e *cataloguev1.Entry) { e.Abstract = "第二版" })
 	signature{w}.by(w.Consumer)
 	signature{w}.by(w.Authority)
-	w.Must(w.Authority, &cataloguev1.ReviewEntries{Entries: []string{w.EntryID}, Publish: true})
+	w.Must(w.Authority, publishing(w, w.EntryID))
 	wantState(t, w, published, 2)
 	drift := w.Must(w.ProviderGateway, w.Drift("renamed", breaking, "area", "cert_no", "owner", "floor_area", "issued"))[0]
 	w.Wait(20 * rulestest.Day)
@@ -37,7 +37,7 @@ func TestGolden(t *testing.T) {
 	w.Must(w.Provider, &cataloguev1.SuspendEntry{Entry: w.EntryID, Cause: "检查"})
 	w.Must(w.Provider, &cataloguev1.SuspendEntry{Entry: w.EntryID, Resume: true})
 	w.Must(w.Provider, &cataloguev1.WithdrawEntry{Entry: w.EntryID, Reason: "合并"})
-	const want = "958297c185152d75c69a348b022bd6b6b8ed60236c4b23d5d2814cb9397a085d"
+	const want = "536b6c8087b56b8ce1292255523cf37a8e4efff2a15e097700d287ae2012e739"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

@@ -210,19 +210,49 @@ func TestPutDuties(t *testing.T) {
 // TestReviewAndSignatures: a locked entry under review needs both, in any order.
 func TestReviewAndSignatures(t *testing.T) {
 	w := towntest.NewWith(t, func(g *governancev1.Genesis) { g.Parameters.PublishNeedsReview = true })
-	publish := &cataloguev1.ReviewEntries{Entries: []string{w.EntryID}, Publish: true}
 	w.Publish(nil)
-	w.Must(w.Authority, publish)
+	w.Must(w.Authority, publishing(w, w.EntryID))
 	w.Must(w.Provider, &cataloguev1.LockEntries{Entries: []string{w.EntryID}, CounterSigners: []string{w.Consumer}})
 	w.Publish(func(e *cataloguev1.Entry) { e.Abstract = "先审后签" })
-	w.Must(w.Authority, publish)
+	w.Must(w.Authority, publishing(w, w.EntryID))
 	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_UPDATING, 1)
-	w.Want(fault.IllegalTransition, w.Authority, publish)
+	w.Want(fault.IllegalTransition, w.Authority, publishing(w, w.EntryID))
 	signature{w}.by(w.Consumer)
 	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_PUBLISHED, 2)
 	w.Publish(func(e *cataloguev1.Entry) { e.Abstract = "先签后审" })
 	signature{w}.by(w.Consumer)
 	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_UPDATING, 2)
-	w.Must(w.Authority, publish)
+	w.Must(w.Authority, publishing(w, w.EntryID))
+	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_PUBLISHED, 3)
+}
+
+// publishing is the authority's signature on what waits of the entries now.
+func publishing(w *towntest.Town, ids ...string) *cataloguev1.ReviewEntries {
+	m := &cataloguev1.ReviewEntries{Entries: ids, Publish: true}
+	for _, id := range ids {
+		e, _ := catalogue.FindEntry(w.View(), id)
+		hash := e.GetContentHash()
+		if p, ok := catalogue.FindPending(w.View(), id); ok {
+			hash = p.GetNext().GetContentHash()
+		}
+		m.ContentHashes = append(m.ContentHashes, hash)
+	}
+	return m
+}
+
+// TestReviewerSignsWhatHeSaw: content that is replaced while the authority reads is
+// not published by its signature.
+func TestReviewerSignsWhatHeSaw(t *testing.T) {
+	w := towntest.NewWith(t, func(g *governancev1.Genesis) { g.Parameters.PublishNeedsReview = true })
+	w.Publish(nil)
+	first := publishing(w, w.EntryID)
+	w.Publish(func(e *cataloguev1.Entry) { e.Abstract = "换了内容" })
+	w.Want(fault.VersionConflict, w.Authority, first)
+	w.Want(fault.Missing, w.Authority, &cataloguev1.ReviewEntries{Entries: []string{w.EntryID}, Publish: true})
+	w.Must(w.Authority, publishing(w, w.EntryID))
+	second := publishing(w, w.EntryID)
+	w.Publish(func(e *cataloguev1.Entry) { e.Abstract = "第二版" })
+	w.Want(fault.VersionConflict, w.Authority, second)
+	w.Must(w.Authority, publishing(w, w.EntryID))
 	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_PUBLISHED, 3)
 }

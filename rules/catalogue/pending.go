@@ -70,9 +70,10 @@ func apply(a *act.Act, rule string, p *cataloguev1.PendingChange, was *catalogue
 // ReviewEntries publishes or returns what waits for the AUTHORITY, OFFICER. All or
 // nothing. What also waits for counter-signers goes on waiting for them.
 //
-// Empty, TooLong (the list), Forbidden, RefusalNeedsReason, TooLong (reason), then
-// element by element NotFound, IllegalTransition (nothing waits), ItemUnmapped (the
-// table has changed meanwhile).
+// Empty, TooLong (the list), Forbidden, RefusalNeedsReason, TooLong (reason), Missing
+// (a content hash for each entry that is published), then element by element NotFound,
+// IllegalTransition (nothing waits), VersionConflict (something else waits than what
+// the reviewer saw), ItemUnmapped (the table has changed meanwhile).
 func ReviewEntries(a *act.Act, m *cataloguev1.ReviewEntries) error {
 	const rule = "catalogue/review_entries"
 	if err := act.Count(rule, len(m.GetEntries()), MaxEntries); err != nil {
@@ -87,8 +88,11 @@ func ReviewEntries(a *act.Act, m *cataloguev1.ReviewEntries) error {
 	if err := act.Text(rule, "reason", m.Reason, maxReason, false); err != nil {
 		return err
 	}
+	if m.Publish && len(m.ContentHashes) != len(m.Entries) {
+		return act.Refuse(fault.Missing, rule, "%d content hashes for %d entries: the reviewer signs what he saw", len(m.ContentHashes), len(m.Entries))
+	}
 	for i, id := range m.Entries {
-		e, err := review(a, rule, id, m)
+		e, err := review(a, rule, i, m)
 		if err != nil {
 			return act.In(rule, i, err)
 		}
@@ -97,14 +101,24 @@ func ReviewEntries(a *act.Act, m *cataloguev1.ReviewEntries) error {
 	return nil
 }
 
-func review(a *act.Act, rule, id string, m *cataloguev1.ReviewEntries) (*cataloguev1.Entry, error) {
+func review(a *act.Act, rule string, i int, m *cataloguev1.ReviewEntries) (*cataloguev1.Entry, error) {
+	id := m.Entries[i]
 	e, ok := entries.Get(a.Tx, id)
 	if !ok {
 		return nil, act.Refuse(fault.NotFound, rule, "there is no entry %.80q", id)
 	}
 	p, waits := pendings.Get(a.Tx, id)
+	seen := func(hash []byte) error {
+		if !bytes.Equal(m.ContentHashes[i], hash) {
+			return act.Refuse(fault.VersionConflict, rule, "what waits of entry %s now is another version: %x", id, hash)
+		}
+		return nil
+	}
 	switch {
 	case e.State == stateSubmitted && m.Publish:
+		if err := seen(e.ContentHash); err != nil {
+			return nil, err
+		}
 		if err := checkMapping(a.Tx, rule, e); err != nil {
 			return nil, err
 		}
@@ -114,6 +128,8 @@ func review(a *act.Act, rule, id string, m *cataloguev1.ReviewEntries) (*catalog
 		e.State, e.ReturnedReason = stateReturned, m.Reason
 	case !waits || !p.NeedsReview:
 		return nil, act.Refuse(fault.IllegalTransition, rule, "entry %s is %s, nothing of it waits for review", id, e.State)
+	case m.Publish && seen(p.Next.ContentHash) != nil:
+		return nil, seen(p.Next.ContentHash)
 	case m.Publish && len(p.Needed) == 0:
 		return apply(a, rule, p, e)
 	case m.Publish:

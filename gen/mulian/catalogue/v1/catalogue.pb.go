@@ -2751,10 +2751,14 @@ func (x *SubmitEntries) GetEntries() []*Entry {
 
 // ReviewEntries publishes or returns what waits. Signed by AUTHORITY.
 type ReviewEntries struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Entries       []string               `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"` // 1-200
-	Publish       bool                   `protobuf:"varint,2,opt,name=publish,proto3" json:"publish,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // required to return
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Entries []string               `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"` // 1-200
+	Publish bool                   `protobuf:"varint,2,opt,name=publish,proto3" json:"publish,omitempty"`
+	Reason  string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // required to return
+	// What the reviewer saw, one for each entry, required to publish: content_hash of
+	// the entry that is SUBMITTED, or of the pending change's next. VersionConflict if
+	// something else waits meanwhile.
+	ContentHashes [][]byte `protobuf:"bytes,4,rep,name=content_hashes,json=contentHashes,proto3" json:"content_hashes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2808,6 +2812,13 @@ func (x *ReviewEntries) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *ReviewEntries) GetContentHashes() [][]byte {
+	if x != nil {
+		return x.ContentHashes
+	}
+	return nil
 }
 
 // LockEntries locks published entries. Signed by the provider, OFFICER.
@@ -3514,11 +3525,12 @@ const file_mulian_catalogue_v1_catalogue_proto_rawDesc = "" +
 	"\tPutTables\x122\n" +
 	"\x06tables\x18\x01 \x03(\v2\x1a.mulian.catalogue.v1.TableR\x06tables\"E\n" +
 	"\rSubmitEntries\x124\n" +
-	"\aentries\x18\x01 \x03(\v2\x1a.mulian.catalogue.v1.EntryR\aentries\"[\n" +
+	"\aentries\x18\x01 \x03(\v2\x1a.mulian.catalogue.v1.EntryR\aentries\"\x82\x01\n" +
 	"\rReviewEntries\x12\x18\n" +
 	"\aentries\x18\x01 \x03(\tR\aentries\x12\x18\n" +
 	"\apublish\x18\x02 \x01(\bR\apublish\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"P\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12%\n" +
+	"\x0econtent_hashes\x18\x04 \x03(\fR\rcontentHashes\"P\n" +
 	"\vLockEntries\x12\x18\n" +
 	"\aentries\x18\x01 \x03(\tR\aentries\x12'\n" +
 	"\x0fcounter_signers\x18\x02 \x03(\tR\x0ecounterSigners\"#\n" +
