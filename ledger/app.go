@@ -38,7 +38,9 @@ type app struct {
 	door     door
 
 	voters atomic.Int64 // validators after the last committed block
-	woke   atomic.Int64 // height of the last empty block that brought the time forward
+	woke   atomic.Int64 // height of the last empty block that brought the time forward for those who waited
+
+	waiting func() int // transactions in the mempool; nil while old blocks are replayed
 
 	open      *openBlock // owned by the consensus connection
 	committed func(height int64, done []doneTx)
@@ -58,7 +60,10 @@ type doneTx struct {
 	spent bool     // the result is the id's, not only this envelope's
 }
 
-func (a *app) env(height, timeMs int64, verify func(sm.PublicKey, []byte, []byte) bool) machine.Env {
+// verifier is [machine.Env.Verify].
+type verifier = func(public sm.PublicKey, message, signature []byte) bool
+
+func (a *app) env(height, timeMs int64, verify verifier) machine.Env {
 	return machine.Env{ChainID: a.chainID, Height: height, TimeMs: timeMs, Verify: verify}
 }
 
@@ -114,7 +119,8 @@ func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 	if a.admitted.has(raw) {
 		return &abci.ResponseCheckTx{}, nil
 	}
-	if err := a.admit(req.Tx, raw); err != nil {
+	// Not gated: the engine holds its mempool's lock meanwhile, and a block waits for it.
+	if err := a.admit(req.Tx, raw, a.verdicts.check); err != nil {
 		return &abci.ResponseCheckTx{Code: uint32(fault.CodeOf(err)), Log: err.Error()}, nil
 	}
 	return &abci.ResponseCheckTx{}, nil
@@ -122,10 +128,10 @@ func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 
 // admit asks the rules whether a transaction may wait for a block, and remembers
 // that its signature was looked at.
-func (a *app) admit(tx []byte, raw [32]byte) error {
+func (a *app) admit(tx []byte, raw [32]byte, verify verifier) error {
 	view := a.db.View()
 	defer view.Close()
-	env := a.env(view.Height()+1, time.Now().UnixMilli(), a.verdicts.checkGated)
+	env := a.env(view.Height()+1, time.Now().UnixMilli(), verify)
 	if err := a.machine.Check(view, env, tx); err != nil {
 		return err
 	}
@@ -134,8 +140,9 @@ func (a *app) admit(tx []byte, raw [32]byte) error {
 }
 
 // PrepareProposal takes what the mempool offers, in its order, or nothing if the
-// block's time has to be brought forward first (see the package comment). It must
-// not drop single transactions: they would stay in the mempool for ever.
+// block's time has to be brought forward first (see the package comment): once, so
+// that a slow network does not only make empty blocks. It must not drop single
+// transactions: they would stay in the mempool for ever.
 func (a *app) PrepareProposal(_ context.Context, req *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
 	if time.Since(req.Time) > staleAfter && a.woke.Load() != req.Height-1 {
 		return &abci.ResponsePrepareProposal{}, nil
@@ -208,7 +215,8 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 		a.open.Discard()
 	}
 	timeMs := req.Time.UnixMilli()
-	if len(req.Txs) == 0 && time.Since(req.Time) > staleAfter {
+	// Only if somebody waits: after a heartbeat the chain may sleep again.
+	if len(req.Txs) == 0 && time.Since(req.Time) > staleAfter && a.waiting != nil && a.waiting() > 0 {
 		a.woke.Store(req.Height)
 	}
 	a.warm(req.Txs, req.Height, timeMs)

@@ -44,8 +44,10 @@ type Config struct {
 	// 0 = 400 ms. TimeoutVote likewise for late votes, 0 = 250 ms.
 	TimeoutPropose time.Duration
 	TimeoutVote    time.Duration
-	// Heartbeat makes an empty block when the chain has slept for so long, so that
-	// deadlines run out without a transaction. 0 = never.
+	// Heartbeat makes an empty block when the chain has slept for so long: deadlines
+	// run out without a transaction, and a transaction that only some validators have
+	// let in does not wait for the next one. 0 = 30 s on a chain with other nodes, never
+	// alone; negative = never.
 	Heartbeat time.Duration
 
 	// KeepBlocks is how many heights of blocks and of the state's history stay
@@ -83,6 +85,10 @@ func (c *Config) complete() error {
 	if c.TimeoutVote <= 0 {
 		c.TimeoutVote = 250 * time.Millisecond
 	}
+	if c.Heartbeat == 0 && c.Listen != "" {
+		c.Heartbeat = 30 * time.Second
+	}
+	c.Heartbeat = max(c.Heartbeat, 0)
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = 64 << 20
 	}

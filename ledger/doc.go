@@ -34,6 +34,34 @@
 // first; the votes for it bring the time forward, and the transactions follow in
 // the block after.
 //
-// Sources: CometBFT v0.40.0, ABCI 2.0 specification; measurements and the traps
-// with their sources are in docs/decisions.
+// # Traps of the engine, and where each is met
+//
+//	empty blocks for ever if the app hash moves (tendermint#2487)   state/proof.AppHash has neither height nor time
+//	recheck stalls blocks (left-curve#2200)                         off; FinalizeBlock judges again
+//	mempool type "app" never wakes a chain without empty blocks     type "flood"
+//	spam of invalid transactions (cometbft#3468)                    Check before the mempool, its size bounded, named peers, no pex
+//	sending from within Commit or CheckTx blocks (tendermint#3536)  answers go to channels with room
+//	reads wait for the ABCI mutex (cometbft#88)                     reads use snapshots of the store
+//	one mutex for all connections                                   NewConnSyncLocalClientCreator
+//	a third of the power down stops the chain (tendermint#4742)     not ours to mend: four validators or more; Status tells
+//	a silent proposer holds every height                            timeouts of 400 and 250 ms instead of 3 s and 1 s
+//	clocks of a third steer the block time (tendermint#2840)        ProcessProposal, beside the engine's own 60 s
+//	block time stands still while the chain sleeps                  PrepareProposal, staleAfter
+//	a proposer without the transaction waits, the others for him    Config.Heartbeat
+//	lost peers are given up after hours of longer waits             keepPeers
+//	a connection accepted while stopping stays open                 door.closed
+//	gossip reads the store for 2 s after Stop                       shared.enter
+//	consensus dies and the process goes on                          quiet.Error, failure
+//	an impossible validator set stops every node                    applyUpdates
+//	a panic over one transaction stops every node                   app.apply
+//	InitChain again after a crash before block 1                    app.InitChain
+//	only validator stuck after a restore                            guardRestored
+//	1 GB of write-ahead log, not configurable (cometbft#1233)       budget it: home.go
+//	room of pruned blocks does not come back (cometbft#1972)        Prune compacts
+//	block sync drops peers over long runs of tiny blocks (#5135)    no empty blocks; seed a follower with Checkpoint
+//	a go get without version takes v1.0.1, unmaintained             go.mod pins v0.40.0
+//
+// Sources: CometBFT v0.40.0, ABCI 2.0 specification; the figures beside the settings
+// in config.go and limits.go were measured on two cores with a throwaway prototype of
+// this package, BenchmarkPaced and BenchmarkSaturated measure this one.
 package ledger

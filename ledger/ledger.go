@@ -174,7 +174,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 		verdicts: newVerdicts(runtime.GOMAXPROCS(0)), admitted: newRecent(admittedKept), keep: &l.keep,
 		figures: l.figures, committed: l.committedBlock,
 	}
-	l.app.woke.Store(-1) // 0 would be the genesis
+	l.app.woke.Store(-1) // 0 would stand for the block before the first one
 	if l.cfg.Closed {
 		l.app.door.only = []string{}
 		for _, p := range l.cfg.Peers {
@@ -198,6 +198,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	if err != nil {
 		return storeFault(err, "start the ledger in %s", l.cfg.Home)
 	}
+	l.app.waiting = l.node.Mempool().Size // before the consensus goroutine starts
 	if err := l.node.Start(); err != nil {
 		return fault.Wrap(fault.Unreachable, err, "start the ledger on %q", l.cfg.Listen)
 	}

@@ -125,7 +125,7 @@ func (l *Ledger) offer(raw []byte, sum [32]byte) error {
 		return busy()
 	}
 	if !l.app.admitted.has(sum) {
-		if err := l.app.admit(raw, sum); err != nil {
+		if err := l.app.admit(raw, sum, l.app.verdicts.checkGated); err != nil {
 			return err
 		}
 	}

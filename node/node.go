@@ -33,7 +33,7 @@ type Config struct {
 	// TimeoutCommit is how long to wait after a block for more transactions; 0 = not.
 	TimeoutCommit time.Duration
 	// Heartbeat makes an empty block when nothing happened for so long, so that
-	// deadlines run out; 0 = never.
+	// deadlines run out; 0 = 30 s among other nodes, never alone; negative = never.
 	Heartbeat time.Duration
 	// KeepBlocks is how many heights stay readable; 0 = all.
 	KeepBlocks int64
