@@ -169,14 +169,17 @@ func marks(keys []string) (string, []any) {
 	return strings.TrimSuffix(strings.Repeat("?,", len(keys)), ","), args
 }
 
-// Latest returns the newest events, newest first.
-func (x *Index) Latest(ctx context.Context, n int) ([]Step, error) {
-	rows, err := x.read.QueryContext(ctx, "SELECT seq, raw FROM event ORDER BY seq DESC LIMIT ?", n)
+// Latest returns the newest n events, newest first, leaving out those with a verb.
+func (x *Index) Latest(ctx context.Context, n int, without string) ([]Step, error) {
+	// Looking at the last 50 n keeps the page fast when most are left out.
+	rows, err := x.read.QueryContext(ctx, "SELECT seq, raw FROM event ORDER BY seq DESC LIMIT ?", 50*n)
 	if err != nil {
 		return nil, fmt.Errorf("index: latest events: %w", err)
 	}
 	defer rows.Close()
-	return scanSteps(rows)
+	steps, err := scanSteps(rows)
+	steps = slices.DeleteFunc(steps, func(s Step) bool { return s.Event.GetVerb() == without })
+	return steps[:min(n, len(steps))], err
 }
 
 func scanSteps(rows *sql.Rows) ([]Step, error) {

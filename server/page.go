@@ -72,15 +72,17 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(out.Bytes())
 }
 
-// latest returns the newest events as sentences.
+// latest returns the newest events as sentences, without the gateways' signs of
+// life, which would fill the list.
 func (s *Server) latest(ctx context.Context, lang sentence.Language) ([]*tracev1.TraceStep, error) {
-	steps, err := s.index.Latest(ctx, 12)
+	steps, err := s.index.Latest(ctx, 12, "trace/anchor_head")
 	if err != nil {
 		return nil, err
 	}
+	names := s.names(ctx)
 	var out []*tracev1.TraceStep
 	for _, st := range steps {
-		out = append(out, &tracev1.TraceStep{Seq: st.Seq, Event: st.Event, Title: sentence.Event(lang, st.Event)})
+		out = append(out, &tracev1.TraceStep{Seq: st.Seq, Event: st.Event, Title: sentence.EventNamed(lang, st.Event, names)})
 	}
 	return out, nil
 }

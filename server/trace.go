@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"mulian/client/sentence"
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	identityv1 "mulian/gen/mulian/identity/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/index"
 	"mulian/internal/fault"
@@ -41,8 +44,9 @@ func (t traceAPI) Trace(ctx context.Context, req *connect.Request[tracev1.TraceR
 	if next > 0 {
 		out.Next = strconv.FormatInt(next, 10)
 	}
+	names := t.s.names(ctx)
 	for _, st := range steps {
-		out.Steps = append(out.Steps, &tracev1.TraceStep{Seq: st.Seq, Event: st.Event, Title: sentence.Event(lang, st.Event)})
+		out.Steps = append(out.Steps, &tracev1.TraceStep{Seq: st.Seq, Event: st.Event, Title: sentence.EventNamed(lang, st.Event, names)})
 	}
 	for _, key := range keys {
 		if !strings.HasPrefix(key, index.Agreement) {
@@ -64,6 +68,34 @@ func (t traceAPI) ListHeads(ctx context.Context, req *connect.Request[tracev1.Li
 	t.s.fresh(ctx)
 	page, next, total, err := index.List[tracev1.Head](ctx, t.s.index, index.Filter{Kind: index.Head, After: req.Msg.GetAfter(), Limit: req.Msg.GetLimit()})
 	return respond(&tracev1.ListHeadsResponse{Heads: page, Next: next, Total: total}, err)
+}
+
+// names shows organisations, gateways and entries by their names, asking the index
+// once for each.
+func (s *Server) names(ctx context.Context) sentence.Names {
+	known := map[string]string{}
+	return func(key string) string {
+		if n, ok := known[key]; ok {
+			return n
+		}
+		name := ""
+		switch {
+		case strings.HasPrefix(key, index.Account):
+			if a, ok, err := index.Get[identityv1.Account](ctx, s.index, key); err == nil && ok {
+				name = cmp.Or(a.GetProfile().GetShortName(), a.GetProfile().GetName(), a.GetName())
+			}
+		case strings.HasPrefix(key, index.Entry):
+			if e, ok, err := index.Get[cataloguev1.Entry](ctx, s.index, key); err == nil && ok {
+				name = "《" + e.GetName() + "》"
+			}
+		case strings.HasPrefix(key, index.Duty):
+			if d, ok, err := index.Get[cataloguev1.Duty](ctx, s.index, key); err == nil && ok {
+				name = "“" + d.GetTitle() + "”"
+			}
+		}
+		known[key] = name
+		return name
+	}
 }
 
 func decode(raw []byte, m proto.Message) error {

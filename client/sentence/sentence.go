@@ -69,26 +69,37 @@ func Message(lang Language, m *txv1.Message, names Names) string {
 	return p.English
 }
 
-// Event returns the sentence of an event of the ledger's log.
-func Event(lang Language, e *tracev1.Event) string {
+// Event returns the sentence of an event of the ledger's log, with ids.
+func Event(lang Language, e *tracev1.Event) string { return EventNamed(lang, e, nil) }
+
+// EventNamed is Event with names: names is asked with the state key of the subject
+// ("catalogue/entry/<id>") and of the actor ("identity/account/<id>").
+func EventNamed(lang Language, e *tracev1.Event, names Names) string {
 	p := phrase.OfVerb(e.GetVerb())
-	text, by := p.English, "by"
+	text, format := p.English, ", by %s"
 	if lang == Chinese {
-		text, by = p.Chinese, "操作者"
+		text, format = p.Chinese, "，操作者 %s"
 	}
 	if len(e.GetObjects()) > 0 {
-		text += " " + subject(e.GetObjects()[0])
+		text += " " + called(names, e.GetObjects()[0])
 	}
 	if n := len(e.GetObjects()); n > 1 && e.GetNote() != "" {
 		text += " (" + e.GetNote() + ")"
 	}
 	if e.GetActor() != "" {
-		text += ", " + by + " " + e.GetActor()
-		if lang == Chinese {
-			text = strings.Replace(text, ", "+by, "，"+by, 1)
-		}
+		text += fmt.Sprintf(format, called(names, "identity/account/"+e.GetActor()))
 	}
 	return text
+}
+
+// called is an object's name where it has one, else its id.
+func called(names Names, key string) string {
+	if names != nil {
+		if n := names(key); n != "" {
+			return n
+		}
+	}
+	return subject(key)
 }
 
 // subject drops the table's name from a state key: what is left is the id.
