@@ -74,7 +74,7 @@ func (b *Block) Tx() *Tx {
 		panic("state: two transactions at once")
 	}
 	b.tx = true
-	tx := &Tx{base: b, own: newOverlay()}
+	tx := &Tx{under: b, own: newOverlay()}
 	tx.end = func(keep bool) {
 		b.tx = false
 		if !keep {

@@ -124,7 +124,7 @@ func (s *Snapshot) Range(prefix, from []byte, fn func(key, value []byte) bool) {
 // Scratch returns a transaction over the snapshot that can only be dropped: to try
 // what a message would do. Keep panics.
 func (s *Snapshot) Scratch() *Tx {
-	return &Tx{base: s, own: newOverlay(), end: func(keep bool) {
+	return &Tx{under: s, own: newOverlay(), end: func(keep bool) {
 		if keep {
 			panic("state: Keep of a scratch transaction")
 		}

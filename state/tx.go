@@ -25,25 +25,25 @@ type View interface {
 // kept so far, over what is committed. It ends with Keep or Drop; after that every
 // use panics. One goroutine uses it.
 type Tx struct {
-	base    base // what lies under it
+	under   ground // what lies under it
 	own     *overlay
 	events  [][]byte
 	end     func(keep bool) // nil once ended
 	ranging int             // calls of Range that have not returned
 }
 
-// base is a view that knows of each record how it is kept.
-type base interface {
+// ground is a view that knows of each record how it is kept.
+type ground interface {
 	View
 	UnixMs() int64
 	lookup(key []byte) (change, bool)
 }
 
 // Height returns the height of the block that is being made.
-func (tx *Tx) Height() int64 { return tx.base.Height() }
+func (tx *Tx) Height() int64 { return tx.under.Height() }
 
 // UnixMs returns the time of the block that is being made.
-func (tx *Tx) UnixMs() int64 { return tx.base.UnixMs() }
+func (tx *Tx) UnixMs() int64 { return tx.under.UnixMs() }
 
 // Get implements [View].
 func (tx *Tx) Get(key []byte) ([]byte, bool) {
@@ -56,7 +56,7 @@ func (tx *Tx) lookup(key []byte) (change, bool) {
 	if c, ok := tx.own.changes[string(key)]; ok {
 		return c, c.value != nil
 	}
-	return tx.base.lookup(key)
+	return tx.under.lookup(key)
 }
 
 // Range implements [View].
@@ -64,7 +64,7 @@ func (tx *Tx) Range(prefix, from []byte, fn func(key, value []byte) bool) {
 	tx.alive()
 	tx.ranging++
 	defer func() { tx.ranging-- }()
-	tx.own.merge(prefix, from, func(fn func(key, value []byte) bool) { tx.base.Range(prefix, from, fn) }, fn)
+	tx.own.merge(prefix, from, func(fn func(key, value []byte) bool) { tx.under.Range(prefix, from, fn) }, fn)
 }
 
 // Put sets the value of key. Both are copied. To put what is there already changes
