@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -91,12 +92,38 @@ func (a *app) config() (*Config, []setting, error) {
 		return nil, nil, fault.Newf(fault.TooLong, "%s has more than %d bytes", a.path(configFile), maxConfig)
 	default:
 		if err := yaml.UnmarshalWithOptions(raw, c, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
-			return nil, nil, fault.Newf(fault.Malformed, "%s:\n%s", a.path(configFile), yaml.FormatError(err, false, true))
+			return nil, nil, fault.Newf(fault.Malformed, "%s:\n%s", a.path(configFile), yaml.FormatError(err, false, true)+meant(err.Error()))
 		}
 	}
 	var list []setting
 	err = resolve(reflect.ValueOf(c).Elem(), "", &list, a.path(configFile))
 	return c, list, err
+}
+
+var unknownField = regexp.MustCompile(`unknown field "([^"]{1,40})"`)
+
+// meant names the key that an unknown one resembles most, if one does.
+func meant(text string) string {
+	m := unknownField.FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	// cobra measures how far two words are apart; its commands are our keys here.
+	keys := &cobra.Command{SuggestionsMinimumDistance: 2}
+	eachKey(reflect.TypeFor[Config](), func(key string) { keys.AddCommand(&cobra.Command{Use: key, Run: func(*cobra.Command, []string) {}}) })
+	if s := keys.SuggestionsFor(m[1]); len(s) > 0 {
+		return "did you mean " + strings.Join(s, ", ") + "?"
+	}
+	return ""
+}
+
+func eachKey(t reflect.Type, fn func(string)) {
+	for i := range t.NumField() {
+		fn(t.Field(i).Tag.Get("yaml"))
+		if f := t.Field(i).Type; f.Kind() == reflect.Struct {
+			eachKey(f, fn)
+		}
+	}
 }
 
 // resolve fills what the file left out from the environment and the defaults, and

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/intake"
 	"mulian/intake/sheet"
+	"mulian/internal/code"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
 	"mulian/internal/sm"
@@ -25,6 +27,7 @@ import (
 // importFlags are the choices of `catalogue import`.
 type importFlags struct {
 	encoding, sheet, kind, owner, duty, share, condition string
+	level, region                                        string
 	columns                                              []string
 	problems                                             int
 }
@@ -54,8 +57,23 @@ Entries are signed with the key of their department; departments without a key h
 	f.StringVar(&fl.duty, "duty", "", a.t("没有写明职责的目录挂在哪条职责上（没有则登记）", "title of the duty for entries that name none; filed if it is not there"))
 	f.StringVar(&fl.share, "share", "", a.t("没有写明共享类型的按哪一种", "share type for entries that state none"))
 	f.StringVar(&fl.condition, "condition", "", a.t("配合 --share 有条件共享：共享范围", "with --share conditional: the scope"))
+	f.StringVar(&fl.level, "level", "", a.t("没有写明级别的机构：国家级 省级 市级 县级", "level of organisations that state none: 国家级 省级 市级 县级 (1-4)"))
+	f.StringVar(&fl.region, "region", "", a.t("没有写明区划的机构的行政区划代码", "region code of organisations that state none"))
 	f.IntVar(&fl.problems, "problems", 20, a.t("列出多少条问题", "how many problems to list"))
 	return c
+}
+
+// profile is what --level and --region say of organisations whose line is silent.
+func (fl importFlags) profile() (*identityv1.OrgProfile, error) {
+	p := &identityv1.OrgProfile{Region: fl.region}
+	if fl.level != "" {
+		t, err := code.Tiers.Parse(fl.level)
+		if err != nil {
+			return nil, fault.Newf(fault.Usage, "--level %q: 国家级 省级 市级 县级 (1-4)", fl.level)
+		}
+		p.Level = identityv1.OrgLevel(t)
+	}
+	return p, nil
 }
 
 func (a *app) sheetLang() sheet.Lang {
@@ -155,7 +173,11 @@ func (a *app) apply(ctx context.Context, plan *intake.Plan, report *intake.Repor
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.target(ctx, cl, plan.Kind, fl)
+	profile, err := fl.profile()
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.target(ctx, cl, plan.Kind, fl, profile)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +188,7 @@ func (a *app) apply(ctx context.Context, plan *intake.Plan, report *intake.Repor
 	t.Progress = func(done intake.Applied) {
 		p.at(done.Sent + done.Unchanged + done.Resumed + done.Held + done.Refused)
 	}
-	applied, err := intake.Apply(ctx, plan, t, importSender{a, cl})
+	applied, err := intake.Apply(ctx, plan, t, importSender{a, cl, profile})
 	p.end()
 	return applied, err
 }
@@ -188,8 +210,9 @@ func (a *app) journalOf(path string) (string, error) {
 
 // importSender signs each batch with the key of its organisation, if it is here.
 type importSender struct {
-	a  *app
-	cl *client.Client
+	a       *app
+	cl      *client.Client
+	profile *identityv1.OrgProfile // for organisations that state less
 }
 
 func (s importSender) Send(ctx context.Context, b intake.Batch) error {
@@ -218,7 +241,12 @@ func (s importSender) orgs(ctx context.Context, orgs []*identityv1.RegisterOrg) 
 		return err
 	}
 	var messages []proto.Message
-	for _, o := range orgs {
+	for i, o := range orgs {
+		p := o.GetProfile()
+		p.Level, p.Region = cmp.Or(p.GetLevel(), s.profile.GetLevel()), cmp.Or(p.GetRegion(), s.profile.GetRegion())
+		if p.Level == 0 || p.Region == "" {
+			return &fault.Fault{Code: fault.Missing, Item: int32(i + 1), Text: s.a.t("没有级别或区划：用 --level 和 --region 指定", "it states no level or no region: name them with --level and --region")}
+		}
 		if o.Keys, err = s.a.orgKeys(o.GetCode()); err != nil {
 			return err
 		}

@@ -39,11 +39,15 @@ func (a *app) orgRegister() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			authority, err := a.signerOn(cmd.Context(), cl, keyring.Officer, keyring.Root)
+			if err != nil {
+				return err // before any key is made
+			}
 			keys, err := a.orgKeys(args[0])
 			if err != nil {
 				return err
 			}
-			r, err := a.act(cmd.Context(), cl, &identityv1.RegisterOrg{Code: args[0], Profile: p, Keys: keys})
+			r, err := a.actAs(cmd.Context(), cl, authority, &identityv1.RegisterOrg{Code: args[0], Profile: p, Keys: keys})
 			if err != nil {
 				return err
 			}

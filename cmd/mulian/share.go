@@ -140,9 +140,10 @@ func (a *app) terms(cmd *cobra.Command, cl *client.Client, t *termsFlags, entrie
 		if len(found) > 1 {
 			return nil, "", fault.Newf(fault.Usage, "%s has %d gateways; name the one that receives with --gateway", org, len(found))
 		}
-		if len(found) == 1 {
-			gateway = found[0].GetId()
+		if len(found) == 0 {
+			return nil, "", fault.Newf(fault.Usage, a.t("%[1]s 没有接收数据的网关：mulian gateway init main --name 名称 --as %[1]s", "%[1]s has no gateway to receive with: mulian gateway init main --name NAME --as %[1]s"), org)
 		}
+		gateway = found[0].GetId()
 	}
 	return terms, gateway, nil
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // target answers an import's questions from the ledger's state.
-func (a *app) target(ctx context.Context, cl *client.Client, kind intake.Kind, fl importFlags) (intake.Target, error) {
+func (a *app) target(ctx context.Context, cl *client.Client, kind intake.Kind, fl importFlags, profile *identityv1.OrgProfile) (intake.Target, error) {
 	t := intake.Target{Owner: fl.owner}
 	if fl.share != "" {
 		st, err := code.ShareTypes.Parse(fl.share)
@@ -46,7 +46,7 @@ func (a *app) target(ctx context.Context, cl *client.Client, kind intake.Kind, f
 	}
 	duties := map[string][]*cataloguev1.Duty{}
 	t.Duty = func(org, text string) []string { return a.dutiesFor(ctx, cl, duties, org, text, fl.duty) }
-	k := known{cl: cl, kind: kind, lists: map[string]map[string][32]byte{}}
+	k := known{cl: cl, kind: kind, profile: profile, lists: map[string]map[string][32]byte{}}
 	t.Hash = func(id string) ([32]byte, bool) { return k.hash(ctx, id) }
 	return t, nil
 }
@@ -79,6 +79,8 @@ type known struct {
 	cl    *client.Client
 	kind  intake.Kind
 	lists map[string]map[string][32]byte // by organisation, then id
+
+	profile *identityv1.OrgProfile // what --level and --region add to a silent line
 }
 
 // hash is intake.Target.Hash. What cannot be read is not known, and is sent: the
@@ -126,6 +128,9 @@ func (k known) content(value []byte) (string, [32]byte, error) {
 		acc := &identityv1.Account{}
 		if err := proto.Unmarshal(value, acc); err != nil {
 			return "", [32]byte{}, err
+		}
+		if p := acc.GetProfile(); p != nil && p.Level == k.profile.GetLevel() && p.Region == k.profile.GetRegion() {
+			p.Level, p.Region = 0, "" // as the line that is silent has it
 		}
 		sum, err := contentOf(&identityv1.RegisterOrg{Code: acc.GetId(), Profile: acc.GetProfile()})
 		return acc.GetId(), sum, err
