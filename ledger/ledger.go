@@ -106,7 +106,7 @@ func Open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err er
 		return nil, err
 	}
 	if err := l.firstBlock(ctx); err != nil {
-		return nil, errors.Join(err, l.stop())
+		return nil, errors.Join(err, l.Close())
 	}
 	l.log.Info("ledger started", "chain", cfg.ChainID, "height", l.db.Height(), "node", l.id.NodeID, "took", time.Since(l.started).Round(time.Millisecond).String())
 	return l, nil
@@ -199,13 +199,16 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 		return storeFault(err, "start the ledger in %s", l.cfg.Home)
 	}
 	l.app.waiting = l.node.Mempool().Size // before the consensus goroutine starts
+	if err := l.figures.open(); err != nil {
+		return err
+	}
 	if err := l.node.Start(); err != nil {
 		return fault.Wrap(fault.Unreachable, err, "start the ledger on %q", l.cfg.Listen)
 	}
 	if len(l.cfg.Peers) > 0 {
 		l.running.Go(l.keepPeers)
 	}
-	return l.figures.open()
+	return nil
 }
 
 // firstBlock waits for block 1 where this node makes it alone: so that there is a
@@ -314,8 +317,11 @@ func (l *Ledger) stop() error {
 	return errors.Join(append(errs, l.release())...)
 }
 
-// release closes what Open has opened, in reverse.
+// release closes what Open has opened, in reverse. Again it does nothing.
 func (l *Ledger) release() error {
+	if l.lock == nil {
+		return nil
+	}
 	var errs []error
 	if l.figures != nil {
 		l.figures.close()
@@ -326,7 +332,9 @@ func (l *Ledger) release() error {
 	if l.store != nil {
 		errs = append(errs, l.store.close())
 	}
-	return errors.Join(append(errs, l.lock.Unlock())...)
+	errs = append(errs, l.lock.Unlock())
+	l.lock = nil
+	return errors.Join(errs...)
 }
 
 // loadVoter returns who signs votes with the validator's key.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"mulian/internal/fault"
 	"mulian/ledger"
@@ -176,5 +179,35 @@ func TestDamagedStateIsNotServed(t *testing.T) {
 	_, err := ledger.Open(context.Background(), c.Configs[0], ledgertest.Machine{})
 	if !fault.Is(err, fault.Damaged) || !errors.Is(err, state.ErrDamaged) {
 		t.Errorf("opened a damaged store: %v", err)
+	}
+}
+
+// An Open that fails leaves nothing behind: the next one works.
+func TestFailedOpenCanBeRepeated(t *testing.T) {
+	c := ledgertest.NewChain(t, t.TempDir(), 1)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	cfg := c.Configs[0]
+	cfg.Listen = taken.Addr().String()
+	if _, err := ledger.Open(context.Background(), cfg, ledgertest.Machine{}); !fault.Is(err, fault.Unreachable) {
+		t.Errorf("an address that is taken: %v", err)
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := ledger.Open(ended, c.Configs[0], ledgertest.Machine{}); err != nil && !fault.Is(err, fault.Cancelled) {
+		t.Errorf("a context that has ended: %v", err)
+	}
+	cfg = c.Configs[0]
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "mulian_ledger_height", Help: "Height of the last block."}))
+	cfg.Metrics = registry
+	if _, err := ledger.Open(context.Background(), cfg, ledgertest.Machine{}); !fault.Is(err, fault.Usage) {
+		t.Errorf("a registry that has the names: %v", err)
+	}
+	if c := submit(t, c.Open(t, 0), ledgertest.Tx(t, "a", "1")); c.Code != fault.OK {
+		t.Errorf("%+v", c)
 	}
 }
