@@ -34,12 +34,12 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 	}
 	switch k := m.GetKind().(type) {
 	case *txv1.Message_Propose:
-		return say("提出表决 “%[1]s”：%[2]s", "propose “%[1]s”: %[2]s", k.Propose.GetTitle(), change(k.Propose.GetChange()))
+		return say("提出表决 “%s”：%s%s", "propose “%s”: %s%s", k.Propose.GetTitle(), change(k.Propose.GetChange()), why(k.Propose.GetReason()))
 	case *txv1.Message_CastVote:
 		if k.CastVote.GetYes() {
-			return say("对表决 %s 投赞成票", "vote yes on proposal %s", k.CastVote.GetProposal())
+			return say("对表决 %s 投赞成票%s", "vote yes on proposal %s%s", k.CastVote.GetProposal(), why(k.CastVote.GetReason()))
 		}
-		return say("对表决 %s 投反对票", "vote no on proposal %s", k.CastVote.GetProposal())
+		return say("对表决 %s 投反对票%s", "vote no on proposal %s%s", k.CastVote.GetProposal(), why(k.CastVote.GetReason()))
 	case *txv1.Message_WithdrawProposal:
 		return say("撤回表决 %s", "withdraw proposal %s", k.WithdrawProposal.GetProposal())
 	case *txv1.Message_AnchorHead:
@@ -100,11 +100,11 @@ func ofCatalogue(m *txv1.Message, name func(string) string) (Phrase, bool) {
 		return say("提交 %d 条目录%s", "submit %d catalogue entries%s", len(e), first(len(e), func(i int) string { return e[i].GetName() })), true
 	case *txv1.Message_ReviewEntries:
 		if k.ReviewEntries.GetPublish() {
-			return say("审核通过并发布 %d 条目录", "publish %d reviewed entries", len(k.ReviewEntries.GetEntries())), true
+			return say("审核通过并发布 %d 条目录%s", "publish %d reviewed entries%s", len(k.ReviewEntries.GetEntries()), firstOf(k.ReviewEntries.GetEntries())), true
 		}
-		return say("退回 %[1]d 条目录，理由：%[2]s", "return %[1]d entries, because: %[2]s", len(k.ReviewEntries.GetEntries()), k.ReviewEntries.GetReason()), true
+		return say("退回 %d 条目录%s，理由：%s", "return %d entries%s, because: %s", len(k.ReviewEntries.GetEntries()), firstOf(k.ReviewEntries.GetEntries()), k.ReviewEntries.GetReason()), true
 	case *txv1.Message_LockEntries:
-		return say("锁定 %d 条目录，变更须由 %s 会签", "lock %d entries; a change needs the counter-signature of %s", len(k.LockEntries.GetEntries()), names(k.LockEntries.GetCounterSigners(), name)), true
+		return say("锁定 %d 条目录%s，变更须由 %s 会签", "lock %d entries%s; a change needs the counter-signature of %s", len(k.LockEntries.GetEntries()), firstOf(k.LockEntries.GetEntries()), names(k.LockEntries.GetCounterSigners(), name)), true
 	case *txv1.Message_UnlockEntry:
 		return say("申请解锁目录 %s", "ask to unlock the entry %s", k.UnlockEntry.GetEntry()), true
 	case *txv1.Message_CounterSign:
@@ -135,14 +135,17 @@ func ofShare(m *txv1.Message, name func(string) string) (Phrase, bool) {
 	case *txv1.Message_AskMore:
 		return say("要求补正申请 %s：%s", "ask for what is missing in request %s: %s", k.AskMore.GetRequest(), strings.Join(k.AskMore.GetMissing(), "; ")), true
 	case *txv1.Message_Supplement:
-		return say("补正申请 %s", "supplement request %s", k.Supplement.GetRequest()), true
+		p := terms("", "", k.Supplement.GetTerms())
+		id := k.Supplement.GetRequest()
+		return Phrase{fmt.Sprintf("补正申请 %s，改为%s", id, p.Chinese), fmt.Sprintf("supplement request %s: now%s", id, p.English)}, true
 	case *txv1.Message_Answer:
 		if !k.Answer.GetAccept() {
 			return say("拒绝申请 %s，理由：%s", "refuse request %s, because: %s", k.Answer.GetRequest(), k.Answer.GetReason()), true
 		}
 		if t := k.Answer.GetTerms(); t != nil {
 			p := terms("", "", t)
-			return say("同意申请 %s，但收窄为%s", "accept request %s, narrowed to%[3]s", k.Answer.GetRequest(), p.Chinese, p.English), true
+			id := k.Answer.GetRequest()
+			return Phrase{fmt.Sprintf("同意申请 %s，但收窄为%s", id, p.Chinese), fmt.Sprintf("accept request %s, narrowed to%s", id, p.English)}, true
 		}
 		return say("同意申请 %s 的全部内容，并签署共享协议", "accept request %s as it is and sign the agreement", k.Answer.GetRequest()), true
 	case *txv1.Message_AskExtension:
@@ -153,7 +156,7 @@ func ofShare(m *txv1.Message, name func(string) string) (Phrase, bool) {
 		}
 		return say("不批准申请 %s 延期：%s", "refuse the extension of request %s: %s", k.DecideExtension.GetRequest(), k.DecideExtension.GetReason()), true
 	case *txv1.Message_WithdrawRequest:
-		return say("撤回申请 %s", "withdraw request %s", k.WithdrawRequest.GetRequest()), true
+		return say("撤回申请 %s%s", "withdraw request %s%s", k.WithdrawRequest.GetRequest(), why(k.WithdrawRequest.GetReason())), true
 	case *txv1.Message_ConfirmAgreement:
 		return say("确认并签署共享协议 %s", "confirm and sign agreement %s", k.ConfirmAgreement.GetAgreement()), true
 	case *txv1.Message_SuspendAgreement:
@@ -161,9 +164,13 @@ func ofShare(m *txv1.Message, name func(string) string) (Phrase, bool) {
 	case *txv1.Message_ResumeAgreement:
 		return say("恢复共享协议 %s", "resume agreement %s", k.ResumeAgreement.GetAgreement()), true
 	case *txv1.Message_EndAgreement:
-		return say("终止共享协议 %s，原因：%s", "end agreement %s, because: %s", k.EndAgreement.GetAgreement(), k.EndAgreement.GetReason()), true
+		p := say("终止共享协议 %s，原因：%s", "end agreement %s, because: %s", k.EndAgreement.GetAgreement(), k.EndAgreement.GetReason())
+		if f := k.EndAgreement.GetFiling(); f != "" {
+			p.Chinese, p.English = p.Chinese+"，协商备案号 "+f, p.English+", filed as "+f
+		}
+		return p, true
 	case *txv1.Message_StartDelivery:
-		return say("开始按协议 %s 第 %d 次交付", "start delivery %[2]d under agreement %[1]s", k.StartDelivery.GetAgreement(), k.StartDelivery.GetNumber()), true
+		return say("开始按协议 %s 第 %d 次交付 %s", "start delivery %[2]d of %[3]s under agreement %[1]s", k.StartDelivery.GetAgreement(), k.StartDelivery.GetNumber(), k.StartDelivery.GetEntry()), true
 	case *txv1.Message_CompleteDelivery:
 		return say("协议 %s 第 %d 次交付完成，%d 行", "delivery %[2]d under agreement %[1]s is complete: %[3]d rows", k.CompleteDelivery.GetAgreement(), k.CompleteDelivery.GetNumber(), k.CompleteDelivery.GetRows()), true
 	case *txv1.Message_FailDelivery:
@@ -171,7 +178,12 @@ func ofShare(m *txv1.Message, name func(string) string) (Phrase, bool) {
 	case *txv1.Message_ConfirmDelivery:
 		return say("确认收到协议 %s 第 %d 次交付，%d 行", "confirm delivery %[2]d under agreement %[1]s: %[3]d rows received", k.ConfirmDelivery.GetAgreement(), k.ConfirmDelivery.GetNumber(), k.ConfirmDelivery.GetRows()), true
 	case *txv1.Message_RecordUse:
-		return say("登记一次使用：协议 %s，用途 %s，%d 行", "account for a use under agreement %s: %s, %d rows", k.RecordUse.GetAgreement(), k.RecordUse.GetPurpose(), k.RecordUse.GetRows()), true
+		u := k.RecordUse
+		p := say("登记一次使用：协议 %s，用途 %s，%d 行", "account for a use under agreement %s: %s, %d rows", u.GetAgreement(), u.GetPurpose(), u.GetRows())
+		if c := u.GetMatterCase(); c != "" {
+			p.Chinese, p.English = p.Chinese+"，办件 "+c, p.English+", case "+c
+		}
+		return p, true
 	}
 	return Phrase{}, false
 }
@@ -235,6 +247,17 @@ func first(n int, at func(int) string) string {
 		return ": " + at(0)
 	}
 	return ": " + at(0) + " …"
+}
+
+// firstOf names the first of a list of ids, and shows that there are more.
+func firstOf(ids []string) string { return first(len(ids), func(i int) string { return ids[i] }) }
+
+// why is a reason behind a sentence; nothing if none was given.
+func why(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + reason + ")"
 }
 
 func names(ids []string, name func(string) string) string {
