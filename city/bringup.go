@@ -51,7 +51,7 @@ func (c *City) bringUp(ctx context.Context) error {
 		return errors.Join(filling, err)
 	}
 	if rows > 0 {
-		c.tell.done(time.Now().Add(-took), c.tell.t("同时：%d 个部门自己的数据库，%s 行（虚构，固定种子）", "meanwhile: %d departments' own databases, %s rows (invented, fixed seed)"), len(databases), thousands(rows))
+		c.tell.done(time.Now().Add(-took), c.tell.t("同时：%d 个部门自己的数据库，%s 行（虚构，固定种子）", "meanwhile: %d databases, %s invented rows (fixed seed)"), len(databases), thousands(rows))
 	}
 	if err := c.openGateways(ctx); err != nil {
 		return err

@@ -23,6 +23,12 @@ const (
 	BuildingPermits = 60_000
 )
 
+// Rows of other tables.
+const (
+	presalePermits = 7_000
+	workPermits    = 12_000
+)
+
 // database is one department's own database.
 type database struct {
 	owner  string // short name of the department
@@ -51,8 +57,8 @@ var databases = []database{
 		{"abnormal_firms", "credit_code TEXT PRIMARY KEY, name TEXT NOT NULL, cause TEXT NOT NULL, listed_on DATE NOT NULL, removed_on DATE", 1_200, abnormal},
 	}},
 	{"住建委", "housing", []table{
-		{"presale_permits", "permit_no TEXT PRIMARY KEY, project_name TEXT NOT NULL, developer TEXT NOT NULL, developer_code TEXT NOT NULL, site TEXT NOT NULL, district TEXT NOT NULL, area_m2 DECIMAL(12,1), homes INTEGER, issued_on DATE NOT NULL", 7_000, presale},
-		{"work_permits", "permit_no TEXT PRIMARY KEY, project_name TEXT NOT NULL, owner_unit TEXT NOT NULL, contractor TEXT NOT NULL, site TEXT NOT NULL, floor_area_m2 DECIMAL(12,1), contract_10k DECIMAL(12,2), issued_on DATE NOT NULL", 12_000, workPermit},
+		{"presale_permits", "permit_no TEXT PRIMARY KEY, project_name TEXT NOT NULL, developer TEXT NOT NULL, developer_code TEXT NOT NULL, site TEXT NOT NULL, district TEXT NOT NULL, area_m2 DECIMAL(12,1), homes INTEGER, issued_on DATE NOT NULL", presalePermits, presale},
+		{"work_permits", "permit_no TEXT PRIMARY KEY, project_name TEXT NOT NULL, owner_unit TEXT NOT NULL, contractor TEXT NOT NULL, site TEXT NOT NULL, floor_area_m2 DECIMAL(12,1), contract_10k DECIMAL(12,2), issued_on DATE NOT NULL", workPermits, workPermit},
 	}},
 	{"人力社保局", "insurance", []table{
 		{"insured_units", "credit_code TEXT PRIMARY KEY, unit_name TEXT NOT NULL, insurance TEXT NOT NULL, insured_count INTEGER NOT NULL, status TEXT NOT NULL, last_paid_month TEXT NOT NULL", 15_000, insured},
@@ -185,8 +191,7 @@ func (t table) insert(width, rows int) string {
 }
 
 func landPermit(v inventor, firms []firm, i int) []any {
-	f, at, on := firms[v.IntN(len(firms))], v.IntN(len(districts)), v.day(2010, 2026)
-	d := districts[at]
+	f, d, on := firms[v.IntN(len(firms))], v.one(districts), inOrder(i, LandPermits, 2010)
 	return []any{
 		fmt.Sprintf("%d规自(%s)地字%05d号", on.Year(), sign(d), i+1), v.project(d), f.name, f.code, v.site(d), d,
 		v.one(landUses), v.metres(90_000), iso(on), iso(on.AddDate(2, 0, 0)),
@@ -194,8 +199,7 @@ func landPermit(v inventor, firms []firm, i int) []any {
 }
 
 func buildingPermit(v inventor, firms []firm, i int) []any {
-	f, at, on := firms[v.IntN(len(firms))], v.IntN(len(districts)), v.day(2010, 2026)
-	d := districts[at]
+	f, d, on := firms[v.IntN(len(firms))], v.one(districts), inOrder(i, BuildingPermits, 2010)
 	return []any{
 		fmt.Sprintf("%d规自(%s)建字%05d号", on.Year(), sign(d), i+1), v.project(d), f.name, f.code, v.site(d), d,
 		v.one(works), v.metres(180_000), 1 + v.IntN(32), iso(on), iso(on.AddDate(2, 0, 0)),
@@ -227,14 +231,14 @@ func abnormal(v inventor, firms []firm, i int) []any {
 }
 
 func presale(v inventor, firms []firm, i int) []any {
-	f, d, on := firms[v.IntN(len(firms))], v.one(districts), v.day(2008, 2026)
+	f, d, on := firms[v.IntN(len(firms))], v.one(districts), inOrder(i, presalePermits, 2008)
 	return []any{
 		fmt.Sprintf("京房售证字(%d)%05d号", on.Year(), i+1), v.project(d), f.name, f.code, v.site(d), d, v.metres(60_000), 20 + v.IntN(900), iso(on),
 	}
 }
 
 func workPermit(v inventor, firms []firm, i int) []any {
-	d, on := v.one(districts), v.day(2012, 2026)
+	d, on := v.one(districts), inOrder(i, workPermits, 2012)
 	return []any{
 		fmt.Sprintf("[%d]施[%s]建字%05d号", on.Year(), sign(d), i+1), v.project(d), firms[v.IntN(len(firms))].name, firms[v.IntN(len(firms))].name,
 		v.site(d), v.metres(180_000), fmt.Sprintf("%d.%02d", 100+v.IntN(90_000), v.IntN(100)), iso(on),

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"mulian/city/content"
+	"mulian/gateway/connect"
 	"mulian/internal/code"
 )
 
@@ -122,5 +123,38 @@ func TestFirmsAreInventedAndDiffer(t *testing.T) {
 	}
 	if len(codes) != firmCount || len(names) < firmCount*95/100 {
 		t.Errorf("%d codes, %d names of %d firms", len(codes), len(names), firmCount)
+	}
+}
+
+func TestItemsAreTypedAsTheirColumns(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "databases")
+	if _, err := makeDatabases(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range databases {
+		db, err := connect.Open(t.Context(), "sqlite:"+d.path(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		schema, err := db.Inspect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range content.Find(d.owner).Entries {
+			if e.Source == "" {
+				continue
+			}
+			tab, ok := schema.Table(connect.TableName{Name: e.Source})
+			if !ok || len(tab.Columns) != len(e.Items) {
+				t.Fatalf("%s: %s has %d columns for %d items", d.owner, e.Source, len(tab.Columns), len(e.Items))
+			}
+			for i, it := range e.Items {
+				c := tab.Columns[i]
+				if c.Name != it.Column || c.Kind.String() != it.Type || slices.Contains(tab.PrimaryKey, c.Name) != it.PrimaryKey {
+					t.Errorf("%s: item %s (%s, %s, key %v) lies on %s (%s)", d.owner, it.Name, it.Column, it.Type, it.PrimaryKey, c.Name, c.Kind)
+				}
+			}
+		}
 	}
 }

@@ -89,6 +89,17 @@ func (v inventor) day(from, to int) time.Time {
 	return first.AddDate(0, 0, v.IntN(days))
 }
 
+// inOrder returns the day of the i-th of n permits since the first day of a year:
+// they are numbered as they are issued.
+func inOrder(i, n, from int) time.Time {
+	first := time.Date(from, 1, 1, 0, 0, 0, 0, time.UTC)
+	days := int(time.Date(lastYear, 1, 1, 0, 0, 0, 0, time.UTC).Sub(first).Hours() / 24)
+	return first.AddDate(0, 0, i*days/n)
+}
+
+// lastYear is that of the newest permits; they end with the year before.
+const lastYear = 2026
+
 func iso(t time.Time) string { return t.Format(time.DateOnly) }
 
 // metres returns an area with one digit behind the point.

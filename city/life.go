@@ -118,9 +118,9 @@ func (c *City) keyOf(chance *rand.Rand, firms []firm, key string) string {
 	if key == "credit_code" {
 		return firms[chance.IntN(len(firms))].code
 	}
-	i := chance.IntN(12_000)
+	i := chance.IntN(workPermits)
 	d := districts[chance.IntN(len(districts))]
-	return fmt.Sprintf("[%d]施[%s]建字%05d号", 2012+chance.IntN(14), sign(d), i+1)
+	return fmt.Sprintf("[%d]施[%s]建字%05d号", inOrder(i, workPermits, 2012).Year(), sign(d), i+1)
 }
 
 func (c *City) askOnce(ctx context.Context, asker, duty, provider, entry, purpose, item, value string) (rows int, err error) {

@@ -182,7 +182,7 @@ var titles = map[string][2]string{
 	"deliver": {"共享  数据密封直达对方自己的数据库", "deliver  sealed, into the asker's own database"},
 	"compare": {"核对  两个数据库逐行比较", "compare  the two databases, row by row"},
 	"use":     {"使用  用了要交代", "use      whoever uses it accounts for it"},
-	"query":   {"查询  无条件目录自动授权，一次一条", "query    one record, allowed at once by a standing order"},
+	"query":   {"查询  无条件目录自动授权，一次一条", "query    one record, by a standing order"},
 	"trace":   {"追溯  从职责到使用", "trace    from the duty to the use"},
 	"verify":  {"验证  不信服务器，只信创世", "verify   trust the genesis, not the server"},
 }
