@@ -37,6 +37,7 @@ const (
 // TestKill: kill -9 at random moments of imports, requests, deliveries, queries and
 // starts. Whatever was acknowledged is there, once; the delivered table is whole.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	kills := killsFull
 	if testing.Short() {
 		kills = killsShort
