@@ -95,10 +95,13 @@ const proofWait = 5 * time.Second
 
 // Get reads the object at key into m and proves it. at is the header that
 // carries the proof: the object was so after block at.Height-1, at block time
-// at.Time. VerificationFailed if the server's answer is not proved.
+// at.Time. VerificationFailed if the server's answer is not proved, or is of a state
+// before one that this reader had believed already: a right that was withdrawn does
+// not come back.
 func (v *Verified) Get(ctx context.Context, key string, m proto.Message) (found bool, at light.Header, err error) {
 	ctx, cancel := context.WithTimeout(ctx, proofWait)
 	defer cancel()
+	before := v.Head() // of the time of asking: others read at the same time
 	res, err := v.c.Ledger.GetObject(ctx, connect.NewRequest(&ledgerv1.GetObjectRequest{Key: key, Prove: true}))
 	if err != nil {
 		return false, at, wire.Fault(err)
@@ -113,6 +116,9 @@ func (v *Verified) Get(ctx context.Context, key string, m proto.Message) (found 
 	}
 	if at, err = v.header(ctx, p.Height+1); err != nil {
 		return false, at, err
+	}
+	if at.Height < before.Height {
+		return false, at, fault.Newf(fault.VerificationFailed, "%s is of height %d, the server had shown %d before", key, p.Height, before.Height-1)
 	}
 	if err := proof.VerifyKey(at.AppHash, []byte(key), value, p); err != nil {
 		return false, at, &fault.Fault{Code: fault.VerificationFailed, Text: fmt.Sprintf("%s at height %d", key, p.Height), Err: err}
