@@ -40,16 +40,9 @@ func writeCatalogue(path string, d *content.Department) error {
 	}
 	for _, e := range d.Entries {
 		local := strings.TrimPrefix(e.Id, d.Code+":")
-		var methods, duties []string
+		var methods []string
 		for _, m := range e.Methods {
 			methods = append(methods, code.Methods.ZH(code.Method(m)))
-		}
-		for _, id := range e.Duties {
-			duties = append(duties, id)
-		}
-		table := ""
-		if e.Source != "" {
-			table = e.Source
 		}
 		for _, it := range e.Items {
 			technical, length := it.TechnicalName, ""
@@ -63,7 +56,7 @@ func writeCatalogue(path string, d *content.Department) error {
 				e.Name, local, d.Name, e.Abstract, e.Category, code.ResourceFormats.ZH(code.ResourceFormat(e.Format)),
 				code.ShareTypes.ZH(code.ShareType(e.ShareType)), e.GetConditions().GetScope(), strings.Join(methods, "、"),
 				code.OpenTypes.ZH(code.OpenType(e.OpenType)), code.UpdateCycles.ZH(code.UpdateCycle(e.UpdateCycle)), code.Grades.ZH(code.Grade(e.Grade)),
-				code.Personals.ZH(code.Personal(e.Personal)), strings.Join(duties, "、"), d.System.Name, table, it.Name, technical, typeWords[it.Type], length,
+				code.Personals.ZH(code.Personal(e.Personal)), strings.Join(e.Duties, "、"), d.System.Name, e.Source, it.Name, technical, typeWords[it.Type], length,
 			}); err != nil {
 				return err
 			}

@@ -54,9 +54,17 @@ func (c *City) Tell(ctx context.Context) (*Report, error) {
 		name string
 		do   func(context.Context) (int64, []string, error)
 	}{
-		{"import", s.importCatalogue}, {"lock", s.lockPermits}, {"request", s.fileRequest}, {"answer", s.answerRequest},
-		{"confirm", s.confirmAgreement}, {"deliver", s.deliverPermits}, {"compare", s.comparePermits}, {"use", s.recordUse},
-		{"query", s.queryFirm}, {"trace", s.traceAgreement}, {"verify", s.verifyAgreement},
+		{"import", s.importCatalogue},
+		{"lock", s.lockPermits},
+		{"request", s.fileRequest},
+		{"answer", s.answerRequest},
+		{"confirm", s.confirmAgreement},
+		{"deliver", s.deliverPermits},
+		{"compare", s.comparePermits},
+		{"use", s.recordUse},
+		{"query", s.queryFirm},
+		{"trace", s.traceAgreement},
+		{"verify", s.verifyAgreement},
 	} {
 		at := time.Now()
 		c.tell.doing("%s", c.tell.title(step.name))

@@ -216,16 +216,16 @@ func (p *parser) table(words []string) error {
 var typed = []struct{ ends, as string }{
 	{"日期 有效期至 有效期起 有效期止 出版日", "date"},
 	{"时间", "timestamp"},
-	{"开放时间 首班时间 末班时间", "text"},
 	{"数量 人数 套数 层数 次数 件数 床位数 集数 台数 株数 序号 人口 年龄 天数 月数 客运量 进站量 换乘量 机柜数量 月龄 容量 代理师人数 存储容量", "integer"},
 	{"面积 规模 资本 金额 价款 额 总投资 投资 用水量 用电量 用气量 许可水量 排水量 蓄水量 流量 水位 浓度 气温 降水量 风速 率 占比 变化 价格 指数 损失 收入 预算 时长 长度 比例 产值 生产总值 增加值 余额 库存量 能耗 震级 深度 价 年限 日照时数 再生水利用量", "decimal"},
 }
 
+// hours are times of day, and no moments.
+var hours = []string{"开放时间", "首班时间", "末班时间"}
+
 func typeOf(name string) string {
-	for _, clock := range []string{"开放时间", "首班时间", "末班时间"} {
-		if name == clock {
-			return "text"
-		}
+	if slices.Contains(hours, name) {
+		return "text"
 	}
 	for _, t := range typed {
 		if slices.ContainsFunc(strings.Fields(t.ends), func(end string) bool { return strings.HasSuffix(name, end) }) {

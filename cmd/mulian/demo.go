@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +58,7 @@ folder to begin anew. Departments and duties are public facts; firms, projects a
 func (a *app) demo(ctx context.Context, opts city.Options, exit, still bool) (err error) {
 	c, err := city.Open(ctx, opts)
 	if err != nil {
-		return stopped(ctx, err)
+		return a.stopped(ctx, err)
 	}
 	defer func() {
 		closed := c.Close()
@@ -73,7 +72,7 @@ func (a *app) demo(ctx context.Context, opts city.Options, exit, still bool) (er
 	defer os.Remove(a.path(urlFile))
 	report, err := c.Tell(ctx)
 	if err != nil {
-		return stopped(ctx, err)
+		return a.stopped(ctx, err)
 	}
 	if a.json {
 		if err := json.NewEncoder(a.out).Encode(report); err != nil {
@@ -84,7 +83,7 @@ func (a *app) demo(ctx context.Context, opts city.Options, exit, still bool) (er
 		return nil
 	}
 	if opts.Out != nil {
-		a.invite(opts.Out, c)
+		a.invite(opts.Out, c, still)
 	}
 	return a.live(ctx, c, still)
 }
@@ -115,7 +114,7 @@ func (a *app) live(ctx context.Context, c *city.City, still bool) error {
 }
 
 // invite says where the city is and what to try next.
-func (a *app) invite(w io.Writer, c *city.City) {
+func (a *app) invite(w io.Writer, c *city.City, still bool) {
 	flag := ""
 	if a.home != ".mulian" {
 		flag = " --home " + a.home
@@ -124,13 +123,17 @@ func (a *app) invite(w io.Writer, c *city.City) {
 	for _, l := range c.Next() {
 		fmt.Fprintf(w, "  mulian %s%s\n", l, flag)
 	}
+	if still {
+		fmt.Fprintln(w, a.t("Ctrl-C 停下。", "Ctrl-C stops it."))
+		return
+	}
 	fmt.Fprintf(w, "%s\n\n", a.t("城市的日常（Ctrl-C 停下）：", "Daily life of the city (Ctrl-C stops it):"))
 }
 
 // stopped says of an interrupted start that nothing is broken.
-func stopped(ctx context.Context, err error) error {
+func (a *app) stopped(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	return &fault.Fault{Code: fault.Cancelled, Text: "stopped at " + time.Now().Format(time.TimeOnly) + "; the next start continues", Err: err}
+	return fault.Newf(fault.Cancelled, "%s", a.t("中途停下；再次运行从这里继续", "stopped on the way; the next start goes on from here"))
 }
