@@ -63,7 +63,8 @@ type Update struct {
 // now), in order and without gaps, and then as they happen, until the context
 // ends or fn returns an error. A broken connection is made again; fn is told
 // nothing meanwhile, so whoever needs freshness looks at the time of the last
-// update. verbs are prefixes ("share/"), none = all.
+// update. verbs are prefixes ("share/"), none = all. A refusal of the question
+// itself (class 11: from below -1, too many verbs) is returned.
 func (c *Client) Watch(ctx context.Context, from int64, verbs []string, fn func(Update) error) error {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := c.watchOnce(ctx, &from, verbs, func(u Update) error {
@@ -72,6 +73,9 @@ func (c *Client) Watch(ctx context.Context, from int64, verbs []string, fn func(
 		})
 		if stop, ok := err.(stopError); ok {
 			return stop.err
+		}
+		if c := fault.CodeOf(err); c >= 11000 && c < 12000 {
+			return err // the question is wrong, and would be the next time
 		}
 		if ctx.Err() != nil {
 			return &fault.Fault{Code: fault.Cancelled, Text: "stopped", Err: ctx.Err()}
