@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 )
 
 // Fault is an error with a code. Only Code, Rule and Item are part of the
@@ -58,7 +59,8 @@ func Wrap(c Code, err error, format string, args ...any) error {
 }
 
 // CodeOf returns the code of the outermost Fault in err's chain, OK if err is
-// nil, Cancelled or Timeout for the context's errors, and Internal otherwise.
+// nil, Cancelled or Timeout for the context's errors, DiskFull where the system
+// found no room (also for a quota), and Internal otherwise.
 func CodeOf(err error) Code {
 	if err == nil {
 		return OK
@@ -71,6 +73,8 @@ func CodeOf(err error) Code {
 		return Cancelled
 	case errors.Is(err, context.DeadlineExceeded):
 		return Timeout
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return DiskFull
 	}
 	return Internal
 }

@@ -7,8 +7,10 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -75,6 +77,8 @@ func TestCodeSurvivesWrapping(t *testing.T) {
 		{Wrap(Malformed, errors.New("plain"), "outer"), Malformed},
 		{fmt.Errorf("call: %w", context.DeadlineExceeded), Timeout},
 		{context.Canceled, Cancelled},
+		{&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, DiskFull},
+		{fmt.Errorf("spool: %w", syscall.EDQUOT), DiskFull},
 	} {
 		if got := CodeOf(tt.err); got != tt.want {
 			t.Errorf("CodeOf(%v) = %v, want %v", tt.err, got, tt.want)
