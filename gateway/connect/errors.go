@@ -3,6 +3,7 @@ package connect
 import (
 	"errors"
 	"fmt"
+	"syscall"
 )
 
 // What can go wrong, for errors.Is.
@@ -28,6 +29,8 @@ var (
 	ErrDeliveryDiffers = errors.New("delivery was loaded before with other rows")
 	// ErrConflict: a row breaks a key or constraint of the asker's table.
 	ErrConflict = errors.New("row breaks a constraint of the target")
+	// ErrFull: the database has no room. It is also the system's ENOSPC.
+	ErrFull = fmt.Errorf("database has no room: %w", syscall.ENOSPC)
 )
 
 // A ValueError says which value cannot be carried, without the value.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -382,6 +384,10 @@ func (l *Log) waitingLeaves() (raw [][]byte) {
 
 // fail stops the log and returns why it first stopped.
 func (l *Log) fail(err error) error {
+	// Tessera passes on only the text of what the system says.
+	if strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+		err = fault.Wrap(fault.DiskFull, err, "the disk of the access log is full")
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {

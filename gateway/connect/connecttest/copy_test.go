@@ -193,8 +193,10 @@ func BenchmarkQuery(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				i = (i + 7919) % len(rows)
-				got, err := source.Query(b.Context(), connect.Selection{Table: target.Table, Columns: []string{"name", "capital"}, Limit: 1,
-					Where: []connect.Condition{{Column: "code", Op: connect.OpIn, Values: rows[i][:1]}}})
+				got, err := source.Query(b.Context(), connect.Selection{
+					Table: target.Table, Columns: []string{"name", "capital"}, Limit: 1,
+					Where: []connect.Condition{{Column: "code", Op: connect.OpIn, Values: rows[i][:1]}},
+				})
 				if err != nil || len(got) != 1 {
 					b.Fatalf("%d rows, %v", len(got), err)
 				}

@@ -258,8 +258,10 @@ func testErrors(t *testing.T, db Database) {
 	if _, err = Load(t.Context(), sink, target, R("text a", "text "+secret)); err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("wrong kind: %v", err)
 	}
-	if _, err := Source(t, url).Query(t.Context(), connect.Selection{Table: table("person"), Columns: []string{"id"}, Limit: 1,
-		Where: []connect.Condition{{Column: "n", Op: connect.OpIn, Values: R("text " + secret)}}}); err != nil && strings.Contains(err.Error(), secret) {
+	if _, err := Source(t, url).Query(t.Context(), connect.Selection{
+		Table: table("person"), Columns: []string{"id"}, Limit: 1,
+		Where: []connect.Condition{{Column: "n", Op: connect.OpIn, Values: R("text " + secret)}},
+	}); err != nil && strings.Contains(err.Error(), secret) {
 		t.Errorf("wrong kind in a condition: %v", err)
 	}
 }

@@ -196,6 +196,8 @@ func kindOfFailure(code string) error {
 		return connect.ErrNoColumn
 	case "3D000":
 		return connect.ErrUnreachable
+	case "53100":
+		return connect.ErrFull
 	case "57014": // statement_timeout of the server
 		return connect.ErrTooLarge
 	}

@@ -111,8 +111,10 @@ func TestLeastPrivilege(t *testing.T) {
 	if got, want := strings.Join(got, "; "), "public.firm [code n] [code] 0; public.open [a] [] 0"; got != want {
 		t.Errorf("the account sees %s, want %s", got, want)
 	}
-	sel := connect.Selection{Table: connect.TableName{Name: "firm"}, Columns: []string{"code", "n"}, Limit: 1,
-		Where: []connect.Condition{{Column: "code", Op: connect.OpIn, Values: connecttest.R("text a")}}}
+	sel := connect.Selection{
+		Table: connect.TableName{Name: "firm"}, Columns: []string{"code", "n"}, Limit: 1,
+		Where: []connect.Condition{{Column: "code", Op: connect.OpIn, Values: connecttest.R("text a")}},
+	}
 	if rows, err := source.Query(t.Context(), sel); err != nil || len(rows) != 1 {
 		t.Errorf("granted columns: %d rows, %v", len(rows), err)
 	}

@@ -295,6 +295,9 @@ func (l *load) Rollback() error {
 	if l.done {
 		return nil
 	}
+	// Before the connection may be thrown away: the driver would finalize it in the
+	// memory of a closed one.
+	l.finalize()
 	// Not the caller's context: it may have ended, and the lock must go all the same.
 	_, err := l.conn.ExecContext(context.Background(), "ROLLBACK")
 	if err != nil {
@@ -307,10 +310,16 @@ func (l *load) Rollback() error {
 	return nil
 }
 
-func (l *load) end() error {
-	l.done = true
+// finalize ends the insert statement, once.
+func (l *load) finalize() {
 	if l.insert != nil {
 		l.insert.Close()
+		l.insert = nil
 	}
+}
+
+func (l *load) end() error {
+	l.done = true
+	l.finalize()
 	return l.conn.Close()
 }

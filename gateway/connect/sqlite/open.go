@@ -157,6 +157,7 @@ func failure(ctx context.Context, err error) error {
 		sqlite3.SQLITE_AUTH:       connect.ErrDenied,
 		sqlite3.SQLITE_TOOBIG:     connect.ErrTooLarge,
 		sqlite3.SQLITE_CONSTRAINT: connect.ErrConflict,
+		sqlite3.SQLITE_FULL:       connect.ErrFull,
 	}[e.Code()&0xff]
 	if kind == nil {
 		return fmt.Errorf("sqlite: %w", err)
