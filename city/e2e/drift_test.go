@@ -75,8 +75,8 @@ type drifting struct {
 	t         *testing.T
 	from, to  *department
 	door, tap *running
-	source    *base
-	own       *base
+	source    *pgDatabase
+	own       *pgDatabase
 }
 
 // TestDriftOnPostgres: whatever happens to a PostgreSQL source is on the ledger with
@@ -86,7 +86,7 @@ func TestDriftOnPostgres(t *testing.T) {
 	t.Parallel() // it waits most of its time
 	server := pgtest.Durable(t)
 	d := &drifting{t: t, town: newTown(t, t.TempDir())}
-	d.source, d.own = openBase(t, server.Database(t, "source")), openBase(t, pgtest.URL(t, "own"))
+	d.source, d.own = openDatabase(t, server.Database(t, "source")), openDatabase(t, pgtest.URL(t, "own"))
 	all := changes()
 	var tables []string
 	for _, c := range all {
@@ -102,7 +102,7 @@ func TestDriftOnPostgres(t *testing.T) {
 		case 2:
 			server.Stop(t)
 			server.Start(t)
-			d.source = openBase(t, d.source.url)
+			d.source = openDatabase(t, d.source.url)
 		case 4:
 			d.outage(server, all[0])
 		}
@@ -223,7 +223,7 @@ func (d *drifting) outage(server *pgtest.Server, c *change) {
 	d.refused(fault.SourceUnreachable, err)
 	time.Sleep(7 * time.Second) // two looks and the second glance
 	server.Start(d.t)
-	d.source = openBase(d.t, d.source.url)
+	d.source = openDatabase(d.t, d.source.url)
 	d.ok(d.query(c, "id", "amount"))
 }
 

@@ -43,15 +43,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// process is a place that ends with an exit status.
-type process struct{}
+// victim is a place that ends with an exit status.
+type victim struct{}
 
-func (process) Helper()                          {}
-func (process) Logf(format string, args ...any)  { fmt.Fprintf(os.Stderr, format+"\n", args...) }
-func (p process) Errorf(format string, a ...any) { p.Fatalf(format, a...) }
-func (p process) Fatalf(format string, a ...any) { p.Logf(format, a...); os.Exit(3) }
-func (process) Cleanup(func())                   {} // it is killed
-func (process) Output() io.Writer                { return os.Stderr }
+func (victim) Helper()                          {}
+func (victim) Logf(format string, args ...any)  { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+func (p victim) Errorf(format string, a ...any) { p.Fatalf(format, a...) }
+func (p victim) Fatalf(format string, a ...any) { p.Logf(format, a...); os.Exit(3) }
+func (victim) Cleanup(func())                   {} // it is killed
+func (victim) Output() io.Writer                { return os.Stderr }
 
 // act is one line of the file of acknowledgements: that something was begun, or that
 // it was acknowledged. What was acknowledged has to be there for ever, once.
@@ -186,7 +186,7 @@ func (l *life) stand() {
 
 // live works until it is killed.
 func live(dir, run string) {
-	p := process{}
+	p := victim{}
 	l := newLife(p, dir, run)
 	again, err := unfinished(l.path("acts"))
 	l.ok(err)

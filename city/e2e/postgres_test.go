@@ -33,7 +33,7 @@ import (
 // side is a department with its own PostgreSQL, and the table that it offers.
 type side struct {
 	*department
-	base   *base
+	base   *pgDatabase
 	door   *running
 	table  string            // in its database
 	titles map[string]string // of its columns
@@ -67,7 +67,7 @@ func firms(t *testing.T) *side {
 	if p.encoding != "gb18030" || len(p.rows) != 9461 || right != 9456 || wrong != 4 || damaged != 1 {
 		t.Fatalf("the register was read as %s with %d rows", p.encoding, len(p.rows))
 	}
-	b := openBase(t, pgtest.URL(t, "firms"))
+	b := openDatabase(t, pgtest.URL(t, "firms"))
 	b.exec(`CREATE TABLE firm (seq integer NOT NULL, credit_code text PRIMARY KEY, org_code varchar(20), name text NOT NULL, park text, field text, certificate text)`)
 	b.copyIn("firm", p.rows)
 	s := &side{
@@ -92,7 +92,7 @@ func permits(t *testing.T) *side {
 	if p.encoding != "utf-8" || len(p.rows) != 6960 || p.header[0] != "项目名称" {
 		t.Fatalf("the permits were read as %s with %d rows, header %q", p.encoding, len(p.rows), p.header)
 	}
-	b := openBase(t, pgtest.URL(t, "sales"))
+	b := openDatabase(t, pgtest.URL(t, "sales"))
 	b.exec(`CREATE TABLE "预售许可" ("项目名称" text, "项目地址" text, "建设单位" text, "预售证号" varchar(40) PRIMARY KEY, "发证时间" date, "开发企业名称" text)`)
 	b.copyIn(`"预售许可"`, p.rows)
 	const columns = `"项目名称", "项目地址", "建设单位", "预售证号", to_char("发证时间", 'YYYYMMDD'), "开发企业名称"`

@@ -96,7 +96,7 @@ func (p *published) codes(column int) (right, wrong, damaged int) {
 // null stands for NULL among texts.
 const null = "\x00NULL"
 
-// stored is the rows as a database has them after [base.copyIn].
+// stored is the rows as a database has them after [pgDatabase.copyIn].
 func (p *published) stored() [][]string {
 	out := make([][]string, len(p.rows))
 	for i, r := range p.rows {
@@ -110,24 +110,24 @@ func (p *published) stored() [][]string {
 	return out
 }
 
-// base is one PostgreSQL database, as its owner sees it.
-type base struct {
+// pgDatabase is one PostgreSQL database, as its owner sees it.
+type pgDatabase struct {
 	t    testing.TB
 	url  string
 	conn *pgconn.PgConn
 }
 
-func openBase(t testing.TB, url string) *base {
+func openDatabase(t testing.TB, url string) *pgDatabase {
 	t.Helper()
 	conn, err := pgconn.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close(t.Context()) })
-	return &base{t: t, url: url, conn: conn}
+	return &pgDatabase{t: t, url: url, conn: conn}
 }
 
-func (b *base) exec(statements ...string) {
+func (b *pgDatabase) exec(statements ...string) {
 	b.t.Helper()
 	for _, s := range statements {
 		if _, err := b.conn.Exec(b.t.Context(), s).ReadAll(); err != nil {
@@ -138,7 +138,7 @@ func (b *base) exec(statements ...string) {
 
 // reader makes an account that may read the tables and do nothing else, and returns
 // the URL under which a gateway reads with it.
-func (b *base) reader(name string, tables ...string) string {
+func (b *pgDatabase) reader(name string, tables ...string) string {
 	b.t.Helper()
 	b.exec(`CREATE ROLE ` + name + ` LOGIN`)
 	for _, t := range tables {
@@ -149,7 +149,7 @@ func (b *base) reader(name string, tables ...string) string {
 }
 
 // copyIn loads rows with COPY; an empty cell is NULL.
-func (b *base) copyIn(table string, rows [][]string) {
+func (b *pgDatabase) copyIn(table string, rows [][]string) {
 	b.t.Helper()
 	var buf bytes.Buffer
 	out := csv.NewWriter(&buf)
@@ -163,7 +163,7 @@ func (b *base) copyIn(table string, rows [][]string) {
 }
 
 // read returns what a query gives, as text; NULL is told from empty.
-func (b *base) read(query string) [][]string {
+func (b *pgDatabase) read(query string) [][]string {
 	b.t.Helper()
 	res := b.conn.ExecParams(b.t.Context(), query, nil, nil, nil, nil).Read()
 	if res.Err != nil {

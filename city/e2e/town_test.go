@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,7 +49,7 @@ type town struct {
 	trust     *client.Genesis
 	chain     *client.Client
 	member    *node.Member
-	stop      func() // ends the member
+	end       func() error // ends the member; nil when it has ended
 	authority client.Signer
 	staffing  client.Signer
 }
@@ -147,15 +148,24 @@ func (w *town) start() {
 	w.ok(err)
 	done := make(chan error, 1)
 	go func() { done <- m.Run(ctx) }()
-	w.stop = func() {
-		w.stop = func() {}
+	w.end = func() error {
+		w.end = nil
 		cancel()
-		if err := <-done; err != nil {
-			w.Errorf("the member's end: %v", err)
-		}
+		return <-done
 	}
-	w.Cleanup(func() { w.stop() })
+	w.Cleanup(w.stop)
 	w.member, w.chain = m, client.New(m.URL())
+}
+
+// stop ends the member, which has to end well.
+func (w *town) stop() {
+	w.Helper()
+	if w.end == nil {
+		return
+	}
+	if err := w.end(); err != nil {
+		w.Errorf("the member's end: %v", err)
+	}
 }
 
 func (w *town) logger(level slog.Level) *slog.Logger {
@@ -205,7 +215,19 @@ func (w *town) department(n int, name string, alg sm.Algorithm) *department {
 // running is a gateway and how to end it.
 type running struct {
 	*gateway.Gateway
-	stop func()
+	w   *town
+	end func() error // nil when it has ended
+}
+
+// stop ends the gateway, which has to end well.
+func (r *running) stop() {
+	r.w.Helper()
+	if r.end == nil {
+		return
+	}
+	if err := r.end(); err != nil {
+		r.w.Errorf("the end of gateway %s: %v", r.Account(), err)
+	}
 }
 
 // open runs a department's gateway between the sources and the sink, on a free port.
@@ -220,18 +242,13 @@ func (w *town) open(d *department, sink string, sources ...gateway.Source) *runn
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()
-	r := &running{Gateway: g}
-	r.stop = func() {
-		r.stop = func() {}
+	r := &running{Gateway: g, w: w}
+	r.end = func() error {
+		r.end = nil
 		cancel()
-		if err := <-done; err != nil {
-			w.Errorf("the gateway of %s ends with: %v", d.name, err)
-		}
-		if err := g.Close(); err != nil {
-			w.Errorf("close the gateway of %s: %v", d.name, err)
-		}
+		return errors.Join(<-done, g.Close())
 	}
-	w.Cleanup(func() { r.stop() })
+	w.Cleanup(r.stop)
 	w.eventually("the gateway's address is on the ledger", func() bool {
 		a := &identityv1.Account{}
 		return w.get("identity/account/"+d.gateway, a) && a.GetGateway().GetUrl() == "http://"+addr
