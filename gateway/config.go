@@ -50,8 +50,8 @@ type Source struct {
 	URL string `yaml:"url"`
 	// URLFile is a file that holds the URL, instead of URL.
 	URLFile string `yaml:"url_file"`
-	// Tables are the tables and views that are registered and watched. Empty: all that
-	// the account may read.
+	// Tables are the tables and views that are registered and watched, with or without
+	// their schema's name. Empty: all that the account may read.
 	Tables []string `yaml:"tables"`
 }
 
@@ -129,7 +129,7 @@ func (s *Source) wants(n connect.TableName) bool {
 		return true
 	}
 	for _, t := range s.Tables {
-		if t == n.String() {
+		if t == n.String() || t == n.Name {
 			return true
 		}
 	}

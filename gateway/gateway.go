@@ -195,7 +195,7 @@ func (g *Gateway) signer() client.Signer {
 func (g *Gateway) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	watchers, err := g.watchers()
+	watchers, err := g.watchers(ctx)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,16 +39,16 @@ func (d *drifted) set(table string, columns map[string]bool) {
 }
 
 // watchers makes the watch over each source.
-func (g *Gateway) watchers() ([]*drift.Watcher, error) {
+func (g *Gateway) watchers(ctx context.Context) ([]*drift.Watcher, error) {
 	dir := filepath.Join(g.cfg.Home, "drift")
 	if err := durable.MkdirPrivate(dir); err != nil {
 		return nil, err
 	}
 	var out []*drift.Watcher
 	for _, s := range g.sources {
-		var tables []connect.TableName
-		for _, t := range s.cfg.Tables {
-			tables = append(tables, s.resolve(t))
+		tables, err := s.watched(ctx)
+		if err != nil {
+			return nil, fault.Wrap(fault.SourceUnreachable, err, "source %s", s.cfg.Name)
 		}
 		w, err := drift.New(drift.Config{
 			Source: s.db, Path: filepath.Join(dir, s.cfg.Name), Interval: g.cfg.poll(), Tables: tables,
@@ -57,6 +58,28 @@ func (g *Gateway) watchers() ([]*drift.Watcher, error) {
 			return nil, fault.Wrap(fault.Damaged, err, "the watch of source %s", s.cfg.Name)
 		}
 		out = append(out, w)
+	}
+	return out, nil
+}
+
+// watched is the tables that the configuration names, as the database names them.
+func (s *source) watched(ctx context.Context) (out []connect.TableName, err error) {
+	if len(s.cfg.Tables) == 0 {
+		return nil, nil
+	}
+	schema, err := s.db.Inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range schema.Tables {
+		if s.cfg.wants(t.TableName) {
+			out = append(out, t.TableName)
+		}
+	}
+	for _, t := range s.cfg.Tables {
+		if !slices.ContainsFunc(out, func(n connect.TableName) bool { return t == n.String() || t == n.Name }) {
+			out = append(out, parseTableName(t)) // it may come, or have gone while we were away
+		}
 	}
 	return out, nil
 }

@@ -175,7 +175,8 @@ func (a *Asker) provider(ctx context.Context, t *cataloguev1.Table) (*provider, 
 	c, ok := a.peers.Load(url)
 	if !ok {
 		c, _ = a.peers.LoadOrStore(url, gatewayv1connect.NewGatewayServiceClient(a.http, url,
-			rpc.WithReadMaxBytes(wire.MaxMessageBytes), rpc.WithSendMaxBytes(wire.MaxMessageBytes)))
+			rpc.WithReadMaxBytes(wire.MaxMessageBytes), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
+			rpc.WithAcceptCompression("gzip", nil, nil))) // what is sealed does not get smaller
 	}
 	return &provider{account: acc, client: c.(gatewayv1connect.GatewayServiceClient)}, nil
 }
