@@ -227,8 +227,15 @@ func TestAgainstModel(t *testing.T) {
 		}
 	}
 	for _, f := range []Filter{
-		{Kind: Entry}, {Kind: Entry, Org: "org1"}, {Kind: Entry, States: []int32{2, 3}}, {Kind: Entry, Class: 2},
-		{Kind: Entry, Org: "org2", Class: 1}, {Kind: Entry, Text: "许可"}, {Kind: Entry, Parent: Duty + "d2"}, {Kind: Entry, Text: "不在里面"}, {Kind: Entry, Text: "***"},
+		{Kind: Entry},
+		{Kind: Entry, Org: "org1"},
+		{Kind: Entry, States: []int32{2, 3}},
+		{Kind: Entry, Class: 2},
+		{Kind: Entry, Org: "org2", Class: 1},
+		{Kind: Entry, Text: "许可"},
+		{Kind: Entry, Parent: Duty + "d2"},
+		{Kind: Entry, Text: "不在里面"},
+		{Kind: Entry, Text: "***"},
 	} {
 		var want []string
 		for id, e := range latest {

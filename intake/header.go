@@ -76,23 +76,35 @@ const (
 // (CKAN's title, not its name, which is part of an address), and the report says
 // that the other is not imported.
 var synonyms = map[Field][]string{
-	Name: {"title", "name", "资源名称", "信息资源名称", "数据资源名称", "目录名称", "数据目录名称", "数据集名称", "数据名称", "政务信息资源名称", "公共数据目录名称",
+	Name: {
+		"title", "name", "资源名称", "信息资源名称", "数据资源名称", "目录名称", "数据目录名称", "数据集名称", "数据名称", "政务信息资源名称", "公共数据目录名称",
 		"資源名稱", "資料集名稱", "資料名稱", "名稱", "名称", "标题", "標題",
-		"dataset", "dataset name", "dataset title", "entry name", "resource name"},
-	Code: {"资源代码", "信息资源代码", "资源编码", "目录编码", "目录代码", "数据目录代码", "信息资源标识", "资源标识符", "数据集编码", "资源唯一标识",
+		"dataset", "dataset name", "dataset title", "entry name", "resource name",
+	},
+	Code: {
+		"资源代码", "信息资源代码", "资源编码", "目录编码", "目录代码", "数据目录代码", "信息资源标识", "资源标识符", "数据集编码", "资源唯一标识",
 		"資料集識別碼", "資料集代碼", "資源代碼", "識別碼",
-		"identifier", "id", "uuid", "code", "dataset id", "resource code", "catalogue code"},
-	Owner: {"资源提供方", "信息资源提供方", "数据提供方", "提供方", "提供单位", "提供部门", "来源部门", "数据提供单位", "数据提供部门", "资源提供单位", "资源提供部门", "资源所有权单位", "责任部门", "责任单位", "所属部门", "所属单位", "发布单位", "发布部门", "数据来源部门", "实施主体", "行使主体", "行使机关", "机构", "单位", "部门",
+		"identifier", "id", "uuid", "code", "dataset id", "resource code", "catalogue code",
+	},
+	Owner: {
+		"资源提供方", "信息资源提供方", "数据提供方", "提供方", "提供单位", "提供部门", "来源部门", "数据提供单位", "数据提供部门", "资源提供单位", "资源提供部门", "资源所有权单位", "责任部门", "责任单位", "所属部门", "所属单位", "发布单位", "发布部门", "数据来源部门", "实施主体", "行使主体", "行使机关", "机构", "单位", "部门",
 		"資料集提供機關", "提供機關", "提供機關名稱", "提供單位", "資料提供機關", "資料提供單位", "主管機關", "部門",
-		"owner", "provider", "publisher", "publisher.name", "agency", "department", "organization.title", "organisation.title", "organization.name", "organisation.name", "organization", "organisation"},
-	OwnerCode: {"提供方代码", "信息资源提供方代码", "资源提供方代码", "提供单位代码", "统一社会信用代码", "机构代码", "单位代码", "部门代码", "组织机构代码",
-		"提供機關代碼", "統一社會信用代碼", "owner code", "provider code", "organization code", "organisation code", "uscc"},
+		"owner", "provider", "publisher", "publisher.name", "agency", "department", "organization.title", "organisation.title", "organization.name", "organisation.name", "organization", "organisation",
+	},
+	OwnerCode: {
+		"提供方代码", "信息资源提供方代码", "资源提供方代码", "提供单位代码", "统一社会信用代码", "机构代码", "单位代码", "部门代码", "组织机构代码",
+		"提供機關代碼", "統一社會信用代碼", "owner code", "provider code", "organization code", "organisation code", "uscc",
+	},
 	SourceOrg: {"数源单位", "数源部门", "来源单位", "資料來源", "資料來源(部會單位)", "资料来源", "source organisation", "source organization"},
-	Abstract: {"资源摘要", "信息资源摘要", "摘要", "资源描述", "数据描述", "描述", "简介", "资源简介", "目录摘要", "目录描述",
-		"資料集描述", "資料集說明", "資源描述", "資料描述", "說明", "abstract", "description", "notes", "summary"},
+	Abstract: {
+		"资源摘要", "信息资源摘要", "摘要", "资源描述", "数据描述", "描述", "简介", "资源简介", "目录摘要", "目录描述",
+		"資料集描述", "資料集說明", "資源描述", "資料描述", "說明", "abstract", "description", "notes", "summary",
+	},
 	Items: {"信息项", "数据项", "主要字段", "字段", "字段说明", "信息项信息", "主要欄位", "主要欄位說明", "欄位說明", "資料集欄位", "items", "fields", "columns"},
-	Category: {"资源分类", "信息资源分类", "主题", "主题分类", "所属主题", "数据分类", "分类", "类别", "所属领域", "领域", "所属行业", "目录路径",
-		"分類", "分類及編號", "主題", "服務分類", "category", "topic", "theme", "group", "groups.title"},
+	Category: {
+		"资源分类", "信息资源分类", "主题", "主题分类", "所属主题", "数据分类", "分类", "类别", "所属领域", "领域", "所属行业", "目录路径",
+		"分類", "分類及編號", "主題", "服務分類", "category", "topic", "theme", "group", "groups.title",
+	},
 	FormatOf:       {"资源格式", "信息资源格式", "资源类型", "数据格式", "文件格式", "格式", "資料格式", "檔案格式", "資料資源格式", "format", "media type", "distribution.format", "distribution.mediatype", "resources.format"},
 	Methods:        {"共享方式", "提供方式", "数据提供方式", "共享方式类型", "methods", "delivery"},
 	ShareType:      {"共享类型", "共享属性", "信息资源共享类型", "数据共享类型", "共享範圍", "共享類型", "share type", "sharing"},
@@ -100,8 +112,10 @@ var synonyms = map[Field][]string{
 	DenyBasis:      {"不予共享依据", "不予共享理由", "不共享依据", "不予共享法律依据", "不予共享依據", "deny basis", "basis for not sharing"},
 	OpenType:       {"开放类型", "开放属性", "开放状态", "是否向社会开放", "开放等级", "開放類型", "開放狀態", "open type", "accesslevel", "access level"},
 	OpenCondition:  {"开放条件", "開放條件", "open condition", "rights"},
-	UpdateCycle: {"更新周期", "更新频率", "更新频度", "数据更新周期", "信息更新周期", "更新週期", "更新頻率", "資料更新頻率",
-		"update cycle", "update frequency", "frequency", "accrualperiodicity"},
+	UpdateCycle: {
+		"更新周期", "更新频率", "更新频度", "数据更新周期", "信息更新周期", "更新週期", "更新頻率", "資料更新頻率",
+		"update cycle", "update frequency", "frequency", "accrualperiodicity",
+	},
 	Grade:    {"数据分级", "数据级别", "安全级别", "安全等级", "资源级别", "資料分級", "grade", "data grade"},
 	Personal: {"是否涉及个人信息", "个人信息", "含个人信息", "personal", "personal information"},
 	System:   {"所属系统", "来源系统", "信息系统", "信息系统名称", "所属信息系统", "业务系统", "系统名称", "所屬系統", "system", "system name"},
@@ -110,8 +124,10 @@ var synonyms = map[Field][]string{
 	Matters:  {"事项编码", "关联事项", "政务服务事项", "办事事项", "事項編碼", "matter", "matters", "matter code"},
 	Region:   {"行政区划", "行政区划代码", "覆盖区域", "行政區劃", "spatial", "coverage region"},
 	Period:   {"时间范围", "覆盖时间", "收录期间", "temporal", "coverage time"},
-	Updated: {"更新时间", "最后更新时间", "更新日期", "发布日期", "发布时间", "资源出版日期", "出版日期", "最後更新時間", "更新時間", "上架日", "建立日期", "發布日期",
-		"updated", "modified", "metadata_modified", "last_modified", "last_update", "issued"},
+	Updated: {
+		"更新时间", "最后更新时间", "更新日期", "发布日期", "发布时间", "资源出版日期", "出版日期", "最後更新時間", "更新時間", "上架日", "建立日期", "發布日期",
+		"updated", "modified", "metadata_modified", "last_modified", "last_update", "issued",
+	},
 	Serial: {"序号", "编号", "行号", "序號", "編號", "項次", "no", "no.", "#", "serial"},
 
 	ItemName:      {"信息项名称", "数据项名称", "字段中文名称", "字段中文名", "信息項名稱", "item name", "field name"},

@@ -160,8 +160,10 @@ func (p *Plan) judge(ctx context.Context) (*Report, error) {
 	}
 	defer rd.close()
 	f := rd.file
-	rep := &Report{File: f.Name, Format: f.Format, Encoding: f.Encoding, Kind: p.Kind.String(), Shape: f.Shape, Sheets: f.Sheets,
-		Problems: []Problem{}, Counts: make(map[string]int)}
+	rep := &Report{
+		File: f.Name, Format: f.Format, Encoding: f.Encoding, Kind: p.Kind.String(), Shape: f.Shape, Sheets: f.Sheets,
+		Problems: []Problem{}, Counts: make(map[string]int),
+	}
 	rep.add(f.Notes...)
 	j := &judge{plan: p, rep: rep, build: p.builder(), sums: make(map[[16]byte]int32), names: make(map[[16]byte]int32), ids: make(map[[16]byte]int32), unused: make(map[string]int)}
 	for {
@@ -216,8 +218,10 @@ func (j *judge) one(r *record) verdict {
 	lang := j.plan.opts.Lang
 	if at, ok := j.sums[r.sum]; ok && !r.broken {
 		v = duplicate
-		problems = append(problems, sheet.Problem{Line: r.line, Code: fault.Duplicate,
-			Message: lang.Say("与第 %d 行完全相同", "the same as line %d", at), Suggestion: lang.Say("不再导入，可以删去", "it is not imported again; it can be deleted")})
+		problems = append(problems, sheet.Problem{
+			Line: r.line, Code: fault.Duplicate,
+			Message: lang.Say("与第 %d 行完全相同", "the same as line %d", at), Suggestion: lang.Say("不再导入，可以删去", "it is not imported again; it can be deleted"),
+		})
 	} else {
 		j.sums[r.sum] = int32(r.line)
 		if p := j.clash(d, r, v); p != nil {
@@ -255,17 +259,21 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 		key, _ := code.Key(d.Entry.Name)
 		sum := pairSum(owner, key)
 		if at, ok := j.names[sum]; ok {
-			return &sheet.Problem{Line: r.line, Field: string(Name), Code: fault.DuplicateName,
+			return &sheet.Problem{
+				Line: r.line, Field: string(Name), Code: fault.DuplicateName,
 				Message:    lang.Say("第 %d 行已有同一单位的同名目录，内容不同", "line %d has an entry of that name and owner, with other content", at),
-				Suggestion: lang.Say("核对哪一条有效，或改名", "see which of them holds, or rename one")}
+				Suggestion: lang.Say("核对哪一条有效，或改名", "see which of them holds, or rename one"),
+			}
 		}
 		j.names[sum] = int32(r.line)
 	}
 	sum := pairSum(owner, d.Local)
 	if at, ok := j.ids[sum]; ok {
-		return &sheet.Problem{Line: r.line, Field: string(Code), Code: fault.AlreadyExists,
+		return &sheet.Problem{
+			Line: r.line, Field: string(Code), Code: fault.AlreadyExists,
 			Message:    lang.Say("代码 %s 已用于第 %d 行", "the code %s is used in line %d", d.Local, at),
-			Suggestion: lang.Say("核对代码", "see which of them has the code")}
+			Suggestion: lang.Say("核对代码", "see which of them has the code"),
+		}
 	}
 	j.ids[sum] = int32(r.line)
 	return nil
@@ -278,14 +286,18 @@ func (j *judge) unstated() {
 	}
 	lang := j.plan.opts.Lang
 	if !j.plan.present[ShareType] {
-		j.rep.add(sheet.Problem{Field: string(ShareType), Code: fault.Doubtful,
+		j.rep.add(sheet.Problem{
+			Field: string(ShareType), Code: fault.Doubtful,
 			Message:    lang.Say("文件没有共享类型", "the file states no share types"),
-			Suggestion: lang.Say("导入时用 --share 指定", "name one with --share when you import it")})
+			Suggestion: lang.Say("导入时用 --share 指定", "name one with --share when you import it"),
+		})
 	}
 	if !j.plan.present[Duties] {
-		j.rep.add(sheet.Problem{Field: string(Duties), Code: fault.NoDuty,
+		j.rep.add(sheet.Problem{
+			Field: string(Duties), Code: fault.NoDuty,
 			Message:    lang.Say("文件没有职责", "the file names no duties"),
-			Suggestion: lang.Say("先导入职责，再用 --duty 指定", "import the duties first, then name one with --duty")})
+			Suggestion: lang.Say("先导入职责，再用 --duty 指定", "import the duties first, then name one with --duty"),
+		})
 	}
 }
 

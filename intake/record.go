@@ -45,8 +45,10 @@ type sorter struct {
 
 // sort makes a record of what sheet has read.
 func (s *sorter) sort(in sheet.Record) *record {
-	r := &record{line: in.Line, rows: 1, broken: in.Broken, problems: in.Problems,
-		fields: make(map[Field]cell), ranks: make(map[Field]int), seen: make(map[Field]string)}
+	r := &record{
+		line: in.Line, rows: 1, broken: in.Broken, problems: in.Problems,
+		fields: make(map[Field]cell), ranks: make(map[Field]int), seen: make(map[Field]string),
+	}
 	r.sum = sumOf(in.Fields)
 	r.row = len(in.Fields) > 0 && in.Fields[0].Column > 0
 	for _, f := range in.Fields {

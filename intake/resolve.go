@@ -33,14 +33,18 @@ func (a *apply) resolve(d *Draft) *sheet.Problem {
 		}
 	}
 	if e.ShareType == 0 {
-		return &sheet.Problem{Line: d.Line, Field: string(ShareType), Code: fault.Missing,
-			Message: lang.Say("没有共享类型，暂不提交", "it has no share type and is held back"), Suggestion: lang.Say("用 --share 指定", "name one with --share")}
+		return &sheet.Problem{
+			Line: d.Line, Field: string(ShareType), Code: fault.Missing,
+			Message: lang.Say("没有共享类型，暂不提交", "it has no share type and is held back"), Suggestion: lang.Say("用 --share 指定", "name one with --share"),
+		}
 	}
 	a.resolveDuties(d)
 	if len(e.Duties) == 0 {
-		return &sheet.Problem{Line: d.Line, Field: string(Duties), Code: fault.NoDuty,
+		return &sheet.Problem{
+			Line: d.Line, Field: string(Duties), Code: fault.NoDuty,
 			Message:    lang.Say("没有账本上已有的职责，暂不提交", "it names no duty that is on the ledger and is held back"),
-			Suggestion: lang.Say("先导入职责，或用 --duty 指定", "import the duties first, or name one with --duty")}
+			Suggestion: lang.Say("先导入职责，或用 --duty 指定", "import the duties first, or name one with --duty"),
+		}
 	}
 	if s, ok := a.lookOrg(d.Source); ok && s != d.Code {
 		e.SourceOrg = s
@@ -69,9 +73,11 @@ func (a *apply) unknown(d *Draft, f Field, text string, found bool) {
 		return
 	}
 	lang := a.plan.opts.Lang
-	a.problems.add(sheet.Problem{Line: d.Line, Field: string(f), Code: fault.NotFound,
+	a.problems.add(sheet.Problem{
+		Line: d.Line, Field: string(f), Code: fault.NotFound,
 		Message:    lang.Say("账本上没有“%s”，该项未导入", "%q is not on the ledger; it was left out", brief(text)),
-		Suggestion: lang.Say("登记后重新导入", "put it there and import again")})
+		Suggestion: lang.Say("登记后重新导入", "put it there and import again"),
+	})
 }
 
 func (a *apply) resolveOwner(d *Draft) *sheet.Problem {
@@ -83,16 +89,20 @@ func (a *apply) resolveOwner(d *Draft) *sheet.Problem {
 		d.Code = a.target.Owner
 		return nil
 	case d.Owner == "":
-		return &sheet.Problem{Line: d.Line, Field: string(Owner), Code: fault.Missing,
-			Message: lang.Say("没有提供单位，暂不提交", "it has no owner and is held back"), Suggestion: lang.Say("用 --owner 指定", "name one with --owner")}
+		return &sheet.Problem{
+			Line: d.Line, Field: string(Owner), Code: fault.Missing,
+			Message: lang.Say("没有提供单位，暂不提交", "it has no owner and is held back"), Suggestion: lang.Say("用 --owner 指定", "name one with --owner"),
+		}
 	}
 	if c, ok := a.lookOrg(d.Owner); ok {
 		d.Code = c
 		return nil
 	}
-	return &sheet.Problem{Line: d.Line, Field: string(Owner), Code: fault.OwnerUnclear,
+	return &sheet.Problem{
+		Line: d.Line, Field: string(Owner), Code: fault.OwnerUnclear,
 		Message:    lang.Say("账本上没有单位“%s”，暂不提交", "there is no organisation %q on the ledger; it is held back", d.Owner),
-		Suggestion: lang.Say("先登记该单位，或改用已登记的名称", "register it first, or write the name that is registered")}
+		Suggestion: lang.Say("先登记该单位，或改用已登记的名称", "register it first, or write the name that is registered"),
+	}
 }
 
 func (a *apply) lookOrg(name string) (string, bool) {

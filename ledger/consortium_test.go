@@ -106,7 +106,7 @@ func TestValidatorsChangeByTransaction(t *testing.T) {
 	agree(t, ls, c.Height)
 	// What the engine could not carry out is left out: the chain goes on.
 	for i, id := range chain.IDs[:2] {
-		c = submit(t, ls[0], ledgertest.Tx(t, "z", fmt.Sprintf("validator %x 0", id.Validator)))
+		submit(t, ls[0], ledgertest.Tx(t, "z", fmt.Sprintf("validator %x 0", id.Validator)))
 		if want := []int{1, 1}[i]; ls[0].Status().Validators != want {
 			t.Fatalf("%d validators, want %d", ls[0].Status().Validators, want)
 		}

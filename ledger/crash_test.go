@@ -51,7 +51,8 @@ func crashChild(home string) {
 			for i := 0; ; i++ {
 				key := fmt.Sprintf("c/%s/%d/%d", os.Getenv(childHome+"_ROUND"), worker, i)
 				raw, err := ledgertest.Sign(ledgertest.ChainID, ledgertest.Key(byte(worker)), ledgertest.Put{
-					Key: key, Value: "1", ExpiresMs: time.Now().Add(time.Minute).UnixMilli(), Salt: uint64(i)})
+					Key: key, Value: "1", ExpiresMs: time.Now().Add(time.Minute).UnixMilli(), Salt: uint64(i),
+				})
 				if err != nil {
 					fail(err)
 				}

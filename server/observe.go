@@ -101,12 +101,15 @@ func (o *observer) done(method string, start time.Time, err error) {
 	o.s.metrics.calls.WithLabelValues(method, fmt.Sprint(uint32(code))).Inc()
 	o.s.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
 	level := slog.LevelDebug
-	if code == fault.Internal || code == fault.Damaged || code == fault.DiskFull {
-		level = slog.LevelError
-	}
 	attrs := []any{"method", method, "code", code.String(), "took", took}
 	if ce, ok := err.(*connect.Error); ok {
-		attrs = append(attrs, "reference", ce.Meta().Get("Mulian-Reference"), "error", ce.Message())
+		ref := ce.Meta().Get("Mulian-Reference")
+		attrs = append(attrs, "reference", ref, "error", ce.Message())
+		// Without a reference it is the protocol's word about what the caller sent: no
+		// stranger may fill our log with errors.
+		if ref != "" && (code == fault.Internal || code == fault.Damaged || code == fault.DiskFull) {
+			level = slog.LevelError
+		}
 	}
 	o.s.log.Log(context.Background(), level, "api call", attrs...)
 }

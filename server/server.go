@@ -26,7 +26,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -69,7 +68,6 @@ type Server struct {
 	metrics *metrics
 	started time.Time
 
-	mu      sync.Mutex // guards stop
 	closing context.Context
 	stop    context.CancelFunc
 }
@@ -178,6 +176,6 @@ func bounded(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(refusing{w}, r)
 	})
 }

@@ -388,8 +388,10 @@ func TestServerRestartIsNotDrift(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := make(chan Event, 10)
-	stop := run(t, Config{Source: source, Pinned: pinned, Path: filepath.Join(t.TempDir(), "memory"), Interval: 20 * time.Millisecond, Confirm: 20 * time.Millisecond,
-		Report: func(_ context.Context, e Event) error { told <- e; return nil }})
+	stop := run(t, Config{
+		Source: source, Pinned: pinned, Path: filepath.Join(t.TempDir(), "memory"), Interval: 20 * time.Millisecond, Confirm: 20 * time.Millisecond,
+		Report: func(_ context.Context, e Event) error { told <- e; return nil },
+	})
 	defer stop()
 	next := func(want EventKind) Event {
 		t.Helper()

@@ -16,13 +16,12 @@ import (
 // cut out by its brackets, within the bound of a record, and then parsed: what is
 // wrong inside one does not touch the next.
 type objects struct {
-	file    *File
-	r       *bufio.Reader
-	line    int
-	array   bool // inside the outer [ ]
-	byLine  bool // each value ends on its line, so a torn one ends there too
-	closed  bool // the outer ] was read
-	started bool
+	file   *File
+	r      *bufio.Reader
+	line   int
+	array  bool // inside the outer [ ]
+	byLine bool // each value ends on its line, so a torn one ends there too
+	closed bool // the outer ] was read
 }
 
 // newObjects looks at the first bytes to tell the three shapes from another.

@@ -72,8 +72,10 @@ func TestDelimitedLines(t *testing.T) {
 		{"too few and too many cells", "name,owner\na\nb,c,d\n", "2 name=\"a\" owner=\"\"\n! 2  11003\n3 name=\"b\" owner=\"c\" #3=\"d\"\n! 3  11003\n"},
 		{"column without a header", "name,,owner\na,x,b\n", "2 name=\"a\" #2=\"x\" owner=\"b\"\n"},
 		{"zero byte", "name,owner\na\x00,b\n", "2 name=\"a\ufffd\" owner=\"b\"\n! 2 name 11033\n"},
-		{"unclosed quote at the end", "name,owner\na,b\nc,\"d\ne,f\n",
-			"2 name=\"a\" owner=\"b\"\n3 name=\"c\" owner=\"\\\"d\"\n! 3  11003\n4 name=\"e\" owner=\"f\"\n"},
+		{
+			"unclosed quote at the end", "name,owner\na,b\nc,\"d\ne,f\n",
+			"2 name=\"a\" owner=\"b\"\n3 name=\"c\" owner=\"\\\"d\"\n! 3  11003\n4 name=\"e\" owner=\"f\"\n",
+		},
 		{"two levels of headings", "基本信息,\nname,owner\n,\na,b\n", "4 name=\"a\" owner=\"b\"\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -252,8 +252,14 @@ func TestCheckRegion(t *testing.T) {
 		inner, outer string
 		want         bool
 	}{
-		{"110108", "110000", true}, {"110108", "110100", true}, {"110108", "110108", true},
-		{"110000", "110108", false}, {"120108", "110000", false}, {"110208", "110100", false}, {"x", "110000", false}, {"110108", "", false},
+		{"110108", "110000", true},
+		{"110108", "110100", true},
+		{"110108", "110108", true},
+		{"110000", "110108", false},
+		{"120108", "110000", false},
+		{"110208", "110100", false},
+		{"x", "110000", false},
+		{"110108", "", false},
 	} {
 		if got := Within(tt.inner, tt.outer); got != tt.want {
 			t.Errorf("%s within %s is %v", tt.inner, tt.outer, got)

@@ -81,7 +81,8 @@ func wrap(key any) (PrivateKey, error) {
 	switch key := key.(type) {
 	case *sm2.PrivateKey:
 		alg = SM2
-		raw = elliptic.Marshal(key.Curve, key.X, key.Y) //nolint:staticcheck // the standard library has no other way for a curve of others
+		//lint:ignore SA1019 the standard library has no other way for a curve of others
+		raw = elliptic.Marshal(key.Curve, key.X, key.Y)
 	case *ecdsa.PrivateKey:
 		if key.Curve != elliptic.P256() {
 			return PrivateKey{}, fmt.Errorf("the curve %s is not supported, only P-256 and SM2", key.Params().Name)

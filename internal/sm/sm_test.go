@@ -246,6 +246,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		}
 		slog.New(slog.NewTextHandler(&out, nil)).Info("signed", "key", k)
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("signed", "key", k, "keys", []PrivateKey{k})
+		//lint:ignore SA9005 that nothing comes out is what is tested
 		j, _ := json.Marshal(k)
 		out.Write(j)
 		secret := strings.Split(string(pem), "\n")[1]

@@ -71,12 +71,12 @@ func TestPropose(t *testing.T) {
 		w := rulestest.Found(t, 50, 50)
 		return &proposing{World: w, Account: w.Founders[1], Message: &governancev1.Propose{Title: "加入", Change: admit(w.Org("税务局"), 10)}}
 	}, []rulestest.Breach[*governancev1.Propose]{
-		{"no member", fault.Forbidden, func(c *proposing) { c.Account = rulestest.Code(3) }},
-		{"title", fault.Missing, func(c *proposing) { c.Message.Title = "" }},
-		{"reason", fault.TooLong, func(c *proposing) { c.Message.Reason = strings.Repeat("因", 2001) }},
-		{"nothing to change", fault.Missing, func(c *proposing) { c.Message.Change = nil }},
-		{"impossible", fault.OutOfRange, func(c *proposing) { c.Message.Change = admit(c.Founders[0], 101) }},
-		{"too many open", fault.Busy, func(c *proposing) {
+		{Name: "no member", Want: fault.Forbidden, Break: func(c *proposing) { c.Account = rulestest.Code(3) }},
+		{Name: "title", Want: fault.Missing, Break: func(c *proposing) { c.Message.Title = "" }},
+		{Name: "reason", Want: fault.TooLong, Break: func(c *proposing) { c.Message.Reason = strings.Repeat("因", 2001) }},
+		{Name: "nothing to change", Want: fault.Missing, Break: func(c *proposing) { c.Message.Change = nil }},
+		{Name: "impossible", Want: fault.OutOfRange, Break: func(c *proposing) { c.Message.Change = admit(c.Founders[0], 101) }},
+		{Name: "too many open", Want: fault.Busy, Break: func(c *proposing) {
 			for range governance.MaxOpenEach {
 				propose(c.World, c.Founders[1], admit(c.Founders[0], 60))
 			}
@@ -92,11 +92,11 @@ func TestCastVote(t *testing.T) {
 		id := propose(w, w.Founders[0], admit(w.Org("税务局"), 10))
 		return &voting{World: w, Account: w.Founders[1], Message: no(id)}
 	}, []rulestest.Breach[*governancev1.CastVote]{
-		{"no member", fault.Forbidden, func(c *voting) { c.Account = rulestest.Code(4) }},
-		{"reason", fault.Malformed, func(c *voting) { c.Message.Reason = "\x00" }},
-		{"no such proposal", fault.NotFound, func(c *voting) { c.Message.Proposal = "1" }},
-		{"run out, to the millisecond", fault.VoteClosed, func(c *voting) { c.Now += 30 * rulestest.Day }},
-		{"voted", fault.AlreadyVoted, func(c *voting) { c.Must(c.Account, no(c.Message.Proposal)) }},
+		{Name: "no member", Want: fault.Forbidden, Break: func(c *voting) { c.Account = rulestest.Code(4) }},
+		{Name: "reason", Want: fault.Malformed, Break: func(c *voting) { c.Message.Reason = "\x00" }},
+		{Name: "no such proposal", Want: fault.NotFound, Break: func(c *voting) { c.Message.Proposal = "1" }},
+		{Name: "run out, to the millisecond", Want: fault.VoteClosed, Break: func(c *voting) { c.Now += 30 * rulestest.Day }},
+		{Name: "voted", Want: fault.AlreadyVoted, Break: func(c *voting) { c.Must(c.Account, no(c.Message.Proposal)) }},
 	})
 }
 
