@@ -58,7 +58,8 @@ type City struct {
 	ctx     context.Context // of the parts that run; ends with Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	failed  chan error // why a part could not go on
+	failed  context.Context // ends when a part cannot go on; its cause is why
+	fail    context.CancelCauseFunc
 
 	rights map[string]right // of daily life
 	told   string           // agreement of the last story
@@ -75,8 +76,9 @@ func Open(ctx context.Context, opts Options) (_ *City, err error) {
 	}
 	c := &City{
 		opts: opts, tell: newTeller(opts.Out, opts.Language, opts.Terminal), began: time.Now(),
-		gateways: map[string]*gateway.Gateway{}, failed: make(chan error, 16), rights: map[string]right{},
+		gateways: map[string]*gateway.Gateway{}, rights: map[string]right{},
 	}
+	c.failed, c.fail = context.WithCancelCause(context.Background())
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -117,8 +119,12 @@ func (c *City) openLog() (err error) {
 // URL is where the city's server answers.
 func (c *City) URL() string { return c.member.URL() }
 
-// Failed gets why a part could not go on; the city has to be closed then.
-func (c *City) Failed() <-chan error { return c.failed }
+// Failed is closed when a part cannot go on; [City.Err] tells why, and the city has
+// to be closed.
+func (c *City) Failed() <-chan struct{} { return c.failed.Done() }
+
+// Err returns why the city cannot go on, nil while it can.
+func (c *City) Err() error { return context.Cause(c.failed) }
 
 // openMember starts node, index and server.
 func (c *City) openMember(ctx context.Context) (moved bool, err error) {
@@ -145,10 +151,7 @@ func (c *City) openMember(ctx context.Context) (moved bool, err error) {
 func (c *City) run(name string, part func(context.Context) error) {
 	c.running.Go(func() {
 		if err := part(c.ctx); err != nil && c.ctx.Err() == nil {
-			select {
-			case c.failed <- fmt.Errorf("%s: %w", name, err):
-			default: // somebody has failed before; one reason is enough
-			}
+			c.fail(fmt.Errorf("%s: %w", name, err)) // the first one counts
 		}
 	})
 }
@@ -173,6 +176,7 @@ func (c *City) officer(d *content.Department) (client.Signer, error) {
 func (c *City) Close() error {
 	c.cancel()
 	c.running.Wait()
+	c.fail(nil)
 	var errs []error
 	for _, g := range c.gateways {
 		errs = append(errs, g.Close())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -220,6 +221,18 @@ func TestAHomeOfAnotherChainIsLeftAlone(t *testing.T) {
 	}
 	if raw, err := os.ReadFile(filepath.Join(home, genesisFile)); err != nil || string(raw) != "no genesis" {
 		t.Errorf("it was changed: %q, %v", raw, err)
+	}
+}
+
+// The keys are a contract with scripts.
+func TestReportHasItsKeys(t *testing.T) {
+	raw, err := json.Marshal(Report{Steps: []Step{{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"ok":false,"start_seconds":0,"story_seconds":0,"steps":[{"name":"","seconds":0,"height":0}],"rows":0,"departments":0,"entries":0,"home":""}`
+	if string(raw) != want {
+		t.Errorf("got  %s\nwant %s", raw, want)
 	}
 }
 

@@ -83,6 +83,7 @@ func TestDatabasesAreWholeAndAlwaysTheSame(t *testing.T) {
 	if again, err := makeDatabases(t.Context(), one); err != nil || again != 0 {
 		t.Errorf("a second start made %d rows, %v", again, err)
 	}
+	itemsAreTypedAsTheirColumns(t, one)
 }
 
 func TestEveryDatabaseIsThatOfItsCatalogue(t *testing.T) {
@@ -126,11 +127,10 @@ func TestFirmsAreInventedAndDiffer(t *testing.T) {
 	}
 }
 
-func TestItemsAreTypedAsTheirColumns(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "databases")
-	if _, err := makeDatabases(t.Context(), dir); err != nil {
-		t.Fatal(err)
-	}
+// itemsAreTypedAsTheirColumns: what the catalogue says of a table is what a gateway
+// would see.
+func itemsAreTypedAsTheirColumns(t *testing.T, dir string) {
+	t.Helper()
 	for _, d := range databases {
 		db, err := connect.Open(t.Context(), "sqlite:"+d.path(dir))
 		if err != nil {

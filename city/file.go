@@ -122,7 +122,7 @@ type importer struct {
 	*City
 	department *content.Department
 	receipt    *client.Receipt
-	unchanged  int // sent, and found to be there already
+	unchanged  int // sent, and there already: the file does not say on which columns they lie
 }
 
 // Send implements [intake.Sender]. An item lies on the column with its technical
@@ -132,19 +132,8 @@ func (i *importer) Send(ctx context.Context, b intake.Batch) error {
 		if e.Table == "" {
 			continue
 		}
-		table := &cataloguev1.Table{}
-		if err := i.get(ctx, "catalogue/table/"+e.Table, table); err != nil {
+		if err := i.lay(ctx, e); err != nil {
 			return err
-		}
-		for _, it := range e.Items {
-			for _, c := range table.GetColumns() {
-				if c.GetName() == it.TechnicalName {
-					it.Column, it.PrimaryKey = c.GetName(), c.GetPrimaryKey()
-				}
-			}
-		}
-		if was := (&cataloguev1.Entry{}); i.get(ctx, "catalogue/entry/"+e.Id, was) == nil && was.GetTable() == e.Table && len(was.GetItems()) == len(e.Items) {
-			i.unchanged++
 		}
 	}
 	r, err := i.send(ctx, i.department, &cataloguev1.PutSystems{Systems: []*cataloguev1.System{i.department.System}}, &cataloguev1.SubmitEntries{Entries: b.Entries})
@@ -152,4 +141,36 @@ func (i *importer) Send(ctx context.Context, b intake.Batch) error {
 		i.receipt = r
 	}
 	return err
+}
+
+// lay puts an entry's items on the columns of its table. What the ledger has already
+// stays: a steward may have moved an item when its column was renamed.
+func (i *importer) lay(ctx context.Context, e *cataloguev1.Entry) error {
+	table, was := &cataloguev1.Table{}, &cataloguev1.Entry{}
+	if err := i.get(ctx, "catalogue/table/"+e.Table, table); err != nil {
+		return err
+	}
+	known, err := i.chain.Get(ctx, "catalogue/entry/"+e.Id, was)
+	if err != nil {
+		return err
+	}
+	if known {
+		i.unchanged++
+	}
+	laid := map[string]*cataloguev1.Item{}
+	for _, it := range was.GetItems() {
+		laid[it.GetCode()] = it
+	}
+	for _, it := range e.Items {
+		if at := laid[it.Code]; at != nil {
+			it.Column, it.PrimaryKey = at.Column, at.PrimaryKey
+			continue
+		}
+		for _, c := range table.GetColumns() {
+			if c.GetName() == it.TechnicalName {
+				it.Column, it.PrimaryKey = c.GetName(), c.GetPrimaryKey()
+			}
+		}
+	}
+	return nil
 }

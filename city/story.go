@@ -46,6 +46,9 @@ type story struct {
 // Tell tells the story once and returns what it came to. A city that has told it
 // before tells it again with a new request. Whatever the error, the city stands.
 func (c *City) Tell(ctx context.Context) (*Report, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(c.failed, func() { stop(c.Err()) })()
 	s := &story{City: c, report: &Report{Home: c.opts.Home, StartSeconds: seconds(c.ready)}}
 	began := time.Now()
 	c.tell.say("%s", c.tell.t("\n故事：水务局需要两类规划许可。按法定时限最长 40 个工作日；现在：\n",
@@ -68,7 +71,7 @@ func (c *City) Tell(ctx context.Context) (*Report, error) {
 	} {
 		at := time.Now()
 		c.tell.doing("%s", c.tell.title(step.name))
-		height, lines, err := step.do(ctx)
+		height, lines, err := s.take(ctx, step.do)
 		if err != nil {
 			c.tell.wipe()
 			return s.report, fmt.Errorf("%s: %w", step.name, err)
@@ -87,6 +90,20 @@ func (c *City) Tell(ctx context.Context) (*Report, error) {
 		"\n%s rows are in the water bureau's own database, equal row by row.\nStart %.1f s, story %.1f s."),
 		thousands(s.rows), s.report.StartSeconds, s.report.StorySeconds)
 	return s.report, nil
+}
+
+// stepWait bounds one step: a hundred times what the longest one takes.
+const stepWait = 5 * time.Minute
+
+// take takes one step. If it ends because a part of the city has failed, that is the error.
+func (s *story) take(ctx context.Context, do func(context.Context) (int64, []string, error)) (int64, []string, error) {
+	bound, cancel := context.WithTimeout(ctx, stepWait)
+	defer cancel()
+	height, lines, err := do(bound)
+	if failed := s.Err(); err != nil && failed != nil {
+		err = failed
+	}
+	return height, lines, err
 }
 
 // seconds rounds to milliseconds.

@@ -71,10 +71,12 @@ func (a *app) demo(ctx context.Context, opts city.Options, exit, still bool) (er
 	}
 	defer os.Remove(a.path(urlFile))
 	report, err := c.Tell(ctx)
-	if err != nil {
+	switch {
+	case err != nil && (exit || ctx.Err() != nil || c.Err() != nil):
 		return a.stopped(ctx, err)
-	}
-	if a.json {
+	case err != nil: // somebody has changed something: the city goes on, and he can look at it
+		a.fail(err)
+	case a.json:
 		if err := json.NewEncoder(a.out).Encode(report); err != nil {
 			return err
 		}
@@ -103,7 +105,8 @@ func (a *app) live(ctx context.Context, c *city.City, still bool) error {
 	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-c.Failed():
+	case <-c.Failed():
+		err = c.Err()
 	}
 	stop()
 	<-ended
@@ -123,6 +126,7 @@ func (a *app) invite(w io.Writer, c *city.City, still bool) {
 	for _, l := range c.Next() {
 		fmt.Fprintf(w, "  mulian %s%s\n", l, flag)
 	}
+	fmt.Fprintf(w, a.t("改一改：用任何 SQLite 工具给 %s 的某一列改名，几秒后 mulian source drift list%s\n", "Change something: rename a column of\n  %s\nwith any SQLite tool, and some seconds later: mulian source drift list%s\n"), a.path("databases", "planning.db"), flag)
 	if still {
 		fmt.Fprintln(w, a.t("Ctrl-C 停下。", "Ctrl-C stops it."))
 		return
