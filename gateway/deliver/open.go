@@ -14,6 +14,7 @@ import (
 	"mulian/gateway/view"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/canon"
 	"mulian/internal/fault"
 	"mulian/internal/wire"
@@ -146,13 +147,18 @@ func (p *Provider) grantDelivery(ctx context.Context, s *session, r *request, c 
 	if o.Granted != 0 {
 		return p.cfg.Log.Record(o.Granted - 1)
 	}
-	rec := p.grant(r, c, d)
-	rec.Delivery = o.Number
-	e, err := p.cfg.Log.Append(ctx, rec)
+	e, found, err := p.logged(tracev1.Outcome_OUTCOME_GRANTED, o.Agreement, o.Number)
 	if err != nil {
 		return e, err
 	}
-	p.count.Granted.Add(1)
+	if !found {
+		rec := p.grant(r, c, d)
+		rec.Delivery = o.Number
+		if e, err = p.cfg.Log.Append(ctx, rec); err != nil {
+			return e, err
+		}
+		p.count.Granted.Add(1)
+	}
 	return e, s.change(func(o *offer) { o.Granted = e.Index + 1 })
 }
 

@@ -118,7 +118,7 @@ func (p *Provider) completeDelivery(ctx context.Context, s *session, o offer) (r
 		}
 	} else {
 		var found bool
-		if e, found, err = p.completed(o.Agreement, o.Number); err != nil {
+		if e, found, err = p.logged(tracev1.Outcome_OUTCOME_COMPLETED, o.Agreement, o.Number); err != nil {
 			return e, err
 		}
 		if !found {

@@ -284,11 +284,11 @@ func (p *Provider) sweep(ctx context.Context) {
 	}
 }
 
-// completed finds the COMPLETED record of a delivery in the log: the power may have
-// failed before the offer named it.
-func (p *Provider) completed(agreement string, number uint64) (e receipt.Entry, found bool, err error) {
+// logged finds the GRANTED or COMPLETED record of a delivery in the log: the power
+// may have failed before the offer named it.
+func (p *Provider) logged(o tracev1.Outcome, agreement string, number uint64) (e receipt.Entry, found bool, err error) {
 	err = p.cfg.Log.Of(agreement, func(x receipt.Entry) bool {
-		if x.Record.GetOutcome() == tracev1.Outcome_OUTCOME_COMPLETED && x.Record.GetDelivery() == number {
+		if x.Record.GetOutcome() == o && x.Record.GetDelivery() == number {
 			e, found = x, true
 		}
 		return !found
