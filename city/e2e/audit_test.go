@@ -242,9 +242,14 @@ func (a *auditor) accessLog() {
 	for _, agreement := range []string{a.standing.Batch, a.standing.Query} {
 		a.sequence(log, agreement)
 	}
+	for number, n := range a.granted {
+		if number != 0 && n != 1 {
+			a.t.Errorf("delivery %d was granted %d times", number, n)
+		}
+	}
 	for _, x := range a.done("deliver") {
-		if n := a.granted[x.Number]; n != 1 {
-			a.t.Errorf("delivery %d was granted %d times", x.Number, n)
+		if a.granted[x.Number] == 0 {
+			a.t.Errorf("delivery %d was acknowledged and never granted", x.Number)
 		}
 	}
 	a.eventually("the whole log is anchored", func() bool { return a.door.Status().Anchored == log.Size() })
