@@ -36,11 +36,12 @@ type Sender interface {
 // Target says where an import goes: what the file says in words, by code. Every
 // function may be nil, and then finds nothing.
 type Target struct {
-	Org    func(name string) (code string, ok bool)    // an organisation by its name
-	Duty   func(org, text string) (ids []string)       // duties of org by code or title; text "" asks for those of an entry that names none
-	System func(org, text string) (id string, ok bool) // a system of org by code or name
-	Table  func(org, text string) (id string, ok bool) // a table of org by id or name
-	Hash   func(id string) (content [32]byte, ok bool) // content hash that the ledger has of an entry
+	Org     func(name string) (code string, ok bool)    // an organisation by its name
+	Duty    func(org, text string) (ids []string)       // duties of org by code or title; text "" asks for those of an entry that names none
+	System  func(org, text string) (id string, ok bool) // a system of org by code or name
+	Table   func(org, text string) (id string, ok bool) // a table of org by id or name
+	Columns func(table string) []string                 // columns of a table on the ledger, to lay items on
+	Hash    func(id string) (content [32]byte, ok bool) // content hash that the ledger has of an entry
 
 	Owner      string                       // organisation for what has no owner (--owner); empty holds it back
 	ShareType  cataloguev1.ShareType        // for entries that state none (--share); unspecified holds them back

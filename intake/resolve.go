@@ -54,11 +54,34 @@ func (a *apply) resolve(d *Draft) *sheet.Problem {
 	}
 	if a.target.Table != nil && d.Table != "" {
 		e.Table, _ = a.target.Table(d.Code, d.Table)
+		a.layItems(e)
 	}
 	a.unknown(d, Field("source_org"), d.Source, d.Source == "" || e.SourceOrg != "" || sameOrg(a, d))
 	a.unknown(d, System, d.System, e.System != "")
 	a.unknown(d, Table, d.Table, e.Table != "")
 	return nil
+}
+
+// layItems lays the items of an entry with a table on the columns that bear their
+// technical name or code, in whatever case. What finds none stays unmapped: it is
+// catalogued, and cannot be delivered until somebody maps it.
+func (a *apply) layItems(e *cataloguev1.Entry) {
+	if a.target.Columns == nil || e.Table == "" {
+		return
+	}
+	columns := map[string]string{}
+	for _, c := range a.target.Columns(e.Table) {
+		columns[strings.ToLower(c)] = c
+	}
+	for _, it := range e.Items {
+		if it.Column == "" {
+			it.Column = columns[strings.ToLower(it.TechnicalName)]
+		}
+		if it.Column == "" {
+			it.Column = columns[strings.ToLower(it.Code)]
+		}
+		delete(columns, strings.ToLower(it.Column)) // one item a column
+	}
 }
 
 func sameOrg(a *apply, d *Draft) bool {

@@ -48,6 +48,10 @@ func (a *app) target(ctx context.Context, cl *client.Client, kind intake.Kind, f
 	t.Duty = func(org, text string) []string { return a.dutiesFor(ctx, cl, duties, org, text, fl.duty) }
 	k := known{cl: cl, kind: kind, profile: profile, lists: map[string]map[string][32]byte{}}
 	t.Hash = func(id string) ([32]byte, bool) { return k.hash(ctx, id) }
+	places := places{cl: cl, systems: map[string][]*cataloguev1.System{}, tables: map[string][]*cataloguev1.Table{}}
+	t.System = func(org, text string) (string, bool) { return places.system(ctx, org, text) }
+	t.Table = func(org, text string) (string, bool) { return places.table(ctx, org, text) }
+	t.Columns = places.columns
 	return t, nil
 }
 
