@@ -30,7 +30,7 @@ const (
 // member is a real member of one validator on a loopback port, which it keeps when
 // it is started again.
 type member struct {
-	t       *testing.T
+	t       testing.TB
 	home    string
 	address string
 	file    []byte // signed genesis
@@ -42,7 +42,10 @@ type member struct {
 	done chan error
 }
 
-func start(t *testing.T) *member {
+func start(t *testing.T) *member { t.Helper(); return startFor(t) }
+
+// startFor is start for a test or a fuzz target.
+func startFor(t testing.TB) *member {
 	t.Helper()
 	m := &member{t: t, home: t.TempDir(), address: "127.0.0.1:0"}
 	key, err := sm.Generate(sm.SM2)
@@ -127,7 +130,7 @@ type between struct {
 
 	mu     sync.Mutex // guards what follows
 	bodies map[string][][]byte
-	ask    func(procedure string, body []byte) []byte            // what is asked instead; nil body = the connection breaks before
+	ask    func(procedure string, body []byte) []byte           // what is asked instead; nil body = the connection breaks before
 	answer func(procedure string, code int, body []byte) []byte // what is answered instead; nil = the connection breaks after
 }
 

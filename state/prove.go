@@ -139,7 +139,7 @@ func (db *DB) ProveEventAt(seq, height int64) (*proof.Event, error) {
 }
 
 func (s *Snapshot) proveEvent(seq, size int64) (*proof.Event, error) {
-	if seq < 0 || seq >= size {
+	if seq < 0 || seq >= size || size > s.head.LogSize {
 		return nil, fmt.Errorf("%w: %d of %d", ErrNoEvent, seq, size)
 	}
 	path, err := eventlog.Inclusion(tileReader(s.snap, s.lay), seq, size)
