@@ -57,11 +57,13 @@ func TestALyingServerIsFoundOut(t *testing.T) {
 				r.Found, r.Value = true, []byte{}
 			}
 		}),
-		"there is none":          object(func(r *ledgerv1.GetObjectResponse) { r.Found, r.Value = !r.GetFound(), nil }),
-		"no proof":               object(func(r *ledgerv1.GetObjectResponse) { r.Proof = nil }),
-		"a proof of nothing":     object(func(r *ledgerv1.GetObjectResponse) { proto.Reset(r.GetProof()) }),
-		"another height":         object(func(r *ledgerv1.GetObjectResponse) { r.Proof.Height-- }),
-		"every byte of a proof":  object(func(r *ledgerv1.GetObjectResponse) { eachBytes(r.GetProof().ProtoReflect(), func(x []byte) { x[0] ^= 1 }) }),
+		"there is none":      object(func(r *ledgerv1.GetObjectResponse) { r.Found, r.Value = !r.GetFound(), nil }),
+		"no proof":           object(func(r *ledgerv1.GetObjectResponse) { r.Proof = nil }),
+		"a proof of nothing": object(func(r *ledgerv1.GetObjectResponse) { proto.Reset(r.GetProof()) }),
+		"another height":     object(func(r *ledgerv1.GetObjectResponse) { r.Proof.Height-- }),
+		"every byte of a proof": object(func(r *ledgerv1.GetObjectResponse) {
+			eachBytes(r.GetProof().ProtoReflect(), func(x []byte) { x[0] ^= 1 })
+		}),
 		"another state":          block(func(l *ledgerv1.LightBlock) { l.SignedHeader.Header.AppHash[3] ^= 1 }),
 		"another time":           block(func(l *ledgerv1.LightBlock) { l.SignedHeader.Header.Time.Seconds++ }),
 		"a height in between":    block(func(l *ledgerv1.LightBlock) { l.SignedHeader.Header.Height++ }),

@@ -38,8 +38,8 @@ func (a *app) gatewayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "gateway",
 		Short: a.t("网关：部门唯一的门", "gateway: a department's only door"),
-		Example: `  mulian gateway init main --name 规划委网关 --source permits=sqlite:permits.db --as 11110000000021928Y
-  mulian gateway run 11110000000021928Y/g/main`,
+		Example: `  mulian gateway init main --name 规划委网关 --source permits=sqlite:permits.db --as 11110000000021928B
+  mulian gateway run 11110000000021928B/g/main`,
 	}
 	c.AddCommand(a.gatewayInit(), a.gatewayRun(), a.gatewayList(), a.gatewayState())
 	return c
@@ -54,7 +54,7 @@ func (a *app) gatewayInit() *cobra.Command {
 		Long: a.t("在本机生成网关的三把密钥，由 --as 的机构签名登记，写好 gateway.yaml。再次执行会接着做没做完的。\n数据库口令不写在 URL 里：用 passfile=FILE。",
 			"Makes the gateway's three keys here, registers it (signed by the organisation of --as) and writes gateway.yaml. Given again, it goes on where it stopped.\nPasswords do not stand in the URL: use passfile=FILE."),
 		Example: `  mulian gateway init main --name 规划委网关 --listen 127.0.0.1:9001 \
-      --source permits="postgres://reader@127.0.0.1/permits?passfile=/etc/mulian/pgpass" --as 11110000000021928Y`,
+      --source permits="postgres://reader@127.0.0.1/permits?passfile=/etc/mulian/pgpass" --as 11110000000021928B`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			algorithm, err := sm.ParseAlgorithm(alg)
@@ -173,7 +173,7 @@ func (a *app) gatewayRun() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "run [ACCOUNT]",
 		Short:   a.t("运行网关", "run a gateway"),
-		Example: "  mulian gateway run 11110000000021928Y/g/main\n  mulian gateway run --config /etc/mulian/gateway.yaml",
+		Example: "  mulian gateway run 11110000000021928B/g/main\n  mulian gateway run --config /etc/mulian/gateway.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := file
@@ -274,7 +274,7 @@ func (a *app) gatewayList() *cobra.Command {
 
 func (a *app) gatewayState() *cobra.Command {
 	return &cobra.Command{
-		Use: "status [ACCOUNT]", Short: a.t("本机一个网关的状态", "how a gateway of this machine is"), Args: cobra.MaximumNArgs(1), Example: "  mulian gateway status 11110000000021928Y/g/main",
+		Use: "status [ACCOUNT]", Short: a.t("本机一个网关的状态", "how a gateway of this machine is"), Args: cobra.MaximumNArgs(1), Example: "  mulian gateway status 11110000000021928B/g/main",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, ctl, err := a.control(args)
 			if err != nil {

@@ -18,7 +18,7 @@ func (a *app) govCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "gov",
 		Short:   a.t("治理：成员、角色、参数由表决改变", "governance: members, roles and parameters change by vote"),
-		Example: "  mulian gov show\n  mulian gov propose change.json --title 增加成员 --as 11110000000030001A#root\n  mulian gov vote 0123456789abcdef --for --as 11110000000030001A#root",
+		Example: "  mulian gov show\n  mulian gov propose change.json --title 增加成员 --as 111100000000300011#root\n  mulian gov vote 0123456789abcdef --for --as 111100000000300011#root",
 	}
 	c.AddCommand(a.govShow(), a.govList(), a.govPropose(), a.govVote(), a.govWithdraw())
 	return c
@@ -108,8 +108,8 @@ func (a *app) govPropose() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "propose FILE",
 		Short: a.t("提出一项变更（JSON，字段同接口文档 governance.v1.Change）", "propose a change (JSON with the fields of governance.v1.Change)"),
-		Example: `  echo '{"admit_member": {"org": "11110000000010003B", "weight": 1}}' > change.json
-  mulian gov propose change.json --title 增加成员 --as 11110000000030001A#root`,
+		Example: `  echo '{"admit_member": {"org": "11110000000010003P", "weight": 1}}' > change.json
+  mulian gov propose change.json --title 增加成员 --as 111100000000300011#root`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			raw, err := os.ReadFile(args[0])
@@ -137,7 +137,7 @@ func (a *app) govVote() *cobra.Command {
 	m := &governancev1.CastVote{}
 	c := &cobra.Command{
 		Use: "vote PROPOSAL", Short: a.t("投票（成员的根密钥）", "vote (with a member's root key)"), Args: exactly(1),
-		Example: "  mulian gov vote 0123456789abcdef --for --as 11110000000030001A#root",
+		Example: "  mulian gov vote 0123456789abcdef --for --as 111100000000300011#root",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if yes == no {
 				return fault.Newf(fault.Usage, "say --for or --against")
@@ -155,7 +155,7 @@ func (a *app) govVote() *cobra.Command {
 func (a *app) govWithdraw() *cobra.Command {
 	return &cobra.Command{
 		Use: "withdraw PROPOSAL", Short: a.t("撤回自己提出的表决", "withdraw an own proposal"), Args: exactly(1),
-		Example: "  mulian gov withdraw 0123456789abcdef --as 11110000000030001A#root",
+		Example: "  mulian gov withdraw 0123456789abcdef --as 111100000000300011#root",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.simple(cmd, &governancev1.WithdrawProposal{Proposal: args[0]})
 		},

@@ -25,8 +25,10 @@ func TestMain(m *testing.M) {
 // TestStories runs the minutes in testdata/script with the real binary: each has a
 // home of its own and, where it starts one, a member of its own on a free port.
 // Four organisations stand in the environment; all are invented.
-func TestStories(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+func TestStories(t *testing.T) { testscript.Run(t, stories()) }
+
+func stories() testscript.Params {
+	return testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
@@ -43,7 +45,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up": up, "exits": exits, "keep": keep, "is": is, "gb18030": gb18030, "bom": bom, "workbook": workbook, "rewrite": rewrite, "absent": absent, "many": many, "halt": halt,
 		},
-	})
+	}
 }
 
 // patience bounds each waiting of a story.

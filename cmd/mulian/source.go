@@ -39,7 +39,7 @@ func (a *app) sourceAdd() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "add NAME URL",
 		Short:   a.t("给网关增加一个只读数据库（先连上看一看）", "add a database to a gateway (it is looked at first)"),
-		Example: "  mulian source add permits sqlite:/var/lib/permits.db --gateway 11110000000021928Y/g/main",
+		Example: "  mulian source add permits sqlite:/var/lib/permits.db --gateway 11110000000021928B/g/main",
 		Args:    exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			account, err := a.oneGateway([]string{gw})
@@ -119,7 +119,7 @@ func (a *app) sourceTest() *cobra.Command {
 	return &cobra.Command{
 		Use:     "test [GATEWAY]",
 		Short:   a.t("逐个连接网关的数据源，原样打印错误", "connect to each source of a gateway and print the exact error"),
-		Example: "  mulian source test 11110000000021928Y/g/main",
+		Example: "  mulian source test 11110000000021928B/g/main",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			account, err := a.oneGateway(args)
@@ -174,7 +174,7 @@ func (a *app) sourceTest() *cobra.Command {
 func (a *app) sourceList() *cobra.Command {
 	req := &cataloguev1.ListTablesRequest{Limit: 500}
 	c := &cobra.Command{
-		Use: "list", Short: a.t("链上登记的库表", "tables on the ledger"), Args: exactly(0), Example: "  mulian source list --org 11110000000021928Y",
+		Use: "list", Short: a.t("链上登记的库表", "tables on the ledger"), Args: exactly(0), Example: "  mulian source list --org 11110000000021928B",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cl, err := a.client()
 			if err != nil {
@@ -205,8 +205,8 @@ func (a *app) sourceFile() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "file TABLE",
 		Short: a.t("把一张已登记的库表编成目录：每个字段一个信息项", "file a registered table as an entry: an item for each column"),
-		Example: `  mulian source file 11110000000021928Y/g/main:permits.land_permit --id permits --name 建设用地规划许可证 \
-      --duty 11110000000021928Y:1 --as 11110000000021928Y`,
+		Example: `  mulian source file 11110000000021928B/g/main:permits.land_permit --id permits --name 建设用地规划许可证 \
+      --duty 11110000000021928B:1 --as 11110000000021928B`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -248,7 +248,7 @@ func (a *app) sourceFile() *cobra.Command {
 func (a *app) sourceDrift() *cobra.Command {
 	c := &cobra.Command{
 		Use: "drift", Short: a.t("漂移：库表与目录不一致", "drift: tables that differ from the catalogue"),
-		Example: "  mulian source drift list\n  mulian source drift settle ID --updated --as 11110000000021928Y",
+		Example: "  mulian source drift list\n  mulian source drift settle ID --updated --as 11110000000021928B",
 	}
 	c.AddCommand(a.driftList(), a.driftSettle())
 	return c
@@ -298,8 +298,8 @@ func (a *app) driftSettle() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "settle DRIFT",
 		Short: a.t("处理漂移：目录随库表更新、库表已回滚、误报", "settle a drift: the catalogue follows, the table was put back, false alarm"),
-		Example: `  mulian source drift settle "11110000000021928Y/g/main:permits.land_permit@1" --updated \
-      --remap 11110000000021928Y:permits,unit=owner --as 11110000000021928Y`,
+		Example: `  mulian source drift settle "11110000000021928B/g/main:permits.land_permit@1" --updated \
+      --remap 11110000000021928B:permits,unit=owner --as 11110000000021928B`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m := &cataloguev1.SettleDrift{Drift: args[0], Note: note}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	governancev1 "mulian/gen/mulian/governance/v1"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	sharev1 "mulian/gen/mulian/share/v1"
+	"mulian/internal/code"
+)
+
+// tree is the whole command line in a language.
+func tree(lang string) *cobra.Command {
+	a := &app{args: []string{"--lang", lang}, out: new(bytes.Buffer), err: new(bytes.Buffer)}
+	return a.root()
+}
+
+func each(c *cobra.Command, fn func(*cobra.Command)) {
+	fn(c)
+	for _, sub := range c.Commands() {
+		each(sub, fn)
+	}
+}
+
+var han = regexp.MustCompile(`\p{Han}`)
+
+// TestEveryCommandIsExplained: each command has an example that names it, and each
+// command and flag is explained in both languages.
+func TestEveryCommandIsExplained(t *testing.T) {
+	zh, en := map[string]string{}, map[string]string{}
+	collect := func(into map[string]string) func(*cobra.Command) {
+		return func(c *cobra.Command) {
+			into[c.CommandPath()] = c.Short
+			c.Flags().VisitAll(func(f *pflag.Flag) { into[c.CommandPath()+" --"+f.Name] = f.Usage })
+			c.PersistentFlags().VisitAll(func(f *pflag.Flag) { into[c.CommandPath()+" --"+f.Name] = f.Usage })
+		}
+	}
+	each(tree("zh"), collect(zh))
+	each(tree("en"), collect(en))
+	if len(zh) < 150 || len(zh) != len(en) {
+		t.Fatalf("%d texts in Chinese, %d in English", len(zh), len(en))
+	}
+	for name := range zh {
+		if strings.HasSuffix(name, " --version") {
+			continue // a word of cobra's own
+		}
+		if !han.MatchString(zh[name]) || en[name] == "" || en[name] == zh[name] {
+			t.Errorf("%s: %q, %q", name, zh[name], en[name])
+		}
+	}
+	each(tree("en"), func(c *cobra.Command) {
+		switch {
+		case !strings.Contains(c.Example, c.CommandPath()) && c.HasParent() && !c.HasSubCommands():
+			t.Errorf("%s: no example of it", c.CommandPath())
+		case strings.TrimSpace(c.Example) == "":
+			t.Errorf("%s: no example", c.CommandPath())
+		}
+	})
+}
+
+// TestExamplesCanBeTyped: each line of an example is a command that is there, with
+// flags that are there, and codes of organisations that our own check takes.
+func TestExamplesCanBeTyped(t *testing.T) {
+	credit := regexp.MustCompile(`\b[0-9A-Z]{18}\b`)
+	each(tree("en"), func(c *cobra.Command) {
+		for _, org := range credit.FindAllString(c.Example+c.Long, -1) {
+			if err := code.CheckUSCC(org); err != nil {
+				t.Errorf("%s: the example's %s: %v", c.CommandPath(), org, err)
+			}
+		}
+		for _, line := range strings.Split(strings.ReplaceAll(c.Example, "\\\n", " "), "\n") {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
+			words := strings.Fields(line)
+			if len(words) == 0 || words[0] != "mulian" {
+				continue
+			}
+			found, rest, err := tree("en").Find(words[1:])
+			if err != nil {
+				t.Errorf("%s: %q: %v", c.CommandPath(), line, err)
+				continue
+			}
+			for _, w := range rest {
+				if name, isFlag := strings.CutPrefix(w, "--"); isFlag {
+					name, _, _ = strings.Cut(name, "=")
+					if found.Flags().Lookup(name) == nil && found.InheritedFlags().Lookup(name) == nil {
+						t.Errorf("%s: %q: no flag --%s", c.CommandPath(), line, name)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestEveryStateHasItsWord: what a table shows is a word in both languages.
+func TestEveryStateHasItsWord(t *testing.T) {
+	zh := &app{lang: "zh"}
+	for _, e := range []protoreflect.EnumDescriptor{
+		identityv1.AccountState(0).Descriptor(), identityv1.KeyState(0).Descriptor(), identityv1.KeyLevel(0).Descriptor(), identityv1.KeyAlgorithm(0).Descriptor(),
+		cataloguev1.EntryState(0).Descriptor(), cataloguev1.ItemState(0).Descriptor(), cataloguev1.ShareType(0).Descriptor(), cataloguev1.UpdateCycle(0).Descriptor(),
+		cataloguev1.DriftClass(0).Descriptor(), cataloguev1.Settlement(0).Descriptor(),
+		sharev1.RequestState(0).Descriptor(), sharev1.AgreementState(0).Descriptor(), sharev1.DeliveryState(0).Descriptor(), governancev1.Clock(0).Descriptor(),
+	} {
+		for i := range e.Values().Len() {
+			v := e.Values().Get(i)
+			if _, ok := words[v.Name()]; !ok && v.Number() != 0 {
+				t.Errorf("%s has no Chinese word", v.Name())
+			}
+		}
+	}
+	if got := zh.word(sharev1.RequestState_REQUEST_STATE_RECEIVED); got != "待答复" {
+		t.Errorf("received is %q", got)
+	}
+	if got := (&app{lang: "en"}).word(governancev1.Clock_CLOCK_ANSWER_CONDITIONAL); got != "answer conditional" {
+		t.Errorf("the clock is %q", got)
+	}
+	if got := zh.word(sharev1.RequestState(99)); got != "?" {
+		t.Errorf("a state of the future is %q", got)
+	}
+}
+
+// TestColumnsStandInLine: Chinese and Latin cells give equal columns on a terminal.
+func TestColumnsStandInLine(t *testing.T) {
+	var b bytes.Buffer
+	table(&b, [][]string{{"目录", "NAME"}, {"ab", "x"}, {"规划许可证", ""}})
+	want := "目录        NAME\nab          x\n规划许可证\n"
+	if b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+}
