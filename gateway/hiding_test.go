@@ -72,6 +72,7 @@ func (h *hiding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestServerThatHides: a server that keeps a suspension back, with proofs that hold,
 // gains the asker no more than the agreed age.
 func TestServerThatHides(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.makePermits(10)
 	behind, err := url.Parse(w.url)

@@ -184,6 +184,7 @@ func TestRealTables(t *testing.T) {
 // TestDriftInPostgres: what somebody does to a table is on the ledger with its class
 // within 10 s at the default settings, and its items are refused.
 func TestDriftInPostgres(t *testing.T) {
+	t.Parallel()
 	source := pgtest.URL(t, "source")
 	cases := []struct {
 		table, statement string

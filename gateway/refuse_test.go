@@ -152,6 +152,7 @@ func TestRefusals(t *testing.T) {
 
 // TestReplay: the same bytes a second time are refused, also after a restart.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.makePermits(10)
 	cfg := w.planningConfig()
@@ -171,6 +172,7 @@ func TestReplay(t *testing.T) {
 
 // TestQuotas: calls of a day and in all, also counted over a restart.
 func TestQuotas(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.makePermits(10)
 	cfg := w.planningConfig()
@@ -193,6 +195,7 @@ func TestQuotas(t *testing.T) {
 
 // TestSuspended: a suspension counts with the next request.
 func TestSuspended(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.makePermits(10)
 	door := w.open(w.planningConfig())
@@ -209,6 +212,7 @@ func TestSuspended(t *testing.T) {
 // TestStale: without the ledger, releases end after the agreed age; with it again
 // they go on.
 func TestStale(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.makePermits(10)
 	door := w.open(w.planningConfig())
@@ -263,6 +267,7 @@ func TestNothingBeforeTheLog(t *testing.T) {
 // TestDrift: a dropped column is on the ledger with its class within 10 s, and what
 // it touched is refused until settled; what it did not touch is not.
 func TestDrift(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.makePermits(10)
 	cfg := w.planningConfig()
