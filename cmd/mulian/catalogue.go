@@ -378,7 +378,7 @@ func (a *app) showWaiting(cmd *cobra.Command, cl *client.Client, id string) ([]b
 	if !ok {
 		return nil, fault.Newf(fault.NotFound, "entry %s: there is none", id)
 	}
-	a.say("  %s  %s  %s", id, e.GetName(), state(e.GetState().String(), "ENTRY_STATE_"))
+	a.say("  %s  %s  %s", id, e.GetName(), a.word(e.GetState()))
 	return e.GetContentHash(), nil
 }
 

@@ -43,7 +43,7 @@ func (a *app) govShow() *cobra.Command {
 					rows = append(rows, []string{a.t("成员", "member"), x.GetOrg(), fmt.Sprintf(a.t("票数 %d", "%d votes"), x.GetWeight())})
 				}
 				for _, x := range m.GetRoles() {
-					rows = append(rows, []string{a.t("角色", "role"), x.GetAccount(), state(x.GetRole().String(), "ROLE_")})
+					rows = append(rows, []string{a.t("角色", "role"), x.GetAccount(), a.word(x.GetRole())})
 				}
 				for _, x := range m.GetValidators() {
 					rows = append(rows, []string{a.t("验证节点", "validator"), x.GetName() + " " + x.GetOrg(), fmt.Sprint(x.GetPower())})
@@ -59,7 +59,7 @@ func (a *app) govShow() *cobra.Command {
 					}
 					rows = append(rows, []string{a.t("法定期限", "clocks"), c.GetName() + " " + c.GetSource(), mark})
 					for _, l := range c.GetLimits() {
-						rows = append(rows, []string{"", state(l.GetClock().String(), "CLOCK_"), fmt.Sprintf(a.t("%d 个工作日，可延 %d", "%d working days, +%d"), l.GetDays(), l.GetExtensionDays())})
+						rows = append(rows, []string{"", a.word(l.GetClock()), fmt.Sprintf(a.t("%d 个工作日，可延 %d", "%d working days, +%d"), l.GetDays(), l.GetExtensionDays())})
 					}
 				}
 				for _, y := range m.GetCalendar() {
@@ -93,7 +93,7 @@ func (a *app) govList() *cobra.Command {
 							yes++
 						}
 					}
-					rows = append(rows, []string{p.GetId(), state(p.GetState().String(), "PROPOSAL_STATE_"), p.GetTitle(), fmt.Sprintf("%d/%d", yes, len(p.GetBallots())), day(p.GetEndsMs())})
+					rows = append(rows, []string{p.GetId(), a.word(p.GetState()), p.GetTitle(), fmt.Sprintf("%d/%d", yes, len(p.GetBallots())), day(p.GetEndsMs())})
 				}
 				table(w, rows)
 			})

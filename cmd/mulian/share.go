@@ -496,11 +496,6 @@ func (a *app) clock(c *sharev1.ClockRun) string {
 	return out
 }
 
-// state shortens an enum's name for people: "REQUEST_STATE_RECEIVED" is "received".
-func state(name, prefix string) string {
-	return strings.ToLower(strings.TrimPrefix(name, prefix))
-}
-
 // day shows a moment in Beijing time; "" for none.
 func day(ms int64) string {
 	if ms == 0 {

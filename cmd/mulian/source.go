@@ -271,7 +271,7 @@ func (a *app) driftList() *cobra.Command {
 			}
 			return a.print(res.Msg, func(w io.Writer) {
 				for _, d := range res.Msg.GetDrifts() {
-					fmt.Fprintf(w, "%s  %s  %s  %s\n", d.GetId(), state(d.GetClass().String(), "DRIFT_CLASS_"), day(d.GetAtMs()), a.settlement(d))
+					fmt.Fprintf(w, "%s  %s  %s  %s\n", d.GetId(), a.word(d.GetClass()), day(d.GetAtMs()), a.settlement(d))
 					for _, ch := range d.GetChanges() {
 						line := fmt.Sprintf("    %s %s  %s → %s", ch.GetKind(), ch.GetColumn(), ch.GetBefore(), ch.GetAfter())
 						if ch.GetCandidate() != "" {
@@ -339,7 +339,7 @@ func (a *app) driftSettle() *cobra.Command {
 // settlement says how a drift was ended, or that it is open and until when.
 func (a *app) settlement(d *cataloguev1.Drift) string {
 	if d.GetSettlement() != cataloguev1.Settlement_SETTLEMENT_UNSPECIFIED {
-		return state(d.GetSettlement().String(), "SETTLEMENT_")
+		return a.word(d.GetSettlement())
 	}
 	open := a.t("未处理", "open")
 	if d.GetDueMs() > 0 {
