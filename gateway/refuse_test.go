@@ -3,6 +3,8 @@ package gateway_test
 import (
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -302,5 +304,35 @@ func TestDrift(t *testing.T) {
 	want(t, fault.EntryDrifted, err)
 	if res, err := tap.Query(t.Context(), agreement, w.entry, []string{"no", "project"}, 0, no("P0000001")); err != nil || len(res.Rows) != 1 {
 		t.Errorf("what did not drift: %v", err)
+	}
+}
+
+// TestOldLogPutBack: a gateway whose log is shorter than the ledger has seen releases
+// nothing, and says so.
+func TestOldLogPutBack(t *testing.T) {
+	w := newTown(t)
+	w.makePermits(10)
+	cfg := w.planningConfig()
+	door := w.open(cfg)
+	w.publish(door)
+	agreement := w.agree(byQuery, nil)
+	r := w.rogue(door)
+	want(t, fault.OK, r.query(r.sign(r.body(agreement, nil))))
+	w.eventually("it is anchored", func() bool { return door.Status().Anchored == 2 })
+	door.stop()
+	if err := os.RemoveAll(filepath.Join(cfg.Home, "log")); err != nil {
+		t.Fatal(err)
+	}
+	door = w.open(cfg)
+	r.client = w.rogue(door).client
+	w.eventually("it is found out", func() bool {
+		err := r.query(r.sign(r.body(agreement, nil)))
+		if err == nil {
+			t.Fatal("released by a gateway with an old log")
+		}
+		return fault.Is(err, fault.LogRewritten)
+	})
+	if s := door.Status(); s.OK || s.Trouble == "" {
+		t.Errorf("the gateway says that it is well: %+v", s)
 	}
 }

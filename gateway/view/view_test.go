@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	sharev1 "mulian/gen/mulian/share/v1"
 	"mulian/gateway/receipt"
+	sharev1 "mulian/gen/mulian/share/v1"
 	"mulian/internal/fault"
 )
 
