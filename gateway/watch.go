@@ -51,7 +51,7 @@ func (g *Gateway) watchers(ctx context.Context) ([]*drift.Watcher, error) {
 			return nil, fault.Wrap(fault.SourceUnreachable, err, "source %s", s.cfg.Name)
 		}
 		w, err := drift.New(drift.Config{
-			Source: s.db, Path: filepath.Join(dir, s.cfg.Name), Interval: g.cfg.poll(), Tables: tables,
+			Source: s.db, Path: filepath.Join(dir, s.cfg.Name), Interval: g.cfg.poll(), Tables: tables, Log: g.log,
 			Report: func(ctx context.Context, e drift.Event) error { return g.report(ctx, s, e) },
 		})
 		if err != nil {

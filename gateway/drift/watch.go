@@ -173,7 +173,7 @@ func (w *Watcher) look(ctx context.Context) (wait time.Duration, err error) {
 	}
 	w.memory.Pending = append(w.memory.Pending, events...)
 	for _, e := range events {
-		w.cfg.Log.Info("drift event", "id", e.ID, "kind", e.Kind, "class", e.Class, "table", e.Table, "reason", e.Reason, "changes", len(e.Changes))
+		w.cfg.Log.Info("drift event", "id", e.ID, "kind", e.Kind.String(), "class", e.Class.String(), "table", e.Table, "reason", e.Reason, "changes", len(e.Changes))
 	}
 	if len(events) > 0 || moved {
 		if err := w.memory.write(w.cfg.Path); err != nil {

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net"
 	"syscall"
 
@@ -72,6 +73,10 @@ func Fault(err error) error {
 		if r, ok := m.(*txv1.Refusal); ok {
 			return &fault.Fault{Code: fault.Code(r.GetCode()), Rule: r.GetRule(), Item: r.GetItem(), Text: r.GetText()}
 		}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		// Connect calls a message that was cut by a broken connection an invalid one.
+		return local(err)
 	}
 	switch ce.Code() {
 	case connect.CodeCanceled:
