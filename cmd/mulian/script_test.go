@@ -43,7 +43,7 @@ func stories() testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up": up, "exits": exits, "keep": keep, "is": is, "gb18030": gb18030, "bom": bom, "workbook": workbook, "rewrite": rewrite, "absent": absent, "many": many, "halt": halt,
+			"up": up, "exits": exits, "keep": keep, "is": is, "gb18030": gb18030, "bom": bom, "workbook": workbook, "rewrite": rewrite, "absent": absent, "many": many, "halt": halt, "indexed": indexed,
 		},
 	}
 }
@@ -211,4 +211,18 @@ func halt(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Check(last.Process.Kill())
+}
+
+// indexed waits until the index has taken what is committed: a list of a busy chain
+// answers with what the index has.
+func indexed(ts *testscript.TestScript, _ bool, _ []string) {
+	for end := time.Now().Add(3 * patience); ; time.Sleep(50 * time.Millisecond) {
+		ts.Check(ts.Exec("mulian", "status", "--json"))
+		if at(ts, "status.events") == at(ts, "status.indexed") {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("the index has %s of %s events", at(ts, "status.indexed"), at(ts, "status.events"))
+		}
+	}
 }
