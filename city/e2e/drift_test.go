@@ -45,19 +45,31 @@ type change struct {
 
 func changes() []*change {
 	return []*change{
-		{table: "renamed", ddl: `ALTER TABLE renamed RENAME title TO caption`, kind: "column_dropped", class: breaking,
-			settle: cataloguev1.Settlement_SETTLEMENT_UPDATED, remap: "caption"},
-		{table: "widened", ddl: `ALTER TABLE widened ALTER title TYPE varchar(80)`, kind: "type_widened", class: review,
-			settle: cataloguev1.Settlement_SETTLEMENT_UPDATED},
-		{table: "narrowed", ddl: `ALTER TABLE narrowed ALTER title TYPE varchar(30)`, kind: "type_narrowed", class: breaking,
-			back: []string{`ALTER TABLE narrowed ALTER title TYPE varchar(40)`}, settle: cataloguev1.Settlement_SETTLEMENT_ROLLED_BACK},
-		{table: "dropped", ddl: `ALTER TABLE dropped DROP title`, kind: "column_dropped", class: breaking, locked: true,
+		{
+			table: "renamed", ddl: `ALTER TABLE renamed RENAME title TO caption`, kind: "column_dropped", class: breaking,
+			settle: cataloguev1.Settlement_SETTLEMENT_UPDATED, remap: "caption",
+		},
+		{
+			table: "widened", ddl: `ALTER TABLE widened ALTER title TYPE varchar(80)`, kind: "type_widened", class: review,
+			settle: cataloguev1.Settlement_SETTLEMENT_UPDATED,
+		},
+		{
+			table: "narrowed", ddl: `ALTER TABLE narrowed ALTER title TYPE varchar(30)`, kind: "type_narrowed", class: breaking,
+			back: []string{`ALTER TABLE narrowed ALTER title TYPE varchar(40)`}, settle: cataloguev1.Settlement_SETTLEMENT_ROLLED_BACK,
+		},
+		{
+			table: "dropped", ddl: `ALTER TABLE dropped DROP title`, kind: "column_dropped", class: breaking, locked: true,
 			// Put back it stands in another place: that is a new structure, to be accepted.
-			back: []string{`ALTER TABLE dropped ADD title varchar(40)`, `UPDATE dropped SET title = '补录'`}, settle: cataloguev1.Settlement_SETTLEMENT_UPDATED},
-		{table: "required", ddl: `ALTER TABLE required ALTER title SET NOT NULL`, kind: "not_null_set", class: breaking,
-			settle: cataloguev1.Settlement_SETTLEMENT_FALSE_ALARM},
-		{table: "gone", ddl: `DROP TABLE gone`, kind: "table_dropped", class: breaking,
-			back: append(made("gone"), `GRANT SELECT ON gone TO drift_reader`), settle: cataloguev1.Settlement_SETTLEMENT_ROLLED_BACK},
+			back: []string{`ALTER TABLE dropped ADD title varchar(40)`, `UPDATE dropped SET title = '补录'`}, settle: cataloguev1.Settlement_SETTLEMENT_UPDATED,
+		},
+		{
+			table: "required", ddl: `ALTER TABLE required ALTER title SET NOT NULL`, kind: "not_null_set", class: breaking,
+			settle: cataloguev1.Settlement_SETTLEMENT_FALSE_ALARM,
+		},
+		{
+			table: "gone", ddl: `DROP TABLE gone`, kind: "table_dropped", class: breaking,
+			back: append(made("gone"), `GRANT SELECT ON gone TO drift_reader`), settle: cataloguev1.Settlement_SETTLEMENT_ROLLED_BACK,
+		},
 	}
 }
 

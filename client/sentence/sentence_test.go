@@ -171,16 +171,26 @@ func TestTheSheetIsMadeFromTheBytes(t *testing.T) {
 // TestAnswersAndOppositesDiffer: each flag that turns an act into its opposite shows.
 func TestAnswersAndOppositesDiffer(t *testing.T) {
 	pairs := []struct{ a, b *txv1.Message }{
-		{&txv1.Message{Kind: &txv1.Message_ReviewEntries{ReviewEntries: &cataloguev1.ReviewEntries{Entries: []string{"e"}, Publish: true}}},
-			&txv1.Message{Kind: &txv1.Message_ReviewEntries{ReviewEntries: &cataloguev1.ReviewEntries{Entries: []string{"e"}}}}},
-		{&txv1.Message{Kind: &txv1.Message_CounterSign{CounterSign: &cataloguev1.CounterSign{Entry: "e"}}},
-			&txv1.Message{Kind: &txv1.Message_CounterSign{CounterSign: &cataloguev1.CounterSign{Entry: "e", Refuse: true}}}},
-		{&txv1.Message{Kind: &txv1.Message_SuspendEntry{SuspendEntry: &cataloguev1.SuspendEntry{Entry: "e"}}},
-			&txv1.Message{Kind: &txv1.Message_SuspendEntry{SuspendEntry: &cataloguev1.SuspendEntry{Entry: "e", Resume: true}}}},
-		{&txv1.Message{Kind: &txv1.Message_DecideExtension{DecideExtension: &sharev1.DecideExtension{Request: "r", Approve: true}}},
-			&txv1.Message{Kind: &txv1.Message_DecideExtension{DecideExtension: &sharev1.DecideExtension{Request: "r"}}}},
-		{&txv1.Message{Kind: &txv1.Message_Answer{Answer: &sharev1.Answer{Request: "r", Accept: true}}},
-			&txv1.Message{Kind: &txv1.Message_Answer{Answer: &sharev1.Answer{Request: "r", Accept: true, Terms: &sharev1.Terms{Purpose: "p"}}}}},
+		{
+			&txv1.Message{Kind: &txv1.Message_ReviewEntries{ReviewEntries: &cataloguev1.ReviewEntries{Entries: []string{"e"}, Publish: true}}},
+			&txv1.Message{Kind: &txv1.Message_ReviewEntries{ReviewEntries: &cataloguev1.ReviewEntries{Entries: []string{"e"}}}},
+		},
+		{
+			&txv1.Message{Kind: &txv1.Message_CounterSign{CounterSign: &cataloguev1.CounterSign{Entry: "e"}}},
+			&txv1.Message{Kind: &txv1.Message_CounterSign{CounterSign: &cataloguev1.CounterSign{Entry: "e", Refuse: true}}},
+		},
+		{
+			&txv1.Message{Kind: &txv1.Message_SuspendEntry{SuspendEntry: &cataloguev1.SuspendEntry{Entry: "e"}}},
+			&txv1.Message{Kind: &txv1.Message_SuspendEntry{SuspendEntry: &cataloguev1.SuspendEntry{Entry: "e", Resume: true}}},
+		},
+		{
+			&txv1.Message{Kind: &txv1.Message_DecideExtension{DecideExtension: &sharev1.DecideExtension{Request: "r", Approve: true}}},
+			&txv1.Message{Kind: &txv1.Message_DecideExtension{DecideExtension: &sharev1.DecideExtension{Request: "r"}}},
+		},
+		{
+			&txv1.Message{Kind: &txv1.Message_Answer{Answer: &sharev1.Answer{Request: "r", Accept: true}}},
+			&txv1.Message{Kind: &txv1.Message_Answer{Answer: &sharev1.Answer{Request: "r", Accept: true, Terms: &sharev1.Terms{Purpose: "p"}}}},
+		},
 	}
 	for _, p := range pairs {
 		for _, lang := range []sentence.Language{sentence.Chinese, sentence.English} {
