@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -79,11 +80,25 @@ func inspect(ctx context.Context, url string) (*connect.Schema, error) {
 	defer cancel()
 	db, err := connect.Open(ctx, url)
 	if err != nil {
-		return nil, fault.Wrap(fault.SourceUnreachable, err, "the database")
+		return nil, databaseFault(err)
 	}
 	defer db.Close()
 	s, err := db.Inspect(ctx)
-	return s, fault.Wrap(fault.SourceUnreachable, err, "the database")
+	return s, databaseFault(err)
+}
+
+// databaseFault gives an error of a database its code: a wrong URL is the caller's,
+// a refused account is denied, everything else is no answer.
+func databaseFault(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, connect.ErrInvalid):
+		return fault.Wrap(fault.Usage, err, "the database's URL")
+	case errors.Is(err, connect.ErrDenied):
+		return fault.Wrap(fault.Forbidden, err, "the database")
+	}
+	return fault.Wrap(fault.SourceUnreachable, err, "the database")
 }
 
 func (a *app) sourceInspect() *cobra.Command {
