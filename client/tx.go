@@ -27,6 +27,10 @@ const Domain = "mulian-tx-v1\x00"
 // becomes "never"; the ledger allows at most 10 minutes.
 const Lifetime = 2 * time.Minute
 
+// MaxEnvelope is the largest envelope that a server takes, in bytes. The consortium
+// may have set a smaller bound; it tells so itself.
+const MaxEnvelope = 1 << 20
+
 // defaultTimeout is how long Send waits when the context has no end.
 const defaultTimeout = 30 * time.Second
 
@@ -91,6 +95,9 @@ func SignBody(body *txv1.Body, key sm.PrivateKey) (*Envelope, error) {
 	env, err := canon.Marshal(&txv1.Envelope{Body: raw, Signature: &txv1.Signature{Key: key.Public().ID(), Signature: sig}})
 	if err != nil {
 		return nil, fmt.Errorf("client: envelope: %w", err)
+	}
+	if len(env) > MaxEnvelope {
+		return nil, fault.Newf(fault.TooLong, "a transaction of %d bytes, at most %d: send it in several", len(env), MaxEnvelope)
 	}
 	return &Envelope{Raw: env, ID: sha256.Sum256(signed), Body: body}, nil
 }

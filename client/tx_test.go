@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,5 +166,18 @@ func TestSubmitEnds(t *testing.T) {
 	defer cancel()
 	if _, err := client.New("http://127.0.0.1:1").Submit(ctx, e); !fault.Is(err, fault.Unreachable) && !fault.Is(err, fault.Timeout) {
 		t.Errorf("nobody listens: %v", err)
+	}
+}
+
+// TestTooLargeIsToldBeforeSending: what no server takes is refused where it is made.
+func TestTooLargeIsToldBeforeSending(t *testing.T) {
+	key, err := sm.Generate(sm.Ed25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	duty := &cataloguev1.Duty{Title: strings.Repeat("长", client.MaxEnvelope/3)}
+	_, err = client.Sign("chain", client.Signer{Account: "a", Key: key}, time.Now(), &cataloguev1.PutDuties{Duties: []*cataloguev1.Duty{duty}})
+	if !fault.Is(err, fault.TooLong) {
+		t.Errorf("a transaction of more than a mebibyte: %v", err)
 	}
 }

@@ -106,8 +106,9 @@ func (a *app) makeGateway(cmd *cobra.Command, org string, cfg gateway.Config, na
 		return err
 	}
 	if a.dryRun {
-		a.say(a.t("将登记网关 %s（%s），配置写入 %s", "would register the gateway %s (%s), configuration in %s"), cfg.Account, cfg.URL, cfg.Home)
-		return nil
+		return a.print(map[string]any{"ok": true, "dry_run": true, "gateway": cfg.Account, "url": cfg.URL, "home": cfg.Home}, func(w io.Writer) {
+			fmt.Fprintf(w, a.t("将登记网关 %s（%s），配置写入 %s\n", "would register the gateway %s (%s), configuration in %s\n"), cfg.Account, cfg.URL, cfg.Home)
+		})
 	}
 	if err := durable.MkdirPrivate(cfg.Home); err != nil {
 		return fmt.Errorf("gateway: %w", err)
