@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"mulian/index"
 	"mulian/internal/fault"
 	"mulian/server"
@@ -40,6 +42,10 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Busy, err, "the address %s cannot be taken", cfg.Listen)
 	}
+	metrics := prometheus.NewRegistry()
+	if cfg.Node.Metrics == nil {
+		cfg.Node.Metrics = metrics
+	}
 	n, err := Open(ctx, cfg.Node)
 	if err != nil {
 		l.Close()
@@ -60,7 +66,7 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 			return nil, errors.Join(err, n.Close())
 		}
 	}
-	s := server.New(n, x, server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger})
+	s := server.New(n, x, server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger, Metrics: metrics})
 	return &Member{Node: n, Index: x, Server: s, listener: l}, nil
 }
 

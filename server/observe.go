@@ -17,7 +17,7 @@ import (
 	"mulian/internal/wire"
 )
 
-// metrics of one server, in a registry of its own: a process may hold several.
+// metrics of one server.
 type metrics struct {
 	registry *prometheus.Registry
 	calls    *prometheus.CounterVec
@@ -27,7 +27,7 @@ type metrics struct {
 
 func newMetrics(s *Server) *metrics {
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
+		registry: s.opts.Metrics,
 		calls:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mulian_api_calls_total", Help: "API calls by method and code."}, []string{"method", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "mulian_api_seconds", Help: "Time of an API call.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},

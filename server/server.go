@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
 	"mulian/gen/mulian/governance/v1/governancev1connect"
@@ -57,6 +58,9 @@ type Options struct {
 	Version string
 	Logger  *slog.Logger // default slog.Default()
 	Now     func() time.Time
+	// Metrics is the registry that /metrics shows, with what others have put into it;
+	// nil is a new one.
+	Metrics *prometheus.Registry
 }
 
 // Server answers for one node. Make it with [New].
@@ -79,6 +83,9 @@ func New(chain Chain, x *index.Index, opts Options) *Server {
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Metrics == nil {
+		opts.Metrics = prometheus.NewRegistry()
 	}
 	s := &Server{chain: chain, index: x, opts: opts, log: opts.Logger, started: opts.Now()}
 	s.closing, s.stop = context.WithCancel(context.Background())
