@@ -1,4 +1,4 @@
-// Package server says where it was written: /work/main. // want "a path of one machine"
+// Package server says where it was written: /home/li/mulian. // want "a path of one machine"
 package server
 
 type Server struct{} // said beside it counts
