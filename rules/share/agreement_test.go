@@ -126,6 +126,13 @@ func TestStartDeliveryOrder(t *testing.T) {
 		{Name: "entry not in use", Want: fault.NotShared, Break: func(s *try) {
 			s.Must(w.Provider, &cataloguev1.SuspendEntry{Entry: w.EntryID, Cause: "检查"})
 		}},
+		{Name: "denied since", Want: fault.NotShared, Break: func(s *try) {
+			w.Publish(func(e *cataloguev1.Entry) {
+				for _, it := range e.Items {
+					it.ShareType = cataloguev1.ShareType_SHARE_TYPE_DENIED
+				}
+			})
+		}},
 		{Name: "an agreed item is frozen", Want: fault.EntryDrifted, Break: func(s *try) {
 			s.Must(w.ProviderGateway, w.Drift("column_dropped", 3, "area", "cert_no", "owner", "issued"))
 		}},

@@ -18,7 +18,7 @@ import (
 // NotFound, Forbidden (no gateway of the agreement), AgreementSuspended, Expired,
 // AlreadyExists, ReceiptGap (not the next number), FormatMethodMismatch (a QUERY
 // agreement has no batches), FieldNotGranted (entry not agreed), NotShared (entry
-// not in use), EntryDrifted (an agreed item is frozen), Forbidden (another
+// not in use; the entry or an agreed item was denied since), EntryDrifted (an agreed item is frozen), Forbidden (another
 // gateway's table), TotalLimit.
 func StartDelivery(a *act.Act, m *sharev1.StartDelivery) error {
 	const rule = "share/start_delivery"
@@ -69,7 +69,11 @@ func deliverable(a *act.Act, rule string, g *sharev1.Agreement, id string) (*cat
 		return nil, act.Refuse(fault.NotShared, rule, "entry %s is %s", id, e.GetState())
 	}
 	for _, it := range e.Items {
-		if it.State == cataloguev1.ItemState_ITEM_STATE_FROZEN && slices.Contains(g.Terms.Parts[i].Items, it.Code) {
+		agreed := slices.Contains(g.Terms.Parts[i].Items, it.Code)
+		if agreed && catalogue.ShareTypeOf(a.Tx, e, it) == denied {
+			return nil, act.Refuse(fault.NotShared, rule, "item %s of entry %s is not shared any more", it.Code, id)
+		}
+		if agreed && it.State == cataloguev1.ItemState_ITEM_STATE_FROZEN {
 			return nil, act.Refuse(fault.EntryDrifted, rule, "item %s of entry %s is frozen until its table and the catalogue agree again", it.Code, id)
 		}
 	}
