@@ -143,6 +143,12 @@ func TestPutTables(t *testing.T) {
 	w.Must(w.ProviderGateway, put(base())) // what it loses nobody maps
 	w.Must(w.Provider, &cataloguev1.LockEntries{Entries: []string{w.EntryID}, CounterSigners: []string{w.Consumer}})
 	w.Want(fault.LockHeld, w.ProviderGateway, put(more))
+	dotted := base()
+	dotted.Source, dotted.Name = "estate.a", "b"
+	dotted.Id = w.ProviderGateway + ":estate.a.b"
+	w.Must(w.ProviderGateway, put(dotted))
+	dotted.Source, dotted.Name = "estate", "a.b" // makes the same id
+	w.Want(fault.AlreadyExists, w.ProviderGateway, put(dotted))
 
 	w.Wait(rulestest.Hour)
 	rows := base()

@@ -26,7 +26,7 @@ import (
 //
 // In this order, element by element: Empty, TooLong (the list), Malformed, TooLong
 // (id), Forbidden, NotFound, CodeInconsistent (gateway), fields, NotFound (system),
-// EntryDrifted, LockHeld, ItemUnmapped.
+// AlreadyExists (the id is that of another source and name), EntryDrifted, LockHeld, ItemUnmapped.
 func PutTables(a *act.Act, m *cataloguev1.PutTables) error {
 	const rule = "catalogue/put_tables"
 	if err := act.Count(rule, len(m.GetTables()), MaxTables); err != nil {
@@ -51,6 +51,10 @@ func putTable(a *act.Act, rule string, t *cataloguev1.Table) error {
 		tables.Put(a.Tx, t.Id, next)
 		a.Emit(rule, note(next.Version), tableKey(t.Id))
 		return nil
+	}
+	if was.Source != next.Source || was.Name != next.Name {
+		// "a.b" and "c" make the id that "a" and "b.c" make.
+		return act.Refuse(fault.AlreadyExists, rule, "table %s is %q of source %q", t.Id, was.Name, was.Source)
 	}
 	next.Version = was.Version
 	if a.Signer() != t.Gateway {
