@@ -23,6 +23,7 @@ type request struct {
 	body  *gatewayv1.RequestBody
 	raw   []byte
 	hash  [sha256.Size]byte
+	key   string // id of the one that signed it
 	asker *identityv1.Account
 	sight view.Sight // of the asker's account
 }
@@ -32,7 +33,7 @@ type request struct {
 // KeyRevoked, BadAuthorisation, Replayed. Such refusals are not in the access log:
 // nobody who could be named has asked.
 func (p *Provider) admit(ctx context.Context, m *gatewayv1.SignedRequest) (*request, error) {
-	r := &request{body: &gatewayv1.RequestBody{}, raw: m.GetBody()}
+	r := &request{body: &gatewayv1.RequestBody{}, raw: m.GetBody(), key: m.GetKey()}
 	if err := (canon.Limits{Bytes: maxBody, Elements: 4096}).Check(r.raw, r.body); err != nil {
 		return nil, fault.Wrap(fault.Malformed, err, "the request cannot be read")
 	}
@@ -112,17 +113,6 @@ func activeKey(a *identityv1.Account, id string, now time.Time) (sm.PublicKey, e
 		return parseKey(k)
 	}
 	return sm.PublicKey{}, fault.Newf(fault.NotWhitelisted, "%s has no key %.40q", a.GetId(), id)
-}
-
-// anyKey returns the account's key of that id, also one that has ended: what it
-// signed while it held still counts.
-func anyKey(a *identityv1.Account, id string) (sm.PublicKey, error) {
-	for _, k := range a.GetKeys() {
-		if k.GetId() == id {
-			return parseKey(k)
-		}
-	}
-	return sm.PublicKey{}, fault.Newf(fault.VerificationFailed, "%s has no key %.40q", a.GetId(), id)
 }
 
 func parseKey(k *identityv1.Key) (sm.PublicKey, error) {

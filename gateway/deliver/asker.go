@@ -250,9 +250,10 @@ func (a *Asker) check(from *provider, r *tracev1.Receipt, want *tracev1.AccessRe
 	if err := canon.Check(r.GetRecord(), rec); err != nil {
 		return nil, fault.Wrap(fault.VerificationFailed, err, "the receipt")
 	}
-	pub, err := anyKey(from.account, r.GetProviderKey())
+	// A receipt is signed when it is handed out, so an earlier key has no part in it.
+	pub, err := activeKey(from.account, r.GetProviderKey(), time.Now())
 	if err != nil {
-		return nil, err
+		return nil, &fault.Fault{Code: fault.VerificationFailed, Text: "the receipt", Err: err}
 	}
 	if err := receipt.Verify(pub, r.GetRecord(), r.GetProviderSignature()); err != nil {
 		return nil, err

@@ -64,12 +64,13 @@ type decision struct {
 // decide judges a claim, and judges it again on state read anew before it refuses.
 // The order of the checks is part of the protocol: NotWhitelisted,
 // AgreementSuspended, Expired, PurposeMismatch, FormatMethodMismatch,
-// FieldNotGranted, EntryDrifted, StaleHeight. Quotas come after (quota.go).
+// FieldNotGranted, NotShared, EntryDrifted, StaleHeight. Quotas come after (quota.go).
 func (p *Provider) decide(ctx context.Context, r *request, c claim) (*decision, error) {
 	d, err := p.judge(ctx, r, c)
 	if err == nil || !p.looks.allow("decide "+r.asker.GetId()+c.agreement) {
 		return d, err
 	}
+	p.cfg.View.Forget("identity/account/" + r.asker.GetId())
 	p.cfg.View.Forget("share/agreement/" + c.agreement)
 	p.cfg.View.Forget("catalogue/entry/" + c.entry)
 	p.cfg.View.Forget("catalogue/table/" + d.entry.GetTable())
@@ -77,7 +78,7 @@ func (p *Provider) decide(ctx context.Context, r *request, c claim) (*decision, 
 }
 
 func (p *Provider) judge(ctx context.Context, r *request, c claim) (*decision, error) {
-	d := &decision{height: r.sight.Height, age: r.sight.Age, limit: defaultStaleness}
+	d := &decision{height: r.sight.Height, limit: defaultStaleness}
 	if err := p.cfg.Anchor.Refused(); err != nil {
 		return d, err
 	}
@@ -134,13 +135,21 @@ func (p *Provider) read(ctx context.Context, d *decision, r *request, c claim) (
 		}
 		d.saw(s)
 	}
-	if r.sight.Age > d.limit {
-		if r.asker, s, err = view.Get(ctx, p.cfg.View, "identity/account/"+r.asker.GetId(), newAccount, d.limit); err != nil {
-			return err
-		}
-		r.sight = s
+	return p.again(ctx, d, r)
+}
+
+// again looks at the asker as it is now: a Pull may run for hours after the request
+// was admitted.
+func (p *Provider) again(ctx context.Context, d *decision, r *request) error {
+	asker, s, err := view.Get(ctx, p.cfg.View, "identity/account/"+r.asker.GetId(), newAccount, d.limit)
+	switch {
+	case err != nil:
+		return err
+	case !s.Found:
+		return fault.Newf(fault.NotWhitelisted, "%s is no gateway on this chain", r.asker.GetId())
 	}
-	d.saw(r.sight)
+	r.asker, r.sight = asker, s
+	d.saw(s)
 	return nil
 }
 
@@ -180,6 +189,9 @@ func (p *Provider) parties(ctx context.Context, d *decision, r *request, c claim
 		return fault.Newf(fault.NotWhitelisted, "%s is not the receiver of agreement %s", r.asker.GetId(), g.GetId())
 	case r.asker.GetState() != identityv1.AccountState_ACCOUNT_STATE_ACTIVE:
 		return fault.Newf(fault.Suspended, "%s is not active", r.asker.GetId())
+	}
+	if _, err := activeKey(r.asker, r.key, time.Now()); err != nil {
+		return err
 	}
 	org, s, err := view.Get(ctx, p.cfg.View, "identity/account/"+r.asker.GetOrg(), newAccount, d.limit)
 	if err != nil {
@@ -230,7 +242,7 @@ func (p *Provider) fields(d *decision, c claim) error {
 	if len(asked) == 0 {
 		asked = agreed
 	}
-	var drifted string
+	var drifted, withheld string
 	seen := map[string]bool{}
 	for _, code := range asked {
 		it := item(d.entry, code)
@@ -243,6 +255,9 @@ func (p *Provider) fields(d *decision, c claim) error {
 		seen[code] = true
 		col := column(d.table, it.GetColumn())
 		d.items, d.columns = append(d.items, it), append(d.columns, col)
+		if withheld == "" && denied(d.entry, it) {
+			withheld = code
+		}
 		if drifted == "" && (it.GetState() == cataloguev1.ItemState_ITEM_STATE_FROZEN || col == nil || p.cfg.Drifted(d.table.GetId(), it.GetColumn())) {
 			drifted = code
 		}
@@ -250,10 +265,18 @@ func (p *Provider) fields(d *decision, c claim) error {
 	switch {
 	case d.table.GetGateway() != p.cfg.Gateway:
 		return fault.Newf(fault.FieldNotGranted, "the table of entry %s is not at this gateway", c.entry)
+	case withheld != "":
+		return fault.Newf(fault.NotShared, "item %q of entry %s is not shared any more", withheld, c.entry)
 	case d.table.GetGone() || drifted != "":
 		return fault.Newf(fault.EntryDrifted, "entry %s is not what the catalogue says (item %q); it is not delivered until that is settled", c.entry, drifted)
 	}
 	return nil
+}
+
+// denied tells whether the law excludes the item: it may have been declared so after
+// the agreement.
+func denied(e *cataloguev1.Entry, it *cataloguev1.Item) bool {
+	return max(e.GetShareType(), it.GetShareType()) == cataloguev1.ShareType_SHARE_TYPE_DENIED
 }
 
 func item(e *cataloguev1.Entry, code string) *cataloguev1.Item {

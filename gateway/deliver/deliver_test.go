@@ -3,6 +3,7 @@ package deliver
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,9 +11,13 @@ import (
 	"time"
 
 	"mulian/gateway/connect"
+	"mulian/gateway/receipt"
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
+	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
+	"mulian/internal/canon"
 	"mulian/internal/fault"
 	"mulian/internal/seal"
 	"mulian/internal/sm"
@@ -73,8 +78,9 @@ func TestFields(t *testing.T) {
 	table := &cataloguev1.Table{Id: "t", Gateway: "g", Columns: []*cataloguev1.Column{{Name: "a", Type: "text"}, {Name: "b", Type: "text"}, {Name: "c", Type: "text"}}}
 	entry := &cataloguev1.Entry{Id: "e", Table: "t", Items: []*cataloguev1.Item{
 		{Code: "a", Column: "a"}, {Code: "b", Column: "b", State: itemFrozen}, {Code: "c", Column: "c"}, {Code: "lost", Column: "x"}, {Code: "own", Column: "a"},
+		{Code: "denied", Column: "a", ShareType: cataloguev1.ShareType_SHARE_TYPE_DENIED},
 	}}
-	g := &sharev1.Agreement{Terms: &sharev1.Terms{Parts: []*sharev1.Part{{Entry: "e", Items: []string{"a", "b", "c", "lost", "gone"}}}}}
+	g := &sharev1.Agreement{Terms: &sharev1.Terms{Parts: []*sharev1.Part{{Entry: "e", Items: []string{"a", "b", "c", "lost", "gone", "denied"}}}}}
 	p := &Provider{cfg: ProviderConfig{Gateway: "g", Drifted: func(_, column string) bool { return column == "c" }}}
 	for _, c := range []struct {
 		name, entry string
@@ -89,6 +95,8 @@ func TestFields(t *testing.T) {
 		{"frozen on the ledger", "e", []string{"a", "b"}, fault.EntryDrifted},
 		{"seen here, not on the ledger yet", "e", []string{"c"}, fault.EntryDrifted},
 		{"no such column", "e", []string{"lost"}, fault.EntryDrifted},
+		{"denied since", "e", []string{"a", "denied"}, fault.NotShared},
+		{"denied comes before frozen", "e", []string{"b", "denied"}, fault.NotShared},
 		{"not agreed comes before frozen", "e", []string{"b", "own"}, fault.FieldNotGranted},
 	} {
 		d := &decision{agreement: g, entry: entry, table: table}
@@ -297,5 +305,59 @@ func TestSourceFaults(t *testing.T) {
 		if got := fault.CodeOf(sourceFault(fmt.Errorf("wrapped: %w", err))); got != code {
 			t.Errorf("%v: %s, want %s", err, got, code)
 		}
+	}
+}
+
+// TestPageOfNothing: a page of 8 MB without one value would need some 300 MB in memory:
+// it is refused before that. A row that is larger than a page comes alone.
+func TestPageOfNothing(t *testing.T) {
+	page := func(cols, rows uint64, bytes int) []byte {
+		head := binary.AppendUvarint(binary.AppendUvarint([]byte{1}, cols), rows)
+		return append(head, make([]byte, bytes)...)
+	}
+	for _, c := range []struct {
+		name  string
+		page  []byte
+		large bool
+	}{
+		{"usual", page(10, 65_536, 10*65_536), false},
+		{"one large row", page(2, 1, 16<<20), false},
+		{"nothing, often", page(128, 65_536, 128*65_536), true},
+		{"two large rows", page(2, 2, 16<<20), true},
+		{"no head", make([]byte, 8<<20), true},
+	} {
+		if got := overfull(c.page); got != c.large {
+			t.Errorf("%s: %t", c.name, got)
+		}
+	}
+}
+
+// TestReceiptKey: a fresh receipt counts only under a key that the provider has now.
+func TestReceiptKey(t *testing.T) {
+	key, err := sm.Generate(sm.P256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := canon.Marshal(&tracev1.AccessRecord{Gateway: "p", Asker: "a", Agreement: "g", Entry: "e", Outcome: tracev1.Outcome_OUTCOME_COMPLETED, Seq: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig, err := receipt.Sign(key, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &identityv1.Key{Id: key.Public().ID(), Algorithm: identityv1.KeyAlgorithm(key.Public().Algorithm()), PublicKey: key.Public().Bytes(), State: identityv1.KeyState_KEY_STATE_ACTIVE}
+	from := &provider{account: &identityv1.Account{Id: "p", Keys: []*identityv1.Key{k}}}
+	a := &Asker{cfg: AskerConfig{Gateway: "a"}}
+	look := func() error {
+		_, err := a.check(from, &tracev1.Receipt{Record: raw, ProviderKey: k.Id, ProviderSignature: sig}, &tracev1.AccessRecord{Agreement: "g", Entry: "e", Outcome: tracev1.Outcome_OUTCOME_COMPLETED})
+		return err
+	}
+	if err := look(); err != nil {
+		t.Fatal(err)
+	}
+	k.State = identityv1.KeyState_KEY_STATE_REVOKED
+	if err := look(); !fault.Is(err, fault.VerificationFailed) {
+		t.Errorf("signed with a revoked key: %v", err)
 	}
 }

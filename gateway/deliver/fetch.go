@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -313,6 +314,25 @@ type arrival struct {
 // maxPageContent bounds a page after unpacking (connect.MaxPageBytes).
 const maxPageContent = connect.MaxPageBytes
 
+// maxSharedPage bounds a page of more than one row: twice what a provider puts into
+// one. A value in memory is up to 40 times its shortest encoding, so that a page of
+// 64 MB of nothing would need gigabytes.
+const maxSharedPage = 2 * pageBytes
+
+// overfull reads the head of a large page (gateway/connect codec.go: a version, the
+// numbers of columns and of rows) and tells whether it is not one row alone.
+func overfull(page []byte) bool {
+	if len(page) <= maxSharedPage {
+		return false
+	}
+	_, n := binary.Uvarint(page[1:])
+	if n <= 0 {
+		return true
+	}
+	rows, _ := binary.Uvarint(page[1+n:])
+	return rows != 1
+}
+
 func (a *Asker) load(ctx context.Context, f *fetch, to *provider, offer *gatewayv1.DeliveryOffer, progress func(int64, int64)) (connect.Receipt, error) {
 	cols, key, err := targetColumns(offer.GetColumns())
 	if err != nil {
@@ -422,6 +442,9 @@ func (in *arrival) page(ctx context.Context, p *gatewayv1.Page) error {
 	raw, err := in.unpack.DecodeAll(packed, nil)
 	if err != nil || len(raw) > maxPageContent {
 		return &fault.Fault{Code: fault.VerificationFailed, Text: fmt.Sprintf("page %d cannot be unpacked", p.GetNumber()), Err: err}
+	}
+	if overfull(raw) {
+		return fault.Newf(fault.VerificationFailed, "page %d is too large", p.GetNumber())
 	}
 	cols, rows, err := connect.DecodeRows(raw)
 	if err != nil || cols != in.columns {

@@ -68,15 +68,8 @@ func (p *Provider) open(ctx context.Context, r *request) (*gatewayv1.Answer, err
 		return nil, p.refuse(ctx, r, c, d, err)
 	}
 	s := p.findByKey(c, r.asker.GetId(), b.GetRequestKey())
-	if s != nil && !s.now().Started {
-		// The power failed while it was being put on the ledger.
-		if p.startedByUs(ctx, c, s.now().Number) {
-			err = s.change(func(o *offer) { o.Started = true })
-		} else {
-			err = p.drop(s)
-			s = nil
-		}
-		if err != nil {
+	if s != nil {
+		if s, err = p.reopen(ctx, s, c); err != nil {
 			return nil, err
 		}
 	}
@@ -102,6 +95,23 @@ func (p *Provider) open(ctx context.Context, r *request) (*gatewayv1.Answer, err
 	return p.offerOf(s, r, d, granted)
 }
 
+// reopen looks whether a delivery that was named is on the ledger: the power may
+// have failed meanwhile. It returns nil if it is not, and Busy while another request
+// puts it there: of two at once, one would end up with the other's folder.
+func (p *Provider) reopen(ctx context.Context, s *session, c claim) (*session, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	switch {
+	case s.starting.Load() || !p.holds(s):
+		return nil, fault.Newf(fault.Busy, "delivery %d of agreement %s is being opened", s.now().Number, c.agreement)
+	case s.now().Started:
+		return s, nil
+	case p.startedByUs(ctx, c, s.now().Number):
+		return s, s.change(func(o *offer) { o.Started = true })
+	}
+	return nil, p.drop(s)
+}
+
 // start puts the delivery on the ledger under the next number.
 func (p *Provider) start(ctx context.Context, r *request, c claim, d *decision, requestKey string) (*session, error) {
 	for try := 0; ; try++ {
@@ -110,6 +120,7 @@ func (p *Provider) start(ctx context.Context, r *request, c claim, d *decision, 
 		if err != nil {
 			return nil, err
 		}
+		defer s.starting.Store(false)
 		// Power fails between here and the next change: the ledger has a delivery
 		// STARTED that we do not know. Its number is used up; the next one follows.
 		if err = s.change(func(*offer) {}); err == nil {

@@ -231,7 +231,7 @@ func (p *Provider) query(ctx context.Context, r *request) (*gatewayv1.Answer, er
 	d, err := p.decide(ctx, r, c)
 	var s connect.Selection
 	if err == nil {
-		s, err = d.selection(q)
+		s, err = d.selection(q, p.cfg.Drifted)
 	}
 	give := func() {}
 	if err == nil {
@@ -265,7 +265,7 @@ func (p *Provider) subject(q *gatewayv1.QueryBody) []byte {
 }
 
 // selection is the query's form for the database: conditions on agreed items only.
-func (d *decision) selection(q *gatewayv1.QueryBody) (connect.Selection, error) {
+func (d *decision) selection(q *gatewayv1.QueryBody, drifted func(table, column string) bool) (connect.Selection, error) {
 	s := connect.Selection{Columns: d.names(), Limit: int(max(q.GetLimit(), 1))}
 	if s.Limit > maxLimit {
 		return s, fault.Newf(fault.OutOfRange, "%d rows asked for, at most %d", s.Limit, maxLimit)
@@ -282,8 +282,11 @@ func (d *decision) selection(q *gatewayv1.QueryBody) (connect.Selection, error) 
 		if it == nil || !agreed[w.GetItem()] && !it.GetPrimaryKey() {
 			return s, fault.Newf(fault.FieldNotGranted, "item %.100q may not be asked by", w.GetItem())
 		}
+		if denied(d.entry, it) {
+			return s, fault.Newf(fault.NotShared, "item %s is not shared and may not be asked by", w.GetItem())
+		}
 		col := column(d.table, it.GetColumn())
-		if col == nil || it.GetState() == itemFrozen {
+		if col == nil || it.GetState() == itemFrozen || drifted(d.table.GetId(), it.GetColumn()) {
 			return s, fault.Newf(fault.EntryDrifted, "item %s is not what the catalogue says", w.GetItem())
 		}
 		v := connect.Value{Text: w.GetValue()}

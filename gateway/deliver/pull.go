@@ -61,7 +61,7 @@ func (p *Provider) pull(ctx context.Context, r *request, out *rpc.ServerStream[g
 		if done {
 			return p.end(ctx, s, d, n, out)
 		}
-		if time.Since(decided) > redecide {
+		if since := time.Since(decided); since > redecide || d.age+since > d.limit {
 			p.cfg.Anchor.Touch()
 			if d, err = p.decide(ctx, r, c); err != nil {
 				return p.refuse(ctx, r, c, d, err)

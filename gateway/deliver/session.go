@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -34,8 +35,9 @@ type sessionKey struct {
 type session struct {
 	dir string
 
-	opening sync.Mutex // one OpenDelivery at a time
-	ending  sync.Mutex // one end of pages at a time
+	opening  sync.Mutex  // one OpenDelivery at a time
+	ending   sync.Mutex  // one end of pages at a time
+	starting atomic.Bool // who named it is putting it on the ledger
 
 	mu    sync.Mutex // guards the fields below; not held on disk or network
 	offer offer
@@ -202,16 +204,32 @@ func (p *Provider) name(number uint64, r *request, c claim, d *decision, request
 	if err := durable.MkdirPrivate(s.dir); err != nil {
 		return nil, err
 	}
+	s.starting.Store(true)
 	p.sessions[k] = s
 	return s, nil
 }
 
-// drop ends a session and removes its folder.
-func (p *Provider) drop(s *session) error {
+// holds tells whether the session is open: a later one may have its number.
+func (p *Provider) holds(s *session) bool {
 	o := s.now()
 	p.mu.Lock()
-	delete(p.sessions, sessionKey{o.Agreement, o.Number})
+	defer p.mu.Unlock()
+	return p.sessions[sessionKey{o.Agreement, o.Number}] == s
+}
+
+// drop ends a session and removes its folder, once.
+func (p *Provider) drop(s *session) error {
+	o := s.now()
+	k := sessionKey{o.Agreement, o.Number}
+	p.mu.Lock()
+	ours := p.sessions[k] == s
+	if ours {
+		delete(p.sessions, k)
+	}
 	p.mu.Unlock()
+	if !ours {
+		return nil
+	}
 	return errors.Join(s.close(), os.RemoveAll(s.dir))
 }
 
