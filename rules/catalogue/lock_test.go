@@ -262,3 +262,36 @@ func TestReviewerSignsWhatHeSaw(t *testing.T) {
 	w.Must(w.Authority, publishing(w, w.EntryID))
 	wantState(t, w, cataloguev1.EntryState_ENTRY_STATE_PUBLISHED, 3)
 }
+
+// TestMoveIsSignedWithItsSchema: who signs that a locked entry moves to another table
+// signs that table's schema too. It may change until the last signature, for no lock
+// holds it yet.
+func TestMoveIsSignedWithItsSchema(t *testing.T) {
+	w := locked(t)
+	to := w.TableOf("archive", "cert_no", "owner", "area")
+	put := func(table *cataloguev1.Table) {
+		w.Must(w.ProviderGateway, &cataloguev1.PutTables{Tables: []*cataloguev1.Table{table}})
+	}
+	propose := func() { w.Publish(func(e *cataloguev1.Entry) { e.Table = to.Id }) }
+	put(to)
+	propose()
+	signature{w}.by(w.Consumer)
+	old := signature{w}.of(false)
+	other := w.TableOf("archive", "cert_no", "owner", "area", "x")
+	put(other)
+	w.Want(fault.VersionConflict, w.Authority, old)
+	if entry(w).Table == to.Id {
+		t.Fatal("the entry moved to a schema that one of two has signed")
+	}
+	propose()
+	w.Want(fault.VersionConflict, w.Authority, old)
+	signature{w}.by(w.Authority)
+	if entry(w).Table == to.Id {
+		t.Fatal("a signature for the earlier schema counted")
+	}
+	signature{w}.by(w.Consumer)
+	if e := entry(w); e.Table != to.Id || string(e.Lock.SchemaHash) != string(other.SchemaHash) {
+		t.Errorf("on %s, locked on %x", e.Table, e.Lock.SchemaHash)
+	}
+	check(t, w)
+}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
 	"mulian/internal/canon"
@@ -15,18 +17,41 @@ import (
 
 // sealPending gives a change that waits the hash that its signers sign. For new
 // content it is the content's own hash. Where the content alone would not say what
-// is signed (the lock is removed; the same content on a new schema), the hash
-// covers that too, so that a signature for the one never serves for the other.
+// is signed (the lock is removed; the same content on a new schema; another table,
+// whose schema nobody has locked yet), the hash covers that too, so that a signature
+// for the one never serves for the other.
 func sealPending(v state.View, p *cataloguev1.PendingChange, was *cataloguev1.Entry) {
 	sum := hashOf(content(p.Next))
 	switch {
 	case p.Unlock:
 		sum = canon.Digest("mulian/catalogue/unlock/v1", sum[:])
+	case moves(p, was):
+		t, _ := tables.Get(v, p.Next.Table)
+		sum = canon.Digest("mulian/catalogue/move/v1", sum[:], t.GetSchemaHash())
 	case outdated(v, was):
 		t, _ := tables.Get(v, was.Table)
 		sum = canon.Digest("mulian/catalogue/relock/v1", sum[:], t.GetSchemaHash())
 	}
 	p.Next.ContentHash = sum[:]
+}
+
+// moves reports whether the change brings a locked entry to another table.
+func moves(p *cataloguev1.PendingChange, was *cataloguev1.Entry) bool {
+	return was.Lock != nil && p.Next.Table != "" && p.Next.Table != was.Table
+}
+
+// checkSeal refuses with VersionConflict a move to a table whose schema is no longer
+// what the signers of the change saw.
+func checkSeal(v state.View, rule string, p *cataloguev1.PendingChange, was *cataloguev1.Entry) error {
+	if !moves(p, was) {
+		return nil
+	}
+	now := proto.CloneOf(p)
+	sealPending(v, now, was)
+	if !bytes.Equal(now.Next.ContentHash, p.Next.ContentHash) {
+		return act.Refuse(fault.VersionConflict, rule, "table %s has changed since the change of entry %s was proposed; propose it again", p.Next.Table, p.Entry)
+	}
+	return nil
 }
 
 // putPending stores a change that waits, and the entry whose state says so.
@@ -61,7 +86,7 @@ func apply(a *act.Act, rule string, p *cataloguev1.PendingChange, was *catalogue
 		entries.Put(a.Tx, was.Id, was)
 		return was, nil
 	}
-	if err := checkMapping(a.Tx, rule, p.Next); err != nil {
+	if err := act.First(checkMapping(a.Tx, rule, p.Next), checkSeal(a.Tx, rule, p, was)); err != nil {
 		return nil, err // the table has changed while the change waited
 	}
 	return p.Next, install(a, rule, p.Next, was)
@@ -73,7 +98,7 @@ func apply(a *act.Act, rule string, p *cataloguev1.PendingChange, was *catalogue
 // Empty, TooLong (the list), Forbidden, RefusalNeedsReason, TooLong (reason), Missing
 // (a content hash for each entry that is published), then element by element NotFound,
 // IllegalTransition (nothing waits), VersionConflict (something else waits than what
-// the reviewer saw), ItemUnmapped (the table has changed meanwhile).
+// the reviewer saw), ItemUnmapped, VersionConflict (the table has changed meanwhile).
 func ReviewEntries(a *act.Act, m *cataloguev1.ReviewEntries) error {
 	const rule = "catalogue/review_entries"
 	if err := act.Count(rule, len(m.GetEntries()), MaxEntries); err != nil {
@@ -150,7 +175,8 @@ func review(a *act.Act, rule string, i int, m *cataloguev1.ReviewEntries) (*cata
 // effect with the last signature. To sign twice is no fault.
 //
 // NotFound, Forbidden, VersionConflict (the change is another one meanwhile),
-// RefusalNeedsReason, TooLong (reason), ItemUnmapped (the table has changed).
+// RefusalNeedsReason, TooLong (reason), ItemUnmapped, VersionConflict (the table has
+// changed).
 func CounterSign(a *act.Act, m *cataloguev1.CounterSign) error {
 	const rule = "catalogue/counter_sign"
 	p, ok := pendings.Get(a.Tx, m.GetEntry())
