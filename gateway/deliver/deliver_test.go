@@ -361,3 +361,25 @@ func TestReceiptKey(t *testing.T) {
 		t.Errorf("signed with a revoked key: %v", err)
 	}
 }
+
+// TestOneAskerDoesNotTakeAllPlaces: deliveries that are opened and not taken lie on the
+// provider's disk for a day.
+func TestOneAskerDoesNotTakeAllPlaces(t *testing.T) {
+	p := &Provider{cfg: ProviderConfig{Dir: t.TempDir()}, sessions: map[sessionKey]*session{}}
+	d := &decision{table: &cataloguev1.Table{}}
+	open := func(asker string, number uint64) error {
+		_, err := p.name(number, &request{asker: &identityv1.Account{Id: asker}}, claim{agreement: asker}, d, "one-request-key-1")
+		return err
+	}
+	for n := uint64(1); n <= maxOpenEach; n++ {
+		if err := open("greedy", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := open("greedy", maxOpenEach+1); !fault.Is(err, fault.Busy) {
+		t.Errorf("one more: %v", err)
+	}
+	if err := open("modest", 1); err != nil {
+		t.Errorf("another asker: %v", err)
+	}
+}

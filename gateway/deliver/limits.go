@@ -24,6 +24,8 @@ const (
 	maxReplays    = 200_000 // request ids remembered: 3,000 per second for a minute
 	maxQueries    = 64      // at once; more wait, then Busy
 	maxDeliveries = 32      // open at once
+	maxOpenEach   = 8       // of them for one asker: its tables would fill our disk, and others wait
+	maxPulls      = 16      // of one delivery at once: one that works, and broken ones that nobody has noticed
 
 	pageBytes = 1 << 20 // of encoded rows before compression
 	pageRows  = 65_536  // connect.MaxPageRows

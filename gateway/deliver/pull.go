@@ -40,6 +40,10 @@ func (p *Provider) pull(ctx context.Context, r *request, out *rpc.ServerStream[g
 	if err != nil {
 		return err
 	}
+	defer s.pulls.Add(-1)
+	if n := s.pulls.Add(1); n > maxPulls {
+		return fault.Newf(fault.Busy, "delivery %d is being pulled %d times", b.GetDelivery(), n-1)
+	}
 	o := s.now()
 	c := claim{agreement: o.Agreement, entry: o.Entry, purpose: o.Purpose, items: o.Items, method: methodBatch}
 	d, err := p.decide(ctx, r, c)

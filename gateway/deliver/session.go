@@ -38,6 +38,7 @@ type session struct {
 	opening  sync.Mutex  // one OpenDelivery at a time
 	ending   sync.Mutex  // one end of pages at a time
 	starting atomic.Bool // who named it is putting it on the ledger
+	pulls    atomic.Int32
 
 	mu    sync.Mutex // guards the fields below; not held on disk or network
 	offer offer
@@ -197,6 +198,15 @@ func (p *Provider) name(number uint64, r *request, c claim, d *decision, request
 	defer p.mu.Unlock()
 	if len(p.sessions) >= maxDeliveries {
 		return nil, fault.Newf(fault.Busy, "%d deliveries are open here", len(p.sessions))
+	}
+	each := 0
+	for _, other := range p.sessions {
+		if other.now().Asker == s.offer.Asker {
+			each++
+		}
+	}
+	if each >= maxOpenEach {
+		return nil, fault.Newf(fault.Busy, "%d deliveries for %s are open here and have to be taken first", each, s.offer.Asker)
 	}
 	if p.sessions[k] != nil {
 		return nil, fault.Newf(fault.Busy, "delivery %d of agreement %s is being opened", number, c.agreement)
