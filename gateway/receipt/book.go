@@ -25,6 +25,11 @@ func OpenBook(path string) (*Book, error) {
 	j, err := openJournal(path, func(offset int64, _ []byte) error {
 		b.offsets = append(b.offsets, offset)
 		return nil
+	}, func(bytes int64) error {
+		if bytes > frameHead+maxFrame { // a write is one receipt
+			return fault.Newf(fault.Damaged, "receipt %d cannot be read, and %d bytes follow", len(b.offsets), bytes)
+		}
+		return nil
 	})
 	b.journal = j
 	return b, err

@@ -24,13 +24,22 @@ const frameHead = 8
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // openJournal reads all whole frames, calls visit for each, cuts a torn end and
-// opens the file for appending.
-func openJournal(path string, visit func(offset int64, content []byte) error) (*journal, error) {
+// opens the file for appending. torn is asked before the cut whether so many bytes can
+// be what a power failure left of the last write: a bit that flipped in an old frame
+// must not cost those that follow it.
+func openJournal(path string, visit func(offset int64, content []byte) error, torn func(bytes int64) error) (*journal, error) {
 	in, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	end, err := scanFrames(in, visit)
+	var size int64
+	if err == nil {
+		size, err = in.Seek(0, io.SeekEnd)
+	}
+	if err == nil && size > end {
+		err = torn(size - end)
+	}
 	if err == nil {
 		// Power fails here: the torn end is still there, and is cut next time.
 		if err = in.Truncate(end); err == nil {

@@ -143,6 +143,11 @@ func (l *Log) restore(ctx context.Context, signer *checkpointSigner) (err error)
 			sumRoot, err = sum.GetRootHash(nil)
 		}
 		return err
+	}, func(bytes int64) error {
+		if have := uint64(len(l.offsets)); have < size {
+			return fault.Newf(fault.Damaged, "access log: record %d cannot be read (the tree has %d), and %d bytes follow", have, size, bytes)
+		}
+		return nil
 	})
 	switch {
 	case err != nil:

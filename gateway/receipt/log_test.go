@@ -2,6 +2,7 @@ package receipt
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"fmt"
@@ -473,4 +474,79 @@ func BenchmarkAppend(b *testing.B) {
 			}
 		})
 	})
+}
+
+// TestFlippedBit: an old record that cannot be read any more stops the log, and takes
+// none of those that follow it along: put right, all are there.
+func TestFlippedBit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := open(t, dir)
+	for range 5 {
+		add(t, l, record("a", tracev1.Outcome_OUTCOME_GRANTED))
+	}
+	l.waitForTree(t)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "journal")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := bytes.Clone(good)
+	bad[frameHead+3] ^= 1
+	if err := os.WriteFile(path, bad, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(context.Background(), config(t, dir)); !fault.Is(err, fault.Damaged) {
+		t.Fatalf("opened: %v", err)
+	}
+	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, bad) {
+		t.Fatalf("the journal was changed: %d bytes of %d, %v", len(now), len(bad), err)
+	}
+	if err := os.WriteFile(path, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l = open(t, dir); l.Size() != 5 {
+		t.Errorf("%d records", l.Size())
+	}
+}
+
+// TestBookThatIsDamaged: likewise the receipts, for which there is no tree.
+func TestBookThatIsDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "receipts")
+	b, err := OpenBook(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if err := b.Put(&tracev1.Receipt{Record: make([]byte, MaxRecordBytes-100)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	torn := raw[:len(raw)-7]
+	raw = bytes.Clone(raw)
+	raw[frameHead+9] ^= 1
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenBook(path); !fault.Is(err, fault.Damaged) {
+		t.Errorf("opened: %v", err)
+	}
+	if err := os.WriteFile(path, torn, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = OpenBook(path); err != nil || b.Len() != 3 {
+		t.Fatalf("a torn end: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
