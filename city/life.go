@@ -105,9 +105,9 @@ func (c *City) Live(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			c.tell.say("  %s  ! %s → %s: %s", time.Now().Format(time.TimeOnly), c.tell.short(h.asker), c.tell.short(h.provider), err)
+			c.tell.say("  %s  ! %s → %s: %s", time.Now().In(zone).Format(time.TimeOnly), c.tell.short(h.asker), c.tell.short(h.provider), err)
 		default:
-			c.tell.say(c.tell.t("  %s  %s查询%s%s：%s，%d 毫秒", "  %s  %s asked %s's %s: %s, %d ms"), time.Now().Format(time.TimeOnly),
+			c.tell.say(c.tell.t("  %s  %s查询%s%s：%s，%d 毫秒", "  %s  %s asked %s's %s: %s, %d ms"), time.Now().In(zone).Format(time.TimeOnly),
 				c.tell.short(h.asker), c.tell.short(h.provider), c.tell.quoted(h.entry), c.tell.answered(found), time.Since(began).Milliseconds())
 		}
 	}

@@ -86,8 +86,11 @@ func (t *teller) event(e *tracev1.Event) string {
 	}
 	act := &tracev1.Event{Verb: e.GetVerb(), Objects: e.GetObjects()[:min(1, len(e.GetObjects()))]}
 	what := longID.ReplaceAllString(t.named(sentence.Event(lang, act)), "$1…$2$3")
-	return time.UnixMilli(e.GetTimeMs()).Format(time.TimeOnly) + "  " + pad(t.named(e.GetActor()), t.actorWidth()) + what
+	return time.UnixMilli(e.GetTimeMs()).In(zone).Format(time.TimeOnly) + "  " + pad(t.named(e.GetActor()), t.actorWidth()) + what
 }
+
+// zone is the city's, in which the command line tells every time.
+var zone = time.FixedZone("UTC+8", 8*3600)
 
 // longID finds ids of requests and agreements, with the number of a delivery or use:
 // a line shows their beginning.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -120,7 +122,7 @@ func (a *app) live(ctx context.Context, c *city.City, still bool) error {
 func (a *app) invite(w io.Writer, c *city.City, still bool) {
 	flag := ""
 	if a.home != ".mulian" {
-		flag = " --home " + a.home
+		flag = " --home " + shellWord(a.home)
 	}
 	fmt.Fprintf(w, a.t("\n网页 %s   接口 %s/openapi.yaml   指标 %s/metrics\n另开一个终端试一试：\n", "\nPage %s   API %s/openapi.yaml   metrics %s/metrics\nTry in another terminal:\n"), c.URL(), c.URL(), c.URL())
 	for _, l := range c.Next() {
@@ -132,6 +134,17 @@ func (a *app) invite(w io.Writer, c *city.City, still bool) {
 		return
 	}
 	fmt.Fprintf(w, "%s\n\n", a.t("城市的日常（Ctrl-C 停下）：", "Daily life of the city (Ctrl-C stops it):"))
+}
+
+// plainWord is what a shell takes as it stands.
+var plainWord = regexp.MustCompile(`^[\p{L}\p{N}_@%+=:,./-]+$`)
+
+// shellWord writes s so that a shell takes it as one word.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // stopped says of an interrupted start that nothing is broken.

@@ -141,6 +141,9 @@ type source interface {
 // none of ours (the text says what to do), TooLong over a bound, Usage for an
 // option that does not fit the file.
 func Open(path string, opts Options) (*File, error) {
+	if st, err := os.Stat(path); err == nil && st.Mode()&os.ModeNamedPipe != 0 { // to open it would wait for who writes, and it is read twice
+		return nil, fault.Newf(fault.Usage, "%s", opts.Lang.Say("%s 是管道，请先存成文件", "%s is a pipe; save it as a file first", path))
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fault.Newf(fault.NotFound, "%s", opts.Lang.Say("没有这个文件：%s", "there is no file %s", path))
