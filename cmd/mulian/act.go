@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,4 +70,13 @@ func atMost(n int) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// checkAddress refuses what is no host:port to listen on, before anything is opened.
+func checkAddress(flag, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
+		return fault.Newf(fault.Usage, "%s %q: host:port, port 0 to 65535, like 127.0.0.1:8080", flag, address)
+	}
+	return nil
 }

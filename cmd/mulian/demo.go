@@ -40,6 +40,11 @@ folder to begin anew. Departments and duties are public facts; firms, projects a
 			if port != 0 {
 				opts.Listen = fmt.Sprintf("127.0.0.1:%d", port)
 			}
+			if opts.Listen != "" {
+				if err := checkAddress("--port/--listen", opts.Listen); err != nil {
+					return err
+				}
+			}
 			opts.Home, opts.Version, opts.Language = a.home, version, a.language()
 			if !a.json && !a.quiet {
 				opts.Out, opts.Terminal = a.out, terminal(a.out)

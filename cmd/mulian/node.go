@@ -124,6 +124,9 @@ func (a *app) nodeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := checkAddress("listen", cfg.Listen); err != nil {
+				return err
+			}
 			if _, err := os.Stat(a.path(genesisFile)); err != nil {
 				return fault.Newf(fault.NotFound, "%s is no chain yet: mulian init CODE --name NAME, or mulian demo", a.home)
 			}
@@ -161,6 +164,9 @@ func (a *app) serverCommand() *cobra.Command {
 			}
 			if listen == "" {
 				listen = cfg.Listen
+			}
+			if err := checkAddress("--listen", listen); err != nil {
+				return err
 			}
 			up := client.New(strings.TrimSuffix(upstream, "/"))
 			if _, err := up.Status(cmd.Context()); err != nil {

@@ -25,7 +25,7 @@ func (a *app) fail(err error) int {
 		exit = 1 // a file or flag of this machine; the chain was not asked
 	}
 	if a.json {
-		line := map[string]any{"ok": false, "code": uint32(code), "error": err.Error()}
+		line := map[string]any{"ok": false, "code": uint32(code), "error": err.Error(), "rule": "", "item": 0}
 		if ok {
 			line["rule"], line["item"] = f.Rule, f.Item
 		}

@@ -285,6 +285,9 @@ func (a *app) driftList() *cobra.Command {
 				return wire.Fault(err)
 			}
 			return a.print(res.Msg, func(w io.Writer) {
+				if len(res.Msg.GetDrifts()) == 0 {
+					fmt.Fprintln(w, a.t("没有未处理的漂移", "no open drift"))
+				}
 				for _, d := range res.Msg.GetDrifts() {
 					fmt.Fprintf(w, "%s  %s  %s  %s\n", d.GetId(), a.word(d.GetClass()), day(d.GetAtMs()), a.settlement(d))
 					for _, ch := range d.GetChanges() {

@@ -148,6 +148,9 @@ func Open(path string, opts Options) (*File, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fault.Newf(fault.NotFound, "%s", opts.Lang.Say("没有这个文件：%s", "there is no file %s", path))
 	}
+	if errors.Is(err, os.ErrPermission) {
+		return nil, fault.Newf(fault.Inaccessible, "%s", opts.Lang.Say("没有读取 %s 的权限", "%s may not be read", path))
+	}
 	if err != nil {
 		return nil, fault.Wrap(fault.SourceUnreachable, err, "open %s", path)
 	}

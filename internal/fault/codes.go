@@ -87,6 +87,7 @@ const (
 	SourceUnreachable  Code = 19009 // the department's database does not answer
 	Pruned             Code = 19010 // that height is no longer kept here
 	Locked             Code = 19011 // another process uses this folder
+	Inaccessible       Code = 19012 // a file or folder of this machine may not be read or written
 )
 
 // String returns the code as people write it: MUL-13018.

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 )
 
@@ -60,7 +61,8 @@ func Wrap(c Code, err error, format string, args ...any) error {
 
 // CodeOf returns the code of the outermost Fault in err's chain, OK if err is
 // nil, Cancelled or Timeout for the context's errors, DiskFull where the system
-// found no room (also for a quota), and Internal otherwise.
+// found no room (also for a quota), Inaccessible where it forbids, and Internal
+// otherwise.
 func CodeOf(err error) Code {
 	if err == nil {
 		return OK
@@ -75,6 +77,8 @@ func CodeOf(err error) Code {
 		return Timeout
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return DiskFull
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
+		return Inaccessible
 	}
 	return Internal
 }

@@ -94,4 +94,5 @@ var texts = []Text{
 	{SourceUnreachable, "SourceUnreachable", "部门数据库没有应答", "the department's database does not answer", "检查数据库和只读账号；mulian source test", "check the database and the read-only account; mulian source test"},
 	{Pruned, "Pruned", "该高度已不保留", "that height is no longer kept here", "向归档节点查询", "ask an archive node"},
 	{Locked, "Locked", "目录正被另一个进程使用", "another process uses this folder", "停掉另一个进程，或换 --home", "stop the other process, or use another --home"},
+	{Inaccessible, "Inaccessible", "本机的文件或文件夹不能读写", "a file or folder of this machine may not be read or written", "检查路径和权限（--home 要能写），或换一个位置", "check the path and its rights (--home has to be writable), or use another place"},
 }
