@@ -27,6 +27,10 @@ const (
 	maxHeaderBytes  = 64 << 10
 )
 
+// maxAsked bounds what is read of a request before anything is known of the asker:
+// a signed request has at most 256 KiB (package deliver).
+const maxAsked = 512 << 10
+
 func (g *Gateway) serve(ctx context.Context) error {
 	server := &http.Server{Handler: g.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes}
 	stopped := make(chan error, 1)
@@ -50,7 +54,7 @@ func (g *Gateway) serve(ctx context.Context) error {
 // access log, for anyone's tool), /healthz, /metrics.
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.provider, rpc.WithReadMaxBytes(wire.MaxMessageBytes), rpc.WithSendMaxBytes(wire.MaxMessageBytes)))
+	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.provider, rpc.WithReadMaxBytes(maxAsked), rpc.WithSendMaxBytes(wire.MaxMessageBytes)))
 	mux.Handle("GET /log/", http.StripPrefix("/log/", tiles(g.records.TilesDir())))
 	mux.HandleFunc("GET /healthz", g.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g.metrics(), promhttp.HandlerOpts{}))

@@ -25,6 +25,9 @@ var (
 var (
 	names   = state.NewIndex("identity/name")
 	origins = state.NewIndex("identity/origin")
+	// opened holds under "minute" the minute of the last opened account and how many
+	// there were in it: "<minute, ordered>/<count>".
+	opened = state.NewIndex("identity/opened")
 )
 
 // subject is the state key of an account, as events name it.

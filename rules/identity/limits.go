@@ -23,6 +23,10 @@ const (
 	// MaxOrigin bounds the origin line of a log, in bytes. Our own choice: it
 	// stands in a key of the state, which has at most 512.
 	MaxOrigin = 200
+	// MaxOpened bounds how many accounts persons and firms open in a minute, all
+	// together: they are strangers until then, and each leaves a record for good.
+	// 864,000 a day let a city of 20 million on board in a month. Our own choice.
+	MaxOpened = 600
 	// MaxCause bounds the cause of a suspension or revocation, in characters.
 	MaxCause = 500
 )

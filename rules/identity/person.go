@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"strconv"
+
 	"mulian/internal/fault"
 	"mulian/state"
 
@@ -13,7 +15,8 @@ import (
 // has found the signer by [Opening], so the account is the signer.
 //
 // It returns, in this order: Forbidden if the account is another's or the key not
-// ROOT; what is wrong with kind, id and keys; AlreadyExists.
+// ROOT; what is wrong with kind, id and keys; AlreadyExists; Busy if [MaxOpened]
+// accounts were opened in this minute.
 func OpenAccount(a *act.Act, m *identityv1.OpenAccount) error {
 	const rule = "identity/open_account"
 	if a.Signer() != m.Id {
@@ -26,8 +29,25 @@ func OpenAccount(a *act.Act, m *identityv1.OpenAccount) error {
 	if err != nil {
 		return err
 	}
+	if err := countOpened(a, rule); err != nil {
+		return err
+	}
 	put(a.Tx, acc)
 	a.Emit(rule, "", subject(acc.Id))
+	return nil
+}
+
+// countOpened counts one more account in this minute, or refuses it.
+func countOpened(a *act.Act, rule string) error {
+	minute := state.Ordered(a.TimeMs / 60_000)
+	count := uint64(0)
+	if was, ok := opened.Get(a.Tx, "minute"); ok && was[:len(minute)] == minute {
+		count, _ = strconv.ParseUint(was[len(minute)+1:], 10, 32) // we wrote it
+	}
+	if count >= MaxOpened {
+		return act.Refuse(fault.Busy, rule, "%d accounts were opened in this minute: sign again in the next", count)
+	}
+	opened.Put(a.Tx, "minute", minute+"/"+strconv.FormatUint(count+1, 10))
 	return nil
 }
 
