@@ -77,7 +77,11 @@ func TestTerms(t *testing.T) {
 func TestFields(t *testing.T) {
 	table := &cataloguev1.Table{Id: "t", Gateway: "g", Columns: []*cataloguev1.Column{{Name: "a", Type: "text"}, {Name: "b", Type: "text"}, {Name: "c", Type: "text"}}}
 	entry := &cataloguev1.Entry{Id: "e", Table: "t", Items: []*cataloguev1.Item{
-		{Code: "a", Column: "a"}, {Code: "b", Column: "b", State: itemFrozen}, {Code: "c", Column: "c"}, {Code: "lost", Column: "x"}, {Code: "own", Column: "a"},
+		{Code: "a", Column: "a"},
+		{Code: "b", Column: "b", State: itemFrozen},
+		{Code: "c", Column: "c"},
+		{Code: "lost", Column: "x"},
+		{Code: "own", Column: "a"},
 		{Code: "denied", Column: "a", ShareType: cataloguev1.ShareType_SHARE_TYPE_DENIED},
 	}}
 	g := &sharev1.Agreement{Terms: &sharev1.Terms{Parts: []*sharev1.Part{{Entry: "e", Items: []string{"a", "b", "c", "lost", "gone", "denied"}}}}}
