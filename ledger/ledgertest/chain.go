@@ -76,6 +76,9 @@ func NewChain(t testing.TB, dir string, n int) *Chain {
 		}
 		if n > 1 {
 			cfg.Listen = freeAddress(t)
+			// A transaction that only some have admitted waits for the next block; tests do
+			// not wait half a minute for it.
+			cfg.Heartbeat = 2 * time.Second
 			peers = append(peers, id.NodeID+"@"+cfg.Listen)
 		}
 		c.Configs = append(c.Configs, cfg)
