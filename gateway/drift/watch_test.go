@@ -279,7 +279,7 @@ func TestStaleAndFreshAgain(t *testing.T) {
 		stop := run(t, cfg)
 		time.Sleep(72 * time.Hour)
 		stop()
-		stop = run(t, cfg) // a restart does not tell it again
+		stop = run(t, cfg)           // a restart does not tell it again
 		time.Sleep(30 * time.Minute) // between two looks: what happens at the moment of one may or may not be seen by it
 		o.exec("INSERT INTO firm (code, at) VALUES ('b', '2000-01-04 09:30:00')")
 		time.Sleep(3 * time.Hour)
