@@ -103,7 +103,7 @@ func (s *Server) Handler() http.Handler {
 		connect.WithRecover(s.recovered),
 	}
 	mux.Handle(ledgerv1connect.NewLedgerServiceHandler(ledgerAPI{s.chain, s}, opts...))
-	mux.Handle(cataloguev1connect.NewCatalogueServiceHandler(catalogueAPI{s}, opts...))
+	mux.Handle(cataloguev1connect.NewCatalogueServiceHandler(catalogueAPI{s: s}, opts...))
 	mux.Handle(sharev1connect.NewShareServiceHandler(shareAPI{s}, opts...))
 	mux.Handle(identityv1connect.NewIdentityServiceHandler(identityAPI{s}, opts...))
 	mux.Handle(governancev1connect.NewGovernanceServiceHandler(governanceAPI{s}, opts...))

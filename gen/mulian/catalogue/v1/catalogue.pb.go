@@ -1106,6 +1106,303 @@ func (x *Duty) GetMatterCode() string {
 	return ""
 }
 
+// Matter 事项 is one thing that people come for, under "catalogue/matter/<id>". Its
+// inputs are what it asks them to bring: each should be an item that some entry has.
+type Matter struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // "<org code>:<code>"; unique
+	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`
+	Code          string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"` // 事项编码 or 实施清单编码, <= 100
+	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"` // <= 500
+	PowerType     PowerType              `protobuf:"varint,5,opt,name=power_type,json=powerType,proto3,enum=mulian.catalogue.v1.PowerType" json:"power_type,omitempty"`
+	Duties        []string               `protobuf:"bytes,6,rep,name=duties,proto3" json:"duties,omitempty"`     // duty ids of the organisation, <= 50
+	Inputs        []string               `protobuf:"bytes,7,rep,name=inputs,proto3" json:"inputs,omitempty"`     // materials, <= 200, each <= 200
+	Category      string                 `protobuf:"bytes,8,opt,name=category,proto3" json:"category,omitempty"` // path, <= 200
+	Guide         string                 `protobuf:"bytes,9,opt,name=guide,proto3" json:"guide,omitempty"`       // URL of the guide, <= 2000
+	Version       uint64                 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"` // set by the ledger
+	Retired       bool                   `protobuf:"varint,11,opt,name=retired,proto3" json:"retired,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Matter) Reset() {
+	*x = Matter{}
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Matter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Matter) ProtoMessage() {}
+
+func (x *Matter) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Matter.ProtoReflect.Descriptor instead.
+func (*Matter) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Matter) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Matter) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *Matter) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Matter) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Matter) GetPowerType() PowerType {
+	if x != nil {
+		return x.PowerType
+	}
+	return PowerType_POWER_TYPE_UNSPECIFIED
+}
+
+func (x *Matter) GetDuties() []string {
+	if x != nil {
+		return x.Duties
+	}
+	return nil
+}
+
+func (x *Matter) GetInputs() []string {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+func (x *Matter) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *Matter) GetGuide() string {
+	if x != nil {
+		return x.Guide
+	}
+	return ""
+}
+
+func (x *Matter) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Matter) GetRetired() bool {
+	if x != nil {
+		return x.Retired
+	}
+	return false
+}
+
+// CodeTable 代码表 lists the values that items and regions may have, under
+// "catalogue/codetable/<id>". Its codes are objects of their own.
+type CodeTable struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`             // "GB/T 2260", "mulian/streets"; <= 100
+	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`           // who keeps it
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`         // <= 200
+	Standard      string                 `protobuf:"bytes,4,opt,name=standard,proto3" json:"standard,omitempty"` // where it comes from, <= 500
+	Codes         uint64                 `protobuf:"varint,5,opt,name=codes,proto3" json:"codes,omitempty"`      // how many are in force; set by the ledger
+	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`  // set by the ledger: rises with each change of any code
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CodeTable) Reset() {
+	*x = CodeTable{}
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CodeTable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CodeTable) ProtoMessage() {}
+
+func (x *CodeTable) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CodeTable.ProtoReflect.Descriptor instead.
+func (*CodeTable) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CodeTable) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CodeTable) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *CodeTable) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CodeTable) GetStandard() string {
+	if x != nil {
+		return x.Standard
+	}
+	return ""
+}
+
+func (x *CodeTable) GetCodes() uint64 {
+	if x != nil {
+		return x.Codes
+	}
+	return 0
+}
+
+func (x *CodeTable) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Code is one value of a table, under "catalogue/code/<table>/<code>".
+type Code struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Table         string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`     // <= 64
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`     // <= 200
+	Parent        string                 `protobuf:"bytes,4,opt,name=parent,proto3" json:"parent,omitempty"` // code of the same table, or empty; not checked: tables of the wild have holes
+	Retired       bool                   `protobuf:"varint,5,opt,name=retired,proto3" json:"retired,omitempty"`
+	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"` // set by the ledger
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Code) Reset() {
+	*x = Code{}
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Code) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Code) ProtoMessage() {}
+
+func (x *Code) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Code.ProtoReflect.Descriptor instead.
+func (*Code) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Code) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *Code) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Code) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Code) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Code) GetRetired() bool {
+	if x != nil {
+		return x.Retired
+	}
+	return false
+}
+
+func (x *Code) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // System is an information system, under "catalogue/system/<id>".
 type System struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1122,7 +1419,7 @@ type System struct {
 
 func (x *System) Reset() {
 	*x = System{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[1]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1431,7 @@ func (x *System) String() string {
 func (*System) ProtoMessage() {}
 
 func (x *System) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[1]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1444,7 @@ func (x *System) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use System.ProtoReflect.Descriptor instead.
 func (*System) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{1}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *System) GetId() string {
@@ -1214,7 +1511,7 @@ type Column struct {
 
 func (x *Column) Reset() {
 	*x = Column{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[2]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1523,7 @@ func (x *Column) String() string {
 func (*Column) ProtoMessage() {}
 
 func (x *Column) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[2]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1536,7 @@ func (x *Column) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Column.ProtoReflect.Descriptor instead.
 func (*Column) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{2}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Column) GetName() string {
@@ -1307,7 +1604,7 @@ type Table struct {
 
 func (x *Table) Reset() {
 	*x = Table{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[3]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1319,7 +1616,7 @@ func (x *Table) String() string {
 func (*Table) ProtoMessage() {}
 
 func (x *Table) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[3]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1332,7 +1629,7 @@ func (x *Table) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Table.ProtoReflect.Descriptor instead.
 func (*Table) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{3}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Table) GetId() string {
@@ -1456,7 +1753,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[4]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1468,7 +1765,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[4]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1481,7 +1778,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{4}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Item) GetCode() string {
@@ -1582,6 +1879,100 @@ func (x *Item) GetState() ItemState {
 	return ItemState_ITEM_STATE_UNSPECIFIED
 }
 
+// Resource is one file or interface of an entry as its portal publishes it. It is
+// no promise of this system: what is delivered comes from the entry's table.
+type Resource struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`                          // <= 500
+	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`                              // <= 2000
+	Format        string                 `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"`                        // as written, "CSV", <= 100
+	MediaType     string                 `protobuf:"bytes,4,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"` // <= 200
+	Bytes         uint64                 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`                         // 0 = not stated
+	Modified      string                 `protobuf:"bytes,6,opt,name=modified,proto3" json:"modified,omitempty"`                    // as Entry.modified
+	Api           bool                   `protobuf:"varint,7,opt,name=api,proto3" json:"api,omitempty"`                             // an interface, not a file
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resource) Reset() {
+	*x = Resource{}
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resource) ProtoMessage() {}
+
+func (x *Resource) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resource.ProtoReflect.Descriptor instead.
+func (*Resource) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Resource) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Resource) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Resource) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *Resource) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *Resource) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Resource) GetModified() string {
+	if x != nil {
+		return x.Modified
+	}
+	return ""
+}
+
+func (x *Resource) GetApi() bool {
+	if x != nil {
+		return x.Api
+	}
+	return false
+}
+
 // ShareConditions of a conditional entry.
 type ShareConditions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1595,7 +1986,7 @@ type ShareConditions struct {
 
 func (x *ShareConditions) Reset() {
 	*x = ShareConditions{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[5]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1607,7 +1998,7 @@ func (x *ShareConditions) String() string {
 func (*ShareConditions) ProtoMessage() {}
 
 func (x *ShareConditions) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[5]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1620,7 +2011,7 @@ func (x *ShareConditions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShareConditions.ProtoReflect.Descriptor instead.
 func (*ShareConditions) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{5}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ShareConditions) GetScope() string {
@@ -1664,7 +2055,7 @@ type DenyBasis struct {
 
 func (x *DenyBasis) Reset() {
 	*x = DenyBasis{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[6]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +2067,7 @@ func (x *DenyBasis) String() string {
 func (*DenyBasis) ProtoMessage() {}
 
 func (x *DenyBasis) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[6]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +2080,7 @@ func (x *DenyBasis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyBasis.ProtoReflect.Descriptor instead.
 func (*DenyBasis) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{6}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DenyBasis) GetLaw() string {
@@ -1727,7 +2118,7 @@ type StandingOrder struct {
 
 func (x *StandingOrder) Reset() {
 	*x = StandingOrder{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[7]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1739,7 +2130,7 @@ func (x *StandingOrder) String() string {
 func (*StandingOrder) ProtoMessage() {}
 
 func (x *StandingOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[7]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +2143,7 @@ func (x *StandingOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingOrder.ProtoReflect.Descriptor instead.
 func (*StandingOrder) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{7}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StandingOrder) GetAutomatic() bool {
@@ -1815,13 +2206,22 @@ type Entry struct {
 	StalenessSeconds uint32                 `protobuf:"varint,27,opt,name=staleness_seconds,json=stalenessSeconds,proto3" json:"staleness_seconds,omitempty"` // a gateway whose view is older refuses; 0 = the consortium's
 	StandingOrder    *StandingOrder         `protobuf:"bytes,28,opt,name=standing_order,json=standingOrder,proto3" json:"standing_order,omitempty"`
 	Items            []*Item                `protobuf:"bytes,29,rep,name=items,proto3" json:"items,omitempty"` // <= 1000
+	// What portals publish besides; none of it decides anything.
+	Keywords    []string    `protobuf:"bytes,30,rep,name=keywords,proto3" json:"keywords,omitempty"`                          // <= 50, each <= 100
+	Resources   []*Resource `protobuf:"bytes,31,rep,name=resources,proto3" json:"resources,omitempty"`                        // <= 200: files and interfaces as published
+	Licence     string      `protobuf:"bytes,32,opt,name=licence,proto3" json:"licence,omitempty"`                            // name or URL, <= 500
+	Issued      string      `protobuf:"bytes,33,opt,name=issued,proto3" json:"issued,omitempty"`                              // first publication, "2006-01-02" or RFC 3339; empty = not stated
+	Modified    string      `protobuf:"bytes,34,opt,name=modified,proto3" json:"modified,omitempty"`                          // last change of the data as the provider states it, likewise
+	LandingPage string      `protobuf:"bytes,35,opt,name=landing_page,json=landingPage,proto3" json:"landing_page,omitempty"` // URL, <= 2000
+	Languages   []string    `protobuf:"bytes,36,rep,name=languages,proto3" json:"languages,omitempty"`                        // BCP 47, <= 20
+	Origin      string      `protobuf:"bytes,37,opt,name=origin,proto3" json:"origin,omitempty"`                              // identifier in the catalogue that it was imported from, <= 500
 	// Set by the ledger:
 	State          EntryState `protobuf:"varint,40,opt,name=state,proto3,enum=mulian.catalogue.v1.EntryState" json:"state,omitempty"`
 	Version        uint64     `protobuf:"varint,41,opt,name=version,proto3" json:"version,omitempty"` // 1, 2, ...
 	CreatedMs      int64      `protobuf:"varint,42,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	UpdatedMs      int64      `protobuf:"varint,43,opt,name=updated_ms,json=updatedMs,proto3" json:"updated_ms,omitempty"`
 	Lock           *Lock      `protobuf:"bytes,44,opt,name=lock,proto3" json:"lock,omitempty"`
-	ContentHash    []byte     `protobuf:"bytes,45,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"` // SHA-256 of fields 1-29, canonical, with items' states cleared
+	ContentHash    []byte     `protobuf:"bytes,45,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"` // SHA-256 of fields 1-39, canonical, with items' states cleared
 	ReturnedReason string     `protobuf:"bytes,46,opt,name=returned_reason,json=returnedReason,proto3" json:"returned_reason,omitempty"`
 	SuspendedCause string     `protobuf:"bytes,47,opt,name=suspended_cause,json=suspendedCause,proto3" json:"suspended_cause,omitempty"`
 	SuspendedBy    string     `protobuf:"bytes,48,opt,name=suspended_by,json=suspendedBy,proto3" json:"suspended_by,omitempty"` // org code that suspended it, while suspended
@@ -1831,7 +2231,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[8]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1843,7 +2243,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[8]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1856,7 +2256,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{8}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Entry) GetId() string {
@@ -2062,6 +2462,62 @@ func (x *Entry) GetItems() []*Item {
 	return nil
 }
 
+func (x *Entry) GetKeywords() []string {
+	if x != nil {
+		return x.Keywords
+	}
+	return nil
+}
+
+func (x *Entry) GetResources() []*Resource {
+	if x != nil {
+		return x.Resources
+	}
+	return nil
+}
+
+func (x *Entry) GetLicence() string {
+	if x != nil {
+		return x.Licence
+	}
+	return ""
+}
+
+func (x *Entry) GetIssued() string {
+	if x != nil {
+		return x.Issued
+	}
+	return ""
+}
+
+func (x *Entry) GetModified() string {
+	if x != nil {
+		return x.Modified
+	}
+	return ""
+}
+
+func (x *Entry) GetLandingPage() string {
+	if x != nil {
+		return x.LandingPage
+	}
+	return ""
+}
+
+func (x *Entry) GetLanguages() []string {
+	if x != nil {
+		return x.Languages
+	}
+	return nil
+}
+
+func (x *Entry) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
 func (x *Entry) GetState() EntryState {
 	if x != nil {
 		return x.State
@@ -2139,7 +2595,7 @@ type Lock struct {
 
 func (x *Lock) Reset() {
 	*x = Lock{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[9]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2607,7 @@ func (x *Lock) String() string {
 func (*Lock) ProtoMessage() {}
 
 func (x *Lock) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[9]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2620,7 @@ func (x *Lock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lock.ProtoReflect.Descriptor instead.
 func (*Lock) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{9}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Lock) GetCounterSigners() []string {
@@ -2221,7 +2677,7 @@ type PendingChange struct {
 
 func (x *PendingChange) Reset() {
 	*x = PendingChange{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[10]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2233,7 +2689,7 @@ func (x *PendingChange) String() string {
 func (*PendingChange) ProtoMessage() {}
 
 func (x *PendingChange) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[10]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2246,7 +2702,7 @@ func (x *PendingChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingChange.ProtoReflect.Descriptor instead.
 func (*PendingChange) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{10}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PendingChange) GetEntry() string {
@@ -2327,7 +2783,7 @@ type DriftChange struct {
 
 func (x *DriftChange) Reset() {
 	*x = DriftChange{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[11]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2339,7 +2795,7 @@ func (x *DriftChange) String() string {
 func (*DriftChange) ProtoMessage() {}
 
 func (x *DriftChange) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[11]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2352,7 +2808,7 @@ func (x *DriftChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriftChange.ProtoReflect.Descriptor instead.
 func (*DriftChange) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{11}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DriftChange) GetKind() string {
@@ -2422,7 +2878,7 @@ type Drift struct {
 
 func (x *Drift) Reset() {
 	*x = Drift{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[12]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2434,7 +2890,7 @@ func (x *Drift) String() string {
 func (*Drift) ProtoMessage() {}
 
 func (x *Drift) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[12]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2447,7 +2903,7 @@ func (x *Drift) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drift.ProtoReflect.Descriptor instead.
 func (*Drift) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{12}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Drift) GetId() string {
@@ -2573,7 +3029,7 @@ type PutDuties struct {
 
 func (x *PutDuties) Reset() {
 	*x = PutDuties{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[13]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2585,7 +3041,7 @@ func (x *PutDuties) String() string {
 func (*PutDuties) ProtoMessage() {}
 
 func (x *PutDuties) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[13]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2598,12 +3054,113 @@ func (x *PutDuties) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutDuties.ProtoReflect.Descriptor instead.
 func (*PutDuties) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{13}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PutDuties) GetDuties() []*Duty {
 	if x != nil {
 		return x.Duties
+	}
+	return nil
+}
+
+// PutMatters creates or replaces matters. Signed by the matters' organisation,
+// OFFICER. An unchanged matter is no fault and no change.
+type PutMatters struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Matters       []*Matter              `protobuf:"bytes,1,rep,name=matters,proto3" json:"matters,omitempty"` // 1-500
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutMatters) Reset() {
+	*x = PutMatters{}
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutMatters) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutMatters) ProtoMessage() {}
+
+func (x *PutMatters) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutMatters.ProtoReflect.Descriptor instead.
+func (*PutMatters) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PutMatters) GetMatters() []*Matter {
+	if x != nil {
+		return x.Matters
+	}
+	return nil
+}
+
+// PutCodes creates or replaces a code table's description and some of its codes.
+// Signed by the organisation that keeps it, OFFICER, or by AUTHORITY. What is not
+// named stays. An unchanged code is no fault and no change.
+type PutCodes struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Table         *CodeTable             `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Codes         []*Code                `protobuf:"bytes,2,rep,name=codes,proto3" json:"codes,omitempty"` // 0-1000; Code.table may be empty
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutCodes) Reset() {
+	*x = PutCodes{}
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutCodes) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutCodes) ProtoMessage() {}
+
+func (x *PutCodes) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutCodes.ProtoReflect.Descriptor instead.
+func (*PutCodes) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PutCodes) GetTable() *CodeTable {
+	if x != nil {
+		return x.Table
+	}
+	return nil
+}
+
+func (x *PutCodes) GetCodes() []*Code {
+	if x != nil {
+		return x.Codes
 	}
 	return nil
 }
@@ -2618,7 +3175,7 @@ type PutSystems struct {
 
 func (x *PutSystems) Reset() {
 	*x = PutSystems{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[14]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2630,7 +3187,7 @@ func (x *PutSystems) String() string {
 func (*PutSystems) ProtoMessage() {}
 
 func (x *PutSystems) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[14]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2643,7 +3200,7 @@ func (x *PutSystems) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSystems.ProtoReflect.Descriptor instead.
 func (*PutSystems) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{14}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PutSystems) GetSystems() []*System {
@@ -2665,7 +3222,7 @@ type PutTables struct {
 
 func (x *PutTables) Reset() {
 	*x = PutTables{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[15]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2677,7 +3234,7 @@ func (x *PutTables) String() string {
 func (*PutTables) ProtoMessage() {}
 
 func (x *PutTables) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[15]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2690,7 +3247,7 @@ func (x *PutTables) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutTables.ProtoReflect.Descriptor instead.
 func (*PutTables) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{15}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PutTables) GetTables() []*Table {
@@ -2714,7 +3271,7 @@ type SubmitEntries struct {
 
 func (x *SubmitEntries) Reset() {
 	*x = SubmitEntries{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[16]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2726,7 +3283,7 @@ func (x *SubmitEntries) String() string {
 func (*SubmitEntries) ProtoMessage() {}
 
 func (x *SubmitEntries) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[16]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2739,7 +3296,7 @@ func (x *SubmitEntries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitEntries.ProtoReflect.Descriptor instead.
 func (*SubmitEntries) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{16}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SubmitEntries) GetEntries() []*Entry {
@@ -2765,7 +3322,7 @@ type ReviewEntries struct {
 
 func (x *ReviewEntries) Reset() {
 	*x = ReviewEntries{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[17]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2777,7 +3334,7 @@ func (x *ReviewEntries) String() string {
 func (*ReviewEntries) ProtoMessage() {}
 
 func (x *ReviewEntries) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[17]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2790,7 +3347,7 @@ func (x *ReviewEntries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReviewEntries.ProtoReflect.Descriptor instead.
 func (*ReviewEntries) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{17}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReviewEntries) GetEntries() []string {
@@ -2832,7 +3389,7 @@ type LockEntries struct {
 
 func (x *LockEntries) Reset() {
 	*x = LockEntries{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[18]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2844,7 +3401,7 @@ func (x *LockEntries) String() string {
 func (*LockEntries) ProtoMessage() {}
 
 func (x *LockEntries) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[18]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2857,7 +3414,7 @@ func (x *LockEntries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LockEntries.ProtoReflect.Descriptor instead.
 func (*LockEntries) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{18}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LockEntries) GetEntries() []string {
@@ -2884,7 +3441,7 @@ type UnlockEntry struct {
 
 func (x *UnlockEntry) Reset() {
 	*x = UnlockEntry{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[19]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2896,7 +3453,7 @@ func (x *UnlockEntry) String() string {
 func (*UnlockEntry) ProtoMessage() {}
 
 func (x *UnlockEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[19]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2909,7 +3466,7 @@ func (x *UnlockEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnlockEntry.ProtoReflect.Descriptor instead.
 func (*UnlockEntry) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{19}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UnlockEntry) GetEntry() string {
@@ -2933,7 +3490,7 @@ type CounterSign struct {
 
 func (x *CounterSign) Reset() {
 	*x = CounterSign{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[20]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2945,7 +3502,7 @@ func (x *CounterSign) String() string {
 func (*CounterSign) ProtoMessage() {}
 
 func (x *CounterSign) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[20]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2958,7 +3515,7 @@ func (x *CounterSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CounterSign.ProtoReflect.Descriptor instead.
 func (*CounterSign) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{20}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CounterSign) GetEntry() string {
@@ -3000,7 +3557,7 @@ type WithdrawEntry struct {
 
 func (x *WithdrawEntry) Reset() {
 	*x = WithdrawEntry{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[21]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3012,7 +3569,7 @@ func (x *WithdrawEntry) String() string {
 func (*WithdrawEntry) ProtoMessage() {}
 
 func (x *WithdrawEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[21]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3025,7 +3582,7 @@ func (x *WithdrawEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawEntry.ProtoReflect.Descriptor instead.
 func (*WithdrawEntry) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{21}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WithdrawEntry) GetEntry() string {
@@ -3055,7 +3612,7 @@ type SuspendEntry struct {
 
 func (x *SuspendEntry) Reset() {
 	*x = SuspendEntry{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[22]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3067,7 +3624,7 @@ func (x *SuspendEntry) String() string {
 func (*SuspendEntry) ProtoMessage() {}
 
 func (x *SuspendEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[22]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3080,7 +3637,7 @@ func (x *SuspendEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendEntry.ProtoReflect.Descriptor instead.
 func (*SuspendEntry) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{22}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SuspendEntry) GetEntry() string {
@@ -3122,7 +3679,7 @@ type ReportDrift struct {
 
 func (x *ReportDrift) Reset() {
 	*x = ReportDrift{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[23]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3134,7 +3691,7 @@ func (x *ReportDrift) String() string {
 func (*ReportDrift) ProtoMessage() {}
 
 func (x *ReportDrift) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[23]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3147,7 +3704,7 @@ func (x *ReportDrift) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportDrift.ProtoReflect.Descriptor instead.
 func (*ReportDrift) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{23}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReportDrift) GetTable() string {
@@ -3214,7 +3771,7 @@ type SettleDrift struct {
 
 func (x *SettleDrift) Reset() {
 	*x = SettleDrift{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[24]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3226,7 +3783,7 @@ func (x *SettleDrift) String() string {
 func (*SettleDrift) ProtoMessage() {}
 
 func (x *SettleDrift) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[24]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3239,7 +3796,7 @@ func (x *SettleDrift) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleDrift.ProtoReflect.Descriptor instead.
 func (*SettleDrift) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{24}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SettleDrift) GetDrift() string {
@@ -3282,7 +3839,7 @@ type Remap struct {
 
 func (x *Remap) Reset() {
 	*x = Remap{}
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[25]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3294,7 +3851,7 @@ func (x *Remap) String() string {
 func (*Remap) ProtoMessage() {}
 
 func (x *Remap) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[25]
+	mi := &file_mulian_catalogue_v1_catalogue_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3307,7 +3864,7 @@ func (x *Remap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remap.ProtoReflect.Descriptor instead.
 func (*Remap) Descriptor() ([]byte, []int) {
-	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{25}
+	return file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Remap) GetEntry() string {
@@ -3351,7 +3908,35 @@ const file_mulian_catalogue_v1_catalogue_proto_rawDesc = "" +
 	" \x01(\x04R\aversion\x12\x18\n" +
 	"\aretired\x18\v \x01(\bR\aretired\x12\x1f\n" +
 	"\vmatter_code\x18\f \x01(\tR\n" +
-	"matterCode\"\xe2\x01\n" +
+	"matterCode\"\xa7\x02\n" +
+	"\x06Matter\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03org\x18\x02 \x01(\tR\x03org\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12=\n" +
+	"\n" +
+	"power_type\x18\x05 \x01(\x0e2\x1e.mulian.catalogue.v1.PowerTypeR\tpowerType\x12\x16\n" +
+	"\x06duties\x18\x06 \x03(\tR\x06duties\x12\x16\n" +
+	"\x06inputs\x18\a \x03(\tR\x06inputs\x12\x1a\n" +
+	"\bcategory\x18\b \x01(\tR\bcategory\x12\x14\n" +
+	"\x05guide\x18\t \x01(\tR\x05guide\x12\x18\n" +
+	"\aversion\x18\n" +
+	" \x01(\x04R\aversion\x12\x18\n" +
+	"\aretired\x18\v \x01(\bR\aretired\"\x8d\x01\n" +
+	"\tCodeTable\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03org\x18\x02 \x01(\tR\x03org\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1a\n" +
+	"\bstandard\x18\x04 \x01(\tR\bstandard\x12\x14\n" +
+	"\x05codes\x18\x05 \x01(\x04R\x05codes\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\x04R\aversion\"\x90\x01\n" +
+	"\x04Code\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
+	"\x06parent\x18\x04 \x01(\tR\x06parent\x12\x18\n" +
+	"\aretired\x18\x05 \x01(\bR\aretired\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\x04R\aversion\"\xe2\x01\n" +
 	"\x06System\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03org\x18\x02 \x01(\tR\x03org\x12\x12\n" +
@@ -3403,7 +3988,16 @@ const file_mulian_catalogue_v1_catalogue_proto_rawDesc = "" +
 	"primaryKey\x12\x1c\n" +
 	"\twatermark\x18\f \x01(\bR\twatermark\x12\x16\n" +
 	"\x06column\x18\r \x01(\tR\x06column\x124\n" +
-	"\x05state\x18\x0e \x01(\x0e2\x1e.mulian.catalogue.v1.ItemStateR\x05state\"\x90\x01\n" +
+	"\x05state\x18\x0e \x01(\x0e2\x1e.mulian.catalogue.v1.ItemStateR\x05state\"\xad\x01\n" +
+	"\bResource\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x16\n" +
+	"\x06format\x18\x03 \x01(\tR\x06format\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x04 \x01(\tR\tmediaType\x12\x14\n" +
+	"\x05bytes\x18\x05 \x01(\x04R\x05bytes\x12\x1a\n" +
+	"\bmodified\x18\x06 \x01(\tR\bmodified\x12\x10\n" +
+	"\x03api\x18\a \x01(\bR\x03api\"\x90\x01\n" +
 	"\x0fShareConditions\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x1a\n" +
 	"\bpurposes\x18\x02 \x03(\tR\bpurposes\x125\n" +
@@ -3419,7 +4013,7 @@ const file_mulian_catalogue_v1_catalogue_proto_rawDesc = "" +
 	"\x11max_calls_per_day\x18\x03 \x01(\rR\x0emaxCallsPerDay\x12\x1e\n" +
 	"\n" +
 	"requesters\x18\x04 \x03(\tR\n" +
-	"requesters\"\xb4\f\n" +
+	"requesters\"\xb4\x0e\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaliases\x18\x02 \x03(\tR\aaliases\x12\x12\n" +
@@ -3457,7 +4051,15 @@ const file_mulian_catalogue_v1_catalogue_proto_rawDesc = "" +
 	"\x0eretention_days\x18\x1a \x01(\rR\rretentionDays\x12+\n" +
 	"\x11staleness_seconds\x18\x1b \x01(\rR\x10stalenessSeconds\x12I\n" +
 	"\x0estanding_order\x18\x1c \x01(\v2\".mulian.catalogue.v1.StandingOrderR\rstandingOrder\x12/\n" +
-	"\x05items\x18\x1d \x03(\v2\x19.mulian.catalogue.v1.ItemR\x05items\x125\n" +
+	"\x05items\x18\x1d \x03(\v2\x19.mulian.catalogue.v1.ItemR\x05items\x12\x1a\n" +
+	"\bkeywords\x18\x1e \x03(\tR\bkeywords\x12;\n" +
+	"\tresources\x18\x1f \x03(\v2\x1d.mulian.catalogue.v1.ResourceR\tresources\x12\x18\n" +
+	"\alicence\x18  \x01(\tR\alicence\x12\x16\n" +
+	"\x06issued\x18! \x01(\tR\x06issued\x12\x1a\n" +
+	"\bmodified\x18\" \x01(\tR\bmodified\x12!\n" +
+	"\flanding_page\x18# \x01(\tR\vlandingPage\x12\x1c\n" +
+	"\tlanguages\x18$ \x03(\tR\tlanguages\x12\x16\n" +
+	"\x06origin\x18% \x01(\tR\x06origin\x125\n" +
 	"\x05state\x18( \x01(\x0e2\x1f.mulian.catalogue.v1.EntryStateR\x05state\x12\x18\n" +
 	"\aversion\x18) \x01(\x04R\aversion\x12\x1d\n" +
 	"\n" +
@@ -3519,6 +4121,12 @@ const file_mulian_catalogue_v1_catalogue_proto_rawDesc = "" +
 	"\x06due_ms\x18\x10 \x01(\x03R\x05dueMs\">\n" +
 	"\tPutDuties\x121\n" +
 	"\x06duties\x18\x01 \x03(\v2\x19.mulian.catalogue.v1.DutyR\x06duties\"C\n" +
+	"\n" +
+	"PutMatters\x125\n" +
+	"\amatters\x18\x01 \x03(\v2\x1b.mulian.catalogue.v1.MatterR\amatters\"q\n" +
+	"\bPutCodes\x124\n" +
+	"\x05table\x18\x01 \x01(\v2\x1e.mulian.catalogue.v1.CodeTableR\x05table\x12/\n" +
+	"\x05codes\x18\x02 \x03(\v2\x19.mulian.catalogue.v1.CodeR\x05codes\"C\n" +
 	"\n" +
 	"PutSystems\x125\n" +
 	"\asystems\x18\x01 \x03(\v2\x1b.mulian.catalogue.v1.SystemR\asystems\"?\n" +
@@ -3703,7 +4311,7 @@ func file_mulian_catalogue_v1_catalogue_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_catalogue_v1_catalogue_proto_enumTypes = make([]protoimpl.EnumInfo, 16)
-var file_mulian_catalogue_v1_catalogue_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_mulian_catalogue_v1_catalogue_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_mulian_catalogue_v1_catalogue_proto_goTypes = []any{
 	(PowerType)(0),          // 0: mulian.catalogue.v1.PowerType
 	(SystemLevel)(0),        // 1: mulian.catalogue.v1.SystemLevel
@@ -3722,76 +4330,87 @@ var file_mulian_catalogue_v1_catalogue_proto_goTypes = []any{
 	(DriftClass)(0),         // 14: mulian.catalogue.v1.DriftClass
 	(Settlement)(0),         // 15: mulian.catalogue.v1.Settlement
 	(*Duty)(nil),            // 16: mulian.catalogue.v1.Duty
-	(*System)(nil),          // 17: mulian.catalogue.v1.System
-	(*Column)(nil),          // 18: mulian.catalogue.v1.Column
-	(*Table)(nil),           // 19: mulian.catalogue.v1.Table
-	(*Item)(nil),            // 20: mulian.catalogue.v1.Item
-	(*ShareConditions)(nil), // 21: mulian.catalogue.v1.ShareConditions
-	(*DenyBasis)(nil),       // 22: mulian.catalogue.v1.DenyBasis
-	(*StandingOrder)(nil),   // 23: mulian.catalogue.v1.StandingOrder
-	(*Entry)(nil),           // 24: mulian.catalogue.v1.Entry
-	(*Lock)(nil),            // 25: mulian.catalogue.v1.Lock
-	(*PendingChange)(nil),   // 26: mulian.catalogue.v1.PendingChange
-	(*DriftChange)(nil),     // 27: mulian.catalogue.v1.DriftChange
-	(*Drift)(nil),           // 28: mulian.catalogue.v1.Drift
-	(*PutDuties)(nil),       // 29: mulian.catalogue.v1.PutDuties
-	(*PutSystems)(nil),      // 30: mulian.catalogue.v1.PutSystems
-	(*PutTables)(nil),       // 31: mulian.catalogue.v1.PutTables
-	(*SubmitEntries)(nil),   // 32: mulian.catalogue.v1.SubmitEntries
-	(*ReviewEntries)(nil),   // 33: mulian.catalogue.v1.ReviewEntries
-	(*LockEntries)(nil),     // 34: mulian.catalogue.v1.LockEntries
-	(*UnlockEntry)(nil),     // 35: mulian.catalogue.v1.UnlockEntry
-	(*CounterSign)(nil),     // 36: mulian.catalogue.v1.CounterSign
-	(*WithdrawEntry)(nil),   // 37: mulian.catalogue.v1.WithdrawEntry
-	(*SuspendEntry)(nil),    // 38: mulian.catalogue.v1.SuspendEntry
-	(*ReportDrift)(nil),     // 39: mulian.catalogue.v1.ReportDrift
-	(*SettleDrift)(nil),     // 40: mulian.catalogue.v1.SettleDrift
-	(*Remap)(nil),           // 41: mulian.catalogue.v1.Remap
+	(*Matter)(nil),          // 17: mulian.catalogue.v1.Matter
+	(*CodeTable)(nil),       // 18: mulian.catalogue.v1.CodeTable
+	(*Code)(nil),            // 19: mulian.catalogue.v1.Code
+	(*System)(nil),          // 20: mulian.catalogue.v1.System
+	(*Column)(nil),          // 21: mulian.catalogue.v1.Column
+	(*Table)(nil),           // 22: mulian.catalogue.v1.Table
+	(*Item)(nil),            // 23: mulian.catalogue.v1.Item
+	(*Resource)(nil),        // 24: mulian.catalogue.v1.Resource
+	(*ShareConditions)(nil), // 25: mulian.catalogue.v1.ShareConditions
+	(*DenyBasis)(nil),       // 26: mulian.catalogue.v1.DenyBasis
+	(*StandingOrder)(nil),   // 27: mulian.catalogue.v1.StandingOrder
+	(*Entry)(nil),           // 28: mulian.catalogue.v1.Entry
+	(*Lock)(nil),            // 29: mulian.catalogue.v1.Lock
+	(*PendingChange)(nil),   // 30: mulian.catalogue.v1.PendingChange
+	(*DriftChange)(nil),     // 31: mulian.catalogue.v1.DriftChange
+	(*Drift)(nil),           // 32: mulian.catalogue.v1.Drift
+	(*PutDuties)(nil),       // 33: mulian.catalogue.v1.PutDuties
+	(*PutMatters)(nil),      // 34: mulian.catalogue.v1.PutMatters
+	(*PutCodes)(nil),        // 35: mulian.catalogue.v1.PutCodes
+	(*PutSystems)(nil),      // 36: mulian.catalogue.v1.PutSystems
+	(*PutTables)(nil),       // 37: mulian.catalogue.v1.PutTables
+	(*SubmitEntries)(nil),   // 38: mulian.catalogue.v1.SubmitEntries
+	(*ReviewEntries)(nil),   // 39: mulian.catalogue.v1.ReviewEntries
+	(*LockEntries)(nil),     // 40: mulian.catalogue.v1.LockEntries
+	(*UnlockEntry)(nil),     // 41: mulian.catalogue.v1.UnlockEntry
+	(*CounterSign)(nil),     // 42: mulian.catalogue.v1.CounterSign
+	(*WithdrawEntry)(nil),   // 43: mulian.catalogue.v1.WithdrawEntry
+	(*SuspendEntry)(nil),    // 44: mulian.catalogue.v1.SuspendEntry
+	(*ReportDrift)(nil),     // 45: mulian.catalogue.v1.ReportDrift
+	(*SettleDrift)(nil),     // 46: mulian.catalogue.v1.SettleDrift
+	(*Remap)(nil),           // 47: mulian.catalogue.v1.Remap
 }
 var file_mulian_catalogue_v1_catalogue_proto_depIdxs = []int32{
 	0,  // 0: mulian.catalogue.v1.Duty.power_type:type_name -> mulian.catalogue.v1.PowerType
-	1,  // 1: mulian.catalogue.v1.System.level:type_name -> mulian.catalogue.v1.SystemLevel
-	2,  // 2: mulian.catalogue.v1.System.network:type_name -> mulian.catalogue.v1.Network
-	3,  // 3: mulian.catalogue.v1.Table.kind:type_name -> mulian.catalogue.v1.TableKind
-	18, // 4: mulian.catalogue.v1.Table.columns:type_name -> mulian.catalogue.v1.Column
-	4,  // 5: mulian.catalogue.v1.Item.share_type:type_name -> mulian.catalogue.v1.ShareType
-	5,  // 6: mulian.catalogue.v1.Item.open_type:type_name -> mulian.catalogue.v1.OpenType
-	10, // 7: mulian.catalogue.v1.Item.personal:type_name -> mulian.catalogue.v1.Personal
-	12, // 8: mulian.catalogue.v1.Item.state:type_name -> mulian.catalogue.v1.ItemState
-	8,  // 9: mulian.catalogue.v1.ShareConditions.methods:type_name -> mulian.catalogue.v1.Method
-	7,  // 10: mulian.catalogue.v1.Entry.format:type_name -> mulian.catalogue.v1.Format
-	8,  // 11: mulian.catalogue.v1.Entry.methods:type_name -> mulian.catalogue.v1.Method
-	4,  // 12: mulian.catalogue.v1.Entry.share_type:type_name -> mulian.catalogue.v1.ShareType
-	21, // 13: mulian.catalogue.v1.Entry.conditions:type_name -> mulian.catalogue.v1.ShareConditions
-	22, // 14: mulian.catalogue.v1.Entry.deny_basis:type_name -> mulian.catalogue.v1.DenyBasis
-	5,  // 15: mulian.catalogue.v1.Entry.open_type:type_name -> mulian.catalogue.v1.OpenType
-	6,  // 16: mulian.catalogue.v1.Entry.update_cycle:type_name -> mulian.catalogue.v1.UpdateCycle
-	9,  // 17: mulian.catalogue.v1.Entry.grade:type_name -> mulian.catalogue.v1.Grade
-	10, // 18: mulian.catalogue.v1.Entry.personal:type_name -> mulian.catalogue.v1.Personal
-	11, // 19: mulian.catalogue.v1.Entry.processing:type_name -> mulian.catalogue.v1.Processing
-	23, // 20: mulian.catalogue.v1.Entry.standing_order:type_name -> mulian.catalogue.v1.StandingOrder
-	20, // 21: mulian.catalogue.v1.Entry.items:type_name -> mulian.catalogue.v1.Item
-	13, // 22: mulian.catalogue.v1.Entry.state:type_name -> mulian.catalogue.v1.EntryState
-	25, // 23: mulian.catalogue.v1.Entry.lock:type_name -> mulian.catalogue.v1.Lock
-	24, // 24: mulian.catalogue.v1.PendingChange.next:type_name -> mulian.catalogue.v1.Entry
-	14, // 25: mulian.catalogue.v1.DriftChange.class:type_name -> mulian.catalogue.v1.DriftClass
-	14, // 26: mulian.catalogue.v1.Drift.class:type_name -> mulian.catalogue.v1.DriftClass
-	27, // 27: mulian.catalogue.v1.Drift.changes:type_name -> mulian.catalogue.v1.DriftChange
-	18, // 28: mulian.catalogue.v1.Drift.columns:type_name -> mulian.catalogue.v1.Column
-	15, // 29: mulian.catalogue.v1.Drift.settlement:type_name -> mulian.catalogue.v1.Settlement
-	16, // 30: mulian.catalogue.v1.PutDuties.duties:type_name -> mulian.catalogue.v1.Duty
-	17, // 31: mulian.catalogue.v1.PutSystems.systems:type_name -> mulian.catalogue.v1.System
-	19, // 32: mulian.catalogue.v1.PutTables.tables:type_name -> mulian.catalogue.v1.Table
-	24, // 33: mulian.catalogue.v1.SubmitEntries.entries:type_name -> mulian.catalogue.v1.Entry
-	27, // 34: mulian.catalogue.v1.ReportDrift.changes:type_name -> mulian.catalogue.v1.DriftChange
-	18, // 35: mulian.catalogue.v1.ReportDrift.columns:type_name -> mulian.catalogue.v1.Column
-	15, // 36: mulian.catalogue.v1.SettleDrift.settlement:type_name -> mulian.catalogue.v1.Settlement
-	41, // 37: mulian.catalogue.v1.SettleDrift.remaps:type_name -> mulian.catalogue.v1.Remap
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	0,  // 1: mulian.catalogue.v1.Matter.power_type:type_name -> mulian.catalogue.v1.PowerType
+	1,  // 2: mulian.catalogue.v1.System.level:type_name -> mulian.catalogue.v1.SystemLevel
+	2,  // 3: mulian.catalogue.v1.System.network:type_name -> mulian.catalogue.v1.Network
+	3,  // 4: mulian.catalogue.v1.Table.kind:type_name -> mulian.catalogue.v1.TableKind
+	21, // 5: mulian.catalogue.v1.Table.columns:type_name -> mulian.catalogue.v1.Column
+	4,  // 6: mulian.catalogue.v1.Item.share_type:type_name -> mulian.catalogue.v1.ShareType
+	5,  // 7: mulian.catalogue.v1.Item.open_type:type_name -> mulian.catalogue.v1.OpenType
+	10, // 8: mulian.catalogue.v1.Item.personal:type_name -> mulian.catalogue.v1.Personal
+	12, // 9: mulian.catalogue.v1.Item.state:type_name -> mulian.catalogue.v1.ItemState
+	8,  // 10: mulian.catalogue.v1.ShareConditions.methods:type_name -> mulian.catalogue.v1.Method
+	7,  // 11: mulian.catalogue.v1.Entry.format:type_name -> mulian.catalogue.v1.Format
+	8,  // 12: mulian.catalogue.v1.Entry.methods:type_name -> mulian.catalogue.v1.Method
+	4,  // 13: mulian.catalogue.v1.Entry.share_type:type_name -> mulian.catalogue.v1.ShareType
+	25, // 14: mulian.catalogue.v1.Entry.conditions:type_name -> mulian.catalogue.v1.ShareConditions
+	26, // 15: mulian.catalogue.v1.Entry.deny_basis:type_name -> mulian.catalogue.v1.DenyBasis
+	5,  // 16: mulian.catalogue.v1.Entry.open_type:type_name -> mulian.catalogue.v1.OpenType
+	6,  // 17: mulian.catalogue.v1.Entry.update_cycle:type_name -> mulian.catalogue.v1.UpdateCycle
+	9,  // 18: mulian.catalogue.v1.Entry.grade:type_name -> mulian.catalogue.v1.Grade
+	10, // 19: mulian.catalogue.v1.Entry.personal:type_name -> mulian.catalogue.v1.Personal
+	11, // 20: mulian.catalogue.v1.Entry.processing:type_name -> mulian.catalogue.v1.Processing
+	27, // 21: mulian.catalogue.v1.Entry.standing_order:type_name -> mulian.catalogue.v1.StandingOrder
+	23, // 22: mulian.catalogue.v1.Entry.items:type_name -> mulian.catalogue.v1.Item
+	24, // 23: mulian.catalogue.v1.Entry.resources:type_name -> mulian.catalogue.v1.Resource
+	13, // 24: mulian.catalogue.v1.Entry.state:type_name -> mulian.catalogue.v1.EntryState
+	29, // 25: mulian.catalogue.v1.Entry.lock:type_name -> mulian.catalogue.v1.Lock
+	28, // 26: mulian.catalogue.v1.PendingChange.next:type_name -> mulian.catalogue.v1.Entry
+	14, // 27: mulian.catalogue.v1.DriftChange.class:type_name -> mulian.catalogue.v1.DriftClass
+	14, // 28: mulian.catalogue.v1.Drift.class:type_name -> mulian.catalogue.v1.DriftClass
+	31, // 29: mulian.catalogue.v1.Drift.changes:type_name -> mulian.catalogue.v1.DriftChange
+	21, // 30: mulian.catalogue.v1.Drift.columns:type_name -> mulian.catalogue.v1.Column
+	15, // 31: mulian.catalogue.v1.Drift.settlement:type_name -> mulian.catalogue.v1.Settlement
+	16, // 32: mulian.catalogue.v1.PutDuties.duties:type_name -> mulian.catalogue.v1.Duty
+	17, // 33: mulian.catalogue.v1.PutMatters.matters:type_name -> mulian.catalogue.v1.Matter
+	18, // 34: mulian.catalogue.v1.PutCodes.table:type_name -> mulian.catalogue.v1.CodeTable
+	19, // 35: mulian.catalogue.v1.PutCodes.codes:type_name -> mulian.catalogue.v1.Code
+	20, // 36: mulian.catalogue.v1.PutSystems.systems:type_name -> mulian.catalogue.v1.System
+	22, // 37: mulian.catalogue.v1.PutTables.tables:type_name -> mulian.catalogue.v1.Table
+	28, // 38: mulian.catalogue.v1.SubmitEntries.entries:type_name -> mulian.catalogue.v1.Entry
+	31, // 39: mulian.catalogue.v1.ReportDrift.changes:type_name -> mulian.catalogue.v1.DriftChange
+	21, // 40: mulian.catalogue.v1.ReportDrift.columns:type_name -> mulian.catalogue.v1.Column
+	15, // 41: mulian.catalogue.v1.SettleDrift.settlement:type_name -> mulian.catalogue.v1.Settlement
+	47, // 42: mulian.catalogue.v1.SettleDrift.remaps:type_name -> mulian.catalogue.v1.Remap
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_mulian_catalogue_v1_catalogue_proto_init() }
@@ -3805,7 +4424,7 @@ func file_mulian_catalogue_v1_catalogue_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_catalogue_v1_catalogue_proto_rawDesc), len(file_mulian_catalogue_v1_catalogue_proto_rawDesc)),
 			NumEnums:      16,
-			NumMessages:   26,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

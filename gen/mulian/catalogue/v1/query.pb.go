@@ -21,6 +21,148 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// HitKind: what was found.
+type HitKind int32
+
+const (
+	HitKind_HIT_KIND_UNSPECIFIED HitKind = 0
+	HitKind_HIT_KIND_ENTRY       HitKind = 1
+	HitKind_HIT_KIND_DUTY        HitKind = 2
+	HitKind_HIT_KIND_ITEM        HitKind = 3 // of an entry
+	HitKind_HIT_KIND_TABLE       HitKind = 4
+	HitKind_HIT_KIND_MATTER      HitKind = 5
+	HitKind_HIT_KIND_SYSTEM      HitKind = 6
+	HitKind_HIT_KIND_CODE        HitKind = 7
+)
+
+// Enum value maps for HitKind.
+var (
+	HitKind_name = map[int32]string{
+		0: "HIT_KIND_UNSPECIFIED",
+		1: "HIT_KIND_ENTRY",
+		2: "HIT_KIND_DUTY",
+		3: "HIT_KIND_ITEM",
+		4: "HIT_KIND_TABLE",
+		5: "HIT_KIND_MATTER",
+		6: "HIT_KIND_SYSTEM",
+		7: "HIT_KIND_CODE",
+	}
+	HitKind_value = map[string]int32{
+		"HIT_KIND_UNSPECIFIED": 0,
+		"HIT_KIND_ENTRY":       1,
+		"HIT_KIND_DUTY":        2,
+		"HIT_KIND_ITEM":        3,
+		"HIT_KIND_TABLE":       4,
+		"HIT_KIND_MATTER":      5,
+		"HIT_KIND_SYSTEM":      6,
+		"HIT_KIND_CODE":        7,
+	}
+)
+
+func (x HitKind) Enum() *HitKind {
+	p := new(HitKind)
+	*p = x
+	return p
+}
+
+func (x HitKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (HitKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_mulian_catalogue_v1_query_proto_enumTypes[0].Descriptor()
+}
+
+func (HitKind) Type() protoreflect.EnumType {
+	return &file_mulian_catalogue_v1_query_proto_enumTypes[0]
+}
+
+func (x HitKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use HitKind.Descriptor instead.
+func (HitKind) EnumDescriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{0}
+}
+
+// FindingKind: what can be wrong with a catalogue.
+type FindingKind int32
+
+const (
+	FindingKind_FINDING_KIND_UNSPECIFIED        FindingKind = 0
+	FindingKind_FINDING_KIND_NO_DUTY            FindingKind = 1 // hangs on no duty, or on a retired one
+	FindingKind_FINDING_KIND_NO_TABLE           FindingKind = 2 // catalogued only: nothing can be delivered
+	FindingKind_FINDING_KIND_NO_OWNER           FindingKind = 3 // its source organisation is unknown
+	FindingKind_FINDING_KIND_STALE              FindingKind = 4 // older than its update cycle allows
+	FindingKind_FINDING_KIND_DUPLICATE          FindingKind = 5 // another department collects the same (order 809 art. 19)
+	FindingKind_FINDING_KIND_PERSONAL_NO_BASIS  FindingKind = 6 // personal data, and no duty with a legal source
+	FindingKind_FINDING_KIND_UNMAPPED_ITEM      FindingKind = 7 // an item lies on no column
+	FindingKind_FINDING_KIND_NO_ITEMS           FindingKind = 8
+	FindingKind_FINDING_KIND_NO_ABSTRACT        FindingKind = 9
+	FindingKind_FINDING_KIND_UNKNOWN_CODE_TABLE FindingKind = 10 // names a code table that is not on the ledger
+	FindingKind_FINDING_KIND_DRIFTED            FindingKind = 11 // an open drift
+)
+
+// Enum value maps for FindingKind.
+var (
+	FindingKind_name = map[int32]string{
+		0:  "FINDING_KIND_UNSPECIFIED",
+		1:  "FINDING_KIND_NO_DUTY",
+		2:  "FINDING_KIND_NO_TABLE",
+		3:  "FINDING_KIND_NO_OWNER",
+		4:  "FINDING_KIND_STALE",
+		5:  "FINDING_KIND_DUPLICATE",
+		6:  "FINDING_KIND_PERSONAL_NO_BASIS",
+		7:  "FINDING_KIND_UNMAPPED_ITEM",
+		8:  "FINDING_KIND_NO_ITEMS",
+		9:  "FINDING_KIND_NO_ABSTRACT",
+		10: "FINDING_KIND_UNKNOWN_CODE_TABLE",
+		11: "FINDING_KIND_DRIFTED",
+	}
+	FindingKind_value = map[string]int32{
+		"FINDING_KIND_UNSPECIFIED":        0,
+		"FINDING_KIND_NO_DUTY":            1,
+		"FINDING_KIND_NO_TABLE":           2,
+		"FINDING_KIND_NO_OWNER":           3,
+		"FINDING_KIND_STALE":              4,
+		"FINDING_KIND_DUPLICATE":          5,
+		"FINDING_KIND_PERSONAL_NO_BASIS":  6,
+		"FINDING_KIND_UNMAPPED_ITEM":      7,
+		"FINDING_KIND_NO_ITEMS":           8,
+		"FINDING_KIND_NO_ABSTRACT":        9,
+		"FINDING_KIND_UNKNOWN_CODE_TABLE": 10,
+		"FINDING_KIND_DRIFTED":            11,
+	}
+)
+
+func (x FindingKind) Enum() *FindingKind {
+	p := new(FindingKind)
+	*p = x
+	return p
+}
+
+func (x FindingKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FindingKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_mulian_catalogue_v1_query_proto_enumTypes[1].Descriptor()
+}
+
+func (FindingKind) Type() protoreflect.EnumType {
+	return &file_mulian_catalogue_v1_query_proto_enumTypes[1]
+}
+
+func (x FindingKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FindingKind.Descriptor instead.
+func (FindingKind) EnumDescriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{1}
+}
+
 type ListEntriesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`         // words in Chinese or English, or a code; empty = all
@@ -1241,6 +1383,1252 @@ func (x *CountResponse) GetOverdue() int64 {
 	return 0
 }
 
+type ListMattersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Org           string                 `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	Duty          string                 `protobuf:"bytes,2,opt,name=duty,proto3" json:"duty,omitempty"`
+	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMattersRequest) Reset() {
+	*x = ListMattersRequest{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMattersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMattersRequest) ProtoMessage() {}
+
+func (x *ListMattersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMattersRequest.ProtoReflect.Descriptor instead.
+func (*ListMattersRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListMattersRequest) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *ListMattersRequest) GetDuty() string {
+	if x != nil {
+		return x.Duty
+	}
+	return ""
+}
+
+func (x *ListMattersRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ListMattersRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListMattersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Matters       []*Matter              `protobuf:"bytes,1,rep,name=matters,proto3" json:"matters,omitempty"`
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Total         int64                  `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMattersResponse) Reset() {
+	*x = ListMattersResponse{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMattersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMattersResponse) ProtoMessage() {}
+
+func (x *ListMattersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMattersResponse.ProtoReflect.Descriptor instead.
+func (*ListMattersResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListMattersResponse) GetMatters() []*Matter {
+	if x != nil {
+		return x.Matters
+	}
+	return nil
+}
+
+func (x *ListMattersResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *ListMattersResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+type ListCodesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Table         string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Parent        string                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"`
+	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCodesRequest) Reset() {
+	*x = ListCodesRequest{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCodesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCodesRequest) ProtoMessage() {}
+
+func (x *ListCodesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCodesRequest.ProtoReflect.Descriptor instead.
+func (*ListCodesRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListCodesRequest) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *ListCodesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListCodesRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ListCodesRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListCodesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tables        []*CodeTable           `protobuf:"bytes,1,rep,name=tables,proto3" json:"tables,omitempty"`
+	Codes         []*Code                `protobuf:"bytes,2,rep,name=codes,proto3" json:"codes,omitempty"`
+	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`
+	Total         int64                  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCodesResponse) Reset() {
+	*x = ListCodesResponse{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCodesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCodesResponse) ProtoMessage() {}
+
+func (x *ListCodesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCodesResponse.ProtoReflect.Descriptor instead.
+func (*ListCodesResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListCodesResponse) GetTables() []*CodeTable {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+func (x *ListCodesResponse) GetCodes() []*Code {
+	if x != nil {
+		return x.Codes
+	}
+	return nil
+}
+
+func (x *ListCodesResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *ListCodesResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+// SearchRequest: words, a code, or nothing (then all that the facets leave).
+type SearchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Text  string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`                                            // <= 200 characters
+	Kinds []HitKind              `protobuf:"varint,2,rep,packed,name=kinds,proto3,enum=mulian.catalogue.v1.HitKind" json:"kinds,omitempty"` // empty = all
+	// Facets: a hit has one of the named values of each facet that is named.
+	Orgs          []string      `protobuf:"bytes,3,rep,name=orgs,proto3" json:"orgs,omitempty"`
+	ShareTypes    []ShareType   `protobuf:"varint,4,rep,packed,name=share_types,json=shareTypes,proto3,enum=mulian.catalogue.v1.ShareType" json:"share_types,omitempty"`
+	Formats       []Format      `protobuf:"varint,5,rep,packed,name=formats,proto3,enum=mulian.catalogue.v1.Format" json:"formats,omitempty"`
+	UpdateCycles  []UpdateCycle `protobuf:"varint,6,rep,packed,name=update_cycles,json=updateCycles,proto3,enum=mulian.catalogue.v1.UpdateCycle" json:"update_cycles,omitempty"`
+	Grades        []Grade       `protobuf:"varint,7,rep,packed,name=grades,proto3,enum=mulian.catalogue.v1.Grade" json:"grades,omitempty"`
+	States        []EntryState  `protobuf:"varint,8,rep,packed,name=states,proto3,enum=mulian.catalogue.v1.EntryState" json:"states,omitempty"`
+	After         string        `protobuf:"bytes,9,opt,name=after,proto3" json:"after,omitempty"`                               // cursor from the last answer
+	Limit         uint32        `protobuf:"varint,10,opt,name=limit,proto3" json:"limit,omitempty"`                             // default 20, <= 100
+	WithFacets    bool          `protobuf:"varint,11,opt,name=with_facets,json=withFacets,proto3" json:"with_facets,omitempty"` // count the values of each facet, too
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchRequest) Reset() {
+	*x = SearchRequest{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchRequest) ProtoMessage() {}
+
+func (x *SearchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
+func (*SearchRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SearchRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetKinds() []HitKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetOrgs() []string {
+	if x != nil {
+		return x.Orgs
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetShareTypes() []ShareType {
+	if x != nil {
+		return x.ShareTypes
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetFormats() []Format {
+	if x != nil {
+		return x.Formats
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetUpdateCycles() []UpdateCycle {
+	if x != nil {
+		return x.UpdateCycles
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetGrades() []Grade {
+	if x != nil {
+		return x.Grades
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetStates() []EntryState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *SearchRequest) GetWithFacets() bool {
+	if x != nil {
+		return x.WithFacets
+	}
+	return false
+}
+
+// Span is a part of a text that matched: UTF-8 byte offsets, [from, to).
+type Span struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint32                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            uint32                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Span) Reset() {
+	*x = Span{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Span) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Span) ProtoMessage() {}
+
+func (x *Span) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Span.ProtoReflect.Descriptor instead.
+func (*Span) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Span) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Span) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+// Marked is a field of a hit with what matched in it.
+type Marked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Field         string                 `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"` // "name", "abstract", "code", ...
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`   // the field, or a piece of it around the match
+	Spans         []*Span                `protobuf:"bytes,3,rep,name=spans,proto3" json:"spans,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Marked) Reset() {
+	*x = Marked{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Marked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Marked) ProtoMessage() {}
+
+func (x *Marked) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Marked.ProtoReflect.Descriptor instead.
+func (*Marked) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Marked) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Marked) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Marked) GetSpans() []*Span {
+	if x != nil {
+		return x.Spans
+	}
+	return nil
+}
+
+// Hit is one thing that was found, best first.
+type Hit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          HitKind                `protobuf:"varint,1,opt,name=kind,proto3,enum=mulian.catalogue.v1.HitKind" json:"kind,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Key           string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"` // of the object on the ledger; of an item: its entry's
+	Title         string                 `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
+	Org           string                 `protobuf:"bytes,5,opt,name=org,proto3" json:"org,omitempty"`
+	OrgName       string                 `protobuf:"bytes,6,opt,name=org_name,json=orgName,proto3" json:"org_name,omitempty"`
+	Marked        []*Marked              `protobuf:"bytes,7,rep,name=marked,proto3" json:"marked,omitempty"` // where it matched, best field first, <= 3
+	ShareType     ShareType              `protobuf:"varint,8,opt,name=share_type,json=shareType,proto3,enum=mulian.catalogue.v1.ShareType" json:"share_type,omitempty"`
+	Format        Format                 `protobuf:"varint,9,opt,name=format,proto3,enum=mulian.catalogue.v1.Format" json:"format,omitempty"`
+	UpdateCycle   UpdateCycle            `protobuf:"varint,10,opt,name=update_cycle,json=updateCycle,proto3,enum=mulian.catalogue.v1.UpdateCycle" json:"update_cycle,omitempty"`
+	Grade         Grade                  `protobuf:"varint,11,opt,name=grade,proto3,enum=mulian.catalogue.v1.Grade" json:"grade,omitempty"`
+	State         EntryState             `protobuf:"varint,12,opt,name=state,proto3,enum=mulian.catalogue.v1.EntryState" json:"state,omitempty"`
+	Corrected     bool                   `protobuf:"varint,13,opt,name=corrected,proto3" json:"corrected,omitempty"` // found by a code that differs a little from what was asked
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hit) Reset() {
+	*x = Hit{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hit) ProtoMessage() {}
+
+func (x *Hit) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hit.ProtoReflect.Descriptor instead.
+func (*Hit) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Hit) GetKind() HitKind {
+	if x != nil {
+		return x.Kind
+	}
+	return HitKind_HIT_KIND_UNSPECIFIED
+}
+
+func (x *Hit) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Hit) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Hit) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Hit) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *Hit) GetOrgName() string {
+	if x != nil {
+		return x.OrgName
+	}
+	return ""
+}
+
+func (x *Hit) GetMarked() []*Marked {
+	if x != nil {
+		return x.Marked
+	}
+	return nil
+}
+
+func (x *Hit) GetShareType() ShareType {
+	if x != nil {
+		return x.ShareType
+	}
+	return ShareType_SHARE_TYPE_UNSPECIFIED
+}
+
+func (x *Hit) GetFormat() Format {
+	if x != nil {
+		return x.Format
+	}
+	return Format_FORMAT_UNSPECIFIED
+}
+
+func (x *Hit) GetUpdateCycle() UpdateCycle {
+	if x != nil {
+		return x.UpdateCycle
+	}
+	return UpdateCycle_UPDATE_CYCLE_UNSPECIFIED
+}
+
+func (x *Hit) GetGrade() Grade {
+	if x != nil {
+		return x.Grade
+	}
+	return Grade_GRADE_UNSPECIFIED
+}
+
+func (x *Hit) GetState() EntryState {
+	if x != nil {
+		return x.State
+	}
+	return EntryState_ENTRY_STATE_UNSPECIFIED
+}
+
+func (x *Hit) GetCorrected() bool {
+	if x != nil {
+		return x.Corrected
+	}
+	return false
+}
+
+type FacetValue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Value         string                 `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	Count         int64                  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	Label         string                 `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FacetValue) Reset() {
+	*x = FacetValue{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FacetValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FacetValue) ProtoMessage() {}
+
+func (x *FacetValue) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
+func (*FacetValue) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *FacetValue) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *FacetValue) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *FacetValue) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+type Facet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Values        []*FacetValue          `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Facet) Reset() {
+	*x = Facet{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Facet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Facet) ProtoMessage() {}
+
+func (x *Facet) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Facet.ProtoReflect.Descriptor instead.
+func (*Facet) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Facet) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Facet) GetValues() []*FacetValue {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+type SearchResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Hits            []*Hit                 `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
+	Next            string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`    // cursor; empty at the end
+	Total           int64                  `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"` // matches in all; at most 10,000 are counted
+	MoreThanCounted bool                   `protobuf:"varint,4,opt,name=more_than_counted,json=moreThanCounted,proto3" json:"more_than_counted,omitempty"`
+	Facets          []*Facet               `protobuf:"bytes,5,rep,name=facets,proto3" json:"facets,omitempty"`
+	CorrectedTo     string                 `protobuf:"bytes,6,opt,name=corrected_to,json=correctedTo,proto3" json:"corrected_to,omitempty"` // the code that was meant, when nothing was found under the one asked
+	Height          int64                  `protobuf:"varint,7,opt,name=height,proto3" json:"height,omitempty"`                             // up to which the index has read
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *SearchResponse) Reset() {
+	*x = SearchResponse{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchResponse) ProtoMessage() {}
+
+func (x *SearchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
+func (*SearchResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SearchResponse) GetHits() []*Hit {
+	if x != nil {
+		return x.Hits
+	}
+	return nil
+}
+
+func (x *SearchResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *SearchResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *SearchResponse) GetMoreThanCounted() bool {
+	if x != nil {
+		return x.MoreThanCounted
+	}
+	return false
+}
+
+func (x *SearchResponse) GetFacets() []*Facet {
+	if x != nil {
+		return x.Facets
+	}
+	return nil
+}
+
+func (x *SearchResponse) GetCorrectedTo() string {
+	if x != nil {
+		return x.CorrectedTo
+	}
+	return ""
+}
+
+func (x *SearchResponse) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+type Finding struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          FindingKind            `protobuf:"varint,1,opt,name=kind,proto3,enum=mulian.catalogue.v1.FindingKind" json:"kind,omitempty"`
+	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`
+	Entry         string                 `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
+	Item          string                 `protobuf:"bytes,4,opt,name=item,proto3" json:"item,omitempty"`   // code, or empty
+	Other         string                 `protobuf:"bytes,5,opt,name=other,proto3" json:"other,omitempty"` // the other entry of a duplicate
+	Why           string                 `protobuf:"bytes,6,opt,name=why,proto3" json:"why,omitempty"`     // in the asked language
+	WhatToDo      string                 `protobuf:"bytes,7,opt,name=what_to_do,json=whatToDo,proto3" json:"what_to_do,omitempty"`
+	Likeness      uint32                 `protobuf:"varint,8,opt,name=likeness,proto3" json:"likeness,omitempty"` // of a duplicate: per cent
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Finding) GetKind() FindingKind {
+	if x != nil {
+		return x.Kind
+	}
+	return FindingKind_FINDING_KIND_UNSPECIFIED
+}
+
+func (x *Finding) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *Finding) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *Finding) GetItem() string {
+	if x != nil {
+		return x.Item
+	}
+	return ""
+}
+
+func (x *Finding) GetOther() string {
+	if x != nil {
+		return x.Other
+	}
+	return ""
+}
+
+func (x *Finding) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Finding) GetWhatToDo() string {
+	if x != nil {
+		return x.WhatToDo
+	}
+	return ""
+}
+
+func (x *Finding) GetLikeness() uint32 {
+	if x != nil {
+		return x.Likeness
+	}
+	return 0
+}
+
+type Score struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Org           string                 `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	OrgName       string                 `protobuf:"bytes,2,opt,name=org_name,json=orgName,proto3" json:"org_name,omitempty"`
+	Entries       int64                  `protobuf:"varint,3,opt,name=entries,proto3" json:"entries,omitempty"`
+	Points        uint32                 `protobuf:"varint,4,opt,name=points,proto3" json:"points,omitempty"` // 0-100
+	Parts         []*ScorePart           `protobuf:"bytes,5,rep,name=parts,proto3" json:"parts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Score) Reset() {
+	*x = Score{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Score) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Score) ProtoMessage() {}
+
+func (x *Score) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Score.ProtoReflect.Descriptor instead.
+func (*Score) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Score) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *Score) GetOrgName() string {
+	if x != nil {
+		return x.OrgName
+	}
+	return ""
+}
+
+func (x *Score) GetEntries() int64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *Score) GetPoints() uint32 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *Score) GetParts() []*ScorePart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+// ScorePart: points = weight * good / all, in hundredths where it is shown.
+type ScorePart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          FindingKind            `protobuf:"varint,1,opt,name=kind,proto3,enum=mulian.catalogue.v1.FindingKind" json:"kind,omitempty"`
+	Weight        uint32                 `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	Good          int64                  `protobuf:"varint,3,opt,name=good,proto3" json:"good,omitempty"`
+	All           int64                  `protobuf:"varint,4,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScorePart) Reset() {
+	*x = ScorePart{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScorePart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScorePart) ProtoMessage() {}
+
+func (x *ScorePart) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScorePart.ProtoReflect.Descriptor instead.
+func (*ScorePart) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ScorePart) GetKind() FindingKind {
+	if x != nil {
+		return x.Kind
+	}
+	return FindingKind_FINDING_KIND_UNSPECIFIED
+}
+
+func (x *ScorePart) GetWeight() uint32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *ScorePart) GetGood() int64 {
+	if x != nil {
+		return x.Good
+	}
+	return 0
+}
+
+func (x *ScorePart) GetAll() int64 {
+	if x != nil {
+		return x.All
+	}
+	return 0
+}
+
+type CheckRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Org           string                 `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`                                                  // empty = all
+	Kinds         []FindingKind          `protobuf:"varint,2,rep,packed,name=kinds,proto3,enum=mulian.catalogue.v1.FindingKind" json:"kinds,omitempty"` // empty = all
+	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"` // of findings; default 100, <= 1000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckRequest) Reset() {
+	*x = CheckRequest{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckRequest) ProtoMessage() {}
+
+func (x *CheckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
+func (*CheckRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *CheckRequest) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetKinds() []FindingKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *CheckRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type CheckResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scores        []*Score               `protobuf:"bytes,1,rep,name=scores,proto3" json:"scores,omitempty"`     // lowest first; first page only
+	Findings      []*Finding             `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"` // by organisation, entry, kind
+	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`
+	Total         int64                  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	Height        int64                  `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
+	AtMs          int64                  `protobuf:"varint,6,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"` // block time that staleness is measured against
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckResponse) Reset() {
+	*x = CheckResponse{}
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckResponse) ProtoMessage() {}
+
+func (x *CheckResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_catalogue_v1_query_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
+func (*CheckResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_catalogue_v1_query_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *CheckResponse) GetScores() []*Score {
+	if x != nil {
+		return x.Scores
+	}
+	return nil
+}
+
+func (x *CheckResponse) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *CheckResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *CheckResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *CheckResponse) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *CheckResponse) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
 var File_mulian_catalogue_v1_query_proto protoreflect.FileDescriptor
 
 const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
@@ -1345,7 +2733,136 @@ const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
 	"\bgateways\x18\f \x01(\x03R\bgateways\x12\x16\n" +
 	"\x06height\x18\r \x01(\x03R\x06height\x12\x1a\n" +
 	"\baccesses\x18\x0e \x01(\x03R\baccesses\x12\x18\n" +
-	"\aoverdue\x18\x0f \x01(\x03R\aoverdue2\xa6\x06\n" +
+	"\aoverdue\x18\x0f \x01(\x03R\aoverdue\"f\n" +
+	"\x12ListMattersRequest\x12\x10\n" +
+	"\x03org\x18\x01 \x01(\tR\x03org\x12\x12\n" +
+	"\x04duty\x18\x02 \x01(\tR\x04duty\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"v\n" +
+	"\x13ListMattersResponse\x125\n" +
+	"\amatters\x18\x01 \x03(\v2\x1b.mulian.catalogue.v1.MatterR\amatters\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"l\n" +
+	"\x10ListCodesRequest\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"\xa6\x01\n" +
+	"\x11ListCodesResponse\x126\n" +
+	"\x06tables\x18\x01 \x03(\v2\x1e.mulian.catalogue.v1.CodeTableR\x06tables\x12/\n" +
+	"\x05codes\x18\x02 \x03(\v2\x19.mulian.catalogue.v1.CodeR\x05codes\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\x03R\x05total\"\xe4\x03\n" +
+	"\rSearchRequest\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x122\n" +
+	"\x05kinds\x18\x02 \x03(\x0e2\x1c.mulian.catalogue.v1.HitKindR\x05kinds\x12\x12\n" +
+	"\x04orgs\x18\x03 \x03(\tR\x04orgs\x12?\n" +
+	"\vshare_types\x18\x04 \x03(\x0e2\x1e.mulian.catalogue.v1.ShareTypeR\n" +
+	"shareTypes\x125\n" +
+	"\aformats\x18\x05 \x03(\x0e2\x1b.mulian.catalogue.v1.FormatR\aformats\x12E\n" +
+	"\rupdate_cycles\x18\x06 \x03(\x0e2 .mulian.catalogue.v1.UpdateCycleR\fupdateCycles\x122\n" +
+	"\x06grades\x18\a \x03(\x0e2\x1a.mulian.catalogue.v1.GradeR\x06grades\x127\n" +
+	"\x06states\x18\b \x03(\x0e2\x1f.mulian.catalogue.v1.EntryStateR\x06states\x12\x14\n" +
+	"\x05after\x18\t \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\n" +
+	" \x01(\rR\x05limit\x12\x1f\n" +
+	"\vwith_facets\x18\v \x01(\bR\n" +
+	"withFacets\"*\n" +
+	"\x04Span\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\rR\x02to\"c\n" +
+	"\x06Marked\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12/\n" +
+	"\x05spans\x18\x03 \x03(\v2\x19.mulian.catalogue.v1.SpanR\x05spans\"\x91\x04\n" +
+	"\x03Hit\x120\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1c.mulian.catalogue.v1.HitKindR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x14\n" +
+	"\x05title\x18\x04 \x01(\tR\x05title\x12\x10\n" +
+	"\x03org\x18\x05 \x01(\tR\x03org\x12\x19\n" +
+	"\borg_name\x18\x06 \x01(\tR\aorgName\x123\n" +
+	"\x06marked\x18\a \x03(\v2\x1b.mulian.catalogue.v1.MarkedR\x06marked\x12=\n" +
+	"\n" +
+	"share_type\x18\b \x01(\x0e2\x1e.mulian.catalogue.v1.ShareTypeR\tshareType\x123\n" +
+	"\x06format\x18\t \x01(\x0e2\x1b.mulian.catalogue.v1.FormatR\x06format\x12C\n" +
+	"\fupdate_cycle\x18\n" +
+	" \x01(\x0e2 .mulian.catalogue.v1.UpdateCycleR\vupdateCycle\x120\n" +
+	"\x05grade\x18\v \x01(\x0e2\x1a.mulian.catalogue.v1.GradeR\x05grade\x125\n" +
+	"\x05state\x18\f \x01(\x0e2\x1f.mulian.catalogue.v1.EntryStateR\x05state\x12\x1c\n" +
+	"\tcorrected\x18\r \x01(\bR\tcorrected\"N\n" +
+	"\n" +
+	"FacetValue\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x14\n" +
+	"\x05label\x18\x03 \x01(\tR\x05label\"T\n" +
+	"\x05Facet\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
+	"\x06values\x18\x02 \x03(\v2\x1f.mulian.catalogue.v1.FacetValueR\x06values\"\x83\x02\n" +
+	"\x0eSearchResponse\x12,\n" +
+	"\x04hits\x18\x01 \x03(\v2\x18.mulian.catalogue.v1.HitR\x04hits\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\x12*\n" +
+	"\x11more_than_counted\x18\x04 \x01(\bR\x0fmoreThanCounted\x122\n" +
+	"\x06facets\x18\x05 \x03(\v2\x1a.mulian.catalogue.v1.FacetR\x06facets\x12!\n" +
+	"\fcorrected_to\x18\x06 \x01(\tR\vcorrectedTo\x12\x16\n" +
+	"\x06height\x18\a \x01(\x03R\x06height\"\xdd\x01\n" +
+	"\aFinding\x124\n" +
+	"\x04kind\x18\x01 \x01(\x0e2 .mulian.catalogue.v1.FindingKindR\x04kind\x12\x10\n" +
+	"\x03org\x18\x02 \x01(\tR\x03org\x12\x14\n" +
+	"\x05entry\x18\x03 \x01(\tR\x05entry\x12\x12\n" +
+	"\x04item\x18\x04 \x01(\tR\x04item\x12\x14\n" +
+	"\x05other\x18\x05 \x01(\tR\x05other\x12\x10\n" +
+	"\x03why\x18\x06 \x01(\tR\x03why\x12\x1c\n" +
+	"\n" +
+	"what_to_do\x18\a \x01(\tR\bwhatToDo\x12\x1a\n" +
+	"\blikeness\x18\b \x01(\rR\blikeness\"\x9c\x01\n" +
+	"\x05Score\x12\x10\n" +
+	"\x03org\x18\x01 \x01(\tR\x03org\x12\x19\n" +
+	"\borg_name\x18\x02 \x01(\tR\aorgName\x12\x18\n" +
+	"\aentries\x18\x03 \x01(\x03R\aentries\x12\x16\n" +
+	"\x06points\x18\x04 \x01(\rR\x06points\x124\n" +
+	"\x05parts\x18\x05 \x03(\v2\x1e.mulian.catalogue.v1.ScorePartR\x05parts\"\x7f\n" +
+	"\tScorePart\x124\n" +
+	"\x04kind\x18\x01 \x01(\x0e2 .mulian.catalogue.v1.FindingKindR\x04kind\x12\x16\n" +
+	"\x06weight\x18\x02 \x01(\rR\x06weight\x12\x12\n" +
+	"\x04good\x18\x03 \x01(\x03R\x04good\x12\x10\n" +
+	"\x03all\x18\x04 \x01(\x03R\x03all\"\x84\x01\n" +
+	"\fCheckRequest\x12\x10\n" +
+	"\x03org\x18\x01 \x01(\tR\x03org\x126\n" +
+	"\x05kinds\x18\x02 \x03(\x0e2 .mulian.catalogue.v1.FindingKindR\x05kinds\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"\xd4\x01\n" +
+	"\rCheckResponse\x122\n" +
+	"\x06scores\x18\x01 \x03(\v2\x1a.mulian.catalogue.v1.ScoreR\x06scores\x128\n" +
+	"\bfindings\x18\x02 \x03(\v2\x1c.mulian.catalogue.v1.FindingR\bfindings\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\x03R\x05total\x12\x16\n" +
+	"\x06height\x18\x05 \x01(\x03R\x06height\x12\x13\n" +
+	"\x05at_ms\x18\x06 \x01(\x03R\x04atMs*\xae\x01\n" +
+	"\aHitKind\x12\x18\n" +
+	"\x14HIT_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eHIT_KIND_ENTRY\x10\x01\x12\x11\n" +
+	"\rHIT_KIND_DUTY\x10\x02\x12\x11\n" +
+	"\rHIT_KIND_ITEM\x10\x03\x12\x12\n" +
+	"\x0eHIT_KIND_TABLE\x10\x04\x12\x13\n" +
+	"\x0fHIT_KIND_MATTER\x10\x05\x12\x13\n" +
+	"\x0fHIT_KIND_SYSTEM\x10\x06\x12\x11\n" +
+	"\rHIT_KIND_CODE\x10\a*\xeb\x02\n" +
+	"\vFindingKind\x12\x1c\n" +
+	"\x18FINDING_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14FINDING_KIND_NO_DUTY\x10\x01\x12\x19\n" +
+	"\x15FINDING_KIND_NO_TABLE\x10\x02\x12\x19\n" +
+	"\x15FINDING_KIND_NO_OWNER\x10\x03\x12\x16\n" +
+	"\x12FINDING_KIND_STALE\x10\x04\x12\x1a\n" +
+	"\x16FINDING_KIND_DUPLICATE\x10\x05\x12\"\n" +
+	"\x1eFINDING_KIND_PERSONAL_NO_BASIS\x10\x06\x12\x1e\n" +
+	"\x1aFINDING_KIND_UNMAPPED_ITEM\x10\a\x12\x19\n" +
+	"\x15FINDING_KIND_NO_ITEMS\x10\b\x12\x1c\n" +
+	"\x18FINDING_KIND_NO_ABSTRACT\x10\t\x12#\n" +
+	"\x1fFINDING_KIND_UNKNOWN_CODE_TABLE\x10\n" +
+	"\x12\x18\n" +
+	"\x14FINDING_KIND_DRIFTED\x10\v2\x9b\t\n" +
 	"\x10CatalogueService\x12e\n" +
 	"\vListEntries\x12'.mulian.catalogue.v1.ListEntriesRequest\x1a(.mulian.catalogue.v1.ListEntriesResponse\"\x03\x90\x02\x01\x12\\\n" +
 	"\bGetEntry\x12$.mulian.catalogue.v1.GetEntryRequest\x1a%.mulian.catalogue.v1.GetEntryResponse\"\x03\x90\x02\x01\x12b\n" +
@@ -1356,7 +2873,11 @@ const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
 	"\vListSystems\x12'.mulian.catalogue.v1.ListSystemsRequest\x1a(.mulian.catalogue.v1.ListSystemsResponse\"\x03\x90\x02\x01\x12b\n" +
 	"\n" +
 	"ListDrifts\x12&.mulian.catalogue.v1.ListDriftsRequest\x1a'.mulian.catalogue.v1.ListDriftsResponse\"\x03\x90\x02\x01\x12e\n" +
-	"\vListPending\x12'.mulian.catalogue.v1.ListPendingRequest\x1a(.mulian.catalogue.v1.ListPendingResponse\"\x03\x90\x02\x01\x12S\n" +
+	"\vListPending\x12'.mulian.catalogue.v1.ListPendingRequest\x1a(.mulian.catalogue.v1.ListPendingResponse\"\x03\x90\x02\x01\x12V\n" +
+	"\x06Search\x12\".mulian.catalogue.v1.SearchRequest\x1a#.mulian.catalogue.v1.SearchResponse\"\x03\x90\x02\x01\x12S\n" +
+	"\x05Check\x12!.mulian.catalogue.v1.CheckRequest\x1a\".mulian.catalogue.v1.CheckResponse\"\x03\x90\x02\x01\x12e\n" +
+	"\vListMatters\x12'.mulian.catalogue.v1.ListMattersRequest\x1a(.mulian.catalogue.v1.ListMattersResponse\"\x03\x90\x02\x01\x12_\n" +
+	"\tListCodes\x12%.mulian.catalogue.v1.ListCodesRequest\x1a&.mulian.catalogue.v1.ListCodesResponse\"\x03\x90\x02\x01\x12S\n" +
 	"\x05Count\x12!.mulian.catalogue.v1.CountRequest\x1a\".mulian.catalogue.v1.CountResponse\"\x03\x90\x02\x01B,Z*mulian/gen/mulian/catalogue/v1;cataloguev1b\x06proto3"
 
 var (
@@ -1371,71 +2892,130 @@ func file_mulian_catalogue_v1_query_proto_rawDescGZIP() []byte {
 	return file_mulian_catalogue_v1_query_proto_rawDescData
 }
 
-var file_mulian_catalogue_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_mulian_catalogue_v1_query_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_mulian_catalogue_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_mulian_catalogue_v1_query_proto_goTypes = []any{
-	(*ListEntriesRequest)(nil),  // 0: mulian.catalogue.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil), // 1: mulian.catalogue.v1.ListEntriesResponse
-	(*GetEntryRequest)(nil),     // 2: mulian.catalogue.v1.GetEntryRequest
-	(*GetEntryResponse)(nil),    // 3: mulian.catalogue.v1.GetEntryResponse
-	(*Version)(nil),             // 4: mulian.catalogue.v1.Version
-	(*ListDutiesRequest)(nil),   // 5: mulian.catalogue.v1.ListDutiesRequest
-	(*ListDutiesResponse)(nil),  // 6: mulian.catalogue.v1.ListDutiesResponse
-	(*ListTablesRequest)(nil),   // 7: mulian.catalogue.v1.ListTablesRequest
-	(*ListTablesResponse)(nil),  // 8: mulian.catalogue.v1.ListTablesResponse
-	(*ListSystemsRequest)(nil),  // 9: mulian.catalogue.v1.ListSystemsRequest
-	(*ListSystemsResponse)(nil), // 10: mulian.catalogue.v1.ListSystemsResponse
-	(*ListDriftsRequest)(nil),   // 11: mulian.catalogue.v1.ListDriftsRequest
-	(*ListDriftsResponse)(nil),  // 12: mulian.catalogue.v1.ListDriftsResponse
-	(*ListPendingRequest)(nil),  // 13: mulian.catalogue.v1.ListPendingRequest
-	(*ListPendingResponse)(nil), // 14: mulian.catalogue.v1.ListPendingResponse
-	(*CountRequest)(nil),        // 15: mulian.catalogue.v1.CountRequest
-	(*CountResponse)(nil),       // 16: mulian.catalogue.v1.CountResponse
-	(EntryState)(0),             // 17: mulian.catalogue.v1.EntryState
-	(ShareType)(0),              // 18: mulian.catalogue.v1.ShareType
-	(*Entry)(nil),               // 19: mulian.catalogue.v1.Entry
-	(*Duty)(nil),                // 20: mulian.catalogue.v1.Duty
-	(*System)(nil),              // 21: mulian.catalogue.v1.System
-	(*Table)(nil),               // 22: mulian.catalogue.v1.Table
-	(*Drift)(nil),               // 23: mulian.catalogue.v1.Drift
-	(*PendingChange)(nil),       // 24: mulian.catalogue.v1.PendingChange
+	(HitKind)(0),                // 0: mulian.catalogue.v1.HitKind
+	(FindingKind)(0),            // 1: mulian.catalogue.v1.FindingKind
+	(*ListEntriesRequest)(nil),  // 2: mulian.catalogue.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil), // 3: mulian.catalogue.v1.ListEntriesResponse
+	(*GetEntryRequest)(nil),     // 4: mulian.catalogue.v1.GetEntryRequest
+	(*GetEntryResponse)(nil),    // 5: mulian.catalogue.v1.GetEntryResponse
+	(*Version)(nil),             // 6: mulian.catalogue.v1.Version
+	(*ListDutiesRequest)(nil),   // 7: mulian.catalogue.v1.ListDutiesRequest
+	(*ListDutiesResponse)(nil),  // 8: mulian.catalogue.v1.ListDutiesResponse
+	(*ListTablesRequest)(nil),   // 9: mulian.catalogue.v1.ListTablesRequest
+	(*ListTablesResponse)(nil),  // 10: mulian.catalogue.v1.ListTablesResponse
+	(*ListSystemsRequest)(nil),  // 11: mulian.catalogue.v1.ListSystemsRequest
+	(*ListSystemsResponse)(nil), // 12: mulian.catalogue.v1.ListSystemsResponse
+	(*ListDriftsRequest)(nil),   // 13: mulian.catalogue.v1.ListDriftsRequest
+	(*ListDriftsResponse)(nil),  // 14: mulian.catalogue.v1.ListDriftsResponse
+	(*ListPendingRequest)(nil),  // 15: mulian.catalogue.v1.ListPendingRequest
+	(*ListPendingResponse)(nil), // 16: mulian.catalogue.v1.ListPendingResponse
+	(*CountRequest)(nil),        // 17: mulian.catalogue.v1.CountRequest
+	(*CountResponse)(nil),       // 18: mulian.catalogue.v1.CountResponse
+	(*ListMattersRequest)(nil),  // 19: mulian.catalogue.v1.ListMattersRequest
+	(*ListMattersResponse)(nil), // 20: mulian.catalogue.v1.ListMattersResponse
+	(*ListCodesRequest)(nil),    // 21: mulian.catalogue.v1.ListCodesRequest
+	(*ListCodesResponse)(nil),   // 22: mulian.catalogue.v1.ListCodesResponse
+	(*SearchRequest)(nil),       // 23: mulian.catalogue.v1.SearchRequest
+	(*Span)(nil),                // 24: mulian.catalogue.v1.Span
+	(*Marked)(nil),              // 25: mulian.catalogue.v1.Marked
+	(*Hit)(nil),                 // 26: mulian.catalogue.v1.Hit
+	(*FacetValue)(nil),          // 27: mulian.catalogue.v1.FacetValue
+	(*Facet)(nil),               // 28: mulian.catalogue.v1.Facet
+	(*SearchResponse)(nil),      // 29: mulian.catalogue.v1.SearchResponse
+	(*Finding)(nil),             // 30: mulian.catalogue.v1.Finding
+	(*Score)(nil),               // 31: mulian.catalogue.v1.Score
+	(*ScorePart)(nil),           // 32: mulian.catalogue.v1.ScorePart
+	(*CheckRequest)(nil),        // 33: mulian.catalogue.v1.CheckRequest
+	(*CheckResponse)(nil),       // 34: mulian.catalogue.v1.CheckResponse
+	(EntryState)(0),             // 35: mulian.catalogue.v1.EntryState
+	(ShareType)(0),              // 36: mulian.catalogue.v1.ShareType
+	(*Entry)(nil),               // 37: mulian.catalogue.v1.Entry
+	(*Duty)(nil),                // 38: mulian.catalogue.v1.Duty
+	(*System)(nil),              // 39: mulian.catalogue.v1.System
+	(*Table)(nil),               // 40: mulian.catalogue.v1.Table
+	(*Drift)(nil),               // 41: mulian.catalogue.v1.Drift
+	(*PendingChange)(nil),       // 42: mulian.catalogue.v1.PendingChange
+	(*Matter)(nil),              // 43: mulian.catalogue.v1.Matter
+	(*CodeTable)(nil),           // 44: mulian.catalogue.v1.CodeTable
+	(*Code)(nil),                // 45: mulian.catalogue.v1.Code
+	(Format)(0),                 // 46: mulian.catalogue.v1.Format
+	(UpdateCycle)(0),            // 47: mulian.catalogue.v1.UpdateCycle
+	(Grade)(0),                  // 48: mulian.catalogue.v1.Grade
 }
 var file_mulian_catalogue_v1_query_proto_depIdxs = []int32{
-	17, // 0: mulian.catalogue.v1.ListEntriesRequest.states:type_name -> mulian.catalogue.v1.EntryState
-	18, // 1: mulian.catalogue.v1.ListEntriesRequest.share_type:type_name -> mulian.catalogue.v1.ShareType
-	19, // 2: mulian.catalogue.v1.ListEntriesResponse.entries:type_name -> mulian.catalogue.v1.Entry
-	19, // 3: mulian.catalogue.v1.GetEntryResponse.entry:type_name -> mulian.catalogue.v1.Entry
-	20, // 4: mulian.catalogue.v1.GetEntryResponse.duties:type_name -> mulian.catalogue.v1.Duty
-	21, // 5: mulian.catalogue.v1.GetEntryResponse.system:type_name -> mulian.catalogue.v1.System
-	22, // 6: mulian.catalogue.v1.GetEntryResponse.table:type_name -> mulian.catalogue.v1.Table
-	23, // 7: mulian.catalogue.v1.GetEntryResponse.drifts:type_name -> mulian.catalogue.v1.Drift
-	24, // 8: mulian.catalogue.v1.GetEntryResponse.pending:type_name -> mulian.catalogue.v1.PendingChange
-	4,  // 9: mulian.catalogue.v1.GetEntryResponse.versions:type_name -> mulian.catalogue.v1.Version
-	20, // 10: mulian.catalogue.v1.ListDutiesResponse.duties:type_name -> mulian.catalogue.v1.Duty
-	22, // 11: mulian.catalogue.v1.ListTablesResponse.tables:type_name -> mulian.catalogue.v1.Table
-	21, // 12: mulian.catalogue.v1.ListSystemsResponse.systems:type_name -> mulian.catalogue.v1.System
-	23, // 13: mulian.catalogue.v1.ListDriftsResponse.drifts:type_name -> mulian.catalogue.v1.Drift
-	24, // 14: mulian.catalogue.v1.ListPendingResponse.pending:type_name -> mulian.catalogue.v1.PendingChange
-	0,  // 15: mulian.catalogue.v1.CatalogueService.ListEntries:input_type -> mulian.catalogue.v1.ListEntriesRequest
-	2,  // 16: mulian.catalogue.v1.CatalogueService.GetEntry:input_type -> mulian.catalogue.v1.GetEntryRequest
-	5,  // 17: mulian.catalogue.v1.CatalogueService.ListDuties:input_type -> mulian.catalogue.v1.ListDutiesRequest
-	7,  // 18: mulian.catalogue.v1.CatalogueService.ListTables:input_type -> mulian.catalogue.v1.ListTablesRequest
-	9,  // 19: mulian.catalogue.v1.CatalogueService.ListSystems:input_type -> mulian.catalogue.v1.ListSystemsRequest
-	11, // 20: mulian.catalogue.v1.CatalogueService.ListDrifts:input_type -> mulian.catalogue.v1.ListDriftsRequest
-	13, // 21: mulian.catalogue.v1.CatalogueService.ListPending:input_type -> mulian.catalogue.v1.ListPendingRequest
-	15, // 22: mulian.catalogue.v1.CatalogueService.Count:input_type -> mulian.catalogue.v1.CountRequest
-	1,  // 23: mulian.catalogue.v1.CatalogueService.ListEntries:output_type -> mulian.catalogue.v1.ListEntriesResponse
-	3,  // 24: mulian.catalogue.v1.CatalogueService.GetEntry:output_type -> mulian.catalogue.v1.GetEntryResponse
-	6,  // 25: mulian.catalogue.v1.CatalogueService.ListDuties:output_type -> mulian.catalogue.v1.ListDutiesResponse
-	8,  // 26: mulian.catalogue.v1.CatalogueService.ListTables:output_type -> mulian.catalogue.v1.ListTablesResponse
-	10, // 27: mulian.catalogue.v1.CatalogueService.ListSystems:output_type -> mulian.catalogue.v1.ListSystemsResponse
-	12, // 28: mulian.catalogue.v1.CatalogueService.ListDrifts:output_type -> mulian.catalogue.v1.ListDriftsResponse
-	14, // 29: mulian.catalogue.v1.CatalogueService.ListPending:output_type -> mulian.catalogue.v1.ListPendingResponse
-	16, // 30: mulian.catalogue.v1.CatalogueService.Count:output_type -> mulian.catalogue.v1.CountResponse
-	23, // [23:31] is the sub-list for method output_type
-	15, // [15:23] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	35, // 0: mulian.catalogue.v1.ListEntriesRequest.states:type_name -> mulian.catalogue.v1.EntryState
+	36, // 1: mulian.catalogue.v1.ListEntriesRequest.share_type:type_name -> mulian.catalogue.v1.ShareType
+	37, // 2: mulian.catalogue.v1.ListEntriesResponse.entries:type_name -> mulian.catalogue.v1.Entry
+	37, // 3: mulian.catalogue.v1.GetEntryResponse.entry:type_name -> mulian.catalogue.v1.Entry
+	38, // 4: mulian.catalogue.v1.GetEntryResponse.duties:type_name -> mulian.catalogue.v1.Duty
+	39, // 5: mulian.catalogue.v1.GetEntryResponse.system:type_name -> mulian.catalogue.v1.System
+	40, // 6: mulian.catalogue.v1.GetEntryResponse.table:type_name -> mulian.catalogue.v1.Table
+	41, // 7: mulian.catalogue.v1.GetEntryResponse.drifts:type_name -> mulian.catalogue.v1.Drift
+	42, // 8: mulian.catalogue.v1.GetEntryResponse.pending:type_name -> mulian.catalogue.v1.PendingChange
+	6,  // 9: mulian.catalogue.v1.GetEntryResponse.versions:type_name -> mulian.catalogue.v1.Version
+	38, // 10: mulian.catalogue.v1.ListDutiesResponse.duties:type_name -> mulian.catalogue.v1.Duty
+	40, // 11: mulian.catalogue.v1.ListTablesResponse.tables:type_name -> mulian.catalogue.v1.Table
+	39, // 12: mulian.catalogue.v1.ListSystemsResponse.systems:type_name -> mulian.catalogue.v1.System
+	41, // 13: mulian.catalogue.v1.ListDriftsResponse.drifts:type_name -> mulian.catalogue.v1.Drift
+	42, // 14: mulian.catalogue.v1.ListPendingResponse.pending:type_name -> mulian.catalogue.v1.PendingChange
+	43, // 15: mulian.catalogue.v1.ListMattersResponse.matters:type_name -> mulian.catalogue.v1.Matter
+	44, // 16: mulian.catalogue.v1.ListCodesResponse.tables:type_name -> mulian.catalogue.v1.CodeTable
+	45, // 17: mulian.catalogue.v1.ListCodesResponse.codes:type_name -> mulian.catalogue.v1.Code
+	0,  // 18: mulian.catalogue.v1.SearchRequest.kinds:type_name -> mulian.catalogue.v1.HitKind
+	36, // 19: mulian.catalogue.v1.SearchRequest.share_types:type_name -> mulian.catalogue.v1.ShareType
+	46, // 20: mulian.catalogue.v1.SearchRequest.formats:type_name -> mulian.catalogue.v1.Format
+	47, // 21: mulian.catalogue.v1.SearchRequest.update_cycles:type_name -> mulian.catalogue.v1.UpdateCycle
+	48, // 22: mulian.catalogue.v1.SearchRequest.grades:type_name -> mulian.catalogue.v1.Grade
+	35, // 23: mulian.catalogue.v1.SearchRequest.states:type_name -> mulian.catalogue.v1.EntryState
+	24, // 24: mulian.catalogue.v1.Marked.spans:type_name -> mulian.catalogue.v1.Span
+	0,  // 25: mulian.catalogue.v1.Hit.kind:type_name -> mulian.catalogue.v1.HitKind
+	25, // 26: mulian.catalogue.v1.Hit.marked:type_name -> mulian.catalogue.v1.Marked
+	36, // 27: mulian.catalogue.v1.Hit.share_type:type_name -> mulian.catalogue.v1.ShareType
+	46, // 28: mulian.catalogue.v1.Hit.format:type_name -> mulian.catalogue.v1.Format
+	47, // 29: mulian.catalogue.v1.Hit.update_cycle:type_name -> mulian.catalogue.v1.UpdateCycle
+	48, // 30: mulian.catalogue.v1.Hit.grade:type_name -> mulian.catalogue.v1.Grade
+	35, // 31: mulian.catalogue.v1.Hit.state:type_name -> mulian.catalogue.v1.EntryState
+	27, // 32: mulian.catalogue.v1.Facet.values:type_name -> mulian.catalogue.v1.FacetValue
+	26, // 33: mulian.catalogue.v1.SearchResponse.hits:type_name -> mulian.catalogue.v1.Hit
+	28, // 34: mulian.catalogue.v1.SearchResponse.facets:type_name -> mulian.catalogue.v1.Facet
+	1,  // 35: mulian.catalogue.v1.Finding.kind:type_name -> mulian.catalogue.v1.FindingKind
+	32, // 36: mulian.catalogue.v1.Score.parts:type_name -> mulian.catalogue.v1.ScorePart
+	1,  // 37: mulian.catalogue.v1.ScorePart.kind:type_name -> mulian.catalogue.v1.FindingKind
+	1,  // 38: mulian.catalogue.v1.CheckRequest.kinds:type_name -> mulian.catalogue.v1.FindingKind
+	31, // 39: mulian.catalogue.v1.CheckResponse.scores:type_name -> mulian.catalogue.v1.Score
+	30, // 40: mulian.catalogue.v1.CheckResponse.findings:type_name -> mulian.catalogue.v1.Finding
+	2,  // 41: mulian.catalogue.v1.CatalogueService.ListEntries:input_type -> mulian.catalogue.v1.ListEntriesRequest
+	4,  // 42: mulian.catalogue.v1.CatalogueService.GetEntry:input_type -> mulian.catalogue.v1.GetEntryRequest
+	7,  // 43: mulian.catalogue.v1.CatalogueService.ListDuties:input_type -> mulian.catalogue.v1.ListDutiesRequest
+	9,  // 44: mulian.catalogue.v1.CatalogueService.ListTables:input_type -> mulian.catalogue.v1.ListTablesRequest
+	11, // 45: mulian.catalogue.v1.CatalogueService.ListSystems:input_type -> mulian.catalogue.v1.ListSystemsRequest
+	13, // 46: mulian.catalogue.v1.CatalogueService.ListDrifts:input_type -> mulian.catalogue.v1.ListDriftsRequest
+	15, // 47: mulian.catalogue.v1.CatalogueService.ListPending:input_type -> mulian.catalogue.v1.ListPendingRequest
+	23, // 48: mulian.catalogue.v1.CatalogueService.Search:input_type -> mulian.catalogue.v1.SearchRequest
+	33, // 49: mulian.catalogue.v1.CatalogueService.Check:input_type -> mulian.catalogue.v1.CheckRequest
+	19, // 50: mulian.catalogue.v1.CatalogueService.ListMatters:input_type -> mulian.catalogue.v1.ListMattersRequest
+	21, // 51: mulian.catalogue.v1.CatalogueService.ListCodes:input_type -> mulian.catalogue.v1.ListCodesRequest
+	17, // 52: mulian.catalogue.v1.CatalogueService.Count:input_type -> mulian.catalogue.v1.CountRequest
+	3,  // 53: mulian.catalogue.v1.CatalogueService.ListEntries:output_type -> mulian.catalogue.v1.ListEntriesResponse
+	5,  // 54: mulian.catalogue.v1.CatalogueService.GetEntry:output_type -> mulian.catalogue.v1.GetEntryResponse
+	8,  // 55: mulian.catalogue.v1.CatalogueService.ListDuties:output_type -> mulian.catalogue.v1.ListDutiesResponse
+	10, // 56: mulian.catalogue.v1.CatalogueService.ListTables:output_type -> mulian.catalogue.v1.ListTablesResponse
+	12, // 57: mulian.catalogue.v1.CatalogueService.ListSystems:output_type -> mulian.catalogue.v1.ListSystemsResponse
+	14, // 58: mulian.catalogue.v1.CatalogueService.ListDrifts:output_type -> mulian.catalogue.v1.ListDriftsResponse
+	16, // 59: mulian.catalogue.v1.CatalogueService.ListPending:output_type -> mulian.catalogue.v1.ListPendingResponse
+	29, // 60: mulian.catalogue.v1.CatalogueService.Search:output_type -> mulian.catalogue.v1.SearchResponse
+	34, // 61: mulian.catalogue.v1.CatalogueService.Check:output_type -> mulian.catalogue.v1.CheckResponse
+	20, // 62: mulian.catalogue.v1.CatalogueService.ListMatters:output_type -> mulian.catalogue.v1.ListMattersResponse
+	22, // 63: mulian.catalogue.v1.CatalogueService.ListCodes:output_type -> mulian.catalogue.v1.ListCodesResponse
+	18, // 64: mulian.catalogue.v1.CatalogueService.Count:output_type -> mulian.catalogue.v1.CountResponse
+	53, // [53:65] is the sub-list for method output_type
+	41, // [41:53] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_mulian_catalogue_v1_query_proto_init() }
@@ -1449,13 +3029,14 @@ func file_mulian_catalogue_v1_query_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_catalogue_v1_query_proto_rawDesc), len(file_mulian_catalogue_v1_query_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   17,
+			NumEnums:      2,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_mulian_catalogue_v1_query_proto_goTypes,
 		DependencyIndexes: file_mulian_catalogue_v1_query_proto_depIdxs,
+		EnumInfos:         file_mulian_catalogue_v1_query_proto_enumTypes,
 		MessageInfos:      file_mulian_catalogue_v1_query_proto_msgTypes,
 	}.Build()
 	File_mulian_catalogue_v1_query_proto = out.File

@@ -688,6 +688,7 @@ type Validator struct {
 	Power         uint64                 `protobuf:"varint,2,opt,name=power,proto3" json:"power,omitempty"`                         // 0 removes it
 	Org           string                 `protobuf:"bytes,3,opt,name=org,proto3" json:"org,omitempty"`                              // member that runs it
 	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	Sm2Key        []byte                 `protobuf:"bytes,5,opt,name=sm2_key,json=sm2Key,proto3" json:"sm2_key,omitempty"` // with which it signs blocks a second time; SEC 1 uncompressed, 65 bytes; empty = not stated
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -748,6 +749,13 @@ func (x *Validator) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *Validator) GetSm2Key() []byte {
+	if x != nil {
+		return x.Sm2Key
+	}
+	return nil
 }
 
 // Change is what a proposal does when it is accepted.
@@ -1620,13 +1628,14 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	" \x01(\rR\x10maxAgreementDays\x120\n" +
 	"\x14publish_needs_review\x18\v \x01(\bR\x12publishNeedsReview\x12\"\n" +
 	"\rtx_per_minute\x18\f \x01(\rR\vtxPerMinute\x12'\n" +
-	"\x0fpasskey_origins\x18\r \x03(\tR\x0epasskeyOrigins\"f\n" +
+	"\x0fpasskey_origins\x18\r \x03(\tR\x0epasskeyOrigins\"\x7f\n" +
 	"\tValidator\x12\x1d\n" +
 	"\n" +
 	"public_key\x18\x01 \x01(\fR\tpublicKey\x12\x14\n" +
 	"\x05power\x18\x02 \x01(\x04R\x05power\x12\x10\n" +
 	"\x03org\x18\x03 \x01(\tR\x03org\x12\x12\n" +
-	"\x04name\x18\x04 \x01(\tR\x04name\"\xae\x04\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12\x17\n" +
+	"\asm2_key\x18\x05 \x01(\fR\x06sm2Key\"\xae\x04\n" +
 	"\x06Change\x12A\n" +
 	"\fadmit_member\x18\x01 \x01(\v2\x1c.mulian.governance.v1.MemberH\x00R\vadmitMember\x12%\n" +
 	"\rremove_member\x18\x02 \x01(\tH\x00R\fremoveMember\x12@\n" +

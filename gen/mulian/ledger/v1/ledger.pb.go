@@ -725,7 +725,8 @@ type GetHeaderResponse struct {
 	LightBlock    []byte                 `protobuf:"bytes,1,opt,name=light_block,json=lightBlock,proto3" json:"light_block,omitempty"` // cometbft LightBlock: signed header and validator set, protobuf
 	Height        int64                  `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
 	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
-	AppHash       []byte                 `protobuf:"bytes,4,opt,name=app_hash,json=appHash,proto3" json:"app_hash,omitempty"` // state after height-1
+	AppHash       []byte                 `protobuf:"bytes,4,opt,name=app_hash,json=appHash,proto3" json:"app_hash,omitempty"`    // state after height-1
+	Sm2Votes      []*SM2Vote             `protobuf:"bytes,5,rep,name=sm2_votes,json=sm2Votes,proto3" json:"sm2_votes,omitempty"` // the block's SM2 certificate; empty when the node has none for that height
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -788,6 +789,75 @@ func (x *GetHeaderResponse) GetAppHash() []byte {
 	return nil
 }
 
+func (x *GetHeaderResponse) GetSm2Votes() []*SM2Vote {
+	if x != nil {
+		return x.Sm2Votes
+	}
+	return nil
+}
+
+// SM2Vote is a validator's second signature over a block, from its vote extension:
+// SM2("mulian-vote-v1" ...) as ledger.VoteMessage writes it.
+type SM2Vote struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Address       []byte                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`                      // of the validator, 20 bytes
+	PublicKey     []byte                 `protobuf:"bytes,2,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"` // SEC 1 uncompressed, 65 bytes; trusted only if governance.Validator.sm2_key names it
+	Signature     []byte                 `protobuf:"bytes,3,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SM2Vote) Reset() {
+	*x = SM2Vote{}
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SM2Vote) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SM2Vote) ProtoMessage() {}
+
+func (x *SM2Vote) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SM2Vote.ProtoReflect.Descriptor instead.
+func (*SM2Vote) Descriptor() ([]byte, []int) {
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SM2Vote) GetAddress() []byte {
+	if x != nil {
+		return x.Address
+	}
+	return nil
+}
+
+func (x *SM2Vote) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *SM2Vote) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
 type GetBlockRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Height        int64                  `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
@@ -797,7 +867,7 @@ type GetBlockRequest struct {
 
 func (x *GetBlockRequest) Reset() {
 	*x = GetBlockRequest{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[12]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +879,7 @@ func (x *GetBlockRequest) String() string {
 func (*GetBlockRequest) ProtoMessage() {}
 
 func (x *GetBlockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[12]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +892,7 @@ func (x *GetBlockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBlockRequest.ProtoReflect.Descriptor instead.
 func (*GetBlockRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{12}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetBlockRequest) GetHeight() int64 {
@@ -845,7 +915,7 @@ type GetBlockResponse struct {
 
 func (x *GetBlockResponse) Reset() {
 	*x = GetBlockResponse{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[13]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +927,7 @@ func (x *GetBlockResponse) String() string {
 func (*GetBlockResponse) ProtoMessage() {}
 
 func (x *GetBlockResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[13]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +940,7 @@ func (x *GetBlockResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBlockResponse.ProtoReflect.Descriptor instead.
 func (*GetBlockResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{13}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetBlockResponse) GetHeight() int64 {
@@ -918,7 +988,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[14]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -930,7 +1000,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[14]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -943,7 +1013,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{14}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListEventsRequest) GetFrom() int64 {
@@ -971,7 +1041,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[15]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1053,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[15]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +1066,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{15}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListEventsResponse) GetEvents() []*v11.Event {
@@ -1030,7 +1100,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[16]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1112,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[16]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1125,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{16}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchRequest) GetFrom() int64 {
@@ -1084,7 +1154,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[17]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1166,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[17]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1179,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{17}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WatchResponse) GetEvents() []*v11.Event {
@@ -1150,7 +1220,7 @@ type ProveEventRequest struct {
 
 func (x *ProveEventRequest) Reset() {
 	*x = ProveEventRequest{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[18]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1232,7 @@ func (x *ProveEventRequest) String() string {
 func (*ProveEventRequest) ProtoMessage() {}
 
 func (x *ProveEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[18]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1245,7 @@ func (x *ProveEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveEventRequest.ProtoReflect.Descriptor instead.
 func (*ProveEventRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{18}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ProveEventRequest) GetSeq() int64 {
@@ -1207,7 +1277,7 @@ type ProveEventResponse struct {
 
 func (x *ProveEventResponse) Reset() {
 	*x = ProveEventResponse{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[19]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1289,7 @@ func (x *ProveEventResponse) String() string {
 func (*ProveEventResponse) ProtoMessage() {}
 
 func (x *ProveEventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[19]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1302,7 @@ func (x *ProveEventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveEventResponse.ProtoReflect.Descriptor instead.
 func (*ProveEventResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{19}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ProveEventResponse) GetEvent() []byte {
@@ -1292,7 +1362,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[20]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1374,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[20]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1387,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{20}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{21}
 }
 
 type GetStatusResponse struct {
@@ -1341,7 +1411,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[21]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1353,7 +1423,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[21]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1366,7 +1436,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{21}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetStatusResponse) GetChainId() string {
@@ -1468,7 +1538,7 @@ type GetGenesisRequest struct {
 
 func (x *GetGenesisRequest) Reset() {
 	*x = GetGenesisRequest{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[22]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1550,7 @@ func (x *GetGenesisRequest) String() string {
 func (*GetGenesisRequest) ProtoMessage() {}
 
 func (x *GetGenesisRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[22]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1563,7 @@ func (x *GetGenesisRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGenesisRequest.ProtoReflect.Descriptor instead.
 func (*GetGenesisRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{22}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{23}
 }
 
 type GetGenesisResponse struct {
@@ -1505,7 +1575,7 @@ type GetGenesisResponse struct {
 
 func (x *GetGenesisResponse) Reset() {
 	*x = GetGenesisResponse{}
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[23]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1587,7 @@ func (x *GetGenesisResponse) String() string {
 func (*GetGenesisResponse) ProtoMessage() {}
 
 func (x *GetGenesisResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[23]
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1600,7 @@ func (x *GetGenesisResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGenesisResponse.ProtoReflect.Descriptor instead.
 func (*GetGenesisResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{23}
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetGenesisResponse) GetSignedGenesis() []byte {
@@ -1594,13 +1664,19 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x12\n" +
 	"\x04more\x18\x03 \x01(\bR\x04more\"*\n" +
 	"\x10GetHeaderRequest\x12\x16\n" +
-	"\x06height\x18\x01 \x01(\x03R\x06height\"\x80\x01\n" +
+	"\x06height\x18\x01 \x01(\x03R\x06height\"\xb8\x01\n" +
 	"\x11GetHeaderResponse\x12\x1f\n" +
 	"\vlight_block\x18\x01 \x01(\fR\n" +
 	"lightBlock\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x17\n" +
 	"\atime_ms\x18\x03 \x01(\x03R\x06timeMs\x12\x19\n" +
-	"\bapp_hash\x18\x04 \x01(\fR\aappHash\")\n" +
+	"\bapp_hash\x18\x04 \x01(\fR\aappHash\x126\n" +
+	"\tsm2_votes\x18\x05 \x03(\v2\x19.mulian.ledger.v1.SM2VoteR\bsm2Votes\"`\n" +
+	"\aSM2Vote\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\fR\aaddress\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\x12\x1c\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\")\n" +
 	"\x0fGetBlockRequest\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x03R\x06height\"\xa8\x01\n" +
 	"\x10GetBlockResponse\x12\x16\n" +
@@ -1687,7 +1763,7 @@ func file_mulian_ledger_v1_ledger_proto_rawDescGZIP() []byte {
 	return file_mulian_ledger_v1_ledger_proto_rawDescData
 }
 
-var file_mulian_ledger_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_mulian_ledger_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_mulian_ledger_v1_ledger_proto_goTypes = []any{
 	(*SubmitRequest)(nil),       // 0: mulian.ledger.v1.SubmitRequest
 	(*SubmitResponse)(nil),      // 1: mulian.ledger.v1.SubmitResponse
@@ -1701,56 +1777,58 @@ var file_mulian_ledger_v1_ledger_proto_goTypes = []any{
 	(*ListObjectsResponse)(nil), // 9: mulian.ledger.v1.ListObjectsResponse
 	(*GetHeaderRequest)(nil),    // 10: mulian.ledger.v1.GetHeaderRequest
 	(*GetHeaderResponse)(nil),   // 11: mulian.ledger.v1.GetHeaderResponse
-	(*GetBlockRequest)(nil),     // 12: mulian.ledger.v1.GetBlockRequest
-	(*GetBlockResponse)(nil),    // 13: mulian.ledger.v1.GetBlockResponse
-	(*ListEventsRequest)(nil),   // 14: mulian.ledger.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),  // 15: mulian.ledger.v1.ListEventsResponse
-	(*WatchRequest)(nil),        // 16: mulian.ledger.v1.WatchRequest
-	(*WatchResponse)(nil),       // 17: mulian.ledger.v1.WatchResponse
-	(*ProveEventRequest)(nil),   // 18: mulian.ledger.v1.ProveEventRequest
-	(*ProveEventResponse)(nil),  // 19: mulian.ledger.v1.ProveEventResponse
-	(*GetStatusRequest)(nil),    // 20: mulian.ledger.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),   // 21: mulian.ledger.v1.GetStatusResponse
-	(*GetGenesisRequest)(nil),   // 22: mulian.ledger.v1.GetGenesisRequest
-	(*GetGenesisResponse)(nil),  // 23: mulian.ledger.v1.GetGenesisResponse
-	(*v1.Outcome)(nil),          // 24: mulian.tx.v1.Outcome
-	(*v11.Event)(nil),           // 25: mulian.trace.v1.Event
+	(*SM2Vote)(nil),             // 12: mulian.ledger.v1.SM2Vote
+	(*GetBlockRequest)(nil),     // 13: mulian.ledger.v1.GetBlockRequest
+	(*GetBlockResponse)(nil),    // 14: mulian.ledger.v1.GetBlockResponse
+	(*ListEventsRequest)(nil),   // 15: mulian.ledger.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),  // 16: mulian.ledger.v1.ListEventsResponse
+	(*WatchRequest)(nil),        // 17: mulian.ledger.v1.WatchRequest
+	(*WatchResponse)(nil),       // 18: mulian.ledger.v1.WatchResponse
+	(*ProveEventRequest)(nil),   // 19: mulian.ledger.v1.ProveEventRequest
+	(*ProveEventResponse)(nil),  // 20: mulian.ledger.v1.ProveEventResponse
+	(*GetStatusRequest)(nil),    // 21: mulian.ledger.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),   // 22: mulian.ledger.v1.GetStatusResponse
+	(*GetGenesisRequest)(nil),   // 23: mulian.ledger.v1.GetGenesisRequest
+	(*GetGenesisResponse)(nil),  // 24: mulian.ledger.v1.GetGenesisResponse
+	(*v1.Outcome)(nil),          // 25: mulian.tx.v1.Outcome
+	(*v11.Event)(nil),           // 26: mulian.trace.v1.Event
 }
 var file_mulian_ledger_v1_ledger_proto_depIdxs = []int32{
-	24, // 0: mulian.ledger.v1.SubmitResponse.outcome:type_name -> mulian.tx.v1.Outcome
-	24, // 1: mulian.ledger.v1.GetTxResponse.outcome:type_name -> mulian.tx.v1.Outcome
+	25, // 0: mulian.ledger.v1.SubmitResponse.outcome:type_name -> mulian.tx.v1.Outcome
+	25, // 1: mulian.ledger.v1.GetTxResponse.outcome:type_name -> mulian.tx.v1.Outcome
 	6,  // 2: mulian.ledger.v1.GetObjectResponse.proof:type_name -> mulian.ledger.v1.StateProof
 	8,  // 3: mulian.ledger.v1.ListObjectsResponse.objects:type_name -> mulian.ledger.v1.Object
-	24, // 4: mulian.ledger.v1.GetBlockResponse.outcomes:type_name -> mulian.tx.v1.Outcome
-	25, // 5: mulian.ledger.v1.ListEventsResponse.events:type_name -> mulian.trace.v1.Event
-	25, // 6: mulian.ledger.v1.WatchResponse.events:type_name -> mulian.trace.v1.Event
-	0,  // 7: mulian.ledger.v1.LedgerService.Submit:input_type -> mulian.ledger.v1.SubmitRequest
-	2,  // 8: mulian.ledger.v1.LedgerService.GetTx:input_type -> mulian.ledger.v1.GetTxRequest
-	4,  // 9: mulian.ledger.v1.LedgerService.GetObject:input_type -> mulian.ledger.v1.GetObjectRequest
-	7,  // 10: mulian.ledger.v1.LedgerService.ListObjects:input_type -> mulian.ledger.v1.ListObjectsRequest
-	10, // 11: mulian.ledger.v1.LedgerService.GetHeader:input_type -> mulian.ledger.v1.GetHeaderRequest
-	12, // 12: mulian.ledger.v1.LedgerService.GetBlock:input_type -> mulian.ledger.v1.GetBlockRequest
-	14, // 13: mulian.ledger.v1.LedgerService.ListEvents:input_type -> mulian.ledger.v1.ListEventsRequest
-	16, // 14: mulian.ledger.v1.LedgerService.Watch:input_type -> mulian.ledger.v1.WatchRequest
-	18, // 15: mulian.ledger.v1.LedgerService.ProveEvent:input_type -> mulian.ledger.v1.ProveEventRequest
-	20, // 16: mulian.ledger.v1.LedgerService.GetStatus:input_type -> mulian.ledger.v1.GetStatusRequest
-	22, // 17: mulian.ledger.v1.LedgerService.GetGenesis:input_type -> mulian.ledger.v1.GetGenesisRequest
-	1,  // 18: mulian.ledger.v1.LedgerService.Submit:output_type -> mulian.ledger.v1.SubmitResponse
-	3,  // 19: mulian.ledger.v1.LedgerService.GetTx:output_type -> mulian.ledger.v1.GetTxResponse
-	5,  // 20: mulian.ledger.v1.LedgerService.GetObject:output_type -> mulian.ledger.v1.GetObjectResponse
-	9,  // 21: mulian.ledger.v1.LedgerService.ListObjects:output_type -> mulian.ledger.v1.ListObjectsResponse
-	11, // 22: mulian.ledger.v1.LedgerService.GetHeader:output_type -> mulian.ledger.v1.GetHeaderResponse
-	13, // 23: mulian.ledger.v1.LedgerService.GetBlock:output_type -> mulian.ledger.v1.GetBlockResponse
-	15, // 24: mulian.ledger.v1.LedgerService.ListEvents:output_type -> mulian.ledger.v1.ListEventsResponse
-	17, // 25: mulian.ledger.v1.LedgerService.Watch:output_type -> mulian.ledger.v1.WatchResponse
-	19, // 26: mulian.ledger.v1.LedgerService.ProveEvent:output_type -> mulian.ledger.v1.ProveEventResponse
-	21, // 27: mulian.ledger.v1.LedgerService.GetStatus:output_type -> mulian.ledger.v1.GetStatusResponse
-	23, // 28: mulian.ledger.v1.LedgerService.GetGenesis:output_type -> mulian.ledger.v1.GetGenesisResponse
-	18, // [18:29] is the sub-list for method output_type
-	7,  // [7:18] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	12, // 4: mulian.ledger.v1.GetHeaderResponse.sm2_votes:type_name -> mulian.ledger.v1.SM2Vote
+	25, // 5: mulian.ledger.v1.GetBlockResponse.outcomes:type_name -> mulian.tx.v1.Outcome
+	26, // 6: mulian.ledger.v1.ListEventsResponse.events:type_name -> mulian.trace.v1.Event
+	26, // 7: mulian.ledger.v1.WatchResponse.events:type_name -> mulian.trace.v1.Event
+	0,  // 8: mulian.ledger.v1.LedgerService.Submit:input_type -> mulian.ledger.v1.SubmitRequest
+	2,  // 9: mulian.ledger.v1.LedgerService.GetTx:input_type -> mulian.ledger.v1.GetTxRequest
+	4,  // 10: mulian.ledger.v1.LedgerService.GetObject:input_type -> mulian.ledger.v1.GetObjectRequest
+	7,  // 11: mulian.ledger.v1.LedgerService.ListObjects:input_type -> mulian.ledger.v1.ListObjectsRequest
+	10, // 12: mulian.ledger.v1.LedgerService.GetHeader:input_type -> mulian.ledger.v1.GetHeaderRequest
+	13, // 13: mulian.ledger.v1.LedgerService.GetBlock:input_type -> mulian.ledger.v1.GetBlockRequest
+	15, // 14: mulian.ledger.v1.LedgerService.ListEvents:input_type -> mulian.ledger.v1.ListEventsRequest
+	17, // 15: mulian.ledger.v1.LedgerService.Watch:input_type -> mulian.ledger.v1.WatchRequest
+	19, // 16: mulian.ledger.v1.LedgerService.ProveEvent:input_type -> mulian.ledger.v1.ProveEventRequest
+	21, // 17: mulian.ledger.v1.LedgerService.GetStatus:input_type -> mulian.ledger.v1.GetStatusRequest
+	23, // 18: mulian.ledger.v1.LedgerService.GetGenesis:input_type -> mulian.ledger.v1.GetGenesisRequest
+	1,  // 19: mulian.ledger.v1.LedgerService.Submit:output_type -> mulian.ledger.v1.SubmitResponse
+	3,  // 20: mulian.ledger.v1.LedgerService.GetTx:output_type -> mulian.ledger.v1.GetTxResponse
+	5,  // 21: mulian.ledger.v1.LedgerService.GetObject:output_type -> mulian.ledger.v1.GetObjectResponse
+	9,  // 22: mulian.ledger.v1.LedgerService.ListObjects:output_type -> mulian.ledger.v1.ListObjectsResponse
+	11, // 23: mulian.ledger.v1.LedgerService.GetHeader:output_type -> mulian.ledger.v1.GetHeaderResponse
+	14, // 24: mulian.ledger.v1.LedgerService.GetBlock:output_type -> mulian.ledger.v1.GetBlockResponse
+	16, // 25: mulian.ledger.v1.LedgerService.ListEvents:output_type -> mulian.ledger.v1.ListEventsResponse
+	18, // 26: mulian.ledger.v1.LedgerService.Watch:output_type -> mulian.ledger.v1.WatchResponse
+	20, // 27: mulian.ledger.v1.LedgerService.ProveEvent:output_type -> mulian.ledger.v1.ProveEventResponse
+	22, // 28: mulian.ledger.v1.LedgerService.GetStatus:output_type -> mulian.ledger.v1.GetStatusResponse
+	24, // 29: mulian.ledger.v1.LedgerService.GetGenesis:output_type -> mulian.ledger.v1.GetGenesisResponse
+	19, // [19:30] is the sub-list for method output_type
+	8,  // [8:19] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_mulian_ledger_v1_ledger_proto_init() }
@@ -1764,7 +1842,7 @@ func file_mulian_ledger_v1_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_ledger_v1_ledger_proto_rawDesc), len(file_mulian_ledger_v1_ledger_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -15,6 +15,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v12 "mulian/gen/mulian/catalogue/v1"
+	v15 "mulian/gen/mulian/evidence/v1"
 	v11 "mulian/gen/mulian/governance/v1"
 	v1 "mulian/gen/mulian/identity/v1"
 	v13 "mulian/gen/mulian/share/v1"
@@ -246,6 +247,8 @@ type Message struct {
 	//	*Message_SuspendEntry
 	//	*Message_ReportDrift
 	//	*Message_SettleDrift
+	//	*Message_PutMatters
+	//	*Message_PutCodes
 	//	*Message_FileRequest
 	//	*Message_AskMore
 	//	*Message_Supplement
@@ -263,6 +266,7 @@ type Message struct {
 	//	*Message_ConfirmDelivery
 	//	*Message_RecordUse
 	//	*Message_AnchorHead
+	//	*Message_AnchorEvidence
 	Kind          isMessage_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -539,6 +543,24 @@ func (x *Message) GetSettleDrift() *v12.SettleDrift {
 	return nil
 }
 
+func (x *Message) GetPutMatters() *v12.PutMatters {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_PutMatters); ok {
+			return x.PutMatters
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetPutCodes() *v12.PutCodes {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_PutCodes); ok {
+			return x.PutCodes
+		}
+	}
+	return nil
+}
+
 func (x *Message) GetFileRequest() *v13.FileRequest {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_FileRequest); ok {
@@ -692,6 +714,15 @@ func (x *Message) GetAnchorHead() *v14.AnchorHead {
 	return nil
 }
 
+func (x *Message) GetAnchorEvidence() *v15.AnchorEvidence {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_AnchorEvidence); ok {
+			return x.AnchorEvidence
+		}
+	}
+	return nil
+}
+
 type isMessage_Kind interface {
 	isMessage_Kind()
 }
@@ -800,6 +831,14 @@ type Message_SettleDrift struct {
 	SettleDrift *v12.SettleDrift `protobuf:"bytes,71,opt,name=settle_drift,json=settleDrift,proto3,oneof"`
 }
 
+type Message_PutMatters struct {
+	PutMatters *v12.PutMatters `protobuf:"bytes,72,opt,name=put_matters,json=putMatters,proto3,oneof"`
+}
+
+type Message_PutCodes struct {
+	PutCodes *v12.PutCodes `protobuf:"bytes,73,opt,name=put_codes,json=putCodes,proto3,oneof"`
+}
+
 type Message_FileRequest struct {
 	FileRequest *v13.FileRequest `protobuf:"bytes,80,opt,name=file_request,json=fileRequest,proto3,oneof"`
 }
@@ -868,6 +907,10 @@ type Message_AnchorHead struct {
 	AnchorHead *v14.AnchorHead `protobuf:"bytes,110,opt,name=anchor_head,json=anchorHead,proto3,oneof"`
 }
 
+type Message_AnchorEvidence struct {
+	AnchorEvidence *v15.AnchorEvidence `protobuf:"bytes,120,opt,name=anchor_evidence,json=anchorEvidence,proto3,oneof"`
+}
+
 func (*Message_RegisterOrg) isMessage_Kind() {}
 
 func (*Message_UpdateOrg) isMessage_Kind() {}
@@ -920,6 +963,10 @@ func (*Message_ReportDrift) isMessage_Kind() {}
 
 func (*Message_SettleDrift) isMessage_Kind() {}
 
+func (*Message_PutMatters) isMessage_Kind() {}
+
+func (*Message_PutCodes) isMessage_Kind() {}
+
 func (*Message_FileRequest) isMessage_Kind() {}
 
 func (*Message_AskMore) isMessage_Kind() {}
@@ -953,6 +1000,8 @@ func (*Message_ConfirmDelivery) isMessage_Kind() {}
 func (*Message_RecordUse) isMessage_Kind() {}
 
 func (*Message_AnchorHead) isMessage_Kind() {}
+
+func (*Message_AnchorEvidence) isMessage_Kind() {}
 
 // Outcome is the agreed result of a transaction (ExecTxResult.Data).
 type Outcome struct {
@@ -1129,7 +1178,7 @@ var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1bmulian/trace/v1/trace.proto\"U\n" +
+	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\"U\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x125\n" +
 	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\";\n" +
@@ -1142,7 +1191,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xf7\x17\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xc8\x19\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -1176,7 +1225,10 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\x0ewithdraw_entry\x18D \x01(\v2\".mulian.catalogue.v1.WithdrawEntryH\x00R\rwithdrawEntry\x12H\n" +
 	"\rsuspend_entry\x18E \x01(\v2!.mulian.catalogue.v1.SuspendEntryH\x00R\fsuspendEntry\x12E\n" +
 	"\freport_drift\x18F \x01(\v2 .mulian.catalogue.v1.ReportDriftH\x00R\vreportDrift\x12E\n" +
-	"\fsettle_drift\x18G \x01(\v2 .mulian.catalogue.v1.SettleDriftH\x00R\vsettleDrift\x12A\n" +
+	"\fsettle_drift\x18G \x01(\v2 .mulian.catalogue.v1.SettleDriftH\x00R\vsettleDrift\x12B\n" +
+	"\vput_matters\x18H \x01(\v2\x1f.mulian.catalogue.v1.PutMattersH\x00R\n" +
+	"putMatters\x12<\n" +
+	"\tput_codes\x18I \x01(\v2\x1d.mulian.catalogue.v1.PutCodesH\x00R\bputCodes\x12A\n" +
 	"\ffile_request\x18P \x01(\v2\x1c.mulian.share.v1.FileRequestH\x00R\vfileRequest\x125\n" +
 	"\bask_more\x18Q \x01(\v2\x18.mulian.share.v1.AskMoreH\x00R\aaskMore\x12=\n" +
 	"\n" +
@@ -1197,7 +1249,8 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"record_use\x18_ \x01(\v2\x1a.mulian.share.v1.RecordUseH\x00R\trecordUse\x12>\n" +
 	"\vanchor_head\x18n \x01(\v2\x1b.mulian.trace.v1.AnchorHeadH\x00R\n" +
-	"anchorHeadB\x06\n" +
+	"anchorHead\x12M\n" +
+	"\x0fanchor_evidence\x18x \x01(\v2\".mulian.evidence.v1.AnchorEvidenceH\x00R\x0eanchorEvidenceB\x06\n" +
 	"\x04kind\"\x89\x01\n" +
 	"\aOutcome\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
@@ -1260,23 +1313,26 @@ var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*v12.SuspendEntry)(nil),     // 29: mulian.catalogue.v1.SuspendEntry
 	(*v12.ReportDrift)(nil),      // 30: mulian.catalogue.v1.ReportDrift
 	(*v12.SettleDrift)(nil),      // 31: mulian.catalogue.v1.SettleDrift
-	(*v13.FileRequest)(nil),      // 32: mulian.share.v1.FileRequest
-	(*v13.AskMore)(nil),          // 33: mulian.share.v1.AskMore
-	(*v13.Supplement)(nil),       // 34: mulian.share.v1.Supplement
-	(*v13.Answer)(nil),           // 35: mulian.share.v1.Answer
-	(*v13.AskExtension)(nil),     // 36: mulian.share.v1.AskExtension
-	(*v13.DecideExtension)(nil),  // 37: mulian.share.v1.DecideExtension
-	(*v13.WithdrawRequest)(nil),  // 38: mulian.share.v1.WithdrawRequest
-	(*v13.ConfirmAgreement)(nil), // 39: mulian.share.v1.ConfirmAgreement
-	(*v13.SuspendAgreement)(nil), // 40: mulian.share.v1.SuspendAgreement
-	(*v13.ResumeAgreement)(nil),  // 41: mulian.share.v1.ResumeAgreement
-	(*v13.EndAgreement)(nil),     // 42: mulian.share.v1.EndAgreement
-	(*v13.StartDelivery)(nil),    // 43: mulian.share.v1.StartDelivery
-	(*v13.CompleteDelivery)(nil), // 44: mulian.share.v1.CompleteDelivery
-	(*v13.FailDelivery)(nil),     // 45: mulian.share.v1.FailDelivery
-	(*v13.ConfirmDelivery)(nil),  // 46: mulian.share.v1.ConfirmDelivery
-	(*v13.RecordUse)(nil),        // 47: mulian.share.v1.RecordUse
-	(*v14.AnchorHead)(nil),       // 48: mulian.trace.v1.AnchorHead
+	(*v12.PutMatters)(nil),       // 32: mulian.catalogue.v1.PutMatters
+	(*v12.PutCodes)(nil),         // 33: mulian.catalogue.v1.PutCodes
+	(*v13.FileRequest)(nil),      // 34: mulian.share.v1.FileRequest
+	(*v13.AskMore)(nil),          // 35: mulian.share.v1.AskMore
+	(*v13.Supplement)(nil),       // 36: mulian.share.v1.Supplement
+	(*v13.Answer)(nil),           // 37: mulian.share.v1.Answer
+	(*v13.AskExtension)(nil),     // 38: mulian.share.v1.AskExtension
+	(*v13.DecideExtension)(nil),  // 39: mulian.share.v1.DecideExtension
+	(*v13.WithdrawRequest)(nil),  // 40: mulian.share.v1.WithdrawRequest
+	(*v13.ConfirmAgreement)(nil), // 41: mulian.share.v1.ConfirmAgreement
+	(*v13.SuspendAgreement)(nil), // 42: mulian.share.v1.SuspendAgreement
+	(*v13.ResumeAgreement)(nil),  // 43: mulian.share.v1.ResumeAgreement
+	(*v13.EndAgreement)(nil),     // 44: mulian.share.v1.EndAgreement
+	(*v13.StartDelivery)(nil),    // 45: mulian.share.v1.StartDelivery
+	(*v13.CompleteDelivery)(nil), // 46: mulian.share.v1.CompleteDelivery
+	(*v13.FailDelivery)(nil),     // 47: mulian.share.v1.FailDelivery
+	(*v13.ConfirmDelivery)(nil),  // 48: mulian.share.v1.ConfirmDelivery
+	(*v13.RecordUse)(nil),        // 49: mulian.share.v1.RecordUse
+	(*v14.AnchorHead)(nil),       // 50: mulian.trace.v1.AnchorHead
+	(*v15.AnchorEvidence)(nil),   // 51: mulian.evidence.v1.AnchorEvidence
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,  // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -1307,28 +1363,31 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	29, // 25: mulian.tx.v1.Message.suspend_entry:type_name -> mulian.catalogue.v1.SuspendEntry
 	30, // 26: mulian.tx.v1.Message.report_drift:type_name -> mulian.catalogue.v1.ReportDrift
 	31, // 27: mulian.tx.v1.Message.settle_drift:type_name -> mulian.catalogue.v1.SettleDrift
-	32, // 28: mulian.tx.v1.Message.file_request:type_name -> mulian.share.v1.FileRequest
-	33, // 29: mulian.tx.v1.Message.ask_more:type_name -> mulian.share.v1.AskMore
-	34, // 30: mulian.tx.v1.Message.supplement:type_name -> mulian.share.v1.Supplement
-	35, // 31: mulian.tx.v1.Message.answer:type_name -> mulian.share.v1.Answer
-	36, // 32: mulian.tx.v1.Message.ask_extension:type_name -> mulian.share.v1.AskExtension
-	37, // 33: mulian.tx.v1.Message.decide_extension:type_name -> mulian.share.v1.DecideExtension
-	38, // 34: mulian.tx.v1.Message.withdraw_request:type_name -> mulian.share.v1.WithdrawRequest
-	39, // 35: mulian.tx.v1.Message.confirm_agreement:type_name -> mulian.share.v1.ConfirmAgreement
-	40, // 36: mulian.tx.v1.Message.suspend_agreement:type_name -> mulian.share.v1.SuspendAgreement
-	41, // 37: mulian.tx.v1.Message.resume_agreement:type_name -> mulian.share.v1.ResumeAgreement
-	42, // 38: mulian.tx.v1.Message.end_agreement:type_name -> mulian.share.v1.EndAgreement
-	43, // 39: mulian.tx.v1.Message.start_delivery:type_name -> mulian.share.v1.StartDelivery
-	44, // 40: mulian.tx.v1.Message.complete_delivery:type_name -> mulian.share.v1.CompleteDelivery
-	45, // 41: mulian.tx.v1.Message.fail_delivery:type_name -> mulian.share.v1.FailDelivery
-	46, // 42: mulian.tx.v1.Message.confirm_delivery:type_name -> mulian.share.v1.ConfirmDelivery
-	47, // 43: mulian.tx.v1.Message.record_use:type_name -> mulian.share.v1.RecordUse
-	48, // 44: mulian.tx.v1.Message.anchor_head:type_name -> mulian.trace.v1.AnchorHead
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	32, // 28: mulian.tx.v1.Message.put_matters:type_name -> mulian.catalogue.v1.PutMatters
+	33, // 29: mulian.tx.v1.Message.put_codes:type_name -> mulian.catalogue.v1.PutCodes
+	34, // 30: mulian.tx.v1.Message.file_request:type_name -> mulian.share.v1.FileRequest
+	35, // 31: mulian.tx.v1.Message.ask_more:type_name -> mulian.share.v1.AskMore
+	36, // 32: mulian.tx.v1.Message.supplement:type_name -> mulian.share.v1.Supplement
+	37, // 33: mulian.tx.v1.Message.answer:type_name -> mulian.share.v1.Answer
+	38, // 34: mulian.tx.v1.Message.ask_extension:type_name -> mulian.share.v1.AskExtension
+	39, // 35: mulian.tx.v1.Message.decide_extension:type_name -> mulian.share.v1.DecideExtension
+	40, // 36: mulian.tx.v1.Message.withdraw_request:type_name -> mulian.share.v1.WithdrawRequest
+	41, // 37: mulian.tx.v1.Message.confirm_agreement:type_name -> mulian.share.v1.ConfirmAgreement
+	42, // 38: mulian.tx.v1.Message.suspend_agreement:type_name -> mulian.share.v1.SuspendAgreement
+	43, // 39: mulian.tx.v1.Message.resume_agreement:type_name -> mulian.share.v1.ResumeAgreement
+	44, // 40: mulian.tx.v1.Message.end_agreement:type_name -> mulian.share.v1.EndAgreement
+	45, // 41: mulian.tx.v1.Message.start_delivery:type_name -> mulian.share.v1.StartDelivery
+	46, // 42: mulian.tx.v1.Message.complete_delivery:type_name -> mulian.share.v1.CompleteDelivery
+	47, // 43: mulian.tx.v1.Message.fail_delivery:type_name -> mulian.share.v1.FailDelivery
+	48, // 44: mulian.tx.v1.Message.confirm_delivery:type_name -> mulian.share.v1.ConfirmDelivery
+	49, // 45: mulian.tx.v1.Message.record_use:type_name -> mulian.share.v1.RecordUse
+	50, // 46: mulian.tx.v1.Message.anchor_head:type_name -> mulian.trace.v1.AnchorHead
+	51, // 47: mulian.tx.v1.Message.anchor_evidence:type_name -> mulian.evidence.v1.AnchorEvidence
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -1363,6 +1422,8 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_SuspendEntry)(nil),
 		(*Message_ReportDrift)(nil),
 		(*Message_SettleDrift)(nil),
+		(*Message_PutMatters)(nil),
+		(*Message_PutCodes)(nil),
 		(*Message_FileRequest)(nil),
 		(*Message_AskMore)(nil),
 		(*Message_Supplement)(nil),
@@ -1380,6 +1441,7 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_ConfirmDelivery)(nil),
 		(*Message_RecordUse)(nil),
 		(*Message_AnchorHead)(nil),
+		(*Message_AnchorEvidence)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -54,6 +54,16 @@ const (
 	// CatalogueServiceListPendingProcedure is the fully-qualified name of the CatalogueService's
 	// ListPending RPC.
 	CatalogueServiceListPendingProcedure = "/mulian.catalogue.v1.CatalogueService/ListPending"
+	// CatalogueServiceSearchProcedure is the fully-qualified name of the CatalogueService's Search RPC.
+	CatalogueServiceSearchProcedure = "/mulian.catalogue.v1.CatalogueService/Search"
+	// CatalogueServiceCheckProcedure is the fully-qualified name of the CatalogueService's Check RPC.
+	CatalogueServiceCheckProcedure = "/mulian.catalogue.v1.CatalogueService/Check"
+	// CatalogueServiceListMattersProcedure is the fully-qualified name of the CatalogueService's
+	// ListMatters RPC.
+	CatalogueServiceListMattersProcedure = "/mulian.catalogue.v1.CatalogueService/ListMatters"
+	// CatalogueServiceListCodesProcedure is the fully-qualified name of the CatalogueService's
+	// ListCodes RPC.
+	CatalogueServiceListCodesProcedure = "/mulian.catalogue.v1.CatalogueService/ListCodes"
 	// CatalogueServiceCountProcedure is the fully-qualified name of the CatalogueService's Count RPC.
 	CatalogueServiceCountProcedure = "/mulian.catalogue.v1.CatalogueService/Count"
 )
@@ -67,6 +77,12 @@ type CatalogueServiceClient interface {
 	ListSystems(context.Context, *connect.Request[v1.ListSystemsRequest]) (*connect.Response[v1.ListSystemsResponse], error)
 	ListDrifts(context.Context, *connect.Request[v1.ListDriftsRequest]) (*connect.Response[v1.ListDriftsResponse], error)
 	ListPending(context.Context, *connect.Request[v1.ListPendingRequest]) (*connect.Response[v1.ListPendingResponse], error)
+	// Search looks in duties, entries, items, tables, matters, systems and codes at once.
+	Search(context.Context, *connect.Request[v1.SearchRequest]) (*connect.Response[v1.SearchResponse], error)
+	// Check tells what is wrong with a catalogue, and scores each department.
+	Check(context.Context, *connect.Request[v1.CheckRequest]) (*connect.Response[v1.CheckResponse], error)
+	ListMatters(context.Context, *connect.Request[v1.ListMattersRequest]) (*connect.Response[v1.ListMattersResponse], error)
+	ListCodes(context.Context, *connect.Request[v1.ListCodesRequest]) (*connect.Response[v1.ListCodesResponse], error)
 	Count(context.Context, *connect.Request[v1.CountRequest]) (*connect.Response[v1.CountResponse], error)
 }
 
@@ -130,6 +146,34 @@ func NewCatalogueServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		search: connect.NewClient[v1.SearchRequest, v1.SearchResponse](
+			httpClient,
+			baseURL+CatalogueServiceSearchProcedure,
+			connect.WithSchema(catalogueServiceMethods.ByName("Search")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		check: connect.NewClient[v1.CheckRequest, v1.CheckResponse](
+			httpClient,
+			baseURL+CatalogueServiceCheckProcedure,
+			connect.WithSchema(catalogueServiceMethods.ByName("Check")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listMatters: connect.NewClient[v1.ListMattersRequest, v1.ListMattersResponse](
+			httpClient,
+			baseURL+CatalogueServiceListMattersProcedure,
+			connect.WithSchema(catalogueServiceMethods.ByName("ListMatters")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listCodes: connect.NewClient[v1.ListCodesRequest, v1.ListCodesResponse](
+			httpClient,
+			baseURL+CatalogueServiceListCodesProcedure,
+			connect.WithSchema(catalogueServiceMethods.ByName("ListCodes")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		count: connect.NewClient[v1.CountRequest, v1.CountResponse](
 			httpClient,
 			baseURL+CatalogueServiceCountProcedure,
@@ -149,6 +193,10 @@ type catalogueServiceClient struct {
 	listSystems *connect.Client[v1.ListSystemsRequest, v1.ListSystemsResponse]
 	listDrifts  *connect.Client[v1.ListDriftsRequest, v1.ListDriftsResponse]
 	listPending *connect.Client[v1.ListPendingRequest, v1.ListPendingResponse]
+	search      *connect.Client[v1.SearchRequest, v1.SearchResponse]
+	check       *connect.Client[v1.CheckRequest, v1.CheckResponse]
+	listMatters *connect.Client[v1.ListMattersRequest, v1.ListMattersResponse]
+	listCodes   *connect.Client[v1.ListCodesRequest, v1.ListCodesResponse]
 	count       *connect.Client[v1.CountRequest, v1.CountResponse]
 }
 
@@ -187,6 +235,26 @@ func (c *catalogueServiceClient) ListPending(ctx context.Context, req *connect.R
 	return c.listPending.CallUnary(ctx, req)
 }
 
+// Search calls mulian.catalogue.v1.CatalogueService.Search.
+func (c *catalogueServiceClient) Search(ctx context.Context, req *connect.Request[v1.SearchRequest]) (*connect.Response[v1.SearchResponse], error) {
+	return c.search.CallUnary(ctx, req)
+}
+
+// Check calls mulian.catalogue.v1.CatalogueService.Check.
+func (c *catalogueServiceClient) Check(ctx context.Context, req *connect.Request[v1.CheckRequest]) (*connect.Response[v1.CheckResponse], error) {
+	return c.check.CallUnary(ctx, req)
+}
+
+// ListMatters calls mulian.catalogue.v1.CatalogueService.ListMatters.
+func (c *catalogueServiceClient) ListMatters(ctx context.Context, req *connect.Request[v1.ListMattersRequest]) (*connect.Response[v1.ListMattersResponse], error) {
+	return c.listMatters.CallUnary(ctx, req)
+}
+
+// ListCodes calls mulian.catalogue.v1.CatalogueService.ListCodes.
+func (c *catalogueServiceClient) ListCodes(ctx context.Context, req *connect.Request[v1.ListCodesRequest]) (*connect.Response[v1.ListCodesResponse], error) {
+	return c.listCodes.CallUnary(ctx, req)
+}
+
 // Count calls mulian.catalogue.v1.CatalogueService.Count.
 func (c *catalogueServiceClient) Count(ctx context.Context, req *connect.Request[v1.CountRequest]) (*connect.Response[v1.CountResponse], error) {
 	return c.count.CallUnary(ctx, req)
@@ -201,6 +269,12 @@ type CatalogueServiceHandler interface {
 	ListSystems(context.Context, *connect.Request[v1.ListSystemsRequest]) (*connect.Response[v1.ListSystemsResponse], error)
 	ListDrifts(context.Context, *connect.Request[v1.ListDriftsRequest]) (*connect.Response[v1.ListDriftsResponse], error)
 	ListPending(context.Context, *connect.Request[v1.ListPendingRequest]) (*connect.Response[v1.ListPendingResponse], error)
+	// Search looks in duties, entries, items, tables, matters, systems and codes at once.
+	Search(context.Context, *connect.Request[v1.SearchRequest]) (*connect.Response[v1.SearchResponse], error)
+	// Check tells what is wrong with a catalogue, and scores each department.
+	Check(context.Context, *connect.Request[v1.CheckRequest]) (*connect.Response[v1.CheckResponse], error)
+	ListMatters(context.Context, *connect.Request[v1.ListMattersRequest]) (*connect.Response[v1.ListMattersResponse], error)
+	ListCodes(context.Context, *connect.Request[v1.ListCodesRequest]) (*connect.Response[v1.ListCodesResponse], error)
 	Count(context.Context, *connect.Request[v1.CountRequest]) (*connect.Response[v1.CountResponse], error)
 }
 
@@ -260,6 +334,34 @@ func NewCatalogueServiceHandler(svc CatalogueServiceHandler, opts ...connect.Han
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	catalogueServiceSearchHandler := connect.NewUnaryHandler(
+		CatalogueServiceSearchProcedure,
+		svc.Search,
+		connect.WithSchema(catalogueServiceMethods.ByName("Search")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	catalogueServiceCheckHandler := connect.NewUnaryHandler(
+		CatalogueServiceCheckProcedure,
+		svc.Check,
+		connect.WithSchema(catalogueServiceMethods.ByName("Check")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	catalogueServiceListMattersHandler := connect.NewUnaryHandler(
+		CatalogueServiceListMattersProcedure,
+		svc.ListMatters,
+		connect.WithSchema(catalogueServiceMethods.ByName("ListMatters")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	catalogueServiceListCodesHandler := connect.NewUnaryHandler(
+		CatalogueServiceListCodesProcedure,
+		svc.ListCodes,
+		connect.WithSchema(catalogueServiceMethods.ByName("ListCodes")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	catalogueServiceCountHandler := connect.NewUnaryHandler(
 		CatalogueServiceCountProcedure,
 		svc.Count,
@@ -283,6 +385,14 @@ func NewCatalogueServiceHandler(svc CatalogueServiceHandler, opts ...connect.Han
 			catalogueServiceListDriftsHandler.ServeHTTP(w, r)
 		case CatalogueServiceListPendingProcedure:
 			catalogueServiceListPendingHandler.ServeHTTP(w, r)
+		case CatalogueServiceSearchProcedure:
+			catalogueServiceSearchHandler.ServeHTTP(w, r)
+		case CatalogueServiceCheckProcedure:
+			catalogueServiceCheckHandler.ServeHTTP(w, r)
+		case CatalogueServiceListMattersProcedure:
+			catalogueServiceListMattersHandler.ServeHTTP(w, r)
+		case CatalogueServiceListCodesProcedure:
+			catalogueServiceListCodesHandler.ServeHTTP(w, r)
 		case CatalogueServiceCountProcedure:
 			catalogueServiceCountHandler.ServeHTTP(w, r)
 		default:
@@ -320,6 +430,22 @@ func (UnimplementedCatalogueServiceHandler) ListDrifts(context.Context, *connect
 
 func (UnimplementedCatalogueServiceHandler) ListPending(context.Context, *connect.Request[v1.ListPendingRequest]) (*connect.Response[v1.ListPendingResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.catalogue.v1.CatalogueService.ListPending is not implemented"))
+}
+
+func (UnimplementedCatalogueServiceHandler) Search(context.Context, *connect.Request[v1.SearchRequest]) (*connect.Response[v1.SearchResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.catalogue.v1.CatalogueService.Search is not implemented"))
+}
+
+func (UnimplementedCatalogueServiceHandler) Check(context.Context, *connect.Request[v1.CheckRequest]) (*connect.Response[v1.CheckResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.catalogue.v1.CatalogueService.Check is not implemented"))
+}
+
+func (UnimplementedCatalogueServiceHandler) ListMatters(context.Context, *connect.Request[v1.ListMattersRequest]) (*connect.Response[v1.ListMattersResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.catalogue.v1.CatalogueService.ListMatters is not implemented"))
+}
+
+func (UnimplementedCatalogueServiceHandler) ListCodes(context.Context, *connect.Request[v1.ListCodesRequest]) (*connect.Response[v1.ListCodesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.catalogue.v1.CatalogueService.ListCodes is not implemented"))
 }
 
 func (UnimplementedCatalogueServiceHandler) Count(context.Context, *connect.Request[v1.CountRequest]) (*connect.Response[v1.CountResponse], error) {
