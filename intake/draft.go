@@ -24,6 +24,8 @@ const (
 	EntryList Kind = iota + 1
 	DutyList
 	OrgList
+	MatterList
+	CodeList
 )
 
 // String returns the plural that the command line uses.
@@ -35,13 +37,17 @@ func (k Kind) String() string {
 		return "duties"
 	case OrgList:
 		return "organisations"
+	case MatterList:
+		return "matters"
+	case CodeList:
+		return "codes"
 	}
 	return "unknown"
 }
 
 // A Draft is one record made ready for the ledger, but for its owner: the file
-// names the owner in words, the ledger by its code. Exactly one of Entry, Duty
-// and Org is there.
+// names the owner in words, the ledger by its code. Exactly one of Entry, Duty,
+// Org, Matter and Value is there.
 type Draft struct {
 	Kind     Kind
 	Line     int    // where it begins in the file
@@ -53,6 +59,10 @@ type Draft struct {
 	Entry *cataloguev1.Entry      // without id, provider and system until the owner is resolved
 	Duty  *cataloguev1.Duty       // without id and org until then
 	Org   *identityv1.RegisterOrg // without keys: those come from the organisation itself
+
+	Matter    *cataloguev1.Matter    // without id and org until the owner is resolved
+	Value     *cataloguev1.Code      // one value of a code table; Local is its code
+	CodeTable *cataloguev1.CodeTable // with Value: the table it belongs to, the same for all values of a file; without org until then
 
 	DutyRefs []string // duties as the file names them: codes or titles
 	Source   string   // 数源单位 as the file names it, when it is not the owner
