@@ -169,7 +169,7 @@ func fileEntry(e *cataloguev1.Entry) row {
 	return row{
 		org: e.GetProvider(), peer: e.GetSourceOrg(), state: int32(e.GetState()), class: int32(e.GetShareType()), flag: e.GetLock() != nil,
 		ref: e.GetTable(), name: e.GetName(), body: body.String(),
-		parents: append(append(each(Duty, e.GetDuties()), some(Table, e.GetTable())...), some(System, e.GetSystem())...),
+		parents: append(append(append(each(Duty, e.GetDuties()), some(Table, e.GetTable())...), some(System, e.GetSystem())...), fromSource(e.GetOrigin())...),
 	}
 }
 

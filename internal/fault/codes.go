@@ -30,6 +30,7 @@ const (
 	Duplicate            Code = 11032 // the same record again
 	Undecodable          Code = 11033 // bytes that are no text in the file's encoding
 	OwnerUnclear         Code = 11034 // no owner, or one spelt in several ways
+	PartialList          Code = 11035 // a list that lacks much of what its source had before
 )
 
 // Who sent it, and how much: class 12.

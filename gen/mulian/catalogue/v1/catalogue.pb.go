@@ -2214,7 +2214,7 @@ type Entry struct {
 	Modified    string      `protobuf:"bytes,34,opt,name=modified,proto3" json:"modified,omitempty"`                          // last change of the data as the provider states it, likewise
 	LandingPage string      `protobuf:"bytes,35,opt,name=landing_page,json=landingPage,proto3" json:"landing_page,omitempty"` // URL, <= 2000
 	Languages   []string    `protobuf:"bytes,36,rep,name=languages,proto3" json:"languages,omitempty"`                        // BCP 47, <= 20
-	Origin      string      `protobuf:"bytes,37,opt,name=origin,proto3" json:"origin,omitempty"`                              // identifier in the catalogue that it was imported from, <= 500
+	Origin      string      `protobuf:"bytes,37,opt,name=origin,proto3" json:"origin,omitempty"`                              // "SOURCE#IDENTIFIER": the catalogue that it was imported from, and its name there; <= 500
 	// Set by the ledger:
 	State          EntryState `protobuf:"varint,40,opt,name=state,proto3,enum=mulian.catalogue.v1.EntryState" json:"state,omitempty"`
 	Version        uint64     `protobuf:"varint,41,opt,name=version,proto3" json:"version,omitempty"` // 1, 2, ...

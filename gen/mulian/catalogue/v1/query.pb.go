@@ -171,8 +171,9 @@ type ListEntriesRequest struct {
 	ShareType     ShareType              `protobuf:"varint,4,opt,name=share_type,json=shareType,proto3,enum=mulian.catalogue.v1.ShareType" json:"share_type,omitempty"`
 	Table         string                 `protobuf:"bytes,5,opt,name=table,proto3" json:"table,omitempty"`
 	Duty          string                 `protobuf:"bytes,6,opt,name=duty,proto3" json:"duty,omitempty"`
-	After         string                 `protobuf:"bytes,7,opt,name=after,proto3" json:"after,omitempty"`  // cursor from the last answer
-	Limit         uint32                 `protobuf:"varint,8,opt,name=limit,proto3" json:"limit,omitempty"` // default 50, <= 500
+	After         string                 `protobuf:"bytes,7,opt,name=after,proto3" json:"after,omitempty"`   // cursor from the last answer
+	Limit         uint32                 `protobuf:"varint,8,opt,name=limit,proto3" json:"limit,omitempty"`  // default 50, <= 500
+	Source        string                 `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"` // only entries whose origin is "<source>#..."; no other filter counts then, and total is told with the first page only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -261,6 +262,13 @@ func (x *ListEntriesRequest) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *ListEntriesRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
 }
 
 type ListEntriesResponse struct {
@@ -2633,7 +2641,7 @@ var File_mulian_catalogue_v1_query_proto protoreflect.FileDescriptor
 
 const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1fmulian/catalogue/v1/query.proto\x12\x13mulian.catalogue.v1\x1a#mulian/catalogue/v1/catalogue.proto\"\x92\x02\n" +
+	"\x1fmulian/catalogue/v1/query.proto\x12\x13mulian.catalogue.v1\x1a#mulian/catalogue/v1/catalogue.proto\"\xaa\x02\n" +
 	"\x12ListEntriesRequest\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x127\n" +
@@ -2643,7 +2651,8 @@ const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
 	"\x05table\x18\x05 \x01(\tR\x05table\x12\x12\n" +
 	"\x04duty\x18\x06 \x01(\tR\x04duty\x12\x14\n" +
 	"\x05after\x18\a \x01(\tR\x05after\x12\x14\n" +
-	"\x05limit\x18\b \x01(\rR\x05limit\"\x8d\x01\n" +
+	"\x05limit\x18\b \x01(\rR\x05limit\x12\x16\n" +
+	"\x06source\x18\t \x01(\tR\x06source\"\x8d\x01\n" +
 	"\x13ListEntriesResponse\x124\n" +
 	"\aentries\x18\x01 \x03(\v2\x1a.mulian.catalogue.v1.EntryR\aentries\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
