@@ -3,7 +3,7 @@ package intake
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -15,11 +15,15 @@ import (
 )
 
 // Batch is what one transaction of one organisation can carry: at most 200
-// entries or 500 duties, and 512 KiB. Exactly one list is not empty.
+// entries, 500 duties or matters, or 1,000 codes of one table, and 512 KiB. Exactly
+// one list is not empty.
 type Batch struct {
 	Org     string // who has to sign; empty for Orgs
 	Entries []*cataloguev1.Entry
 	Duties  []*cataloguev1.Duty
+	Matters []*cataloguev1.Matter
+	Codes   []*cataloguev1.Code
+	Table   *cataloguev1.CodeTable    // with Codes
 	Orgs    []*identityv1.RegisterOrg // without keys
 }
 
@@ -30,31 +34,48 @@ type Sender interface {
 	// the batch was taken then. A fault of class 11 or 13 without Item refuses the
 	// batch as a whole. Any other error ends the import, which can be resumed:
 	// unchanged content sent again must be no change.
+	//
+	// Batches of different organisations are sent at once, those of one
+	// organisation one after the other, in the order of the file.
 	Send(ctx context.Context, b Batch) error
 }
 
+// Standing is what the ledger has of an object that a draft would make.
+type Standing struct {
+	Content   [32]byte // hash of what its owner states
+	Origin    string   // of an entry: where it was imported from; empty if nowhere
+	Withdrawn bool     // of an entry: its id is spent
+}
+
 // Target says where an import goes: what the file says in words, by code. Every
-// function may be nil, and then finds nothing.
+// function may be nil, and then finds nothing; they are called by one goroutine.
 type Target struct {
 	Org     func(name string) (code string, ok bool)    // an organisation by its name
 	Duty    func(org, text string) (ids []string)       // duties of org by code or title; text "" asks for those of an entry that names none
 	System  func(org, text string) (id string, ok bool) // a system of org by code or name
 	Table   func(org, text string) (id string, ok bool) // a table of org by id or name
 	Columns func(table string) []string                 // columns of a table on the ledger, to lay items on
-	Hash    func(id string) (content [32]byte, ok bool) // content hash that the ledger has of an entry
+	Known   func(id string) (Standing, bool)            // what the ledger has under an id
 
 	Owner      string                       // organisation for what has no owner (--owner); empty holds it back
 	ShareType  cataloguev1.ShareType        // for entries that state none (--share); unspecified holds them back
 	Conditions *cataloguev1.ShareConditions // with ShareType conditional
+	Source     string                       // label of the catalogue; entries keep it in their origin. Empty: no origin
+	TakeOver   bool                         // entries that another source brought become this one's
+	Revive     bool                         // what was withdrawn on the ledger comes back, under a new id
 	Journal    string                       // file that makes the import resumable; empty for none
-	Progress   func(Applied)                // called after each batch; it must not block
+	AtOnce     int                          // batches under way at once; 0 = 16
+	Progress   func(Applied)                // called after each batch, by one goroutine at a time; it must not block
 }
 
 // Applied says what became of the drafts of a plan. At the end
 //
 //	Sent + Unchanged + Resumed + Held + Refused == accepted + doubtful of the report
+//	New + Changed == Sent
 type Applied struct {
 	Sent      int `json:"sent"`      // committed by this import
+	New       int `json:"new"`       // of these, the ledger had nothing under their id
+	Changed   int `json:"changed"`   // of these, it had other content
 	Unchanged int `json:"unchanged"` // the ledger has them with the same content
 	Resumed   int `json:"resumed"`   // committed by an earlier run of this import
 	Held      int `json:"held"`      // not sent: something that only a person can say is missing
@@ -67,18 +88,25 @@ type Applied struct {
 }
 
 // Apply sends what the plan has accepted, and what is doubtful, in batches of one
-// organisation each. It holds at most 4,000 drafts in memory. After an error the
-// result says how far it came; the same call with the same journal goes on.
+// organisation each. It holds at most 8,000 drafts in memory that wait for their
+// batch, and 16 batches that wait for the ledger. After an error the result says how
+// far it came; the same call with the same journal goes on.
 func Apply(ctx context.Context, p *Plan, t Target, s Sender) (*Applied, error) {
 	j, err := openJournal(t.Journal, p.digest)
 	if err != nil {
 		return nil, fault.Wrap(fault.Damaged, err, "import journal")
 	}
-	a := &apply{plan: p, target: t, sender: s, journal: j, open: make(map[string]*waiting)}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	a := &apply{plan: p, target: t, sender: s, journal: j, open: make(map[string]*waiting), lanes: newLanes(t.AtOnce), stop: stop}
 	a.problems.Counts = make(map[string]int)
 	err = p.Each(ctx, func(d *Draft) error { return a.take(ctx, d) })
 	for err == nil && len(a.open) > 0 {
 		err = a.flush(ctx, a.fullest())
+	}
+	a.lanes.wait()
+	if failed := context.Cause(ctx); failed != nil {
+		err = failed // why sending failed, rather than that reading was stopped by it
 	}
 	if closed := j.close(err == nil); err == nil && closed != nil {
 		err = fault.Wrap(fault.Damaged, closed, "import journal")
@@ -86,25 +114,35 @@ func Apply(ctx context.Context, p *Plan, t Target, s Sender) (*Applied, error) {
 	return a.result(), err
 }
 
-// apply is one run.
+// apply is one run. One goroutine reads and fills batches; the lanes send them.
 type apply struct {
 	plan    *Plan
 	target  Target
 	sender  Sender
 	journal *journal
+	lanes   *lanes
+	stop    context.CancelCauseFunc // ends the run with the error of a lane
 
-	open     map[string]*waiting // batches that fill, by organisation
-	count    int                 // drafts in them
+	open  map[string]*waiting // batches that fill, by organisation
+	count int                 // drafts in them
+
+	mu       sync.Mutex // guards done and problems
 	done     Applied
 	problems Report // for its bounded list
 }
 
 // waiting is one batch that fills.
 type waiting struct {
-	org    string
-	drafts []*Draft
-	keys   [][16]byte
-	bytes  int
+	org   string
+	parts []part
+	bytes int
+}
+
+// part is one draft of a batch.
+type part struct {
+	draft *Draft
+	key   [16]byte // of the journal
+	known bool     // the ledger has its id, with other content
 }
 
 func (a *apply) result() *Applied {
@@ -116,11 +154,29 @@ func (a *apply) result() *Applied {
 	return &out
 }
 
+// count1 adds one to a number of the result.
+func (a *apply) count1(n *int) {
+	a.mu.Lock()
+	*n++
+	a.mu.Unlock()
+}
+
+// tell records a problem.
+func (a *apply) tell(p sheet.Problem) {
+	a.mu.Lock()
+	a.problems.add(p)
+	a.mu.Unlock()
+}
+
 // take resolves d and puts it to the others of its organisation.
 func (a *apply) take(ctx context.Context, d *Draft) error {
-	if why := a.resolve(d); why != nil {
-		a.done.Held++
-		a.problems.add(*why)
+	why := a.resolve(d)
+	if why == nil && d.Entry != nil {
+		why = a.place(d)
+	}
+	if why != nil {
+		a.count1(&a.done.Held)
+		a.tell(*why)
 		return nil
 	}
 	m := d.message()
@@ -130,40 +186,46 @@ func (a *apply) take(ctx context.Context, d *Draft) error {
 	}
 	key := journalKey(d.id(), content)
 	if a.journal.done[key] {
-		a.done.Resumed++
+		a.count1(&a.done.Resumed)
 		return nil
 	}
-	if a.target.Hash != nil {
-		if have, ok := a.target.Hash(d.id()); ok && have == content {
-			a.done.Unchanged++
-			return nil
-		}
+	have, known := a.known(d.id())
+	same, why, err := a.compare(d, content, have, known)
+	switch {
+	case err != nil:
+		return fault.Wrap(fault.Internal, err, "line %d", d.Line)
+	case same:
+		a.count1(&a.done.Unchanged)
+		return nil
+	case why != nil:
+		a.count1(&a.done.Held)
+		a.tell(*why)
+		return nil
 	}
-	org := d.Code
-	if d.Kind == OrgList {
+	return a.fill(ctx, part{d, key, known}, proto.Size(m))
+}
+
+// fill puts a draft into its organisation's batch.
+func (a *apply) fill(ctx context.Context, x part, size int) error {
+	org := x.draft.Code
+	if x.draft.Kind == OrgList {
 		org = ""
 	}
 	w := a.open[org]
+	if w != nil && w.bytes+size > batchBytes {
+		if err := a.flush(ctx, w); err != nil {
+			return err
+		}
+		w = nil
+	}
 	if w == nil {
 		w = &waiting{org: org}
 		a.open[org] = w
 	}
-	size := proto.Size(m)
-	if w.bytes+size > batchBytes && len(w.drafts) > 0 {
-		if err := a.flush(ctx, w); err != nil {
-			return err
-		}
-		w = &waiting{org: org}
-		a.open[org] = w
-	}
-	w.drafts, w.keys, w.bytes = append(w.drafts, d), append(w.keys, key), w.bytes+size
+	w.parts, w.bytes = append(w.parts, x), w.bytes+size
 	a.count++
-	limit := batchEntries
-	if d.Kind == DutyList {
-		limit = batchDuties
-	}
 	switch {
-	case len(w.drafts) >= limit:
+	case len(w.parts) >= batchOf[x.draft.Kind]:
 		return a.flush(ctx, w)
 	case a.count >= maxWaiting:
 		return a.flush(ctx, a.fullest())
@@ -171,69 +233,54 @@ func (a *apply) take(ctx context.Context, d *Draft) error {
 	return nil
 }
 
+func (a *apply) known(id string) (Standing, bool) {
+	if a.target.Known == nil {
+		return Standing{}, false
+	}
+	return a.target.Known(id)
+}
+
 // fullest returns the batch with the most drafts; of equal ones the first by code.
 func (a *apply) fullest() *waiting {
 	var best *waiting
 	for _, w := range a.open {
-		if best == nil || len(w.drafts) > len(best.drafts) || len(w.drafts) == len(best.drafts) && w.org < best.org {
+		if best == nil || len(w.parts) > len(best.parts) || len(w.parts) == len(best.parts) && w.org < best.org {
 			best = w
 		}
 	}
 	return best
 }
 
-// flush sends w, leaving out what the ledger refuses of it.
+// flush hands w to its organisation's lane. It waits while too many batches are
+// under way.
 func (a *apply) flush(ctx context.Context, w *waiting) error {
 	delete(a.open, w.org)
-	a.count -= len(w.drafts)
-	for len(w.drafts) > 0 {
-		if err := ctx.Err(); err != nil {
-			return fault.Wrap(fault.CodeOf(err), err, "import stopped")
+	a.count -= len(w.parts)
+	return a.lanes.hand(ctx, w.org, func() {
+		if err := a.send(ctx, w); err != nil {
+			a.stop(err)
 		}
-		err := a.sender.Send(ctx, batchOf(w))
-		if err == nil {
-			// The power fails here: the batch is committed and not in the journal. It
-			// is sent again, and the ledger finds nothing changed.
-			if err := a.journal.add(w.keys); err != nil {
-				return fault.Wrap(fault.DiskFull, err, "import journal")
-			}
-			a.done.Sent += len(w.drafts)
-			break
-		}
-		f, ok := errors.AsType[*fault.Fault](err)
-		if !ok || f.Code < 11000 || f.Code >= 12000 && f.Code < 13000 || f.Code >= 14000 {
-			return err
-		}
-		if f.Item < 1 || int(f.Item) > len(w.drafts) {
-			for _, d := range w.drafts {
-				a.refuse(d, f)
-			}
-			break
-		}
-		a.refuse(w.drafts[f.Item-1], f)
-		w.drafts = append(w.drafts[:f.Item-1:f.Item-1], w.drafts[f.Item:]...)
-		w.keys = append(w.keys[:f.Item-1:f.Item-1], w.keys[f.Item:]...)
-	}
-	a.done.Batches++
-	if a.target.Progress != nil {
-		a.target.Progress(a.done)
-	}
-	return nil
+	})
 }
 
 func (a *apply) refuse(d *Draft, f *fault.Fault) {
-	a.done.Refused++
-	a.problems.add(sheet.Problem{Line: d.Line, Code: f.Code, Message: f.Text, Suggestion: a.plan.opts.Lang.Say("运行 mulian explain %d 查看说明", "run mulian explain %d", uint32(f.Code))})
+	a.count1(&a.done.Refused)
+	a.tell(sheet.Problem{Line: d.Line, Code: f.Code, Message: f.Text, Suggestion: a.plan.opts.Lang.Say("运行 mulian explain %d 查看说明", "run mulian explain %d", uint32(f.Code))})
 }
 
-func batchOf(w *waiting) Batch {
+// batch is what is sent of w.
+func (w *waiting) batch() Batch {
 	b := Batch{Org: w.org}
-	for _, d := range w.drafts {
-		switch {
+	for _, x := range w.parts {
+		switch d := x.draft; {
 		case d.Entry != nil:
 			b.Entries = append(b.Entries, d.Entry)
 		case d.Duty != nil:
 			b.Duties = append(b.Duties, d.Duty)
+		case d.Matter != nil:
+			b.Matters = append(b.Matters, d.Matter)
+		case d.Value != nil:
+			b.Codes, b.Table = append(b.Codes, d.Value), d.CodeTable
 		default:
 			b.Orgs = append(b.Orgs, proto.CloneOf(d.Org)) // the sender adds keys, and may be asked again
 		}
@@ -248,6 +295,10 @@ func (d *Draft) message() proto.Message {
 		return d.Entry
 	case d.Duty != nil:
 		return d.Duty
+	case d.Matter != nil:
+		return d.Matter
+	case d.Value != nil:
+		return d.Value
 	}
 	return d.Org
 }
@@ -259,6 +310,10 @@ func (d *Draft) id() string {
 		return d.Entry.Id
 	case d.Duty != nil:
 		return d.Duty.Id
+	case d.Matter != nil:
+		return d.Matter.Id
+	case d.Value != nil:
+		return d.Value.Table + "/" + d.Value.Code
 	}
 	return d.Code
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -24,6 +25,7 @@ const (
 // chain is a ledger in memory that keeps the contract of Sender: a batch is taken
 // whole or not at all, and unchanged content is no change.
 type chain struct {
+	mu      sync.Mutex
 	t       testing.TB
 	entries map[string][32]byte
 	duties  map[string]bool
@@ -41,6 +43,8 @@ var errGone = errors.New("connection lost")
 
 // Send implements Sender.
 func (c *chain) Send(_ context.Context, b Batch) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.batches+1 == c.failAt {
 		c.failAt = 0
 		return errGone
@@ -78,6 +82,13 @@ func (c *chain) Send(_ context.Context, b Batch) error {
 	return nil
 }
 
+func (c *chain) has(id string) ([32]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h, ok := c.entries[id]
+	return h, ok
+}
+
 func (c *chain) target() Target {
 	return Target{
 		Org: func(name string) (string, bool) {
@@ -90,7 +101,7 @@ func (c *chain) target() Target {
 			}
 			return nil
 		},
-		Hash:      func(id string) ([32]byte, bool) { h, ok := c.entries[id]; return h, ok },
+		Known:     func(id string) (Standing, bool) { h, ok := c.has(id); return Standing{Content: h}, ok },
 		ShareType: cataloguev1.ShareType_SHARE_TYPE_UNCONDITIONAL,
 	}
 }
@@ -168,7 +179,8 @@ func TestStoppedImportGoesOn(t *testing.T) {
 	c := newChain(t)
 	p, r := mustPlan(t, list(t, 2000), Options{})
 	target := c.target()
-	target.Hash = nil // a new process whose index has not caught up
+	target.Known = nil // a new process whose index has not caught up
+	target.AtOnce = 1
 	target.Journal = filepath.Join(t.TempDir(), "import.journal")
 	c.failAt = 5
 	a, err := Apply(t.Context(), p, target, c)
@@ -200,7 +212,7 @@ func TestJournalOfAnotherFileCountsForNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j.add([][16]byte{{1}, {2}})
+	j.add([]part{{key: [16]byte{1}}, {key: [16]byte{2}}})
 	j.close(false)
 	if j, err = openJournal(path, [32]byte{1}); err != nil || len(j.done) != 2 {
 		t.Fatalf("same file: %v, %v", j, err)
@@ -266,7 +278,7 @@ func TestHundredThousandEntriesInBoundedMemory(t *testing.T) {
 	var most uint64
 	calls, sent := 0, 0
 	target := newChain(t).target()
-	target.Hash = nil
+	target.Known = nil
 	target.Progress = func(a Applied) {
 		if calls++; calls%100 == 0 {
 			var m runtime.MemStats

@@ -95,14 +95,14 @@ func journalKey(id string, content [32]byte) (k [16]byte) {
 	return k
 }
 
-// add makes keys durable.
-func (j *journal) add(keys [][16]byte) error {
-	if j.out == nil || len(keys) == 0 {
+// add makes parts durable. It may be called by many goroutines at once.
+func (j *journal) add(parts []part) error {
+	if j.out == nil || len(parts) == 0 {
 		return nil
 	}
 	var b strings.Builder
-	for _, k := range keys {
-		b.WriteString(hex.EncodeToString(k[:]) + "\n")
+	for _, x := range parts {
+		b.WriteString(hex.EncodeToString(x.key[:]) + "\n")
 	}
 	if _, err := j.out.Append([]byte(b.String())); err != nil {
 		return fmt.Errorf("write journal: %w", err)

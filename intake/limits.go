@@ -27,15 +27,30 @@ const (
 	// the largest list we know of, has 1,100.
 	maxOwners = 1 << 16
 
-	// batchEntries is the ledger's bound on one SubmitEntries, batchBytes keeps a
-	// transaction below the 1 MiB of internal/canon with room for its envelope.
-	batchEntries = 200
-	batchDuties  = 500
-	batchBytes   = 512 << 10
+	// batchBytes keeps a transaction below the 1 MiB of internal/canon with room for
+	// its envelope.
+	batchBytes = 512 << 10
 
 	// maxWaiting is how many drafts wait for their provider's batch to fill. A
 	// list that is sorted by date and not by provider has every provider open.
-	maxWaiting = 4000
+	maxWaiting = 8000
+
+	// defaultAtOnce is how many batches are under way at once. Our own choice: one
+	// waits for a block of the ledger, and a block takes more than one.
+	defaultAtOnce = 16
+
+	maxOrigin   = 500 // characters of an entry's origin
+	maxRevivals = 100 // times that an entry is withdrawn and comes back
+
+	// A list that lacks more than partialPercent of what its source (or one owner in
+	// it) had before, and more than partialCount, is held for confirmation; of short
+	// lists one that lacks more than half, and at least partialFew. Our own choice: a
+	// list that is kept loses a few entries from one version to the next (none of the
+	// eleven versions of federal lists that we test with loses any), an answer of one
+	// page lacks nine in ten.
+	partialPercent = 10
+	partialCount   = 10
+	partialFew     = 3
 
 	// maxKeys is how many different headers and keys are remembered with their
 	// meaning, and maxUnused how many unused columns are told one by one.
@@ -49,3 +64,6 @@ const (
 	// surveyRecords is how many JSON records are looked at for the kind of the file.
 	surveyRecords = 200
 )
+
+// batchOf is the ledger's bound on the elements of one message, by kind.
+var batchOf = map[Kind]int{EntryList: 200, DutyList: 500, OrgList: 200, MatterList: 500, CodeList: 1000}

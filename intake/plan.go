@@ -408,6 +408,16 @@ func (rd *reader) next() (*record, error) {
 // first error. VersionConflict when the file is no longer the one that was
 // planned.
 func (p *Plan) Each(ctx context.Context, yield func(*Draft) error) error {
+	return p.each(ctx, func(d *Draft, v verdict) error {
+		if v == rejected || v == duplicate {
+			return nil
+		}
+		return yield(d)
+	})
+}
+
+// each is Each for the rejected ones and the repeats, too.
+func (p *Plan) each(ctx context.Context, yield func(*Draft, verdict) error) error {
 	rd, err := p.read(ctx)
 	if err != nil {
 		return err
@@ -428,11 +438,8 @@ func (p *Plan) Each(ctx context.Context, yield func(*Draft) error) error {
 		if i >= len(p.verdicts) {
 			return fmt.Errorf("intake: %s has more entries than were planned", p.Path)
 		}
-		if p.verdicts[i] == rejected || p.verdicts[i] == duplicate {
-			continue
-		}
 		d, _, _ := b.build(r)
-		if err := yield(d); err != nil {
+		if err := yield(d, p.verdicts[i]); err != nil {
 			return err
 		}
 	}

@@ -19,8 +19,16 @@ func (a *apply) resolve(d *Draft) *sheet.Problem {
 		return why
 	}
 	id := d.Code + ":" + d.Local
-	if d.Duty != nil {
+	switch {
+	case d.Duty != nil:
 		d.Duty.Id, d.Duty.Org = id, d.Code
+		return nil
+	case d.Matter != nil:
+		d.Matter.Id, d.Matter.Org = id, d.Code
+		a.mattersDuties(d)
+		return nil
+	case d.Value != nil:
+		d.CodeTable.Org, d.Value.Table = d.Code, d.CodeTable.Id
 		return nil
 	}
 	e := d.Entry
@@ -96,7 +104,7 @@ func (a *apply) unknown(d *Draft, f Field, text string, found bool) {
 		return
 	}
 	lang := a.plan.opts.Lang
-	a.problems.add(sheet.Problem{
+	a.tell(sheet.Problem{
 		Line: d.Line, Field: string(f), Code: fault.NotFound,
 		Message:    lang.Say("账本上没有“%s”，该项未导入", "%q is not on the ledger; it was left out", brief(text)),
 		Suggestion: lang.Say("登记后重新导入", "put it there and import again"),
@@ -155,6 +163,25 @@ func (a *apply) resolveDuties(d *Draft) {
 	}
 	if len(d.Entry.Duties) == 0 && a.target.Duty != nil {
 		add(a.target.Duty(d.Code, "")...)
+	}
+}
+
+// mattersDuties finds the duties that a matter names. One that names none has none.
+func (a *apply) mattersDuties(d *Draft) {
+	for _, ref := range d.DutyRefs {
+		var ids []string
+		switch {
+		case strings.HasPrefix(ref, d.Code+":"):
+			ids = []string{ref}
+		case a.target.Duty != nil:
+			ids = a.target.Duty(d.Code, ref)
+		}
+		a.unknown(d, Duties, ref, len(ids) > 0)
+		for _, id := range ids {
+			if len(d.Matter.Duties) < maxDuties && !contains(d.Matter.Duties, id) {
+				d.Matter.Duties = append(d.Matter.Duties, id)
+			}
+		}
 	}
 }
 

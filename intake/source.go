@@ -1,0 +1,114 @@
+package intake
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"mulian/intake/sheet"
+	"mulian/internal/fault"
+)
+
+// An entry remembers where it was imported from: its origin is
+//
+//	<source>#<identifier>
+//
+// The source is the label of the catalogue, the same for each of its versions. The
+// identifier is the file's own, or, in a file without any, the local part of the id
+// with the owner as the file spells him. The origin stands on the ledger, so that
+// an import from another machine knows what an earlier one of this source brought.
+
+// originOf is the origin of a draft. An identifier that is too long is replaced by
+// one derived from it.
+func originOf(source string, d *Draft) string {
+	if source == "" {
+		return d.Entry.GetOrigin()
+	}
+	name := d.Local
+	switch {
+	case d.Entry.GetOrigin() != "":
+		name = strings.TrimPrefix(d.Entry.Origin, source+"#") // taken twice it stays
+	case d.Local == localOf(d.Entry.GetName()):
+		name += "@" + oneLine(d.Owner)
+	}
+	if utf8.RuneCountInString(source)+1+utf8.RuneCountInString(name) > maxOrigin {
+		name = localOf(name)
+	}
+	return source + "#" + name
+}
+
+// sourceOf is the source of an origin.
+func sourceOf(origin string) string {
+	source, _, ok := strings.Cut(origin, "#")
+	if !ok {
+		return ""
+	}
+	return source
+}
+
+// place gives an entry its origin, and another id where the ledger has withdrawn
+// the one that it would have: an id is never used again. It returns why the entry is
+// held back, or nil.
+func (a *apply) place(d *Draft) *sheet.Problem {
+	d.Entry.Origin = originOf(a.target.Source, d)
+	id, revived := a.living(d.Entry.Id)
+	if id != d.Entry.Id && revived && !a.target.Revive {
+		return &sheet.Problem{
+			Line: d.Line, Code: fault.IllegalTransition,
+			Message:    a.plan.opts.Lang.Say("目录 %s 已在账本上撤销，暂不提交", "entry %s was withdrawn on the ledger; it is held back", d.Entry.Id),
+			Suggestion: a.plan.opts.Lang.Say("确需恢复用 --revive：以新编号提交", "to bring it back, under a new id: --revive"),
+		}
+	}
+	d.Entry.Id = id
+	return nil
+}
+
+// living is the id under which the ledger has an entry, or would take it: id itself,
+// or, as often as it was withdrawn, id with .2, .3 and so on. revived tells that
+// nothing is there yet under another than id.
+func (a *apply) living(id string) (free string, revived bool) {
+	free = id
+	for n := 2; n < maxRevivals; n++ {
+		have, ok := a.known(free)
+		if !ok || !have.Withdrawn {
+			return free, !ok && free != id
+		}
+		org, local, _ := strings.Cut(id, ":")
+		suffix := "." + strconv.Itoa(n)
+		if len(local)+len(suffix) > maxLocal {
+			local = localOf(local)
+		}
+		free = org + ":" + local + suffix
+	}
+	return free, true
+}
+
+// compare says whether the ledger has d already, or why it is not d's to change.
+// What another source brought stays as that one has it: two lists that differ in
+// what they say of one entry would else change it back and forth for ever.
+func (a *apply) compare(d *Draft, content [32]byte, have Standing, known bool) (same bool, why *sheet.Problem, err error) {
+	switch {
+	case !known:
+		return false, nil, nil
+	case have.Content == content:
+		return true, nil, nil
+	case d.Entry == nil || have.Origin == d.Entry.Origin:
+		return false, nil, nil
+	}
+	mine := d.Entry.Origin
+	d.Entry.Origin = have.Origin
+	sum, err := contentOf(d.Entry)
+	d.Entry.Origin = mine
+	if err != nil || sum == have.Content {
+		return err == nil, nil, err // it came by another way, and says the same
+	}
+	if s := sourceOf(have.Origin); s != "" && s != a.target.Source && !a.target.TakeOver {
+		lang := a.plan.opts.Lang
+		return false, &sheet.Problem{
+			Line: d.Line, Field: string(Name), Code: fault.AlreadyExists,
+			Message:    lang.Say("“%s”已由来源 %s 导入，内容不同，暂不提交", "%q was imported from %s, with other content; it is held back", brief(d.Entry.Name), s),
+			Suggestion: lang.Say("以本文件为准用 --take-over", "if this file holds: --take-over"),
+		}, nil
+	}
+	return false, nil, nil
+}
