@@ -23,6 +23,7 @@ type Filter struct {
 	NoFlag bool // only those without
 	Ref    string
 	Parent string // only children of this key
+	Under  string // only keys that begin so behind the kind: "GB/T 2260/"
 	Text   string
 	After  string // cursor of the last answer
 	Limit  uint32 // default 50, at most 500
@@ -154,6 +155,9 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.Ref != "" {
 		add("o.ref = ?", f.Ref)
+	}
+	if f.Under != "" {
+		add("o.key >= ? AND o.key < ?", f.Kind+f.Under, f.Kind+f.Under+"\U0010FFFF")
 	}
 	if f.Parent != "" {
 		add("o.key IN (SELECT child FROM link WHERE parent = ?)", f.Parent)

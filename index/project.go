@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	evidencev1 "mulian/gen/mulian/evidence/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
@@ -30,6 +31,10 @@ const (
 	Entry      = "catalogue/entry/"
 	Pending    = "catalogue/pending/"
 	Drift      = "catalogue/drift/"
+	Matter     = "catalogue/matter/"
+	CodeTable  = "catalogue/codetable/"
+	Code       = "catalogue/code/"
+	Evidence   = "evidence/item/"
 	Request    = "share/request/"
 	Agreement  = "share/agreement/"
 	Delivery   = "share/delivery/"
@@ -125,6 +130,16 @@ var kinds = []kind{
 			org: d.GetOrg(), state: int32(d.GetSettlement()), class: int32(d.GetClass()), flag: d.GetSettlement() == cataloguev1.Settlement_SETTLEMENT_UNSPECIFIED,
 			ref: d.GetTable(), parents: append(each(Entry, d.GetEntries()), Table+d.GetTable()),
 		}
+	}),
+	of(Matter, func(m *cataloguev1.Matter) row {
+		return row{org: m.GetOrg(), class: int32(m.GetPowerType()), flag: m.GetRetired(), ref: m.GetCode(), parents: each(Duty, m.GetDuties())}
+	}),
+	of(CodeTable, func(t *cataloguev1.CodeTable) row { return row{org: t.GetOrg()} }),
+	of(Code, func(c *cataloguev1.Code) row {
+		return row{peer: c.GetParent(), flag: c.GetRetired(), ref: c.GetTable()}
+	}),
+	of(Evidence, func(e *evidencev1.Evidence) row {
+		return row{org: e.GetAccount(), class: int32(e.GetProvenance().GetCapture()), ref: e.GetSupersedes()}
 	}),
 	of(Request, func(r *sharev1.Request) row {
 		out := row{

@@ -24,10 +24,11 @@ type Step struct {
 }
 
 // Resolve finds the state key for an id as people write it: a key itself, or the
-// id of a request, agreement, entry, duty, table, drift, proposal or account.
+// id of a request, agreement, entry, duty, table, drift, proposal, account, matter,
+// code table, code or piece of evidence.
 // NotFound if nothing has it.
 func (x *Index) Resolve(ctx context.Context, id string) (string, error) {
-	for _, prefix := range []string{"", Request, Agreement, Entry, Duty, Table, Drift, System, Proposal, Account, Pending} {
+	for _, prefix := range []string{"", Request, Agreement, Entry, Duty, Table, Drift, System, Proposal, Account, Pending, Matter, CodeTable, Code, Evidence} {
 		var key string
 		if err := x.read.QueryRowContext(ctx, "SELECT key FROM object WHERE key = ?", prefix+id).Scan(&key); err == nil {
 			return key, nil
