@@ -25,6 +25,10 @@ var (
 	entries  = state.NewTable[cataloguev1.Entry]("catalogue/entry")           // by id
 	pendings = state.NewTable[cataloguev1.PendingChange]("catalogue/pending") // by entry id
 	drifts   = state.NewTable[cataloguev1.Drift]("catalogue/drift")           // by id
+
+	matters    = state.NewTable[cataloguev1.Matter]("catalogue/matter")       // by id
+	codeTables = state.NewTable[cataloguev1.CodeTable]("catalogue/codetable") // by id
+	codes      = state.NewTable[cataloguev1.Code]("catalogue/code")           // by table/code; see codeID
 )
 
 // What follows from the facts. Parts of keys are separated by a zero byte, which
@@ -45,10 +49,14 @@ func entryKey(id string) string   { return entries.Name() + "/" + id }
 func pendingKey(id string) string { return pendings.Name() + "/" + id }
 func driftKey(id string) string   { return drifts.Name() + "/" + id }
 
+func matterKey(id string) string      { return matters.Name() + "/" + id }
+func codeTableKey(id string) string   { return codeTables.Name() + "/" + id }
+func codeKey(table, id string) string { return codes.Name() + "/" + codeID(table, id) }
+
 // key joins the parts of an index key.
 func key(parts ...string) string { return strings.Join(parts, "\x00") }
 
-// content returns a copy of e with what the provider states: fields 1 to 29,
+// content returns a copy of e with what the provider states: fields 1 to 37,
 // without the states of items.
 func content(e *cataloguev1.Entry) *cataloguev1.Entry {
 	c := proto.CloneOf(e)
@@ -61,7 +69,7 @@ func content(e *cataloguev1.Entry) *cataloguev1.Entry {
 }
 
 // ContentHash is SHA-256 of the canonical bytes of what the provider states: the
-// fields 1 to 29 without the states of items.
+// fields 1 to 37 without the states of items.
 func ContentHash(e *cataloguev1.Entry) [32]byte {
 	return hashOf(content(e))
 }

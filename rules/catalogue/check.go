@@ -70,6 +70,7 @@ func checkFields(rule string, e *cataloguev1.Entry) error {
 		within(rule, "standing_order.max_days", e.GetStandingOrder().GetMaxDays(), maxOrderDays),
 		lines(rule, "standing_order.requesters", e.GetStandingOrder().GetRequesters(), MaxRequesters, maxAlias),
 		act.AtMost(rule, "items", len(e.Items), MaxItems),
+		checkPublished(rule, e),
 	)
 	if err == nil && e.ShareType == 0 {
 		err = act.Refuse(fault.Missing, rule, "entry %s: its share type is missing", e.Id)

@@ -1,6 +1,8 @@
 // Package catalogue is the part of the state machine that keeps what a department
 // must do, what it therefore knows, and where that lies: duty 职责, entry 数据目录,
 // system 系统, table 库表. Entries are public metadata, in full and with versions.
+// Beside them it keeps what they refer to: the matters 事项 that people come for, and
+// code tables 代码表, each code an object of its own.
 //
 // It is not the data and not a search index: it answers by id. What is asked for and
 // agreed on an entry is package share's, which calls down into this one.
@@ -39,15 +41,16 @@
 //     that touches no item of it.
 //  7. Every published entry rested on a duty of its provider when it was submitted.
 //  8. A table's numbers of drifts have no gaps.
+//  9. A code table counts its codes that are not retired. No code is ever removed.
 //
-// [Check] tests 1 to 5 (the hash of 1), the histories test all.
+// [Check] tests 1 to 5 (the hash of 1), [CheckCodes] 9, the histories test all.
 //
 // # Cost
 //
 // One authenticated write for each element that changes; two for a change that
 // waits (the change, the entry's state); a drift writes itself and each entry whose
-// items change state. Names, entries of a table, open drifts and deadlines are
-// derived indexes.
+// items change state; codes write their table once for each message. Names, entries
+// of a table, open drifts and deadlines are derived indexes.
 //
 // # Sources
 //

@@ -37,7 +37,16 @@ func TestGolden(t *testing.T) {
 	w.Must(w.Provider, &cataloguev1.SuspendEntry{Entry: w.EntryID, Cause: "检查"})
 	w.Must(w.Provider, &cataloguev1.SuspendEntry{Entry: w.EntryID, Resume: true})
 	w.Must(w.Provider, &cataloguev1.WithdrawEntry{Entry: w.EntryID, Reason: "合并"})
-	const want = "536b6c8087b56b8ce1292255523cf37a8e4efff2a15e097700d287ae2012e739"
+	w.Must(w.Provider, &cataloguev1.PutMatters{Matters: []*cataloguev1.Matter{matter(w, "110-1")}})
+	m := table(w.Provider, "110101001 东华门街道", "110101002 景山街道")
+	w.Must(w.Provider, m)
+	m.Codes[0].Retired = true
+	w.Must(w.Authority, m)
+	w.Publish(func(e *cataloguev1.Entry) {
+		asPublished(e)
+		e.Id, e.Name, e.Table, e.Items = e.Id+"2", "不动产", "", nil
+	})
+	const want = "a3d1550cffb3725388a2c04f29e6e23e7969f80da6c1434f51fee01387240fe7"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

@@ -11,6 +11,10 @@ const (
 	MaxEntries = 200
 	MaxChanges = 2000
 	MaxRemaps  = 1000
+	// MaxPutMatters and MaxCodes likewise: the country's 41,352 streets come in 42
+	// messages.
+	MaxPutMatters = 500
+	MaxCodes      = 1000
 
 	// MaxColumns of a table: the most that PostgreSQL allows.
 	MaxColumns = 1600
@@ -25,6 +29,12 @@ const (
 	MaxPurposes    = 50
 	MaxRequesters  = 200
 	MaxMethods     = 3 // there are three
+	// MaxInputs of a matter, MaxKeywords, MaxResources and MaxLanguages of an entry,
+	// from the schema. Our own choice.
+	MaxInputs    = 200
+	MaxKeywords  = 50
+	MaxResources = 200
+	MaxLanguages = 20
 	// MaxCounterSigners of a lock: a change waits for all of them.
 	MaxCounterSigners = 8
 
@@ -71,6 +81,23 @@ const (
 	maxReason       = 1000
 	maxNote         = 2000
 	maxKind         = 32
+
+	// Of matters, codes and what portals publish. A URL of 2,000 characters is what
+	// every browser takes; a language tag has at most 35 (RFC 5646, section 4.4.1).
+	maxInput          = 200
+	maxMatterCategory = 200
+	maxCodeTableID    = 100 // bytes, likewise maxCode: they are keys
+	maxCode           = 64
+	maxURL            = 2000
+	maxKeyword        = 100
+	maxResourceFormat = 100
+	maxMediaType      = 200
+	maxLicence        = 500
+	maxDate           = 40
+	maxLanguage       = 35
+	maxOrigin         = 500
+	// codesPerEvent keeps an event small: a page of the log has up to 256 of them.
+	codesPerEvent = 100
 
 	maxRetentionDays    = 36_500 // 100 years: longer is "for ever", and that is 0
 	maxStalenessSeconds = 86_400 // an answer to a withdrawal that takes longer than a day is none

@@ -27,6 +27,19 @@ func FindPending(v state.View, entry string) (*cataloguev1.PendingChange, bool) 
 	return pendings.Get(v, entry)
 }
 
+// FindMatter returns the matter with the id, and whether there is one.
+func FindMatter(v state.View, id string) (*cataloguev1.Matter, bool) { return matters.Get(v, id) }
+
+// FindCodeTable returns the code table with the id, and whether there is one.
+func FindCodeTable(v state.View, id string) (*cataloguev1.CodeTable, bool) {
+	return codeTables.Get(v, id)
+}
+
+// FindCode returns the code of the table, retired or not, and whether there is one.
+func FindCode(v state.View, table, code string) (*cataloguev1.Code, bool) {
+	return codes.Get(v, codeID(table, code))
+}
+
 // FindDrift returns the drift with the id, and whether there is one.
 func FindDrift(v state.View, id string) (*cataloguev1.Drift, bool) { return drifts.Get(v, id) }
 
@@ -94,6 +107,26 @@ func Check(v state.View, e *cataloguev1.Entry) error {
 		if it.State == frozen && it.Column != "" && marks.of(it.Column) != frozen && !outdated(v, e) {
 			return fmt.Errorf("entry %s: item %s is frozen by no drift", e.Id, it.Code)
 		}
+	}
+	return nil
+}
+
+// CheckCodes returns the first breach of invariant 9 that the code table shows in
+// that state, or nil. It reads every code of the table: for tests and audits.
+func CheckCodes(v state.View, table string) error {
+	t, ok := codeTables.Get(v, table)
+	if !ok {
+		return fmt.Errorf("there is no code table %s", table)
+	}
+	n := uint64(0)
+	codes.Range(v, table+"/", "", func(_ string, c *cataloguev1.Code) bool {
+		if c.Table == table && !c.Retired { // keys of the table "<table>/x" begin so, too
+			n++
+		}
+		return true
+	})
+	if n != t.Codes {
+		return fmt.Errorf("code table %s counts %d codes, %d are in force", table, t.Codes, n)
 	}
 	return nil
 }
