@@ -19,6 +19,9 @@ func FindDelivery(v state.View, agreement string, number uint64) (*sharev1.Deliv
 	return deliveries.Get(v, numbered(agreement, number))
 }
 
+// DeliveryKey returns the key of a delivery as events and proofs name it.
+func DeliveryKey(agreement string, number uint64) string { return deliveryKey(agreement, number) }
+
 // FindUse returns the use with that number, and whether there is one.
 func FindUse(v state.View, agreement string, number uint64) (*sharev1.Use, bool) {
 	return uses.Get(v, numbered(agreement, number))
