@@ -1,6 +1,10 @@
 package governance
 
 import (
+	"bytes"
+
+	"google.golang.org/protobuf/proto"
+
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/fault"
@@ -68,7 +72,7 @@ func carryOut(a *act.Act, c *governancev1.Change) {
 		calendar.Put(a.Tx, yearKey(k.SetCalendar.Year), k.SetCalendar)
 		a.Emit(verb, "set_calendar", subject("calendar", yearKey(k.SetCalendar.Year)))
 	case *governancev1.Change_SetValidator:
-		putValidator(a.Tx, k.SetValidator)
+		setValidator(a.Tx, k.SetValidator)
 		a.Emit(verb, "set_validator", subject("validator", validatorKey(k.SetValidator.PublicKey)))
 	default:
 		panic("rules/governance: a change of no kind was accepted")
@@ -183,8 +187,8 @@ func grant(tx *state.Tx, timeMs int64, r *governancev1.RoleGrant) (key string) {
 	return key
 }
 
-// checkValidator takes a new validator, another power or name for one, or power 0
-// to remove one. A validator that another member runs passes to the new one.
+// checkValidator takes a new validator, another power, name or SM2 key for one, or
+// power 0 to remove one. A validator that another member runs passes to the new one.
 func checkValidator(v state.View, rule string, n *governancev1.Validator) error {
 	if err := checkNode(rule, n); err != nil {
 		return err
@@ -203,6 +207,20 @@ func checkValidator(v state.View, rule string, n *governancev1.Validator) error 
 	case !there && count >= MaxValidators:
 		return act.Refuse(fault.TooLong, rule, "there are %d validators, at most %d", count, MaxValidators)
 	}
+	return checkPin(v, rule, n)
+}
+
+// checkPin refuses an SM2 key that is pinned for another validator: one key would
+// then count with the power of two.
+func checkPin(v state.View, rule string, n *governancev1.Validator) error {
+	if len(n.Sm2Key) == 0 {
+		return nil
+	}
+	for _, other := range Validators(v) {
+		if bytes.Equal(other.Sm2Key, n.Sm2Key) && !bytes.Equal(other.PublicKey, n.PublicKey) {
+			return act.Refuse(fault.Duplicate, rule, "validator %s signs with this sm2_key", other.Name)
+		}
+	}
 	return nil
 }
 
@@ -214,10 +232,29 @@ func checkNode(rule string, n *governancev1.Validator) error {
 	if n.Power > MaxPower {
 		return act.Refuse(fault.OutOfRange, rule, "power %d: at most %d", n.Power, MaxPower)
 	}
+	if len(n.Sm2Key) > 0 {
+		if n.Power == 0 {
+			return act.Refuse(fault.Malformed, rule, "sm2_key: a validator that is removed has none")
+		}
+		if _, err := sm.ParsePublic(sm.SM2, n.Sm2Key); err != nil {
+			return act.Refuse(fault.Malformed, rule, "sm2_key: %v", err)
+		}
+	}
 	if err := act.Line(rule, "org", n.Org, MaxNodeName, n.Power > 0); err != nil {
 		return err
 	}
 	return act.Line(rule, "name", n.Name, MaxNodeName, n.Power > 0)
+}
+
+// setValidator is putValidator for a change that was voted: one that states no SM2
+// key leaves the pinned one, so that a vote on the power does not unpin it unseen.
+func setValidator(tx *state.Tx, n *governancev1.Validator) {
+	was, ok := validators.Get(tx, validatorKey(n.PublicKey))
+	if ok && n.Power > 0 && len(n.Sm2Key) == 0 && len(was.Sm2Key) > 0 {
+		n = proto.CloneOf(n)
+		n.Sm2Key = was.Sm2Key
+	}
+	putValidator(tx, n)
 }
 
 // putValidator writes or, with power 0, removes a validator, and marks it for the

@@ -34,6 +34,9 @@
 //     is there. None is looser than order 809.
 //  6. The engine is told each change of a validator once, and never to remove one
 //     that it does not know.
+//  7. No two validators have the same SM2 key. A validator's SM2 key is pinned by the
+//     genesis or a vote, and replaced by a vote only. It may have none: then it
+//     counts for nothing in an SM2 certificate.
 //
 // What the votes cannot prevent: members that together hold more than the share
 // that does not decide (34 % by default) can, by being gone for ever, keep the

@@ -19,6 +19,7 @@ func TestGolden(t *testing.T) {
 	w.Decide(revoke(governancev1.Role_ROLE_AUDITOR, tax))
 	w.Decide(settings(func(p *governancev1.Parameters) { p.VotePercent = 60 }))
 	w.Decide(node(w, tax, 3))
+	w.Decide(pinned(w, tax, 4, 1))
 	w.Decide(&governancev1.Change{Kind: &governancev1.Change_SetClockProfile{SetClockProfile: standard.ClocksGuizhou()}})
 	w.Decide(&governancev1.Change{Kind: &governancev1.Change_SetCalendar{SetCalendar: standard.Calendar2026()}})
 	w.Must(tax, &governancev1.WithdrawProposal{Proposal: propose(w, tax, remove(w.Authority))})
@@ -28,7 +29,7 @@ func TestGolden(t *testing.T) {
 	propose(w, tax, remove(w.Authority))
 	w.Wait(30 * rulestest.Day)
 	w.Decide(remove(tax))
-	const want = "65a37a9f9ae1bc1fad3842e916729a0503de8cfcfb02537e64e36a9d32050b02"
+	const want = "e03e26fb5245dfe8f66b965f4a78dddc10da313c8f63b4cb65f3364217266a4a"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}
