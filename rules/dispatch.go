@@ -8,6 +8,7 @@ import (
 	"mulian/internal/fault"
 	"mulian/rules/act"
 	"mulian/rules/catalogue"
+	"mulian/rules/evidence"
 	"mulian/rules/governance"
 	"mulian/rules/identity"
 	"mulian/rules/share"
@@ -132,6 +133,10 @@ func catalogueVerb(a *act.Act, m *txv1.Message) error {
 		return catalogue.ReportDrift(a, k.ReportDrift)
 	case *txv1.Message_SettleDrift:
 		return catalogue.SettleDrift(a, k.SettleDrift)
+	case *txv1.Message_PutMatters:
+		return catalogue.PutMatters(a, k.PutMatters)
+	case *txv1.Message_PutCodes:
+		return catalogue.PutCodes(a, k.PutCodes)
 	}
 	return shareVerb(a, m)
 }
@@ -171,12 +176,15 @@ func shareVerb(a *act.Act, m *txv1.Message) error {
 	case *txv1.Message_RecordUse:
 		return share.RecordUse(a, k.RecordUse)
 	}
-	return traceVerb(a, m)
+	return recordVerb(a, m)
 }
 
-func traceVerb(a *act.Act, m *txv1.Message) error {
-	if k, ok := m.GetKind().(*txv1.Message_AnchorHead); ok {
+func recordVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_AnchorHead:
 		return trace.AnchorHead(a, k.AnchorHead)
+	case *txv1.Message_AnchorEvidence:
+		return evidence.AnchorEvidence(a, k.AnchorEvidence)
 	}
 	// checkBody has seen a kind, so this is a verb of tx.proto that is in no list here.
 	panic("rules: no rule for " + verbName(m))

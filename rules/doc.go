@@ -4,7 +4,7 @@
 // It does not order transactions, keep ids that are spent, or store anything by
 // itself: package ledger does that, which knows rules only as a [machine.Machine].
 // It has no rule about any noun; those stand in identity, governance, catalogue,
-// share and trace.
+// share, trace and evidence.
 //
 // The life of a transaction:
 //

@@ -3,6 +3,8 @@ package rules_test
 import (
 	"testing"
 
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	evidencev1 "mulian/gen/mulian/evidence/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/fault"
@@ -41,6 +43,11 @@ func FuzzBody(f *testing.F) {
 	key := w.Key(li, root)
 	f.Add(marshal(f, w.Body(li, &identityv1.RevokeKey{Account: li})))
 	f.Add(marshal(f, w.Body(li, &identityv1.AddKey{Account: li, Key: &identityv1.Key{Id: "x"}})))
+	f.Add(marshal(f, w.Body(li, &cataloguev1.PutMatters{Matters: []*cataloguev1.Matter{{Id: "x:1", Org: "x", Code: "1", Guide: "https://a/"}}})))
+	f.Add(marshal(f, w.Body(li, &cataloguev1.PutCodes{Table: &cataloguev1.CodeTable{Id: "GB/T 1", Org: "x"}, Codes: []*cataloguev1.Code{{Code: "1"}}})))
+	f.Add(marshal(f, w.Body(li, &evidencev1.AnchorEvidence{Items: []*evidencev1.Evidence{{
+		Commitment: make([]byte, 32), Supersedes: "x", Provenance: &evidencev1.Provenance{Capture: 3, Source: "a/1", Gateway: "g"},
+	}}})))
 	f.Add(marshal(f, &txv1.Body{ChainId: rulestest.ChainID, Account: li, ExpiresMs: w.Now + 1, Salt: make([]byte, 8), Messages: []*txv1.Message{{}}}))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		w.Under(t)

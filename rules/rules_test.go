@@ -168,6 +168,12 @@ func TestGenesis(t *testing.T) {
 		{"validator without power", fault.OutOfRange, func(g *governancev1.Genesis) { g.Validators[0].Power = 0 }},
 		{"validator twice", fault.Duplicate, func(g *governancev1.Genesis) { g.Validators[1] = g.Validators[0] }},
 		{"validator of a stranger", fault.NotFound, func(g *governancev1.Genesis) { g.Validators[0].Org = rulestest.Code(9) }},
+		{"SM2 key that is no point", fault.Malformed, func(g *governancev1.Genesis) { g.Validators[0].Sm2Key = make([]byte, 65) }},
+		{"one SM2 key for two validators", fault.Duplicate, func(g *governancev1.Genesis) {
+			g.Validators[0].Sm2Key = sm2Key(1)
+			g.Validators[1].Sm2Key = sm2Key(1)
+		}},
+		{"SM2 keys", fault.OK, func(g *governancev1.Genesis) { g.Validators[0].Sm2Key, g.Validators[1].Sm2Key = sm2Key(1), sm2Key(2) }},
 		{"done", fault.OK, func(*governancev1.Genesis) {}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -176,6 +182,15 @@ func TestGenesis(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sm2Key returns the n-th public key of made-up validators.
+func sm2Key(n byte) []byte {
+	k, err := sm.FromSeed(sm.SM2, [32]byte{n})
+	if err != nil {
+		panic(err)
+	}
+	return k.Public().Bytes()
 }
 
 // TestGenesisSignatures: every founder, in order, with a ROOT key, over these bytes.

@@ -44,6 +44,8 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 		return say("撤回表决 %s", "withdraw proposal %s", k.WithdrawProposal.GetProposal())
 	case *txv1.Message_AnchorHead:
 		return ofAnchor(k.AnchorHead)
+	case *txv1.Message_AnchorEvidence:
+		return ofEvidence(k.AnchorEvidence, name)
 	}
 	return say("（本程序不认识的操作，请勿签名）", "(an act that this program does not know: do not sign)")
 }
@@ -124,6 +126,10 @@ func ofCatalogue(m *txv1.Message, name func(string) string) (Phrase, bool) {
 	case *txv1.Message_SettleDrift:
 		zh, en := settlement(k.SettleDrift.GetSettlement())
 		return Phrase{fmt.Sprintf("处理漂移 %s：%s", k.SettleDrift.GetDrift(), zh), fmt.Sprintf("settle the drift %s: %s", k.SettleDrift.GetDrift(), en)}, true
+	case *txv1.Message_PutMatters:
+		return ofMatters(k.PutMatters.GetMatters()), true
+	case *txv1.Message_PutCodes:
+		return ofCodes(k.PutCodes, name), true
 	}
 	return Phrase{}, false
 }
@@ -222,7 +228,7 @@ func change(c *governancev1.Change) string {
 	case *governancev1.Change_SetCalendar:
 		return fmt.Sprintf("set_calendar %d", k.SetCalendar.GetYear())
 	case *governancev1.Change_SetValidator:
-		return fmt.Sprintf("set_validator %s power %d", k.SetValidator.GetName(), k.SetValidator.GetPower())
+		return validator(k.SetValidator)
 	}
 	return "?"
 }

@@ -36,6 +36,8 @@ var verbs = map[string]Phrase{
 	"catalogue/suspend_entry":  {"暂停或恢复目录", "suspended or resumed the entry"},
 	"catalogue/report_drift":   {"发现库表漂移", "found drift"},
 	"catalogue/settle_drift":   {"处理漂移", "settled the drift"},
+	"catalogue/put_matters":    {"登记事项", "filed the matter"},
+	"catalogue/put_codes":      {"登记代码表", "filed codes of the table"},
 	"catalogue/overdue":        {"目录事项超期", "overdue in the catalogue:"},
 
 	"share/file_request":      {"提出共享申请", "filed the request"},
@@ -59,4 +61,6 @@ var verbs = map[string]Phrase{
 	"share/overdue":           {"超过法定期限", "past the statutory period:"},
 
 	"trace/anchor_head": {"锚定访问日志", "anchored the access log of"},
+
+	"evidence/anchor": {"存证", "anchored the evidence"},
 }
