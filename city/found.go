@@ -141,7 +141,7 @@ func signGenesis(home string, ring keyring.Ring, keys map[string][]*identityv1.K
 	g := &governancev1.Genesis{
 		ChainId: ChainID, TimeMs: time.Now().UnixMilli(),
 		Parameters: standard.Parameters(), ClockProfiles: standard.Clocks(), Calendar: standard.Calendars(),
-		Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 1, Org: authority.Code, Name: "v1"}},
+		Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 1, Org: authority.Code, Name: "v1", Sm2Key: id.SM2.Bytes()}},
 	}
 	var signers []client.Signer
 	for _, f := range founders {

@@ -18,7 +18,8 @@ import (
 //	1 | SM2 public key, 65 bytes | SM2 signature in DER of voteMessage
 //
 // The engine has the validator sign the extension with its Ed25519 key, so the SM2
-// key is as true as that one; a verifier who wants SM2 alone pins the SM2 keys. A
+// key is as true as that one; a verifier who wants SM2 alone takes the keys that the
+// consortium has pinned (governance.Validator.sm2_key) and light.VerifySM2. A
 // precommit whose SM2 signature does not hold is refused, so the extensions of a
 // block's commit are its SM2 certificate.
 const extensionVersion = 1

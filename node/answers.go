@@ -119,13 +119,23 @@ func (n *Node) Objects(_ context.Context, req *ledgerv1.ListObjectsRequest) (*le
 	return res, nil
 }
 
-// Header returns header, commit and validators of a block; 0 = the latest.
+// Header returns header, commit and validators of a block; 0 = the latest. Its SM2
+// certificate comes with it, if this node has voted on the block or seen its votes: a
+// block that was taken over from others has none here.
 func (n *Node) Header(_ context.Context, height int64) (*ledgerv1.GetHeaderResponse, error) {
 	h, err := n.ledger.Header(height)
 	if err != nil {
 		return nil, coded(err)
 	}
-	return &ledgerv1.GetHeaderResponse{LightBlock: h.LightBlock, Height: h.Height, TimeMs: h.TimeMs, AppHash: h.AppHash}, nil
+	res := &ledgerv1.GetHeaderResponse{LightBlock: h.LightBlock, Height: h.Height, TimeMs: h.TimeMs, AppHash: h.AppHash}
+	votes, err := n.ledger.SM2Certificate(h.Height)
+	if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Pruned) {
+		return nil, coded(err)
+	}
+	for _, v := range votes {
+		res.Sm2Votes = append(res.Sm2Votes, &ledgerv1.SM2Vote{Address: v.Address, PublicKey: v.Key.Bytes(), Signature: v.Signature})
+	}
+	return res, nil
 }
 
 // Block returns a block's transactions and outcomes; 0 = the latest.

@@ -18,6 +18,8 @@
 //     then vouched for the new one).
 //  2. The believed height never falls.
 //  3. A second, different header at the believed height is refused as a fork.
+//  4. An SM2 certificate counts only signatures by keys that the consortium has
+//     pinned, each validator once, of more than 2/3 of all power ([VerifySM2]).
 //
 // There is no trusting period: validators of a consortium are known organisations
 // that answer for their keys, not anonymous stake (spec/engine.md, section 6).
@@ -31,6 +33,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -140,13 +143,13 @@ func (t *Trust) VerifyBlock(b *ledgerv1.LightBlock) (Header, error) {
 func (t *Trust) vouched(h *ledgerv1.Header, signed map[string]bool) error {
 	if t.last.Height > 0 && h.GetHeight() == t.last.Height+1 {
 		if !bytes.Equal(h.GetValidatorsHash(), t.next) {
-			return refuse("its validators are not those that the header before names")
+			return unvouched("its validators are not those that the header before names")
 		}
 		return nil
 	}
 	old, all := power(t.set, signed), power(t.set, nil)
 	if old*3 <= all {
-		return refuse("signed by %d of %d voting power of the validators trusted so far, more than 1/3 are needed", old, all)
+		return unvouched("signed by %d of %d voting power of the validators trusted so far, more than 1/3 are needed", old, all)
 	}
 	return nil
 }
@@ -212,6 +215,20 @@ func power(set []*ledgerv1.ConsensusValidator, signed map[string]bool) int64 {
 	}
 	return sum
 }
+
+// ErrUnvouched is in the refusal of a header that its own validators have signed,
+// and the trusted ones do not stand behind: a nearer header may lead there.
+var ErrUnvouched = errors.New("the trusted validators do not stand behind it")
+
+func unvouched(format string, args ...any) error {
+	return &fault.Fault{Code: fault.VerificationFailed, Text: "header refused: " + fmt.Sprintf(format, args...), Err: ErrUnvouched}
+}
+
+// HeaderHash is the hash by which the engine names a block.
+func HeaderHash(h *ledgerv1.Header) [32]byte { return headerHash(h) }
+
+// SetHash is the hash by which a header names its validators.
+func SetHash(set []*ledgerv1.ConsensusValidator) [32]byte { return setHash(set) }
 
 func refuse(format string, args ...any) error {
 	return fault.Newf(fault.VerificationFailed, "header refused: %s", fmt.Sprintf(format, args...))

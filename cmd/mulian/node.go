@@ -86,7 +86,7 @@ func (a *app) makeChain(org, name, region, chainID string) error {
 		Calendar:   []*governancev1.CalendarYear{standard.Calendar2025(), standard.Calendar2026()},
 		Founders:   []*governancev1.Founder{{Code: org, Weight: 1, Keys: keys, Profile: &identityv1.OrgProfile{Name: name, Region: region, Level: identityv1.OrgLevel_ORG_LEVEL_CITY}}},
 		Roles:      []*governancev1.RoleGrant{{Role: governancev1.Role_ROLE_AUTHORITY, Account: org}},
-		Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 10, Org: org, Name: "v1"}},
+		Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 10, Org: org, Name: "v1", Sm2Key: id.SM2.Bytes()}},
 	}, root)
 	if err != nil {
 		return err
