@@ -2490,7 +2490,8 @@ type CheckRequest struct {
 	Org           string                 `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`                                                  // empty = all
 	Kinds         []FindingKind          `protobuf:"varint,2,rep,packed,name=kinds,proto3,enum=mulian.catalogue.v1.FindingKind" json:"kinds,omitempty"` // empty = all
 	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
-	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"` // of findings; default 100, <= 1000
+	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`      // of findings; default 100, <= 1000
+	Language      string                 `protobuf:"bytes,5,opt,name=language,proto3" json:"language,omitempty"` // of why and what_to_do: "zh" (also when empty) or "en"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2551,6 +2552,13 @@ func (x *CheckRequest) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *CheckRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
 }
 
 type CheckResponse struct {
@@ -2836,12 +2844,13 @@ const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\x0e2 .mulian.catalogue.v1.FindingKindR\x04kind\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\rR\x06weight\x12\x12\n" +
 	"\x04good\x18\x03 \x01(\x03R\x04good\x12\x10\n" +
-	"\x03all\x18\x04 \x01(\x03R\x03all\"\x84\x01\n" +
+	"\x03all\x18\x04 \x01(\x03R\x03all\"\xa0\x01\n" +
 	"\fCheckRequest\x12\x10\n" +
 	"\x03org\x18\x01 \x01(\tR\x03org\x126\n" +
 	"\x05kinds\x18\x02 \x03(\x0e2 .mulian.catalogue.v1.FindingKindR\x05kinds\x12\x14\n" +
 	"\x05after\x18\x03 \x01(\tR\x05after\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"\xd4\x01\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\x12\x1a\n" +
+	"\blanguage\x18\x05 \x01(\tR\blanguage\"\xd4\x01\n" +
 	"\rCheckResponse\x122\n" +
 	"\x06scores\x18\x01 \x03(\v2\x1a.mulian.catalogue.v1.ScoreR\x06scores\x128\n" +
 	"\bfindings\x18\x02 \x03(\v2\x1c.mulian.catalogue.v1.FindingR\bfindings\x12\x12\n" +
