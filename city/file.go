@@ -93,7 +93,7 @@ func (s *story) importCatalogue(ctx context.Context) (int64, []string, error) {
 			return planning.System.Id, name == planning.System.Name
 		},
 		Table: func(_, name string) (string, bool) { return tableID(planning, name), true },
-		Hash:  func(id string) ([32]byte, bool) { return s.contentHash(ctx, id) },
+		Known: func(id string) (intake.Standing, bool) { return s.standing(ctx, id) },
 	}
 	applied, err := intake.Apply(ctx, plan, target, sender)
 	if err != nil {
@@ -109,12 +109,12 @@ func (s *story) importCatalogue(ctx context.Context) (int64, []string, error) {
 	}, err
 }
 
-func (c *City) contentHash(ctx context.Context, id string) (h [32]byte, ok bool) {
+func (c *City) standing(ctx context.Context, id string) (have intake.Standing, ok bool) {
 	var e cataloguev1.Entry
-	if found, err := c.chain.Get(ctx, "catalogue/entry/"+id, &e); err != nil || !found || len(e.GetContentHash()) != len(h) {
-		return h, false
+	if found, err := c.chain.Get(ctx, "catalogue/entry/"+id, &e); err != nil || !found || len(e.GetContentHash()) != len(have.Content) {
+		return have, false
 	}
-	return [32]byte(e.GetContentHash()), true
+	return intake.Standing{Content: [32]byte(e.GetContentHash()), Origin: e.GetOrigin()}, true
 }
 
 // importer signs the batches of an import as its department.
