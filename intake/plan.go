@@ -35,6 +35,7 @@ type Plan struct {
 	verdicts []verdict
 	spelling map[string]spelling
 	present  map[Field]bool
+	owners   map[string]int // drafts of each owner that is named without a code
 }
 
 // MakePlan reads the file twice and returns the plan and the report. It needs no node
@@ -208,13 +209,14 @@ type judge struct {
 }
 
 // one judges r and counts it.
-func (j *judge) one(r *record) verdict {
+func (j *judge) one(r *record) (v verdict) {
 	d, problems, v := j.build.build(r)
 	for _, c := range r.rest {
 		if len(j.unused) < 1000 || j.unused[c.name] > 0 { // the bound holds for files of nothing but new keys
 			j.unused[c.name]++
 		}
 	}
+	defer func() { j.plan.owned(d, v) }()
 	lang := j.plan.opts.Lang
 	if at, ok := j.sums[r.sum]; ok && !r.broken {
 		v = duplicate
@@ -241,6 +243,23 @@ func (j *judge) one(r *record) verdict {
 	}
 	return v
 }
+
+// owned counts the drafts of an owner.
+func (p *Plan) owned(d *Draft, v verdict) {
+	if v == rejected || v == duplicate || d.Owner == "" || d.Code != "" {
+		return
+	}
+	if p.owners == nil {
+		p.owners = make(map[string]int)
+	}
+	if len(p.owners) < maxOwners || p.owners[d.Owner] > 0 {
+		p.owners[d.Owner]++
+	}
+}
+
+// Owners returns how many drafts can be imported of each owner that the file names
+// without a code, by his name as it is spelt.
+func (p *Plan) Owners() map[string]int { return p.owners }
 
 // clash finds an earlier entry of the same owner with the same name or the same
 // code, and other content. The ledger takes one of them; which one is right is for

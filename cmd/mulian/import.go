@@ -3,13 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
-	"fmt"
-	"io"
-	"path/filepath"
+	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/proto"
 
 	"mulian/client"
 	"mulian/client/keyring"
@@ -17,41 +14,50 @@ import (
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/intake"
+	"mulian/intake/filing"
 	"mulian/intake/sheet"
 	"mulian/internal/code"
-	"mulian/internal/durable"
 	"mulian/internal/fault"
-	"mulian/internal/sm"
 )
 
 // importFlags are the choices of `catalogue import`.
 type importFlags struct {
 	encoding, sheet, kind, owner, duty, share, condition string
-	level, region                                        string
+	level, region, source                                string
 	columns                                              []string
-	problems                                             int
+	problems, confirm                                    int
+	register, part, withdraw, takeOver, revive           bool
 }
 
 func (a *app) catalogueImport() *cobra.Command {
 	var fl importFlags
 	c := &cobra.Command{
-		Use:   "import FILE",
-		Short: a.t("导入目录、职责或机构清单（csv、xlsx、json，编码自动识别）", "import entries, duties or organisations (csv, xlsx, json; encoding found by itself)"),
-		Long: a.t(`读取清单，逐条给出结论（可导入、存疑、拒绝、重复），什么也不会悄悄丢掉。
---dry-run 不需要节点。导入可以中断后继续；再导入一次不会改变任何东西。
-每个部门的目录由该部门的密钥签名；本机没有密钥的部门会列在报告里。`,
-			`Reads a list and gives every record its verdict (accepted, doubtful, rejected, duplicate); nothing is dropped silently.
---dry-run needs no node. An import that was stopped goes on; a second import changes nothing.
-Entries are signed with the key of their department; departments without a key here are named in the report.`),
+		Use: "import FILE|FOLDER|-...",
+		Short: a.t("导入目录、职责、事项、代码或机构清单（表格、JSON、RDF 及其 gz；格式与编码自动识别）",
+			"import entries, duties, matters, codes or organisations (tables, JSON, RDF, gz of each; format and encoding found by itself)"),
+		Long: a.t(`读取清单，逐条给出结论（可导入、存疑、拒绝、重复），什么也不会悄悄丢掉。--dry-run 不需要节点。
+导入可以中断后继续；再导入一次不会改变任何东西，新版只提交变化。
+来源（--source，默认取自文件名）相同的新版所缺的目录只列出，加 --withdraw-missing 才撤销；缺得过多则整份暂缓，等待确认。
+每个部门的目录由该部门的密钥签名；本机没有密钥的部门会列在报告里。账本上没有的单位暂缓，
+或用 --register-owners 由主管部门代登记：代码以 `+filing.ProvisionalPrefix+` 开头，名称注明，密钥留在本机，待该单位入网后交接。`,
+			`Reads lists and gives every record its verdict (accepted, doubtful, rejected, duplicate); nothing is dropped silently.
+--dry-run needs no node. An import that was stopped goes on; a second import changes nothing, a newer version sends its changes.
+What a newer version of the same source (--source, from the file's name if not given) lacks is listed, and withdrawn only with
+--withdraw-missing; a list that lacks too much is held as a whole until that is confirmed.
+Entries are signed with the key of their department; departments without a key here are named in the report. Owners that are
+not on the ledger are held back, or registered by the authority with --register-owners: under a code that begins with
+`+filing.ProvisionalPrefix+`, a name that says so, and a key that stays here until they come on board themselves.`),
 		Example: `  mulian catalogue import 目录.xlsx --dry-run
-  mulian catalogue import list.csv --owner 11110000000021928B --duty 综合管理 --map "数据集=name"`,
-		Args: exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.runImport(cmd.Context(), args[0], fl) },
+  mulian catalogue import list.csv --owner 11110000000021928B --duty 综合管理 --map "数据集=name"
+  mulian catalogue import portals/ --register-owners --share 1 --as 111100000000300011
+  curl -s https://data.example.org/data.json | mulian catalogue import - --source example --withdraw-missing`,
+		Args: atLeast(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runImport(cmd.Context(), args, fl) },
 	}
 	f := c.Flags()
 	f.StringVar(&fl.encoding, "encoding", "", a.t("编码，默认自动识别", "encoding; default: found by itself"))
 	f.StringVar(&fl.sheet, "sheet", "", a.t("工作表", "sheet of a workbook"))
-	f.StringVar(&fl.kind, "kind", "", a.t("清单种类：entries duties organisations，默认由表头判断", "what the file lists: entries duties organisations; default: from the headers"))
+	f.StringVar(&fl.kind, "kind", "", a.t("清单种类：entries duties matters codes organisations，默认由内容判断", "what the files list: entries duties matters codes organisations; default: from the content"))
 	f.StringArrayVar(&fl.columns, "map", nil, a.t("表头对应，如 \"数据集=name\"，可重复", "header=field, may be repeated"))
 	f.StringVar(&fl.owner, "owner", "", a.t("没有提供单位的记录归哪个部门（代码）", "organisation (code) for records without an owner"))
 	f.StringVar(&fl.duty, "duty", "", a.t("没有写明职责的目录挂在哪条职责上（没有则登记）", "title of the duty for entries that name none; filed if it is not there"))
@@ -59,7 +65,14 @@ Entries are signed with the key of their department; departments without a key h
 	f.StringVar(&fl.condition, "condition", "", a.t("配合 --share 有条件共享：共享范围", "with --share conditional: the scope"))
 	f.StringVar(&fl.level, "level", "", a.t("没有写明级别的机构：国家级 省级 市级 县级", "level of organisations that state none: 国家级 省级 市级 县级 (1-4)"))
 	f.StringVar(&fl.region, "region", "", a.t("没有写明区划的机构的行政区划代码", "region code of organisations that state none"))
-	f.IntVar(&fl.problems, "problems", 20, a.t("列出多少条问题", "how many problems to list"))
+	f.StringVar(&fl.source, "source", "", a.t("来源名，同一目录的各版相同；默认取自文件名，去掉日期", "label of the catalogue, the same for all its versions; default: the file's name without dates"))
+	f.BoolVar(&fl.register, "register-owners", false, a.t("代登记账本上没有的单位（--as 主管部门）", "register owners that are not on the ledger, provisionally (--as the authority)"))
+	f.BoolVar(&fl.part, "part", false, a.t("只是该来源的部分清单：不比对缺失", "the list is a part of its source's: nothing is missing"))
+	f.IntVar(&fl.confirm, "confirm-missing", 0, a.t("确认该来源确实少了这么多条", "confirm that the source lost so many entries"))
+	f.BoolVar(&fl.withdraw, "withdraw-missing", false, a.t("撤销该来源新清单中已没有的目录", "withdraw what the source's list has no more"))
+	f.BoolVar(&fl.takeOver, "take-over", false, a.t("别的来源导入过的目录改以本文件为准", "entries that another source brought follow this file from now on"))
+	f.BoolVar(&fl.revive, "revive", false, a.t("已撤销的目录以新编号恢复", "bring withdrawn entries back, under a new id"))
+	f.IntVar(&fl.problems, "problems", 20, a.t("每个文件列出多少条问题", "how many problems to list of each file"))
 	return c
 }
 
@@ -76,6 +89,44 @@ func (fl importFlags) profile() (*identityv1.OrgProfile, error) {
 	return p, nil
 }
 
+// order is what the flags say an import does.
+func (fl importFlags) order() (o filing.Order, err error) {
+	o = filing.Order{
+		Owner: fl.owner, Duty: fl.duty, Register: fl.register, Part: fl.part, Confirm: fl.confirm, Withdraw: fl.withdraw,
+		TakeOver: fl.takeOver, Revive: fl.revive,
+	}
+	if fl.confirm < 0 || fl.part && (fl.withdraw || fl.confirm > 0) {
+		return o, fault.Newf(fault.Usage, "--part --withdraw-missing --confirm-missing %d", fl.confirm)
+	}
+	if fl.share != "" {
+		st, err := code.ShareTypes.Parse(fl.share)
+		if err != nil {
+			return o, fault.Newf(fault.Usage, "--share %q: 无条件共享, 有条件共享, 不予共享 (1 2 3)", fl.share)
+		}
+		o.ShareType = cataloguev1.ShareType(st)
+		if fl.condition != "" {
+			o.Conditions = &cataloguev1.ShareConditions{Scope: fl.condition}
+		}
+	}
+	o.Profile, err = fl.profile()
+	return o, err
+}
+
+// kinds are the values of --kind.
+var kinds = []intake.Kind{intake.EntryList, intake.DutyList, intake.MatterList, intake.CodeList, intake.OrgList}
+
+func (fl importFlags) kindOf() (intake.Kind, error) {
+	for _, k := range kinds {
+		if fl.kind == k.String() {
+			return k, nil
+		}
+	}
+	if fl.kind != "" {
+		return 0, fault.Newf(fault.Usage, "--kind %q: entries, duties, matters, codes or organisations", fl.kind)
+	}
+	return 0, nil
+}
+
 func (a *app) sheetLang() sheet.Lang {
 	if a.language() == sentence.Chinese {
 		return sheet.Chinese
@@ -83,175 +134,110 @@ func (a *app) sheetLang() sheet.Lang {
 	return sheet.English
 }
 
-func (a *app) runImport(ctx context.Context, path string, fl importFlags) error {
-	seen := a.counted(a.t("已读", "read"))
-	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet, Progress: seen.at}
+// runImport judges every list first and then brings them to the ledger, those first
+// that others rest on.
+func (a *app) runImport(ctx context.Context, args []string, fl importFlags) error {
+	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet}
 	var err error
+	if opts.Kind, err = fl.kindOf(); err != nil {
+		return err
+	}
 	if opts.Map, err = intake.ParseMap(opts.Lang, fl.columns); err != nil {
 		return err
 	}
-	switch fl.kind {
-	case "":
-	case "entries":
-		opts.Kind = intake.EntryList
-	case "duties":
-		opts.Kind = intake.DutyList
-	case "organisations":
-		opts.Kind = intake.OrgList
-	default:
-		return fault.Newf(fault.Usage, "--kind %q: entries, duties or organisations", fl.kind)
-	}
-	plan, report, err := intake.MakePlan(ctx, path, opts)
-	seen.end()
+	order, err := fl.order()
 	if err != nil {
 		return err
 	}
-	if a.dryRun {
-		return a.print(report, func(w io.Writer) { a.showReport(w, report, fl.problems) })
-	}
-	a.say("%s", reportLine(a, report))
-	applied, err := a.apply(ctx, plan, report, fl)
-	if applied != nil {
-		both := struct {
-			*intake.Report
-			Applied *intake.Applied `json:"applied"`
-		}{report, applied}
-		if perr := a.print(both, func(w io.Writer) {
-			a.showReport(w, report, fl.problems)
-			a.showApplied(w, applied, fl.problems)
-		}); perr != nil {
-			return perr
-		}
-	}
-	return err
-}
-
-func reportLine(a *app, r *intake.Report) string {
-	return fmt.Sprintf(a.t("%s：%s %s，%d 行，%d 条：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d", "%s: %s %s, %d rows, %d records: %d accepted, %d doubtful, %d rejected, %d exact repeats"),
-		r.File, r.Format, r.Encoding, r.Rows, r.Entries, r.Accepted, r.Doubtful, r.Rejected, r.Duplicates)
-}
-
-func (a *app) showReport(w io.Writer, r *intake.Report, most int) {
-	fmt.Fprintln(w, reportLine(a, r))
-	a.showProblems(w, r.Problems, r.LeftOut, most)
-}
-
-func (a *app) showApplied(w io.Writer, p *intake.Applied, most int) {
-	fmt.Fprintf(w, a.t("上链 %d，未变 %d，续传 %d，暂缓 %d，被拒 %d（%d 笔交易）\n", "on the chain %d, unchanged %d, resumed %d, held %d, refused %d (%d transactions)\n"),
-		p.Sent, p.Unchanged, p.Resumed, p.Held, p.Refused, p.Batches)
-	a.showProblems(w, p.Problems, p.LeftOut, most)
-}
-
-func (a *app) showProblems(w io.Writer, problems []intake.Problem, leftOut, most int) {
-	for i, p := range problems {
-		if i == most {
-			leftOut += len(problems) - most
-			break
-		}
-		where := fmt.Sprintf(a.t("第 %d 行", "line %d"), p.Line)
-		if p.Line == 0 {
-			where = a.t("全文件", "file")
-		}
-		if p.Field != "" {
-			where += " " + p.Field
-		}
-		line := fmt.Sprintf("  %s  %s  %s", where, p.Code, p.Message)
-		if p.Suggestion != "" {
-			line += " → " + p.Suggestion
-		}
-		fmt.Fprintln(w, line)
-	}
-	if leftOut > 0 {
-		fmt.Fprintf(w, a.t("  另有 %d 个问题（--problems 可多列，--json 全列）\n", "  and %d more (--problems lists more, --json all)\n"), leftOut)
-	}
-}
-
-// apply sends a plan to the chain. What was sent is noted in a journal below the
-// home, so that an import that was stopped goes on where it was.
-func (a *app) apply(ctx context.Context, plan *intake.Plan, report *intake.Report, fl importFlags) (*intake.Applied, error) {
-	cl, err := a.client()
-	if err != nil {
-		return nil, err
-	}
-	profile, err := fl.profile()
-	if err != nil {
-		return nil, err
-	}
-	t, err := a.target(ctx, cl, plan.Kind, fl, profile)
-	if err != nil {
-		return nil, err
-	}
-	if t.Journal, err = a.journalOf(plan.Path); err != nil {
-		return nil, err
-	}
-	p := a.progress(a.t("上链", "sending"), report.Accepted+report.Doubtful)
-	t.Progress = func(done intake.Applied) {
-		p.at(done.Sent + done.Unchanged + done.Resumed + done.Held + done.Refused)
-	}
-	applied, err := intake.Apply(ctx, plan, t, importSender{a, cl, profile})
-	p.end()
-	return applied, err
-}
-
-// journalOf is where the import of a file notes how far it came. Two files of one
-// name share it: the second then begins anew, and the ledger knows what it has.
-func (a *app) journalOf(path string) (string, error) {
-	dir := a.path("imports")
-	if err := durable.MkdirPrivate(dir); err != nil {
-		return "", fmt.Errorf("journal of the import: %w", err)
-	}
-	name := filepath.Base(path)
-	if len(name) > 200 { // a file's name has at most 255 bytes
-		sum := sm.SHA256([]byte(name))
-		name = hex.EncodeToString(sum[:])
-	}
-	return filepath.Join(dir, name+".journal"), nil
-}
-
-// importSender signs each batch with the key of its organisation, if it is here.
-type importSender struct {
-	a       *app
-	cl      *client.Client
-	profile *identityv1.OrgProfile // for organisations that state less
-}
-
-func (s importSender) Send(ctx context.Context, b intake.Batch) error {
-	if len(b.Orgs) > 0 {
-		return s.orgs(ctx, b.Orgs)
-	}
-	signer, err := s.a.signerOf(ctx, s.cl, b.Org, keyring.Officer, keyring.Root)
-	if fault.Is(err, fault.NotFound) {
-		return fault.Newf(fault.OwnerUnclear, s.a.t("本机没有 %s 的密钥；由该部门自己导入，或把密钥放进 %s", "no key of %s here: that department imports its own part, or puts its key into %s"), b.Org, s.a.keys().Dir)
-	}
+	lists, done, err := a.findLists(args)
+	defer done()
 	if err != nil {
 		return err
 	}
-	if len(b.Duties) > 0 {
-		_, err = s.cl.Send(ctx, signer, &cataloguev1.PutDuties{Duties: b.Duties})
-		return err
+	for _, l := range lists {
+		a.judge(ctx, l, opts)
 	}
-	_, err = s.cl.Send(ctx, signer, &cataloguev1.SubmitEntries{Entries: b.Entries})
-	return err
-}
-
-// orgs registers organisations as --as, the authority, with keys made here.
-func (s importSender) orgs(ctx context.Context, orgs []*identityv1.RegisterOrg) error {
-	authority, err := s.a.signerOn(ctx, s.cl, keyring.Officer, keyring.Root)
-	if err != nil {
-		return err
-	}
-	var messages []proto.Message
-	for i, o := range orgs {
-		p := o.GetProfile()
-		p.Level, p.Region = cmp.Or(p.GetLevel(), s.profile.GetLevel()), cmp.Or(p.GetRegion(), s.profile.GetRegion())
-		if p.Level == 0 || p.Region == "" {
-			return &fault.Fault{Code: fault.Missing, Item: int32(i + 1), Text: s.a.t("没有级别或区划：用 --level 和 --region 指定", "it states no level or no region: name them with --level and --region")}
-		}
-		if o.Keys, err = s.a.orgKeys(o.GetCode()); err != nil {
+	if !a.dryRun {
+		if err := a.applyAll(ctx, lists, order, fl); err != nil {
 			return err
 		}
-		messages = append(messages, o)
 	}
-	_, err = s.cl.Send(ctx, authority, messages...)
-	return err
+	if err := a.showLists(lists, fl.problems); err != nil {
+		return err
+	}
+	for _, l := range lists {
+		if l.err != nil {
+			return l.err
+		}
+	}
+	return nil
+}
+
+// judge plans one list; what is wrong with it is its own.
+func (a *app) judge(ctx context.Context, l *list, opts intake.Options) {
+	if l.Skipped != "" {
+		return
+	}
+	seen := a.counted(a.t("已读", "read"))
+	opts.Progress = seen.at
+	l.plan, l.Report, l.err = intake.MakePlan(ctx, l.file, opts)
+	seen.end()
+	if l.found && fault.Is(l.err, fault.Missing) { // a file that lies in the folder and is no list
+		l.Skipped, l.err = l.err.Error(), nil
+	}
+	if l.err == nil && l.Report != nil && l.Path == stdin {
+		l.Report.File = stdin
+	}
+}
+
+// applyAll sends the plans of all lists that could be read. The error is one that
+// ends all of them.
+func (a *app) applyAll(ctx context.Context, lists []*list, order filing.Order, fl importFlags) error {
+	var ready []*list
+	for _, l := range lists {
+		if l.plan != nil {
+			ready = append(ready, l)
+		}
+	}
+	if len(ready) == 0 {
+		return nil
+	}
+	cl, err := a.client()
+	if err != nil {
+		return err
+	}
+	desk := &filing.Desk{Client: cl, Keys: a.keys(), Lang: a.sheetLang(), Signer: func(ctx context.Context, account string) (client.Signer, error) {
+		if account == a.authority() {
+			return a.signerOn(ctx, cl, keyring.Officer, keyring.Root)
+		}
+		return a.signerOf(ctx, cl, account, keyring.Officer, keyring.Root)
+	}, Authority: a.authority()}
+	rank := map[intake.Kind]int{intake.OrgList: 1, intake.CodeList: 2, intake.DutyList: 3, intake.MatterList: 4, intake.EntryList: 5}
+	slices.SortStableFunc(ready, func(x, y *list) int { return cmp.Compare(rank[x.plan.Kind], rank[y.plan.Kind]) })
+	for _, l := range ready {
+		order.Source = cmp.Or(fl.source, sourceName(l.Path))
+		a.applyOne(ctx, desk, l, order)
+		if ctx.Err() != nil {
+			return l.err
+		}
+	}
+	return nil
+}
+
+// applyOne sends one plan. What was sent is noted in a journal below the home, so
+// that an import that was stopped goes on where it was.
+func (a *app) applyOne(ctx context.Context, desk *filing.Desk, l *list, order filing.Order) {
+	a.say("%s", a.reportLine(l.Report))
+	if order.Journal, l.err = a.journalOf(l.Path); l.err != nil {
+		return
+	}
+	p := a.progress(a.t("上链", "sending"), l.Accepted+l.Doubtful)
+	order.Progress = func(done intake.Applied) {
+		p.at(done.Sent + done.Unchanged + done.Resumed + done.Held + done.Refused)
+	}
+	l.Applied, l.err = desk.Import(ctx, l.plan, order)
+	p.end()
+	if l.err != nil && !errors.Is(l.err, context.Canceled) && !fault.Is(l.err, fault.PartialList) && l.Applied != nil {
+		a.say("%s", a.t("同一条命令会从中断处继续", "the same command goes on from here"))
+	}
 }

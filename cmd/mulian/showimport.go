@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"mulian/intake"
+	"mulian/intake/filing"
+	"mulian/internal/fault"
+)
+
+func lastRune(s string) (rune, int) { return utf8.DecodeLastRuneInString(s) }
+
+// sum is what became of all files of an import together.
+type sum struct {
+	Files      int `json:"files"`
+	Skipped    int `json:"skipped"`
+	Failed     int `json:"failed"`
+	Rows       int `json:"rows"`
+	Entries    int `json:"entries"`
+	Accepted   int `json:"accepted"`
+	Rejected   int `json:"rejected"`
+	Doubtful   int `json:"doubtful"`
+	Duplicates int `json:"duplicates"`
+	Sent       int `json:"sent"`
+	New        int `json:"new"`
+	Changed    int `json:"changed"`
+	Unchanged  int `json:"unchanged"`
+	Resumed    int `json:"resumed"`
+	Held       int `json:"held"`
+	Refused    int `json:"refused"`
+	Registered int `json:"registered"`
+	Missing    int `json:"missing"`
+	Withdrawn  int `json:"withdrawn"`
+}
+
+func (s *sum) add(l *list) {
+	s.Files++
+	if l.Skipped != "" {
+		s.Skipped++
+	}
+	if l.err != nil {
+		s.Failed++
+	}
+	if r := l.Report; r != nil {
+		s.Rows, s.Entries, s.Accepted, s.Rejected = s.Rows+r.Rows, s.Entries+r.Entries, s.Accepted+r.Accepted, s.Rejected+r.Rejected
+		s.Doubtful, s.Duplicates = s.Doubtful+r.Doubtful, s.Duplicates+r.Duplicates
+	}
+	if p := l.Applied; p != nil {
+		s.Sent, s.New, s.Changed, s.Unchanged = s.Sent+p.Sent, s.New+p.New, s.Changed+p.Changed, s.Unchanged+p.Unchanged
+		s.Resumed, s.Held, s.Refused = s.Resumed+p.Resumed, s.Held+p.Held, s.Refused+p.Refused
+		s.Registered, s.Withdrawn = s.Registered+p.Registered, s.Withdrawn+p.Withdrawn
+		if p.Lack != nil {
+			s.Missing += p.Lack.Missing
+		}
+	}
+}
+
+// showLists prints a report for each file and, of several, their sum. With --json one
+// file is one object; several are {"files": [...], "sum": {...}}.
+func (a *app) showLists(lists []*list, most int) error {
+	all := sum{}
+	for _, l := range lists {
+		if l.err != nil {
+			l.Error, l.Code = l.err.Error(), fault.CodeOf(l.err)
+		}
+		all.add(l)
+	}
+	if len(lists) == 1 && lists[0].Report == nil && lists[0].err != nil {
+		return lists[0].err
+	}
+	var v any = map[string]any{"files": lists, "sum": all}
+	if len(lists) == 1 {
+		v = lists[0]
+	}
+	return a.print(v, func(w io.Writer) {
+		for _, l := range lists {
+			a.showList(w, l, most)
+		}
+		if len(lists) > 1 {
+			a.showSum(w, all)
+		}
+	})
+}
+
+func (a *app) showList(w io.Writer, l *list, most int) {
+	switch {
+	case l.Skipped != "":
+		fmt.Fprintf(w, a.t("%s：跳过，%s\n", "%s: passed over, %s\n"), l.Path, l.Skipped)
+		return
+	case l.Report == nil:
+		fmt.Fprintf(w, "%s: %s %s\n", l.Path, l.Code, l.Error)
+		return
+	}
+	fmt.Fprintln(w, a.reportLine(l.Report))
+	a.showProblems(w, l.Problems, l.LeftOut, most)
+	if l.Applied != nil {
+		a.showApplied(w, l.Applied, most)
+	}
+}
+
+func (a *app) showSum(w io.Writer, s sum) {
+	fmt.Fprintf(w, a.t("合计 %d 个文件（跳过 %d，失败 %d），%d 条：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d\n",
+		"%d files in all (%d passed over, %d failed), %d records: %d accepted, %d doubtful, %d rejected, %d exact repeats\n"),
+		s.Files, s.Skipped, s.Failed, s.Entries, s.Accepted, s.Doubtful, s.Rejected, s.Duplicates)
+	fmt.Fprintf(w, a.t("上链 %d（新 %d，变更 %d），未变 %d，续传 %d，暂缓 %d，被拒 %d；代登记 %d 个单位；缺失 %d，撤销 %d\n",
+		"on the chain %d (%d new, %d changed), unchanged %d, resumed %d, held %d, refused %d; %d owners registered; %d missing, %d withdrawn\n"),
+		s.Sent, s.New, s.Changed, s.Unchanged, s.Resumed, s.Held, s.Refused, s.Registered, s.Missing, s.Withdrawn)
+}
+
+func (a *app) reportLine(r *intake.Report) string {
+	return fmt.Sprintf(a.t("%s：%s %s，%d 行，%d 条：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d", "%s: %s %s, %d rows, %d records: %d accepted, %d doubtful, %d rejected, %d exact repeats"),
+		r.File, r.Format, r.Encoding, r.Rows, r.Entries, r.Accepted, r.Doubtful, r.Rejected, r.Duplicates)
+}
+
+func (a *app) showApplied(w io.Writer, p *filing.Outcome, most int) {
+	fmt.Fprintf(w, a.t("上链 %d，未变 %d，续传 %d，暂缓 %d，被拒 %d（%d 笔交易；新 %d，变更 %d）\n", "on the chain %d, unchanged %d, resumed %d, held %d, refused %d (%d transactions; %d new, %d changed)\n"),
+		p.Sent, p.Unchanged, p.Resumed, p.Held, p.Refused, p.Batches, p.New, p.Changed)
+	if p.Registered > 0 {
+		fmt.Fprintf(w, a.t("代登记 %d 个单位（代码以 %s 开头），密钥在 %s\n", "%d owners registered provisionally (codes that begin with %s); their keys lie in %s\n"), p.Registered, filing.ProvisionalPrefix, a.keys().Dir)
+	}
+	a.showLack(w, p, most)
+	a.showProblems(w, p.Problems, p.LeftOut, most)
+}
+
+// showLack lists what the source had and this file lacks.
+func (a *app) showLack(w io.Writer, p *filing.Outcome, most int) {
+	if p.Lack == nil || len(p.Lack.Absent) == 0 {
+		return
+	}
+	fmt.Fprintf(w, a.t("来源 %s 在账本上有 %d 条，本文件缺 %d 条，已撤销 %d 条", "source %s has %d entries on the ledger; this file lacks %d, %d are withdrawn"), p.Source, p.Lack.Had, p.Lack.Missing, p.Withdrawn)
+	if p.Withdrawn == 0 && p.Lack.Partial == "" {
+		fmt.Fprint(w, a.t("；撤销用 --withdraw-missing", "; to withdraw them: --withdraw-missing"))
+	}
+	fmt.Fprintln(w)
+	for i, e := range p.Lack.Absent {
+		if i == most {
+			fmt.Fprintf(w, a.t("  另有 %d 条（--json 全列）\n", "  and %d more (--json lists all)\n"), len(p.Lack.Absent)-most)
+			break
+		}
+		line := "  " + e.ID + "  " + e.Name
+		if e.Moved != "" {
+			line += "  → " + e.Moved
+		}
+		fmt.Fprintln(w, line)
+	}
+}
+
+func (a *app) showProblems(w io.Writer, problems []intake.Problem, leftOut, most int) {
+	for i, p := range problems {
+		if i == most {
+			leftOut += len(problems) - most
+			break
+		}
+		where := fmt.Sprintf(a.t("第 %d 行", "line %d"), p.Line)
+		if p.Line == 0 {
+			where = a.t("全文件", "file")
+		}
+		if p.Field != "" {
+			where += " " + p.Field
+		}
+		line := fmt.Sprintf("  %s  %s  %s", where, p.Code, p.Message)
+		if p.Suggestion != "" {
+			line += " → " + p.Suggestion
+		}
+		fmt.Fprintln(w, line)
+	}
+	if leftOut > 0 {
+		fmt.Fprintf(w, a.t("  另有 %d 个问题（--problems 可多列，--json 全列）\n", "  and %d more (--problems lists more, --json all)\n"), leftOut)
+	}
+}

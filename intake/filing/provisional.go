@@ -1,0 +1,152 @@
+package filing
+
+import (
+	"context"
+	"crypto/sha256"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+
+	"mulian/client"
+	"mulian/client/keyring"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	"mulian/intake"
+	"mulian/internal/code"
+	"mulian/internal/fault"
+)
+
+// ProvisionalPrefix begins the code of an organisation that was registered because a
+// list names it. It is well formed (GB 32100: Y1, registered elsewhere), and its region
+// 000000 is none: no organisation that exists can have such a code.
+const ProvisionalPrefix = "Y1000000"
+
+// What a provisional organisation says of itself. Its full name is not that of the
+// one whose place it keeps: that one can come on board under its own name and code.
+const (
+	provisionalMark   = "（代登记）"
+	provisionalOffice = "目录采集代登记，待本单位入网后交接"
+	provisionalDuty   = "发布所持有的数据（目录采集代登记，职责待编办确认）"
+)
+
+const (
+	maxOrgName   = 200 // characters, as the ledger's
+	maxShortName = 50
+)
+
+// ProvisionalCode is the code of the provisional organisation of a name: derived from
+// the name as names are compared, so that every import on every machine finds the same
+// one. 40 of the hash's bits: among 10,000 organisations two have the same code
+// with a chance of 1 in 17,000; the ledger then refuses the second.
+func ProvisionalCode(name string) string {
+	const digits = "0123456789ABCDEFGHJKLMNPQRTUWXY" // GB 32100, table 1
+	sum := sha256.Sum256([]byte("mulian/intake/filing/org/1\x00" + nameKey(name)))
+	body := make([]byte, 8)
+	for i := range body { // 16 bits each: 2^16 mod 31 leaves no digit worth telling more likely
+		body[i] = digits[(int(sum[2*i])<<8|int(sum[2*i+1]))%len(digits)]
+	}
+	org := string(body) + checked(string(body), "0123456789X", code.CheckOrgCode)
+	return ProvisionalPrefix + org + checked(ProvisionalPrefix+org, digits, code.CheckUSCC)
+}
+
+// checked returns the one character of set that completes a code.
+func checked(head, set string, check func(string) error) string {
+	for _, c := range set {
+		if check(head+string(c)) == nil {
+			return string(c)
+		}
+	}
+	panic("intake/filing: no check character completes " + head)
+}
+
+// register brings the owners of a plan on board that are not: one organisation for
+// each name as it is spelt, with one key that lies in the keyring here. It returns
+// how many were registered now. Names that are too long are left: their entries are
+// held back.
+func (d *Desk) register(ctx context.Context, p *intake.Plan, o Order) (n int, err error) {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(p.Owners())) {
+		if _, ok := d.org(name); !ok && utf8.RuneCountInString(name+provisionalMark) <= maxOrgName {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return 0, nil
+	}
+	authority, err := d.authority(ctx)
+	if err != nil {
+		return 0, err
+	}
+	profile, err := d.above(ctx, authority.Account, o.Profile)
+	if err != nil {
+		return 0, err
+	}
+	for len(names) > 0 {
+		batch := names[:min(registerAtOnce, len(names))]
+		names = names[len(batch):]
+		if err := d.registerSome(ctx, authority, profile, batch); err != nil {
+			return n, err
+		}
+		n += len(batch)
+	}
+	return n, nil
+}
+
+func (d *Desk) registerSome(ctx context.Context, authority client.Signer, like *identityv1.OrgProfile, names []string) error {
+	var messages []proto.Message
+	var signers []client.Signer
+	for _, name := range names {
+		org := ProvisionalCode(name)
+		keys, err := d.newKeys(org, keyring.Root)
+		if err != nil {
+			return err
+		}
+		key, err := d.Keys.Key(org, keyring.Root)
+		if err != nil {
+			return err
+		}
+		signers = append(signers, client.Signer{Account: org, Key: key})
+		p := proto.CloneOf(like)
+		p.Name, p.SharingOffice = strings.Join(strings.Fields(name), " ")+provisionalMark, provisionalOffice
+		if utf8.RuneCountInString(name) <= maxShortName {
+			p.ShortName = name
+		}
+		messages = append(messages, &identityv1.RegisterOrg{Code: org, Profile: p, Keys: keys})
+	}
+	if err := d.send(ctx, authority, messages...); err != nil {
+		return err
+	}
+	for i, s := range signers {
+		d.remember(s)
+		d.orgs[s.Account] = s.Account
+		d.mu.Lock()
+		if d.fresh == nil {
+			d.fresh = make(map[string]bool)
+		}
+		d.fresh[signers[i].Account] = true
+		d.mu.Unlock()
+	}
+	return nil
+}
+
+// above is level and region of provisional organisations: what the order says, else
+// those of the authority.
+func (d *Desk) above(ctx context.Context, authority string, said *identityv1.OrgProfile) (*identityv1.OrgProfile, error) {
+	var acc identityv1.Account
+	if _, err := d.Client.Get(ctx, "identity/account/"+authority, &acc); err != nil {
+		return nil, err
+	}
+	p := &identityv1.OrgProfile{Level: acc.GetProfile().GetLevel(), Region: acc.GetProfile().GetRegion()}
+	if said.GetLevel() != 0 {
+		p.Level = said.GetLevel()
+	}
+	if said.GetRegion() != "" {
+		p.Region = said.GetRegion()
+	}
+	if p.Level == 0 || p.Region == "" {
+		return nil, fault.Newf(fault.Missing, "%s", d.Lang.Say("没有级别或区划：用 --level 和 --region 指定", "no level or no region: name them with --level and --region"))
+	}
+	return p, nil
+}

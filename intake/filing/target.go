@@ -1,0 +1,286 @@
+package filing
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	"mulian/intake"
+	"mulian/internal/canon"
+	"mulian/internal/code"
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+	"mulian/internal/wire"
+)
+
+// faultOf is err as a fault.
+func faultOf(err error) (*fault.Fault, bool) { return errors.AsType[*fault.Fault](err) }
+
+// target answers an import's questions from the ledger's state.
+func (d *Desk) target(ctx context.Context, p *intake.Plan, o Order) (intake.Target, error) {
+	t := intake.Target{
+		Owner: o.Owner, ShareType: o.ShareType, Conditions: o.Conditions, Source: o.Source, TakeOver: o.TakeOver, Revive: o.Revive,
+		Journal: o.Journal, AtOnce: o.AtOnce, Progress: o.Progress,
+	}
+	if strings.Contains(o.Source, "#") || len(o.Source) > maxSource {
+		return t, fault.Newf(fault.Usage, "--source %q: %s", o.Source, d.Lang.Say("不含 #，至多 100 字节", "without #, at most 100 bytes"))
+	}
+	if d.orgs == nil {
+		orgs, err := d.readOrgs(ctx)
+		if err != nil {
+			return t, err
+		}
+		d.orgs = orgs
+	}
+	t.Org = d.org
+	q := duties{desk: d, lists: map[string][]*cataloguev1.Duty{}, otherwise: o.Duty, register: o.Register}
+	t.Duty = func(org, text string) []string { return q.of(ctx, org, text) }
+	k := known{desk: d, kind: p.Kind, profile: o.Profile, lists: map[string]map[string]intake.Standing{}}
+	t.Known = func(id string) (intake.Standing, bool) { return k.standing(ctx, id) }
+	places := places{cl: d.Client, systems: map[string][]*cataloguev1.System{}, tables: map[string][]*cataloguev1.Table{}}
+	t.System = func(org, text string) (string, bool) { return places.system(ctx, org, text) }
+	t.Table = func(org, text string) (string, bool) { return places.table(ctx, org, text) }
+	t.Columns = places.columns
+	return t, nil
+}
+
+// maxSource is the longest label of a source, in bytes: four fifths of an origin
+// are left for the identifier. Our own choice.
+const maxSource = 100
+
+// org finds an organisation by code, full and short name, and last the one that was
+// registered provisionally under a name.
+func (d *Desk) org(name string) (string, bool) {
+	for _, k := range []string{nameKey(name), name, ProvisionalCode(name)} {
+		if id, ok := d.orgs[k]; ok && k != "" {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// readOrgs reads who is on board. A provisional organisation is found by its code
+// only: its name is that of the one whose place it keeps.
+func (d *Desk) readOrgs(ctx context.Context) (map[string]string, error) {
+	orgs := map[string]string{}
+	for after := ""; ; {
+		res, err := d.Client.Identity.ListAccounts(ctx, connect.NewRequest(&identityv1.ListAccountsRequest{Kind: identityv1.AccountKind_ACCOUNT_KIND_ORG, After: after, Limit: 500}))
+		if err != nil {
+			return nil, wire.Fault(err)
+		}
+		for _, acc := range res.Msg.GetAccounts() {
+			orgs[acc.GetId()] = acc.GetId()
+			if strings.HasPrefix(acc.GetId(), ProvisionalPrefix) {
+				continue
+			}
+			for _, name := range []string{acc.GetProfile().GetName(), acc.GetProfile().GetShortName()} {
+				if k := nameKey(name); k != "" {
+					orgs[k] = acc.GetId()
+				}
+			}
+		}
+		if after = res.Msg.GetNext(); after == "" {
+			return orgs, nil
+		}
+	}
+}
+
+// known is what the ledger has, read once for each organisation: one call for some
+// hundred objects instead of one for each.
+type known struct {
+	desk    *Desk
+	kind    intake.Kind
+	profile *identityv1.OrgProfile                // what --level and --region add to a silent line
+	lists   map[string]map[string]intake.Standing // by organisation or code table, then id
+}
+
+// standing is intake.Target.Known. What cannot be read is not known, and is sent:
+// the ledger finds nothing changed.
+func (k known) standing(ctx context.Context, id string) (intake.Standing, bool) {
+	whose, _, _ := strings.Cut(id, ":")
+	if k.kind == intake.CodeList {
+		whose = id[:strings.LastIndexByte(id, '/')]
+	}
+	list, read := k.lists[whose]
+	if !read {
+		list = k.list(ctx, whose)
+		k.lists[whose] = list
+	}
+	s, ok := list[id]
+	return s, ok
+}
+
+func (k known) list(ctx context.Context, whose string) map[string]intake.Standing {
+	list := map[string]intake.Standing{}
+	if k.desk.isFresh(whose) {
+		return list
+	}
+	waits := false
+	_ = k.desk.Client.List(ctx, k.prefix(whose), func(_ string, value []byte) bool {
+		if id, s, w, err := k.read(value); err == nil {
+			list[id], waits = s, waits || w
+		}
+		return len(list) < maxSourced
+	})
+	if !waits {
+		return list
+	}
+	// Of an entry with a change that waits for signatures, the change is what an
+	// import has said last.
+	_ = k.desk.Client.List(ctx, "catalogue/pending/"+whose+":", func(_ string, value []byte) bool {
+		p := &cataloguev1.PendingChange{}
+		if proto.Unmarshal(value, p) == nil && !p.GetUnlock() && p.GetNext() != nil {
+			next := p.Next
+			next.State, next.Version, next.CreatedMs, next.UpdatedMs, next.Lock, next.ContentHash = 0, 0, 0, 0, nil, nil
+			next.ReturnedReason, next.SuspendedCause, next.SuspendedBy = "", "", ""
+			for _, it := range next.GetItems() {
+				it.State = 0
+			}
+			if sum, err := contentOf(next); err == nil {
+				list[p.GetEntry()] = intake.Standing{Content: sum, Origin: next.GetOrigin()}
+			}
+		}
+		return true
+	})
+	return list
+}
+
+func (k known) prefix(whose string) string {
+	switch k.kind {
+	case intake.DutyList:
+		return "catalogue/duty/" + whose + ":"
+	case intake.MatterList:
+		return "catalogue/matter/" + whose + ":"
+	case intake.CodeList:
+		return "catalogue/code/" + whose + "/"
+	case intake.OrgList:
+		return "identity/account/" + whose
+	}
+	return "catalogue/entry/" + whose + ":"
+}
+
+// read is the id of a stored object and what its owner stated: an entry carries the
+// hash of that, of the others the ledger's own fields are taken off. waits tells of
+// a change that has not its signatures yet.
+func (k known) read(value []byte) (id string, s intake.Standing, waits bool, err error) {
+	var m proto.Message
+	switch k.kind {
+	case intake.DutyList:
+		x := &cataloguev1.Duty{}
+		err = proto.Unmarshal(value, x)
+		id, m, x.Version = x.GetId(), x, 0
+	case intake.MatterList:
+		x := &cataloguev1.Matter{}
+		err = proto.Unmarshal(value, x)
+		id, m, x.Version = x.GetId(), x, 0
+	case intake.CodeList:
+		x := &cataloguev1.Code{}
+		err = proto.Unmarshal(value, x)
+		id, m, x.Version = x.GetTable()+"/"+x.GetCode(), x, 0
+	case intake.OrgList:
+		x := &identityv1.Account{}
+		err = proto.Unmarshal(value, x)
+		if p := x.GetProfile(); p != nil && p.Level == k.profile.GetLevel() && p.Region == k.profile.GetRegion() {
+			p.Level, p.Region = 0, "" // as the line that is silent has it
+		}
+		id, m = x.GetId(), &identityv1.RegisterOrg{Code: x.GetId(), Profile: x.GetProfile()}
+	default:
+		e := &cataloguev1.Entry{}
+		if err := proto.Unmarshal(value, e); err != nil || len(e.GetContentHash()) != 32 {
+			return "", s, false, errors.Join(err, errors.New("an entry without its hash"))
+		}
+		s = intake.Standing{Content: [32]byte(e.GetContentHash()), Origin: e.GetOrigin(), Withdrawn: e.GetState() == withdrawn}
+		return e.GetId(), s, e.GetState() == updating, nil
+	}
+	if err == nil {
+		s.Content, err = contentOf(m)
+	}
+	return id, s, false, err
+}
+
+const (
+	withdrawn = cataloguev1.EntryState_ENTRY_STATE_WITHDRAWN
+	updating  = cataloguev1.EntryState_ENTRY_STATE_UPDATING
+)
+
+// contentOf is the content hash of the ledger: of what the owner states.
+func contentOf(m proto.Message) (sum [32]byte, err error) {
+	raw, err := canon.Marshal(m)
+	return sm.SHA256(raw), err
+}
+
+// nameKey is the form in which names are compared; "" for what is no name.
+func nameKey(name string) string {
+	key, _ := code.Key(name)
+	return key
+}
+
+// duties finds the duties on which entries rest, read once for each organisation.
+type duties struct {
+	desk      *Desk
+	lists     map[string][]*cataloguev1.Duty
+	otherwise string // title for entries that name none
+	register  bool
+}
+
+// maxDuties bounds what is read of one organisation.
+const maxDuties = 10_000
+
+// of finds an organisation's duties by title or id. An entry that names none gets the
+// one that the order names, or that a provisional organisation begins with; it is
+// filed with the first batch of its organisation if it is not there.
+func (q duties) of(ctx context.Context, org, text string) []string {
+	if _, ok := q.lists[org]; !ok {
+		list := []*cataloguev1.Duty{}
+		if !q.desk.isFresh(org) {
+			_ = q.desk.Client.List(ctx, "catalogue/duty/"+org+":", func(_ string, value []byte) bool {
+				d := &cataloguev1.Duty{}
+				if proto.Unmarshal(value, d) == nil && !d.GetRetired() {
+					list = append(list, d)
+				}
+				return len(list) < maxDuties
+			})
+		}
+		q.lists[org] = list
+	}
+	want, otherwise := text, q.otherwise
+	if otherwise == "" && strings.HasPrefix(org, ProvisionalPrefix) {
+		otherwise = provisionalDuty
+	}
+	if want == "" {
+		if want = otherwise; want == "" {
+			if len(q.lists[org]) == 1 {
+				return []string{q.lists[org][0].GetId()}
+			}
+			return nil
+		}
+	}
+	for _, d := range q.lists[org] {
+		if d.GetId() == want || nameKey(d.GetTitle()) == nameKey(want) || strings.TrimPrefix(d.GetId(), org+":") == want {
+			return []string{d.GetId()}
+		}
+	}
+	if text != "" {
+		return nil
+	}
+	d := &cataloguev1.Duty{Id: org + ":import", Org: org, Title: otherwise, PowerType: cataloguev1.PowerType_POWER_TYPE_OTHER, Source: q.desk.Lang.Say("导入时登记", "filed by an import")}
+	q.lists[org] = append(q.lists[org], d)
+	q.desk.mu.Lock()
+	defer q.desk.mu.Unlock()
+	if q.desk.duties == nil {
+		q.desk.duties = make(map[string]*cataloguev1.Duty)
+	}
+	q.desk.duties[org] = d
+	return []string{d.GetId()}
+}
+
+func (d *Desk) isFresh(org string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fresh[org]
+}
