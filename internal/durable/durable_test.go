@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -218,5 +219,33 @@ func TestLock(t *testing.T) {
 	}
 	if _, err := LockDir(filepath.Join(dir, "none"), "x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a directory that is not there: %v", err)
+	}
+}
+
+// TestReplaceWith: a writer that fails half-way leaves the old file and nothing else.
+func TestReplaceWith(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "list.json")
+	write := func(text string, fail error) error {
+		return ReplaceWith(path, 0o644, func(w io.Writer) error {
+			if _, err := io.WriteString(w, text); err != nil {
+				return err
+			}
+			return fail
+		})
+	}
+	if err := write("one", nil); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the source broke")
+	if err := write("half of tw", broken); !errors.Is(err, broken) {
+		t.Errorf("a writer that fails: %v", err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != "one" {
+		t.Errorf("the file is %q, %v", got, err)
+	}
+	if names, _ := filepath.Glob(filepath.Join(dir, "*")); len(names) != 1 {
+		t.Errorf("left behind: %v", names)
 	}
 }

@@ -3,6 +3,7 @@ package durable
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,13 +12,13 @@ import (
 // ReplaceFile puts a file with the given content and mode at path, in the place of
 // any that is there.
 func ReplaceFile(path string, content []byte, mode fs.FileMode) error {
-	return place(path, content, mode, os.Rename)
+	return place(path, allOf(content), mode, os.Rename)
 }
 
 // CreateFile puts a new file at path; if there is one already the error wraps
 // [fs.ErrExist] and that file is unchanged.
 func CreateFile(path string, content []byte, mode fs.FileMode) error {
-	return place(path, content, mode, func(temp, path string) error {
+	return place(path, allOf(content), mode, func(temp, path string) error {
 		if err := os.Link(temp, path); err != nil { // link, for rename would replace
 			return err
 		}
@@ -25,7 +26,15 @@ func CreateFile(path string, content []byte, mode fs.FileMode) error {
 	})
 }
 
-func place(path string, content []byte, mode fs.FileMode, move func(temp, path string) error) (err error) {
+// allOf writes a content at once.
+func allOf(content []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	}
+}
+
+func place(path string, write func(io.Writer) error, mode fs.FileMode, move func(temp, path string) error) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, filepath.Base(path)+".tmp-*") // mode 0600
 	if err != nil {
@@ -37,7 +46,7 @@ func place(path string, content []byte, mode fs.FileMode, move func(temp, path s
 			err = fmt.Errorf("write %s: %w", path, err)
 		}
 	}()
-	_, werr := f.Write(content)
+	werr := write(f)
 	if werr == nil {
 		werr = f.Chmod(mode) // before the file gets its name: nobody sees it too open
 	}
