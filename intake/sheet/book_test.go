@@ -138,8 +138,10 @@ func TestTornSheetInAWholeArchive(t *testing.T) {
 	w = zip.NewWriter(&plain)
 	p, _ := w.Create("list.csv")
 	io.WriteString(p, sample)
+	p, _ = w.Create("more.csv")
+	io.WriteString(p, sample)
 	w.Close()
 	if _, err := Read("x", bytes.NewReader(plain.Bytes()), Options{}); !fault.Is(err, fault.Malformed) || !strings.Contains(err.Error(), "unpack") {
-		t.Errorf("zip of a csv: %v", err)
+		t.Errorf("zip of two csv: %v", err)
 	}
 }

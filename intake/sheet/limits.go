@@ -46,6 +46,27 @@ const (
 	// Published sheets have up to 5 rows of titles and notes above it.
 	headerRows = 30
 
+	// headBytes is how much of a text is looked at to tell what it is, maxKeyBytes
+	// how long a key of an envelope may be to be understood.
+	headBytes   = 64 << 10
+	maxKeyBytes = 1 << 10
+
+	// Graphs (RDF) are held in memory, because the parts of a record may stand
+	// anywhere in the file. One statement costs some 150 bytes: 2^21 of them, or
+	// 256 MiB of text, some 500 MB in all. Bremen publishes 60 statements a data set:
+	// that is 35,000 data sets in one file. Whoever has more splits the file, or takes
+	// csv or JSON, which are read as a stream. maxNested is how deep the nodes of a
+	// record are followed, and maxElements how deep elements of RDF/XML and brackets
+	// of Turtle may nest. maxTree bounds a JSON-LD document without a @graph, which
+	// has to be held as a tree of ten times its size, and maxWrong the unreadable
+	// values of it that are told one by one.
+	maxStatements = 1 << 21
+	maxGraphBytes = 256 << 20
+	maxNested     = 4
+	maxElements   = 64
+	maxTree       = 32 << 20
+	maxWrong      = 1000
+
 	// sampleBytes is how much text with bytes above 0x7F the decoders are scored on.
 	sampleBytes = 256 << 10
 )

@@ -9,7 +9,7 @@ import (
 )
 
 // signatures are the first bytes of what people give a name ending in .csv or
-// .xls. Only zip is read; the others are refused with what to do.
+// .xls. Workbooks and a zip of one file are read; the others are refused with what to do.
 var signatures = []struct {
 	kind  string
 	bytes string
@@ -27,8 +27,8 @@ var signatures = []struct {
 	{"sqlite", "SQLite format 3\x00"},
 }
 
-// magic names what the first bytes of a file say: zip, text, empty, or a kind
-// that is refused.
+// magic names what the first bytes of a file say: zip, ole2, text, empty, or a kind
+// that is refused. What a text is, kindOf says.
 func magic(head []byte) string {
 	if len(head) == 0 {
 		return "empty"
@@ -44,15 +44,6 @@ func magic(head []byte) string {
 	if bytes.IndexByte(head, 0) >= 0 {
 		return "binary"
 	}
-	body := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
-	switch {
-	case len(body) == 0 && len(head) < 512:
-		return "empty"
-	case bytes.HasPrefix(body, []byte("<?xml")), bytes.HasPrefix(body, []byte("<rdf")):
-		return "xml"
-	case bytes.HasPrefix(body, []byte("<")):
-		return "html"
-	}
 	return "text"
 }
 
@@ -60,11 +51,8 @@ func magic(head []byte) string {
 func refuse(l Lang, name, kind string) error {
 	var text string
 	switch kind {
-	case "ole2":
-		text = l.Say("%s 是旧版 Excel（.xls）文件：请用 Excel 或 WPS 打开后“另存为”.xlsx，再导入",
-			"%s is a workbook of the old Excel format (.xls): open it in Excel or WPS, save it as .xlsx, and import that", name)
-	case "xml":
-		text = l.Say("%s 是 XML 文件，本版本尚不能导入：请从门户下载 csv、xlsx 或 JSON", "%s is XML, which this version does not import: take the csv, xlsx or JSON of the same list", name)
+	case xmlText:
+		text = l.Say("%s 是 XML 文件，但不是 RDF/XML（DCAT）：请从门户下载 csv、xlsx、JSON 或 RDF", "%s is XML, but no RDF/XML (DCAT): take the csv, xlsx, JSON or RDF of the same list", name)
 	case "html":
 		text = l.Say("%s 是网页：请在浏览器或 Excel 中打开后另存为 .xlsx，再导入", "%s is a web page: open it in Excel, save it as .xlsx, and import that", name)
 	case "rar", "7z", "bzip2", "xz", "zstd":

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"mulian/internal/fault"
@@ -22,23 +24,54 @@ type objects struct {
 	array  bool // inside the outer [ ]
 	byLine bool // each value ends on its line, so a torn one ends there too
 	closed bool // the outer ] was read
+	script bool // what follows the list is JavaScript
+
+	// Inside an envelope: see there.
+	path    []string
+	state   int
+	level   int    // keys of path that were gone down
+	found   bool   // the list, in the value at hand
+	began   int    // line of that value
+	said    string // what the portal said in the place of a list
+	context []byte // of JSON-LD, when it stood before the list
+	stopped bool   // nothing more is read
+
+	limit int                                      // of one value; 0 is the usual one
+	take  func(raw []byte, at int) (Record, error) // what is made of a value; nil makes fields
 }
 
-// newObjects looks at the first bytes to tell the three shapes from another.
-func newObjects(f *File, r *bufio.Reader) (*objects, error) {
+// newObjects tells the shapes from another by head, the first visible bytes.
+func newObjects(f *File, r *bufio.Reader, head []byte) (*objects, error) {
 	o := &objects{file: f, r: r, line: 1}
-	head, _ := r.Peek(r.Size())
-	body := bytes.TrimLeft(head, " \t\r\n")
-	f.Shape = "objects"
+	if _, err := o.skipTo(); err != nil {
+		return nil, f.unreadable(err)
+	}
+	if kindOf(head) == scriptText {
+		o.script, f.Shape = true, "script"
+		bare := afterComments(head)
+		skip := len(head) - len(bare) + len(assignment.Find(bare)) - 1
+		o.line += bytes.Count(head[:skip], []byte{'\n'})
+		if _, err := r.Discard(skip); err != nil {
+			return nil, f.unreadable(err)
+		}
+		head = head[skip:]
+	} else {
+		f.Shape = "objects"
+	}
+	e := envelopeOf(head)
 	switch {
-	case body[0] == '[':
-		o.array, f.Shape = true, "array"
-		if _, err := o.skipTo(); err != nil {
-			return nil, err
+	case e.refusal != "":
+		return nil, f.refuseList(e.refusal)
+	case len(e.path) > 0:
+		o.path, f.Shape = e.path, strings.Join(e.path, ".")
+	case head[0] == '[':
+		o.array = true
+		if !o.script {
+			f.Shape = "array"
 		}
 		o.r.ReadByte()
 	default:
-		if end := bytes.IndexByte(body, '\n'); end > 0 && json.Valid(body[:end]) {
+		if end := bytes.IndexByte(head, '\n'); end > 0 && json.Valid(head[:end]) && !o.script {
 			o.byLine, f.Shape = true, "lines"
 		}
 	}
@@ -67,7 +100,10 @@ func (o *objects) skipTo() (byte, error) {
 
 // next implements source.
 func (o *objects) next() (Record, error) {
-	for {
+	if o.path != nil {
+		return o.nextInEnvelope()
+	}
+	for !o.stopped {
 		b, err := o.skipTo()
 		if err == io.EOF && o.array && !o.closed {
 			o.closed = true
@@ -83,10 +119,42 @@ func (o *objects) next() (Record, error) {
 		case b == ']' && o.array && !o.closed:
 			o.r.ReadByte()
 			o.closed = true
+			if o.script {
+				return o.afterScript()
+			}
 			continue
 		}
 		return o.value()
 	}
+	return Record{}, io.EOF
+}
+
+// nextInEnvelope gives the next element of the list.
+func (o *objects) nextInEnvelope() (Record, error) {
+	if o.stopped {
+		return Record{}, io.EOF
+	}
+	begins, told, err := o.enter()
+	switch {
+	case err != nil:
+		return Record{}, err
+	case told != nil:
+		return *told, nil
+	case begins:
+		return o.value()
+	}
+	return Record{}, io.EOF
+}
+
+// afterScript looks at what stands behind the list of a script. One more list is
+// told; the rest of a script is no data.
+func (o *objects) afterScript() (Record, error) {
+	o.stopped = true
+	rest, _ := io.ReadAll(io.LimitReader(o.r, headBytes))
+	if bytes.Contains(rest, []byte("{\"")) || bytes.Contains(rest, []byte("[{")) || len(rest) == headBytes {
+		return o.broken(o.line, fault.Malformed, "脚本中第一个清单之后的内容未读取", "what stands in the script behind its first list was not read"), nil
+	}
+	return Record{}, io.EOF
 }
 
 func (o *objects) broken(line int, code fault.Code, zh, en string) Record {
@@ -101,9 +169,13 @@ func (o *objects) value() (Record, error) {
 	case errors.Is(err, errTorn):
 		return o.broken(at, fault.Damaged, "该记录没有结束：文件可能没有下载完整", "the record does not end: the file may not be fetched completely"), nil
 	case errors.Is(err, errLong):
-		return o.broken(at, fault.TooLong, "该记录超过 4 MB", "the record is larger than 4 MB"), nil
+		mb := max(o.limit, maxRecordBytes) >> 20
+		return o.broken(at, fault.TooLong, fmt.Sprintf("该记录超过 %d MB", mb), fmt.Sprintf("the record is larger than %d MB", mb)), nil
 	case err != nil:
 		return Record{}, err
+	}
+	if o.take != nil {
+		return o.take(raw, at)
 	}
 	return o.parse(raw, at), nil
 }
@@ -119,6 +191,10 @@ func (o *objects) cut() ([]byte, error) {
 	var raw []byte
 	depth, long := 0, false
 	inText, escaped := false, false
+	limit := maxRecordBytes
+	if o.limit > 0 {
+		limit = o.limit
+	}
 	for {
 		b, err := o.r.ReadByte()
 		if err == io.EOF {
@@ -143,7 +219,7 @@ func (o *objects) cut() ([]byte, error) {
 			o.r.UnreadByte()
 			return o.finish(raw, long)
 		}
-		if len(raw) < maxRecordBytes {
+		if len(raw) < limit {
 			raw = append(raw, b)
 		} else {
 			long = true
@@ -234,8 +310,34 @@ func (o *objects) parsed(raw []byte, at int, problems ...Problem) Record {
 	if p.count > maxFields {
 		return fail(at, fault.TooLong, l.Say("该记录多于 %d 个值", "the record has more than %d values", maxFields), "")
 	}
+	if said := refusalOf(f.Parts); said != "" {
+		return fail(at, fault.Malformed, l.Say("门户没有给出内容，而是答复：%s", "the portal answered with no record but: %s", said), "")
+	}
 	rec.Fields = f.Parts
 	return rec
+}
+
+// refusalOf returns what a portal said in the place of a record: CKAN's
+// {"success":false,"error":{…}}.
+func refusalOf(fields []Field) string {
+	failed, said := false, ""
+	for _, f := range fields {
+		switch f.Name {
+		case "success":
+			failed = f.Text == "false"
+		case "error":
+			for _, p := range f.Parts {
+				if said += p.Text; p.Text != "" {
+					said += " "
+				}
+			}
+			said += f.Text
+		}
+	}
+	if !failed {
+		return ""
+	}
+	return "success: false " + strings.TrimSpace(strings.ToValidUTF8(said[:min(len(said), 300)], ""))
 }
 
 // deeper reports whether brackets nest deeper than limit, before anything

@@ -1,7 +1,10 @@
 // Package sheet reads any file that holds a table or a list of objects, as a
-// stream of records with exact positions: csv in five encodings, xlsx whatever
-// its name, JSON as one array, one object a line, or objects simply put one
-// after the other; each of them also packed with gzip.
+// stream of records with exact positions: csv in five encodings, xlsx and the xls
+// of Excel 97 whatever their name, JSON as one array, one object a line, objects
+// simply put one after the other, the list inside an envelope (CKAN's answers,
+// data.json), or the list that a script assigns; data sets described in RDF
+// (DCAT) as RDF/XML, Turtle, N-Triples or JSON-LD; each of them also packed with
+// gzip, or alone in a zip.
 //
 // It is not a library of formats for their own sake and it knows nothing of
 // catalogues: which column means what is the concern of package intake. It
@@ -16,9 +19,10 @@
 //
 // What holds:
 //
-//  1. Memory is bounded by limits.go, whatever the file holds. Only workbooks
-//     are held in memory, because the library does so, and they have their own
-//     bound.
+//  1. Memory is bounded by limits.go, whatever the file holds. csv and JSON are
+//     read as a stream. Workbooks and RDF are held in memory, with bounds of their
+//     own: of a workbook the rows may stand anywhere in its parts, of a graph the
+//     statements of one data set.
 //  2. Nothing is dropped silently. Every line of the file is a title above the
 //     header (Titles), the header, a blank (Blank), a record, or named by a problem.
 //  3. A byte that is no text in the file's encoding is replaced by U+FFFD and
@@ -26,13 +30,18 @@
 //  4. The text of a cell is otherwise given as it stands: spaces, widths and
 //     line breaks are the reader's matter.
 //  5. No input makes it panic, and none makes it take time above linear.
+//  6. Nothing is ever fetched: a JSON-LD context that is not built in is a fault,
+//     and an XML document has no entities but the five of XML.
 //
 // Sources: RFC 4180 for csv and what portals publish under that name
-// (catalogues of Beijing, Taipei and Huairou), ECMA-376 for xlsx, RFC 8259 for
-// JSON, GB 18030 and code page 950 for the encodings.
+// (catalogues of Beijing, Taipei and Huairou), ECMA-376 for xlsx, [MS-CFB] and
+// [MS-XLS] for xls, RFC 8259 for JSON, the W3C recommendations RDF 1.1 XML Syntax,
+// RDF 1.1 Turtle and JSON-LD 1.1, DCAT 3 for what a data set is, GB 18030 and code
+// page 950 for the encodings.
 package sheet
 
 import (
+	"archive/zip"
 	"bufio"
 	"bytes"
 	"compress/gzip"
@@ -42,6 +51,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"mulian/internal/fault"
 )
@@ -112,12 +122,12 @@ type Problem struct {
 // File is an open file. It belongs to one goroutine.
 type File struct {
 	Name     string   // as the caller gave it
-	Format   string   // csv, xlsx or json
-	Shape    string   // of JSON: array, lines, objects; of csv: the delimiter; of xlsx: the sheet
+	Format   string   // csv, xlsx, xls, json, json-ld, rdf/xml or turtle
+	Shape    string   // of JSON: array, lines, objects, script, or the keys down to its list; of csv: the delimiter; of workbooks: the sheet; of RDF: graph
 	Encoding string   // utf-8, gb18030, cp950, utf-16le or utf-16be
-	Packed   bool     // the file was packed with gzip
+	Packed   bool     // the file was packed with gzip, or was alone in a zip
 	Sheets   []string // of a workbook
-	Header   []string // of a table; nil for JSON
+	Header   []string // of a table; nil for objects
 	Titles   []string // the rows above the header, at most 30
 	Notes    []Problem
 	Digest   [32]byte // SHA-256 of the file as it lies there
@@ -130,7 +140,7 @@ type File struct {
 	done   error
 }
 
-// source is what the three formats implement: the next record, or io.EOF. A
+// source is what the formats implement: the next record, or io.EOF. A
 // blank row is a Record without Fields and Problems.
 type source interface {
 	next() (Record, error)
@@ -188,6 +198,8 @@ func Read(name string, r io.ReadSeeker, opts Options) (*File, error) {
 		return nil, fault.Newf(fault.Empty, "%s", f.lang.Say("%s 是空文件", "%s is empty", name))
 	case "zip":
 		err = f.openBook(text, opts)
+	case "ole2":
+		err = f.openOldBook(text, opts)
 	case "text":
 		err = f.openText(r, text, opts)
 	default:
@@ -246,7 +258,12 @@ func (f *File) unpack(r io.ReadSeeker) (*bufio.Reader, error) {
 		return nil, fault.Wrap(fault.SourceUnreachable, err, "read %s", f.Name)
 	}
 	raw := bufio.NewReaderSize(r, 64<<10)
-	if head, _ := raw.Peek(2); !bytes.Equal(head, []byte{0x1f, 0x8b}) {
+	head, _ := raw.Peek(4)
+	if one := zipOfOne(r, head); one != nil {
+		f.Packed = true
+		return bufio.NewReaderSize(&bounded{r: one, left: maxFileBytes, file: f}, 64<<10), nil
+	}
+	if !bytes.HasPrefix(head, []byte{0x1f, 0x8b}) {
 		return bufio.NewReaderSize(&bounded{r: raw, left: maxFileBytes, file: f}, 64<<10), nil
 	}
 	f.Packed = true
@@ -255,6 +272,45 @@ func (f *File) unpack(r io.ReadSeeker) (*bufio.Reader, error) {
 		return nil, fault.Wrap(fault.Malformed, err, "%s", f.lang.Say("%s 的压缩头已损坏", "%s: its gzip header is damaged", f.Name))
 	}
 	return bufio.NewReaderSize(&bounded{r: zr, left: maxFileBytes, file: f}, 64<<10), nil
+}
+
+// zipOfOne opens the one file that a zip holds. It returns nil for what is no zip,
+// for a workbook, and for a zip of several files: those openBook tells apart.
+func zipOfOne(r io.ReadSeeker, head []byte) io.Reader {
+	at, ok := r.(io.ReaderAt)
+	if !ok || string(head) != "PK\x03\x04" {
+		return nil
+	}
+	here, err := r.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil
+	}
+	size, err := r.Seek(0, io.SeekEnd)
+	if _, back := r.Seek(here, io.SeekStart); err != nil || back != nil {
+		return nil
+	}
+	z, err := zip.NewReader(at, size)
+	if err != nil {
+		return nil
+	}
+	var only *zip.File
+	for _, e := range z.File {
+		switch {
+		case strings.HasPrefix(e.Name, "__MACOSX/"), strings.HasSuffix(e.Name, "/"):
+		case only != nil:
+			return nil
+		default:
+			only = e
+		}
+	}
+	if only == nil {
+		return nil
+	}
+	one, err := only.Open()
+	if err != nil {
+		return nil
+	}
+	return one
 }
 
 // bounded ends with a fault after left bytes.

@@ -262,9 +262,10 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 	}{
 		{"", fault.Empty, "empty"},
 		{" \n\n", fault.Empty, "empty"},
-		{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", fault.Malformed, ".xlsx"},
+		{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", fault.Damaged, "fetch"},
 		{"<html><table>", fault.Malformed, ".xlsx"},
-		{"<?xml version=\"1.0\"?><rdf:RDF/>", fault.Malformed, "XML"},
+		{"<?xml version=\"1.0\"?><Workbook/>", fault.Malformed, "RDF/XML"},
+		{"<?xml version=\"1.0\"?><rdf:RDF/>", fault.Empty, "dcat:Dataset"},
 		{"%PDF-1.4", fault.Malformed, "pdf"},
 		{"Rar!\x1a\x07", fault.Malformed, "unpack"},
 		{"SQLite format 3\x00", fault.Malformed, "source add"},
@@ -326,7 +327,7 @@ func TestEncodingCanBeSaid(t *testing.T) {
 		t.Errorf("as utf-8: %s", got)
 	}
 	_, err = Read("目录.xls", strings.NewReader("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), Options{Lang: Chinese})
-	if err == nil || !strings.Contains(err.Error(), "另存为") {
+	if err == nil || !strings.Contains(err.Error(), "重新保存") {
 		t.Errorf("in Chinese: %v", err)
 	}
 }

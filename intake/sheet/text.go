@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+
+	"mulian/internal/fault"
 )
 
-// openText decides between csv and JSON and starts the second pass. first is r
-// from its beginning, unpacked.
+// openText decides what the text is and starts the second pass. first is r from
+// its beginning, unpacked.
 func (f *File) openText(r io.ReadSeeker, first *bufio.Reader, opts Options) error {
 	head, _ := first.Peek(4)
 	head = bytes.Clone(head)
@@ -21,43 +23,78 @@ func (f *File) openText(r io.ReadSeeker, first *bufio.Reader, opts Options) erro
 			return err
 		}
 	}
-	again, err := f.unpack(r)
+	again, _, err := f.decoded(r, true)
 	if err != nil {
 		return err
 	}
-	utf16 := f.Encoding == utf16leName || f.Encoding == utf16beName
-	if utf16 {
-		again = bufio.NewReaderSize(widen(again, f.Encoding), 64<<10)
+	if head, err = visible(again); err != nil {
+		return f.unreadable(err)
 	}
-	offset := int64(0)
+	kind := kindOf(head)
+	if kind == "" {
+		return fault.Newf(fault.Empty, "%s", f.lang.Say("%s 是空文件", "%s is empty", f.Name))
+	}
+	if kind == csvText {
+		again, offset, err := f.decoded(r, false)
+		if err != nil {
+			return err
+		}
+		f.Format = csvText
+		return f.openTable(again, offset, found, opts)
+	}
+	if again, _, err = f.decoded(r, true); err != nil {
+		return err
+	}
+	switch kind {
+	case jsonText, scriptText:
+		f.Format = jsonText
+		if envelopeOf(head).linked && kind == jsonText {
+			f.Format = "json-ld"
+			return f.openGraph(func(g *graph) error { return g.readLinked(again, head) })
+		}
+		f.src, err = newObjects(f, again, head)
+		return err
+	case rdfXML:
+		f.Format = rdfXML
+		return f.openGraph(func(g *graph) error { return g.readXML(r) })
+	case turtleText:
+		f.Format = turtleText
+		return f.openGraph(func(g *graph) error { return g.readTurtle(again) })
+	}
+	return refuse(f.lang, f.Name, kind)
+}
+
+// decoded starts reading the text from its beginning, without its byte order mark,
+// and says how many bytes that took. UTF-16 always becomes UTF-8; the other
+// encodings when all is asked for: csv is cut in its own bytes.
+func (f *File) decoded(r io.ReadSeeker, all bool) (*bufio.Reader, int64, error) {
+	again, err := f.unpack(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	utf16 := f.utf16()
+	if utf16 || all && f.Encoding != utf8Name {
+		again = bufio.NewReaderSize(widen(again, f.Encoding), headBytes)
+	}
 	if bom, _ := again.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
 		again.Discard(3)
 		if !utf16 {
-			offset = 3
+			return again, 3, nil
 		}
 	}
-	start, _ := again.Peek(4096)
-	body := bytes.TrimLeft(start, " \t\r\n")
-	if len(body) > 0 && (body[0] == '[' || body[0] == '{') {
-		f.Format = "json"
-		if !utf16 {
-			again = bufio.NewReaderSize(widen(again, f.Encoding), 64<<10)
-		}
-		f.src, err = newObjects(f, again)
-		return err
-	}
-	f.Format = "csv"
-	return f.openTable(again, offset, found, utf16, opts)
+	return again, 0, nil
 }
 
+func (f *File) utf16() bool { return f.Encoding == utf16leName || f.Encoding == utf16beName }
+
 // openTable starts reading delimited lines, and finds the header.
-func (f *File) openTable(r *bufio.Reader, offset int64, found survey, utf16 bool, opts Options) error {
+func (f *File) openTable(r *bufio.Reader, offset int64, found survey, opts Options) error {
 	enc := f.Encoding
-	if utf16 {
+	if f.utf16() {
 		enc = utf8Name
 	}
 	c := &lines{file: f, r: r, offset: offset, line: 1, end: '\n', dec: newDecoder(enc)}
-	if found.cr && !found.lf && !utf16 {
+	if found.cr && !found.lf && !f.utf16() {
 		c.end = '\r'
 	}
 	start, _ := r.Peek(32 << 10)
