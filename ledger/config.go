@@ -61,7 +61,8 @@ type Config struct {
 	// Metrics, if set, gets the node's figures.
 	Metrics prometheus.Registerer
 
-	disk vfs.FS // of the store; tests put a failing one here
+	disk    vfs.FS // of the store; tests put a failing one here
+	pending int    // maxPending; tests make it small
 }
 
 func (c *Config) complete() error {
@@ -92,6 +93,9 @@ func (c *Config) complete() error {
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = 64 << 20
 	}
+	if c.pending <= 0 {
+		c.pending = maxPending
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -112,8 +116,8 @@ func (c *Config) engine() (*cmtconfig.Config, error) {
 
 	e.Mempool.Type = cmtconfig.MempoolTypeFlood // "app" never wakes a chain without empty blocks
 	e.Mempool.Recheck = false                   // recheck stalls blocks; FinalizeBlock judges again anyway
-	e.Mempool.Size = maxPending
-	e.Mempool.MaxTxsBytes = maxPendingBytes
+	e.Mempool.Size = 2 * c.pending // see Ledger.queue
+	e.Mempool.MaxTxsBytes = 2 * maxPendingBytes
 	e.Mempool.MaxTxBytes = MaxTxBytes
 	e.Mempool.CacheSize = engineCache
 

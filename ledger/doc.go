@@ -42,6 +42,7 @@
 //	spam of invalid transactions (cometbft#3468)                    Check before the mempool, its size bounded, named peers, no pex
 //	sending from within Commit or CheckTx blocks (tendermint#3536)  answers go to channels with room
 //	reads wait for the ABCI mutex (cometbft#88)                     reads use snapshots of the store
+//	a full mempool drops what it has reported as taken              Ledger.queue
 //	one mutex for all connections                                   NewConnSyncLocalClientCreator
 //	a third of the power down stops the chain (tendermint#4742)     not ours to mend: four validators or more; Status tells
 //	a silent proposer holds every height                            timeouts of 400 and 250 ms instead of 3 s and 1 s

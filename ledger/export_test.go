@@ -20,6 +20,12 @@ func OnDisk(cfg Config, disk vfs.FS) Config {
 	return cfg
 }
 
+// Holding returns cfg with room for so few waiting transactions.
+func Holding(cfg Config, pending int) Config {
+	cfg.pending = pending
+	return cfg
+}
+
 // DropState removes our state from a store and leaves the engine's blocks: what a
 // node finds that has lost all that was not fsynced.
 func DropState(dir string) error {

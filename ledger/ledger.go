@@ -55,8 +55,9 @@ type Ledger struct {
 	node    *node.Node
 	engine  cmtstate.Store
 
-	waiting waiting
-	heights heights
+	waiting  waiting
+	queueing sync.Mutex // held over a look into the mempool and the adding to it
+	heights  heights
 	keep    atomic.Int64
 	figures *figures
 

@@ -2,6 +2,9 @@ package ledger_test
 
 import (
 	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,5 +59,37 @@ func TestCommittedTransactionIsThereAfterRestart(t *testing.T) {
 	}
 	if next := submit(t, l, ledgertest.Tx(t, "b", "2")); next.Height <= done.Height {
 		t.Fatalf("height %d after %d", next.Height, done.Height)
+	}
+}
+
+// TestFullNodeSaysSo: with room for a few, many at once are each answered: with a block
+// or with Busy. The engine used to drop some that it had reported as taken.
+func TestFullNodeSaysSo(t *testing.T) {
+	c := ledgertest.NewChain(t, t.TempDir(), 1)
+	c.Configs[0] = ledger.Holding(c.Configs[0], 4)
+	l := c.Open(t, 0)
+	txs := make([][]byte, 400)
+	for i := range txs {
+		txs[i] = ledgertest.Tx(t, fmt.Sprint(i), "1")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // the lost ones would use it up
+	defer cancel()
+	var taken, busy atomic.Int64
+	var all sync.WaitGroup
+	for _, tx := range txs {
+		all.Go(func() {
+			switch _, err := l.Submit(ctx, tx); {
+			case err == nil:
+				taken.Add(1)
+			case fault.Is(err, fault.Busy):
+				busy.Add(1)
+			default:
+				t.Errorf("neither taken nor refused: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if taken.Load() == 0 || busy.Load() == 0 {
+		t.Errorf("%d taken, %d busy: the node was never full", taken.Load(), busy.Load())
 	}
 }

@@ -120,8 +120,7 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 
 // offer checks the transaction and gives it to the engine's mempool.
 func (l *Ledger) offer(raw []byte, sum [32]byte) error {
-	pool := l.node.Mempool()
-	if pool.Size() >= maxPending { // before the signature costs anything
+	if l.full(len(raw)) { // before the signature costs anything
 		return busy()
 	}
 	if !l.app.admitted.has(sum) {
@@ -129,8 +128,7 @@ func (l *Ledger) offer(raw []byte, sum [32]byte) error {
 			return err
 		}
 	}
-	var answer *abci.ResponseCheckTx // set before CheckTx returns: the app is in this process
-	err := pool.CheckTx(raw, func(r *abci.ResponseCheckTx) { answer = r }, mempool.TxInfo{})
+	answer, err := l.queue(raw)
 	var full mempool.ErrMempoolIsFull
 	var large mempool.ErrTxTooLarge
 	switch {
@@ -140,6 +138,8 @@ func (l *Ledger) offer(raw []byte, sum [32]byte) error {
 		return busy()
 	case errors.As(err, &large):
 		return fault.Newf(fault.TooLong, "a transaction of %d bytes; the bound is %d", large.Actual, large.Max)
+	case fault.Is(err, fault.Busy):
+		return err
 	case err != nil:
 		return fault.Wrap(fault.Internal, err, "the transaction could not be queued")
 	case answer != nil && answer.Code != 0:
@@ -148,6 +148,27 @@ func (l *Ledger) offer(raw []byte, sum [32]byte) error {
 	return nil
 }
 
+// full reports whether so much waits that a transaction of that size must not be added.
+func (l *Ledger) full(size int) bool {
+	pool := l.node.Mempool()
+	return pool.Size() >= l.cfg.pending || pool.SizeBytes()+int64(size) > maxPendingBytes
+}
+
+// queue puts the transaction into the engine's mempool, one after the other. The engine
+// itself looks twice whether there is room, and a transaction that finds none at the
+// second look is dropped and reported as taken: its sender would wait for ever. So its
+// bounds are twice ours, and we look where nobody else can come in between but peers.
+func (l *Ledger) queue(raw []byte) (answer *abci.ResponseCheckTx, err error) {
+	l.queueing.Lock()
+	defer l.queueing.Unlock()
+	if l.full(len(raw)) {
+		return nil, busy()
+	}
+	// answer is set before CheckTx returns: the app is in this process.
+	err = l.node.Mempool().CheckTx(raw, func(r *abci.ResponseCheckTx) { answer = r }, mempool.TxInfo{})
+	return answer, err
+}
+
 func busy() error {
-	return fault.Newf(fault.Busy, "%d transactions wait already; send again in a second", maxPending)
+	return fault.Newf(fault.Busy, "too many transactions wait already; send again in a second")
 }

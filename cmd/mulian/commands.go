@@ -19,6 +19,7 @@ func (a *app) commands() []*cobra.Command {
 		a.govCommand(),
 		a.keyCommand(),
 		a.doctorCommand(),
+		a.benchCommand(),
 		a.configCommand(),
 		a.explainCommand(),
 	}
