@@ -110,6 +110,8 @@ func (b *builder) build(r *record) (*Draft, []sheet.Problem, verdict) {
 	switch {
 	case r.broken:
 		b.worst = rejected
+	case r.native != nil:
+		b.native(d, r)
 	case b.kind == DutyList:
 		b.duty(d, r)
 	case b.kind == OrgList:
@@ -128,8 +130,14 @@ func (b *builder) entry(d *Draft, r *record) {
 	e := &cataloguev1.Entry{}
 	d.Entry = e
 	e.Name = b.name(r, Name, maxName)
+	org, local, ours := ownID(r.text(Code))
+	if ours {
+		d.Code = org // unless the file names another owner
+	}
 	b.owner(d, r)
-	if lost := r.text(Code); code.DamageOf(lost) != 0 {
+	if lost := r.text(Code); ours && d.Code == org {
+		d.Local = local
+	} else if code.DamageOf(lost) != 0 {
 		b.tell(doubtful, r, Code, fault.CodeDamaged, b.lang.Say("代码 %s 已被表格软件改成数字，原值丢失", "the code %s was turned into a number by a spreadsheet; it is lost", lost),
 			b.lang.Say("在源表中把该列设为文本后重新导出", "make the column text in the source and export again"))
 		d.Local = localOf(e.Name)
@@ -145,6 +153,7 @@ func (b *builder) entry(d *Draft, r *record) {
 	}
 	b.lists(e, r)
 	b.sharing(e, r)
+	b.form(e, r)
 	b.items(e, r)
 	b.date(r)
 	d.System, d.Table = r.text(System), r.text(Table)
@@ -180,8 +189,14 @@ func (b *builder) stated(e *cataloguev1.Entry, d *Draft, r *record) {
 func (b *builder) duty(d *Draft, r *record) {
 	d.Duty = &cataloguev1.Duty{}
 	d.Duty.Title = b.name(r, DutyName, maxTitle)
+	org, local, ours := ownID(r.text(DutyCode))
+	if ours {
+		d.Code = org
+	}
 	b.owner(d, r)
-	d.Local = b.local(r, DutyCode, nil)
+	if d.Local = local; !ours || d.Code != org {
+		d.Local = b.local(r, DutyCode, nil)
+	}
 	if d.Local == "" {
 		d.Local = localOf(d.Duty.Title)
 	}

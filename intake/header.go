@@ -164,13 +164,17 @@ type meaning struct {
 
 func turnRound() map[string]meaning {
 	m := make(map[string]meaning)
-	for f, names := range synonyms {
-		for i, n := range names {
-			m[headerKey(n)] = meaning{f, i + 1}
+	for _, headers := range []map[Field][]string{synonyms, formHeaders} {
+		for f, names := range headers {
+			for i, n := range names {
+				m[headerKey(n)] = meaning{f, i + 1}
+			}
 		}
 	}
-	for f := range synonyms { // our own names are unambiguous
-		m[headerKey(string(f))] = meaning{f, 0}
+	for _, headers := range []map[Field][]string{synonyms, formHeaders} { // our own names are unambiguous
+		for f := range headers {
+			m[headerKey(string(f))] = meaning{f, 0}
+		}
 	}
 	return m
 }
@@ -221,7 +225,7 @@ func ParseMap(lang sheet.Lang, assignments []string) (map[string]Field, error) {
 			return nil, fault.Newf(fault.Usage, "%s", lang.Say("--map 要写成“对方的表头=我们的字段”：%q", "--map wants \"their header=our field\", not %q", a))
 		}
 		f := Field(strings.TrimSpace(a[at+1:]))
-		if _, ok := synonyms[f]; !ok && f != Ignored {
+		if _, ok := byHeader[headerKey(string(f))]; (!ok || byHeader[headerKey(string(f))].field != f) && f != Ignored {
 			return nil, fault.Newf(fault.Usage, "%s", lang.Say("没有字段 %q", "there is no field %q", f))
 		}
 		m[headerKey(a[:at])] = f

@@ -43,6 +43,7 @@ func (b *builder) itemRows(e *cataloguev1.Entry, r *record) {
 			continue
 		}
 		taken[it.Code] = true
+		formItem(it, text)
 		if n, err := strconv.ParseUint(strings.TrimSuffix(text(ItemLength), ".0"), 10, 32); err == nil {
 			it.Length = uint32(n)
 		}

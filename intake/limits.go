@@ -11,9 +11,12 @@ const (
 	maxItemName = 200  // characters
 	maxDuties   = 50   // duties of one entry
 	maxAlias    = 100  // characters of another code of an entry
-	maxMatters  = 200  // matters of one entry
-	maxLocal    = 64   // characters of the local part of an id, our own choice
-	maxCategory = 300  // characters
+	maxAliases  = 8    // other codes of an entry
+
+	maxCodeTable = 200 // characters of a code table's name
+	maxMatters   = 200 // matters of one entry
+	maxLocal     = 64  // characters of the local part of an id, our own choice
+	maxCategory  = 300 // characters
 
 	// maxHeader bounds, in bytes, what can be the name of a field: some 60
 	// characters. Our own choice.

@@ -30,6 +30,7 @@ type record struct {
 	items    []map[Field]cell // one for each row, when the sheet has a row for each item
 	seen     map[Field]string // fields the record has at all, with their header
 	sum      [16]byte         // of all names and texts: equal records have equal sums
+	native   []sheet.Field    // of our own form: the object as it stands
 }
 
 // text returns the text of f without the white space around it.
@@ -51,7 +52,14 @@ func (s *sorter) sort(in sheet.Record) *record {
 	}
 	r.sum = sumOf(in.Fields)
 	r.row = len(in.Fields) > 0 && in.Fields[0].Column > 0
+	if isNative(s.kind, in.Fields) {
+		s.takeNative(r, in.Fields)
+		return r
+	}
 	for _, f := range in.Fields {
+		if r.row {
+			f.Text = sheet.Unguard(f.Text)
+		}
 		s.put(r, "", f)
 	}
 	s.itemRow(r)

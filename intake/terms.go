@@ -103,6 +103,9 @@ func (b *builder) sharing(e *cataloguev1.Entry, r *record) {
 	condition, basis := b.cut(r, ShareCondition, 1000), b.cut(r, DenyBasis, 1000)
 	switch e.ShareType {
 	case cataloguev1.ShareType_SHARE_TYPE_CONDITIONAL:
+		if r.conditional() && condition == "" {
+			return // stated in the fields of our form
+		}
 		if condition == "" || placeholder.MatchString(condition) {
 			b.tell(rejected, r, ShareCondition, fault.ConditionMissing, b.lang.Say("有条件共享而没有写明条件", "shared on conditions, and the conditions are not stated"), b.lang.Say("补上共享条件", "state the conditions"))
 			return
