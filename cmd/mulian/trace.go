@@ -1,14 +1,25 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"regexp"
+	"strings"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
+	"mulian/client"
+	"mulian/client/prooffile"
 	"mulian/client/sentence"
+	gatewayv1 "mulian/gen/mulian/gateway/v1"
+	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
+	"mulian/internal/durable"
+	"mulian/internal/fault"
 	"mulian/internal/wire"
 )
 
@@ -20,7 +31,7 @@ func (a *app) traceCommand() *cobra.Command {
 		Aliases: []string{"追溯"},
 		Short:   a.t("追溯：职责 → 目录 → 锁定 → 申请 → 协议 → 交付 → 使用", "trace: duty → entry → lock → request → agreement → delivery → use"),
 		Long:    a.t("追溯一个对象：目录、申请、协议、职责、库表、漂移或交易的编号。", "Follow one object through everything that happened to it, and to what it hangs on: the id of an entry, request, agreement, duty, table, drift or transaction."),
-		Example: "  mulian trace 0123456789abcdef\n  mulian trace 11110000000021928B:permits --direct",
+		Example: "  mulian trace 0123456789abcdef\n  mulian trace 11110000000021928B:permits --direct\n  mulian trace export 0123456789abcdef",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -48,7 +59,109 @@ func (a *app) traceCommand() *cobra.Command {
 			})
 		},
 	}
+	c.AddCommand(a.traceExport())
 	c.Flags().BoolVar(&direct, "direct", false, a.t("只看对象本身的事件", "only events of the object itself"))
 	c.Flags().Uint32Var(&limit, "limit", 200, a.t("最多多少条", "most events"))
 	return c
 }
+
+// fileEnd is how proof files are named.
+const fileEnd = ".mulian-proof.json"
+
+func (a *app) traceExport() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:     "export ID",
+		Aliases: []string{"导出"},
+		Short:   a.t("导出证明文件：陌生人离线可验", "write a proof file that a stranger can check offline"),
+		Long: a.t(`为一个对象、事件、交易或访问写一份证明文件，mulian verify 可以离线检查它。ID 可以是目录、申请、协议、交付、职责、
+漂移、存证、账户等的编号或状态键，交易编号（64 位十六进制），event:序号，网关:记录号，协议#访问编号，或收据文件
+（mulian source query --json 的输出）。写之前先自己验证：服务器说谎时不会写出文件。`,
+			`Writes a proof file of an object, event, transaction or access, which mulian verify checks offline. ID is the id or state
+key of an entry, request, agreement, delivery, duty, drift, piece of evidence, account and so on; the id of a transaction
+(64 hex digits); event:NUMBER; GATEWAY:LEAF; AGREEMENT#NUMBER of an access; or a file with a receipt. The file is verified
+before it is written: a server that lies gets none.`),
+		Example: "  mulian trace export 0123456789abcdef\n  mulian trace export 0123456789abcdef#1 -o access.mulian-proof.json",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			m, err := a.maker(cmd.Context(), cl)
+			if err != nil {
+				return err
+			}
+			file, err := a.proofOf(cmd.Context(), m, args[0])
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				out = strings.Trim(plainName.ReplaceAllString(args[0], "-"), "-") + fileEnd
+			}
+			if err := durable.ReplaceFile(out, file, 0o644); err != nil {
+				return fmt.Errorf("write %s: %w", out, err)
+			}
+			r := m.Verify(file)
+			v := map[string]any{"ok": true, "file": out, "bytes": len(file), "kind": r.Kind, "object": r.Object, "height": r.Height, "genesis": r.Genesis}
+			return a.print(v, func(w io.Writer) {
+				fmt.Fprintf(w, a.t("✓ %s  %d 字节，高度 %d\n验证：mulian verify %s --genesis-hash %s\n", "✓ %s  %d bytes, height %d\ncheck it: mulian verify %s --genesis-hash %s\n"),
+					out, len(file), r.Height, shellWord(out), r.Genesis)
+			})
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", a.t("写到哪个文件，默认由编号得出", "file to write; default from the id"))
+	return c
+}
+
+// plainName finds what a file's name should not have.
+var plainName = regexp.MustCompile(`[^0-9A-Za-z]+`)
+
+// maker makes proof files of the chain of this home's genesis; a home without one
+// takes the server's word for which chain it is.
+func (a *app) maker(ctx context.Context, cl *client.Client) (*prooffile.Maker, error) {
+	if genesis := a.path(genesisFile); there(genesis) {
+		raw, err := readBounded(genesis, prooffile.MaxFile+1)
+		if err != nil {
+			return nil, err
+		}
+		return prooffile.NewMaker(cl, raw)
+	}
+	res, err := cl.Ledger.GetGenesis(ctx, connect.NewRequest(&ledgerv1.GetGenesisRequest{}))
+	if err != nil {
+		return nil, wire.Fault(err)
+	}
+	m, err := prooffile.NewMaker(cl, res.Msg.GetSignedGenesis())
+	if err == nil {
+		a.say(a.t("! 本机没有创世文件：采用服务器的创世 %x，请另行核对", "! no genesis in this home: the server's is taken, %x; compare it on another way"), m.GenesisHash())
+	}
+	return m, err
+}
+
+// proofOf makes the file of an id, or of the receipt in a file.
+func (a *app) proofOf(ctx context.Context, m *prooffile.Maker, id string) ([]byte, error) {
+	if !there(id) {
+		return m.Find(ctx, id)
+	}
+	raw, err := readBounded(id, maxReceipt+1)
+	if err != nil {
+		return nil, err
+	}
+	r := &tracev1.Receipt{}
+	asked := &gatewayv1.AskResponse{}
+	lenient := protojson.UnmarshalOptions{DiscardUnknown: true}
+	switch {
+	case len(raw) > maxReceipt:
+		return nil, fault.Newf(fault.TooLong, "%s: a receipt has at most %d bytes", id, maxReceipt)
+	case lenient.Unmarshal(raw, asked) == nil && asked.GetReceipt() != nil:
+		r = asked.GetReceipt()
+	case lenient.Unmarshal(raw, r) == nil && len(r.GetRecord()) > 0:
+	case proto.Unmarshal(raw, r) == nil && len(r.GetRecord()) > 0:
+	default:
+		return nil, fault.Newf(fault.Malformed, "%s: this is no receipt", id)
+	}
+	return m.Receipt(ctx, r, nil)
+}
+
+// maxReceipt bounds a file with an answer and its receipt.
+const maxReceipt = 1 << 20

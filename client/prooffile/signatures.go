@@ -1,0 +1,258 @@
+package prooffile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+	"mulian/state/proof"
+)
+
+// Domains of what is signed (client.Domain, gateway/receipt.Domain).
+const (
+	transactionDomain = "mulian-tx-v1\x00"
+	receiptDomain     = "mulian-receipt-v1\x00"
+)
+
+// Keys of the objects that the verifier looks up.
+const (
+	accountPrefix = "identity/account/"
+	retiredPrefix = "identity/retired_key/"
+	headPrefix    = "trace/head/"
+)
+
+// object returns the value of a proved object and notes that something rests on it.
+func (v *verifier) object(key string) ([]byte, bool) {
+	i, ok := v.state[key]
+	if !ok {
+		return nil, false
+	}
+	v.used[i] = true
+	return v.objects[i].value, true
+}
+
+// registered finds a key of an account among the proved objects: among those that
+// the account has dropped, if the file has it there, else in the account.
+func (v *verifier) registered(account, id, at string) (*accountKey, *refusal) {
+	if raw, ok := v.object(retiredPrefix + account + "/" + id); ok {
+		k, err := scanKey(raw)
+		if err != nil || k.id != id {
+			return nil, refuse(stepKey, at, "%s is not the key %s", retiredPrefix+account+"/"+id, id)
+		}
+		return k, nil
+	}
+	raw, ok := v.object(accountPrefix + account)
+	if !ok {
+		return nil, refuse(stepKey, at, "the file has no proof of %s%s", accountPrefix, account).as(fault.NotWhitelisted)
+	}
+	name, keys, err := scanAccount(raw)
+	if err != nil || name != account {
+		return nil, refuse(stepKey, at, "%s%s is not that account", accountPrefix, account)
+	}
+	for _, k := range keys {
+		if k.id == id {
+			return k, nil
+		}
+	}
+	return nil, refuse(stepKey, at, "%s has no key %q", account, id).as(fault.NotWhitelisted)
+}
+
+// A signed is what somebody is said to have signed.
+type signed struct {
+	account, key, as string
+	message, sig     []byte
+	timeMs, slackMs  uint64 // when, and by how much that clock may be wrong
+	at               string // place in the file
+}
+
+// checkSigned checks that the key was the account's at that time, and the signature.
+func (v *verifier) checkSigned(s signed) *refusal {
+	k, r := v.registered(s.account, s.key, s.at)
+	if r != nil {
+		return r
+	}
+	early := s.timeMs+s.slackMs < k.addedMs
+	late := k.revokedMs != 0 && s.timeMs > k.revokedMs+s.slackMs || k.endsMs != 0 && s.timeMs >= k.endsMs+s.slackMs
+	if early || late {
+		return refuse(stepKey, s.at, "key %s of %s was not valid at %s", k.id, s.account, clock(s.timeMs)).as(fault.KeyRevoked)
+	}
+	if k.algorithm > uint64(sm.Ed25519) {
+		return refuse(stepKey, s.at, "key %s of %s has the algorithm %d", k.id, s.account, k.algorithm)
+	}
+	public, err := sm.ParsePublic(sm.Algorithm(k.algorithm), k.public)
+	if err != nil || public.ID() != k.id {
+		return refuse(stepKey, s.at, "key %s of %s is no public key", k.id, s.account)
+	}
+	if !public.Verify(s.message, s.sig) {
+		return refuse(stepSignature, s.at, "the signature is not that of key %s of %s over these bytes", k.id, s.account).as(fault.BadAuthorisation)
+	}
+	state := "active"
+	if k.revokedMs != 0 {
+		if k.revokedMs > maxMs {
+			return refuse(stepKey, s.at, "key %s of %s was revoked at no time", k.id, s.account)
+		}
+		state = "revoked " + clock(k.revokedMs)
+	}
+	v.signers = append(v.signers, Signer{Account: s.account, As: s.as, Key: k.id, Algorithm: public.Algorithm().String(), State: state})
+	v.says(stepSignature, "%s, as %s, with %s key %s", s.account, s.as, public.Algorithm(), k.id)
+	return nil
+}
+
+// checkTransactions checks the envelopes: each is that of an event in the file, by
+// its id, and signed by the account that the event names.
+func (v *verifier) checkTransactions() *refusal {
+	before := -1
+	for i, raw := range v.envelopes {
+		at := fmt.Sprintf("transactions[%d]", i)
+		e, err := scanEnvelope(raw)
+		if err != nil {
+			return refuse(stepTransaction, at, "%v", err)
+		}
+		if e.chain != v.founding.chain {
+			return refuse(stepTransaction, at, "signed for the chain %q, not %q", e.chain, v.founding.chain).as(fault.WrongChain)
+		}
+		message := append([]byte(transactionDomain), e.body...)
+		id := sha256.Sum256(message)
+		first := -1
+		for j, x := range v.acts {
+			if string(x.tx) != string(id[:]) {
+				continue
+			}
+			if x.actor != e.account || x.message >= uint64(e.messages) {
+				return refuse(stepTransaction, at, "event %d is of message %d by %s, the transaction has %d by %s", v.events[j].seq, x.message, x.actor, e.messages, e.account)
+			}
+			if first < 0 {
+				first = j
+			}
+		}
+		if first <= before {
+			return refuse(stepTransaction, at, "no event before the next transaction's has the id %x", id)
+		}
+		before = first
+		v.bodies = append(v.bodies, e)
+		v.says(stepTransaction, "%x", id)
+		if r := v.checkSigned(signed{
+			account: e.account, key: e.key, as: v.acts[first].verb, message: message, sig: e.signature, timeMs: v.acts[first].timeMs, at: at,
+		}); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// receiptSlackMs is how far a gateway's clock may be from the ledger's: more than a
+// gateway may be off and still work (docs/runbooks), our own choice.
+const receiptSlackMs = 10 * 60 * 1000
+
+// checkAccess checks a record of a gateway's log: in the log whose head is
+// anchored, and signed by whom the file says.
+func (v *verifier) checkAccess() *refusal {
+	a := v.access
+	if a == nil {
+		return nil
+	}
+	rec, err := scanRecord(a.record)
+	if err != nil {
+		return refuse(stepRecord, "access.record", "%v", err)
+	}
+	v.record = rec
+	v.says(stepRecord, "%s of %s by %s", outcomes[rec.number(4)], rec.text(8), rec.asker())
+	raw, ok := v.object(headPrefix + rec.gateway())
+	if !ok {
+		return refuse(stepLog, "access.record", "the file has no proof of %s%s", headPrefix, rec.gateway())
+	}
+	gateway, size, root, err := scanHead(raw)
+	if err != nil || gateway != rec.gateway() {
+		return refuse(stepLog, "access.record", "%s%s is no head of a log", headPrefix, rec.gateway())
+	}
+	got, err := proof.RootFromPath(proof.EventLeaf(a.record), int64(a.leaf), int64(size), hashes(a.path))
+	if err != nil {
+		return refuse(stepLog, "access.path", "%v", err)
+	}
+	if string(got[:]) != string(root) {
+		return refuse(stepLog, "access.path", "expected the root %x of %d records that the ledger has, the path leads to %s", root, size, got)
+	}
+	v.leaves = size
+	v.says(stepLog, "record %d of %d, root %x", a.leaf, size, root)
+	return v.checkReceipt()
+}
+
+// checkReceipt checks the signatures of both sides, as far as they are there.
+func (v *verifier) checkReceipt() *refusal {
+	a := v.access
+	for _, s := range []signed{
+		{account: v.record.gateway(), key: a.providerKey, as: "provider", sig: a.providerSigned, at: "access.provider_signature"},
+		{account: v.record.asker(), key: a.consumerKey, as: "consumer", sig: a.consumerSign, at: "access.consumer_signature"},
+	} {
+		if s.key == "" && s.sig == nil {
+			continue
+		}
+		s.message = append([]byte(receiptDomain), a.record...)
+		s.timeMs, s.slackMs = v.record.atMs(), receiptSlackMs
+		if r := v.checkSigned(s); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// Kinds of what is proved.
+const (
+	kindObject      = "object"
+	kindEvent       = "event"
+	kindTransaction = "transaction"
+	kindAccess      = "access"
+)
+
+// checkSubject checks that the parts of the file are those of its kind, and about
+// its subject.
+func (v *verifier) checkSubject() *refusal {
+	kind, subject := v.said("kind"), v.said("subject")
+	if (kind == kindAccess) != (v.access != nil) {
+		return refuse(stepStatement, "statement.kind", "%q, and the file has an access: %t", kind, v.access != nil)
+	}
+	switch kind {
+	case kindObject, kindAccess:
+		if len(v.objects) == 0 || kind == kindAccess && v.objects[0].key != headPrefix+v.record.gateway() {
+			return refuse(stepStatement, "statement.subject", "the first object is not its own")
+		}
+		want := v.objects[0].key
+		if kind == kindAccess {
+			want = fmt.Sprintf("%s:%d", v.record.gateway(), v.access.leaf)
+		}
+		if subject != want {
+			return refuse(stepStatement, "statement.subject", "expected %q, the file says %q", want, subject)
+		}
+		for i, x := range v.acts {
+			if indexOf(x.objects, v.objects[0].key) < 0 {
+				return refuse(stepStatement, fmt.Sprintf("events[%d]", i), "it does not touch %s", v.objects[0].key)
+			}
+		}
+	case kindEvent:
+		if len(v.events) != 1 || fmt.Sprint(v.events[0].seq) != subject {
+			return refuse(stepStatement, "statement.subject", "expected the number of the one event, the file says %q", subject)
+		}
+	case kindTransaction:
+		for i, x := range v.acts {
+			if hex.EncodeToString(x.tx) != subject {
+				return refuse(stepStatement, fmt.Sprintf("events[%d]", i), "it is not of the transaction %q", subject)
+			}
+		}
+		if len(v.acts) == 0 || len(v.envelopes) != 1 || len(subject) != 64 {
+			return refuse(stepStatement, "statement.subject", "expected one transaction and its events")
+		}
+	default:
+		return refuse(stepStatement, "statement.kind", "expected object, event, transaction or access, the file says %q", kind)
+	}
+	return nil
+}
+
+// said returns a text of the statement, "" if it has none of that name.
+func (v *verifier) said(name string) string {
+	if i := v.statement.field(name); i >= 0 && i < len(v.statement.list) {
+		return v.statement.list[i].text
+	}
+	return ""
+}

@@ -1,0 +1,163 @@
+package prooffile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
+
+	"mulian/client"
+	"mulian/internal/fault"
+)
+
+// Tiles reads a log in the form of C2SP tlog-tiles over HTTP. It trusts nothing of
+// what it reads: a wrong tile gives a way that leads to no anchored root.
+type Tiles struct {
+	url  string // ends in "/"
+	http *http.Client
+}
+
+// NewTiles returns the log at a base URL that ends in "/".
+func NewTiles(url string) *Tiles { return &Tiles{url, client.HTTPClient()} }
+
+const (
+	tileWidth  = 256
+	maxTile    = tileWidth * (2 + 1<<16) // a bundle of records, each with its length
+	maxLogSize = 1 << 53
+)
+
+// size reads how many records the log has from its checkpoint. Its signature is
+// not looked at: the ledger's head is what counts.
+func (t *Tiles) size(ctx context.Context) (uint64, error) {
+	raw, err := t.get(ctx, "checkpoint")
+	if err != nil {
+		return 0, err
+	}
+	lines := strings.SplitN(string(raw), "\n", 3)
+	if len(lines) < 3 {
+		return 0, fault.Newf(fault.Malformed, "the log's checkpoint is none")
+	}
+	n, err := strconv.ParseUint(lines[1], 10, 64)
+	if err != nil || n > maxLogSize {
+		return 0, fault.Newf(fault.Malformed, "the log's checkpoint has the size %.30q", lines[1])
+	}
+	return n, nil
+}
+
+// Leaf implements [Leaves].
+func (t *Tiles) Leaf(ctx context.Context, index uint64) ([]byte, error) {
+	size, err := t.size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if index >= size {
+		return nil, fault.Newf(fault.NotFound, "the log has %d records, the first is number 0", size)
+	}
+	raw, err := t.get(ctx, tilePath("entries", index/tileWidth, size))
+	if err != nil {
+		return nil, err
+	}
+	for skip := index % tileWidth; len(raw) >= 2; skip-- {
+		n := int(raw[0])<<8 | int(raw[1])
+		if len(raw) < 2+n {
+			break
+		}
+		if skip == 0 {
+			return raw[2 : 2+n], nil
+		}
+		raw = raw[2+n:]
+	}
+	return nil, fault.Newf(fault.Malformed, "the log's bundle of record %d is cut", index)
+}
+
+// Way implements [Leaves].
+func (t *Tiles) Way(ctx context.Context, index, size uint64) ([][]byte, error) {
+	have, err := t.size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if index >= size || size > have {
+		return nil, fault.Newf(fault.NotFound, "the log has %d records, not %d", have, size)
+	}
+	nodes, err := proof.Inclusion(index, size)
+	if err != nil {
+		return nil, fmt.Errorf("way of record %d of %d: %w", index, size, err)
+	}
+	tiles := map[string][]byte{}
+	hashes := make([][]byte, len(nodes.IDs))
+	for i, id := range nodes.IDs {
+		if hashes[i], err = t.node(ctx, tiles, id.Level, id.Index, have); err != nil {
+			return nil, err
+		}
+	}
+	return nodes.Rehash(hashes, rfc6962.DefaultHasher.HashChildren)
+}
+
+// node returns the hash of a perfect part of the tree: the hash over those of its
+// tile that lie below it.
+func (t *Tiles) node(ctx context.Context, tiles map[string][]byte, level uint, index, have uint64) ([]byte, error) {
+	row, inside := uint64(level/8), level%8
+	first := index << inside // of the hashes in the tile's row
+	path := tilePath(strconv.FormatUint(row, 10), first/tileWidth, have>>(8*row))
+	tile, ok := tiles[path]
+	if !ok {
+		var err error
+		if tile, err = t.get(ctx, path); err != nil {
+			return nil, err
+		}
+		tiles[path] = tile
+	}
+	from, n := int(first%tileWidth)*32, (1<<inside)*32
+	if len(tile) < from+n {
+		return nil, fault.Newf(fault.Malformed, "the log's tile %s has %d bytes", path, len(tile))
+	}
+	return over(tile[from : from+n]), nil
+}
+
+// over is the RFC 6962 hash over a power of two of hashes.
+func over(row []byte) []byte {
+	if len(row) == 32 {
+		return row
+	}
+	half := len(row) / 2
+	return rfc6962.DefaultHasher.HashChildren(over(row[:half]), over(row[half:]))
+}
+
+// tilePath names a tile of a row with width hashes (C2SP tlog-tiles).
+func tilePath(row string, index, width uint64) string {
+	path := fmt.Sprintf("tile/%s/", row)
+	name := fmt.Sprintf("%03d", index%1000)
+	for rest := index / 1000; rest > 0; rest /= 1000 {
+		name = fmt.Sprintf("x%03d/", rest%1000) + name
+	}
+	if part := width - index*tileWidth; part < tileWidth {
+		return path + name + ".p/" + strconv.FormatUint(part, 10)
+	}
+	return path + name
+}
+
+func (t *Tiles) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url+path, nil)
+	if err != nil {
+		return nil, fault.Wrap(fault.Malformed, err, "address of the log")
+	}
+	res, err := t.http.Do(req)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unreachable, err, "the gateway's log")
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fault.Newf(fault.NotFound, "the gateway's log has no %s: %s", path, res.Status)
+	}
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxTile+1))
+	if err == nil && len(raw) > maxTile {
+		err = errors.New("it is too large")
+	}
+	return raw, fault.Wrap(fault.Unreachable, err, "read %s of the gateway's log", path)
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mulian/client/prooffile"
+	"mulian/internal/fault"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	var genesis, hash string
+	c := &cobra.Command{
+		Use:     "verify FILE",
+		Aliases: []string{"验证"},
+		Short:   a.t("验证一份证明文件：离线，只信创世", "check a proof file: offline, trusting nothing but the genesis"),
+		Long: a.t(`离线检查 mulian trace export 写出的证明文件：记录的签名、在网关日志里的位置、在账本状态里的位置、区块由超过 2/3
+表决权的验证节点签署、从创世到该区块的信任链。不需要节点，也不联网。信任的起点是创世：--genesis-hash（向任何一个成员
+索取），或 --genesis 创世文件，否则用 --home 里的 genesis.bin。不成立时退出状态为 7，并说明哪一步、哪一处。`,
+			`Checks a file of mulian trace export without a node and without network: the signatures of the record, its place in the
+gateway's log, in the ledger's state, the block's signatures by more than 2/3 of the voting power, and the chain of trust
+from the genesis to that block. Trust begins with the genesis: --genesis-hash (ask any member for it), or --genesis FILE,
+else genesis.bin in --home. What does not hold ends with exit status 7 and says which step failed, and where.`),
+		Example: "  mulian verify agreement.mulian-proof.json\n  mulian verify access.mulian-proof.json --genesis genesis.bin --json",
+		Args:    exactly(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			want, err := a.trusted(genesis, hash)
+			if err != nil {
+				return err
+			}
+			file, err := readBounded(args[0], prooffile.MaxFile+1)
+			if err != nil {
+				return err
+			}
+			return a.verdict(prooffile.Verify(file, want))
+		},
+	}
+	c.Flags().StringVar(&genesis, "genesis", "", a.t("信任的创世文件", "genesis file to trust"))
+	c.Flags().StringVar(&hash, "genesis-hash", "", a.t("信任的创世哈希，64 位十六进制", "hash of the genesis to trust, 64 hex digits"))
+	c.MarkFlagsMutuallyExclusive("genesis", "genesis-hash")
+	return c
+}
+
+// trusted returns the hash of the genesis that the person trusts.
+func (a *app) trusted(genesis, hash string) (want [32]byte, err error) {
+	if hash != "" {
+		raw, err := hex.DecodeString(hash)
+		if err != nil || len(raw) != len(want) {
+			return want, fault.Newf(fault.Usage, a.t("--genesis-hash 是 64 位十六进制", "--genesis-hash is 64 hexadecimal digits"))
+		}
+		return [32]byte(raw), nil
+	}
+	if genesis == "" {
+		if genesis = a.path(genesisFile); !there(genesis) {
+			return want, fault.Newf(fault.Usage, a.t("%s 里没有创世文件：用 --genesis-hash 或 --genesis 指明信任哪条链", "there is no genesis in %s: say with --genesis-hash or --genesis which chain you trust"), a.home)
+		}
+	}
+	raw, err := readBounded(genesis, prooffile.MaxFile+1)
+	if err != nil {
+		return want, err
+	}
+	return prooffile.GenesisHash(raw)
+}
+
+func there(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// readBounded reads a file up to a bound: what is longer is cut, and refused by
+// whoever reads it.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fault.Newf(fault.NotFound, "%s", err)
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Inaccessible, err, "open")
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, most))
+	return raw, fault.Wrap(fault.Inaccessible, err, "read %s", path)
+}
+
+// notHeld is the exit status for a file that does not hold, whatever its code.
+const notHeld = 7
+
+// verdict prints a report. One that does not hold ends with exit status 7.
+func (a *app) verdict(r *prooffile.Report) error {
+	if err := a.print(r, func(w io.Writer) { a.tellReport(w, r) }); err != nil {
+		return err
+	}
+	if !r.OK {
+		return quietExit(notHeld)
+	}
+	return nil
+}
+
+func (a *app) tellReport(w io.Writer, r *prooffile.Report) {
+	for _, c := range r.Checks {
+		fmt.Fprintf(w, "✓ %s  %s\n", pad(a.step(c.Step), 10), visible(c.Says))
+	}
+	if !r.OK {
+		fmt.Fprintf(w, "✗ %s  %s %s\n  %s\n", pad(a.step(r.Step), 10), r.Code, visible(r.Field), visible(r.Reason))
+		fmt.Fprintln(w, a.t("不成立：不要相信这份文件。", "It does not hold: do not believe this file."))
+		return
+	}
+	fmt.Fprintf(w, a.t("\n成立：%s %s\n链 %s，高度 %d，区块时间 %s，%s 表决权签署（SM2：%s）\n", "\nIt holds: %s %s\nchain %s, height %d, block time %s, signed by %s of the voting power (SM2: %s)\n"),
+		a.kind(r.Kind), visible(r.Object), visible(r.Chain), r.Height, r.Time, r.Power, r.SM2)
+	for _, s := range r.Signers {
+		fmt.Fprintf(w, a.t("签名 %s：%s，密钥 %s（%s，%s）\n", "signed as %s: %s, key %s (%s, %s)\n"), visible(s.As), visible(s.Account), visible(s.Key), s.Algorithm, s.State)
+	}
+	fmt.Fprintf(w, a.t("创世 %s，%.1f 毫秒，离线\n", "genesis %s, %.1f ms, offline\n"), r.Genesis, r.Milliseconds)
+}
+
+// visible shows what a file says without letting it speak to the terminal.
+func visible(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c >= 0x7f && c < 0xa0 || c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069 || c == 0x200e || c == 0x200f {
+			return '�'
+		}
+		return c
+	}, s)
+}
+
+func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-columns(s))) }
+
+// step names a check in the person's language.
+func (a *app) step(name string) string {
+	zh := map[string]string{
+		"form": "文件形式", "genesis": "创世", "header": "区块头", "validators": "验证节点集", "commit": "区块签名", "trust": "信任链", "sm2": "国密证书",
+		"state": "状态根", "object": "对象", "event": "事件", "transaction": "交易", "record": "访问记录", "log": "网关日志", "key": "密钥", "signature": "签名", "statement": "陈述",
+	}
+	return a.t(zh[name], name)
+}
+
+func (a *app) kind(name string) string {
+	zh := map[string]string{"object": "对象", "event": "事件", "transaction": "交易", "access": "访问"}
+	return a.t(zh[name], name)
+}
