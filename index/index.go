@@ -67,6 +67,7 @@ CREATE TABLE words_row(key TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
 type Index struct {
 	write *sql.DB // one connection, Run's
 	read  *sql.DB
+	check checker // see check.go
 
 	mu     sync.Mutex
 	next   int64 // events taken

@@ -26,7 +26,7 @@ func (a *app) catalogueCommand() *cobra.Command {
   mulian catalogue list --search 规划许可`,
 	}
 	c.AddCommand(a.catalogueImport(), a.catalogueList(), a.catalogueShow(), a.catalogueDuties(), a.catalogueSubmit(), a.catalogueReview(), a.catalogueLock(),
-		a.catalogueUnlock(), a.catalogueCountersign(), a.cataloguePending(), a.catalogueWithdraw(), a.catalogueSuspend())
+		a.catalogueUnlock(), a.catalogueCountersign(), a.cataloguePending(), a.catalogueWithdraw(), a.catalogueSuspend(), a.catalogueExport(), a.catalogueCheck())
 	return c
 }
 

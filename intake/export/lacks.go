@@ -1,0 +1,27 @@
+package export
+
+// Lacks says, in Chinese and English, what of an entry a format cannot hold: an
+// import of the export has everything else (TestRoundTrip). What the ledger sets by
+// itself (state, version, lock, times) is told where a format has a place for it,
+// and never read back.
+func (f Format) Lacks() (zh, en string) {
+	switch f {
+	case Native:
+		return "什么都不丢", "holds everything"
+	case Workbook, Text:
+		zh, en = "不含资源文件（resources）和信息项的状态；文字首尾空白不保留", "no published files (resources); blanks at the ends of a text"
+		if f == Text {
+			zh, en = zh+"；只有“目录”一张表", en+"; only the sheet of entries, without duties, systems and tables"
+		}
+		return zh, en
+	case DCAT:
+		return "不含共享方式、用途与附加要求、不予共享的法规条款、事项、系统、库表、保存与时效、自动答复、其他编码、敏感级别、加工程度、信息项与字段的对应；没有摘要的以名称代替；职责不读回",
+			"no ways of delivery, purposes and further conditions, law and article of a denial, matters, system, table, retention, staleness, standing order, aliases, sensitivity, processing, mapping of items; an entry without an abstract gets its name"
+	case Contract:
+		return "什么都不丢（ODCS 没有的写在 customProperties 的 mulianEntry、mulianItem）", "holds everything (what ODCS has no property for is in customProperties mulianEntry and mulianItem)"
+	case OpenData:
+		return "只含名称、摘要、关键词、主题、更新周期、开放类型、开放条件（255 字）、日期、语言、网页、许可（网址）、区划和有网址的文件；没有的必填项以名称、000:00 等代替",
+			"only name, abstract, keywords, theme, cycle, open type and condition (255 characters), dates, languages, page, licence (an address), region and files with an address; what v1.1 requires and is not there is filled with the name, 000:00 and the like"
+	}
+	return "", ""
+}
