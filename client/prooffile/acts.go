@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"connectrpc.com/connect"
 
@@ -41,7 +42,18 @@ func (m *Maker) acts(ctx context.Context, key string) ([]act, error) {
 		}
 		steps = append(steps, tail...)
 	}
-	return choose(steps), nil
+	return choose(own(key, steps)), nil
+}
+
+// own drops the acts of other nouns, unless there are no others: a request for an
+// entry touches the entry, and is another story.
+func own(key string, steps []*tracev1.TraceStep) []*tracev1.TraceStep {
+	noun, _, _ := strings.Cut(key, "/")
+	mine := slices.DeleteFunc(slices.Clone(steps), func(s *tracev1.TraceStep) bool { return !strings.HasPrefix(s.GetEvent().GetVerb(), noun+"/") })
+	if len(mine) == 0 {
+		return steps
+	}
+	return mine
 }
 
 // choose takes the first step, and from the end backwards the newest of each verb:

@@ -77,6 +77,15 @@ func base(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 
 // node returns the tree to write.
 func (c *content) node() *node {
+	w := newWindow()
+	genesis := base(w.pack(c.genesis))
+	objects := each(c.objects, func(o stated) *node {
+		return object("key", o.key, "value", base(w.pack(o.value)), "depth", number(o.depth), "bitmap", hex.EncodeToString(o.bitmap), "siblings", base(o.siblings))
+	})
+	events := each(c.events, func(e logged) *node {
+		return object("seq", number(e.seq), "event", base(w.pack(e.event)), "path", base(e.path))
+	})
+	transactions := each(c.envelopes, func(e []byte) *node { return text(base(w.pack(e))) })
 	n := object("format", Format, "statement", c.statement)
 	if a := c.access; a != nil {
 		n.with("access", object(
@@ -86,16 +95,10 @@ func (c *content) node() *node {
 		))
 	}
 	return n.with(
-		"events", each(c.events, func(e logged) *node {
-			return object("seq", number(e.seq), "event", base(e.event), "path", base(e.path))
-		}),
-		"transactions", each(c.envelopes, func(e []byte) *node { return text(base(e)) }),
-		"objects", each(c.objects, func(o stated) *node {
-			return object("key", o.key, "value", base(o.value), "depth", number(o.depth), "bitmap", hex.EncodeToString(o.bitmap), "siblings", base(o.siblings))
-		}),
+		"events", events, "transactions", transactions, "objects", objects,
 		"state", object("tree_root", hex.EncodeToString(c.treeRoot), "log_root", hex.EncodeToString(c.logRoot), "log_size", number(c.logSize)),
 		"blocks", each(c.blocks, (*block).node),
-		"genesis", base(c.genesis),
+		"genesis", genesis,
 	)
 }
 
@@ -166,7 +169,25 @@ func read(n *node) (*content, error) {
 		c.blocks = append(c.blocks, r.block(b, fmt.Sprintf("blocks[%d]", i)))
 	}
 	c.genesis = r.base(rest[5], "genesis")
+	if r.err == nil {
+		c.unpack(r)
+	}
 	return c, r.err
+}
+
+// unpack unpacks the messages, in the order in which they were packed.
+func (c *content) unpack(r *reader) {
+	w := newWindow()
+	c.genesis = r.unpack(w, c.genesis, "genesis")
+	for i := range c.objects {
+		c.objects[i].value = r.unpack(w, c.objects[i].value, fmt.Sprintf("objects[%d].value", i))
+	}
+	for i := range c.events {
+		c.events[i].event = r.unpack(w, c.events[i].event, fmt.Sprintf("events[%d].event", i))
+	}
+	for i := range c.envelopes {
+		c.envelopes[i] = r.unpack(w, c.envelopes[i], fmt.Sprintf("transactions[%d]", i))
+	}
 }
 
 // reader reads typed values; the first refusal stays.
@@ -254,6 +275,18 @@ func (r *reader) base(n *node, path string) []byte {
 		r.refuse(path, "base64")
 	}
 	return b
+}
+
+// unpack is what the tokens stand for.
+func (r *reader) unpack(w *window, tokens []byte, path string) []byte {
+	if r.err != nil {
+		return nil
+	}
+	message, err := w.unpack(tokens)
+	if err != nil {
+		r.refuse(path, err.Error())
+	}
+	return message
 }
 
 // hashes reads hashes of 32 bytes, one behind the other.

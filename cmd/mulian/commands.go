@@ -15,6 +15,7 @@ func (a *app) commands() []*cobra.Command {
 		a.catalogueCommand(),
 		a.shareCommand(),
 		a.traceCommand(),
+		a.verifyCommand(),
 		a.orgCommand(),
 		a.govCommand(),
 		a.keyCommand(),
