@@ -128,9 +128,14 @@ type Load interface {
 	// only digested and compared, and the table is left alone.
 	Repeated() bool
 
-	// Append adds rows in the order of Target.Columns. After an error only
-	// Rollback is possible. *ValueError: a value does not fit its column.
-	Append(ctx context.Context, rows []Row) error
+	// Append adds a page's rows; its columns are Target.Columns. It may return while
+	// the database still takes them: what the database has against a row may come from
+	// a later Append or from Commit. After an error only Rollback is possible.
+	// *ValueError: a value does not fit its column.
+	Append(ctx context.Context, p *Page) error
+
+	// Sum tells how many rows were appended, and their digest.
+	Sum() (rows int64, digest [32]byte)
 
 	// Commit makes all rows and the delivery id visible at once, durable when
 	// it returns nil. On an error the state is decided by the database alone

@@ -256,6 +256,7 @@ func TestSpoolIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer w.stop()
 	row := connect.Row{connect.TextValue("x")}
 	if err := w.take(connect.Batch{Rows: []connect.Row{row, row}}); err != nil {
 		t.Fatal(err)

@@ -303,7 +303,7 @@ type arrival struct {
 	opener  *seal.Opener
 	header  []byte
 	unpack  *zstd.Decoder
-	digest  *connect.Digest
+	raw     []byte // of the latest page; used again
 	hash    hash.Hash
 	bytes   uint64
 	next    uint64
@@ -348,7 +348,7 @@ func (a *Asker) load(ctx context.Context, f *fetch, to *provider, offer *gateway
 		return connect.Receipt{}, err
 	}
 	defer unpack.Close()
-	in := &arrival{asker: a, f: f, to: to, load: load, columns: len(cols), unpack: unpack, digest: connect.NewDigest(), hash: sha256.New(), told: func(int64) {}}
+	in := &arrival{asker: a, f: f, to: to, load: load, columns: len(cols), unpack: unpack, hash: sha256.New(), told: func(int64) {}}
 	if progress != nil {
 		in.told = func(rows int64) { progress(rows, offer.GetRowsEstimate()) }
 	}
@@ -439,25 +439,28 @@ func (in *arrival) page(ctx context.Context, p *gatewayv1.Page) error {
 	if err != nil {
 		return fault.Wrap(fault.VerificationFailed, err, "page %d", p.GetNumber())
 	}
-	raw, err := in.unpack.DecodeAll(packed, nil)
+	raw, err := in.unpack.DecodeAll(packed, in.raw[:0])
+	if cap(raw) <= maxSharedPage {
+		in.raw = raw
+	}
 	if err != nil || len(raw) > maxPageContent {
 		return &fault.Fault{Code: fault.VerificationFailed, Text: fmt.Sprintf("page %d cannot be unpacked", p.GetNumber()), Err: err}
 	}
 	if overfull(raw) {
 		return fault.Newf(fault.VerificationFailed, "page %d is too large", p.GetNumber())
 	}
-	cols, rows, err := connect.DecodeRows(raw)
-	if err != nil || cols != in.columns {
+	page, err := connect.DecodePage(raw)
+	if err != nil || page.Columns() != in.columns {
 		return &fault.Fault{Code: fault.VerificationFailed, Text: fmt.Sprintf("page %d holds no rows of %d columns", p.GetNumber(), in.columns), Err: err}
 	}
-	if err := in.load.Append(ctx, rows); err != nil {
+	if err := in.load.Append(ctx, page); err != nil {
 		return sinkFault(err)
 	}
-	in.digest.Add(rows...)
 	in.hash.Write(p.GetSealed())
 	in.bytes += uint64(len(p.GetSealed()))
 	in.next++
-	in.told(in.digest.Rows())
+	rows, _ := in.load.Sum()
+	in.told(rows)
 	return nil
 }
 
@@ -503,7 +506,8 @@ func (in *arrival) compare() error {
 	if err != nil {
 		return err
 	}
-	rows, digest := uint64(in.digest.Rows()), SaltedDigest(in.f.Salt, in.digest.Sum())
+	loaded, sum := in.load.Sum()
+	rows, digest := uint64(loaded), SaltedDigest(in.f.Salt, sum)
 	switch {
 	case in.end.GetRows() != rows || rec.GetRows() != rows:
 		return fault.Newf(fault.VerificationFailed, "%d rows came, the provider says %d", rows, in.end.GetRows())

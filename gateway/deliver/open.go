@@ -220,6 +220,7 @@ func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) erro
 // has failed; a stop is no failure.
 func (p *Provider) fill(ctx context.Context, s *session, w *spooler, source connect.Source, sel connect.Selection) error {
 	defer close(s.idle)
+	defer w.stop() // whatever follows is the scan's error
 	err := source.Scan(ctx, sel, w.take)
 	var all *whole
 	if err == nil {

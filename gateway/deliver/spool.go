@@ -117,34 +117,49 @@ func (s *spool) end(err error) { s.signal(func() { s.ended, s.err = true, err })
 
 func (s *spool) close() error { return s.file.Close() }
 
-// spooler reads a table into a spool: rows are collected to pages, packed, sealed.
+// spooler reads a table into a spool. Two goroutines share the work: the scan's packs
+// rows and runs the digest over them, the other one compresses, seals and writes the
+// pages, one behind.
+//
+//	newSpooler ──▶ take, take, … ──▶ finish        stop: whatever happened, the other goroutine has ended
 type spooler struct {
 	spool  *spool
+	most   uint64 // rows that are agreed; 0: no bound
+	rows   *connect.Packer
+	digest *connect.Digest
+	pages  chan []byte   // to seal; closed by finish and stop
+	ended  chan struct{} // closed when the sealing goroutine has
+	closed bool          // pages is
+
+	// Of the sealing goroutine alone until ended is closed.
 	sealer *seal.Sealer
 	pack   *zstd.Encoder
-	digest *connect.Digest
+	packed []byte // of the latest page; used again
 	hash   hash.Hash
-	most   uint64 // rows that are agreed; 0: no bound
-	cols   int
-	rows   []connect.Row
-	size   int
 	at     int64
 	whole  whole
+	err    error // the first failure
 }
 
 func newSpooler(s *spool, to sm.PublicKey, aad []byte, cols int, most uint64) (*spooler, error) {
-	w := &spooler{spool: s, digest: connect.NewDigest(), hash: sha256.New(), most: most, cols: cols}
+	w := &spooler{spool: s, digest: connect.NewDigest(), hash: sha256.New(), most: most, pages: make(chan []byte, 1), ended: make(chan struct{})}
 	var header []byte
 	var err error
+	if w.rows, err = connect.NewPacker(cols); err != nil {
+		return nil, err
+	}
 	if w.sealer, header, err = seal.NewSealer(to, aad); err != nil {
 		return nil, err
 	}
 	if w.pack, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
 		return nil, err
 	}
-	_, err = w.write(header)
+	if _, err = w.write(header); err != nil {
+		return nil, err
+	}
 	s.signal(func() { s.header = header })
-	return w, err
+	go w.seal()
+	return w, nil
 }
 
 // write appends a piece and returns where its content begins.
@@ -163,13 +178,15 @@ func (w *spooler) write(piece []byte) (int64, error) {
 func (w *spooler) take(b connect.Batch) error {
 	for _, row := range b.Rows {
 		n := connect.RowBytes(row)
-		if len(w.rows) > 0 && (w.size+n > pageBytes || len(w.rows) == pageRows) {
+		if w.rows.Rows() > 0 && (w.rows.Bytes()+n > pageBytes || w.rows.Rows() == pageRows) {
 			if err := w.flush(); err != nil {
 				return err
 			}
 		}
-		w.rows, w.size = append(w.rows, row), w.size+n
-		w.digest.Add(row)
+		if err := w.rows.Add(row); err != nil {
+			return err
+		}
+		w.digest.AddLast(w.rows)
 	}
 	if most := w.most; most != 0 && uint64(w.digest.Rows()) > most {
 		return fault.Newf(fault.GrantedLimit, "the table has more than the %d rows that are agreed for one call", most)
@@ -177,12 +194,32 @@ func (w *spooler) take(b connect.Batch) error {
 	return nil
 }
 
+// flush hands the page over, and waits while the last one but one is not written.
 func (w *spooler) flush() error {
-	page, err := connect.EncodeRows(w.cols, w.rows)
-	if err != nil {
-		return err
+	select {
+	case w.pages <- w.rows.Take():
+		return nil
+	case <-w.ended:
+		return w.err
 	}
-	box, err := w.sealer.Seal(w.pack.EncodeAll(page, nil), false)
+}
+
+// seal is the second goroutine. It ends at the first failure.
+func (w *spooler) seal() {
+	defer close(w.ended)
+	for page := range w.pages {
+		if w.err = w.put(page); w.err != nil {
+			return
+		}
+	}
+}
+
+func (w *spooler) put(page []byte) error {
+	packed := w.pack.EncodeAll(page, w.packed[:0])
+	if cap(packed) <= maxSharedPage {
+		w.packed = packed
+	}
+	box, err := w.sealer.Seal(packed, false)
 	if err != nil {
 		return err
 	}
@@ -196,17 +233,28 @@ func (w *spooler) flush() error {
 	w.whole.Pages++
 	w.whole.Bytes += uint64(len(box))
 	w.spool.signal(func() { w.spool.pages, w.spool.sizes = append(w.spool.pages, at), append(w.spool.sizes, len(box)) })
-	clear(w.rows)
-	w.rows, w.size = w.rows[:0], 0
 	return nil
+}
+
+// stop ends the second goroutine and returns why it ended before.
+func (w *spooler) stop() error {
+	if !w.closed {
+		w.closed = true
+		close(w.pages)
+	}
+	<-w.ended
+	return w.err
 }
 
 // finish makes the spool durable and says what is in it.
 func (w *spooler) finish(salt []byte) (*whole, error) {
-	if len(w.rows) > 0 {
+	if w.rows.Rows() > 0 {
 		if err := w.flush(); err != nil {
 			return nil, err
 		}
+	}
+	if err := w.stop(); err != nil {
+		return nil, err
 	}
 	// Power fails here: the offer does not say yet that the spool is whole, so it is
 	// made anew.

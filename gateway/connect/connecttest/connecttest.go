@@ -119,6 +119,16 @@ func Names(columns []connect.Column) []string {
 	return out
 }
 
+// Page is rows of the same number of columns, as a delivery's page.
+func Page(t testing.TB, rows ...connect.Row) *connect.Page {
+	t.Helper()
+	p, err := connect.NewPage(len(rows[0]), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // Load loads rows as one delivery.
 func Load(ctx context.Context, s connect.Sink, target connect.Target, rows ...connect.Row) (connect.Receipt, error) {
 	l, err := s.Begin(ctx, target)
@@ -127,7 +137,11 @@ func Load(ctx context.Context, s connect.Sink, target connect.Target, rows ...co
 	}
 	defer l.Rollback()
 	if len(rows) > 0 {
-		if err := l.Append(ctx, rows); err != nil {
+		page, err := connect.NewPage(len(target.Columns), rows)
+		if err != nil {
+			return connect.Receipt{}, err
+		}
+		if err := l.Append(ctx, page); err != nil {
 			return connect.Receipt{}, err
 		}
 	}
@@ -169,15 +183,11 @@ func Copy(ctx context.Context, from connect.Source, sel connect.Selection, to co
 	sent := connect.NewDigest()
 	err = from.Scan(ctx, sel, func(b connect.Batch) error {
 		sent.Add(b.Rows...)
-		page, err := connect.EncodeRows(len(sel.Columns), b.Rows)
+		page, err := connect.NewPage(len(sel.Columns), b.Rows)
 		if err != nil {
 			return err
 		}
-		_, rows, err := connect.DecodeRows(page)
-		if err != nil {
-			return err
-		}
-		return l.Append(ctx, rows)
+		return l.Append(ctx, page)
 	})
 	if err != nil {
 		return connect.Receipt{}, err

@@ -112,7 +112,7 @@ func testRollback(t *testing.T, db Database) {
 		"rollback":     func(l connect.Load, _ func()) { l.Rollback(); l.Rollback() },
 		"lost context": func(l connect.Load, cancel func()) { cancel(); l.Rollback() },
 		"bad row": func(l connect.Load, _ func()) {
-			if l.Append(context.Background(), []connect.Row{R("text a", "")}) == nil {
+			if l.Append(context.Background(), Page(t, R("text a", ""))) == nil {
 				t.Error("a bad row was taken")
 			}
 			l.Rollback()
@@ -123,7 +123,7 @@ func testRollback(t *testing.T, db Database) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if err := l.Append(ctx, []connect.Row{R("integer 1", "text a")}); err != nil {
+		if err := l.Append(ctx, Page(t, R("integer 1", "text a"))); err != nil {
 			t.Fatal(err)
 		}
 		end(l, cancel)
@@ -144,7 +144,7 @@ func testRollback(t *testing.T, db Database) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(t.Context(), []connect.Row{R("integer 2", "text new")}); err != nil {
+	if err := l.Append(t.Context(), Page(t, R("integer 2", "text new"))); err != nil {
 		t.Fatal(err)
 	}
 	if diff := Diff([]connect.Row{R("integer 1", "text old")}, All(t, source, sel)); diff != "" {
@@ -182,7 +182,11 @@ func Main(m *testing.M) {
 		for j := range 1000 {
 			rows = append(rows, connect.Row{connect.IntegerValue(int64(1000*i + j)), connect.TextValue("new")})
 		}
-		if err := l.Append(ctx, rows); err != nil {
+		page, err := connect.NewPage(2, rows)
+		if err == nil {
+			err = l.Append(ctx, page)
+		}
+		if err != nil {
 			panic(err)
 		}
 	}

@@ -27,7 +27,7 @@ func loadMany(t testing.TB, url, name string, n, pad int) {
 		for i := from; i < min(n, from+1000); i++ {
 			rows = append(rows, connect.Row{connect.IntegerValue(int64(i)), connect.IntegerValue(0), fill})
 		}
-		if err := l.Append(t.Context(), rows); err != nil {
+		if err := l.Append(t.Context(), Page(t, rows...)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -177,7 +177,7 @@ func testMemory(t *testing.T, db Database) {
 			runtime.ReadMemStats(&now)
 			most = max(most, now.HeapInuse-min(now.HeapInuse, before.HeapInuse))
 		}
-		return l.Append(t.Context(), b.Rows)
+		return l.Append(t.Context(), Page(t, b.Rows...))
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -145,7 +145,7 @@ func TestServerThatComesAndGoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(t.Context(), []connect.Row{connecttest.R("integer 2")}); err != nil {
+	if err := l.Append(t.Context(), connecttest.Page(t, connecttest.R("integer 2"))); err != nil {
 		t.Fatal(err)
 	}
 	before, err := source.Inspect(t.Context())

@@ -87,6 +87,10 @@ func dialect(local func(column string) bool) statement.Dialect {
 	}
 }
 
+// utf8Inside tells whether the server itself holds all its texts to UTF-8: then it
+// sends nothing else.
+func utf8Inside(conn *pgconn.PgConn) bool { return conn.ParameterStatus("server_encoding") == "UTF8" }
+
 func arguments(st *statement.Statement) [][]byte {
 	var out [][]byte
 	for _, b := range st.Args {
@@ -146,7 +150,7 @@ func (s *source) Scan(ctx context.Context, sel connect.Selection, fn func(connec
 		if err != nil {
 			return err
 		}
-		b := batcher{table: t.TableName, st: st, fn: whileLive(ctx, fn), noNullKey: len(sel.OrderBy) > 0}
+		b := batcher{table: t.TableName, st: st, fn: whileLive(ctx, fn), noNullKey: len(sel.OrderBy) > 0, trusted: utf8Inside(conn)}
 		if err := query(ctx, conn, st.SQL, arguments(st), b.row); err != nil {
 			return err
 		}
@@ -165,53 +169,91 @@ func whileLive(ctx context.Context, fn func(connect.Batch) error) func(connect.B
 	}
 }
 
-// batcher makes batches of rows.
+// batcher makes batches of rows. The texts of a batch are collected in one piece:
+// a string of its own for each value would be most of a scan's work.
 type batcher struct {
 	table     connect.TableName
 	st        *statement.Statement
 	fn        func(connect.Batch) error
 	noNullKey bool
-	batch     connect.Batch
-	bytes     int
-	n         int64
+	trusted   bool // the server holds its texts to UTF-8
+	kinds     []connect.Kind
+	texts     []byte // of the batch's values, one after the other
+	cells     []cell
+	rows      int   // in the batch
+	n         int64 // before the batch
+}
+
+// cell is where a value's text ends in texts.
+type cell struct {
+	end  int
+	kind connect.Kind // 0: NULL
 }
 
 func (b *batcher) row(fields []pgconn.FieldDescription, texts [][]byte) error {
-	b.n++
-	row := make(connect.Row, len(texts))
-	for i, text := range texts {
-		v, reason := read(fields[i].DataTypeOID, text)
-		if reason != "" {
-			return &connect.ValueError{Table: b.table, Column: b.st.Columns[i].Name, Row: b.n, Reason: reason}
+	if b.kinds == nil {
+		for _, f := range fields {
+			b.kinds = append(b.kinds, kindOf(f.DataTypeOID))
 		}
-		row[i] = v
-		b.bytes += len(v.Text)
+	}
+	b.rows++
+	for i, text := range texts {
+		kind, reason := b.kinds[i], ""
+		switch {
+		case text == nil:
+			kind = 0
+		default:
+			b.texts, reason = appendText(b.texts, kind, text)
+		}
+		if reason != "" {
+			return b.spoilt(i, b.rows, reason)
+		}
+		b.cells = append(b.cells, cell{len(b.texts), kind})
 	}
 	if b.noNullKey {
 		for _, at := range b.st.Key {
-			if row[at].IsNull() {
-				return fmt.Errorf("%w: %s: NULL in column %q of the order, row %d", connect.ErrNoKey, b.table, b.st.Columns[at].Name, b.n)
+			if texts[at] == nil {
+				return fmt.Errorf("%w: %s: NULL in column %q of the order, row %d", connect.ErrNoKey, b.table, b.st.Columns[at].Name, b.n+int64(b.rows))
 			}
 		}
 	}
-	b.batch.Last = row // trimmed to the key by flush
-	b.batch.Rows = append(b.batch.Rows, row[:b.st.Wanted:b.st.Wanted])
-	if len(b.batch.Rows) >= connect.BatchRows || b.bytes >= connect.BatchBytes {
+	if b.rows >= connect.BatchRows || len(b.texts) >= connect.BatchBytes {
 		return b.flush()
 	}
 	return nil
 }
 
+func (b *batcher) spoilt(column, row int, reason string) error {
+	return &connect.ValueError{Table: b.table, Column: b.st.Columns[column].Name, Row: b.n + int64(row), Reason: reason}
+}
+
 func (b *batcher) flush() error {
-	if len(b.batch.Rows) == 0 {
+	if b.rows == 0 {
 		return nil
 	}
-	out := b.batch
-	out.Last = nil
-	for _, at := range b.st.Key {
-		out.Last = append(out.Last, b.batch.Last[at])
+	all, width := string(b.texts), len(b.kinds)
+	values := make([]connect.Value, len(b.cells))
+	out := connect.Batch{Rows: make([]connect.Row, b.rows)}
+	at := 0
+	for i, c := range b.cells {
+		v := connect.Value{Kind: c.kind, Text: all[at:c.end]}
+		at = c.end
+		// A NUL no server of theirs keeps.
+		if !(b.trusted && v.Kind == connect.Text && len(v.Text) <= connect.MaxValueBytes) {
+			if err := v.Check(); err != nil {
+				return b.spoilt(i%width, i/width+1, err.Error())
+			}
+		}
+		values[i] = v
 	}
-	b.batch, b.bytes = connect.Batch{Rows: make([]connect.Row, 0, connect.BatchRows)}, 0
+	for i := range out.Rows {
+		out.Rows[i] = values[i*width : i*width+b.st.Wanted : i*width+b.st.Wanted]
+	}
+	for _, k := range b.st.Key {
+		out.Last = append(out.Last, values[(b.rows-1)*width+k])
+	}
+	b.n += int64(b.rows)
+	b.texts, b.cells, b.rows = b.texts[:0], b.cells[:0], 0
 	return b.fn(out)
 }
 

@@ -31,31 +31,68 @@ var declared = map[connect.Kind]string{
 	connect.Bytes: "bytea", connect.Float: "double precision", connect.JSON: "json",
 }
 
+// appendText adds the canonical text of what PostgreSQL printed. reason is not empty
+// if it cannot be carried. Whether the text is canonical the caller asks of the value.
+func appendText(out []byte, kind connect.Kind, text []byte) (_ []byte, reason string) {
+	var v connect.Value
+	ok := true
+	switch kind {
+	case connect.Boolean:
+		return append(out, connect.BooleanValue(bytes.Equal(text, []byte("t"))).Text...), ""
+	case connect.Bytes:
+		raw, err := hex.AppendDecode(out, bytes.TrimPrefix(text, []byte(`\x`)))
+		if err == nil {
+			return raw, ""
+		}
+		ok = false
+	case connect.Float:
+		v, ok = connect.FloatValue(string(text))
+	case connect.Timestamp, connect.Instant:
+		if plainTime(text, kind) {
+			at := len(out)
+			out = append(out, text...)
+			out[at+10] = 'T'
+			if kind == connect.Instant {
+				out = append(out[:len(out)-3], 'Z')
+			}
+			return out, ""
+		}
+		v, ok = connect.TimeValue(string(text))
+	default:
+		return append(out, text...), ""
+	}
+	if !ok {
+		return out, fmt.Sprintf("%s outside what can be carried (years 0000 to 9999)", kind)
+	}
+	return append(out, v.Text...), ""
+}
+
+// plainTime tells whether a point of time has the form that nearly all have: a year of
+// four digits, in UTC where it names a zone, no zeros at the end of a fraction.
+func plainTime(text []byte, kind connect.Kind) bool {
+	if kind == connect.Instant {
+		rest, utc := bytes.CutSuffix(text, []byte("+00"))
+		if !utc {
+			return false
+		}
+		text = rest
+	}
+	return len(text) >= 19 && len(text) <= 29 && text[4] == '-' && text[10] == ' ' &&
+		(len(text) == 19 || text[19] == '.' && text[len(text)-1] >= '1' && text[len(text)-1] <= '9')
+}
+
 // read makes the canonical value of PostgreSQL's text. reason is not empty if
 // it cannot be carried.
 func read(oid uint32, text []byte) (v connect.Value, reason string) {
 	if text == nil {
 		return connect.Null, ""
 	}
-	kind := kindOf(oid)
-	v, ok := connect.Value{Kind: kind}, true
-	switch kind {
-	case connect.Boolean:
-		v = connect.BooleanValue(bytes.Equal(text, []byte("t")))
-	case connect.Bytes:
-		raw, err := hex.DecodeString(string(bytes.TrimPrefix(text, []byte(`\x`))))
-		v, ok = connect.BytesValue(raw), err == nil
-	case connect.Float:
-		v, ok = connect.FloatValue(string(text))
-	case connect.Timestamp, connect.Instant:
-		v, ok = connect.TimeValue(string(text))
-		v.Kind = kind // of the infinities
-	default:
-		v.Text = string(text)
+	v.Kind = kindOf(oid)
+	b, reason := appendText(nil, v.Kind, text)
+	if reason != "" {
+		return connect.Null, reason
 	}
-	if !ok {
-		return connect.Null, fmt.Sprintf("%s outside what can be carried (years 0000 to 9999)", kind)
-	}
+	v.Text = string(b)
 	if err := v.Check(); err != nil {
 		return connect.Null, err.Error()
 	}
@@ -89,20 +126,30 @@ func appendCopy(out []byte, row connect.Row) []byte {
 	return append(out, '\n')
 }
 
+// appendEscaped copies up to what has to be escaped: most texts have nothing.
 func appendEscaped(out []byte, s string) []byte {
+	from := 0
 	for i := range len(s) {
-		switch c := s[i]; c {
-		case '\\':
-			out = append(out, '\\', '\\')
-		case '\n':
-			out = append(out, '\\', 'n')
-		case '\r':
-			out = append(out, '\\', 'r')
-		case '\t':
-			out = append(out, '\\', 't')
-		default:
-			out = append(out, c)
+		c := s[i]
+		if c > '\r' && c != '\\' {
+			continue
 		}
+		var short byte
+		switch c {
+		case '\\':
+			short = '\\'
+		case '\n':
+			short = 'n'
+		case '\r':
+			short = 'r'
+		case '\t':
+			short = 't'
+		default:
+			continue
+		}
+		out = append(out, s[from:i]...)
+		out = append(out, '\\', short)
+		from = i + 1
 	}
-	return out
+	return append(out, s[from:]...)
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -217,23 +218,23 @@ func quoteAll(names []string) string {
 
 func (l *load) Repeated() bool { return l.repeat }
 
-func (l *load) Append(ctx context.Context, rows []connect.Row) error {
+func (l *load) Sum() (rows int64, digest [32]byte) { return l.digest.Rows(), l.digest.Sum() }
+
+func (l *load) Append(ctx context.Context, p *connect.Page) error {
 	if l.done {
 		return fmt.Errorf("%w: load has ended", connect.ErrInvalid)
 	}
-	for _, row := range rows {
+	err := p.Each(func(row connect.Row, encoded string) error {
 		if err := l.target.CheckRow(l.digest.Rows()+1, row); err != nil {
 			return err
 		}
-		l.digest.Add(row)
+		l.digest.AddEncoded(len(row), encoded)
 		if l.repeat {
-			continue
+			return nil
 		}
-		if err := l.one(ctx, row); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+		return l.one(ctx, row)
+	})
+	return cmp.Or(err, ctx.Err())
 }
 
 func (l *load) one(ctx context.Context, row connect.Row) error {
