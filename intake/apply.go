@@ -98,7 +98,7 @@ func Apply(ctx context.Context, p *Plan, t Target, s Sender) (*Applied, error) {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	a := &apply{plan: p, target: t, sender: s, journal: j, open: make(map[string]*waiting), lanes: newLanes(t.AtOnce), stop: stop}
+	a := &apply{plan: p, target: t, sender: s, journal: j, open: make(map[string]*waiting), lines: make(map[[16]byte]int), lanes: newLanes(t.AtOnce), stop: stop}
 	a.problems.Counts = make(map[string]int)
 	err = p.Each(ctx, func(d *Draft) error { return a.take(ctx, d) })
 	for err == nil && len(a.open) > 0 {
@@ -125,6 +125,7 @@ type apply struct {
 
 	open  map[string]*waiting // batches that fill, by organisation
 	count int                 // drafts in them
+	lines map[[16]byte]int    // line of each entry, by its id: two spellings of one owner may give the same
 
 	mu       sync.Mutex // guards done and problems
 	done     Applied

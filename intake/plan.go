@@ -20,7 +20,12 @@ type Options struct {
 	Sheet    string           // of a workbook; empty takes the first with a header
 	Kind     Kind             // 0 finds out from the headers
 	Map      map[string]Field // of [ParseMap]
-	Progress func(rows int)   // called every 1,000 rows while the file is judged; it must not block; may be nil
+
+	// TellApart puts the code behind the name of entries that have one name and one
+	// owner, and codes that differ; else all but the first of them are rejected.
+	TellApart bool
+
+	Progress func(rows int) // called every 1,000 rows while the file is judged; it must not block; may be nil
 }
 
 // Plan is a file that was read to its end and judged. It holds one byte for each
@@ -35,7 +40,8 @@ type Plan struct {
 	verdicts []verdict
 	spelling map[string]spelling
 	present  map[Field]bool
-	owners   map[string]int // drafts of each owner that is named without a code
+	owners   map[string]int    // drafts of each owner that is named without a code
+	alike    map[[16]byte]bool // owners with names that stand for several entries
 }
 
 // MakePlan reads the file twice and returns the plan and the report. It needs no node
@@ -49,6 +55,9 @@ func MakePlan(ctx context.Context, path string, opts Options) (*Plan, *Report, e
 		return nil, nil, err
 	}
 	p.spelling = spellings(owners)
+	if err := p.findAlike(ctx); err != nil {
+		return nil, nil, err
+	}
 	rep, err := p.judge(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -187,6 +196,7 @@ func (p *Plan) judge(ctx context.Context) (*Report, error) {
 	rep.Blank = f.Blank()
 	rep.Rows += rep.Blank
 	rep.Entries = len(p.verdicts)
+	p.toldApart(rep)
 	j.unusedColumns()
 	j.unstated()
 	rep.settle()
@@ -210,7 +220,7 @@ type judge struct {
 
 // one judges r and counts it.
 func (j *judge) one(r *record) (v verdict) {
-	d, problems, v := j.build.build(r)
+	d, problems, v := j.plan.draft(j.build, r)
 	for _, c := range r.rest {
 		if len(j.unused) < 1000 || j.unused[c.name] > 0 { // the bound holds for files of nothing but new keys
 			j.unused[c.name]++
@@ -281,7 +291,7 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 			return &sheet.Problem{
 				Line: r.line, Field: string(Name), Code: fault.DuplicateName,
 				Message:    lang.Say("第 %d 行已有同一单位的同名目录，内容不同", "line %d has an entry of that name and owner, with other content", at),
-				Suggestion: lang.Say("核对哪一条有效，或改名", "see which of them holds, or rename one"),
+				Suggestion: lang.Say("核对哪一条有效，或改名；各有代码的用 --tell-apart", "see which of them holds, or rename one; --tell-apart puts their codes behind the names"),
 			}
 		}
 		j.names[sum] = int32(r.line)
@@ -457,7 +467,7 @@ func (p *Plan) each(ctx context.Context, yield func(*Draft, verdict) error) erro
 		if i >= len(p.verdicts) {
 			return fmt.Errorf("intake: %s has more entries than were planned", p.Path)
 		}
-		d, _, _ := b.build(r)
+		d, _, _ := p.draft(b, r)
 		if err := yield(d, p.verdicts[i]); err != nil {
 			return err
 		}

@@ -60,6 +60,15 @@ func (a *apply) place(d *Draft) *sheet.Problem {
 		}
 	}
 	d.Entry.Id = id
+	sum := pairSum(d.Code, id)
+	if at, ok := a.lines[sum]; ok {
+		return &sheet.Problem{
+			Line: d.Line, Field: string(Owner), Code: fault.AlreadyExists,
+			Message:    a.plan.opts.Lang.Say("与第 %d 行是同一条目录：单位的写法不同", "the same entry as in line %d: the owner is spelt in another way", at),
+			Suggestion: a.plan.opts.Lang.Say("核对哪一条有效", "see which of them holds"),
+		}
+	}
+	a.lines[sum] = d.Line
 	return nil
 }
 

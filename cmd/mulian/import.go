@@ -26,7 +26,7 @@ type importFlags struct {
 	level, region, source                                string
 	columns                                              []string
 	problems, confirm                                    int
-	register, part, withdraw, takeOver, revive           bool
+	register, part, withdraw, takeOver, revive, apart    bool
 }
 
 func (a *app) catalogueImport() *cobra.Command {
@@ -72,6 +72,7 @@ not on the ledger are held back, or registered by the authority with --register-
 	f.BoolVar(&fl.withdraw, "withdraw-missing", false, a.t("撤销该来源新清单中已没有的目录", "withdraw what the source's list has no more"))
 	f.BoolVar(&fl.takeOver, "take-over", false, a.t("别的来源导入过的目录改以本文件为准", "entries that another source brought follow this file from now on"))
 	f.BoolVar(&fl.revive, "revive", false, a.t("已撤销的目录以新编号恢复", "bring withdrawn entries back, under a new id"))
+	f.BoolVar(&fl.apart, "tell-apart", false, a.t("同一单位下名称相同而代码不同的，在名称后加上代码", "put the code behind the name of entries of one owner and name, and codes that differ"))
 	f.IntVar(&fl.problems, "problems", 20, a.t("每个文件列出多少条问题", "how many problems to list of each file"))
 	return c
 }
@@ -137,7 +138,7 @@ func (a *app) sheetLang() sheet.Lang {
 // runImport judges every list first and then brings them to the ledger, those first
 // that others rest on.
 func (a *app) runImport(ctx context.Context, args []string, fl importFlags) error {
-	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet}
+	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet, TellApart: fl.apart}
 	var err error
 	if opts.Kind, err = fl.kindOf(); err != nil {
 		return err

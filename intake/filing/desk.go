@@ -51,7 +51,7 @@ type Desk struct {
 	mu      sync.Mutex // guards what follows: batches are sent at once
 	signers map[string]client.Signer
 	duties  map[string]*cataloguev1.Duty // to be filed with the first batch of their organisation
-	fresh   map[string]bool              // organisations that this desk has registered: the ledger has nothing of them
+	fresh   map[string]bool              // organisations that the import under way has registered: the ledger has nothing of them
 }
 
 // Order says what an import does beside reading; the zero value holds back whatever
@@ -105,6 +105,11 @@ func (d *Desk) Import(ctx context.Context, p *intake.Plan, o Order) (*Outcome, e
 			return out, err
 		}
 	}
+	defer func() {
+		d.mu.Lock()
+		d.fresh = nil // from now on the ledger has something of them
+		d.mu.Unlock()
+	}()
 	before := out.Applied
 	out.Applied, err = intake.Apply(ctx, p, t, sender{d, o})
 	if out.Applied == nil {
