@@ -192,14 +192,23 @@ type catalogueCheck struct {
 	codes  map[string]bool   // code tables, by tableKey of their id and name
 	drifts map[string]string // entry -> open drift that is none of staleness
 	stale  map[string]string // entry -> open drift of staleness
-	shapes []shape           // of entries that may be a duplicate, see check_alike.go
+	shapes []shape           // what is compared of each entry, see check_alike.go
+	users  map[uint64]users  // departments that have an item
 }
 
 type (
 	orgFact   struct{ name, region string }
-	dutyFact  struct{ inForce, sourced bool }
+	dutyFact  struct{ inForce, sourced, decides bool }
 	tableFact struct{ gone, watched bool }
 )
+
+// decisions are the powers by which an office decides itself: what it records of them
+// is its own data. Levies, payments, inspections and services also gather data of
+// others, which may be gathered twice.
+var decisions = map[cataloguev1.PowerType]bool{
+	cataloguev1.PowerType_POWER_TYPE_LICENSING: true, cataloguev1.PowerType_POWER_TYPE_PENALTY: true, cataloguev1.PowerType_POWER_TYPE_COMPULSION: true,
+	cataloguev1.PowerType_POWER_TYPE_CONFIRMATION: true, cataloguev1.PowerType_POWER_TYPE_REWARD: true, cataloguev1.PowerType_POWER_TYPE_ADJUDICATION: true,
+}
 
 // readTime takes the block time of the last event, against which data is old.
 func (j *catalogueCheck) readTime(ctx context.Context, tx *sql.Tx) error {
@@ -226,6 +235,7 @@ func (j *catalogueCheck) readTime(ctx context.Context, tx *sql.Tx) error {
 func (j *catalogueCheck) readAround(ctx context.Context, tx *sql.Tx) error {
 	now := j.result.atMs
 	j.orgs, j.duties, j.tables = map[string]orgFact{}, map[string]dutyFact{}, map[string]tableFact{}
+	j.users = map[uint64]users{}
 	j.codes, j.drifts, j.stale = map[string]bool{}, map[string]string{}, map[string]string{}
 	err := scan(ctx, tx, Account, fmt.Sprintf("class = %d", identityv1.AccountKind_ACCOUNT_KIND_ORG), func(a *identityv1.Account) {
 		j.orgs[a.GetId()] = orgFact{cmp.Or(a.GetProfile().GetName(), a.GetName()), a.GetProfile().GetRegion()}
@@ -235,7 +245,7 @@ func (j *catalogueCheck) readAround(ctx context.Context, tx *sql.Tx) error {
 	}
 	err = scan(ctx, tx, Duty, "", func(d *cataloguev1.Duty) {
 		in := !d.GetRetired() && d.GetValidFromMs() <= now && (d.GetValidToMs() == 0 || now < d.GetValidToMs())
-		j.duties[d.GetId()] = dutyFact{in, in && strings.TrimSpace(d.GetSource()) != ""}
+		j.duties[d.GetId()] = dutyFact{in, in && strings.TrimSpace(d.GetSource()) != "", decisions[d.GetPowerType()]}
 	})
 	if err != nil {
 		return err
@@ -341,7 +351,7 @@ func (j *catalogueCheck) entry(e *cataloguev1.Entry) {
 	one(findNoAbstract, strings.TrimSpace(e.GetAbstract()) != "", flaw{})
 	if named := itemsNaming(e); named > 0 {
 		l, n := itemsWithout(e, func(it *cataloguev1.Item) bool {
-			return it.GetCodeTable() == "" || j.codes[tableKey(it.GetCodeTable())]
+			return !namesTable(it) || j.codes[tableKey(it.GetCodeTable())]
 		})
 		count(findCodeTable, named-n, named, l)
 	}
@@ -429,11 +439,19 @@ func itemsWithout(e *cataloguev1.Entry, good func(*cataloguev1.Item) bool) (l fl
 
 func itemsNaming(e *cataloguev1.Entry) (n int) {
 	for _, it := range e.GetItems() {
-		if it.GetCodeTable() != "" {
+		if namesTable(it) {
 			n++
 		}
 	}
 	return n
+}
+
+// formStandards say how a code is built, and list none: who names one has no table
+// to file.
+var formStandards = map[string]bool{"GB32100": true, "GB11643": true, "GB11714": true}
+
+func namesTable(it *cataloguev1.Item) bool {
+	return it.GetCodeTable() != "" && !formStandards[tableKey(it.GetCodeTable())]
 }
 
 // tableKey is how code tables are compared: standards are named with their year and

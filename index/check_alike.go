@@ -19,10 +19,12 @@ import (
 //	the same name  ── sorted by name ──▶ groups ─┐
 //	the same items ── MinHash, 16 bands of 4 ────┴▶ pairs, at most 32 for an entry in each ──▶ exact likeness
 //
-// Names alone say little where items contradict them: every department has its list
-// of penalties. Entries of organisations of different regions, none within the
-// other, are no duplicates: each collects for its own. A finding is a question to a
-// person, not a verdict.
+// Four things keep it from telling what is none. Names say little where items
+// contradict them. Items that many departments have (统一社会信用代码, 有效期) make no
+// likeness. What two offices decide themselves - licences, penalties - is different
+// data, however alike the lists look: entries that both hang on duties of such a power
+// are not compared. And organisations of different regions, none within the other,
+// each collect for their own. A finding is a question to a person, not a verdict.
 const (
 	// alikeItems is the likeness (Jaccard) of item sets, in per cent, from which on
 	// entries of different names are told; alikeNamed the one for equal names.
@@ -38,6 +40,10 @@ const (
 	candidates = 32
 
 	bands, rowsOfBand = 16, 4
+
+	// rareFrom is the number of departments from which on items are told common from
+	// rare: among few, every item is rare or common by chance.
+	rareFrom = 9
 )
 
 // shape is what is compared of an entry.
@@ -45,6 +51,7 @@ type shape struct {
 	fact   int32
 	org    string
 	region string
+	act    bool     // hangs on nothing but duties by which an office decides itself
 	name   string   // nameShape
 	items  []uint64 // hashes of the items' names, ascending, each once
 }
@@ -53,7 +60,7 @@ type shape struct {
 var commonItems = map[string]bool{"序号": true, "编号": true, "备注": true, "id": true, "更新时间": true, "创建时间": true, "数据更新时间": true, "入库时间": true, "主键": true, "状态": true}
 
 func (j *catalogueCheck) shapeOf(at int32, e *cataloguev1.Entry) shape {
-	s := shape{fact: at, org: e.GetProvider(), region: cmp.Or(e.GetCoverageRegion(), j.orgs[e.GetProvider()].region), name: nameShape(e.GetName())}
+	s := shape{fact: at, act: j.decides(e), org: e.GetProvider(), region: cmp.Or(e.GetCoverageRegion(), j.orgs[e.GetProvider()].region), name: nameShape(e.GetName())}
 	for _, it := range e.GetItems() {
 		if k := nameShape(it.GetName()); k != "" && !commonItems[k] {
 			h := fnv.New64a()
@@ -63,7 +70,51 @@ func (j *catalogueCheck) shapeOf(at int32, e *cataloguev1.Entry) shape {
 	}
 	slices.Sort(s.items)
 	s.items = slices.Compact(s.items)
+	for _, h := range s.items {
+		if u := j.users[h]; u.last != s.org { // entries come sorted by organisation
+			j.users[h] = users{s.org, u.n + 1}
+		}
+	}
 	return s
+}
+
+// users counts the departments that have an item.
+type users struct {
+	last string
+	n    int32
+}
+
+// decides reports whether all duties of an entry are powers to decide: what comes of
+// them is the office's own and nobody else's.
+func (j *catalogueCheck) decides(e *cataloguev1.Entry) bool {
+	for _, id := range e.GetDuties() {
+		if !j.duties[id].decides {
+			return false
+		}
+	}
+	return len(e.GetDuties()) > 0
+}
+
+// rare reports whether the items that x and y share say something: on average (the
+// geometric mean) fewer than √N of the N departments have one of them.
+func (j *catalogueCheck) rare(x, y []uint64) bool {
+	n := len(j.parts)
+	if n < rareFrom {
+		return true
+	}
+	sum, both := 0.0, 0
+	for i, k := 0, 0; i < len(x) && k < len(y); {
+		switch {
+		case x[i] == y[k]:
+			sum += math.Log(float64(j.users[x[i]].n))
+			both, i, k = both+1, i+1, k+1
+		case x[i] < y[k]:
+			i++
+		default:
+			k++
+		}
+	}
+	return sum/float64(max(both, 1)) < math.Log(float64(n))/2
 }
 
 var (
@@ -163,11 +214,14 @@ func (j *catalogueCheck) compare(a, b int32, least int, found []best) {
 	if x.region != "" && y.region != "" && !code.Within(x.region, y.region) && !code.Within(y.region, x.region) {
 		return
 	}
+	if x.act && y.act {
+		return
+	}
 	likeness := 100 // of equal names, where items say nothing
 	if len(x.items) > 0 && len(y.items) > 0 {
 		likeness = jaccard(x.items, y.items)
 	}
-	if likeness < least {
+	if likeness < least || x.name != y.name && !j.rare(x.items, y.items) {
 		return
 	}
 	for _, p := range [2][2]int32{{a, b}, {b, a}} {

@@ -5,10 +5,12 @@
 // It is not an authority. The rules never ask it, nothing in it is proved, and
 // whoever decides something reads the object again from the ledger.
 //
-//	ledger events ──Run──▶ object, link, event, words   (one SQLite transaction a batch)
-//	                            │
-//	                            ▼
-//	                  List, Search, Trace, Count
+//	ledger events ──Run──▶ object, link, event ─────────▶ List, Trace, Count
+//	      (one SQLite          doc, words, code ─────────▶ Search
+//	   transaction a batch)         └─▶ board: the facets, in memory
+//
+// Search is SQLite's FTS5 for finding, and the order of its rows for ranking: see
+// [rowNumber] and docs/decisions/0009-search.md.
 //
 // # Invariants
 //
@@ -17,6 +19,11 @@
 //  2. The number of the next event stands in the same transaction as its effects:
 //     a kill at any moment neither loses nor doubles one.
 //  3. The same events give the same answers, whenever the file was made.
+//  4. Nothing that a person types reaches FTS5 but letters and digits in quotation
+//     marks, and no search does more work than its bounds allow (query.go).
+//
+// Sources: docs/decisions/0009-search.md for what was measured; variants.txt names
+// where the table of characters is from.
 //
 // If this part lies, a list is wrong; no right, no access and no proof depends on
 // it (docs/trust.md).
@@ -37,7 +44,7 @@ import (
 )
 
 // version of the schema below. A file of another version is made anew.
-const version = 2
+const version = 3
 
 // The object table has the same few filter columns for every kind; project.go
 // says what each means for which kind.
@@ -59,8 +66,10 @@ CREATE TABLE event_object(object TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KE
 CREATE TABLE entry_version(entry TEXT NOT NULL, version INTEGER NOT NULL, height INTEGER NOT NULL, at_ms INTEGER NOT NULL,
   actor TEXT NOT NULL, hash BLOB, PRIMARY KEY(entry, version)) WITHOUT ROWID;
 CREATE TABLE total(kind TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5(name, body, key UNINDEXED, tokenize='unicode61 remove_diacritics 2');
-CREATE TABLE words_row(key TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE doc(seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, text INTEGER NOT NULL, traits INTEGER NOT NULL, org TEXT NOT NULL, ids BLOB NOT NULL);
+CREATE VIRTUAL TABLE words USING fts5(exact, name, code, keyword, item, body, facet, content='', contentless_delete=1, detail=column, tokenize='porter ascii');
+INSERT INTO words(words, rank) VALUES('hashsize', 16777216);
+CREATE TABLE code(skeleton TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY(skeleton, code)) WITHOUT ROWID;
 `
 
 // Index is the projection. Reads are safe for concurrent use; Run is called once.
@@ -73,6 +82,9 @@ type Index struct {
 	next   int64 // events taken
 	height int64
 	moved  chan struct{} // closed and renewed when next moves
+
+	board *board
+	last  uint32 // number of the object that was numbered last; Run's
 }
 
 // Open opens the projection at path, making it anew if there is none, if it has
@@ -108,13 +120,13 @@ func Remove(path string) error {
 func open(path string) (*Index, error) {
 	// synchronous=OFF: after a power failure the file may be damaged, and is then
 	// read again from the ledger.
-	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(5000)&_pragma=cache_size(-32000)&_pragma=temp_store(MEMORY)"
+	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(5000)&_pragma=cache_size(-32000)&_pragma=wal_autocheckpoint(8000)&_pragma=temp_store(MEMORY)"
 	write, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
 	write.SetMaxOpenConns(1)
-	x := &Index{write: write, moved: make(chan struct{})}
+	x := &Index{write: write, moved: make(chan struct{}), board: newBoard()}
 	if err := x.prepare(); err != nil {
 		write.Close()
 		return nil, err
@@ -158,9 +170,14 @@ func (x *Index) prepare() error {
 			x.next = value
 		case "height":
 			x.height = value
+		case "last":
+			x.last = uint32(value)
 		}
 	}
-	return rows.Err()
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	return x.board.load(x.write)
 }
 
 // Close ends the projection. Run has to have returned.

@@ -346,21 +346,6 @@ func TestAwaitEnds(t *testing.T) {
 	}
 }
 
-func TestGrams(t *testing.T) {
-	for in, want := range map[string]string{
-		"规划许可":                       "规划 划许 许可",
-		"水":                          "水",
-		"Planning许可2021":             "planning 许可 2021",
-		"ＡＢＣ　１２":                     "abc 12",
-		"11110000000021928Y:permits": "11110000000021928y permits",
-		"  ":                         "",
-	} {
-		if got := Grams(in); got != want {
-			t.Errorf("Grams(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
 // FuzzSearch: whatever a person types is a search or finds nothing, never an error.
 func FuzzSearch(f *testing.F) {
 	for _, s := range []string{"许可", `"`, "a AND OR NOT (", "*", "NEAR(a b)", "name:x", "规划*", "\x00", "-"} {

@@ -162,8 +162,8 @@ func (f Filter) where() (string, []any) {
 	if f.Parent != "" {
 		add("o.key IN (SELECT child FROM link WHERE parent = ?)", f.Parent)
 	}
-	if q := match(f.Text); q != "" {
-		add("o.key IN (SELECT key FROM words WHERE words MATCH ?)", q)
+	if q := listQuery(f.Kind, f.Text); q != "" {
+		add(fmt.Sprintf("o.key IN (SELECT d.key FROM words w JOIN doc d ON d.seq = (w.rowid >> 12) & 0xffffffff WHERE words MATCH ? LIMIT %d)", countUpTo), q)
 	} else if strings.TrimSpace(f.Text) != "" {
 		add("0") // a query without a letter or digit finds nothing
 	}

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -51,22 +50,6 @@ type row struct {
 	flag      bool   // open, overdue, locked
 	ref       string // table, gateway, system
 	parents   []string
-	name      string // searched with more weight
-	body      string // searched; empty name and body = not searched
-}
-
-// project decodes the value of a key and says how to file it; ok is false for
-// tables that are not projected.
-func project(key string, value []byte) (r row, ok bool, err error) {
-	k := kindOf(key)
-	if k == nil {
-		return row{}, false, nil
-	}
-	m := k.empty()
-	if err := proto.Unmarshal(value, m); err != nil {
-		return row{}, false, fmt.Errorf("index: %s: %w", key, err)
-	}
-	return k.file(m), true, nil
 }
 
 type kind struct {
@@ -90,11 +73,7 @@ func kindOf(key string) *kind {
 
 var kinds = []kind{
 	of(Account, func(a *identityv1.Account) row {
-		p := a.GetProfile()
-		return row{
-			org: a.GetOrg(), state: int32(a.GetState()), class: int32(a.GetKind()), ref: p.GetParent(),
-			name: a.GetName() + p.GetName(), body: strings.Join([]string{p.GetShortName(), p.GetNameEn(), a.GetId()}, " "),
-		}
+		return row{org: a.GetOrg(), state: int32(a.GetState()), class: int32(a.GetKind()), ref: a.GetProfile().GetParent()}
 	}),
 	of(Member, func(m *governancev1.Member) row { return row{org: m.GetOrg()} }),
 	of(Role, func(r *governancev1.RoleGrant) row { return row{org: r.GetAccount(), class: int32(r.GetRole())} }),
@@ -103,17 +82,17 @@ var kinds = []kind{
 	of(Calendar, func(*governancev1.CalendarYear) row { return row{} }),
 	of(Validator, func(v *governancev1.Validator) row { return row{org: v.GetOrg()} }),
 	of(Proposal, func(p *governancev1.Proposal) row {
-		return row{org: p.GetProposer(), state: int32(p.GetState()), flag: p.GetState() == governancev1.ProposalState_PROPOSAL_STATE_OPEN, name: p.GetTitle(), body: p.GetReason()}
+		return row{org: p.GetProposer(), state: int32(p.GetState()), flag: p.GetState() == governancev1.ProposalState_PROPOSAL_STATE_OPEN}
 	}),
 	of(Duty, func(d *cataloguev1.Duty) row {
-		return row{org: d.GetOrg(), class: int32(d.GetPowerType()), flag: d.GetRetired(), name: d.GetTitle(), body: strings.Join([]string{d.GetId(), d.GetSource(), d.GetMatterCode()}, " ")}
+		return row{org: d.GetOrg(), class: int32(d.GetPowerType()), flag: d.GetRetired()}
 	}),
 	of(System, func(s *cataloguev1.System) row {
-		return row{org: s.GetOrg(), class: int32(s.GetLevel()), name: s.GetName(), body: s.GetId()}
+		return row{org: s.GetOrg(), class: int32(s.GetLevel())}
 	}),
 	of(Table, func(t *cataloguev1.Table) row {
 		return row{
-			org: t.GetOrg(), peer: t.GetGateway(), class: int32(t.GetKind()), flag: t.GetGone(), ref: t.GetSystem(), name: t.GetName(), body: t.GetId(),
+			org: t.GetOrg(), peer: t.GetGateway(), class: int32(t.GetKind()), flag: t.GetGone(), ref: t.GetSystem(),
 			parents: some(System, t.GetSystem()),
 		}
 	}),
@@ -144,7 +123,7 @@ var kinds = []kind{
 	of(Request, func(r *sharev1.Request) row {
 		out := row{
 			org: r.GetProvider(), peer: r.GetRequester(), state: int32(r.GetState()), flag: r.GetClock().GetOverdue(), ref: r.GetGateway(),
-			name: r.GetTerms().GetPurpose(), body: r.GetId() + " " + r.GetTerms().GetMatter(), parents: some(Duty, r.GetTerms().GetDuty()),
+			parents: some(Duty, r.GetTerms().GetDuty()),
 		}
 		out.parents = append(out.parents, parts(r.GetTerms())...)
 		return out
@@ -152,7 +131,6 @@ var kinds = []kind{
 	of(Agreement, func(a *sharev1.Agreement) row {
 		return row{
 			org: a.GetProvider(), peer: a.GetConsumer(), state: int32(a.GetState()), flag: a.GetClock().GetOverdue(), ref: a.GetConsumerGateway(),
-			name: a.GetTerms().GetPurpose(), body: a.GetId(),
 			parents: append(append(parts(a.GetTerms()), Request+a.GetRequest()), gateways(a)...),
 		}
 	}),
@@ -176,14 +154,9 @@ const needs = "needs/"
 func Needs(org string) string { return needs + org }
 
 func fileEntry(e *cataloguev1.Entry) row {
-	var body strings.Builder
-	body.WriteString(e.GetId() + " " + strings.Join(e.GetAliases(), " ") + " " + e.GetAbstract() + " " + e.GetCategory())
-	for _, it := range e.GetItems() {
-		body.WriteString(" " + it.GetName() + " " + it.GetTechnicalName())
-	}
 	return row{
 		org: e.GetProvider(), peer: e.GetSourceOrg(), state: int32(e.GetState()), class: int32(e.GetShareType()), flag: e.GetLock() != nil,
-		ref: e.GetTable(), name: e.GetName(), body: body.String(),
+		ref:     e.GetTable(),
 		parents: append(append(append(each(Duty, e.GetDuties()), some(Table, e.GetTable())...), some(System, e.GetSystem())...), fromSource(e.GetOrigin())...),
 	}
 }

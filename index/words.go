@@ -1,68 +1,96 @@
 package index
 
 import (
-	"strings"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
+	"strconv"
+	"unicode/utf8"
 )
 
-// maxQueryRunes bounds what is searched for: a title, not a document.
-const maxQueryRunes = 100
+// Bounds of what is searched for. Our own choice: a title, not a document.
+const (
+	maxQueryRunes = 200 // as the schema promises
+	maxWords      = 24  // pairs and words; what comes after them no longer narrows much
+	maxWordBytes  = 64  // of one word without blanks; longer ones are cut, on both sides
+)
 
-// Grams writes text as the words that are searched: runs of letters and digits as
-// they are, runs of Han characters as overlapping pairs, because Chinese has no
-// blanks and most queries are two characters (the trigram tokenizer of SQLite
-// cannot find those). A single Han character stands alone.
-func Grams(text string) string {
-	var out strings.Builder
-	var han []rune
-	flush := func() {
-		if len(han) == 1 {
-			out.WriteRune(han[0])
-			out.WriteByte(' ')
-		}
-		for i := 0; i+1 < len(han); i++ {
-			out.WriteRune(han[i])
-			out.WriteRune(han[i+1])
-			out.WriteByte(' ')
-		}
-		han = han[:0]
-	}
-	for _, r := range norm.NFKC.String(text) {
+// singles says of which texts single Han characters are searched, too: of names.
+// In longer texts nearly every character stands somewhere.
+type singles bool
+
+const (
+	pairsOnly   singles = false
+	withSingles singles = true
+)
+
+// appendWords appends the words of a text, each with a blank behind it: runs of
+// letters and digits as they are, runs of Han characters as overlapping pairs,
+// because Chinese has no blanks and most queries are two characters (the trigram
+// tokenizer of SQLite cannot find those). A Han character that stands alone is a
+// word; with singles every one is.
+func appendWords(out []byte, text string, s singles) []byte {
+	var last folded
+	run := 0 // characters of the word or run so far, of last.class
+	var cut int
+	end := func() {
 		switch {
-		case unicode.Is(unicode.Han, r):
-			if len(han) == 0 && out.Len() > 0 && !strings.HasSuffix(out.String()[out.Len()-1:], " ") {
-				out.WriteByte(' ')
+		case last.class == latin:
+			if len(out)-cut > maxWordBytes {
+				out = cutRune(out[:cut+maxWordBytes])
 			}
-			han = append(han, r)
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			flush()
-			out.WriteRune(unicode.ToLower(r))
-		default:
-			flush()
-			if out.Len() > 0 && out.String()[out.Len()-1] != ' ' {
-				out.WriteByte(' ')
-			}
+			out = append(out, ' ')
+		case last.class == han && run == 1 && s == pairsOnly:
+			out = append(utf8.AppendRune(out, last.r), ' ')
 		}
 	}
-	flush()
-	return strings.TrimSpace(out.String())
+	fold(text, func(f folded) {
+		if f.class != last.class {
+			end()
+			run, cut = 0, len(out)
+		}
+		switch f.class {
+		case latin:
+			out = utf8.AppendRune(out, f.r)
+		case han:
+			if run > 0 {
+				out = append(utf8.AppendRune(utf8.AppendRune(out, last.r), f.r), ' ')
+			}
+			if s {
+				out = append(utf8.AppendRune(out, f.r), ' ')
+			}
+		}
+		run++
+		last = f
+	})
+	end()
+	return out
 }
 
-// match turns a query into FTS5's language: every word has to be there, the last
-// run of letters or digits may be a beginning. "" if there is no word in it.
-func match(query string) string {
-	if r := []rune(query); len(r) > maxQueryRunes {
-		query = string(r[:maxQueryRunes])
-	}
-	words := strings.Fields(Grams(query))
-	for i, w := range words {
-		quoted := `"` + strings.ReplaceAll(w, `"`, `""`) + `"`
-		if first := []rune(w)[0]; len([]rune(w)) == 1 || !unicode.Is(unicode.Han, first) {
-			quoted += "*"
+// cutRune drops a torn character at the end.
+func cutRune(b []byte) []byte {
+	for len(b) > 0 {
+		if r, n := utf8.DecodeLastRune(b); r != utf8.RuneError || n != 1 {
+			break
 		}
-		words[i] = quoted
+		b = b[:len(b)-1]
 	}
-	return strings.Join(words, " ")
+	return b
+}
+
+// whole is the word that stands for a whole name or code: "＝" and 16 hex digits.
+// Names and codes that differ in blanks, punctuation, width and case share it.
+func whole(text string) string {
+	k := key(text)
+	if k == "" {
+		return ""
+	}
+	raw := strconv.AppendUint(make([]byte, 0, 16), hash(k), 16)
+	return "＝" + "0000000000000000"[len(raw):] + string(raw)
+}
+
+// hash is FNV-1a, 64 bits: the same on every machine, because it stands in the file.
+func hash(text string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	return h
 }

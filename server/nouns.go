@@ -7,7 +7,6 @@ import (
 	"connectrpc.com/connect"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
-	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
@@ -43,10 +42,7 @@ func checkText(texts ...string) error {
 	return nil
 }
 
-type catalogueAPI struct {
-	cataloguev1connect.UnimplementedCatalogueServiceHandler
-	s *Server
-}
+type catalogueAPI struct{ s *Server }
 
 func (c catalogueAPI) ListEntries(ctx context.Context, req *connect.Request[cataloguev1.ListEntriesRequest]) (*connect.Response[cataloguev1.ListEntriesResponse], error) {
 	m := req.Msg
