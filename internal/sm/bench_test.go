@@ -49,3 +49,37 @@ func BenchmarkHash(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkHolds compares the check of an SM2 signature by the key's multiples with the
+// library's, and says what making the multiples costs.
+func BenchmarkHolds(b *testing.B) {
+	k := fixed(b, SM2)
+	var e [32]byte
+	sig, err := k.Sign(e[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, s, _ := splitDER(sig)
+	m := newMultiples(pointOf(k.pub.k.ec))
+	b.Run("multiples", func(b *testing.B) {
+		for b.Loop() {
+			m.holds(readLimbs(e[:]), readLimbs(wide(r)), readLimbs(wide(s)))
+		}
+	})
+	b.Run("library", func(b *testing.B) {
+		for b.Loop() {
+			slow(k.pub.k, e[:], sig)
+		}
+	})
+	b.Run("make", func(b *testing.B) {
+		for b.Loop() {
+			newMultiples(pointOf(k.pub.k.ec))
+		}
+	})
+	b.Run("mul", func(b *testing.B) {
+		x, y := m[0][1].x, m[0][1].y
+		for b.Loop() {
+			x.mul(&x, &y)
+		}
+	})
+}

@@ -1,6 +1,9 @@
 package sm
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // keyCache saves parsing (5 µs for an SM2 key) of keys that come again and again:
 // a gateway signs hundreds of transactions a second with one key.
@@ -33,4 +36,58 @@ func (c *cache) put(name string, k *parsed) {
 		c.young, c.older = make(map[string]*parsed), c.young
 	}
 	c.young[name] = k
+}
+
+// frequent holds the multiples of a key that comes again and again.
+type frequent struct {
+	checks atomic.Uint32 // signatures since the key was parsed or its multiples were dropped
+	table  atomic.Pointer[multiples]
+}
+
+// multiples returns the multiples of an SM2 key, nil while it is not worth it.
+func (k *parsed) multiples() *multiples {
+	n := k.often.checks.Add(1)
+	if m := k.often.table.Load(); m != nil {
+		return m
+	}
+	if n != manyChecks { // only one of many goroutines makes them
+		return nil
+	}
+	m := newMultiples(pointOf(k.ec))
+	k.often.table.Store(m)
+	busyKeys.join(k)
+	return m
+}
+
+// busyKeys are the keys that have multiples.
+var busyKeys ring
+
+// ring bounds how many keys have multiples. One that joins takes the place of the first
+// that has had few checks since it was looked at last, going round.
+type ring struct {
+	mu   sync.Mutex
+	keys []*parsed // guarded by mu
+	next int       // guarded by mu
+}
+
+func (r *ring) join(k *parsed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.keys) < keysWithMultiples {
+		r.keys = append(r.keys, k)
+		return
+	}
+	for {
+		old := r.keys[r.next]
+		few := old.often.checks.Swap(manyChecks+1) <= 2*manyChecks // the second time round it has had none
+		if few {
+			old.often.table.Store(nil)
+			old.often.checks.Store(0)
+			r.keys[r.next] = k
+		}
+		r.next = (r.next + 1) % len(r.keys)
+		if few {
+			return
+		}
+	}
 }

@@ -27,7 +27,9 @@
 //  4. No text form of a private key exists: String, GoString, Format and LogValue
 //     print its id.
 //  5. The answer does not depend on the cache of parsed keys: it holds only what
-//     parsing the same bytes gave before.
+//     parsing the same bytes gave before. Nor does it depend on whether an SM2 key
+//     has come often enough to be checked by its multiples: both ways take the same
+//     signatures, which random, chosen and mutated ones test.
 //
 // Sources: GB/T 32918.2-2016 and GB/T 35276-2017 (SM2 signature, ASN.1 form,
 // default user id), GB/T 32905-2016 (SM3), GB/T 32907-2016 (SM4), FIPS 186-5
@@ -43,6 +45,9 @@ const (
 	MaxKeyFileSize   = 4 << 10
 	MaxWrapSize      = 1 << 10 // bytes that EncryptSM2 takes: keys, not content
 	parsedKeys       = 1 << 14 // keys in one generation of the cache: ~600 B each, so at most ~20 MB; our own choice
+
+	manyChecks        = 64  // signatures after which a key gets its multiples: twice what making them costs
+	keysWithMultiples = 256 // at 88 KB: at most 22 MB; our own choice
 )
 
 // DefaultUserID is the user id that enters the hash of an SM2 signature when the

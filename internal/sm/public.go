@@ -66,6 +66,8 @@ type parsed struct {
 	ed  ed25519.PublicKey
 	za  [32]byte // SM2: the hash of user id, curve and key that each signature begins with
 	id  string
+
+	often frequent // SM2: its multiples, if it comes often
 }
 
 // ParsePublic returns the key with the given bytes, or an error that wraps

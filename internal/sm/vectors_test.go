@@ -82,11 +82,10 @@ func TestBotanSM2Signatures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		other := *k.pub.k // not the key in the cache
-		other.za = [32]byte(za)
+		other := &parsed{alg: SM2, raw: k.pub.k.raw, ec: k.pub.k.ec, za: [32]byte(za)} // not the key in the cache
 		raw := mustHex(t, v["Signature"])
 		sig := der(t, new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:]))
-		if err := (PublicKey{&other}).Check(mustHex(t, v["Msg"]), sig); err != nil {
+		if err := (PublicKey{other}).Check(mustHex(t, v["Msg"]), sig); err != nil {
 			t.Errorf("published signature with its user id: %v", err)
 		}
 		if k.Public().Verify(mustHex(t, v["Msg"]), sig) {

@@ -42,13 +42,20 @@ func (p PublicKey) check(msg, sig []byte, twin bool) error {
 	valid := false
 	switch p.k.alg {
 	case SM2:
-		if _, _, ok := parseDER(sig); !ok {
+		r, s, ok := splitDER(sig)
+		if !ok {
 			return ErrEncoding
 		}
 		h := sm3.New()
 		h.Write(p.k.za[:])
 		h.Write(msg)
-		valid = sm2.VerifyASN1(p.k.ec, h.Sum(nil), sig)
+		var e [32]byte
+		h.Sum(e[:0])
+		if m := p.k.multiples(); m != nil && len(r) <= 32 && len(s) <= 32 {
+			valid = m.holds(readLimbs(e[:]), readLimbs(wide(r)), readLimbs(wide(s)))
+		} else {
+			valid = sm2.VerifyASN1(p.k.ec, e[:], sig)
+		}
 	case P256:
 		_, s, ok := parseDER(sig)
 		if !ok {
@@ -76,19 +83,52 @@ var halfP256 = new(big.Int).Rsh(elliptic.P256().Params().N, 1)
 // pair is Ecdsa-Sig-Value of RFC 3279 and SM2Signature of GB/T 35276: the same.
 type pair struct{ R, S *big.Int }
 
-// parseDER reads two positive integers and accepts only the bytes that encoding
-// them again gives.
+// parseDER is splitDER with numbers.
 func parseDER(sig []byte) (r, s *big.Int, ok bool) {
-	if len(sig) > MaxSignatureSize {
+	rb, sb, ok := splitDER(sig)
+	if !ok {
 		return nil, nil, false
 	}
-	var p pair
-	rest, err := asn1.Unmarshal(sig, &p)
-	if err != nil || len(rest) != 0 || p.R.Sign() <= 0 || p.S.Sign() <= 0 {
+	return new(big.Int).SetBytes(rb), new(big.Int).SetBytes(sb), true
+}
+
+// splitDER reads two positive integers and accepts only the bytes that encoding them
+// again gives. It returns them without leading zeros, most significant byte first.
+func splitDER(sig []byte) (r, s []byte, ok bool) {
+	// At most MaxSignatureSize: so every length is one byte below 128.
+	if len(sig) < 2 || len(sig) > MaxSignatureSize || sig[0] != 0x30 || int(sig[1]) != len(sig)-2 {
 		return nil, nil, false
 	}
-	again, err := asn1.Marshal(p)
-	return p.R, p.S, err == nil && string(again) == string(sig)
+	r, rest, ok := splitInteger(sig[2:])
+	if !ok {
+		return nil, nil, false
+	}
+	s, rest, ok = splitInteger(rest)
+	return r, s, ok && len(rest) == 0
+}
+
+// splitInteger reads one positive INTEGER in its shortest form.
+func splitInteger(b []byte) (n, rest []byte, ok bool) {
+	if len(b) < 3 || b[0] != 2 || b[1] == 0 || int(b[1]) > len(b)-2 {
+		return nil, nil, false
+	}
+	n, rest = b[2:2+b[1]], b[2+b[1]:]
+	switch {
+	case n[0] >= 0x80: // negative
+		return nil, nil, false
+	case n[0] == 0 && (len(n) == 1 || n[1] < 0x80): // zero, or longer than it has to be
+		return nil, nil, false
+	case n[0] == 0:
+		n = n[1:]
+	}
+	return n, rest, true
+}
+
+// wide is n with leading zeros, 32 bytes.
+func wide(n []byte) []byte {
+	var b [32]byte
+	copy(b[32-len(n):], n)
+	return b[:]
 }
 
 // LowS returns the twin of a P-256 signature that [PublicKey.Verify] accepts. For
