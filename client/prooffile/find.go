@@ -31,7 +31,7 @@ var (
 	accessID = regexp.MustCompile(`^([0-9a-f]{16})#([0-9]{1,16})$`)
 	eventID  = regexp.MustCompile(`^event:([0-9]{1,16})$`)
 	txID     = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	parted   = regexp.MustCompile(`^([0-9a-f]{16}/)([0-9]{1,12})$`) // of a delivery or use
+	parted   = regexp.MustCompile(`^([0-9a-f]{16}/)([0-9]{1,10})$`) // of a delivery or use
 )
 
 // Find makes the file of whatever an id names: a state key or the id of a request,
@@ -69,7 +69,7 @@ func (m *Maker) key(ctx context.Context, id string) (string, error) {
 	for _, p := range prefixes {
 		candidates = append(candidates, p+id)
 		if x := parted.FindStringSubmatch(id); x != nil { // numbers stand with zeros before them
-			candidates = append(candidates, p+x[1]+strings.Repeat("0", 12-len(x[2]))+x[2])
+			candidates = append(candidates, p+x[1]+strings.Repeat("0", 10-len(x[2]))+x[2])
 		}
 	}
 	for _, key := range candidates {

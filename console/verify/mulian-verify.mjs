@@ -1,0 +1,1164 @@
+// Checks a proof file (*.mulian-proof.json) offline, with nothing but the hash of
+// the genesis that the reader trusts. It is the second verifier of the format in
+// docs/spec/proof.md, written against that text: one file, no dependencies, no build, the
+// same in a browser and in Node 20 or later. The first is the Go package
+// client/prooffile; on every file the two say the same.
+//
+//   import { verify } from './mulian-verify.mjs'
+//   const report = verify(bytes, 'df92…')          // Uint8Array, 64 hex digits
+//
+//   node mulian-verify.mjs FILE --genesis GENESIS | --genesis-hash HEX
+//
+// Exit status: 0 it holds, 7 it does not, 2 wrong usage, 1 a file cannot be read.
+//
+// It asks nobody and keeps nothing. The arithmetic below (SHA-2, SM3, SM2, P-256,
+// Ed25519) only verifies: it handles no secret, so it need not run in constant time.
+
+// ---- bounds and codes (section 2 and 5) ----
+
+const MAX_FILE = 1 << 20, MAX_DEPTH = 6, MAX_NODES = 1 << 15, MAX_BLOCKS = 64, MAX_OBJECTS = 64, MAX_EVENTS = 64
+const MAX_NUMBER = Number.MAX_SAFE_INTEGER, MAX_KEY = 512, MAX_VALIDATORS = 1000, MAX_POWER = 1152921504606846
+const MAX_KEYS = 64, MAX_FIELDS = 5000, MAX_MS = 253402300799999, MAX_NAME = 32, MAX_UNPACKED = 2 << 20
+const MAX_PATH = 64, MAX_SIBLINGS = 256, MIN_COPY = 5, RECEIPT_SLACK_MS = 600000
+
+const MALFORMED = 11003, TOO_LONG = 11004, BAD_AUTHORISATION = 12001, NOT_WHITELISTED = 12003, KEY_REVOKED = 12009
+const WRONG_CHAIN = 12011, VERIFICATION_FAILED = 19004
+
+class Refusal extends Error {
+  constructor(step, field, text, code = VERIFICATION_FAILED) {
+    super(text)
+    this.step = step; this.field = field; this.code = code
+  }
+}
+const refuse = (step, field, text, code) => { throw new Refusal(step, field, text, code) }
+const malformed = (text) => { throw new Error(text) } // inside one message; the caller says which
+
+// ---- bytes ----
+
+const encoder = new TextEncoder()
+const utf8 = (s) => encoder.encode(s)
+function textOf(bytes) { // strict: throws for what is no UTF-8
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+}
+const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
+function hex(bytes) {
+  let s = ''
+  for (const b of bytes) s += HEX[b]
+  return s
+}
+function unhex(s) { // null: not lower-case hexadecimal
+  if (s.length % 2 || !/^[0-9a-f]*$/.test(s)) return null
+  const out = new Uint8Array(s.length / 2)
+  for (let i = 0; i < out.length; i++) out[i] = parseInt(s.slice(2 * i, 2 * i + 2), 16)
+  return out
+}
+const B64 = new Map([...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].map((c, i) => [c.charCodeAt(0), i]))
+function unbase(s) { // null: not the one form of RFC 4648 section 4
+  if (s.length % 4) return null
+  const pad = s.endsWith('==') ? 2 : s.endsWith('=') ? 1 : 0
+  const out = new Uint8Array(s.length / 4 * 3 - pad)
+  let bits = 0, have = 0, at = 0
+  for (let i = 0; i < s.length - pad; i++) {
+    const v = B64.get(s.charCodeAt(i))
+    if (v === undefined) return null
+    bits = (bits << 6 | v) & 0xffffff
+    have += 6
+    if (have >= 8) { have -= 8; out[at++] = bits >> have & 255 }
+  }
+  return bits & (1 << have) - 1 ? null : out
+}
+function concat(...parts) {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0))
+  let at = 0
+  for (const p of parts) { out.set(p, at); at += p.length }
+  return out
+}
+function equal(a, b) {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+function bigEndian(n, size = 8) { // of a number or BigInt
+  const out = new Uint8Array(size)
+  for (let i = size - 1, x = BigInt(n); i >= 0; i--, x >>= 8n) out[i] = Number(x & 255n)
+  return out
+}
+const big = (bytes) => bytes.length ? BigInt('0x' + hex(bytes)) : 0n
+
+// ---- hashes: SHA-256, SHA-512 (FIPS 180-4), SM3 (GB/T 32905) ----
+
+// pad ends a message as all three do: 80, zeros, its length in bits.
+function padded(m, block) {
+  const out = new Uint8Array(Math.ceil((m.length + 1 + block / 8) / block) * block)
+  out.set(m)
+  out[m.length] = 0x80
+  out.set(bigEndian(BigInt(m.length) * 8n), out.length - 8)
+  return out
+}
+function primes(n) {
+  const out = []
+  for (let x = 2; out.length < n; x++) if (out.every((p) => x % p)) out.push(x)
+  return out
+}
+// root returns the first 64 bits behind the point of the k-th root of n.
+function root(n, k) {
+  const target = BigInt(n) << BigInt(64 * k)
+  let low = 0n, high = 1n << 70n
+  while (low < high) {
+    const mid = (low + high + 1n) >> 1n
+    if (mid ** BigInt(k) <= target) low = mid; else high = mid - 1n
+  }
+  return low & 0xffffffffffffffffn
+}
+const K512 = primes(80).map((p) => root(p, 3)), H512 = primes(8).map((p) => root(p, 2))
+const K256 = Int32Array.from(K512.slice(0, 64), (k) => Number(k >> 32n) | 0), H256 = H512.map((h) => Number(h >> 32n) | 0)
+const rot = (x, n) => x << n | x >>> 32 - n
+const rotr = (x, n) => x >>> n | x << 32 - n
+
+function words32(h) {
+  const out = new Uint8Array(4 * h.length)
+  h.forEach((x, i) => out.set([x >>> 24, x >>> 16 & 255, x >>> 8 & 255, x & 255], 4 * i))
+  return out
+}
+
+export function sha256(message) {
+  const m = padded(message, 64), h = Int32Array.from(H256), w = new Int32Array(64)
+  for (let at = 0; at < m.length; at += 64) {
+    for (let i = 0; i < 16; i++) w[i] = m[at + 4 * i] << 24 | m[at + 4 * i + 1] << 16 | m[at + 4 * i + 2] << 8 | m[at + 4 * i + 3]
+    for (let i = 16; i < 64; i++) {
+      const x = w[i - 15], y = w[i - 2]
+      w[i] = w[i - 16] + (rotr(x, 7) ^ rotr(x, 18) ^ x >>> 3) + w[i - 7] + (rotr(y, 17) ^ rotr(y, 19) ^ y >>> 10) | 0
+    }
+    let [a, b, c, d, e, f, g, z] = h
+    for (let i = 0; i < 64; i++) {
+      const t = z + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + (e & f ^ ~e & g) + K256[i] + w[i] | 0
+      const u = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + (a & b ^ a & c ^ b & c) | 0
+      z = g; g = f; f = e; e = d + t | 0; d = c; c = b; b = a; a = t + u | 0
+    }
+    ;[a, b, c, d, e, f, g, z].forEach((x, i) => { h[i] = h[i] + x | 0 })
+  }
+  return words32(h)
+}
+
+export function sha512(message) {
+  const M = 0xffffffffffffffffn, r = (x, n) => (x >> n | x << 64n - n) & M
+  const m = padded(message, 128), h = [...H512], w = []
+  for (let at = 0; at < m.length; at += 128) {
+    for (let i = 0; i < 16; i++) w[i] = big(m.subarray(at + 8 * i, at + 8 * i + 8))
+    for (let i = 16; i < 80; i++) {
+      const x = w[i - 15], y = w[i - 2]
+      w[i] = w[i - 16] + (r(x, 1n) ^ r(x, 8n) ^ x >> 7n) + w[i - 7] + (r(y, 19n) ^ r(y, 61n) ^ y >> 6n) & M
+    }
+    let [a, b, c, d, e, f, g, z] = h
+    for (let i = 0; i < 80; i++) {
+      const t = z + (r(e, 14n) ^ r(e, 18n) ^ r(e, 41n)) + (e & f ^ (e ^ M) & g) + K512[i] + w[i]
+      const u = (r(a, 28n) ^ r(a, 34n) ^ r(a, 39n)) + (a & b ^ a & c ^ b & c)
+      z = g; g = f; f = e; e = d + t & M; d = c; c = b; b = a; a = t + u & M
+    }
+    ;[a, b, c, d, e, f, g, z].forEach((x, i) => { h[i] = h[i] + x & M })
+  }
+  return concat(...h.map((x) => bigEndian(x)))
+}
+
+export function sm3(message) {
+  const m = padded(message, 64), w = new Int32Array(68)
+  const h = Int32Array.from([0x7380166f, 0x4914b2b9, 0x172442d7, 0xda8a0600, 0xa96f30bc, 0x163138aa, 0xe38dee4d, 0xb0fb0e4e])
+  const p0 = (x) => x ^ rot(x, 9) ^ rot(x, 17), p1 = (x) => x ^ rot(x, 15) ^ rot(x, 23)
+  for (let at = 0; at < m.length; at += 64) {
+    for (let i = 0; i < 16; i++) w[i] = m[at + 4 * i] << 24 | m[at + 4 * i + 1] << 16 | m[at + 4 * i + 2] << 8 | m[at + 4 * i + 3]
+    for (let i = 16; i < 68; i++) w[i] = p1(w[i - 16] ^ w[i - 9] ^ rot(w[i - 3], 15)) ^ rot(w[i - 13], 7) ^ w[i - 6]
+    let [a, b, c, d, e, f, g, z] = h
+    for (let i = 0; i < 64; i++) {
+      const x = rot(a, 12), s = rot(x + e + rot(i < 16 ? 0x79cc4519 : 0x7a879d8a, i % 32) | 0, 7)
+      const t = (i < 16 ? a ^ b ^ c : a & b | a & c | b & c) + d + (s ^ x) + (w[i] ^ w[i + 4]) | 0
+      const u = (i < 16 ? e ^ f ^ g : e & f | ~e & g) + z + s + w[i] | 0
+      d = c; c = rot(b, 9); b = a; a = t; z = g; g = rot(f, 19); f = e; e = p0(u)
+    }
+    ;[a, b, c, d, e, f, g, z].forEach((x, i) => { h[i] ^= x })
+  }
+  return words32(h)
+}
+
+// ---- signatures: SM2 (GB/T 32918.2), P-256 (FIPS 186-5), Ed25519 (RFC 8032) ----
+
+const mod = (x, m) => { const r = x % m; return r < 0n ? r + m : r }
+function inverse(x, m) {
+  let [a, b, u, v] = [mod(x, m), m, 1n, 0n]
+  while (b) { const q = a / b; [a, b] = [b, a - q * b]; [u, v] = [v, u - q * v] }
+  return mod(u, m)
+}
+function power(x, e, m) {
+  let r = 1n
+  for (x = mod(x, m); e; e >>= 1n, x = x * x % m) if (e & 1n) r = r * x % m
+  return r
+}
+
+// curve is y² = x³ - 3x + b with a generator; both of ours have a = -3.
+const curve = (p, b, n, x, y) => ({ p: BigInt(p), b: BigInt(b), n: BigInt(n), g: [BigInt(x), BigInt(y), 1n] })
+const SM2 = curve(
+  '0xfffffffeffffffffffffffffffffffffffffffff00000000ffffffffffffffff', '0x28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93',
+  '0xfffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123',
+  '0x32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7', '0xbc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0')
+const P256 = curve(
+  '0xffffffff00000001000000000000000000000000ffffffffffffffffffffffff', '0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b',
+  '0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551',
+  '0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296', '0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5')
+
+// Points are Jacobian (X, Y, Z); Z = 0 is the point at infinity.
+function twice({ p }, [x, y, z]) {
+  if (!z || !y) return [1n, 1n, 0n]
+  const d = z * z % p, g = y * y % p, b = x * g % p, a = 3n * (x - d) * (x + d) % p
+  const u = mod(a * a - 8n * b, p)
+  return [u, mod(a * (4n * b - u) - 8n * g * g, p), mod(2n * y * z, p)]
+}
+function sum(c, s, t) {
+  if (!s[2]) return t
+  if (!t[2]) return s
+  const { p } = c, zz = s[2] * s[2] % p, ww = t[2] * t[2] % p
+  const u = s[0] * ww % p, v = t[0] * zz % p, k = s[1] * t[2] % p * ww % p, l = t[1] * s[2] % p * zz % p
+  const h = mod(v - u, p), r = mod(l - k, p)
+  if (!h) return r ? [1n, 1n, 0n] : twice(c, s)
+  const hh = h * h % p, hhh = h * hh % p, q = u * hh % p, x = mod(r * r - hhh - 2n * q, p)
+  return [x, mod(r * (q - x) - k * hhh, p), s[2] * t[2] % p * h % p]
+}
+// xOf returns the x coordinate of i·G + j·Q, null at infinity.
+function xOf(c, i, j, q) {
+  const both = sum(c, c.g, q)
+  let r = [1n, 1n, 0n]
+  for (let bit = 255n; bit >= 0n; bit--) {
+    r = twice(c, r)
+    const a = i >> bit & 1n, b = j >> bit & 1n
+    if (a && b) r = sum(c, r, both); else if (a) r = sum(c, r, c.g); else if (b) r = sum(c, r, q)
+  }
+  if (!r[2]) return null
+  const z = inverse(r[2], c.p)
+  return r[0] * z % c.p * z % c.p
+}
+function pointOf(c, raw) { // null: not an uncompressed point of the curve
+  if (raw.length !== 65 || raw[0] !== 4) return null
+  const x = big(raw.subarray(1, 33)), y = big(raw.subarray(33)), { p, b } = c
+  return x < p && y < p && mod(y * y - (x * x % p * x - 3n * x + b), p) === 0n ? [x, y, 1n] : null
+}
+// pairOf reads SEQUENCE { INTEGER r, INTEGER s } in DER, both positive; null otherwise.
+function pairOf(sig) {
+  if (sig.length > 72 || sig.length < 8 || sig[0] !== 0x30 || sig[1] !== sig.length - 2) return null
+  const out = []
+  let at = 2
+  for (let i = 0; i < 2; i++) {
+    const n = sig[at + 1], body = sig.subarray(at + 2, at + 2 + n)
+    if (sig[at] !== 2 || !n || n > 33 || body.length !== n || body[0] & 0x80 || !body[0] && !(body[1] & 0x80)) return null
+    out.push(big(body))
+    at += 2 + n
+  }
+  return at === sig.length ? out : null
+}
+const within = (x, n) => x > 0n && x < n
+
+export function verifySM2(raw, message, sig) {
+  const c = SM2, q = pointOf(c, raw), pair = pairOf(sig)
+  if (!q || !pair) return false
+  const [r, s] = pair, word = (x) => bigEndian(x, 32)
+  if (!within(r, c.n) || !within(s, c.n)) return false
+  const id = utf8('1234567812345678')
+  const za = sm3(concat(bigEndian(8 * id.length, 2), id, word(c.p - 3n), word(c.b), word(c.g[0]), word(c.g[1]), raw.subarray(1)))
+  const t = (r + s) % c.n
+  if (!t) return false
+  const x = xOf(c, s, t, q)
+  return x !== null && (big(sm3(concat(za, message))) + x) % c.n === r
+}
+
+export function verifyP256(raw, message, sig) {
+  const c = P256, q = pointOf(c, raw), pair = pairOf(sig)
+  if (!q || !pair) return false
+  const [r, s] = pair
+  if (!within(r, c.n) || !within(s, c.n) || s > c.n >> 1n) return false // of two twins the one with the low s
+  const w = inverse(s, c.n), x = xOf(c, big(sha256(message)) * w % c.n, r * w % c.n, q)
+  return x !== null && x % c.n === r
+}
+
+const P = (1n << 255n) - 19n, L = (1n << 252n) + 27742317777372353535851937790883648493n
+const D = mod(-121665n * inverse(121666n, P), P), I = power(2n, (P - 1n) / 4n, P)
+const little = (bytes) => big(Uint8Array.from(bytes).reverse())
+
+// edwards reads a point as Go's library does: y may be unreduced. null: not on the curve.
+function edwards(raw) {
+  const sign = raw[31] >> 7, y = mod(little(raw) & (1n << 255n) - 1n, P), yy = y * y % P
+  const u = mod(yy - 1n, P), v = mod(D * yy + 1n, P)
+  let x = u * power(v, 3n, P) % P * power(u * power(v, 7n, P), (P - 5n) / 8n, P) % P
+  const c = v * x % P * x % P
+  if (c === mod(-u, P)) x = x * I % P
+  else if (c !== u) return null
+  if (Number(x & 1n) !== sign) x = mod(-x, P)
+  return [x, y, 1n, x * y % P]
+}
+function add(a, b) { // extended coordinates, a = -1
+  const e = (a[1] - a[0]) * (b[1] - b[0]) % P, f = (a[1] + a[0]) * (b[1] + b[0]) % P
+  const g = 2n * a[3] * b[3] % P * D % P, h = 2n * a[2] * b[2] % P
+  const u = f - e, v = h - g, w = h + g, z = f + e
+  return [mod(u * v, P), mod(w * z, P), mod(v * w, P), mod(u * z, P)]
+}
+const BASE = edwards(bigEndian(46316835694926478169428394003475163141307993866256225615783033603165251855960n, 32).reverse())
+
+export function verifyEd25519(raw, message, sig) {
+  if (raw.length !== 32 || sig.length !== 64) return false
+  const a = edwards(raw), s = little(sig.subarray(32))
+  if (!a || s >= L) return false
+  const k = little(sha512(concat(sig.subarray(0, 32), raw, message))) % L
+  const minus = [mod(-a[0], P), a[1], 1n, mod(-a[3], P)], both = add(BASE, minus)
+  let r = [0n, 1n, 1n, 0n]
+  for (let bit = 252n; bit >= 0n; bit--) {
+    r = add(r, r)
+    const i = s >> bit & 1n, j = k >> bit & 1n
+    if (i && j) r = add(r, both); else if (i) r = add(r, BASE); else if (j) r = add(r, minus)
+  }
+  const z = inverse(r[2], P), x = r[0] * z % P, y = r[1] * z % P
+  return equal(bigEndian(y | (x & 1n) << 255n, 32).reverse(), sig.subarray(0, 32))
+}
+// SMALL are y of the points of small order: an account's key is none of them.
+const SMALL = ['0000000000000000000000000000000000000000000000000000000000000000', '0100000000000000000000000000000000000000000000000000000000000000',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f']
+function ownEdwards(raw) {
+  if (raw.length !== 32) return false
+  const y = Uint8Array.from(raw)
+  y[31] &= 0x7f
+  return !SMALL.includes(hex(y)) && little(y) < P && edwards(raw) !== null
+}
+
+// ALGORITHMS of accounts' keys by number (identity.v1.KeyAlgorithm).
+const ALGORITHMS = {
+  1: { name: 'sm2', usable: (k) => pointOf(SM2, k) !== null, verify: verifySM2, hash: sm3 },
+  2: { name: 'p256', usable: (k) => pointOf(P256, k) !== null, verify: verifyP256, hash: sha256 },
+  3: { name: 'ed25519', usable: ownEdwards, verify: verifyEd25519, hash: sha256 },
+}
+
+// ---- the one byte form (section 2) ----
+
+// A node is { text } or { list } or { list, fields }.
+const text = (s) => ({ text: String(s) })
+const items = (list) => ({ list })
+const object = (...pairs) => {
+  const n = { fields: [], list: [] }
+  for (let i = 0; i < pairs.length; i += 2) {
+    n.fields.push(pairs[i])
+    n.list.push(typeof pairs[i + 1] === 'object' ? pairs[i + 1] : text(pairs[i + 1]))
+  }
+  return n
+}
+const field = (n, name) => n.list[n.fields.indexOf(name)]
+
+class Parser {
+  constructor(raw) { this.raw = raw; this.at = 0; this.nodes = 0 }
+  fail(expected) {
+    let line = 1
+    for (let i = 0; i < Math.min(this.at, this.raw.length); i++) if (this.raw[i] === 10) line++
+    malformed(`line ${line}: expected ${expected}`)
+  }
+  want(s) {
+    for (let i = 0; i < s.length; i++) if (this.raw[this.at + i] !== s.charCodeAt(i)) this.fail(JSON.stringify(s))
+    this.at += s.length
+  }
+  peek() { return String.fromCharCode(this.at < this.raw.length ? this.raw[this.at] : 0) }
+  file() {
+    const n = this.value(0)
+    this.want('\n')
+    if (this.at !== this.raw.length) this.fail('the end of the file')
+    return n
+  }
+  value(depth) {
+    if (++this.nodes > MAX_NODES) this.fail(`at most ${MAX_NODES} values`)
+    if (depth > MAX_DEPTH) this.fail(`at most ${MAX_DEPTH} levels`)
+    switch (this.peek()) {
+      case '"': return { text: this.string() }
+      case '[': return this.items({ list: [] }, depth, ']')
+      case '{': return this.items({ list: [], fields: [] }, depth, '}')
+    }
+    this.fail('a text, a list or an object')
+  }
+  items(n, depth, shut) {
+    this.at++
+    if (!n.fields && this.peek() === shut) { this.at++; return n }
+    for (;;) {
+      this.want('\n' + ' '.repeat(depth + 1))
+      if (n.fields) n.fields.push(this.name())
+      n.list.push(this.value(depth + 1))
+      if (this.peek() !== ',') break
+      this.at++
+    }
+    this.want('\n' + ' '.repeat(depth) + shut)
+    return n
+  }
+  name() {
+    this.want('"')
+    const from = this.at
+    while (/[a-z0-9_]/.test(this.peek())) this.at++
+    if (this.at === from || this.at - from > MAX_NAME) this.fail('the name of a field')
+    const name = String.fromCharCode(...this.raw.subarray(from, this.at))
+    this.want('": ')
+    return name
+  }
+  string() {
+    const out = []
+    for (this.at++; ;) {
+      const c = this.raw[this.at]
+      if (this.at >= this.raw.length || c < 32) this.fail('the end of the text')
+      if (c === 34) { this.at++; break }
+      if (c === 92) out.push(this.escape())
+      else { out.push(c); this.at++ }
+    }
+    try { return textOf(Uint8Array.from(out)) } catch { this.fail('text in UTF-8') }
+  }
+  escape() {
+    const next = this.raw[this.at + 1]
+    if (next === 34 || next === 92) { this.at += 2; return next }
+    const six = String.fromCharCode(...this.raw.subarray(this.at, this.at + 6)), m = /^\\u00([01][0-9a-f])$/.exec(six)
+    if (!m) this.fail('one of \\", \\\\, \\u0000 to \\u001f')
+    this.at += 6
+    return parseInt(m[1], 16)
+  }
+}
+
+// ---- typed reading (section 3) ----
+
+const want = (path, expected) => malformed(`${path}: expected ${expected}`)
+const asText = (n, path) => n.text !== undefined ? n.text : want(path, 'a text')
+function asObject(n, path, names) {
+  if (!n.fields) want(path, 'an object')
+  names.forEach((name, i) => { if (n.fields[i] !== name) want(path, 'the field ' + name) })
+  if (n.fields.length > names.length) want(path, 'the end of the object after ' + names[names.length - 1])
+  return n.list
+}
+function asList(n, path, least, most) {
+  if (!n.list || n.fields || n.list.length < least || n.list.length > most) want(path, `a list of ${least} to ${most}`)
+  return n.list
+}
+function asNumber(n, path, least, most) {
+  const s = asText(n, path)
+  if (!/^(0|[1-9][0-9]{0,15})$/.test(s) || Number(s) < least || Number(s) > most) want(path, `a number from ${least} to ${most}`)
+  return Number(s)
+}
+function asHex(n, path, ...lengths) {
+  const b = unhex(asText(n, path))
+  if (!b || lengths.length && !lengths.includes(b.length)) want(path, `lower-case hexadecimal of [${lengths.join(' ')}] bytes`)
+  return b
+}
+function asBase(n, path) {
+  return unbase(asText(n, path)) ?? want(path, 'base64')
+}
+function asHashes(n, path, most) {
+  const b = asBase(n, path)
+  if (b.length % 32 || b.length / 32 > most) want(path, `at most ${most} hashes of 32 bytes`)
+  return Array.from({ length: b.length / 32 }, (_, i) => b.subarray(32 * i, 32 * i + 32))
+}
+function asStamp(n, path) { // { seconds, nanos, text }
+  const s = asText(n, path), m = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z$/.exec(s), ms = m ? Date.parse(m[1] + '.000Z') : NaN
+  if (!(ms >= 0) || new Date(ms).toISOString() !== m[1] + '.000Z') want(path, 'a time like 2026-11-21T08:00:00.000000000Z')
+  return { seconds: ms / 1000, nanos: Number(m[2]), text: s }
+}
+
+const PARTS = ['events', 'transactions', 'objects', 'state', 'blocks', 'genesis']
+const BLOCK = ['height', 'time', 'hash', 'block_version', 'app_version', 'last_hash', 'last_parts', 'last_parts_hash', 'last_commit_hash', 'data_hash',
+  'validators_hash', 'next_validators_hash', 'consensus_hash', 'app_hash', 'last_results_hash', 'evidence_hash', 'proposer', 'round', 'parts', 'parts_hash', 'validators']
+
+function readContent(n) {
+  const withAccess = !!n.fields && n.fields.length > 2 && n.fields[2] === 'access'
+  const f = asObject(n, 'the file', ['format', 'statement', ...(withAccess ? ['access'] : []), ...PARTS])
+  if (asText(f[0], 'format') !== 'mulian-proof-v1') malformed('format: expected "mulian-proof-v1"')
+  if (!f[1].fields) want('statement', 'an object')
+  const [events, transactions, objects, state, blocks, genesis] = f.slice(withAccess ? 3 : 2)
+  const c = { statement: f[1], access: withAccess ? readAccess(f[2]) : null }
+  c.events = asList(events, 'events', 0, MAX_EVENTS).map((e, i) => {
+    const p = `events[${i}]`, [seq, event, path] = asObject(e, p, ['seq', 'event', 'path'])
+    return { seq: asNumber(seq, p + '.seq', 0, MAX_NUMBER), event: asBase(event, p + '.event'), path: asHashes(path, p + '.path', MAX_PATH) }
+  })
+  c.envelopes = asList(transactions, 'transactions', 0, MAX_EVENTS).map((e, i) => asBase(e, `transactions[${i}]`))
+  c.objects = asList(objects, 'objects', 0, MAX_OBJECTS).map((o, i) => {
+    const p = `objects[${i}]`, [key, value, depth, bitmap, siblings] = asObject(o, p, ['key', 'value', 'depth', 'bitmap', 'siblings'])
+    const out = {
+      key: asText(key, p + '.key'), value: asBase(value, p + '.value'), depth: asNumber(depth, p + '.depth', 0, MAX_SIBLINGS),
+      bitmap: asHex(bitmap, p + '.bitmap'), siblings: asHashes(siblings, p + '.siblings', MAX_SIBLINGS),
+    }
+    const size = utf8(out.key).length
+    if (size === 0 || size > MAX_KEY) want(p + '.key', `1 to ${MAX_KEY} bytes`)
+    return out
+  })
+  const st = asObject(state, 'state', ['tree_root', 'log_root', 'log_size'])
+  c.treeRoot = asHex(st[0], 'state.tree_root', 32)
+  c.logRoot = asHex(st[1], 'state.log_root', 32)
+  c.logSize = asNumber(st[2], 'state.log_size', 0, MAX_NUMBER)
+  c.blocks = asList(blocks, 'blocks', 1, MAX_BLOCKS).map((b, i) => readBlock(b, `blocks[${i}]`))
+  c.genesis = asBase(genesis, 'genesis')
+  unpackAll(c)
+  return c
+}
+
+function readAccess(n) {
+  const f = asObject(n, 'access', ['record', 'leaf', 'path', 'provider_key', 'provider_signature', 'consumer_key', 'consumer_signature'])
+  return {
+    record: asBase(f[0], 'access.record'), leaf: asNumber(f[1], 'access.leaf', 0, MAX_NUMBER), path: asHashes(f[2], 'access.path', MAX_PATH),
+    provider: { key: asText(f[3], 'access.provider_key'), sig: asBase(f[4], 'access.provider_signature') },
+    consumer: { key: asText(f[5], 'access.consumer_key'), sig: asBase(f[6], 'access.consumer_signature') },
+  }
+}
+
+function readBlock(n, path) {
+  const f = asObject(n, path, BLOCK), at = (i) => `${path}.${BLOCK[i]}`
+  const num = (i, least, most) => asNumber(f[i], at(i), least, most), hash = (i) => asHex(f[i], at(i), 0, 32), whole = (i) => asHex(f[i], at(i), 32)
+  const b = {
+    height: num(0, 1, MAX_NUMBER), time: asStamp(f[1], at(1)), hash: whole(2), blockVersion: num(3, 0, MAX_NUMBER), appVersion: num(4, 0, MAX_NUMBER),
+    lastHash: hash(5), lastParts: num(6, 0, 0xffffffff), lastPartsHash: hash(7), lastCommit: hash(8), dataHash: hash(9), validatorsHash: whole(10),
+    nextHash: whole(11), consensusHash: hash(12), appHash: hash(13), resultsHash: hash(14), evidenceHash: hash(15), proposer: asHex(f[16], at(16), 20),
+    round: num(17, 0, 0x7fffffff), parts: num(18, 0, 0xffffffff), partsHash: hash(19),
+  }
+  b.voters = asList(f[20], at(20), 1, MAX_VALIDATORS).map((v, i) => readVoter(v, `${at(20)}[${i}]`))
+  return b
+}
+
+function readVoter(n, path) {
+  const [key, vote, time, signature, sm2] = asObject(n, path, ['key', 'power', 'time', 'signature', 'sm2'])
+  const v = { key: asHex(key, path + '.key', 32), power: asNumber(vote, path + '.power', 1, MAX_POWER), sig: asBase(signature, path + '.signature'), sm2: asBase(sm2, path + '.sm2') }
+  if (v.sig.length && v.sig.length !== 64) want(path + '.signature', '64 bytes')
+  if (v.sig.length) v.at = asStamp(time, path + '.time')
+  else if (asText(time, path + '.time') !== '') want(path + '.time', 'nothing without a signature')
+  return v
+}
+
+// ---- packed messages (section 2.3) ----
+
+class Window {
+  constructor() { this.data = new Uint8Array(1 << 14); this.size = 0; this.last = new Map() }
+  push(bytes) {
+    if (this.size + bytes.length > this.data.length) {
+      const more = new Uint8Array(2 * (this.size + bytes.length))
+      more.set(this.data.subarray(0, this.size))
+      this.data = more
+    }
+    this.data.set(bytes, this.size)
+    this.size += bytes.length
+  }
+  five(i) { const d = this.data; return d[i] + 256 * d[i + 1] + 65536 * d[i + 2] + 16777216 * d[i + 3] + 4294967296 * d[i + 4] }
+  pack(message) {
+    const start = this.size, out = []
+    this.push(message)
+    const end = this.size, d = this.data
+    let plain = start, i = start
+    const number = (n) => { for (; n > 127; n = Math.floor(n / 128)) out.push(n % 128 + 128); out.push(n) }
+    const literal = (to) => { number(to - plain); for (let k = plain; k < to; k++) out.push(d[k]) }
+    while (i + MIN_COPY <= end) {
+      const from = this.last.get(this.five(i))
+      if (from === undefined) { this.last.set(this.five(i), i); i++; continue }
+      let n = MIN_COPY
+      while (i + n < end && d[from + n] === d[i + n]) n++
+      literal(i)
+      number(n - MIN_COPY)
+      number(i - from - 1)
+      for (const stop = i + n; i < stop; i++) if (i + MIN_COPY <= end) this.last.set(this.five(i), i)
+      plain = i
+    }
+    if (plain < end) literal(end)
+    return Uint8Array.from(out)
+  }
+  unpack(tokens, path) {
+    let message
+    try { message = this.expand(tokens) } catch (e) { want(path, e.message) }
+    if (!equal(this.pack(message), tokens)) want(path, `the form in which a packer writes these ${message.length} bytes`)
+    return message
+  }
+  expand(tokens) {
+    const out = [], room = MAX_UNPACKED - this.size
+    for (let at = 0; at < tokens.length;) {
+      let [n, used] = varint(tokens, at)
+      at += used
+      if (n > BigInt(tokens.length - at) || n > BigInt(room - out.length)) malformed(`plain bytes within ${MAX_UNPACKED} in all`)
+      for (const stop = at + Number(n); at < stop; at++) out.push(tokens[at])
+      if (at === tokens.length) break
+      let back;
+      [n, used] = varint(tokens, at)
+      at += used
+      if (n + BigInt(MIN_COPY) > BigInt(room - out.length)) malformed(`a copy within ${MAX_UNPACKED} bytes in all`);
+      [back, used] = varint(tokens, at)
+      at += used
+      if (back >= BigInt(this.size + out.length)) malformed('a copy of what stands before it')
+      let from = this.size + out.length - Number(back) - 1
+      for (let k = Number(n) + MIN_COPY; k > 0; k--, from++) out.push(from < this.size ? this.data[from] : out[from - this.size])
+    }
+    return Uint8Array.from(out)
+  }
+}
+
+function unpackAll(c) {
+  const w = new Window()
+  c.genesis = w.unpack(c.genesis, 'genesis')
+  c.objects.forEach((o, i) => { o.value = w.unpack(o.value, `objects[${i}].value`) })
+  c.events.forEach((e, i) => { e.event = w.unpack(e.event, `events[${i}].event`) })
+  c.envelopes = c.envelopes.map((e, i) => w.unpack(e, `transactions[${i}]`))
+}
+
+// ---- messages of the ledger (section 3.2) ----
+
+// varint reads a number in its shortest form: [BigInt, bytes].
+function varint(raw, at) {
+  let x = 0n
+  for (let i = 0; i < 10; i++) {
+    if (at + i >= raw.length) break
+    const b = raw[at + i]
+    x |= BigInt(b & 127) << BigInt(7 * i)
+    if (b < 128) {
+      if (i > 0 && b === 0 || x >> 64n) break
+      return [x, i + 1]
+    }
+  }
+  malformed('it is no number in its shortest form')
+}
+
+// scan reads one level of a message. known: number -> kind, 't' text, 'b' bytes,
+// 'm' message, 'n' number; upper case: repeated.
+function scan(raw, strict, known) {
+  const v = new Map()
+  let last = 0
+  for (let at = 0, count = 1; at < raw.length; count++) {
+    const [tag, used] = varint(raw, at)
+    at += used
+    if (tag >> 3n === 0n || tag >> 3n > 536870911n) malformed('it is no field of a message')
+    const num = Number(tag >> 3n), type = Number(tag & 7n), kind = known[num], many = !kind || kind < 'a'
+    if (num < last || num === last && !many || count > MAX_FIELDS) malformed(`field ${num} stands out of order`)
+    last = num
+    if (!kind && strict) malformed(`field ${num}: this verifier does not know it`)
+    if (type !== 0 && type !== 2) malformed(`field ${num}: wire type ${type}`)
+    const [x, n] = varint(raw, at)
+    at += n
+    if (type === 2 && x > BigInt(raw.length - at)) malformed(`field ${num}: it is cut`)
+    const bytes = type === 2 ? raw.subarray(at, at += Number(x)) : null
+    if (!kind) continue
+    if (kind === 'n') {
+      if (bytes || x === 0n || x > BigInt(MAX_NUMBER)) malformed(`field ${num}: it is no number from 1 to 2^53-1`)
+      v.set(num, Number(x))
+      continue
+    }
+    if (!bytes || !bytes.length && !many && kind !== 'm') malformed(`field ${num}: it is empty, or no bytes`)
+    let value = bytes
+    if (kind === 't' || kind === 'T') try { value = textOf(bytes) } catch { malformed(`field ${num}: it is no text in UTF-8`) }
+    if (!many) v.set(num, value)
+    else if (v.has(num)) v.get(num).push(value)
+    else v.set(num, [value])
+  }
+  return {
+    number: (n) => v.get(n) ?? 0, text: (n) => v.get(n) ?? '', raw: (n) => v.get(n) ?? new Uint8Array(0), all: (n) => v.get(n) ?? [],
+  }
+}
+
+function scanGenesis(raw) {
+  const v = scan(raw, false, { 1: 't', 8: 'B' }), list = v.all(8)
+  if (!list.length || list.length > MAX_VALIDATORS) malformed(`${list.length} validators, 1 to ${MAX_VALIDATORS} are possible`)
+  return {
+    chain: v.text(1),
+    validators: list.map((b, i) => {
+      let x
+      try { x = scan(b, false, { 1: 'b', 2: 'n', 5: 'b' }) } catch (e) { malformed(`validator ${i}: ${e.message}`) }
+      const p = { key: x.raw(1), power: x.number(2), sm2: x.raw(5) }
+      if (p.key.length !== 32 || p.power < 1 || p.power > MAX_POWER || ![0, 65].includes(p.sm2.length)) malformed(`validator ${i} has no usable key or power`)
+      return p
+    }),
+  }
+}
+function scanKey(raw) {
+  const v = scan(raw, false, { 1: 't', 2: 'n', 3: 'b', 6: 'n', 7: 'n', 8: 'n' })
+  return { id: v.text(1), algorithm: v.number(2), public: v.raw(3), added: v.number(6), ends: v.number(7), revoked: v.number(8) }
+}
+function scanAccount(raw) {
+  const v = scan(raw, false, { 1: 't', 5: 'B' })
+  if (v.all(5).length > MAX_KEYS) malformed(`it has ${v.all(5).length} keys, at most ${MAX_KEYS} are possible`)
+  return { id: v.text(1), keys: v.all(5).map(scanKey) }
+}
+function scanEvent(raw) {
+  const v = scan(raw, true, { 1: 'n', 2: 'n', 3: 'b', 4: 'n', 5: 't', 6: 't', 7: 'T', 8: 't' })
+  const e = { height: v.number(1), ms: v.number(2), tx: v.raw(3), message: v.number(4), actor: v.text(5), verb: v.text(6), objects: v.all(7), note: v.text(8) }
+  if (![0, 32].includes(e.tx.length) || e.ms > MAX_MS) malformed(`its transaction id has ${e.tx.length} bytes, its time is ${e.ms}`)
+  return e
+}
+function scanEnvelope(raw) {
+  const v = scan(raw, true, { 1: 'b', 2: 'm' }), s = scan(v.raw(2), true, { 1: 't', 2: 'b' }), b = scan(v.raw(1), false, { 1: 't', 2: 't', 5: 'B' })
+  return { body: v.raw(1), chain: b.text(1), account: b.text(2), messages: b.all(5).length, key: s.text(1), sig: s.raw(2) }
+}
+const OUTCOMES = ['', 'granted', 'refused', 'completed', 'failed']
+function scanRecord(raw) {
+  const v = scan(raw, true, {
+    1: 't', 2: 't', 3: 'n', 4: 'n', 5: 'n', 6: 't', 7: 't', 8: 't', 9: 'n', 10: 'T', 11: 't', 12: 'n', 13: 'n', 14: 'b', 15: 'b', 16: 'n', 17: 'n', 18: 'n', 19: 'b',
+  })
+  if (!OUTCOMES[v.number(4)] || v.number(16) > MAX_MS) malformed(`its outcome is ${v.number(4)}, its time ${v.number(16)}`)
+  return v
+}
+function scanHead(raw) {
+  const v = scan(raw, false, { 1: 't', 2: 'n', 3: 'b' })
+  if (v.raw(3).length !== 32) malformed(`a root of ${v.raw(3).length} bytes`)
+  return { gateway: v.text(1), size: v.number(2), root: v.raw(3) }
+}
+const clock = (ms) => new Date(ms).toISOString()
+
+// ---- trees (RFC 6962, ICS 23) ----
+
+const inner = (l, r) => sha256(concat(Uint8Array.of(1), l, r))
+const leafHash = (b) => sha256(concat(Uint8Array.of(0), b))
+
+// rootOf climbs from a leaf of a log; malformed if the path does not fit.
+function rootOf(leaf, index, size, path) {
+  if (index >= size) malformed(`leaf ${index} of ${size} with a path of ${path.length}`)
+  let h = leaf, i = BigInt(index), n = BigInt(size) - 1n, at = 0
+  while (n > 0n) {
+    if (i & 1n || i === n) {
+      if (i & 1n) {
+        if (at === path.length) malformed('the path is too short')
+        h = inner(path[at++], h)
+      }
+    } else {
+      if (at === path.length) malformed('the path is too short')
+      h = inner(h, path[at++])
+    }
+    i >>= 1n; n >>= 1n
+  }
+  if (at !== path.length) malformed('the path is too long')
+  return h
+}
+
+function merkle(leaves) {
+  if (!leaves.length) return sha256(new Uint8Array(0))
+  if (leaves.length === 1) return leafHash(leaves[0])
+  let k = 1
+  while (2 * k < leaves.length) k *= 2
+  return inner(merkle(leaves.slice(0, k)), merkle(leaves.slice(k)))
+}
+
+// ---- what the engine hashes and signs (section 4.3) ----
+
+function uvarint(n) {
+  const out = []
+  let x = BigInt(n)
+  for (; x > 127n; x >>= 7n) out.push(Number(x & 127n) | 128)
+  out.push(Number(x))
+  return Uint8Array.from(out)
+}
+const none = new Uint8Array(0)
+const numberField = (f, n) => n ? concat(uvarint(f << 3), uvarint(n)) : none
+const messageField = (f, b) => concat(uvarint(f << 3 | 2), uvarint(b.length), b)
+const bytesField = (f, b) => b.length ? messageField(f, b) : none
+const fixedField = (f, n) => n ? concat(uvarint(f << 3 | 1), bigEndian(n).reverse()) : none
+const timeBytes = (t) => concat(numberField(1, t.seconds), numberField(2, t.nanos))
+const blockIDBytes = (hash, parts, partsHash) => concat(bytesField(1, hash), messageField(2, concat(numberField(1, parts), bytesField(2, partsHash))))
+
+function headerHash(b, chain) {
+  return merkle([
+    concat(numberField(1, b.blockVersion), numberField(2, b.appVersion)), bytesField(1, utf8(chain)), numberField(1, b.height), timeBytes(b.time),
+    blockIDBytes(b.lastHash, b.lastParts, b.lastPartsHash), bytesField(1, b.lastCommit), bytesField(1, b.dataHash), bytesField(1, b.validatorsHash),
+    bytesField(1, b.nextHash), bytesField(1, b.consensusHash), bytesField(1, b.appHash), bytesField(1, b.resultsHash), bytesField(1, b.evidenceHash), bytesField(1, b.proposer),
+  ])
+}
+const setHash = (voters) => merkle(voters.map((v) => concat(messageField(1, bytesField(1, v.key)), numberField(2, v.power))))
+function voteBytes(b, chain, at) {
+  const vote = concat(numberField(1, 2), fixedField(2, b.height), fixedField(3, b.round), messageField(4, blockIDBytes(b.hash, b.parts, b.partsHash)),
+    messageField(5, timeBytes(at)), bytesField(6, utf8(chain)))
+  return concat(uvarint(vote.length), vote)
+}
+// frame is internal/canon.Frame: a domain and parts, each with its length.
+const frame = (domain, ...parts) => concat(...[utf8(domain), ...parts].flatMap((p) => [bigEndian(p.length), p]))
+
+// ---- the steps (section 4) ----
+
+class Verifier {
+  constructor() { this.checks = []; this.signers = []; this.acts = [] }
+  says(step, says) { this.checks.push({ step, says }) }
+  said(name) { const i = this.c.statement.fields.indexOf(name); return i < 0 ? '' : this.c.statement.list[i].text ?? '' }
+
+  run(file, wanted) {
+    if (file.length > MAX_FILE) refuse('form', 'the file', `${file.length} bytes, at most ${MAX_FILE}`, TOO_LONG)
+    try { this.c = readContent(new Parser(file).file()) } catch (e) {
+      if (e instanceof RangeError || e instanceof TypeError) throw e // our own mistake
+      refuse('form', 'the file', e.message, MALFORMED)
+    }
+    this.says('form', `${file.length} bytes in their one form`)
+    this.checkGenesis(wanted)
+    this.checkBlocks()
+    this.checkState()
+    this.checkObjects()
+    this.checkEvents()
+    this.checkTransactions()
+    this.checkAccess()
+    this.checkUse()
+    this.checkStatement()
+  }
+
+  checkGenesis(wanted) {
+    const got = hex(sha256(this.c.genesis))
+    if (got !== wanted) refuse('genesis', 'genesis', `expected the genesis ${wanted}, the file has ${got}`, WRONG_CHAIN)
+    try { this.g = scanGenesis(this.c.genesis) } catch (e) { refuse('genesis', 'genesis', e.message) }
+    this.genesis = got
+    this.says('genesis', `${got}, chain ${this.g.chain}, ${this.g.validators.length} validators`)
+  }
+
+  checkBlocks() {
+    const trust = { height: 0, set: this.g.validators, next: null }
+    this.c.blocks.forEach((b, i) => {
+      const at = `blocks[${i}]`
+      if (i && b.height <= this.c.blocks[i - 1].height) refuse('header', at + '.height', `blocks ascend, and ${b.height} follows ${this.c.blocks[i - 1].height}`)
+      this.checkBlock(trust, b, at)
+    })
+    this.last = this.c.blocks[this.c.blocks.length - 1]
+    if (this.last.appHash.length !== 32) refuse('header', `blocks[${this.c.blocks.length - 1}].app_hash`, 'the block carries no state')
+    this.checkSM2()
+  }
+
+  checkBlock(trust, b, at) {
+    const hash = headerHash(b, this.g.chain)
+    if (!equal(hash, b.hash)) refuse('header', at + '.hash', `expected ${hex(hash)}, the hash of these fields on the chain ${this.g.chain}, the file says ${hex(b.hash)}`)
+    const set = setHash(b.voters)
+    if (!equal(set, b.validatorsHash)) refuse('validators', at + '.validators', `expected the set ${hex(b.validatorsHash)} that the header names, this is ${hex(set)}`)
+    const keys = new Set()
+    b.voters.forEach((v, i) => {
+      if (!v.sig.length) return
+      if (!verifyEd25519(v.key, voteBytes(b, this.g.chain, v.at), v.sig)) refuse('commit', at + '.validators', `header refused: the signature of validator ${hex(sha256(v.key).subarray(0, 20))} does not hold`)
+      if (keys.has(hex(v.key))) refuse('commit', at + '.validators', `header refused: validator ${i} stands twice in the set`)
+      keys.add(hex(v.key))
+    })
+    const total = (list, has) => list.reduce((n, v) => has(v) ? n + BigInt(v.power) : n, 0n), signed = (v) => keys.has(hex(v.key))
+    const own = total(b.voters, signed), all = total(b.voters, () => true)
+    if (own * 3n <= all * 2n) refuse('commit', at + '.validators', `header refused: signed by ${own} of ${all} voting power, more than 2/3 are needed`)
+    if (trust.height > 0 && b.height === trust.height + 1) {
+      if (!equal(b.validatorsHash, trust.next)) refuse('trust', at, 'header refused: its validators are not those that the header before names')
+    } else {
+      const old = total(trust.set, signed), whole = total(trust.set, () => true)
+      if (old * 3n <= whole) refuse('trust', at, `header refused: signed by ${old} of ${whole} voting power of the validators trusted so far, more than 1/3 are needed`)
+    }
+    trust.height = b.height; trust.set = b.voters; trust.next = b.nextHash
+    this.power = `${total(b.voters, (v) => v.sig.length)} of ${all}`
+    this.says('commit', `block ${b.height}, ${hex(b.hash)}, signed by ${this.power} of the voting power`)
+  }
+
+  checkSM2() {
+    this.sm2 = 'none'
+    let some = 0n, all = 0n
+    this.c.blocks.forEach((b, i) => b.voters.forEach((v, j) => {
+      if (b === this.last) all += BigInt(v.power)
+      if (!v.sm2.length) return
+      const at = `blocks[${i}].validators[${j}].sm2`, pin = this.g.validators.find((x) => equal(x.key, v.key))?.sm2
+      if (b !== this.last || !pin?.length) refuse('sm2', at, 'the genesis pins no key for it, or the block is not the last one')
+      if (!verifySM2(pin, frame('mulian/vote/v1', utf8(this.g.chain), bigEndian(b.height), b.hash), v.sm2)) refuse('sm2', at, 'the signature is not that of the key that the genesis pins')
+      some += BigInt(v.power)
+    }))
+    if (!some) return
+    this.sm2 = `${some} of ${all}`
+    if (some * 3n <= all * 2n) refuse('sm2', `blocks[${this.c.blocks.length - 1}].validators`, `signed with SM2 by ${this.sm2} voting power, more than 2/3 are needed`)
+    this.says('sm2', `block ${this.last.height}, signed with SM2 by ${this.sm2} of the voting power`)
+  }
+
+  checkState() {
+    const c = this.c, hash = sha256(concat(utf8('mulian-state-v1'), c.treeRoot, c.logRoot, bigEndian(c.logSize)))
+    if (!equal(hash, this.last.appHash)) refuse('state', 'state', `expected the app hash ${hex(this.last.appHash)} of block ${this.last.height}, the roots give ${hex(hash)}`)
+    this.says('state', `tree ${hex(c.treeRoot)}, log of ${c.logSize} events`)
+  }
+
+  checkObjects() {
+    this.state = new Map()
+    this.used = new Set()
+    this.c.objects.forEach((o, i) => {
+      const at = `objects[${i}]`
+      if (this.state.has(o.key)) refuse('object', at + '.key', `${o.key} is there twice`)
+      this.state.set(o.key, i)
+      try { this.climb(o) } catch (e) { refuse('object', at, `${o.key}: ${e.message}`) }
+      this.says('object', `${o.key}, ${o.value.length} bytes, ${o.depth} levels down`)
+    })
+  }
+  climb(o) {
+    const key = sha256(utf8(o.key))
+    let h = sha256(concat(Uint8Array.of(0), key, sha256(o.value))), left = o.siblings.length
+    if (o.bitmap.length !== Math.ceil(o.depth / 8)) malformed(`proof refused: bitmap of ${o.bitmap.length} bytes for depth ${o.depth}`)
+    for (let d = 8 * o.bitmap.length - 1; d >= 0; d--) {
+      const set = o.bitmap[d >> 3] & 0x80 >> d % 8
+      if (d >= o.depth) {
+        if (set) malformed('proof refused: the bitmap goes deeper than the proof')
+        continue
+      }
+      let sibling = new Uint8Array(32)
+      if (set) {
+        if (--left < 0) malformed('proof refused: siblings are missing')
+        sibling = o.siblings[left]
+        if (sibling.every((b) => !b)) malformed('proof refused: an empty sibling is written out')
+      }
+      h = key[d >> 3] >> 7 - d % 8 & 1 ? inner(sibling, h) : inner(h, sibling)
+    }
+    if (left) malformed(`proof refused: ${left} siblings too many`)
+    if (!equal(h, this.c.treeRoot)) malformed('proof refused: the siblings lead to another tree root')
+  }
+
+  checkEvents() {
+    this.c.events.forEach((e, i) => {
+      const at = `events[${i}]`
+      if (i && e.seq <= this.c.events[i - 1].seq) refuse('event', at + '.seq', `events ascend, and ${e.seq} follows ${this.c.events[i - 1].seq}`)
+      try {
+        if (!equal(rootOf(leafHash(e.event), e.seq, this.c.logSize, e.path), this.c.logRoot)) malformed('proof refused: it belongs to another log root')
+      } catch (x) { refuse('event', at, `event ${e.seq}: ${x.message}`) }
+      let act
+      try { act = scanEvent(e.event) } catch (x) { refuse('event', at + '.event', x.message) }
+      if (act.height >= this.last.height) refuse('event', at + '.event', `it is of height ${act.height}, the state of ${this.last.height - 1}`)
+      this.acts.push(act)
+      this.says('event', `${e.seq}: ${act.verb} by ${act.actor} at height ${act.height}`)
+    })
+  }
+
+  object(key) {
+    const i = this.state.get(key)
+    if (i === undefined) return null
+    this.used.add(i)
+    return this.c.objects[i].value
+  }
+
+  registered(account, id, at) {
+    const dropped = `identity/retired_key/${account}/${id}`, raw = this.object(dropped)
+    if (raw) {
+      let k = null
+      try { k = scanKey(raw) } catch { /* told below */ }
+      return k?.id === id ? k : refuse('key', at, `${dropped} is not the key ${id}`)
+    }
+    const name = 'identity/account/' + account, value = this.object(name)
+    if (!value) refuse('key', at, `the file has no proof of ${name}`, NOT_WHITELISTED)
+    let a = null
+    try { a = scanAccount(value) } catch { /* told below */ }
+    if (a?.id !== account) refuse('key', at, `${name} is not that account`)
+    return a.keys.find((k) => k.id === id) ?? refuse('key', at, `${account} has no key ${JSON.stringify(id)}`, NOT_WHITELISTED)
+  }
+
+  checkSigned({ account, key, as, message, sig, ms, slack = 0, at }) {
+    const k = this.registered(account, key, at)
+    if (ms + slack < k.added || k.revoked && ms > k.revoked + slack || k.ends && ms >= k.ends + slack) {
+      refuse('key', at, `key ${k.id} of ${account} was not valid at ${clock(ms)}`, KEY_REVOKED)
+    }
+    const alg = Object.hasOwn(ALGORITHMS, k.algorithm) ? ALGORITHMS[k.algorithm] : refuse('key', at, `key ${k.id} of ${account} has the algorithm ${k.algorithm}`)
+    if (!alg.usable(k.public) || hex(alg.hash(concat(Uint8Array.of(k.algorithm), k.public)).subarray(0, 8)) !== k.id) refuse('key', at, `key ${k.id} of ${account} is no public key`)
+    if (!alg.verify(k.public, message, sig)) refuse('signature', at, `the signature is not that of key ${k.id} of ${account} over these bytes`, BAD_AUTHORISATION)
+    if (k.revoked > MAX_MS) refuse('key', at, `key ${k.id} of ${account} was revoked at no time`)
+    this.signers.push({ account, as, key: k.id, algorithm: alg.name, state: k.revoked ? 'revoked ' + clock(k.revoked) : 'active' })
+    this.says('signature', `${account}, as ${as}, with ${alg.name} key ${k.id}`)
+  }
+
+  checkTransactions() {
+    let before = -1
+    this.c.envelopes.forEach((raw, i) => {
+      const at = `transactions[${i}]`
+      let e
+      try { e = scanEnvelope(raw) } catch (x) { refuse('transaction', at, x.message) }
+      if (e.chain !== this.g.chain) refuse('transaction', at, `signed for the chain ${JSON.stringify(e.chain)}, not ${JSON.stringify(this.g.chain)}`, WRONG_CHAIN)
+      const message = concat(utf8('mulian-tx-v1\0'), e.body), id = sha256(message)
+      let first = -1
+      this.acts.forEach((x, j) => {
+        if (!equal(x.tx, id)) return
+        if (x.actor !== e.account || x.message >= e.messages) refuse('transaction', at, `event ${this.c.events[j].seq} is of message ${x.message} by ${x.actor}, the transaction has ${e.messages} by ${e.account}`)
+        if (first < 0) first = j
+      })
+      if (first <= before) refuse('transaction', at, `no event before the next transaction's has the id ${hex(id)}`)
+      before = first
+      this.says('transaction', hex(id))
+      this.checkSigned({ account: e.account, key: e.key, as: this.acts[first].verb, message, sig: e.sig, ms: this.acts[first].ms, at })
+    })
+  }
+
+  checkAccess() {
+    const a = this.c.access
+    if (!a) return
+    try { this.record = scanRecord(a.record) } catch (e) { refuse('record', 'access.record', e.message) }
+    const r = this.record, gateway = r.text(1), asker = r.text(7)
+    this.says('record', `${OUTCOMES[r.number(4)]} of ${r.text(8)} by ${asker}`)
+    const raw = this.object('trace/head/' + gateway)
+    if (!raw) refuse('log', 'access.record', `the file has no proof of trace/head/${gateway}`)
+    let head = null
+    try { head = scanHead(raw) } catch { /* told below */ }
+    if (head?.gateway !== gateway) refuse('log', 'access.record', `trace/head/${gateway} is no head of a log`)
+    let got
+    try { got = rootOf(leafHash(a.record), a.leaf, head.size, a.path) } catch (e) { refuse('log', 'access.path', e.message) }
+    if (!equal(got, head.root)) refuse('log', 'access.path', `expected the root ${hex(head.root)} of ${head.size} records that the ledger has, the path leads to ${hex(got)}`)
+    this.leaves = head.size
+    this.says('log', `record ${a.leaf} of ${head.size}, root ${hex(head.root)}`)
+    for (const [as, account] of [['provider', gateway], ['consumer', asker]]) {
+      const { key, sig } = a[as]
+      if (key === '' && !sig.length) continue
+      this.checkSigned({ account, key, as, message: concat(utf8('mulian-receipt-v1\0'), a.record), sig, ms: r.number(16), slack: RECEIPT_SLACK_MS, at: `access.${as}_signature` })
+    }
+  }
+
+  checkUse() {
+    this.c.objects.forEach((o, i) => {
+      if (!this.used.has(i) && (i || this.said('kind') !== 'object')) refuse('object', `objects[${i}]`, `nothing rests on ${o.key}`)
+    })
+  }
+
+  checkStatement() {
+    this.checkSubject()
+    const d = differ(this.derive(), this.c.statement, 'statement')
+    if (d) refuse('statement', d.path, `expected ${d.want}, the file says ${d.got}`)
+    this.says('statement', `${lines(this.c.statement)} lines follow from what is proved`)
+  }
+
+  checkSubject() {
+    const c = this.c, kind = this.said('kind'), subject = this.said('subject')
+    if (kind === 'access' !== !!c.access) refuse('statement', 'statement.kind', `${JSON.stringify(kind)}, and the file has an access: ${!!c.access}`)
+    if (kind === 'object' || kind === 'access') {
+      if (!c.objects.length || kind === 'access' && c.objects[0].key !== 'trace/head/' + this.record.text(1)) refuse('statement', 'statement.subject', 'the first object is not its own')
+      const own = kind === 'access' ? `${this.record.text(1)}:${c.access.leaf}` : c.objects[0].key
+      if (subject !== own) refuse('statement', 'statement.subject', `expected ${JSON.stringify(own)}, the file says ${JSON.stringify(subject)}`)
+      this.acts.forEach((x, i) => { if (!x.objects.includes(c.objects[0].key)) refuse('statement', `events[${i}]`, `it does not touch ${c.objects[0].key}`) })
+    } else if (kind === 'event') {
+      if (c.events.length !== 1 || String(c.events[0].seq) !== subject) refuse('statement', 'statement.subject', `expected the number of the one event, the file says ${JSON.stringify(subject)}`)
+    } else if (kind === 'transaction') {
+      this.acts.forEach((x, i) => { if (hex(x.tx) !== subject) refuse('statement', `events[${i}]`, `it is not of the transaction ${JSON.stringify(subject)}`) })
+      if (!this.acts.length || c.envelopes.length !== 1 || utf8(subject).length !== 64) refuse('statement', 'statement.subject', 'expected one transaction and its events')
+    } else refuse('statement', 'statement.kind', `expected object, event, transaction or access, the file says ${JSON.stringify(kind)}`)
+  }
+
+  derive() {
+    const b = this.last
+    const pairs = ['kind', this.said('kind'), 'subject', this.said('subject'), 'chain', this.g.chain, 'genesis', this.genesis, 'height', b.height - 1,
+      'time', b.time.text, 'block', hex(b.hash), 'power', this.power, 'sm2', this.sm2]
+    if (this.record) pairs.push('record', recordNode(this.record), 'log_size', this.leaves)
+    return object(...pairs,
+      'acts', items(this.acts.map((e) => object('verb', e.verb, 'actor', e.actor, 'height', e.height, 'time', clock(e.ms), 'transaction', hex(e.tx),
+        'message', e.message, 'objects', items(e.objects.map(text)), 'note', e.note))),
+      'signers', items(this.signers.map((s) => object('account', s.account, 'as', s.as, 'key', s.key, 'algorithm', s.algorithm, 'state', s.state))))
+  }
+
+  report() {
+    const b = this.last
+    const r = {
+      ok: true, code: 0, reason: '', milliseconds: 0, kind: this.said('kind'), object: this.said('subject'), chain: this.g.chain, genesis: this.genesis,
+      height: b.height - 1, time: b.time.text, power: this.power, sm2: this.sm2, signers: this.signers, checks: this.checks, statement: plain(this.c.statement),
+    }
+    for (const name of ['chain', 'height']) if (!r[name]) delete r[name]
+    if (!r.signers.length) delete r.signers
+    return r
+  }
+}
+
+function recordNode(r) {
+  return object('gateway', r.text(1), 'agreement', r.text(2), 'seq', r.number(3), 'outcome', OUTCOMES[r.number(4)], 'code', r.number(5),
+    'request_id', r.text(6), 'asker', r.text(7), 'entry', r.text(8), 'entry_version', r.number(9), 'items', items(r.all(10).map(text)),
+    'purpose', r.text(11), 'rows', r.number(12), 'bytes', r.number(13), 'request_hash', hex(r.raw(14)), 'response_hash', hex(r.raw(15)), 'at', clock(r.number(16)),
+    'view_height', r.number(17), 'delivery', r.number(18), 'pseudonym', hex(r.raw(19)))
+}
+
+const kindOf = (n) => n.fields ? 'an object' : n.list ? 'a list' : 'a text'
+
+// differ returns the first place where two trees differ, null if there is none.
+function differ(want, got, path) {
+  if (kindOf(want) !== kindOf(got)) return { path, want: kindOf(want), got: kindOf(got) }
+  if (want.text !== got.text) return { path, want: JSON.stringify(want.text), got: JSON.stringify(got.text) }
+  for (let i = 0; i < (want.list ?? []).length; i++) {
+    let at = `${path}[${i}]`
+    if (want.fields) {
+      at = `${path}.${want.fields[i]}`
+      if (got.fields[i] !== want.fields[i]) return { path: at, want: 'the field', got: 'something else' }
+    }
+    if (i >= got.list.length) return { path: at, want: kindOf(want.list[i]), got: 'nothing' }
+    const d = differ(want.list[i], got.list[i], at)
+    if (d) return d
+  }
+  if ((want.list ?? []).length < (got.list ?? []).length) return { path, want: `${want.list.length} values`, got: `${got.list.length}` }
+  return null
+}
+
+// lines counts the lines that a tree takes in the file's form.
+function lines(n) {
+  if (!n.list) return 1
+  return n.list.length ? n.list.reduce((sum, v) => sum + lines(v), 2) : 1
+}
+
+// plain turns a tree into values for programs. Its names are ours: the tree was
+// compared with one that we made.
+function plain(n) {
+  if (n.fields) return Object.fromEntries(n.fields.map((f, i) => [f, plain(n.list[i])]))
+  return n.list ? n.list.map(plain) : n.text
+}
+
+// verify checks a file (Uint8Array) with the hash of the genesis that the caller
+// trusts (64 lower-case hex digits), and returns the report.
+export function verify(file, genesisHash) {
+  if (!/^[0-9a-f]{64}$/.test(genesisHash)) throw new TypeError('the genesis hash has 64 lower-case hexadecimal digits')
+  const began = performance.now(), v = new Verifier()
+  let report
+  try {
+    v.run(file, genesisHash)
+    report = v.report()
+  } catch (e) {
+    if (!(e instanceof Refusal)) throw e
+    report = { ok: false, code: e.code, reason: e.message, step: e.step, field: e.field, milliseconds: 0 }
+    if (v.checks.length) report.checks = v.checks
+  }
+  report.milliseconds = Math.round((performance.now() - began) * 1000) / 1000
+  return report
+}
+
+// genesisHash returns the hash of a genesis file after checking that each founder
+// has signed it with a ROOT key that it names. Whether it is the right one, the reader
+// has to know.
+export function genesisHash(file) {
+  const f = scan(file, true, { 1: 'b', 2: 'B' }), raw = f.raw(1), message = concat(utf8('mulian-genesis-v1\0'), raw)
+  const signatures = f.all(2).map((s) => scan(s, true, { 1: 't', 2: 't', 3: 'b' }))
+  const founders = scan(raw, false, { 3: 'B' }).all(3)
+  if (!founders.length) throw new Error('a genesis has at least one founder')
+  for (const b of founders) {
+    const founder = scan(b, false, { 1: 't', 3: 'B' })
+    const keys = founder.all(3).map((k) => ({ ...scanKey(k), level: scan(k, false, { 4: 'n' }).number(4) }))
+    const holds = signatures.some((s) => s.text(1) === founder.text(1) && keys.some((k) => {
+      const alg = Object.hasOwn(ALGORITHMS, k.algorithm) ? ALGORITHMS[k.algorithm] : null
+      return alg && k.level === 3 && k.id === s.text(2) && alg.usable(k.public) && alg.verify(k.public, message, s.raw(3))
+    }))
+    if (!holds) throw new Error(`the genesis is not signed by its founder ${founder.text(1)}`)
+  }
+  return hex(sha256(raw))
+}
+
+// ---- the command line ----
+
+async function main(args) {
+  const fs = await import('node:fs')
+  const usage = 'usage: node mulian-verify.mjs FILE --genesis GENESIS | --genesis-hash HEX'
+  const flag = (name) => { const i = args.indexOf(name); return i < 0 ? undefined : args.splice(i, 2)[1] }
+  if (args[0] === '--batch') return batch(fs)
+  const genesis = flag('--genesis')
+  let hash = flag('--genesis-hash')
+  if (args.length !== 1 || !genesis === !hash || hash && !/^[0-9a-fA-F]{64}$/.test(hash)) {
+    console.error(usage)
+    return 2
+  }
+  let file
+  try {
+    hash = hash ? hash.toLowerCase() : genesisHash(new Uint8Array(fs.readFileSync(genesis)))
+    file = new Uint8Array(fs.readFileSync(args[0]))
+  } catch (e) {
+    console.error(`mulian-verify: ${e.message}`)
+    return 1
+  }
+  const report = verify(file, hash)
+  console.log(JSON.stringify(report))
+  return report.ok ? 0 : 7
+}
+
+// batch answers lines of {"file": base64, "genesis_hash": hex}, or {"check": name of
+// an algorithm, "key", "message", "signature": hex}, or {"hash": name, "message": hex}, for the
+// tests that compare two verifiers.
+async function batch() {
+  const { createInterface } = await import('node:readline')
+  const checks = { sm2: verifySM2, p256: verifyP256, ed25519: verifyEd25519 }, hashes = { sha256, sha512, sm3 }
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+    const q = JSON.parse(line), b = (s) => unhex(s) ?? malformed('no hexadecimal')
+    if (q.check) console.log(JSON.stringify(checks[q.check](b(q.key), b(q.message), b(q.signature))))
+    else if (q.hash) console.log(JSON.stringify(hex(hashes[q.hash](b(q.message)))))
+    else if (q.path) console.log(JSON.stringify(follows(q, b)))
+    else console.log(JSON.stringify(verify(unbase(q.file), q.genesis_hash)))
+  }
+  return 0
+}
+// follows answers {"path": [hex], "leaf": hex, "index", "size", "root"}: an inclusion of RFC 6962.
+function follows(q, b) {
+  try { return equal(rootOf(b(q.leaf), q.index, q.size, q.path.map(b)), b(q.root)) } catch { return false }
+}
+
+if (typeof process !== 'undefined' && process.argv?.[1] && import.meta.url.startsWith('file:')) {
+  const { pathToFileURL } = await import('node:url')
+  if (import.meta.url === pathToFileURL(process.argv[1]).href) process.exitCode = await main(process.argv.slice(2))
+}
