@@ -631,6 +631,7 @@ type AcknowledgeBody struct {
 	RecordHash    []byte                 `protobuf:"bytes,2,opt,name=record_hash,json=recordHash,proto3" json:"record_hash,omitempty"` // SHA-256 of the record's bytes
 	Signature     []byte                 `protobuf:"bytes,3,opt,name=signature,proto3" json:"signature,omitempty"`                     // consumer's, over "mulian-receipt-v1" 0x00 || record
 	Key           string                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
+	More          []*AcknowledgeBody     `protobuf:"bytes,5,rep,name=more,proto3" json:"more,omitempty"` // of other records, <= 63, without more of their own
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -691,6 +692,13 @@ func (x *AcknowledgeBody) GetKey() string {
 		return x.Key
 	}
 	return ""
+}
+
+func (x *AcknowledgeBody) GetMore() []*AcknowledgeBody {
+	if x != nil {
+		return x.More
+	}
+	return nil
 }
 
 // Answer: sealed content and the receipt that proves that it is logged.
@@ -1202,14 +1210,15 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\bPullBody\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x1a\n" +
 	"\bdelivery\x18\x02 \x01(\x04R\bdelivery\x12\x1b\n" +
-	"\tfrom_page\x18\x03 \x01(\x04R\bfromPage\"\x81\x01\n" +
+	"\tfrom_page\x18\x03 \x01(\x04R\bfromPage\"\xb9\x01\n" +
 	"\x0fAcknowledgeBody\x12\x1d\n" +
 	"\n" +
 	"leaf_index\x18\x01 \x01(\x04R\tleafIndex\x12\x1f\n" +
 	"\vrecord_hash\x18\x02 \x01(\fR\n" +
 	"recordHash\x12\x1c\n" +
 	"\tsignature\x18\x03 \x01(\fR\tsignature\x12\x10\n" +
-	"\x03key\x18\x04 \x01(\tR\x03key\"u\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key\x126\n" +
+	"\x04more\x18\x05 \x03(\v2\".mulian.gateway.v1.AcknowledgeBodyR\x04more\"u\n" +
 	"\x06Answer\x12\x1f\n" +
 	"\vseal_header\x18\x01 \x01(\fR\n" +
 	"sealHeader\x12\x16\n" +
@@ -1290,25 +1299,26 @@ var file_mulian_gateway_v1_gateway_proto_depIdxs = []int32{
 	7,  // 2: mulian.gateway.v1.RequestBody.pull:type_name -> mulian.gateway.v1.PullBody
 	8,  // 3: mulian.gateway.v1.RequestBody.acknowledge:type_name -> mulian.gateway.v1.AcknowledgeBody
 	5,  // 4: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
-	16, // 5: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
-	11, // 6: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
-	11, // 7: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
-	16, // 8: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
-	0,  // 9: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
-	2,  // 10: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 11: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 12: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 13: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
-	1,  // 14: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
-	9,  // 15: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
-	9,  // 16: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
-	13, // 17: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
-	15, // 18: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
-	14, // [14:19] is the sub-list for method output_type
-	9,  // [9:14] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	8,  // 5: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
+	16, // 6: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
+	11, // 7: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
+	11, // 8: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
+	16, // 9: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
+	0,  // 10: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
+	2,  // 11: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
+	2,  // 12: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
+	2,  // 13: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
+	2,  // 14: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
+	1,  // 15: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
+	9,  // 16: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
+	9,  // 17: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
+	13, // 18: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
+	15, // 19: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
+	15, // [15:20] is the sub-list for method output_type
+	10, // [10:15] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_gateway_proto_init() }
