@@ -1,9 +1,6 @@
 package intake
 
 import (
-	"context"
-	"errors"
-	"io"
 	"unicode/utf8"
 
 	"mulian/intake/sheet"
@@ -16,40 +13,20 @@ import (
 // differ. With Options.TellApart each of them gets its own code behind its name, all
 // of them and not the later ones, so that the order of the file does not matter.
 
-// alike finds the names that stand for several entries of one owner.
-func (p *Plan) findAlike(ctx context.Context) error {
-	if !p.opts.TellApart || p.Kind != EntryList {
-		return nil
+// tellsApart reports whether a draft with the name of an earlier entry of its owner
+// can be told apart by its code, and notes that the name stands for several.
+func (p *Plan) tellsApart(d *Draft, sum [16]byte) bool {
+	if !p.opts.TellApart || d.Local == localOf(d.Entry.Name) || utf8.RuneCountInString(withCode(d)) > maxName {
+		return false
 	}
-	rd, err := p.read(ctx)
-	if err != nil {
-		return err
+	if p.alike == nil {
+		p.alike = make(map[[16]byte]bool)
 	}
-	defer rd.close()
-	b := p.builder()
-	first := make(map[[16]byte][16]byte) // owner and name -> owner and code of the first
-	p.alike = make(map[[16]byte]bool)
-	for {
-		r, err := rd.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		d, _, _ := b.build(r)
-		owner, name := nameOf(d)
-		if owner == "" || name == "" {
-			continue
-		}
-		sum, id := pairSum(owner, name), pairSum(owner, d.Local)
-		if other, ok := first[sum]; !ok {
-			first[sum] = id
-		} else if other != id {
-			p.alike[sum] = true
-		}
-	}
+	p.alike[sum] = true
+	return true
 }
+
+func withCode(d *Draft) string { return d.Entry.Name + "（" + d.Local + "）" }
 
 // nameOf is the owner and the name of a draft as the ledger compares them.
 func nameOf(d *Draft) (owner, name string) {
@@ -63,7 +40,8 @@ func nameOf(d *Draft) (owner, name string) {
 	return owner, name
 }
 
-// draft builds the draft of r; see [builder.build].
+// draft builds the draft of r; see [builder.build]. The file was judged before: which
+// names stand for several entries is known.
 func (p *Plan) draft(b *builder, r *record) (*Draft, []sheet.Problem, verdict) {
 	d, problems, v := b.build(r)
 	if len(p.alike) == 0 {
@@ -73,7 +51,7 @@ func (p *Plan) draft(b *builder, r *record) (*Draft, []sheet.Problem, verdict) {
 	if owner == "" || !p.alike[pairSum(owner, name)] || d.Local == localOf(d.Entry.Name) {
 		return d, problems, v
 	}
-	if longer := d.Entry.Name + "（" + d.Local + "）"; utf8.RuneCountInString(longer) <= maxName {
+	if longer := withCode(d); utf8.RuneCountInString(longer) <= maxName {
 		d.Entry.Name = longer
 	}
 	return d, problems, v

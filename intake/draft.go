@@ -88,8 +88,10 @@ type builder struct {
 	spelling map[string]spelling // of owners that are spelt in several ways
 	present  map[Field]bool      // fields of which the file has a column
 
-	found []sheet.Problem // of the record at hand
-	worst verdict
+	found  []sheet.Problem // of the record at hand
+	worst  verdict
+	counts counts
+	table  *cataloguev1.CodeTable // of a list of codes
 }
 
 // tell records a problem of the record at hand and what it does to it; accepted
@@ -116,8 +118,15 @@ func (b *builder) build(r *record) (*Draft, []sheet.Problem, verdict) {
 		b.duty(d, r)
 	case b.kind == OrgList:
 		b.org(d, r)
+	case b.kind == MatterList:
+		b.matter(d, r)
+	case b.kind == CodeList:
+		b.value(d, r)
 	default:
 		b.entry(d, r)
+	}
+	if b.counts.contacts += r.contacts; r.contacts > 0 {
+		b.counts.contactRows++
 	}
 	d.Doubtful = b.worst == doubtful
 	return d, b.found, b.worst
@@ -144,18 +153,20 @@ func (b *builder) entry(d *Draft, r *record) {
 	} else {
 		d.Local = b.local(r, Code, e)
 	}
-	e.Abstract = b.cut(r, Abstract, maxAbstract)
+	e.Abstract = b.withoutMail(r, b.cut(r, Abstract, maxAbstract))
 	e.Category = b.cut(r, Category, maxCategory)
 	e.CoverageTime = b.cut(r, Period, 100)
-	e.OpenCondition = b.cut(r, OpenCondition, 1000)
+	e.OpenCondition = b.withoutMail(r, b.cut(r, OpenCondition, 1000))
 	if region := code.Clean(r.text(Region)); region != "" && code.CheckRegion(region) == nil {
 		e.CoverageRegion = region
+	} else if region != "" {
+		r.rest = append(r.rest, r.fields[Region])
 	}
 	b.lists(e, r)
 	b.sharing(e, r)
 	b.form(e, r)
 	b.items(e, r)
-	b.date(r)
+	b.published(e, r)
 	d.System, d.Table = r.text(System), r.text(Table)
 	if s := r.text(SourceOrg); s != d.Owner {
 		d.Source = s
@@ -201,7 +212,7 @@ func (b *builder) duty(d *Draft, r *record) {
 		d.Local = localOf(d.Duty.Title)
 	}
 	d.Duty.Source = b.cut(r, DutySource, 500)
-	d.Duty.PowerType = b.power(r)
+	d.Duty.PowerType = b.power(r, DutyPower)
 	if m := split(r.text(Matters)); len(m) > 0 {
 		d.Duty.MatterCode = m[0]
 	}

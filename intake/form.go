@@ -85,7 +85,7 @@ func (b *builder) form(e *cataloguev1.Entry, r *record) {
 // onlyFor reads the conditions beside their scope.
 func (b *builder) onlyFor(e *cataloguev1.Entry, r *record) {
 	c := &cataloguev1.ShareConditions{Scope: e.GetConditions().GetScope(), Purposes: listOf(r.text(Purposes)), Extra: b.cut(r, ShareExtra, 1000)}
-	for _, m := range listOf(r.text(OnlyMethods)) {
+	for _, m := range split(r.text(OnlyMethods)) {
 		if v, err := code.Methods.Parse(m); err == nil {
 			c.Methods = append(c.Methods, cataloguev1.Method(v))
 		}

@@ -141,15 +141,12 @@ var (
 	serial = regexp.MustCompile(`^[1-9][0-9]{4}(\.[0-9]+)?$`)
 )
 
-// date reads the date of the last change. The ledger keeps its own, so nothing
-// of it is imported; but a date that says two days, or none, is a sign of a
-// damaged column, and a person should look.
-func (b *builder) date(r *record) {
-	text := r.text(Updated)
-	if text == "" || placeholder.MatchString(text) {
-		return
-	}
-	r.rest = append(r.rest, r.fields[Updated])
+// date looks at a date that says no day. A month or a year alone is in order and
+// stays in the file; one that says two days, or none, is a sign of a damaged column,
+// and a person should look.
+func (b *builder) date(r *record, f Field) {
+	text := r.text(f)
+	r.rest = append(r.rest, r.fields[f])
 	for _, form := range dateForms {
 		if t, err := time.Parse(form, text); err == nil && t.Year() >= 1900 && t.Year() < 2100 {
 			return
@@ -165,5 +162,5 @@ func (b *builder) date(r *record) {
 		hint = b.lang.Say("是否为表格软件的日序号，即 %s？", "is it a spreadsheet's day number, that is %s?",
 			time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, int(days)).Format("2006-01-02"))
 	}
-	b.tell(doubtful, r, Updated, fault.OutOfRange, b.lang.Say("日期“%s”不能确定是哪一天", "the date %q does not say which day", brief(text)), hint)
+	b.tell(doubtful, r, f, fault.OutOfRange, b.lang.Say("日期“%s”不能确定是哪一天", "the date %q does not say which day", brief(text)), hint)
 }

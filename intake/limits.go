@@ -42,8 +42,22 @@ const (
 	// waits for a block of the ledger, and a block takes more than one.
 	defaultAtOnce = 16
 
-	maxOrigin   = 500 // characters of an entry's origin
-	maxRevivals = 100 // times that an entry is withdrawn and comes back
+	maxKeywords  = 50
+	maxKeyword   = 100 // characters
+	maxResources = 200
+	maxLicence   = 500 // characters
+	maxLanguages = 20
+	maxURL       = 2000 // characters
+
+	maxMatterCode     = 100
+	maxMatterCategory = 200 // characters
+	maxInputs         = 200 // of a matter
+	maxInput          = 200 // characters
+
+	// maxResourceBytes keeps an entry with many files well below the bytes of a batch.
+	maxResourceBytes = 256 << 10
+	maxOrigin        = 500 // characters of an entry's origin
+	maxRevivals      = 100 // times that an entry is withdrawn and comes back
 
 	// A list that lacks more than partialPercent of what its source (or one owner in
 	// it) had before, and more than partialCount, is held for confirmation; of short
@@ -59,6 +73,9 @@ const (
 	// meaning, and maxUnused how many unused columns are told one by one.
 	maxKeys   = 4096
 	maxUnused = 40
+
+	// maxKeysTold is how many columns or keys a refusal lists.
+	maxKeysTold = 20
 
 	// progressRows is after how many rows a person is told how far it is: some
 	// 40,000 are read in a second.

@@ -53,7 +53,7 @@ func (s *sorter) takeNative(r *record, fields []sheet.Field) {
 	for _, f := range fields {
 		if field := names[f.Name]; field != "" {
 			r.seen[field] = f.Name
-			r.fields[field] = cell{f.Name, f.Text}
+			r.fields[field] = cell{name: f.Name, text: f.Text}
 		}
 	}
 }

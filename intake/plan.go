@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	"mulian/intake/sheet"
 	"mulian/internal/code"
 	"mulian/internal/fault"
@@ -20,6 +21,10 @@ type Options struct {
 	Sheet    string           // of a workbook; empty takes the first with a header
 	Kind     Kind             // 0 finds out from the headers
 	Map      map[string]Field // of [ParseMap]
+
+	// CodeTable is the id of the table to which a list of codes belongs; empty takes
+	// the name of the file.
+	CodeTable string
 
 	// TellApart puts the code behind the name of entries that have one name and one
 	// owner, and codes that differ; else all but the first of them are rejected.
@@ -40,8 +45,12 @@ type Plan struct {
 	verdicts []verdict
 	spelling map[string]spelling
 	present  map[Field]bool
-	owners   map[string]int    // drafts of each owner that is named without a code
-	alike    map[[16]byte]bool // owners with names that stand for several entries
+	owners   map[string]int // drafts of each owner that is named without a code
+
+	glance       glance
+	table        *cataloguev1.CodeTable // of a list of codes
+	tableGuessed bool                   // from the form of its codes
+	alike        map[[16]byte]bool      // owners with names that stand for several entries
 }
 
 // MakePlan reads the file twice and returns the plan and the report. It needs no node
@@ -55,9 +64,6 @@ func MakePlan(ctx context.Context, path string, opts Options) (*Plan, *Report, e
 		return nil, nil, err
 	}
 	p.spelling = spellings(owners)
-	if err := p.findAlike(ctx); err != nil {
-		return nil, nil, err
-	}
 	rep, err := p.judge(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -91,6 +97,7 @@ func (p *Plan) survey(ctx context.Context) (map[string]int, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.glance.at(r)
 		for f := range r.seen {
 			present[f] = true
 		}
@@ -101,6 +108,7 @@ func (p *Plan) survey(ctx context.Context) (map[string]int, error) {
 		}
 	}
 	p.present = present
+	p.table, p.tableGuessed = tableFor(p.Path, p.opts.CodeTable, p.glance.codes)
 	column := string(Owner)
 	if !present[Owner] && present[SourceOrg] {
 		column = string(SourceOrg)
@@ -134,32 +142,25 @@ func (p *Plan) findKind(ctx context.Context) error {
 			seen[f] = true
 		}
 	}
-	switch {
-	case seen[Name]:
-		p.Kind = EntryList
-	case seen[DutyName]:
-		p.Kind = DutyList
-	case seen[OrgName] && seen[OwnerCode], seen[Owner] && seen[OwnerCode] && !seen[Abstract]:
-		p.Kind = OrgList
-	default:
-		p.Kind = EntryList
-	}
+	p.Kind = kindOf(seen)
 	return nil
 }
 
-// needName refuses a file in which nothing has a name.
-func (p *Plan) needName(present map[Field]bool, f *sheet.File) error {
-	want := map[Kind]Field{EntryList: Name, DutyList: DutyName, OrgList: OrgName}[p.Kind]
-	if present[want] {
-		return nil
+// kindOf is what a list with these fields lists.
+func kindOf(seen map[Field]bool) Kind {
+	switch {
+	case seen[MatterName] || seen[MatterCode] || seen[MatterInputs] && !seen[Name]:
+		return MatterList
+	case seen[ValueCode] && seen[ValueName]:
+		return CodeList
+	case seen[Name]:
+		return EntryList
+	case seen[DutyName]:
+		return DutyList
+	case seen[OrgName] && seen[OwnerCode], seen[Owner] && seen[OwnerCode] && !seen[Abstract]:
+		return OrgList
 	}
-	columns := brief(strings.Join(f.Header, ", "))
-	if f.Format == "json" {
-		columns = "JSON"
-	}
-	return fault.Newf(fault.Missing, "%s", p.opts.Lang.Say(
-		"%s 中没有可作名称的列（有：%s）。用 --map \"对方的表头=%s\" 指定",
-		"no column of %s can be the name (there are: %s). Name it: --map \"their header=%s\"", f.Name, columns, want))
+	return EntryList
 }
 
 // judge is the second pass: every entry gets its verdict.
@@ -197,6 +198,7 @@ func (p *Plan) judge(ctx context.Context) (*Report, error) {
 	rep.Rows += rep.Blank
 	rep.Entries = len(p.verdicts)
 	p.toldApart(rep)
+	rep.add(j.build.summary()...)
 	j.unusedColumns()
 	j.unstated()
 	rep.settle()
@@ -204,7 +206,7 @@ func (p *Plan) judge(ctx context.Context) (*Report, error) {
 }
 
 func (p *Plan) builder() *builder {
-	return &builder{lang: p.opts.Lang, opts: &p.opts, kind: p.Kind, spelling: p.spelling, present: p.present}
+	return &builder{lang: p.opts.Lang, opts: &p.opts, kind: p.Kind, spelling: p.spelling, present: p.present, table: p.table}
 }
 
 // judge holds what the second pass has to remember of the records before.
@@ -220,7 +222,7 @@ type judge struct {
 
 // one judges r and counts it.
 func (j *judge) one(r *record) (v verdict) {
-	d, problems, v := j.plan.draft(j.build, r)
+	d, problems, v := j.build.build(r)
 	for _, c := range r.rest {
 		if len(j.unused) < 1000 || j.unused[c.name] > 0 { // the bound holds for files of nothing but new keys
 			j.unused[c.name]++
@@ -280,14 +282,19 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 	if owner == "" {
 		owner, _ = code.Key(d.Owner)
 	}
+	if d.Value != nil { // a code is one in its table, whoever keeps it
+		owner = d.CodeTable.Id
+	}
 	if v == rejected || owner == "" {
 		return nil
 	}
 	lang := j.plan.opts.Lang
+	id := pairSum(owner, d.Local)
+	line, taken := j.ids[id]
 	if d.Entry != nil {
 		key, _ := code.Key(d.Entry.Name)
 		sum := pairSum(owner, key)
-		if at, ok := j.names[sum]; ok {
+		if at, ok := j.names[sum]; ok && (taken || !j.plan.tellsApart(d, sum)) {
 			return &sheet.Problem{
 				Line: r.line, Field: string(Name), Code: fault.DuplicateName,
 				Message:    lang.Say("第 %d 行已有同一单位的同名目录，内容不同", "line %d has an entry of that name and owner, with other content", at),
@@ -296,24 +303,26 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 		}
 		j.names[sum] = int32(r.line)
 	}
-	sum := pairSum(owner, d.Local)
-	if at, ok := j.ids[sum]; ok {
+	if taken {
 		return &sheet.Problem{
 			Line: r.line, Field: string(Code), Code: fault.AlreadyExists,
-			Message:    lang.Say("代码 %s 已用于第 %d 行", "the code %s is used in line %d", d.Local, at),
+			Message:    lang.Say("代码 %s 已用于第 %d 行", "the code %s is used in line %d", d.Local, line),
 			Suggestion: lang.Say("核对代码", "see which of them has the code"),
 		}
 	}
-	j.ids[sum] = int32(r.line)
+	j.ids[id] = int32(r.line)
 	return nil
 }
 
 // unstated tells what the ledger wants of every entry and this file has of none.
 func (j *judge) unstated() {
+	lang := j.plan.opts.Lang
+	if j.plan.Kind == CodeList {
+		j.rep.add(j.plan.tellTable())
+	}
 	if j.plan.Kind != EntryList {
 		return
 	}
-	lang := j.plan.opts.Lang
 	if !j.plan.present[ShareType] {
 		j.rep.add(sheet.Problem{
 			Field: string(ShareType), Code: fault.Doubtful,
@@ -351,8 +360,10 @@ func (j *judge) unusedColumns() {
 		}
 		p := sheet.Problem{Field: n, Code: fault.Doubtful, Suggestion: lang.Say("如有对应字段，用 --map \"%s=字段\"", "if it is one of our fields: --map \"%s=field\"", n)}
 		switch {
-		case f == Updated:
-			p.Message, p.Suggestion = lang.Say("“%s”列的 %d 个日期不导入：账本自记时间", "the %[2]d dates of the column %[1]q are not imported: the ledger keeps its own", n, places), ""
+		case f == Updated || f == Issued:
+			p.Message, p.Suggestion = lang.Say("“%s”列的 %d 个日期不是某一天，或与另一列同义，未导入", "%[2]d dates of the column %[1]q say no day, or mean what another column says; they are not imported", n, places), ""
+		case f == Contact:
+			continue // counted as a whole
 		case f != "":
 			p.Message = lang.Say("“%s”列与另一列同为 %s，%d 处内容不同，未导入", "the column %q means %s as another one does; its text differs in %d places and is not imported", n, f, places)
 		default:
@@ -376,6 +387,9 @@ type reader struct {
 	ahead *record
 	end   error
 	n     int
+	codes *unfolder      // of a list of codes
+	asked bool           // whether it is one
+	queue []sheet.Record // taken out of one record, and not yet given
 }
 
 // read opens the file for one more pass.
@@ -396,11 +410,15 @@ func (rd *reader) one() (*record, error) {
 			return nil, fault.Wrap(fault.CodeOf(err), err, "import stopped")
 		}
 	}
-	in, err := rd.file.Next()
+	in, first, err := rd.take()
 	if err != nil {
 		return nil, err
 	}
-	return rd.sort.sort(in), nil
+	r := rd.sort.sort(in)
+	if !first {
+		r.rows = 0
+	}
+	return r, nil
 }
 
 // next returns the next entry, of one row or more.

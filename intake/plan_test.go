@@ -249,7 +249,7 @@ func TestObjectsWithItems(t *testing.T) {
 			told[q.Field] = true
 		}
 	}
-	for _, want := range []string{"items", "items.unit", "resources.url", "tags"} {
+	for _, want := range []string{"items", "items.unit", "tags"} {
 		if !told[want] {
 			t.Errorf("%s is not told: %v", want, told)
 		}

@@ -188,7 +188,7 @@ func TestReportOnBeijingIsTrue(t *testing.T) {
 	if r.Rejected != clashes {
 		t.Errorf("%d clashes of names, report rejects %d", clashes, r.Rejected)
 	}
-	if got := len(problemsOf(r, fault.Malformed, Updated)) + len(problemsOf(r, fault.Malformed, Owner)); got != damaged {
+	if got := len(problemsOf(r, fault.Malformed, Issued)) + len(problemsOf(r, fault.Malformed, Owner)); got != damaged {
 		t.Errorf("%d damaged separators, report %d", damaged, got)
 	}
 	told := make(map[string]bool)

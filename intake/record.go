@@ -15,6 +15,7 @@ import (
 type cell struct {
 	name string // as the file has it, for messages
 	text string
+	list bool // the file has it as a list; its members stand on lines
 }
 
 // record is one row or object, its values sorted to our fields.
@@ -24,13 +25,15 @@ type record struct {
 	broken   bool
 	row      bool // of a table: the row after it may belong to the same entry
 	problems []sheet.Problem
-	fields   map[Field]cell   // the best header of those that have text
-	ranks    map[Field]int    // how good that header is
-	rest     []cell           // what has no field, or a field that was taken
-	items    []map[Field]cell // one for each row, when the sheet has a row for each item
-	seen     map[Field]string // fields the record has at all, with their header
-	sum      [16]byte         // of all names and texts: equal records have equal sums
-	native   []sheet.Field    // of our own form: the object as it stands
+	fields   map[Field]cell      // the best header of those that have text
+	ranks    map[Field]int       // how good that header is
+	rest     []cell              // what has no field, or a field that was taken
+	items    []map[Field]cell    // one for each row, when the sheet has a row for each item
+	seen     map[Field]string    // fields the record has at all, with their header
+	sum      [16]byte            // of all names and texts: equal records have equal sums
+	native   []sheet.Field       // of our own form: the object as it stands
+	files    []map[string]string // the parts of each distribution; at most one more than the ledger takes
+	contacts int                 // names, addresses and numbers of persons; nothing of them is kept
 }
 
 // text returns the text of f without the white space around it.
@@ -134,6 +137,10 @@ func (s *sorter) put(r *record, path string, f sheet.Field) {
 		name = f.Name
 	}
 	switch {
+	case field == Contact:
+		r.contacts += leaves(f)
+	case field == Resources && (len(f.Parts) > 0 || linkable(f.Text)):
+		s.putFiles(r, name, f)
 	case len(f.Parts) > 0 && shifted(f.Parts, s):
 		s.putShifted(r, f)
 	case len(f.Parts) > 0 && f.Parts[0].Name == "": // a list
@@ -145,7 +152,7 @@ func (s *sorter) put(r *record, path string, f sheet.Field) {
 	case field == "" && s.packed(f.Text):
 		s.putPacked(r, f.Text)
 	default:
-		r.take(s.meaning(name), cell{name, f.Text})
+		r.take(s.meaning(name), cell{name: name, text: f.Text})
 	}
 }
 
@@ -174,6 +181,56 @@ func (r *record) take(m meaning, c cell) {
 	}
 }
 
+// leaves counts the texts in a value that say something.
+func leaves(f sheet.Field) int {
+	if t := strings.TrimSpace(f.Text); t != "" && !strings.HasPrefix(f.Name, "@") && !placeholder.MatchString(t) {
+		return 1
+	}
+	n := 0
+	for _, p := range f.Parts {
+		n += leaves(p)
+	}
+	return n
+}
+
+// putFiles takes the distributions: a list of them, or one.
+func (s *sorter) putFiles(r *record, name string, f sheet.Field) {
+	r.seen[Resources] = name
+	list := f.Parts
+	if len(f.Parts) == 0 || f.Parts[0].Name != "" {
+		list = []sheet.Field{f}
+	}
+	for _, p := range list {
+		if len(r.files) > maxResources {
+			r.rest = append(r.rest, cell{name: name, text: "…"})
+			continue
+		}
+		r.files = append(r.files, s.fileParts(r, name, p))
+	}
+}
+
+// pairsOf reports whether a list is one of keys and values, as CKAN's extras are.
+func pairsOf(parts []sheet.Field) bool {
+	for _, p := range parts {
+		if key, value := pairOf(p); key == "" || value.Name == "" {
+			return false
+		}
+	}
+	return true
+}
+
+func pairOf(p sheet.Field) (key string, value sheet.Field) {
+	for _, q := range p.Parts {
+		switch q.Name {
+		case "key":
+			key = q.Text
+		case "value":
+			value = q
+		}
+	}
+	return key, value
+}
+
 // putList joins a list of texts; of a list of objects it joins the texts of
 // those keys that mean something, each once: the formats of the distributions.
 func (s *sorter) putList(r *record, name string, f sheet.Field) {
@@ -182,12 +239,28 @@ func (s *sorter) putList(r *record, name string, f sheet.Field) {
 		for _, p := range f.Parts {
 			switch {
 			case len(p.Parts) > 0:
-				r.rest = append(r.rest, cell{name, "…"})
+				r.rest = append(r.rest, cell{name: name, text: "…"})
 			case p.Text != "" && len(texts) < maxItems:
 				texts = append(texts, p.Text)
 			}
 		}
-		r.take(s.meaning(name), cell{name, strings.Join(texts, "；")})
+		c := cell{name: name, text: strings.Join(texts, "；"), list: true}
+		switch s.fieldOf(name) {
+		case Keywords, Languages:
+			c.text = strings.Join(texts, "\n")
+		case Code: // of several the first is the id
+			if c.text = ""; len(texts) > 0 {
+				c.text = texts[0]
+			}
+		}
+		r.take(s.meaning(name), c)
+		return
+	}
+	if pairsOf(f.Parts) {
+		for _, p := range f.Parts {
+			key, value := pairOf(p)
+			s.put(r, "", sheet.Field{Name: key, Text: value.Text, Parts: value.Parts})
+		}
 		return
 	}
 	if s.fieldOf(name) == Items {
@@ -202,10 +275,10 @@ func (s *sorter) putList(r *record, name string, f sheet.Field) {
 			key := name + "." + q.Name
 			switch {
 			case len(q.Parts) > 0:
-				r.rest = append(r.rest, cell{key, "…"})
+				r.rest = append(r.rest, cell{name: key, text: "…"})
 			case q.Text == "":
 			case s.fieldOf(key) == "":
-				r.rest = append(r.rest, cell{key, q.Text})
+				r.rest = append(r.rest, cell{name: key, text: q.Text})
 			case byKey[key] == nil:
 				keys = append(keys, key)
 				byKey[key] = []string{q.Text}
@@ -215,7 +288,11 @@ func (s *sorter) putList(r *record, name string, f sheet.Field) {
 		}
 	}
 	for _, k := range keys {
-		r.take(s.meaning(k), cell{k, strings.Join(byKey[k], "；")})
+		sep := "；"
+		if s.fieldOf(k) == Keywords {
+			sep = "\n"
+		}
+		r.take(s.meaning(k), cell{name: k, text: strings.Join(byKey[k], sep), list: true})
 	}
 }
 
@@ -237,21 +314,21 @@ func (s *sorter) putItems(r *record, name string, parts []sheet.Field) {
 			}
 			switch {
 			case len(q.Parts) > 0:
-				r.rest = append(r.rest, cell{name + "." + q.Name, "…"})
+				r.rest = append(r.rest, cell{name: name + "." + q.Name, text: "…"})
 			case q.Text == "":
 			case !ok || item[f].text != "":
-				r.rest = append(r.rest, cell{name + "." + q.Name, q.Text})
+				r.rest = append(r.rest, cell{name: name + "." + q.Name, text: q.Text})
 			default:
-				item[f] = cell{q.Name, q.Text}
+				item[f] = cell{name: q.Name, text: q.Text}
 			}
 		}
 		switch {
 		case item[ItemName].text == "":
-			r.rest = append(r.rest, cell{name, "…"})
+			r.rest = append(r.rest, cell{name: name, text: "…"})
 		case len(r.items) < maxItems:
 			r.items = append(r.items, item)
 		default:
-			r.rest = append(r.rest, cell{name, item[ItemName].text})
+			r.rest = append(r.rest, cell{name: name, text: item[ItemName].text})
 		}
 	}
 }
@@ -285,11 +362,11 @@ func (s *sorter) putPacked(r *record, text string) {
 		case len(values) > 0:
 			values[len(values)-1] += "#" + part
 		default:
-			r.rest = append(r.rest, cell{"", part})
+			r.rest = append(r.rest, cell{name: "", text: part})
 		}
 	}
 	for i, name := range names {
-		r.take(s.meaning(name), cell{name, values[i]})
+		r.take(s.meaning(name), cell{name: name, text: values[i]})
 	}
 }
 
@@ -320,7 +397,7 @@ func (s *sorter) putShifted(r *record, f sheet.Field) {
 	isName := func(w string) bool { return s.fieldOf(w) != "" || slices.Contains(slippedNames, w) }
 	for i := 0; i < len(words); i++ {
 		if !isName(words[i]) {
-			r.rest = append(r.rest, cell{f.Name, words[i]})
+			r.rest = append(r.rest, cell{name: f.Name, text: words[i]})
 			continue
 		}
 		value := ""

@@ -137,8 +137,24 @@ var cycleWords = map[string]code.UpdateCycle{
 	"3個月": code.Quarterly, "季刊": code.Quarterly, "6個月": code.HalfYearly, "1年": code.Yearly, "一年": code.Yearly, "年刊": code.Yearly, "月刊": code.Monthly, "週刊": code.Weekly,
 	"不定時": code.Irregular, "不定时": code.Irregular, "異動時": code.Irregular, "無": code.Historical, "永不": code.Historical, "單次": code.Historical, "不需更新": code.Historical, "不再更新": code.Historical, "靜態": code.Historical,
 	"r/p1d": code.Daily, "r/p1w": code.Weekly, "r/p7d": code.Weekly, "r/p1m": code.Monthly, "r/p3m": code.Quarterly, "r/p6m": code.HalfYearly, "r/p1y": code.Yearly, "r/pt1s": code.RealTime, "r/pt1h": code.RealTime,
-	"continuous": code.RealTime, "annual": code.Yearly, "biannual": code.HalfYearly, "semiannual": code.HalfYearly, "punctual": code.Historical, "never": code.Historical, "unknown": code.Irregular, "irregular": code.Irregular,
+	"r/p0.5y": code.HalfYearly, "r/p12m": code.Yearly, "r/p365d": code.Yearly, "r/p30d": code.Monthly, "r/pt1m": code.RealTime, "r/p1dt": code.Daily,
+	"continuous": code.RealTime, "hourly": code.RealTime, "annual": code.Yearly, "biannual": code.HalfYearly, "semiannual": code.HalfYearly, "punctual": code.Historical, "never": code.Historical, "irregular": code.Irregular,
+	// Tokyo's, of which 随時 is "whenever there is need", unlike 隨時.
+	"年1回": code.Yearly, "1年ごと": code.Yearly, "1回/年": code.Yearly, "1年に1回": code.Yearly, "毎年": code.Yearly, "年次": code.Yearly, "一年ごと": code.Yearly,
+	"1か月ごと": code.Monthly, "1月ごと": code.Monthly, "月1回": code.Monthly, "1回/月": code.Monthly, "毎月": code.Monthly, "月次": code.Monthly,
+	"3か月ごと": code.Quarterly, "4回/年": code.Quarterly, "年4回": code.Quarterly, "四半期ごと": code.Quarterly, "四半期": code.Quarterly,
+	"半年ごと": code.HalfYearly, "6か月ごと": code.HalfYearly, "年2回": code.HalfYearly, "2回/年": code.HalfYearly, "毎日": code.Daily, "日次": code.Daily, "毎週": code.Weekly, "週次": code.Weekly, "週1回": code.Weekly,
+	"随時": code.Irregular, "適宜": code.Irregular, "変更の都度": code.Irregular, "変更時": code.Irregular, "必要に応じて": code.Irregular, "必要な都度更新": code.Irregular,
+	"更新無": code.Historical, "更新なし": code.Historical, "更新予定なし": code.Historical, "初回のみ": code.Historical, "公開時のみ": code.Historical,
+	// The EU's list of frequencies, by the last step of the address. What the national
+	// list has no cycle for (every two weeks, every two years) is not here.
+	"updatecont": code.RealTime, "cont": code.RealTime, "bihourly": code.RealTime, "trihourly": code.RealTime, "1min": code.RealTime, "5min": code.RealTime, "10min": code.RealTime, "15min": code.RealTime, "30min": code.RealTime, "12hrs": code.RealTime,
+	"daily2": code.Daily, "weekly2": code.Weekly, "weekly3": code.Weekly, "weekly5": code.Weekly, "monthly2": code.Monthly, "monthly3": code.Monthly, "annual2": code.HalfYearly,
+	"irreg": code.Irregular, "asneeded": code.Irregular, "notplanned": code.Historical,
 }
+
+// cyclesUnsaid are the words for a cycle that is not stated.
+const cyclesUnsaid = " unknown notspecified other opdatpro "
 
 var (
 	cycleTail   = regexp.MustCompile(`(定期)?(更新)?([一1]次)?(更新)?$`)
@@ -154,7 +170,13 @@ func parseCycle(text string) (code.UpdateCycle, error) {
 	}
 	key, _ := code.Key(text)
 	key = strings.ToLower(key)
-	for _, k := range []string{key, cycleTail.ReplaceAllString(key, "")} {
+	if strings.Contains(key, "/freq") { // the EU's list, or Dublin Core's
+		key = strings.ReplaceAll(key[strings.LastIndexByte(key, '/')+1:], "_", "")
+	}
+	if strings.Contains(cyclesUnsaid, " "+key+" ") {
+		return 0, nil
+	}
+	for _, k := range []string{key, cycleTail.ReplaceAllString(key, ""), brackets.ReplaceAllString(key, "")} {
 		if v, ok := cycleWords[k]; ok {
 			return v, nil
 		}
@@ -171,7 +193,7 @@ func parseCycle(text string) (code.UpdateCycle, error) {
 func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 // fileFormats are endings and kinds of files that portals give as format.
-const fileFormats = " csv xls xlsx ods pdf doc docx odt txt xml json geojson kml kmz shp zip rar 7z gz jpg jpeg png gif tif tiff mp3 mp4 rdf rss gml dwg ppt pptx htm html 表格 文本 图片 图像 图形图像 圖片 文档 文件夹文件 空间数据 图形 地图 音频 视频 "
+const fileFormats = " csv tsv xls xlsx ods pdf doc docx jsonl topojson gpkg parquet epub tar rdfxml ttl jsonld wav mov avi bmp svg odt txt xml json geojson kml kmz shp zip rar 7z gz jpg jpeg png gif tif tiff mp3 mp4 rdf rss gml dwg ppt pptx htm html 表格 文本 图片 图像 图形图像 圖片 文档 文件夹文件 空间数据 图形 地图 音频 视频 "
 
 // parseFormat reads a resource format, or a list of endings.
 func parseFormat(text string) (code.ResourceFormat, error) {
@@ -191,7 +213,7 @@ func parseFormat(text string) (code.ResourceFormat, error) {
 		case e == nil:
 		case strings.Contains(fileFormats, " "+p+" "):
 			one = code.FormatFile
-		case p == "api" || p == "webapi" || p == "webservice" || p == "wms" || p == "wfs":
+		case p == "api" || p == "webapi" || p == "webservice" || p == "wms" || p == "wfs" || p == "wmts" || p == "rest" || p == "odata" || p == "sparql":
 			one = code.FormatAPI
 		case p == "网页" || p == "網頁" || p == "网址":
 			one = code.FormatLink
@@ -210,12 +232,13 @@ func parseFormat(text string) (code.ResourceFormat, error) {
 
 // parseOpen reads an open type, also as data.json says it.
 func parseOpen(text string) (code.OpenType, error) {
-	switch strings.ToLower(strings.TrimSpace(text)) {
+	word := strings.ToLower(strings.TrimSpace(lastStep(text, "/access-right/")))
+	switch strings.ReplaceAll(word, "_", "-") {
 	case "public":
 		return code.OpenUnconditional, nil
-	case "restricted public":
+	case "restricted public", "restricted":
 		return code.OpenConditional, nil
-	case "non-public":
+	case "non-public", "confidential", "sensitive":
 		return code.OpenDenied, nil
 	}
 	return code.OpenTypes.Parse(text)
@@ -225,9 +248,9 @@ func parseOpen(text string) (code.OpenType, error) {
 // powers name them in the place of the power type 行政处罚.
 var penalties = regexp.MustCompile(`^(警告|通报批评|罚款|没收.*|暂扣.*|吊销.*|降低资质.*|限制.*|责令.*|行政拘留|其他)$`)
 
-// power reads the power type of a duty.
-func (b *builder) power(r *record) cataloguev1.PowerType {
-	v := termOf(b, r, DutyPower, code.PowerTypes.Name(), func(text string) (code.PowerType, error) {
+// power reads the power type of a duty or a matter.
+func (b *builder) power(r *record, f Field) cataloguev1.PowerType {
+	v := termOf(b, r, f, code.PowerTypes.Name(), func(text string) (code.PowerType, error) {
 		v, err := code.PowerTypes.Parse(text)
 		if err == nil {
 			return v, nil
