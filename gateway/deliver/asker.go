@@ -27,6 +27,7 @@ import (
 	"mulian/internal/canon"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
+	"mulian/internal/seal"
 	"mulian/internal/sm"
 	"mulian/internal/wire"
 )
@@ -50,6 +51,7 @@ type AskerConfig struct {
 type Asker struct {
 	cfg      AskerConfig
 	http     rpc.HTTPClient
+	opener   *seal.SharedOpener
 	receipts *receipt.Book
 	acks     chan ack
 	stop     context.CancelFunc
@@ -95,7 +97,7 @@ func NewAsker(cfg AskerConfig) (*Asker, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	a := &Asker{cfg: cfg, http: client.HTTPClient(), receipts: book, acks: make(chan ack, maxAcks), stop: stop, busy: map[string]bool{}}
+	a := &Asker{cfg: cfg, http: client.HTTPClient(), opener: seal.NewSharedOpener(cfg.SealKey), receipts: book, acks: make(chan ack, maxAcks), stop: stop, busy: map[string]bool{}}
 	a.writers.Go(func() { a.sendAcks(ctx) })
 	return a, nil
 }
@@ -110,17 +112,50 @@ func (a *Asker) Close() error {
 // Receipts is the book of what was received.
 func (a *Asker) Receipts() *receipt.Book { return a.receipts }
 
+// sendAcks sends what waits: all that comes within ackEvery to one provider in one
+// request.
 func (a *Asker) sendAcks(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case k := <-a.acks:
-			if err := a.acknowledge(ctx, k); err != nil && ctx.Err() == nil {
-				a.cfg.Logger.Info("a receipt could not be acknowledged", "provider", k.to.account.GetId(), "code", fault.CodeOf(err).String())
+			for _, batch := range a.together(ctx, k) {
+				if err := a.acknowledge(ctx, batch); err != nil && ctx.Err() == nil {
+					a.cfg.Logger.Info("receipts could not be acknowledged", "provider", batch.to.account.GetId(), "receipts", 1+len(batch.body.GetMore()), "code", fault.CodeOf(err).String())
+				}
 			}
 		}
 	}
+}
+
+// together collects acknowledgements by provider.
+func (a *Asker) together(ctx context.Context, first ack) []ack {
+	timer := time.NewTimer(ackEvery)
+	defer timer.Stop()
+	all := []ack{first}
+	for len(all) < maxAcknowledged {
+		select {
+		case k := <-a.acks:
+			all = append(all, k)
+			continue
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		break
+	}
+	var out []ack
+	at := map[string]int{} // by provider: where in out
+	for _, k := range all {
+		id := k.to.account.GetId()
+		if i, has := at[id]; has {
+			out[i].body.More = append(out[i].body.More, k.body)
+			continue
+		}
+		at[id] = len(out)
+		out = append(out, k)
+	}
+	return out
 }
 
 func (a *Asker) acknowledge(ctx context.Context, k ack) error {
@@ -236,7 +271,7 @@ func (a *Asker) Query(ctx context.Context, agreement, entry string, items []stri
 
 // open opens an answer's seal and reads what is in it.
 func (a *Asker) open(m *gatewayv1.SignedRequest, ans *gatewayv1.Answer, into proto.Message) error {
-	raw, err := openOne(a.cfg.SealKey, answerAAD(m.GetBody()), ans.GetSealHeader(), ans.GetSealed())
+	raw, err := openOne(a.opener, answerAAD(m.GetBody()), ans.GetSealHeader(), ans.GetSealed())
 	if err != nil {
 		return err
 	}

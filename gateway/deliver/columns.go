@@ -94,13 +94,32 @@ func sealOne(to sm.PublicKey, aad, content []byte) (header, box []byte, err erro
 	return header, box, err
 }
 
-// openOne opens what sealOne sealed: VerificationFailed if it is not for us or not
-// as it was.
-func openOne(key sm.PrivateKey, aad, header, box []byte) ([]byte, error) {
-	o, err := seal.NewOpener(key, header, aad)
-	if err != nil {
-		return nil, fault.Wrap(fault.VerificationFailed, err, "the answer")
-	}
-	content, err := o.Open(0, box, true)
+// openOne opens what sealOne or a shared sealer sealed: VerificationFailed if it is not
+// for us or not as it was.
+func openOne(key *seal.SharedOpener, aad, header, box []byte) ([]byte, error) {
+	content, err := key.Open(header, aad, box)
 	return content, fault.Wrap(fault.VerificationFailed, err, "the answer")
+}
+
+// maxSealers bounds the receivers to whom answers are sealed with a shared secret.
+const maxSealers = 1000
+
+// sealTo seals an answer to a receiver's key.
+func (p *Provider) sealTo(to sm.PublicKey, aad, content []byte) (header, box []byte, err error) {
+	name := string(to.Bytes())
+	p.mu.Lock()
+	s := p.sealers[name]
+	p.mu.Unlock()
+	if s == nil {
+		if s, err = seal.NewSharedSealer(to); err != nil {
+			return nil, nil, err
+		}
+		p.mu.Lock()
+		if len(p.sealers) >= maxSealers {
+			clear(p.sealers)
+		}
+		p.sealers[name] = s
+		p.mu.Unlock()
+	}
+	return s.Seal(aad, content)
 }

@@ -485,7 +485,7 @@ func (in *arrival) begin(header []byte) error {
 
 func (in *arrival) last(p *gatewayv1.Page) error {
 	aad := deliveryAAD(endDomain, in.asker.cfg.ChainID, in.to.account.GetId(), in.asker.cfg.Gateway, in.f.Agreement, in.f.Delivery)
-	raw, err := openOne(in.asker.cfg.SealKey, aad, p.GetSealHeader(), p.GetSealed())
+	raw, err := openOne(in.asker.opener, aad, p.GetSealHeader(), p.GetSealed())
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,10 @@ const (
 	maxOpenEach   = 8       // of them for one asker: its tables would fill our disk, and others wait
 	maxPulls      = 16      // of one delivery at once: one that works, and broken ones that nobody has noticed
 
+	maxAcknowledged = 64 // records of one Acknowledge (proto gateway.v1)
+	// ackEvery is how long an acknowledgement of a query may wait for others.
+	ackEvery = 100 * time.Millisecond
+
 	pageBytes = 1 << 20 // of encoded rows before compression
 	pageRows  = 65_536  // connect.MaxPageRows
 	maxBox    = wire.MaxMessageBytes - 64<<10

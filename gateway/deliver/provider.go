@@ -28,6 +28,7 @@ import (
 	"mulian/internal/canon"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
+	"mulian/internal/seal"
 	"mulian/internal/sm"
 	"mulian/internal/wire"
 )
@@ -64,9 +65,11 @@ type Provider struct {
 	acks   *receipt.Book
 	count  Counts
 
-	mu       sync.Mutex // guards the two below
+	mu       sync.Mutex // guards the four below
 	sessions map[sessionKey]*session
-	acked    map[uint64]bool // leaves whose receipt is counter-signed
+	acked    []uint64                      // a bit for each leaf whose receipt is counter-signed
+	sealers  map[string]*seal.SharedSealer // by the receiver's key
+	signed   map[uint64][]byte             // our signatures of late receipts, by leaf
 	spooling sync.WaitGroup
 	stop     context.CancelFunc
 	running  context.Context // of the spoolers; ends with Close
@@ -83,7 +86,8 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	p := &Provider{
 		cfg: cfg, seen: replays{until: map[string]time.Time{}}, looks: looks{last: map[string]time.Time{}},
-		quotas: quotas{of: map[string]calls{}}, turns: make(chan struct{}, maxQueries), sessions: map[sessionKey]*session{}, acked: map[uint64]bool{},
+		quotas: quotas{of: map[string]calls{}}, turns: make(chan struct{}, maxQueries), sessions: map[sessionKey]*session{},
+		sealers: map[string]*seal.SharedSealer{}, signed: map[uint64][]byte{},
 	}
 	p.running, p.stop = context.WithCancel(context.Background())
 	if err := durable.MkdirPrivate(cfg.Dir); err != nil {
@@ -103,7 +107,9 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 		return nil, err
 	}
 	return p, p.acks.Each(0, func(_ int, r *tracev1.Receipt) bool {
-		p.acked[r.GetLeafIndex()] = true
+		if r.GetLeafIndex() < cfg.Log.Size() {
+			p.acknowledged(r.GetLeafIndex())
+		}
 		return true
 	})
 }
@@ -313,7 +319,8 @@ func (d *decision) agreedItems() map[string]bool {
 	return out
 }
 
-// release reads while the grant goes to disk; neither is used without the other.
+// release reads and seals, logs the grant and how it ended with one write, and only
+// when that is durable answers.
 func (p *Provider) release(ctx context.Context, r *request, d *decision, s connect.Selection, rec *tracev1.AccessRecord, give func()) (*gatewayv1.Answer, error) {
 	source, name, err := p.cfg.Table(d.table.GetSource(), d.table.GetName())
 	if err != nil {
@@ -323,29 +330,38 @@ func (p *Provider) release(ctx context.Context, r *request, d *decision, s conne
 	s.Table = name
 	readCtx, cancel := context.WithTimeout(ctx, sourceWait)
 	defer cancel()
-	var rows []connect.Row
-	var readErr error
-	var reading sync.WaitGroup
-	reading.Go(func() { rows, readErr = source.Query(readCtx, s) })
-	granted, err := p.cfg.Log.Append(ctx, rec)
-	reading.Wait()
+	var header, sealed []byte
+	rows, cause := source.Query(readCtx, s)
+	if cause == nil {
+		header, sealed, cause = p.sealResult(d, r.raw, rows)
+	}
+	cause = sourceFault(cause)
+	end := proto.CloneOf(rec)
+	if cause == nil {
+		sum := sha256.Sum256(sealed)
+		end.Outcome, end.Rows, end.Bytes, end.ResponseHash = tracev1.Outcome_OUTCOME_COMPLETED, uint64(len(rows)), uint64(len(sealed)), sum[:]
+	} else {
+		end.Outcome, end.Code = tracev1.Outcome_OUTCOME_FAILED, uint32(fault.CodeOf(cause))
+		// The record of an end must not depend on whether the asker still waits.
+		ctx = context.WithoutCancel(ctx)
+	}
+	_, e, err := p.cfg.Log.AppendWhole(ctx, rec, end)
 	if err != nil {
 		give()
-		return nil, fmt.Errorf("nothing is released: %w", err)
+		return nil, errors.Join(cause, fmt.Errorf("nothing is released: %w", err))
 	}
 	p.count.Granted.Add(1)
-	var sealed, header []byte
-	if readErr == nil {
-		header, sealed, readErr = sealResult(d, r.raw, rows)
+	if cause != nil {
+		p.count.Failed.Add(1)
+		return nil, cause
 	}
-	if readErr != nil {
-		return nil, p.broke(ctx, granted, sourceFault(readErr))
-	}
-	answer, err := p.complete(ctx, granted, uint64(len(rows)), header, sealed)
+	rcpt, err := p.sign(e)
 	if err != nil {
 		return nil, fmt.Errorf("nothing is released: %w", err)
 	}
-	return answer, nil
+	p.count.Rows.Add(end.Rows)
+	p.count.Bytes.Add(end.Bytes)
+	return &gatewayv1.Answer{SealHeader: header, Sealed: sealed, Receipt: rcpt}, nil
 }
 
 // broke logs that a granted release did not end, and returns why.
@@ -360,7 +376,7 @@ func (p *Provider) broke(ctx context.Context, granted receipt.Entry, cause error
 	return cause
 }
 
-func sealResult(d *decision, request []byte, rows []connect.Row) (header, sealed []byte, err error) {
+func (p *Provider) sealResult(d *decision, request []byte, rows []connect.Row) (header, sealed []byte, err error) {
 	page, err := connect.EncodeRows(len(d.items), rows)
 	if err != nil {
 		return nil, nil, err
@@ -372,31 +388,28 @@ func sealResult(d *decision, request []byte, rows []connect.Row) (header, sealed
 	if err != nil {
 		return nil, nil, err
 	}
-	return sealOne(d.seal, answerAAD(request), raw)
+	return p.sealTo(d.seal, answerAAD(request), raw)
 }
 
-// complete logs what goes out and signs it: the last step before it does.
-func (p *Provider) complete(ctx context.Context, granted receipt.Entry, rows uint64, header, sealed []byte) (*gatewayv1.Answer, error) {
-	rec := proto.CloneOf(granted.Record)
-	sum := sha256.Sum256(sealed)
-	rec.Outcome, rec.AtMs, rec.Rows, rec.Bytes, rec.ResponseHash = tracev1.Outcome_OUTCOME_COMPLETED, 0, rows, uint64(len(sealed)), sum[:]
-	e, err := p.cfg.Log.Append(ctx, rec)
-	if err != nil {
-		return nil, err
-	}
-	rcpt, err := p.sign(e)
-	if err != nil {
-		return nil, err
-	}
-	p.count.Rows.Add(rows)
-	p.count.Bytes.Add(rec.Bytes)
-	return &gatewayv1.Answer{SealHeader: header, Sealed: sealed, Receipt: rcpt}, nil
-}
+// maxSigned bounds the signatures that are remembered until the acknowledgement comes.
+const maxSigned = 8192
 
+// sign makes the receipt of a record. A signature made a moment ago is given again.
 func (p *Provider) sign(e receipt.Entry) (*tracev1.Receipt, error) {
-	sig, err := receipt.Sign(p.cfg.Key, e.Raw)
-	if err != nil {
-		return nil, err
+	p.mu.Lock()
+	sig := p.signed[e.Index]
+	p.mu.Unlock()
+	if sig == nil {
+		var err error
+		if sig, err = receipt.Sign(p.cfg.Key, e.Raw); err != nil {
+			return nil, err
+		}
+		p.mu.Lock()
+		if len(p.signed) >= maxSigned {
+			clear(p.signed)
+		}
+		p.signed[e.Index] = sig
+		p.mu.Unlock()
 	}
 	return &tracev1.Receipt{Record: e.Raw, LeafIndex: e.Index, ProviderKey: p.cfg.Key.Public().ID(), ProviderSignature: sig}, nil
 }

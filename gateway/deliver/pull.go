@@ -1,9 +1,9 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"time"
 
 	rpc "connectrpc.com/connect"
@@ -170,49 +170,80 @@ func (p *Provider) Acknowledge(ctx context.Context, m *rpc.Request[gatewayv1.Sig
 	return rpc.NewResponse(&gatewayv1.AcknowledgeResponse{}), nil
 }
 
+// acknowledge keeps what holds of a request's acknowledgements, and returns the first
+// reason for which one does not.
 func (p *Provider) acknowledge(r *request) error {
 	b := r.body.GetAcknowledge()
 	if b == nil {
 		return fault.Newf(fault.Malformed, "the request acknowledges nothing")
 	}
+	all := append([]*gatewayv1.AcknowledgeBody{b}, b.GetMore()...)
+	if len(all) > maxAcknowledged {
+		return fault.Newf(fault.TooLong, "%d acknowledgements, at most %d", len(all), maxAcknowledged)
+	}
+	var fresh []*tracev1.Receipt
+	var ended []receipt.Entry
+	var refused error
+	for i, one := range all {
+		e, rcpt, err := p.countersigned(r, one)
+		if err == nil && i > 0 && len(one.GetMore()) > 0 {
+			err = fault.Newf(fault.Malformed, "acknowledgements within acknowledgements")
+		}
+		if err != nil {
+			refused = cmp.Or(refused, err)
+			continue
+		}
+		if p.acknowledged(e.Index) {
+			fresh = append(fresh, rcpt)
+		}
+		if e.Record.GetDelivery() != 0 && e.Record.GetOutcome() == tracev1.Outcome_OUTCOME_COMPLETED {
+			ended = append(ended, e)
+		}
+	}
+	if err := p.acks.Put(fresh...); err != nil {
+		return err
+	}
+	for _, e := range ended {
+		s, err := p.find(sessionKey{e.Record.GetAgreement(), e.Record.GetDelivery()}, r.asker.GetId())
+		if err == nil {
+			err = p.drop(s)
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) { // not found: acknowledged before
+			return err
+		}
+	}
+	return refused
+}
+
+// countersigned finds the record that is acknowledged and makes its receipt, signed by
+// both.
+func (p *Provider) countersigned(r *request, b *gatewayv1.AcknowledgeBody) (receipt.Entry, *tracev1.Receipt, error) {
 	e, err := p.cfg.Log.Record(b.GetLeafIndex())
 	if err != nil {
-		return err
+		return e, nil, err
 	}
 	sum := sha256.Sum256(e.Raw)
 	switch {
 	case e.Record.GetAsker() != r.asker.GetId():
-		return fault.Newf(fault.Forbidden, "record %d is not of a request by %s", b.GetLeafIndex(), r.asker.GetId())
+		return e, nil, fault.Newf(fault.Forbidden, "record %d is not of a request by %s", b.GetLeafIndex(), r.asker.GetId())
 	case string(sum[:]) != string(b.GetRecordHash()):
-		return fault.Newf(fault.VerificationFailed, "record %d has another hash", b.GetLeafIndex())
+		return e, nil, fault.Newf(fault.VerificationFailed, "record %d has another hash", b.GetLeafIndex())
 	case len(b.GetKey()) > maxRequestID:
-		return fault.Newf(fault.Malformed, "key: %d bytes", len(b.GetKey()))
+		return e, nil, fault.Newf(fault.Malformed, "key: %d bytes", len(b.GetKey()))
 	}
 	pub, err := activeKey(r.asker, b.GetKey(), time.Now())
 	if err != nil {
-		return err
+		return e, nil, err
 	}
 	if err := receipt.Verify(pub, e.Raw, b.GetSignature()); err != nil {
-		return err
+		return e, nil, err
 	}
 	rcpt, err := p.sign(e)
 	if err != nil {
-		return err
+		return e, nil, err
 	}
 	rcpt.ConsumerKey, rcpt.ConsumerSignature = b.GetKey(), b.GetSignature()
-	if p.acknowledged(e.Index) {
-		if err := p.acks.Put(rcpt); err != nil {
-			return err
-		}
-	}
-	if e.Record.GetDelivery() == 0 || e.Record.GetOutcome() != tracev1.Outcome_OUTCOME_COMPLETED {
-		return nil
-	}
-	s, err := p.find(sessionKey{e.Record.GetAgreement(), e.Record.GetDelivery()}, r.asker.GetId())
-	if fault.Is(err, fault.NotFound) {
-		return nil // acknowledged before
-	}
-	return errors.Join(err, p.drop(s))
+	return e, rcpt, nil
 }
 
 // acknowledged notes that a record is, and tells whether it was not before: one
@@ -220,9 +251,13 @@ func (p *Provider) acknowledge(r *request) error {
 func (p *Provider) acknowledged(leaf uint64) (first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.acked[leaf] {
+	word, bit := int(leaf/64), uint64(1)<<(leaf%64)
+	if n := word + 1 - len(p.acked); n > 0 {
+		p.acked = append(p.acked, make([]uint64, n)...)
+	}
+	if p.acked[word]&bit != 0 {
 		return false
 	}
-	p.acked[leaf] = true
+	p.acked[word] |= bit
 	return true
 }

@@ -26,7 +26,7 @@ func OpenBook(path string) (*Book, error) {
 		b.offsets = append(b.offsets, offset)
 		return nil
 	}, func(bytes int64) error {
-		if bytes > frameHead+maxFrame { // a write is one receipt
+		if bytes > maxPut { // a write is no longer
 			return fault.Newf(fault.Damaged, "receipt %d cannot be read, and %d bytes follow", len(b.offsets), bytes)
 		}
 		return nil
@@ -35,22 +35,44 @@ func OpenBook(path string) (*Book, error) {
 	return b, err
 }
 
-// Put adds a receipt. It is durable when Put returns nil.
-func (b *Book) Put(r *tracev1.Receipt) error {
-	raw, err := canon.Marshal(r)
-	if err != nil {
-		return err
+// Put adds receipts, those that fit into maxPut with one write. They are durable when
+// Put returns nil.
+func (b *Book) Put(receipts ...*tracev1.Receipt) error {
+	var raw [][]byte
+	size := 0
+	for _, r := range receipts {
+		one, err := canon.Marshal(r)
+		if err != nil {
+			return err
+		}
+		if len(one) > maxFrame {
+			return fault.Newf(fault.TooLong, "a receipt of %d bytes", len(one))
+		}
+		if size+frameHead+len(one) > maxPut {
+			if err := b.write(raw); err != nil {
+				return err
+			}
+			raw, size = nil, 0
+		}
+		raw, size = append(raw, one), size+frameHead+len(one)
 	}
-	if len(raw) > maxFrame {
-		return fault.Newf(fault.TooLong, "a receipt of %d bytes", len(raw))
+	return b.write(raw)
+}
+
+func (b *Book) write(raw [][]byte) error {
+	if len(raw) == 0 {
+		return nil
 	}
-	offset, err := b.journal.append(raw)
+	offset, err := b.journal.append(raw...)
 	if err != nil {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.offsets = append(b.offsets, offset)
+	for _, one := range raw {
+		b.offsets = append(b.offsets, offset)
+		offset += frameHead + int64(len(one))
+	}
 	return nil
 }
 

@@ -63,11 +63,12 @@ type Entry struct {
 	Raw    []byte // its canonical bytes, the leaf
 }
 
+// pending is records that wait to be written together: one, or a decision and its end.
 type pending struct {
-	record *tracev1.AccessRecord
-	done   chan struct{}
-	entry  Entry
-	err    error
+	records []*tracev1.AccessRecord
+	done    chan struct{}
+	entries []Entry
+	err     error
 }
 
 type leafBatch struct {
@@ -199,39 +200,67 @@ func (l *Log) note(offset int64, raw []byte) error {
 // returns nil the record is durable. If ctx ends first the record may be in the log
 // all the same.
 func (l *Log) Append(ctx context.Context, r *tracev1.AccessRecord) (Entry, error) {
-	p := &pending{record: proto.CloneOf(r), done: make(chan struct{})}
-	p.record.Gateway = l.cfg.Gateway
-	if err := l.admit(p.record); err != nil {
+	entries, err := l.append(ctx, r)
+	if err != nil {
 		return Entry{}, err
 	}
-	if p.record.AtMs == 0 {
-		p.record.AtMs = time.Now().UnixMilli()
+	return entries[0], nil
+}
+
+// AppendWhole is Append for a decision and its end at once, under one number, one
+// behind the other: for an answer that is ready before it is released. When it returns
+// nil both are durable. The power may fail so that the decision alone is there.
+func (l *Log) AppendWhole(ctx context.Context, decision, end *tracev1.AccessRecord) (d, e Entry, err error) {
+	if !decides(decision.GetOutcome()) || decides(end.GetOutcome()) || decision.GetAgreement() == "" || end.GetAgreement() != decision.GetAgreement() {
+		return Entry{}, Entry{}, fault.Newf(fault.OutOfRange, "a decision and its end: %s and %s", decision.GetOutcome(), end.GetOutcome())
 	}
-	if n := proto.Size(p.record); n > MaxRecordBytes-32 { // room for the number
-		return Entry{}, fault.Newf(fault.TooLong, "an access record of %d bytes, at most %d", n, MaxRecordBytes-32)
+	entries, err := l.append(ctx, decision, end)
+	if err != nil {
+		return Entry{}, Entry{}, err
+	}
+	return entries[0], entries[1], nil
+}
+
+func (l *Log) append(ctx context.Context, records ...*tracev1.AccessRecord) ([]Entry, error) {
+	p := &pending{done: make(chan struct{})}
+	for i, r := range records {
+		r = proto.CloneOf(r)
+		r.Gateway = l.cfg.Gateway
+		if i == 0 { // what follows has its number from it
+			if err := l.admit(r); err != nil {
+				return nil, err
+			}
+		}
+		if r.AtMs == 0 {
+			r.AtMs = time.Now().UnixMilli()
+		}
+		if n := proto.Size(r); n > MaxRecordBytes-32 { // room for the number
+			return nil, fault.Newf(fault.TooLong, "an access record of %d bytes, at most %d", n, MaxRecordBytes-32)
+		}
+		p.records = append(p.records, r)
 	}
 	if err := l.Err(); err != nil {
-		return Entry{}, err
+		return nil, err
 	}
 	select {
 	case l.queue <- p:
 	case <-l.stop:
-		return Entry{}, errClosed
+		return nil, errClosed
 	case <-ctx.Done():
-		return Entry{}, ctx.Err()
+		return nil, ctx.Err()
 	}
 	select {
 	case <-p.done:
-		return p.entry, p.err
+		return p.entries, p.err
 	case <-l.gone: // it may have been the writer's last
 		select {
 		case <-p.done:
-			return p.entry, p.err
+			return p.entries, p.err
 		default:
-			return Entry{}, errClosed
+			return nil, errClosed
 		}
 	case <-ctx.Done():
-		return Entry{}, ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
@@ -302,7 +331,7 @@ func (l *Log) writeBatch(batch []*pending) {
 	}
 	l.finish(batch, err)
 	if err == nil {
-		l.leaves <- leafBatch{first: batch[0].entry.Index, raw: raw}
+		l.leaves <- leafBatch{first: batch[0].entries[0].Index, raw: raw}
 	}
 }
 
@@ -312,20 +341,26 @@ func (l *Log) number(batch []*pending) ([][]byte, error) {
 	defer l.mu.RUnlock()
 	next := map[string]uint64{}
 	var raw [][]byte
-	for i, p := range batch {
-		if a := p.record.Agreement; a != "" && decides(p.record.Outcome) {
-			if next[a] == 0 {
-				next[a] = l.of[a].last + 1
+	for _, p := range batch {
+		for i, r := range p.records {
+			a := r.Agreement
+			switch {
+			case i > 0:
+				r.Seq = p.records[0].Seq
+			case a != "" && decides(r.Outcome):
+				if next[a] == 0 {
+					next[a] = l.of[a].last + 1
+				}
+				r.Seq = next[a]
+				next[a]++
 			}
-			p.record.Seq = next[a]
-			next[a]++
+			b, err := canon.Marshal(r)
+			if err != nil {
+				return nil, err
+			}
+			p.entries = append(p.entries, Entry{Index: uint64(len(l.offsets) + len(raw)), Record: r, Raw: b})
+			raw = append(raw, b)
 		}
-		b, err := canon.Marshal(p.record)
-		if err != nil {
-			return nil, err
-		}
-		p.entry = Entry{Index: uint64(len(l.offsets) + i), Record: p.record, Raw: b}
-		raw = append(raw, b)
 	}
 	return raw, nil
 }
@@ -345,23 +380,26 @@ func (l *Log) take(offset int64, raw [][]byte) error {
 func (l *Log) finish(batch []*pending, err error) {
 	for _, p := range batch {
 		if p.err = err; err != nil {
-			p.entry = Entry{}
+			p.entries = nil
 		}
 		close(p.done)
 	}
 }
 
-// integrate owns the growth of the tree.
+// integrate owns the growth of the tree. The first record of a quiet time is in it at
+// once; while more come it grows every treeEvery, by all of them.
 func (l *Log) integrate() {
+	var grew time.Time
 	for b := range l.leaves {
-		b.raw = append(b.raw[:len(b.raw):len(b.raw)], l.waitingLeaves()...)
-		if l.Err() != nil {
+		b.raw = append(b.raw[:len(b.raw):len(b.raw)], l.waitingLeaves(treeEvery-time.Since(grew))...)
+		if l.Err() != nil && l.Err() != errClosed {
 			continue // the rest comes at the next start
 		}
 		if err := l.tree.grow(context.Background(), b.first, b.raw); err != nil {
 			l.fail(err)
 			continue
 		}
+		grew = time.Now()
 		l.mu.Lock()
 		l.integrated = b.first + uint64(len(b.raw))
 		close(l.grown)
@@ -370,9 +408,12 @@ func (l *Log) integrate() {
 	}
 }
 
-// waitingLeaves takes what came while the tree was growing: it grows by all of it at
-// once.
-func (l *Log) waitingLeaves() (raw [][]byte) {
+// waitingLeaves takes what comes within the time, and what came while the tree was
+// growing: it grows by all of it at once. It does not wait when the log ends.
+func (l *Log) waitingLeaves(wait time.Duration) (raw [][]byte) {
+	timer := time.NewTimer(max(wait, 0))
+	defer timer.Stop()
+	late, stop := timer.C, l.stop
 	for len(raw) < treeBatch {
 		select {
 		case b, ok := <-l.leaves:
@@ -380,8 +421,22 @@ func (l *Log) waitingLeaves() (raw [][]byte) {
 				return raw
 			}
 			raw = append(raw, b.raw...)
+			continue
 		default:
+		}
+		if late == nil {
 			return raw
+		}
+		select {
+		case b, ok := <-l.leaves:
+			if !ok {
+				return raw
+			}
+			raw = append(raw, b.raw...)
+		case <-late:
+			late = nil
+		case <-stop:
+			late, stop = nil, nil
 		}
 	}
 	return raw

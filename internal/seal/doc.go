@@ -17,11 +17,15 @@
 //	              canon.Digest("mulian/seal/v1", 02, aad); the page key is the
 //	              exporter's 32-byte secret "mulian/seal/v1/key"
 //
+// and the same two for many single pages to one key, with the public-key work done once
+// a minute ([SharedSealer]; suites 3 and 4, shared.go).
+//
 // Header: "MS" || version 1 || suite || length of what follows (2 bytes, big endian)
 // || encapsulated key. Box i: AEAD(key, nonce, page, binding) with
 // nonce = 7 zero bytes || i (4 bytes, big endian) || 1 if last else 0 and
 // binding = canon.Digest("mulian/seal/v1", header, aad).
-// The nonces are those of STREAM; each session has its own key, so none comes twice.
+// The nonces are those of STREAM; each session, and each page of a SharedSealer, has
+// its own key, so none comes twice.
 //
 // # Invariants
 //
@@ -29,7 +33,9 @@
 //     this aad, for this key.
 //  2. An Opener takes the pages 0, 1, 2, … each once; nothing after the last.
 //  3. [Opener.Complete] is nil only if the last page was opened: a cut stream shows.
-//  4. No function returns a part of a page, or a page that failed its check.
+//  4. What is taken from a SharedSealer's memory opens the pages of one minute, and
+//     nothing that another sealed.
+//  5. No function returns a part of a page, or a page that failed its check.
 //
 // Sources: RFC 9180 (HPKE); GB/T 32918.4-2016 and GB/T 35276-2017 (SM2 encryption);
 // GB/T 32907-2016 (SM4); RFC 8998 (SM4-GCM); Hoang, Reyhanitabar, Rogaway, Vizár,
@@ -42,6 +48,6 @@ const (
 	MaxPage   = 16 << 20 // bytes of one page before sealing
 	MaxPages  = 1 << 24  // pages of one session; the nonce could count to 2^32
 	MaxAAD    = 64 << 10 // bytes of associated data
-	MaxHeader = 256      // bytes of a header; suite 1 has at most 6+131, suite 2 has 6+65
+	MaxHeader = 256      // bytes of a header; suite 1 has at most 6+131, suite 2 6+65, suite 3 6+16+147
 	Overhead  = 16       // bytes by which a box is longer than its page
 )

@@ -73,11 +73,14 @@ func NewSealer(pub sm.PublicKey, aad []byte) (s *Sealer, header []byte, err erro
 			return nil, nil, err
 		}
 	case sm.P256:
-		enc, a, err := encapsulate(pub, aad)
+		enc, key, err := encapsulate(pub, aad, exporter)
 		if err != nil {
 			return nil, nil, fmt.Errorf("seal to key %s: %w", pub.ID(), err)
 		}
-		header, aead = join(suiteHPKE, enc), a
+		header = join(suiteHPKE, enc)
+		if aead, err = newAESGCM(key); err != nil {
+			return nil, nil, err
+		}
 	default:
 		return nil, nil, ErrKind
 	}
@@ -133,7 +136,11 @@ func NewOpenerAt(priv sm.PrivateKey, header, aad []byte, index uint32) (*Opener,
 			return nil, err
 		}
 	case suite == suiteHPKE && priv.Algorithm() == sm.P256:
-		if aead, err = decapsulate(priv, enc, aad); err != nil {
+		key, err := decapsulate(priv, enc, aad, exporter)
+		if err != nil {
+			return nil, err
+		}
+		if aead, err = newAESGCM(key); err != nil {
 			return nil, err
 		}
 	default:
@@ -241,7 +248,9 @@ func info(aad []byte) []byte {
 	return d[:]
 }
 
-func encapsulate(pub sm.PublicKey, aad []byte) (enc []byte, aead cipher.AEAD, err error) {
+// encapsulate makes a secret that only the key's holder can have too; use keeps the
+// secrets of different uses apart.
+func encapsulate(pub sm.PublicKey, aad []byte, use string) (enc, key []byte, err error) {
 	ec, err := pub.KeyExchange()
 	if err != nil {
 		return nil, nil, err
@@ -254,15 +263,11 @@ func encapsulate(pub sm.PublicKey, aad []byte) (enc []byte, aead cipher.AEAD, er
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err := sender.Export(exporter, 32)
-	if err != nil {
-		return nil, nil, err
-	}
-	aead, err = newAESGCM(key)
-	return enc, aead, err
+	key, err = sender.Export(use, 32)
+	return enc, key, err
 }
 
-func decapsulate(priv sm.PrivateKey, enc, aad []byte) (cipher.AEAD, error) {
+func decapsulate(priv sm.PrivateKey, enc, aad []byte, use string) (key []byte, err error) {
 	ec, err := priv.KeyExchange()
 	if err != nil {
 		return nil, err
@@ -275,11 +280,7 @@ func decapsulate(priv sm.PrivateKey, enc, aad []byte) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, ErrOpen // the encapsulated key is no point of the curve
 	}
-	key, err := recipient.Export(exporter, 32)
-	if err != nil {
-		return nil, err
-	}
-	return newAESGCM(key)
+	return recipient.Export(use, 32)
 }
 
 func newAESGCM(key []byte) (cipher.AEAD, error) {

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -39,9 +41,11 @@ type pool struct {
 	config *pgconn.Config
 	slots  chan struct{} // one token for each connection in use
 
-	mu     sync.Mutex // guards the rest
-	idle   []resting
-	closed bool
+	mu       sync.Mutex // guards the rest
+	idle     []resting
+	closed   bool
+	prepared map[*pgconn.PgConn]map[string]string // of open connections: statement -> its name there
+	unnamed  bool                                 // something between us and the server loses prepared statements
 }
 
 type resting struct {
@@ -67,7 +71,7 @@ func newPool(rawURL string) (*pool, error) {
 		f.SetMaxBodyLen(2*connect.MaxRowBytes + 1<<20)
 		return f
 	}
-	return &pool{config: config, slots: make(chan struct{}, maxConns)}, nil
+	return &pool{config: config, slots: make(chan struct{}, maxConns), prepared: map[*pgconn.PgConn]map[string]string{}}, nil
 }
 
 // acquire gives a connection that answered within the last idleCheck.
@@ -95,6 +99,7 @@ func (p *pool) acquire(ctx context.Context) (*pgconn.PgConn, error) {
 		if time.Since(r.since) < idleCheck || r.conn.Ping(ctx) == nil {
 			return r.conn, nil
 		}
+		p.forget(r.conn)
 		r.conn.Close(ctx)
 	}
 	conn, err := pgconn.ConnectConfig(ctx, p.config)
@@ -111,12 +116,78 @@ func (p *pool) release(conn *pgconn.PgConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || conn.IsClosed() || conn.IsBusy() || conn.TxStatus() != 'I' {
+		delete(p.prepared, conn)
 		ctx, cancel := context.WithTimeout(context.Background(), idleCheck)
 		defer cancel()
 		conn.Close(ctx)
 		return
 	}
 	p.idle = append(p.idle, resting{conn, time.Now()})
+}
+
+// forget drops what is known of a connection that is closed.
+func (p *pool) forget(conn *pgconn.PgConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.prepared, conn)
+}
+
+// maxPrepared bounds the prepared statements of one connection: an agreement asks for
+// the same columns by the same key again and again. Our own choice.
+const maxPrepared = 200
+
+// repeated is query for a statement that comes often: the server keeps its plan. A plan
+// that no longer fits the table is made anew.
+func (p *pool) repeated(ctx context.Context, conn *pgconn.PgConn, sql string, args [][]byte, fn rowFunc) error {
+	name, err := p.prepare(ctx, conn, sql)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		return query(ctx, conn, sql, args, fn)
+	}
+	any := false
+	err = run(ctx, func(ctx context.Context) *pgconn.ResultReader { return conn.ExecPrepared(ctx, name, args, nil, nil) },
+		func(fields []pgconn.FieldDescription, v [][]byte) error { any = true; return fn(fields, v) })
+	var pe *pgconn.PgError
+	if any || !errors.As(err, &pe) || pe.Code != "0A000" && pe.Code != "26000" {
+		return asFailure(ctx, err)
+	}
+	// 0A000: the table's columns have other types than when it was prepared; 26000: there
+	// is no such statement, for the connection is not always to the same server process.
+	p.mu.Lock()
+	delete(p.prepared[conn], sql)
+	p.unnamed = p.unnamed || pe.Code == "26000"
+	p.mu.Unlock()
+	if pe.Code == "0A000" {
+		if err := conn.Deallocate(ctx, name); err != nil {
+			return failure(ctx, err)
+		}
+	}
+	return query(ctx, conn, sql, args, fn)
+}
+
+// prepare gives the name of a statement on a connection; "" if it has none there.
+func (p *pool) prepare(ctx context.Context, conn *pgconn.PgConn, sql string) (string, error) {
+	p.mu.Lock()
+	names := p.prepared[conn]
+	name, unnamed, n := names[sql], p.unnamed, len(names)
+	p.mu.Unlock()
+	if name != "" || unnamed || n >= maxPrepared {
+		return name, nil
+	}
+	sum := sha256.Sum256([]byte(sql))
+	name = "mulian_" + hex.EncodeToString(sum[:16])
+	if _, err := conn.Prepare(ctx, name, sql, nil); err != nil {
+		return "", failure(ctx, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.prepared[conn] == nil {
+		p.prepared[conn] = map[string]string{}
+	}
+	p.prepared[conn][sql] = name
+	return name, nil
 }
 
 // Close ends the connections that rest; the others end when they are released.
@@ -139,22 +210,42 @@ func exec(ctx context.Context, conn *pgconn.PgConn, sql string) error {
 	return failure(ctx, err)
 }
 
-// query runs one statement and hands each row's texts to fn; nil is NULL. The
-// slices are valid until fn returns.
-func query(ctx context.Context, conn *pgconn.PgConn, sql string, args [][]byte, fn func(fields []pgconn.FieldDescription, values [][]byte) error) error {
+// rowFunc takes a row's texts; nil is NULL. The slices are valid until it returns.
+type rowFunc = func(fields []pgconn.FieldDescription, values [][]byte) error
+
+// query runs one statement and hands each row to fn.
+func query(ctx context.Context, conn *pgconn.PgConn, sql string, args [][]byte, fn rowFunc) error {
+	return asFailure(ctx, run(ctx, func(ctx context.Context) *pgconn.ResultReader {
+		return conn.ExecParams(ctx, sql, args, nil, nil, nil)
+	}, fn))
+}
+
+// ofFunc marks an error of a rowFunc: it is returned as it is.
+type ofFunc struct{ error }
+
+// run reads a result to its end. The error is the connection's, or an ofFunc.
+func run(ctx context.Context, exec func(context.Context) *pgconn.ResultReader, fn rowFunc) error {
 	// An abandoned result would be read to its end: a table of any size. Ending
 	// the context instead closes the connection.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	rr := conn.ExecParams(ctx, sql, args, nil, nil, nil)
+	rr := exec(ctx)
 	for rr.NextRow() {
 		if err := fn(rr.FieldDescriptions(), rr.Values()); err != nil {
 			cancel()
 			rr.Close()
-			return err
+			return ofFunc{err}
 		}
 	}
 	_, err := rr.Close()
+	return err
+}
+
+// asFailure is failure, for an error of run.
+func asFailure(ctx context.Context, err error) error {
+	if of, ok := err.(ofFunc); ok {
+		return of.error
+	}
 	return failure(ctx, err)
 }
 

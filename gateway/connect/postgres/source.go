@@ -131,7 +131,8 @@ func (s *source) Query(ctx context.Context, sel connect.Selection) ([]connect.Ro
 		out = append(out, b.Rows...)
 		return nil
 	}}
-	if err := query(ctx, conn, st.SQL, arguments(st), b.row); err != nil {
+	b.trusted = utf8Inside(conn)
+	if err := s.repeated(ctx, conn, st.SQL, arguments(st), b.row); err != nil {
 		return nil, err
 	}
 	return out, b.flush()
