@@ -59,33 +59,35 @@ func errorsOf(s string) []string {
 	return slices.Compact(out)
 }
 
-// suggestions are the codes that may have been meant, the likeliest first.
+// suggestions are the codes that may have been meant, the likeliest first; none if the
+// code is known as it was typed.
 func suggestions(ctx context.Context, tx *sql.Tx, typed string) ([]string, error) {
 	s := skeleton(typed)
 	if n := utf8.RuneCountInString(s); n < minMistyped || n > maxCode {
 		return nil, nil
 	}
-	near, err := json.Marshal(errorsOf(s))
+	list, err := json.Marshal(errorsOf(s))
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	found, err := texts(ctx, tx, "SELECT c.code FROM json_each(?) j CROSS JOIN code c ON c.skeleton = j.value LIMIT 200", string(near))
+	found, err := texts(ctx, tx, "SELECT c.code FROM json_each(?) j CROSS JOIN code c ON c.skeleton = j.value LIMIT 200", string(list))
 	if err != nil {
 		return nil, err
 	}
 	k := key(typed)
-	type near1 struct {
+	type near struct {
 		code     string
 		distance int
 	}
-	var out []near1
+	var out []near
 	for _, c := range found {
-		// Characters that look alike cost nothing here: a code with three of them is still meant.
-		if d := min(distance(k, key(c)), 2+distance(s, skeleton(c))); d > 0 || !strings.EqualFold(c, typed) {
-			out = append(out, near1{c, d})
+		if key(c) == k {
+			return nil, nil // no error: it is the facets that leave nothing
 		}
+		// Characters that look alike cost nothing here: a code with three of them is still meant.
+		out = append(out, near{c, min(distance(k, key(c)), 2+distance(s, skeleton(c)))})
 	}
-	slices.SortFunc(out, func(a, b near1) int { return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.code, b.code)) })
+	slices.SortFunc(out, func(a, b near) int { return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.code, b.code)) })
 	codes := make([]string, 0, maxSuggestions)
 	for _, n := range out[:min(len(out), maxSuggestions)] {
 		codes = append(codes, n.code)

@@ -78,17 +78,23 @@ func (w *world) Watch(ctx context.Context, _ int64, _ func(*ledgerv1.WatchRespon
 // take runs the index until it has all events of w.
 func take(t *testing.T, x *Index, w *world) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	feedAll(t, x, w, int64(len(w.events)))
+}
+
+// feedAll runs the index until it has n events of a feed.
+func feedAll(t testing.TB, x *Index, feed Feed, n int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
 	run, stop := context.WithCancel(ctx)
-	go func() { done <- x.Run(run, w) }()
-	if err := x.Await(ctx, int64(len(w.events))); err != nil {
-		t.Fatal(err)
+	go func() { done <- x.Run(run, feed) }()
+	if err := x.Await(ctx, n); err != nil {
+		t.Error(err)
 	}
 	stop()
 	if err := <-done; err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
@@ -70,12 +71,17 @@ func (q *query) read() {
 	})
 }
 
-// mayBegin says that the last word is one without blanks and long enough to be taken
-// for a beginning.
+// mayBegin says that the last word is one of letters without blanks, long enough to be
+// taken for a beginning. Codes have [beginnings] of their own: the stemmer would take
+// letters off them.
 func (q *query) mayBegin() bool {
 	last := q.words[len(q.words)-1]
-	r, _ := utf8.DecodeLastRuneInString(last)
-	return plain(r).class == latin && len(last) >= minCode
+	for _, r := range last {
+		if plain(r).class != latin || unicode.IsDigit(r) {
+			return false
+		}
+	}
+	return len(last) >= minCode
 }
 
 // queryWords are the words that have to be there, each once.
@@ -263,7 +269,8 @@ func listQuery(kind, text string) string {
 	if len(q.words) == 0 || orders[kind] == 0 {
 		return ""
 	}
-	q.begins = q.mayBegin()
+	last, _ := utf8.DecodeLastRuneInString(q.words[len(q.words)-1])
+	q.begins = plain(last).class == latin
 	q.facets = fmt.Sprintf(`({facet} : "k%d")`, orders[kind])
 	return q.all()
 }

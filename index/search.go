@@ -42,11 +42,15 @@ func (x *Index) Search(ctx context.Context, req *cataloguev1.SearchRequest) (*ca
 	if err != nil {
 		return nil, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, searchTimeout)
+	return x.searchWithin(ctx, searchTimeout, q, at)
+}
+
+func (x *Index) searchWithin(ctx context.Context, timeout time.Duration, q *query, at place) (*cataloguev1.SearchResponse, error) {
+	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	out, err := x.search(bounded, q, at)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		return nil, fault.Wrap(fault.Timeout, err, "the search took longer than %v; use more or longer words, or a facet", searchTimeout)
+		return nil, fault.Wrap(fault.Timeout, err, "the search took longer than %v; use more or longer words, or a facet", timeout)
 	}
 	return out, err
 }
@@ -113,7 +117,7 @@ func (q *query) resume(cursor string) (place, error) {
 	if cursor == "" {
 		return place{}, nil
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	parts := strings.SplitN(string(raw), ".", 5)
 	if err != nil || len(parts) != 5 || len(parts[4]) > 4*maxQueryRunes || !utf8.Valid(raw) {
 		return place{}, fault.Newf(fault.Malformed, "cursor %.40q", cursor)
@@ -121,7 +125,8 @@ func (q *query) resume(cursor string) (place, error) {
 	mode1, err1 := strconv.ParseUint(parts[0], 10, 8)
 	tier, err2 := strconv.ParseUint(parts[1], 10, 8)
 	row, err3 := strconv.ParseUint(parts[2], 16, 63)
-	if errors.Join(err1, err2, err3) != nil || mode(mode1) < modePlain || mode(mode1) > modeCorrected || tier >= uint64(fieldFacet) {
+	if errors.Join(err1, err2, err3) != nil || mode(mode1) < modePlain || mode(mode1) > modeCorrected || tier >= uint64(fieldFacet) ||
+		(parts[4] != "") != (mode(mode1) == modeCorrected) {
 		return place{}, fault.Newf(fault.Malformed, "cursor %.40q", cursor)
 	}
 	if parts[3] != fmt.Sprintf("%08x", uint32(hash(q.text+"\x00"+q.facets))) {
