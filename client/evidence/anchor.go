@@ -153,7 +153,7 @@ func (j *Job) prepare(ctx context.Context, path string) (*Opening, error) {
 			return nil, err
 		}
 		same := bytes.Equal(was.SHA256, d.SHA256) && bytes.Equal(was.SM3, d.SM3)
-		if same && (was.Anchored() || was.Account == j.Account) {
+		if same && was.Account == j.Account {
 			return was, nil
 		}
 		// Also one that the ledger does not know: it may be on its way there.

@@ -20,7 +20,8 @@
 //
 //  1. An opening is durable before its commitment is sent: no commitment of ours is
 //     on the ledger without its salt in the folder.
-//  2. A file that did not change is anchored once, however often it is asked for.
+//  2. A file that did not change is anchored once by one account, however often it is
+//     asked for.
 //  3. A file that changes while it is read is not anchored.
 //  4. A salt is 32 random bytes, used for one commitment.
 //  5. Memory does not grow with a file: it is read in pieces.

@@ -21,7 +21,7 @@ const (
 	labelWidth    = 40.0
 	lineHeight    = 4.3
 	rowGap        = 0.9
-	baseline      = 3.7 // of a row's first line
+	baseline      = 3.7  // of a row's first line
 	codeSize      = 25.0 // of the QR code
 	body          = 8.5  // type sizes in points
 	small         = 7.2
@@ -104,8 +104,8 @@ func (p *page) head() {
 	p.code(width-margin-codeSize, 10)
 	p.y = 38
 	for _, s := range []string{
-		"兹证明：下述文件在所列区块时间之前已经存在，其指纹由所列存证人签名，锚定于联盟链账本，此后未被改动。",
-		"This certifies that the file below existed before the block time stated, that its fingerprint was signed by the account stated and anchored on the consortium's ledger, and has not been changed there since.",
+		"兹证明：下述文件在所列区块形成时已经存在，其指纹由所列存证人签名、锚定于联盟链账本的该区块，此后未被改动。",
+		"This certifies that the file below existed when the block stated was made: its fingerprint, signed by the account stated, was anchored in that block of the consortium's ledger, and has not been changed there since.",
 	} {
 		p.paragraph(s, font.Sans, body, black, margin, width-2*margin, lineHeight)
 		p.y += 0.6
@@ -215,8 +215,8 @@ func (p *page) steps() {
 func (p *page) limits() {
 	p.room(18)
 	for _, s := range []string{
-		"本证书不证明文件由谁制作、内容是否真实；来源过程由存证人陈述，账本保存其陈述的原样。效力在于证明文件，不在于本纸。证据夹含有盐值，须与文件同样保密。依据：《人民法院在线诉讼规则》第十六至十九条。",
-		"It does not prove who made the file, or that its content is true; the provenance is the statement of who anchored it, kept as it was made. The proof file is what counts, not this paper. The evidence folder holds the salt: keep it as you keep the file. Rules of Online Litigation of the People's Courts, arts. 16-19.",
+		"区块时间取自前一区块的签署时刻，通常早不过数秒。本证书不证明文件由谁制作、内容是否真实；来源过程由存证人陈述，账本保存其陈述的原样。效力在于证明文件，不在于本纸。证据夹含有盐值，须与文件同样保密。依据：《人民法院在线诉讼规则》第十六至十九条。",
+		"Block time is the moment at which the block before was signed, as a rule some seconds earlier at most. The paper does not prove who made the file, or that its content is true; the provenance is the statement of who anchored it, kept as it was made. The proof file is what counts, not this paper. The evidence folder holds the salt: keep it as you keep the file. Rules of Online Litigation of the People's Courts, arts. 16-19.",
 	} {
 		p.paragraph(s, font.Sans, small, grey, margin, width-2*margin, 3.6)
 		p.y += 0.5
