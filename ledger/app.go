@@ -32,8 +32,9 @@ type app struct {
 	log      *slog.Logger
 	sm2      sm.PrivateKey
 	verdicts *verdicts
-	admitted *recent // transactions whose signature was seen to hold
+	admitted *recent // transactions that Check has taken, with their ids
 	keep     *atomic.Int64
+	latest   *latest
 	figures  *figures
 	door     door
 
@@ -110,7 +111,11 @@ func (a *app) makeGenesis(timeMs int64) error {
 	}
 	writeValidators(tx, nil, set)
 	tx.Keep()
-	return block.Commit()
+	if err := block.Commit(); err != nil {
+		return err
+	}
+	a.latest.renew()
+	return nil
 }
 
 // CheckTx admits what peers send; what came through Submit was checked there.
@@ -129,14 +134,34 @@ func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 // admit asks the rules whether a transaction may wait for a block, and remembers
 // that its signature was looked at.
 func (a *app) admit(tx []byte, raw [32]byte, verify verifier) error {
-	view := a.db.View()
-	defer view.Close()
+	view := a.latest.get()
+	if view == nil { // a peer's, while the node stops
+		return fault.Newf(fault.Unreachable, "the node is stopping")
+	}
+	defer a.latest.put(view)
 	env := a.env(view.Height()+1, time.Now().UnixMilli(), verify)
-	if err := a.machine.Check(view, env, tx); err != nil {
+	return a.check(view, env, tx, raw)
+}
+
+// check asks the rules and remembers a transaction that they take.
+func (a *app) check(v state.View, env machine.Env, tx []byte, raw [32]byte) error {
+	if err := a.machine.Check(v, env, tx); err != nil {
 		return err
 	}
-	a.admitted.add(raw)
-	return nil
+	id, err := a.machine.ID(tx)
+	if err == nil {
+		a.admitted.add(raw, id)
+	}
+	return err
+}
+
+// id is the id of a transaction, whose SHA-256 is raw, and whether Check has taken it.
+func (a *app) id(tx []byte, raw [32]byte) (id [32]byte, seen bool, err error) {
+	if id, seen = a.admitted.get(raw); seen {
+		return id, true, nil
+	}
+	id, err = a.machine.ID(tx)
+	return id, false, err
 }
 
 // PrepareProposal takes what the mempool offers, in its order, or nothing if the
@@ -170,7 +195,7 @@ func (a *app) ProcessProposal(_ context.Context, req *abci.RequestProcessProposa
 		}
 	}
 	for _, tx := range req.Txs {
-		if _, err := a.machine.ID(tx); err != nil || len(tx) > MaxTxBytes {
+		if _, _, err := a.id(tx, sha256.Sum256(tx)); err != nil || len(tx) > MaxTxBytes {
 			a.log.Warn("a proposed block holds what is no transaction", "height", req.Height)
 			return no, nil
 		}
@@ -191,17 +216,19 @@ func (a *app) warm(txs [][]byte, height, timeMs int64) {
 	if len(fresh) < 2 {
 		return
 	}
-	view := a.db.View()
-	defer view.Close()
+	view := a.latest.get()
+	if view == nil {
+		return
+	}
+	defer a.latest.put(view)
 	env := a.env(height, timeMs, a.verdicts.check)
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(fresh)) {
 		all.Go(func() {
 			for i := next.Add(1) - 1; int(i) < len(fresh); i = next.Add(1) - 1 {
-				if a.machine.Check(view, env, fresh[i]) == nil {
-					a.admitted.add(sha256.Sum256(fresh[i]))
-				}
+				// Whether they take it is for Apply to find out again.
+				_ = a.check(view, env, fresh[i], sha256.Sum256(fresh[i]))
 			}
 		})
 	}
@@ -241,8 +268,8 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 // spent, else under its place in the block.
 func (a *app) carryOut(block *state.Block, env machine.Env, index uint32, raw []byte) doneTx {
 	d := doneTx{raw: sha256.Sum256(raw), Committed: Committed{Height: env.Height, Index: index, TimeMs: env.TimeMs}}
-	id, err := a.machine.ID(raw)
-	d.ID = id
+	id, seen, err := a.id(raw, d.raw)
+	d.ID, env.Seen = id, seen
 	_, known := block.Get(txKey(id))
 	tx := block.Tx()
 	switch {
@@ -312,6 +339,7 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 		return nil, err
 	}
 	a.open = nil
+	a.latest.renew() // before anybody is told of the block
 	a.voters.Store(int64(open.voters))
 	height := open.Height()
 	a.figures.block(height, open.done)

@@ -116,7 +116,7 @@ func (c *Config) engine() (*cmtconfig.Config, error) {
 
 	e.Mempool.Type = cmtconfig.MempoolTypeFlood // "app" never wakes a chain without empty blocks
 	e.Mempool.Recheck = false                   // recheck stalls blocks; FinalizeBlock judges again anyway
-	e.Mempool.Size = 2 * c.pending // see Ledger.queue
+	e.Mempool.Size = 2 * c.pending              // see Ledger.queue
 	e.Mempool.MaxTxsBytes = 2 * maxPendingBytes
 	e.Mempool.MaxTxBytes = MaxTxBytes
 	e.Mempool.CacheSize = engineCache

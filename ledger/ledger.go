@@ -58,8 +58,8 @@ type Ledger struct {
 	waiting  waiting
 	queueing sync.Mutex // held over a look into the mempool and the adding to it
 	heights  heights
-	keep    atomic.Int64
-	figures *figures
+	keep     atomic.Int64
+	figures  *figures
 
 	closing chan struct{}  // closed when Close begins
 	running sync.WaitGroup // our goroutines; Close waits for them
@@ -170,9 +170,11 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 		return err
 	}
 	l.figures = newFigures(l.cfg.Metrics, l)
+	views := newLatest(l.db)
+	l.store.before = views.close
 	l.app = &app{
 		chainID: l.cfg.ChainID, genesis: l.genesis, machine: l.machine, db: l.db, log: l.log, sm2: secrets.sm2,
-		verdicts: newVerdicts(runtime.GOMAXPROCS(0)), admitted: newRecent(admittedKept), keep: &l.keep,
+		verdicts: newVerdicts(runtime.GOMAXPROCS(0)), admitted: newRecent(admittedKept), latest: views, keep: &l.keep,
 		figures: l.figures, committed: l.committedBlock,
 	}
 	l.app.woke.Store(-1) // 0 would stand for the block before the first one

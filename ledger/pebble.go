@@ -18,6 +18,7 @@ import (
 type shared struct {
 	kv     *pebble.DB
 	broken func(error) // told of every error of the disk
+	before func()      // done before the database is closed, when nobody is in it; nil = nothing
 
 	users  atomic.Int64
 	closed atomic.Bool
@@ -44,6 +45,9 @@ func (s *shared) close() error {
 		if time.Now().After(until) {
 			return errors.New("ledger: the store is still in use")
 		}
+	}
+	if s.before != nil {
+		s.before()
 	}
 	return s.kv.Close()
 }

@@ -33,9 +33,9 @@ func (l *Ledger) Tx(id [32]byte) (*Committed, bool, error) {
 		return nil, false, err
 	}
 	defer l.leave()
-	view := l.db.View()
-	defer view.Close()
-	return lookup(view, id)
+	view := l.app.latest.get()
+	defer l.app.latest.put(view)
+	return lookup(view.Snapshot, id) // each id is asked for once: not worth remembering
 }
 
 // State returns the state, for reading.

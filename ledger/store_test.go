@@ -165,7 +165,7 @@ func TestRecentForgetsTheOldestOnly(t *testing.T) {
 	r := newRecent(4)
 	key := func(i int) [32]byte { return [32]byte{byte(i)} }
 	for i := range 100 {
-		r.add(key(i))
+		r.add(key(i), [32]byte{})
 		for back := 0; back < 4 && back <= i; back++ {
 			if !r.has(key(i - back)) {
 				t.Fatalf("%d is forgotten after %d", i-back, i)

@@ -8,32 +8,36 @@ import (
 	"mulian/internal/sm"
 )
 
-// recent is a set that forgets: it holds at least the last n and at most the last
-// 2n members.
+// recent is a map that forgets: it holds at least the last n and at most the last 2n
+// keys, each with 32 bytes.
 type recent struct {
 	n        int
-	mu       sync.Mutex
-	new, old map[[32]byte]struct{} // guarded by mu
+	mu       sync.RWMutex
+	new, old map[[32]byte][32]byte // guarded by mu
 }
 
-func newRecent(n int) *recent { return &recent{n: n, new: map[[32]byte]struct{}{}} }
+func newRecent(n int) *recent { return &recent{n: n, new: map[[32]byte][32]byte{}} }
 
-func (r *recent) add(k [32]byte) {
+func (r *recent) add(k, v [32]byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.new) >= r.n {
-		r.old, r.new = r.new, make(map[[32]byte]struct{}, r.n)
+		r.old, r.new = r.new, make(map[[32]byte][32]byte, r.n)
 	}
-	r.new[k] = struct{}{}
+	r.new[k] = v
+}
+
+func (r *recent) get(k [32]byte) (v [32]byte, ok bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if v, ok = r.new[k]; !ok {
+		v, ok = r.old[k]
+	}
+	return v, ok
 }
 
 func (r *recent) has(k [32]byte) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, ok := r.new[k]; ok {
-		return true
-	}
-	_, ok := r.old[k]
+	_, ok := r.get(k)
 	return ok
 }
 
@@ -58,7 +62,7 @@ func (v *verdicts) check(public sm.PublicKey, message, signature []byte) bool {
 	if !public.Verify(message, signature) {
 		return false
 	}
-	v.good.add(k)
+	v.good.add(k, [32]byte{})
 	return true
 }
 
@@ -73,7 +77,7 @@ func (v *verdicts) checkGated(public sm.PublicKey, message, signature []byte) bo
 	ok := public.Verify(message, signature)
 	<-v.gate
 	if ok {
-		v.good.add(k)
+		v.good.add(k, [32]byte{})
 	}
 	return ok
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"errors"
 
+	"google.golang.org/protobuf/proto"
+
 	identityv1 "mulian/gen/mulian/identity/v1"
 	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/canon"
@@ -35,12 +37,16 @@ func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	if len(raw) > int(p.MaxTxBytes) {
 		return nil, act.Refuse(fault.TooLong, "tx/size", "%d bytes, at most %d", len(raw), p.MaxTxBytes)
 	}
-	e, err := openEnvelope(raw)
+	check := canon.Check
+	if env.Seen {
+		check = canon.Again
+	}
+	e, err := openEnvelope(raw, check)
 	if err != nil {
 		return nil, err
 	}
 	t := &transaction{id: idOf(e.Body), body: new(txv1.Body), perMin: p.TxPerMinute}
-	if err := canon.Check(e.Body, t.body); err != nil {
+	if err := check(e.Body, t.body); err != nil {
 		return nil, act.Refuse(malformed(err), "tx/body", "%v", err)
 	}
 	if err := checkBody(t.body, env, int(p.MaxMessages)); err != nil {
@@ -58,17 +64,17 @@ func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	if err != nil {
 		panic("rules: key " + t.key.Id + " of " + t.account.Id + " is in the state and no key")
 	}
-	if !env.Verify(public, append([]byte(domain), e.Body...), e.Signature.GetSignature()) {
+	if !env.Verify(public, withDomain(e.Body), e.Signature.GetSignature()) {
 		return nil, act.Refuse(fault.BadAuthorisation, "tx/signature", "the signature is not that of key %s of %s over these bytes", t.key.Id, t.account.Id)
 	}
 	return t, nil
 }
 
-// openEnvelope refuses with Malformed what is no envelope in its one byte form,
-// and with Empty one without a body.
-func openEnvelope(raw []byte) (*txv1.Envelope, error) {
+// openEnvelope refuses with Malformed what is no envelope in its one byte form, as
+// check finds it, and with Empty one without a body.
+func openEnvelope(raw []byte, check func([]byte, proto.Message) error) (*txv1.Envelope, error) {
 	e := new(txv1.Envelope)
-	if err := canon.Check(raw, e); err != nil {
+	if err := check(raw, e); err != nil {
 		return nil, act.Refuse(malformed(err), "tx/envelope", "%v", err)
 	}
 	if len(e.Body) == 0 {
@@ -85,7 +91,11 @@ func malformed(err error) fault.Code {
 	return fault.Malformed
 }
 
-func idOf(body []byte) [32]byte { return sha256.Sum256(append([]byte(domain), body...)) }
+func idOf(body []byte) [32]byte { return sha256.Sum256(withDomain(body)) }
+
+func withDomain(body []byte) []byte {
+	return append(append(make([]byte, 0, len(domain)+len(body)), domain...), body...)
+}
 
 // checkBody checks what needs no state: chain, salt, and that there are messages.
 func checkBody(b *txv1.Body, env machine.Env, maxMessages int) error {

@@ -62,7 +62,7 @@ func (consortium) End(tx *state.Tx, env machine.Env) []machine.Validator {
 
 // ID implements [machine.Machine].
 func (consortium) ID(raw []byte) ([32]byte, error) {
-	e, err := openEnvelope(raw)
+	e, err := openEnvelope(raw, canon.Check)
 	if err != nil {
 		return [32]byte{}, err
 	}

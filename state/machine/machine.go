@@ -29,6 +29,11 @@ type Env struct {
 	// Verify reports whether the signature holds. It is a pure function; the
 	// ledger remembers its answers so that a signature is checked once.
 	Verify func(public sm.PublicKey, message, signature []byte) bool
+
+	// Seen says that [Machine.Check] has taken these bytes before, in this process: what
+	// it found of the bytes alone, that they are in their one form, holds for ever.
+	// Whatever depends on the state is checked again. A machine may disregard it.
+	Seen bool
 }
 
 // Result of one transaction.
