@@ -227,6 +227,11 @@ func unvouched(format string, args ...any) error {
 // HeaderHash is the hash by which the engine names a block.
 func HeaderHash(h *ledgerv1.Header) [32]byte { return headerHash(h) }
 
+// VoteBytes is what a validator signs with its vote for the block of a commit.
+func VoteBytes(chainID string, c *ledgerv1.Commit, s *ledgerv1.CommitSig) []byte {
+	return voteBytes(chainID, c, s)
+}
+
 // SetHash is the hash by which a header names its validators.
 func SetHash(set []*ledgerv1.ConsensusValidator) [32]byte { return setHash(set) }
 
