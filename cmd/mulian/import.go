@@ -23,7 +23,7 @@ import (
 // importFlags are the choices of `catalogue import`.
 type importFlags struct {
 	encoding, sheet, kind, owner, duty, share, condition string
-	level, region, source                                string
+	level, region, source, codeTable                     string
 	columns                                              []string
 	problems, confirm                                    int
 	register, part, withdraw, takeOver, revive, apart    bool
@@ -66,6 +66,7 @@ not on the ledger are held back, or registered by the authority with --register-
 	f.StringVar(&fl.level, "level", "", a.t("没有写明级别的机构：国家级 省级 市级 县级", "level of organisations that state none: 国家级 省级 市级 县级 (1-4)"))
 	f.StringVar(&fl.region, "region", "", a.t("没有写明区划的机构的行政区划代码", "region code of organisations that state none"))
 	f.StringVar(&fl.source, "source", "", a.t("来源名，同一目录的各版相同；默认取自文件名，去掉日期", "label of the catalogue, the same for all its versions; default: the file's name without dates"))
+	f.StringVar(&fl.codeTable, "code-table", "", a.t("代码清单属于哪个代码表（如 GB/T 2260），默认取自文件名", "id of the table that a list of codes belongs to, like GB/T 2260; default: the file's name"))
 	f.BoolVar(&fl.register, "register-owners", false, a.t("代登记账本上没有的单位（--as 主管部门）", "register owners that are not on the ledger, provisionally (--as the authority)"))
 	f.BoolVar(&fl.part, "part", false, a.t("只是该来源的部分清单：不比对缺失", "the list is a part of its source's: nothing is missing"))
 	f.IntVar(&fl.confirm, "confirm-missing", 0, a.t("确认该来源确实少了这么多条", "confirm that the source lost so many entries"))
@@ -138,7 +139,7 @@ func (a *app) sheetLang() sheet.Lang {
 // runImport judges every list first and then brings them to the ledger, those first
 // that others rest on.
 func (a *app) runImport(ctx context.Context, args []string, fl importFlags) error {
-	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet, TellApart: fl.apart}
+	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet, TellApart: fl.apart, CodeTable: fl.codeTable}
 	var err error
 	if opts.Kind, err = fl.kindOf(); err != nil {
 		return err

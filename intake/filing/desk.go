@@ -74,6 +74,7 @@ type Order struct {
 	Journal  string               // see [intake.Target]
 	AtOnce   int                  // batches under way at once; 0 = 16
 	Progress func(intake.Applied) // may be nil
+	Took     func(time.Duration)  // how long each batch took, from the signature to the block; may be nil, and is called by many goroutines
 }
 
 // Outcome is what an import did. Its JSON form is a contract.
@@ -157,7 +158,11 @@ func (s sender) Send(ctx context.Context, b intake.Batch) error {
 	default:
 		messages = append(messages, &cataloguev1.SubmitEntries{Entries: b.Entries})
 	}
+	began := time.Now()
 	err = s.d.send(ctx, signer, messages...)
+	if s.o.Took != nil {
+		s.o.Took(time.Since(began))
+	}
 	if duty != nil {
 		err = s.d.filed(duty, err)
 	}
