@@ -230,7 +230,7 @@ func TestReportHasItsKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"ok":false,"start_seconds":0,"story_seconds":0,"steps":[{"name":"","seconds":0,"height":0}],"rows":0,"departments":0,"entries":0,"home":""}`
+	want := `{"ok":false,"start_seconds":0,"story_seconds":0,"steps":[{"name":"","seconds":0,"height":0}],"rows":0,"departments":0,"entries":0,"home":"","proof":""}`
 	if string(raw) != want {
 		t.Errorf("got  %s\nwant %s", raw, want)
 	}

@@ -10,6 +10,7 @@ type Report struct {
 	Departments  int64   `json:"departments"` // organisations on the ledger
 	Entries      int64   `json:"entries"`     // catalogue entries on the ledger
 	Home         string  `json:"home"`
+	Proof        string  `json:"proof"` // path of a proof file of the last delivery: mulian verify PATH --home HOME
 }
 
 // Step is one step of the story.

@@ -2,7 +2,6 @@ package city
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -354,10 +353,10 @@ func (s *story) verifyAgreement(ctx context.Context) (int64, []string, error) {
 	case !found || g.State != sharev1.AgreementState_AGREEMENT_STATE_ACTIVE || g.Consumer != water.Code || g.Provider != planning.Code:
 		return 0, nil, errors.New("the proved agreement is not the one that was signed")
 	}
-	return at.Height, []string{
+	lines, err := s.proveDelivery(ctx)
+	return at.Height, append([]string{
 		fmt.Sprintf(s.tell.t("协议 %s 有效，附存在证明；区块头由验证节点签名", "agreement %s is active; header signed by the validators"), g.Id),
-		fmt.Sprintf(s.tell.t("状态根 %s…  创世 %s…", "state %s…  genesis %s…"), hex.EncodeToString(at.AppHash[:])[:16], hex.EncodeToString(s.genesis.Hash[:])[:16]),
-	}, nil
+	}, lines...), err
 }
 
 // Next are commands to try beside the running city, without the program's name.
