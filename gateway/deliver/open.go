@@ -181,6 +181,11 @@ func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) erro
 	if has {
 		return nil
 	}
+	// The power failed after the grant: what was offered must still be what is read.
+	if err := s.now().holds(d); err != nil {
+		p.fail(ctx, s, err)
+		return err
+	}
 	source, name, err := p.cfg.Table(d.table.GetSource(), d.table.GetName())
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ type Provider struct {
 	sessions map[sessionKey]*session
 	acked    []uint64                      // a bit for each leaf whose receipt is counter-signed
 	sealers  map[string]*seal.SharedSealer // by the receiver's key
-	signed   map[uint64][]byte             // our signatures of late receipts, by leaf
+	signed   map[uint64]signed             // late receipts, by leaf, until they are acknowledged
 	spooling sync.WaitGroup
 	stop     context.CancelFunc
 	running  context.Context // of the spoolers; ends with Close
@@ -87,7 +87,7 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 	p := &Provider{
 		cfg: cfg, seen: replays{until: map[string]time.Time{}}, looks: looks{last: map[string]time.Time{}},
 		quotas: quotas{of: map[string]calls{}}, turns: make(chan struct{}, maxQueries), sessions: map[sessionKey]*session{},
-		sealers: map[string]*seal.SharedSealer{}, signed: map[uint64][]byte{},
+		sealers: map[string]*seal.SharedSealer{}, signed: map[uint64]signed{},
 	}
 	p.running, p.stop = context.WithCancel(context.Background())
 	if err := durable.MkdirPrivate(cfg.Dir); err != nil {
@@ -391,25 +391,50 @@ func (p *Provider) sealResult(d *decision, request []byte, rows []connect.Row) (
 	return p.sealTo(d.seal, answerAAD(request), raw)
 }
 
-// maxSigned bounds the signatures that are remembered until the acknowledgement comes.
-const maxSigned = 8192
+// signed is a record with our signature of its receipt.
+type signed struct {
+	entry receipt.Entry
+	sig   []byte
+}
+
+// maxSigned bounds what is remembered until the acknowledgement comes: some 5 MB.
+const maxSigned = 4096
 
 // sign makes the receipt of a record. A signature made a moment ago is given again.
 func (p *Provider) sign(e receipt.Entry) (*tracev1.Receipt, error) {
 	p.mu.Lock()
-	sig := p.signed[e.Index]
+	s, has := p.signed[e.Index]
 	p.mu.Unlock()
-	if sig == nil {
-		var err error
-		if sig, err = receipt.Sign(p.cfg.Key, e.Raw); err != nil {
+	if !has {
+		sig, err := receipt.Sign(p.cfg.Key, e.Raw)
+		if err != nil {
 			return nil, err
 		}
+		s = signed{e, sig}
 		p.mu.Lock()
 		if len(p.signed) >= maxSigned {
 			clear(p.signed)
 		}
-		p.signed[e.Index] = sig
+		p.signed[e.Index] = s
 		p.mu.Unlock()
 	}
-	return &tracev1.Receipt{Record: e.Raw, LeafIndex: e.Index, ProviderKey: p.cfg.Key.Public().ID(), ProviderSignature: sig}, nil
+	return &tracev1.Receipt{Record: e.Raw, LeafIndex: e.Index, ProviderKey: p.cfg.Key.Public().ID(), ProviderSignature: s.sig}, nil
+}
+
+// record finds a record of the log, without the disk if it is a late one.
+func (p *Provider) record(leaf uint64) (receipt.Entry, error) {
+	p.mu.Lock()
+	s, has := p.signed[leaf]
+	p.mu.Unlock()
+	if has {
+		return s.entry, nil
+	}
+	return p.cfg.Log.Record(leaf)
+}
+
+// forget drops what is remembered of a receipt that both have signed.
+func (p *Provider) forget(leaf uint64) {
+	p.mu.Lock()
+	delete(p.signed, leaf)
+	p.mu.Unlock()
 }

@@ -218,7 +218,7 @@ func (p *Provider) acknowledge(r *request) error {
 // countersigned finds the record that is acknowledged and makes its receipt, signed by
 // both.
 func (p *Provider) countersigned(r *request, b *gatewayv1.AcknowledgeBody) (receipt.Entry, *tracev1.Receipt, error) {
-	e, err := p.cfg.Log.Record(b.GetLeafIndex())
+	e, err := p.record(b.GetLeafIndex())
 	if err != nil {
 		return e, nil, err
 	}
@@ -242,6 +242,7 @@ func (p *Provider) countersigned(r *request, b *gatewayv1.AcknowledgeBody) (rece
 	if err != nil {
 		return e, nil, err
 	}
+	p.forget(e.Index)
 	rcpt.ConsumerKey, rcpt.ConsumerSignature = b.GetKey(), b.GetSignature()
 	return e, rcpt, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -322,6 +323,22 @@ func (p *Provider) logged(o tracev1.Outcome, agreement string, number uint64) (e
 		return !found
 	})
 	return e, found, err
+}
+
+// holds tells whether a decision of now is on the columns that were offered:
+// EntryDrifted if the entry has changed since in what the receiver's table is made of.
+func (o offer) holds(d *decision) error {
+	was, err := o.columns()
+	if err != nil {
+		return err
+	}
+	same := func(a, b *gatewayv1.ResultColumn) bool {
+		return a.GetItem() == b.GetItem() && a.GetColumn() == b.GetColumn() && a.GetType() == b.GetType() && a.GetPrimaryKey() == b.GetPrimaryKey()
+	}
+	if !slices.EqualFunc(was, d.resultColumns(), same) {
+		return fault.Newf(fault.EntryDrifted, "entry %s was changed after delivery %d was granted; it has to be asked for again", o.Entry, o.Number)
+	}
+	return nil
 }
 
 func (o *offer) columns() ([]*gatewayv1.ResultColumn, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -299,15 +300,22 @@ func (l *Log) write() {
 	}
 }
 
+// collect takes what waits. It gives way once to those who are about to append: an fsync
+// costs more than their turn.
 func (l *Log) collect(first *pending) []*pending {
 	batch := []*pending{first}
-	for len(batch) < maxBatch {
+	for gaveWay := false; len(batch) < maxBatch; {
 		select {
 		case p := <-l.queue:
 			batch = append(batch, p)
+			continue
 		default:
-			return batch
 		}
+		if gaveWay {
+			break
+		}
+		gaveWay = true
+		runtime.Gosched()
 	}
 	return batch
 }
