@@ -193,6 +193,7 @@ func (a *app) gatewayRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			gateway.TuneMemory()
 			g, err := gateway.Open(cmd.Context(), *cfg, gateway.Options{Version: version, Logger: log})
 			if err != nil {
 				return err
