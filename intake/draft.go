@@ -91,6 +91,8 @@ type builder struct {
 	found  []sheet.Problem // of the record at hand
 	worst  verdict
 	counts counts
+	keys   keys
+	words  words
 	table  *cataloguev1.CodeTable // of a list of codes
 }
 
@@ -106,6 +108,7 @@ func (b *builder) tell(v verdict, r *record, f Field, c fault.Code, message, sug
 func (b *builder) build(r *record) (*Draft, []sheet.Problem, verdict) {
 	b.found, b.worst = r.problems, accepted
 	d := &Draft{Kind: b.kind, Line: r.line}
+	before := b.counts.contacts
 	if len(r.problems) > 0 {
 		b.worst = doubtful
 	}
@@ -125,7 +128,7 @@ func (b *builder) build(r *record) (*Draft, []sheet.Problem, verdict) {
 	default:
 		b.entry(d, r)
 	}
-	if b.counts.contacts += r.contacts; r.contacts > 0 {
+	if b.counts.contacts += r.contacts; b.counts.contacts > before {
 		b.counts.contactRows++
 	}
 	d.Doubtful = b.worst == doubtful
@@ -149,14 +152,16 @@ func (b *builder) entry(d *Draft, r *record) {
 	} else if code.DamageOf(lost) != 0 {
 		b.tell(doubtful, r, Code, fault.CodeDamaged, b.lang.Say("代码 %s 已被表格软件改成数字，原值丢失", "the code %s was turned into a number by a spreadsheet; it is lost", lost),
 			b.lang.Say("在源表中把该列设为文本后重新导出", "make the column text in the source and export again"))
-		d.Local = localOf(e.Name)
+		d.Local = b.localOf(e.Name)
 	} else {
 		d.Local = b.local(r, Code, e)
 	}
 	e.Abstract = b.withoutMail(r, b.cut(r, Abstract, maxAbstract))
-	e.Category = b.cut(r, Category, maxCategory)
+	e.Category = themes(b.cut(r, Category, maxCategory))
 	e.CoverageTime = b.cut(r, Period, 100)
-	e.OpenCondition = b.withoutMail(r, b.cut(r, OpenCondition, 1000))
+	if e.OpenCondition = b.withoutMail(r, b.cut(r, OpenCondition, 1000)); placeholder.MatchString(e.OpenCondition) || isYes(e.OpenCondition) {
+		e.OpenCondition = ""
+	}
 	if region := code.Clean(r.text(Region)); region != "" && code.CheckRegion(region) == nil {
 		e.CoverageRegion = region
 	} else if region != "" {
@@ -209,7 +214,7 @@ func (b *builder) duty(d *Draft, r *record) {
 		d.Local = b.local(r, DutyCode, nil)
 	}
 	if d.Local == "" {
-		d.Local = localOf(d.Duty.Title)
+		d.Local = b.localOf(d.Duty.Title)
 	}
 	d.Duty.Source = b.cut(r, DutySource, 500)
 	d.Duty.PowerType = b.power(r, DutyPower)
@@ -249,7 +254,7 @@ func (b *builder) org(d *Draft, r *record) {
 // name reads the name, without which there is nothing to import.
 func (b *builder) name(r *record, f Field, limit int) string {
 	name := oneLine(r.text(f))
-	key, ok := code.Key(name)
+	key, ok := b.keys.key(name)
 	switch {
 	case name == "" || key == "" && ok:
 		b.tell(rejected, r, f, fault.Missing, b.lang.Say("没有名称", "there is no name"), b.lang.Say("补上名称，或用 --map 指定名称所在的列", "add it, or say with --map in which column it is"))
@@ -261,10 +266,13 @@ func (b *builder) name(r *record, f Field, limit int) string {
 	return name
 }
 
+// manyLines are the fields whose text may have several lines on the ledger.
+var manyLines = map[Field]bool{Abstract: true, ShareCondition: true, ShareExtra: true, DenyBasis: true, OpenCondition: true}
+
 // cut reads a text and cuts it at its bound; what is cut makes the entry doubtful.
 func (b *builder) cut(r *record, f Field, limit int) string {
 	t := printable(r.text(f))
-	if f != Abstract {
+	if !manyLines[f] {
 		t = oneLine(t)
 	}
 	if utf8.RuneCountInString(t) <= limit {
@@ -329,14 +337,14 @@ func (b *builder) local(r *record, f Field, e *cataloguev1.Entry) string {
 	case c == "" && e == nil:
 		return ""
 	case c == "":
-		return localOf(e.Name)
+		return b.localOf(e.Name)
 	case len(c) <= maxLocal && localCode.MatchString(c):
 		return c
 	}
 	if e == nil {
 		return localOf(c)
 	}
-	if utf8.RuneCountInString(c) <= maxAlias {
+	if utf8.RuneCountInString(c) <= maxAlias && !strings.Contains(c, "://") { // an address stays as the origin
 		e.Aliases = append(e.Aliases, c)
 	}
 	return localOf(c)
@@ -349,6 +357,15 @@ func (b *builder) local(r *record, f Field, e *cataloguev1.Entry) string {
 // a chance of 4 in 10^15.
 func localOf(name string) string {
 	key, _ := code.Key(name)
+	return localOfKey(key)
+}
+
+func (b *builder) localOf(name string) string {
+	key, _ := b.keys.key(name)
+	return localOfKey(key)
+}
+
+func localOfKey(key string) string {
 	sum := sha256.Sum256([]byte("mulian/intake/local/1\x00" + key))
 	return "N" + base32.StdEncoding.EncodeToString(sum[:10])
 }

@@ -30,9 +30,11 @@ func turnRound() map[string]meaning {
 			}
 		}
 	}
-	for _, headers := range []map[Field][]string{synonyms, formHeaders} { // our own names are unambiguous
-		for f := range headers {
-			m[headerKey(string(f))] = meaning{f, 0}
+	for _, headers := range []map[Field][]string{synonyms, formHeaders} {
+		for f := range headers { // our own names are unambiguous; a rank that one has it keeps: CKAN's title comes before its name
+			if k := headerKey(string(f)); m[k].field != f {
+				m[k] = meaning{f, 0}
+			}
 		}
 	}
 	return m

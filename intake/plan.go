@@ -10,7 +10,6 @@ import (
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	"mulian/intake/sheet"
-	"mulian/internal/code"
 	"mulian/internal/fault"
 )
 
@@ -48,6 +47,7 @@ type Plan struct {
 	owners   map[string]int // drafts of each owner that is named without a code
 
 	glance       glance
+	like         *sheet.File            // the file as it was opened before: what was found then is not sought again
 	table        *cataloguev1.CodeTable // of a list of codes
 	tableGuessed bool                   // from the form of its codes
 	alike        map[[16]byte]bool      // owners with names that stand for several entries
@@ -83,6 +83,7 @@ func (p *Plan) survey(ctx context.Context) (map[string]int, error) {
 		return nil, err
 	}
 	defer rd.close()
+	rd.sort.light = true
 	p.digest = rd.file.Digest
 	owners := make(map[string]int)
 	present := make(map[Field]bool)
@@ -280,7 +281,7 @@ func (p *Plan) Owners() map[string]int { return p.owners }
 func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 	owner := d.Code
 	if owner == "" {
-		owner, _ = code.Key(d.Owner)
+		owner, _ = j.build.keys.often(d.Owner)
 	}
 	if d.Value != nil { // a code is one in its table, whoever keeps it
 		owner = d.CodeTable.Id
@@ -292,7 +293,7 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 	id := pairSum(owner, d.Local)
 	line, taken := j.ids[id]
 	if d.Entry != nil {
-		key, _ := code.Key(d.Entry.Name)
+		key, _ := j.build.keys.key(d.Entry.Name)
 		sum := pairSum(owner, key)
 		if at, ok := j.names[sum]; ok && (taken || !j.plan.tellsApart(d, sum)) {
 			return &sheet.Problem{
@@ -365,7 +366,7 @@ func (j *judge) unusedColumns() {
 		case f == Contact:
 			continue // counted as a whole
 		case f != "":
-			p.Message = lang.Say("“%s”列与另一列同为 %s，%d 处内容不同，未导入", "the column %q means %s as another one does; its text differs in %d places and is not imported", n, f, places)
+			p.Message = lang.Say("“%s”列表示 %s，其中 %d 处不是可用的取值，或与另一列的内容不同，未导入", "the column %q means %s; in %d places its text is no such value, or another column says something else, and it is not imported", n, f, places)
 		default:
 			p.Message = lang.Say("“%s”列没有对应的字段，%d 处内容不导入", "the column %q has no field of ours; its text in %d places is not imported", n, places)
 		}
@@ -394,10 +395,11 @@ type reader struct {
 
 // read opens the file for one more pass.
 func (p *Plan) read(ctx context.Context) (*reader, error) {
-	f, err := sheet.Open(p.Path, sheet.Options{Encoding: p.opts.Encoding, Sheet: p.opts.Sheet, Known: known(p.opts.Map), Lang: p.opts.Lang})
+	f, err := sheet.Open(p.Path, sheet.Options{Encoding: p.opts.Encoding, Sheet: p.opts.Sheet, Known: known(p.opts.Map), Lang: p.opts.Lang, Like: p.like})
 	if err != nil {
 		return nil, err
 	}
+	p.like = f
 	return &reader{ctx: ctx, file: f, sort: &sorter{lang: p.opts.Lang, extra: p.opts.Map, kind: p.Kind}}, nil
 }
 

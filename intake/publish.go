@@ -40,7 +40,7 @@ func (b *builder) published(e *cataloguev1.Entry, r *record) {
 	e.Modified = b.modified(e, r)
 	b.coverage(e, r)
 	if e.Origin = first(oneLine(r.text(Origin)), maxOrigin); e.Origin == "" {
-		if id := oneLine(r.text(Code)); utf8.RuneCountInString(id) <= maxOrigin && code.DamageOf(id) == 0 {
+		if id := oneLine(r.text(Code)); !isOwnID(id) && utf8.RuneCountInString(id) <= maxOrigin && code.DamageOf(id) == 0 {
 			e.Origin = id
 		}
 	}
@@ -51,7 +51,7 @@ func (b *builder) published(e *cataloguev1.Entry, r *record) {
 func (b *builder) keywords(e *cataloguev1.Entry, r *record) {
 	c := r.fields[Keywords]
 	words := split(c.text)
-	if c.list {
+	if c.list || strings.Contains(c.text, "\n") {
 		words = listOf(c.text)
 	}
 	seen := make(map[string]bool, len(words))
@@ -143,9 +143,9 @@ func (b *builder) files(e *cataloguev1.Entry, r *record) {
 	if len(list) == 0 {
 		b.counts.withoutFile++
 	}
-	size, left := 0, 0
+	size, left := 0, r.moreFiles
 	for _, p := range list {
-		f := resource(p)
+		f := b.resource(p)
 		if e.Licence == "" {
 			e.Licence = p["licence"]
 		}
@@ -164,7 +164,7 @@ func (b *builder) files(e *cataloguev1.Entry, r *record) {
 	}
 	if e.Format == 0 {
 		for _, f := range e.Resources {
-			if v, err := parseFormat(f.Format); err == nil && f.Format != "" {
+			if v, err := b.parseFormat(f.Format); err == nil && f.Format != "" {
 				e.Format = cataloguev1.Format(v)
 				break
 			}
@@ -173,7 +173,7 @@ func (b *builder) files(e *cataloguev1.Entry, r *record) {
 }
 
 // resource is one distribution, or nil for one without an address.
-func resource(p map[string]string) *cataloguev1.Resource {
+func (b *builder) resource(p map[string]string) *cataloguev1.Resource {
 	f := &cataloguev1.Resource{
 		Title: first(oneLine(p["title"]), maxTitle), Url: oneLine(p["url"]),
 		Format: first(oneLine(lastStep(p["format"], "/file-type/")), 100), MediaType: first(oneLine(lastStep(p["media"], "/media-types/")), 200),
@@ -185,7 +185,7 @@ func resource(p map[string]string) *cataloguev1.Resource {
 		f.Bytes = n
 	}
 	f.Modified, _ = dayOf(p["modified"])
-	if v, err := parseFormat(f.Format); f.Format != "" && err == nil && v == code.FormatAPI || p["api"] != "" && p["api"] != "false" {
+	if v, err := b.parseFormat(f.Format); f.Format != "" && err == nil && v == code.FormatAPI || p["api"] != "" && p["api"] != "false" {
 		f.Api = true
 	}
 	return f
@@ -264,6 +264,14 @@ func dayOf(text string) (string, bool) {
 	text = strings.TrimSpace(text)
 	if len(text) < 8 || len(text) > 40 {
 		return "", false
+	}
+	if len(text) > 10 && (text[10] == 'T' || text[10] == ' ') && strings.IndexAny(text[11:], "zZ+-") < 0 { // the most frequent ones
+		if _, err := time.Parse("15:04:05", text[11:]); err == nil {
+			text = text[:10]
+		}
+	}
+	if t, err := time.Parse(time.DateOnly, text); err == nil && t.Year() >= 1900 && t.Year() < 2100 {
+		return text, true
 	}
 	for _, form := range dateForms {
 		if len(form) < len("2006-1-2") || form == "2006年1月" {
@@ -353,4 +361,26 @@ func (b *builder) summary() []sheet.Problem {
 		})
 	}
 	return out
+}
+
+// themeNames are the names of the EU's themes of data, by the last step of their
+// addresses.
+var themeNames = map[string]string{
+	"AGRI": "Agriculture, fisheries, forestry and food", "ECON": "Economy and finance", "EDUC": "Education, culture and sport", "ENER": "Energy", "ENVI": "Environment",
+	"GOVE": "Government and public sector", "HEAL": "Health", "INTR": "International issues", "JUST": "Justice, legal system and public safety",
+	"OP_DATPRO": "Provisional data", "REGI": "Regions and cities", "SOCI": "Population and society", "TECH": "Science and technology", "TRAN": "Transport",
+}
+
+// themes gives themes their names where the file has their addresses.
+func themes(text string) string {
+	if !strings.Contains(text, "/data-theme/") {
+		return text
+	}
+	list := strings.Split(text, "；")
+	for i, t := range list {
+		if name, ok := themeNames[lastStep(t, "/data-theme/")]; ok {
+			list[i] = name
+		}
+	}
+	return first(strings.Join(list, "；"), maxCategory)
 }

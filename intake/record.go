@@ -1,9 +1,9 @@
 package intake
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"io"
+	"hash/maphash"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -20,20 +20,21 @@ type cell struct {
 
 // record is one row or object, its values sorted to our fields.
 type record struct {
-	line     int
-	rows     int // rows of the file in it: more than one for an entry with a row for each item
-	broken   bool
-	row      bool // of a table: the row after it may belong to the same entry
-	problems []sheet.Problem
-	fields   map[Field]cell      // the best header of those that have text
-	ranks    map[Field]int       // how good that header is
-	rest     []cell              // what has no field, or a field that was taken
-	items    []map[Field]cell    // one for each row, when the sheet has a row for each item
-	seen     map[Field]string    // fields the record has at all, with their header
-	sum      [16]byte            // of all names and texts: equal records have equal sums
-	native   []sheet.Field       // of our own form: the object as it stands
-	files    []map[string]string // the parts of each distribution; at most one more than the ledger takes
-	contacts int                 // names, addresses and numbers of persons; nothing of them is kept
+	line      int
+	rows      int // rows of the file in it: more than one for an entry with a row for each item
+	broken    bool
+	row       bool // of a table: the row after it may belong to the same entry
+	problems  []sheet.Problem
+	fields    map[Field]cell      // the best header of those that have text
+	ranks     map[Field]int       // how good that header is
+	rest      []cell              // what has no field, or a field that was taken
+	items     []map[Field]cell    // one for each row, when the sheet has a row for each item
+	seen      map[Field]string    // fields the record has at all, with their header
+	sum       [16]byte            // of all names and texts: equal records have equal sums
+	native    []sheet.Field       // of our own form: the object as it stands
+	files     []map[string]string // the parts of each distribution; at most as many as the ledger takes
+	moreFiles int                 // beyond them
+	contacts  int                 // names, addresses and numbers of persons; nothing of them is kept
 }
 
 // text returns the text of f without the white space around it.
@@ -44,6 +45,7 @@ type sorter struct {
 	lang  sheet.Lang
 	extra map[string]Field // of --map
 	kind  Kind
+	light bool               // for the first pass: what is there, owners and codes; no sums, no files
 	keys  map[string]meaning // what headers mean, as far as it was asked before
 }
 
@@ -53,16 +55,15 @@ func (s *sorter) sort(in sheet.Record) *record {
 		line: in.Line, rows: 1, broken: in.Broken, problems: in.Problems,
 		fields: make(map[Field]cell), ranks: make(map[Field]int), seen: make(map[Field]string),
 	}
-	r.sum = sumOf(in.Fields)
+	if !s.light {
+		r.sum = sumOf(in.Fields)
+	}
 	r.row = len(in.Fields) > 0 && in.Fields[0].Column > 0
 	if isNative(s.kind, in.Fields) {
 		s.takeNative(r, in.Fields)
 		return r
 	}
 	for _, f := range in.Fields {
-		if r.row {
-			f.Text = sheet.Unguard(f.Text)
-		}
 		s.put(r, "", f)
 	}
 	s.itemRow(r)
@@ -195,14 +196,16 @@ func leaves(f sheet.Field) int {
 
 // putFiles takes the distributions: a list of them, or one.
 func (s *sorter) putFiles(r *record, name string, f sheet.Field) {
-	r.seen[Resources] = name
+	if r.seen[Resources] = name; s.light {
+		return
+	}
 	list := f.Parts
 	if len(f.Parts) == 0 || f.Parts[0].Name != "" {
 		list = []sheet.Field{f}
 	}
 	for _, p := range list {
-		if len(r.files) > maxResources {
-			r.rest = append(r.rest, cell{name: name, text: "…"})
+		if len(r.files) >= maxResources {
+			r.moreFiles++
 			continue
 		}
 		r.files = append(r.files, s.fileParts(r, name, p))
@@ -371,18 +374,24 @@ func (s *sorter) putPacked(r *record, text string) {
 }
 
 // shifted reports whether the keys of an object have slipped by one, as in 3,079
-// of Guangxi's 5,411 entries: a key stands where a value should, because a value
-// was blank when keys and values were paired off.
+// of Guangxi's 5,411 entries: a blank value was dropped when keys and values were
+// paired off, so that from there on each value stands as the key of the next name:
+//
+//	"所属行业": "发布时间", "2021-04-21 09:51:58": "最后更新时间", …
+//
+// Two names in the place of values, and one value in the place of a key, are the
+// evidence.
 func shifted(parts []sheet.Field, s *sorter) bool {
-	slipped := 0
+	slipped, strays := 0, 0
 	for _, p := range parts {
-		if s.fieldOf(p.Name) != "" && s.fieldOf(p.Text) != "" && !equalHeaders(p.Name, p.Text) {
-			slipped++
-		} else if s.fieldOf(p.Name) == "" && s.fieldOf(p.Text) != "" {
-			slipped++
+		if len(p.Text) > maxHeader || s.fieldOf(p.Text) == "" || equalHeaders(p.Name, p.Text) {
+			continue
+		}
+		if slipped++; s.fieldOf(p.Name) == "" {
+			strays++
 		}
 	}
-	return slipped >= 2
+	return slipped >= 2 && strays >= 1
 }
 
 func equalHeaders(a, b string) bool { return headerKey(a) == headerKey(b) }
@@ -394,6 +403,7 @@ func (s *sorter) putShifted(r *record, f sheet.Field) {
 	for _, p := range f.Parts {
 		words = append(words, p.Name, p.Text)
 	}
+	var guessed []string
 	isName := func(w string) bool { return s.fieldOf(w) != "" || slices.Contains(slippedNames, w) }
 	for i := 0; i < len(words); i++ {
 		if !isName(words[i]) {
@@ -405,14 +415,17 @@ func (s *sorter) putShifted(r *record, f sheet.Field) {
 			i++
 			value = words[i]
 			s.put(r, "", sheet.Field{Name: words[i-1], Text: value})
+			if f := s.fieldOf(words[i-1]); i%2 == 0 && f != "" && f != Contact { // a pair that the file has not so
+				guessed = append(guessed, words[i-1]+"="+brief(value))
+			}
 			continue
 		}
 		s.put(r, "", sheet.Field{Name: words[i]})
 	}
 	r.problems = append(r.problems, sheet.Problem{
 		Line: r.line, Field: f.Name, Code: fault.Malformed,
-		Message:    s.lang.Say("名称与取值错位一格，已重新配对", "names and values have slipped by one; they were paired again"),
-		Suggestion: s.lang.Say("核对来源、时间和更新周期", "check the owner, the dates and the update cycle"),
+		Message:    s.lang.Say("名称与取值错位一格，已重新配对：%s", "names and values have slipped by one; they were paired again: %s", strings.Join(guessed, "；")),
+		Suggestion: s.lang.Say("核对这些取值", "check these values"),
 	})
 }
 
@@ -454,49 +467,52 @@ func (r *record) join(next *record) {
 	r.rows += next.rows
 	r.items = append(r.items, next.items...)
 	r.problems = append(r.problems, next.problems...)
-	h := sha256.New()
-	h.Write(r.sum[:])
-	h.Write(next.sum[:])
-	copy(r.sum[:], h.Sum(nil))
+	for at := 0; at < len(r.sum); at += 8 {
+		binary.BigEndian.PutUint64(r.sum[at:], mix(binary.BigEndian.Uint64(r.sum[at:]), binary.BigEndian.Uint64(next.sum[at:])))
+	}
 }
 
-// sumOf is the first half of the SHA-256 of all names and texts. The order of
-// the keys of an object does not count, that of a table's columns is always the
-// same.
+// Sums of contents live as long as this process: they are hashes with a seed of its
+// own, so that no file can be made to collide.
+var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+// sumOf is a sum of all names and texts. The order of the keys of an object does not
+// count, that of a list and of a table's columns does.
 func sumOf(fields []sheet.Field) (sum [16]byte) {
-	h := sha256.New()
-	writeFields(h, fields)
-	copy(sum[:], h.Sum(nil))
+	binary.BigEndian.PutUint64(sum[:8], sumWith(seeds[0], fields))
+	binary.BigEndian.PutUint64(sum[8:], sumWith(seeds[1], fields))
 	return sum
 }
 
-// pairSum is the first half of the SHA-256 of two texts: what is remembered of
-// each entry's owner and name.
+func sumWith(seed maphash.Seed, fields []sheet.Field) uint64 {
+	keyed := len(fields) > 0 && fields[0].Column == 0 && fields[0].Name != ""
+	sum := uint64(len(fields))
+	for i := range fields {
+		f := &fields[i]
+		h := mix(maphash.String(seed, f.Name), maphash.String(seed, f.Text))
+		if f.Parts != nil {
+			h = mix(h, sumWith(seed, f.Parts))
+		}
+		if keyed {
+			sum += mix(h, 0)
+		} else {
+			sum = mix(sum, h)
+		}
+	}
+	return sum
+}
+
+// mix puts two numbers into one, each bit of which depends on all of theirs, and on
+// their order.
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^0x9E3779B97F4A7C15, bits.RotateLeft64(b, 32)^0xD1B54A32D192ED03)
+	return hi ^ lo ^ bits.RotateLeft64(a, 17)
+}
+
+// pairSum is a sum of two texts: what is remembered of each entry's owner and name.
 func pairSum(a, b string) (sum [16]byte) {
-	h := sha256.New()
-	writeFields(h, []sheet.Field{{Name: a, Text: b}})
-	copy(sum[:], h.Sum(nil))
+	for i, seed := range seeds {
+		binary.BigEndian.PutUint64(sum[8*i:], mix(maphash.String(seed, a), maphash.String(seed, b)))
+	}
 	return sum
-}
-
-func writeFields(w io.Writer, fields []sheet.Field) {
-	ordered := fields
-	if len(fields) > 0 && fields[0].Column == 0 && fields[0].Name != "" {
-		ordered = slices.Clone(fields)
-		slices.SortStableFunc(ordered, func(a, b sheet.Field) int { return strings.Compare(a.Name, b.Name) })
-	}
-	writeText := func(s string) {
-		var n [4]byte
-		binary.BigEndian.PutUint32(n[:], uint32(len(s)))
-		w.Write(n[:])
-		w.Write([]byte(s))
-	}
-	var n [4]byte
-	binary.BigEndian.PutUint32(n[:], uint32(len(fields)))
-	w.Write(n[:])
-	for _, f := range ordered {
-		writeText(f.Name)
-		writeText(f.Text)
-		writeFields(w, f.Parts)
-	}
 }

@@ -51,8 +51,8 @@ func brief(s string) string {
 
 // lists reads what has a code list of its own.
 func (b *builder) lists(e *cataloguev1.Entry, r *record) {
-	e.Format = cataloguev1.Format(termOf(b, r, FormatOf, code.ResourceFormats.Name(), parseFormat))
-	e.UpdateCycle = cataloguev1.UpdateCycle(termOf(b, r, UpdateCycle, code.UpdateCycles.Name(), parseCycle))
+	e.Format = cataloguev1.Format(termOf(b, r, FormatOf, code.ResourceFormats.Name(), b.parseFormat))
+	e.UpdateCycle = cataloguev1.UpdateCycle(termOf(b, r, UpdateCycle, code.UpdateCycles.Name(), b.parseCycle))
 	e.Grade = cataloguev1.Grade(term(b, r, Grade, code.Grades))
 	e.Personal = cataloguev1.Personal(term(b, r, Personal, code.Personals))
 	e.OpenType = cataloguev1.OpenType(termOf(b, r, OpenType, code.OpenTypes.Name(), parseOpen))
@@ -112,6 +112,10 @@ func (b *builder) sharing(e *cataloguev1.Entry, r *record) {
 		}
 		e.Conditions = &cataloguev1.ShareConditions{Scope: condition}
 	case cataloguev1.ShareType_SHARE_TYPE_DENIED:
+		if law, article := oneLine(r.text(DenyLaw)), oneLine(r.text(DenyArticle)); law != "" && article != "" { // of our form
+			e.DenyBasis = &cataloguev1.DenyBasis{Law: law, Article: article, Text: printable(r.text(DenyBasis))}
+			return
+		}
 		if basis == "" {
 			basis = condition
 		}

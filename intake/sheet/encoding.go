@@ -40,6 +40,7 @@ type survey struct {
 	foreign int    // those that are not
 	sample  []byte // the first of the foreign lines, at most sampleBytes
 	cr, lf  bool   // line ends seen in the first 64 KiB
+	seen    bool   // it was made
 }
 
 // look reads r to its end. It costs no more memory than the sample.

@@ -71,6 +71,11 @@ type Options struct {
 	// the first row with most of its cells filled is the header.
 	Known func(string) bool
 
+	// Like is the same file as it was opened before, perhaps closed. When its bytes
+	// are still those, what was found then (the encoding) is not sought again. It may
+	// be nil.
+	Like *File
+
 	// Lang is the language of problems and refusals; the zero value is English.
 	Lang Lang
 }
@@ -133,6 +138,8 @@ type File struct {
 	Digest   [32]byte // SHA-256 of the file as it lies there
 
 	lang   Lang
+	found  survey // of a text, without its sample
+	looked string // the encoding that was found
 	src    source
 	blank  int
 	rows   int
@@ -243,6 +250,7 @@ func (f *File) Close() error {
 	if b, ok := f.src.(*book); ok {
 		b.close()
 	}
+	f.src = nil // a graph or workbook is memory
 	if f.closer == nil {
 		return nil
 	}

@@ -13,11 +13,18 @@ import (
 func (f *File) openText(r io.ReadSeeker, first *bufio.Reader, opts Options) error {
 	head, _ := first.Peek(4)
 	head = bytes.Clone(head)
-	found, err := look(first)
-	if err != nil {
-		return f.unreadable(err)
+	var found survey
+	var err error
+	if like := opts.Like; like != nil && like.Digest == f.Digest && like.found.seen {
+		f.Encoding, found = like.looked, like.found
+	} else {
+		if found, err = look(first); err != nil {
+			return f.unreadable(err)
+		}
+		f.Encoding = encodingOf(head, found)
+		found.sample, found.seen = nil, true
 	}
-	f.Encoding = encodingOf(head, found)
+	f.found, f.looked = found, f.Encoding
 	if opts.Encoding != "" {
 		if f.Encoding, err = encodingNamed(f.lang, opts.Encoding); err != nil {
 			return err
