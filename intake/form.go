@@ -68,9 +68,6 @@ func (b *builder) form(e *cataloguev1.Entry, r *record) {
 		}
 	}
 	b.onlyFor(e, r)
-	if law, article := oneLine(r.text(DenyLaw)), oneLine(r.text(DenyArticle)); e.DenyBasis != nil && law != "" {
-		e.DenyBasis.Law, e.DenyBasis.Article, e.DenyBasis.Text = law, article, printable(r.text(DenyBasis))
-	}
 	e.Sensitivity = uint32(term(b, r, Sensitivity, code.Sensitivities))
 	e.Processing = cataloguev1.Processing(term(b, r, Processing, code.Processings))
 	e.RetentionDays = b.number(r, Retention)
@@ -156,4 +153,9 @@ func formItem(it *cataloguev1.Item, text func(Field) string) {
 func ownID(text string) (org, local string, ok bool) {
 	org, local, ok = strings.Cut(strings.TrimSpace(text), ":")
 	return org, local, ok && code.CheckUSCC(org) == nil && len(local) <= maxLocal && localCode.MatchString(local)
+}
+
+func isOwnID(text string) bool {
+	_, _, ok := ownID(text)
+	return ok
 }

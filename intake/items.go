@@ -49,6 +49,8 @@ func (b *builder) itemRows(e *cataloguev1.Entry, r *record) {
 		}
 		if t, err := code.ColumnTypes.Parse(text(ItemType)); err == nil {
 			it.Type = columnType(t)
+		} else if s := text(ItemType); s == "bytes" || s == "json" { // of ours, which the code list does not have
+			it.Type = s
 		}
 		if t, err := code.ShareTypes.Parse(text(ItemShare)); err == nil {
 			if it.ShareType = cataloguev1.ShareType(t); it.ShareType < e.ShareType {

@@ -59,6 +59,11 @@ func (s *sorter) sort(in sheet.Record) *record {
 		r.sum = sumOf(in.Fields)
 	}
 	r.row = len(in.Fields) > 0 && in.Fields[0].Column > 0
+	if s.kind == EntryList && isContract(in.Fields) {
+		in.Fields = fromContract(in.Fields)
+	} else if s.kind == EntryList && isOwnLinked(in.Fields) {
+		in.Fields = fromLinked(in.Fields)
+	}
 	if isNative(s.kind, in.Fields) {
 		s.takeNative(r, in.Fields)
 		return r

@@ -139,9 +139,9 @@ func (e *export) own(n node, m *cataloguev1.Entry) {
 	n.set("mulian:personal", code.Personals.Code(code.Personal(m.GetPersonal())))
 	n.set("mulian:duty", m.GetDuties())
 	n.set("mulian:origin", m.GetOrigin())
-	if b := m.GetDenyBasis(); b != nil {
-		n["mulian:denyBasis"] = first(b.GetText(), "《"+b.GetLaw()+"》"+b.GetArticle())
-	}
+	n.set("mulian:denyLaw", m.GetDenyBasis().GetLaw())
+	n.set("mulian:denyArticle", m.GetDenyBasis().GetArticle())
+	n.set("mulian:denyBasis", m.GetDenyBasis().GetText())
 }
 
 // set puts a value that says something.

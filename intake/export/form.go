@@ -33,7 +33,7 @@ var entryColumns = []entryColumn{
 	{"数源单位", "Source organisation", func(_ *export, m *cataloguev1.Entry) string { return m.GetSourceOrg() }, 21},
 	{"资源摘要", "Abstract", func(_ *export, m *cataloguev1.Entry) string { return m.GetAbstract() }, 48},
 	{"资源分类", "Category", func(_ *export, m *cataloguev1.Entry) string { return m.GetCategory() }, 20},
-	{"职责", "Duties", func(_ *export, m *cataloguev1.Entry) string { return list(m.GetDuties()) }, 30},
+	{"职责", "Duties", func(_ *export, m *cataloguev1.Entry) string { return codes(m.GetDuties()) }, 30},
 	{"事项编码", "Matters", func(_ *export, m *cataloguev1.Entry) string { return list(m.GetMatters()) }, 20},
 	{"所属系统", "System", func(_ *export, m *cataloguev1.Entry) string { return m.GetSystem() }, 24},
 	{"库表", "Table", func(_ *export, m *cataloguev1.Entry) string { return m.GetTable() }, 30},
@@ -75,7 +75,7 @@ var entryColumns = []entryColumn{
 	{"首次发布日期", "Issued", func(_ *export, m *cataloguev1.Entry) string { return m.GetIssued() }, 0},
 	{"数据更新日期", "Modified", func(_ *export, m *cataloguev1.Entry) string { return m.GetModified() }, 0},
 	{"网页地址", "Landing page", func(_ *export, m *cataloguev1.Entry) string { return m.GetLandingPage() }, 30},
-	{"语言", "Languages", func(_ *export, m *cataloguev1.Entry) string { return list(m.GetLanguages()) }, 0},
+	{"语言", "Languages", func(_ *export, m *cataloguev1.Entry) string { return codes(m.GetLanguages()) }, 0},
 	{"来源标识", "Origin", func(_ *export, m *cataloguev1.Entry) string { return m.GetOrigin() }, 20},
 	{"账本状态", "Ledger state", func(e *export, m *cataloguev1.Entry) string { return stateWord(e, m.GetState()) }, 0},
 	{"账本版本", "Ledger version", func(_ *export, m *cataloguev1.Entry) string { return strconv.FormatUint(m.GetVersion(), 10) }, 0},
@@ -149,11 +149,19 @@ func methods(e *export, ms []cataloguev1.Method) string {
 	for i, m := range ms {
 		words[i] = e.say(code.Methods.ZH(code.Method(m)), code.Methods.EN(code.Method(m)))
 	}
-	return list(words)
+	return codes(words)
 }
 
+// codes joins what has no comma in it.
+func codes(members []string) string { return strings.Join(members, "；") }
+
 // list puts members below each other in one cell: a member may hold any comma.
-func list(members []string) string { return strings.Join(members, "\n") }
+func list(members []string) string {
+	if len(members) == 1 && strings.ContainsAny(members[0], ",，、;；|") {
+		return members[0] + "\n" // it is a list, of lines, with one line
+	}
+	return strings.Join(members, "\n")
+}
 
 func number(n uint32) string {
 	if n == 0 {

@@ -166,6 +166,12 @@ func property(it *cataloguev1.Item, key int) (contractProperty, error) {
 	}
 	rest := proto.CloneOf(it)
 	rest.Code, rest.Name, rest.Column, rest.PrimaryKey, rest.State = "", "", "", false, 0
+	if p.LogicalType != "number" && p.LogicalType != "" {
+		rest.Type = "" // it is the only one of ours with this word
+	}
+	if p.Options != nil {
+		rest.Length = 0
+	}
 	var err error
 	p.Custom, err = custom(CustomItem, rest)
 	return p, err
@@ -207,5 +213,25 @@ func custom(name string, m proto.Message) ([]contractCustom, error) {
 	if err := json.Unmarshal(raw, &v); err != nil {
 		return nil, err
 	}
+	whole(v)
 	return []contractCustom{{name, v}}, nil
+}
+
+// whole writes whole numbers without a point: the schema has no others, and none
+// that a float64 cannot hold where protojson writes a number.
+func whole(v map[string]any) {
+	for k, x := range v {
+		switch x := x.(type) {
+		case float64:
+			v[k] = int64(x)
+		case map[string]any:
+			whole(x)
+		case []any:
+			for _, y := range x {
+				if m, ok := y.(map[string]any); ok {
+					whole(m)
+				}
+			}
+		}
+	}
 }

@@ -16,6 +16,7 @@ const (
 	htmlText   = "html"
 	rdfXML     = "rdf/xml"
 	turtleText = "turtle" // N-Triples, too: they are Turtle
+	yamlText   = "odcs"   // data contracts, in YAML
 )
 
 var (
@@ -40,6 +41,8 @@ func kindOf(head []byte) string {
 	}
 	bare := afterComments(head)
 	switch {
+	case isContract(bare):
+		return yamlText
 	case directive.Match(bare), statement.Match(bare):
 		return turtleText
 	case assignment.Match(bare):

@@ -166,6 +166,9 @@ func (t *table) next() (Record, error) {
 		f.Column, f.Name = i+1, t.name(i)
 		if i < len(r.cells) {
 			f.Text = r.cells[i]
+			if t.file.Format == csvText {
+				f.Text = Unguard(f.Text)
+			}
 		}
 	}
 	return rec, nil
