@@ -340,7 +340,7 @@ func numbers(ids []byte) []rowNumber {
 // writeCodes remembers the codes of an object and its items, for those who mistype
 // them. A code stays when its object goes: whoever is led to it finds nothing there.
 func (b *batch) writeCodes(m proto.Message, d document) (err error) {
-	put := func(code string) {
+	put := func(code string, _ bool) {
 		if err != nil || b.codes[code] {
 			return
 		}
@@ -352,7 +352,7 @@ func (b *batch) writeCodes(m proto.Message, d document) (err error) {
 	d.codes(put)
 	if e, ok := m.(*cataloguev1.Entry); ok {
 		for _, it := range e.GetItems() {
-			put(it.GetCode())
+			put(it.GetCode(), true)
 		}
 	}
 	return err

@@ -18,7 +18,7 @@ func TestEveryMistypedCodeIsFound(t *testing.T) {
 	type owned struct{ code, id string }
 	var codes []owned
 	for _, e := range entries {
-		codes = append(codes, owned{e.GetId(), e.GetId()})
+		codes = append(codes, owned{e.GetId(), e.GetId()}, owned{e.GetProvider(), e.GetId()})
 		for _, a := range e.GetAliases() {
 			codes = append(codes, owned{a, e.GetId()})
 		}

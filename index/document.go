@@ -180,16 +180,22 @@ func (d *document) add(in field, label string, texts ...string) {
 	}
 }
 
-// codes are the whole codes under which a document is found; see code.go.
-func (d *document) codes(yield func(string)) {
+// codes are the whole codes under which a document is found; see code.go. own says
+// that the code is this object's alone; of "<org>:<local>" the organisation's is not.
+func (d *document) codes(yield func(code string, own bool)) {
 	for _, t := range d.texts {
 		if t.in != fieldCode {
 			continue
 		}
-		yield(t.text)
-		// "<org>:<local>": people write the local part alone.
-		if _, local, ok := strings.Cut(t.text, ":"); ok && local != "" {
-			yield(local)
+		yield(t.text, true)
+		owner, local, ok := strings.Cut(t.text, ":")
+		if !ok || owner == "" || local == "" {
+			continue
+		}
+		yield(local, true) // people write the local part alone
+		yield(owner, false)
+		if org, _, ok := strings.Cut(owner, "/"); ok { // a table's owner is a gateway
+			yield(org, false)
 		}
 	}
 }
@@ -207,10 +213,10 @@ func (d *document) columns(facets string, into *[fields]string) {
 			b[fieldExact] = append(append(b[fieldExact], whole(t.text)...), ' ')
 		}
 	}
-	d.codes(func(code string) {
+	d.codes(func(code string, own bool) {
 		w := whole(code)
 		b[fieldCode] = append(append(b[fieldCode], w...), ' ')
-		if d.item == 0 {
+		if own && d.item == 0 {
 			b[fieldExact] = append(append(b[fieldExact], w...), ' ')
 		}
 	})

@@ -13,6 +13,7 @@ func (a *app) commands() []*cobra.Command {
 		a.sourceCommand(),
 		a.statusCommand(),
 		a.catalogueCommand(),
+		a.searchCommand(),
 		a.shareCommand(),
 		a.traceCommand(),
 		a.verifyCommand(),
