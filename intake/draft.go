@@ -269,9 +269,6 @@ func (b *builder) name(r *record, f Field, limit int) string {
 // manyLines are the fields whose text may have several lines on the ledger.
 var manyLines = map[Field]bool{Abstract: true, ShareCondition: true, ShareExtra: true, DenyBasis: true, OpenCondition: true}
 
-// manyLines are the fields whose text may have several lines on the ledger.
-var manyLines = map[Field]bool{Abstract: true, ShareCondition: true, ShareExtra: true, DenyBasis: true, OpenCondition: true}
-
 // cut reads a text and cuts it at its bound; what is cut makes the entry doubtful.
 func (b *builder) cut(r *record, f Field, limit int) string {
 	t := printable(r.text(f))

@@ -116,10 +116,6 @@ func (b *builder) sharing(e *cataloguev1.Entry, r *record) {
 			e.DenyBasis = &cataloguev1.DenyBasis{Law: law, Article: article, Text: printable(r.text(DenyBasis))}
 			return
 		}
-		if law, article := oneLine(r.text(DenyLaw)), oneLine(r.text(DenyArticle)); law != "" && article != "" { // of our form
-			e.DenyBasis = &cataloguev1.DenyBasis{Law: law, Article: article, Text: printable(r.text(DenyBasis))}
-			return
-		}
 		if basis == "" {
 			basis = condition
 		}
