@@ -162,6 +162,13 @@ func (m *Maker) seal(ctx context.Context, d *draft) ([]byte, error) {
 // write derives the statement, writes the file, and reads it as a stranger would.
 func (m *Maker) write(d *draft, c *content) ([]byte, error) {
 	c.statement = object("kind", d.kind, "subject", d.subject)
+	tree, err := parse(c.node().bytes()) // what is no file, whatever it proves, ends here
+	if err == nil {
+		c, err = read(tree)
+	}
+	if err != nil {
+		return nil, &fault.Fault{Code: fault.VerificationFailed, Text: "what the server answered is no part of a proof", Err: err}
+	}
 	v := &verifier{content: c}
 	for _, step := range []func() *refusal{
 		func() *refusal { return v.checkGenesis(m.hash) },

@@ -502,3 +502,10 @@ func (a traceAPI) Trace(_ context.Context, r *connect.Request[tracev1.TraceReque
 	}
 	return answer(a.w, "Trace", m)
 }
+
+// sortSet brings validators into the engine's order: power, then address.
+func sortSet(set []*ledgerv1.ConsensusValidator) {
+	slices.SortFunc(set, func(a, b *ledgerv1.ConsensusValidator) int {
+		return cmp.Or(cmp.Compare(b.GetVotingPower(), a.GetVotingPower()), bytes.Compare(a.GetAddress(), b.GetAddress()))
+	})
+}
