@@ -38,6 +38,7 @@ var never = []struct {
 
 // neighbours lists the only packages of the same storey that a room may import.
 var neighbours = []struct{ from, to, why string }{
+	{"cmd", module + "/bench", "the command line runs the measurements, and nobody else"},
 	{"client", module + "/state/proof", "the one who checks proofs and the one who makes them share the arithmetic, not the store"},
 }
 

@@ -1,0 +1,71 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+)
+
+// TestMain is the other process of a bench too: see [PartCommand].
+func TestMain(m *testing.M) {
+	if len(os.Args) > 3 && os.Args[1] == PartCommand[0] && os.Args[2] == PartCommand[1] {
+		profile := ""
+		if len(os.Args) > 5 {
+			profile = os.Args[5]
+		}
+		if err := RunGateway(context.Background(), os.Args[3], profile); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestDeliverAndQueryMeasure: both end with the figures that were promised, and with
+// rows that are equal on both sides (Deliver would fail otherwise).
+func TestDeliverAndQueryMeasure(t *testing.T) {
+	for name, c := range map[string]struct {
+		run   func(context.Context, Options) (Result, error)
+		first []string // of the figures, in this order
+		rows  int
+	}{
+		"deliver": {Deliver, []string{"rows_per_second", "copy_rows_per_second", "ratio", "peak_mib"}, 3000},
+		"query":   {Query, []string{"per_second", "p99_added_ms"}, 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := c.run(t.Context(), Options{Rows: c.rows, Seconds: 1, SQLite: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range c.first {
+				if i >= len(r.Figures) || r.Figures[i].Name != want {
+					t.Fatalf("figure %d is not %s: %v", i, want, r.Figures)
+				}
+			}
+			if r.Figures[0].Value <= 0 {
+				t.Errorf("nothing was measured: %v", r.Figures)
+			}
+		})
+	}
+}
+
+// TestRowsComeInAnyNumber: as many as were asked for, each under its key.
+func TestRowsComeInAnyNumber(t *testing.T) {
+	p := &sqlitePair{from: t.TempDir() + "/from.db", to: t.TempDir() + "/to.db"}
+	if err := p.fill(t.Context(), 1234); err != nil {
+		t.Fatal(err)
+	}
+	one, done, err := p.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	if err := one(t.Context(), 1234); err != nil {
+		t.Error(err)
+	}
+	if err := one(t.Context(), 1235); err == nil {
+		t.Error("a row that was not made is there")
+	}
+}
