@@ -52,7 +52,7 @@ func (a *app) trusted(genesis, hash string) (want [32]byte, err error) {
 	if hash != "" {
 		raw, err := hex.DecodeString(hash)
 		if err != nil || len(raw) != len(want) {
-			return want, fault.Newf(fault.Usage, a.t("--genesis-hash 是 64 位十六进制", "--genesis-hash is 64 hexadecimal digits"))
+			return want, fault.Newf(fault.Usage, "%s", a.t("--genesis-hash 是 64 位十六进制", "--genesis-hash is 64 hexadecimal digits"))
 		}
 		return [32]byte(raw), nil
 	}
