@@ -129,7 +129,7 @@ func TestEveryCatalogueIntoOneChain(t *testing.T) {
 // indexed waits until the index has every event.
 func (w *town) indexed() {
 	w.Helper()
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		st, err := w.chain.Status(context.Background())
 		w.ok(err)
 		if st.GetIndexed() == st.GetEvents() {
