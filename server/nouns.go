@@ -20,14 +20,20 @@ import (
 // chain gets an answer. Our own choice.
 const catchUp = 2 * time.Second
 
+// searchCatchUp is the same for a search: a person types on while an import runs, and
+// is told the height that the answer is of. Our own choice.
+const searchCatchUp = 200 * time.Millisecond
+
 // fresh lets the index catch up with the ledger, so that a caller who has just
 // written reads what he wrote. An index that lags answers with what it has.
-func (s *Server) fresh(ctx context.Context) {
+func (s *Server) fresh(ctx context.Context) { s.freshWithin(ctx, catchUp) }
+
+func (s *Server) freshWithin(ctx context.Context, bound time.Duration) {
 	st, err := s.chain.Status(ctx)
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	_ = s.index.Await(ctx, st.GetEvents())
 }

@@ -16,7 +16,7 @@ func (c catalogueAPI) Search(ctx context.Context, req *connect.Request[catalogue
 	if err := checkText(append([]string{m.GetAfter()}, m.GetOrgs()...)...); err != nil {
 		return nil, wire.Error(err)
 	}
-	c.s.fresh(ctx)
+	c.s.freshWithin(ctx, searchCatchUp)
 	out, err := c.s.index.Search(ctx, m)
 	return respond(out, err)
 }
