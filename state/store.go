@@ -10,8 +10,11 @@ import (
 // The caller may change them: none is needed for correctness.
 func StoreOptions(cacheBytes int64) *pebble.Options {
 	opts := &pebble.Options{
-		CacheSize:    cacheBytes,
-		MemTableSize: 64 << 20, // a block writes about 3 KB per update
+		CacheSize: cacheBytes,
+		// A block writes about 3 KB per update, once more into the log until the table is
+		// flushed. Of 64 MB the log took 1.7 KB of disk per transaction in a short run, of
+		// 16 MB 0.9, and look-ups in the smaller table cost less.
+		MemTableSize: 16 << 20,
 	}
 	for i := range opts.Levels {
 		// One index for a file instead of an index of indexes: a look-up less on each read.

@@ -29,14 +29,62 @@ const (
 
 // page is a bucket, a branch, or neither if there is no such page.
 type page struct {
-	leaves []byte // of a bucket: leafLen each
-	branch *branch
+	leaves   []byte    // of a bucket: leafLen each
+	quarters *quarters // of a bucket, once they were computed
+	branch   *branch
 }
 
 // branch is four levels of the tree.
 type branch struct {
-	hash   [16]proof.Hash
-	leaves [16]uint64
+	hash     [16]proof.Hash
+	leaves   [16]uint64
+	quarters *quarters // once they were computed
+}
+
+// quarters are the sums of the four parts of a page that differ in its first two bits.
+// They are kept in memory with the page, never on disk: an update of one key then hashes
+// one of the parts again and not the whole page, 12 hashes instead of 40 for a bucket.
+type quarters [4]sum
+
+func (q *quarters) sum() sum { return join(join(q[0], q[1]), join(q[2], q[3])) }
+
+// quarter returns the leaves of each part of a bucket that begins at that bit.
+func quarter(leaves []byte, bit int) (parts [4][]byte) {
+	half := split(leaves, bit)
+	low, high := split(leaves[:half], bit+1), half+split(leaves[half:], bit+1)
+	return [4][]byte{leaves[:low], leaves[low:half], leaves[half:high], leaves[high:]}
+}
+
+// quartersOf sums the parts of a bucket that begins at that bit, taking over those that
+// are as they were.
+func quartersOf(leaves []byte, bit int, was page) *quarters {
+	q := new(quarters)
+	var before [4][]byte
+	if was.quarters != nil {
+		before = quarter(was.leaves, bit)
+	}
+	for i, part := range quarter(leaves, bit) {
+		if was.quarters != nil && bytes.Equal(part, before[i]) {
+			q[i] = was.quarters[i]
+		} else {
+			q[i] = sumLeaves(part, bit+2)
+		}
+	}
+	return q
+}
+
+// setQuarters sums the parts of a branch of which a bit is set in changed, and takes over
+// the others from what it was a copy of.
+func (b *branch) setQuarters(changed byte) {
+	q := new(quarters)
+	for i := range q {
+		if b.quarters != nil && changed&(1<<i) == 0 {
+			q[i] = b.quarters[i]
+		} else {
+			q[i] = b.sum(4*i, 4*i+4)
+		}
+	}
+	b.quarters = q
 }
 
 func parse(b []byte) (page, error) {

@@ -78,7 +78,7 @@ func (t *Tree) updateParallel(w *worker, root *branch, changes []Change, workers
 			w.pages[p] = pg
 		}
 	}
-	return w.setBranch(path{}, &next)
+	return w.setBranch(path{}, &next, touched(groups))
 }
 
 // worker updates parts of the tree that no other worker touches.
@@ -106,10 +106,11 @@ func (w *worker) update(p path, changes []Change) (sum, error) {
 		return sum{}, err
 	}
 	if pg.branch == nil {
-		return w.setLeaves(p, mergeLeaves(pg.leaves, changes))
+		return w.setLeaves(p, mergeLeaves(pg.leaves, changes), pg)
 	}
 	next := *pg.branch
-	for n, part := range group(changes, p.depth) {
+	groups := group(changes, p.depth)
+	for n, part := range groups {
 		if len(part) == 0 {
 			continue
 		}
@@ -119,14 +120,26 @@ func (w *worker) update(p path, changes []Change) (sum, error) {
 		}
 		next.hash[n], next.leaves[n] = s.hash, s.leaves
 	}
-	return w.setBranch(p, &next)
+	return w.setBranch(p, &next, touched(groups))
 }
 
-// setBranch makes b the page at p, or a bucket if few keys are left.
-func (w *worker) setBranch(p path, b *branch) (sum, error) {
+// touched tells in which quarters of a branch there are changes.
+func touched(groups [16][]Change) (quarters byte) {
+	for n, part := range groups {
+		if len(part) > 0 {
+			quarters |= 1 << (n / 4)
+		}
+	}
+	return quarters
+}
+
+// setBranch makes b, in which these quarters have changed, the page at p, or a bucket if
+// few keys are left.
+func (w *worker) setBranch(p path, b *branch, changed byte) (sum, error) {
 	if b.total() > collapseAt {
+		b.setQuarters(changed)
 		w.pages[p] = page{branch: b}
-		return b.sum(0, 16), nil
+		return b.quarters.sum(), nil
 	}
 	leaves := make([]byte, 0, collapseAt*leafLen)
 	for n, count := range b.leaves {
@@ -139,7 +152,7 @@ func (w *worker) setBranch(p path, b *branch) (sum, error) {
 			return sum{}, err
 		}
 	}
-	return w.setLeaves(p, leaves)
+	return w.setLeaves(p, leaves, page{})
 }
 
 // collect appends the leaves of p in order, and deletes its page. That is a bucket:
@@ -157,12 +170,16 @@ func (w *worker) collect(p path, leaves []byte) ([]byte, error) {
 }
 
 // setLeaves makes the page at p a bucket, or as many pages as the leaves need. No
-// page lies below p.
-func (w *worker) setLeaves(p path, leaves []byte) (sum, error) {
+// page lies below p. was is the bucket that was there.
+func (w *worker) setLeaves(p path, leaves []byte, was page) (sum, error) {
+	if len(leaves) <= leafLen {
+		w.pages[p] = page{leaves: leaves}
+		return sumLeaves(leaves, 4*int(p.depth)), nil
+	}
 	if len(leaves) <= bucketMax*leafLen {
-		pg := page{leaves: leaves}
+		pg := page{leaves: leaves, quarters: quartersOf(leaves, 4*int(p.depth), was)}
 		w.pages[p] = pg
-		return pg.sum(p.depth), nil
+		return pg.quarters.sum(), nil
 	}
 	b := new(branch)
 	for len(leaves) > 0 {
@@ -171,15 +188,16 @@ func (w *worker) setLeaves(p path, leaves []byte) (sum, error) {
 		for end < len(leaves) && nibble(leaves[end:], p.depth) == n {
 			end += leafLen
 		}
-		s, err := w.setLeaves(p.child(n), leaves[:end])
+		s, err := w.setLeaves(p.child(n), leaves[:end], page{})
 		if err != nil {
 			return sum{}, err
 		}
 		b.hash[n], b.leaves[n] = s.hash, s.leaves
 		leaves = leaves[end:]
 	}
+	b.setQuarters(0)
 	w.pages[p] = page{branch: b}
-	return b.sum(0, 16), nil
+	return b.quarters.sum(), nil
 }
 
 // group cuts changes by their nibble at that depth.
