@@ -88,12 +88,13 @@ type builder struct {
 	spelling map[string]spelling // of owners that are spelt in several ways
 	present  map[Field]bool      // fields of which the file has a column
 
-	found  []sheet.Problem // of the record at hand
-	worst  verdict
-	counts counts
-	keys   keys
-	words  words
-	table  *cataloguev1.CodeTable // of a list of codes
+	found   []sheet.Problem // of the record at hand
+	worst   verdict
+	counts  counts
+	guessed bool // what the columns are
+	keys    keys
+	words   words
+	table   *cataloguev1.CodeTable // of a list of codes
 }
 
 // tell records a problem of the record at hand and what it does to it; accepted
@@ -109,7 +110,7 @@ func (b *builder) build(r *record) (*Draft, []sheet.Problem, verdict) {
 	b.found, b.worst = r.problems, accepted
 	d := &Draft{Kind: b.kind, Line: r.line}
 	before := b.counts.contacts
-	if len(r.problems) > 0 {
+	if len(r.problems) > 0 || b.guessed {
 		b.worst = doubtful
 	}
 	switch {

@@ -25,6 +25,9 @@ type Options struct {
 	// the name of the file.
 	CodeTable string
 
+	// NoHeader says that the table has no header row; Map names its columns #1, #2 …
+	NoHeader bool
+
 	// TellApart puts the code behind the name of entries that have one name and one
 	// owner, and codes that differ; else all but the first of them are rejected.
 	TellApart bool
@@ -46,6 +49,12 @@ type Plan struct {
 	present  map[Field]bool
 	owners   map[string]int // drafts of each owner that is named without a code
 
+	noHeader bool             // the table has none
+	columns  map[string]Field // Options.Map, and what was guessed of columns without a header
+	guessed  []string         // these, for the report
+
+	opened *reader // at its beginning, for the next pass
+
 	glance       glance
 	like         *sheet.File            // the file as it was opened before: what was found then is not sought again
 	table        *cataloguev1.CodeTable // of a list of codes
@@ -59,6 +68,9 @@ type Plan struct {
 // --map); Cancelled.
 func MakePlan(ctx context.Context, path string, opts Options) (*Plan, *Report, error) {
 	p := &Plan{Path: path, Kind: opts.Kind, opts: opts}
+	if err := p.headless(ctx); err != nil {
+		return nil, nil, err
+	}
 	owners, err := p.survey(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -199,6 +211,7 @@ func (p *Plan) judge(ctx context.Context) (*Report, error) {
 	rep.Rows += rep.Blank
 	rep.Entries = len(p.verdicts)
 	p.toldApart(rep)
+	rep.add(p.tellHeadless()...)
 	rep.add(j.build.summary()...)
 	j.unusedColumns()
 	j.unstated()
@@ -207,7 +220,7 @@ func (p *Plan) judge(ctx context.Context) (*Report, error) {
 }
 
 func (p *Plan) builder() *builder {
-	return &builder{lang: p.opts.Lang, opts: &p.opts, kind: p.Kind, spelling: p.spelling, present: p.present, table: p.table}
+	return &builder{lang: p.opts.Lang, opts: &p.opts, kind: p.Kind, spelling: p.spelling, present: p.present, table: p.table, guessed: len(p.guessed) > 0}
 }
 
 // judge holds what the second pass has to remember of the records before.
@@ -395,12 +408,16 @@ type reader struct {
 
 // read opens the file for one more pass.
 func (p *Plan) read(ctx context.Context) (*reader, error) {
-	f, err := sheet.Open(p.Path, sheet.Options{Encoding: p.opts.Encoding, Sheet: p.opts.Sheet, Known: known(p.opts.Map), Lang: p.opts.Lang, Like: p.like})
+	if rd := p.opened; rd != nil {
+		p.opened = nil
+		return rd, nil
+	}
+	f, err := sheet.Open(p.Path, sheet.Options{Encoding: p.opts.Encoding, Sheet: p.opts.Sheet, Known: known(p.columns), NoHeader: p.opts.NoHeader || p.noHeader, Lang: p.opts.Lang, Like: p.like})
 	if err != nil {
 		return nil, err
 	}
 	p.like = f
-	return &reader{ctx: ctx, file: f, sort: &sorter{lang: p.opts.Lang, extra: p.opts.Map, kind: p.Kind}}, nil
+	return &reader{ctx: ctx, file: f, sort: &sorter{lang: p.opts.Lang, extra: p.columns, kind: p.Kind}}, nil
 }
 
 func (rd *reader) close() { rd.file.Close() }

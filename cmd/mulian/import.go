@@ -23,7 +23,7 @@ import (
 // importFlags are the choices of `catalogue import`.
 type importFlags struct {
 	encoding, sheet, kind, owner, duty, share, condition string
-	level, region, source, codeTable                     string
+	level, region, source, codeTable, header             string
 	columns                                              []string
 	problems, confirm                                    int
 	register, part, withdraw, takeOver, revive, apart    bool
@@ -57,6 +57,7 @@ not on the ledger are held back, or registered by the authority with --register-
 	f := c.Flags()
 	f.StringVar(&fl.encoding, "encoding", "", a.t("编码，默认自动识别", "encoding; default: found by itself"))
 	f.StringVar(&fl.sheet, "sheet", "", a.t("工作表", "sheet of a workbook"))
+	f.StringVar(&fl.header, "header", "", a.t("none：表格没有表头行，列名为 #1、#2……，用 --map \"#2=name\" 指定", "none: the table has no header row; its columns are #1, #2 …, named with --map \"#2=name\""))
 	f.StringVar(&fl.kind, "kind", "", a.t("清单种类：entries duties matters codes organisations，默认由内容判断", "what the files list: entries duties matters codes organisations; default: from the content"))
 	f.StringArrayVar(&fl.columns, "map", nil, a.t("表头对应，如 \"数据集=name\"，可重复", "header=field, may be repeated"))
 	f.StringVar(&fl.owner, "owner", "", a.t("没有提供单位的记录归哪个部门（代码）", "organisation (code) for records without an owner"))
@@ -139,8 +140,11 @@ func (a *app) sheetLang() sheet.Lang {
 // runImport judges every list first and then brings them to the ledger, those first
 // that others rest on.
 func (a *app) runImport(ctx context.Context, args []string, fl importFlags) error {
-	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet, TellApart: fl.apart, CodeTable: fl.codeTable}
+	opts := intake.Options{Lang: a.sheetLang(), Encoding: fl.encoding, Sheet: fl.sheet, TellApart: fl.apart, CodeTable: fl.codeTable, NoHeader: fl.header == "none"}
 	var err error
+	if fl.header != "" && fl.header != "none" {
+		return fault.Newf(fault.Usage, "%s", a.t("--header 只能是 none", "--header can only be none"))
+	}
 	if opts.Kind, err = fl.kindOf(); err != nil {
 		return err
 	}

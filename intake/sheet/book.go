@@ -60,7 +60,7 @@ func (f *File) openBook(r *bufio.Reader, opts Options) (err error) {
 		names = []string{opts.Sheet}
 	}
 	b := &book{xlsx: x, file: f}
-	if err := b.choose(names, opts.Known); err != nil {
+	if err := b.choose(names, opts); err != nil {
 		b.close()
 		return err
 	}
@@ -147,7 +147,7 @@ func (f *File) caught(err *error) {
 }
 
 // choose opens the first of the sheets that has a header.
-func (b *book) choose(names []string, known func(string) bool) error {
+func (b *book) choose(names []string, opts Options) error {
 	var first error
 	for _, name := range names {
 		rows, err := b.xlsx.Rows(name)
@@ -158,8 +158,8 @@ func (b *book) choose(names []string, known func(string) bool) error {
 			continue
 		}
 		b.rows, b.line = rows, 0
-		b.table = table{file: b.file, rows: b, ragged: true}
-		err = b.findHeader(known)
+		b.table = table{file: b.file, rows: b, ragged: true, noHeader: opts.NoHeader}
+		err = b.findHeader(opts.Known)
 		if err == nil {
 			b.file.Shape = name
 			return nil

@@ -113,7 +113,7 @@ func (b *oldBook) choose(opts Options) error {
 			continue
 		}
 		b.at, b.line, b.done, b.pending = s.at, 0, false, nil
-		b.table = table{file: b.file, rows: b, ragged: true}
+		b.table = table{file: b.file, rows: b, ragged: true, noHeader: opts.NoHeader}
 		err := b.findHeader(opts.Known)
 		if err == nil {
 			b.file.Shape = s.name

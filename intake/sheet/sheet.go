@@ -76,6 +76,10 @@ type Options struct {
 	// be nil.
 	Like *File
 
+	// NoHeader says that a table has no header row: the first row is a record, and the
+	// columns are called #1, #2 and so on.
+	NoHeader bool
+
 	// Lang is the language of problems and refusals; the zero value is English.
 	Lang Lang
 }
@@ -132,7 +136,8 @@ type File struct {
 	Encoding string   // utf-8, gb18030, cp950, utf-16le or utf-16be
 	Packed   bool     // the file was packed with gzip, or was alone in a zip
 	Sheets   []string // of a workbook
-	Header   []string // of a table; nil for objects
+	Header   []string // of a table; nil for objects, and with NoHeader
+	Guessed  bool     // the header row was not recognised by its names; it may be a record
 	Titles   []string // the rows above the header, at most 30
 	Notes    []Problem
 	Digest   [32]byte // SHA-256 of the file as it lies there

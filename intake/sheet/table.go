@@ -22,11 +22,12 @@ type rowSource interface {
 
 // table puts the header to the rows of a rowSource.
 type table struct {
-	file   *File
-	rows   rowSource
-	ahead  []row // read while the header was sought
-	end    error // what came after ahead, when it was not a row
-	ragged bool  // a row with fewer cells than the header is normal: sheets drop blank cells at the end
+	file     *File
+	rows     rowSource
+	ahead    []row // read while the header was sought
+	end      error // what came after ahead, when it was not a row
+	noHeader bool  // there is none
+	ragged   bool  // a row with fewer cells than the header is normal: sheets drop blank cells at the end
 }
 
 // findHeader reads the first rows and takes as header the one with the most
@@ -47,7 +48,14 @@ func (t *table) findHeader(known func(string) bool) error {
 	if t.end != nil && t.end != io.EOF {
 		return t.end
 	}
-	at := headerAt(seen, known)
+	if t.noHeader {
+		if t.ahead = seen; len(seen) == 0 {
+			return fault.Newf(fault.Empty, "%s", t.file.lang.Say("%s 中没有内容", "there is nothing in %s", t.file.Name))
+		}
+		return nil
+	}
+	at, recognised := headerAt(seen, known)
+	t.file.Guessed = !recognised
 	if at < 0 {
 		return fault.Newf(fault.Empty, "%s", t.file.lang.Say("%s 中没有表头", "there is no header row in %s", t.file.Name))
 	}
@@ -75,7 +83,8 @@ func (t *table) findHeader(known func(string) bool) error {
 	return nil
 }
 
-func headerAt(rows []row, known func(string) bool) int {
+// headerAt returns the index of the header row, or -1, and whether its names are known.
+func headerAt(rows []row, known func(string) bool) (at int, recognised bool) {
 	best, bestScore, width := -1, 1, 0
 	for i, r := range rows {
 		score, filled := 0, 0
@@ -94,7 +103,7 @@ func headerAt(rows []row, known func(string) bool) int {
 		width = max(width, filled)
 	}
 	if best >= 0 {
-		return best
+		return best, true
 	}
 	for i, r := range rows {
 		filled := 0
@@ -104,10 +113,10 @@ func headerAt(rows []row, known func(string) bool) int {
 			}
 		}
 		if filled > 0 && filled*5 >= width*3 {
-			return i
+			return i, false
 		}
 	}
-	return -1
+	return -1, false
 }
 
 // subHeader reports whether the cells are a second level of headings.
@@ -188,6 +197,9 @@ func (t *table) checkWidth(rec *Record, r row) {
 	l, want, got := t.file.lang, len(t.file.Header), len(r.cells)
 	for got > want && blankText(r.cells[got-1]) {
 		got--
+	}
+	if t.noHeader {
+		return
 	}
 	if got > want || got < want && !t.ragged {
 		rec.Problems = append(rec.Problems, Problem{

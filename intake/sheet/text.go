@@ -61,10 +61,6 @@ func (f *File) openText(r io.ReadSeeker, first *bufio.Reader, opts Options) erro
 		}
 		f.src, err = newObjects(f, again, head)
 		return err
-	case yamlText:
-		f.Format = yamlText
-		f.src = &contracts{file: f, r: again, line: 1}
-		return nil
 	case rdfXML:
 		f.Format = rdfXML
 		return f.openGraph(func(g *graph) error { return g.readXML(r) })
@@ -111,7 +107,7 @@ func (f *File) openTable(r *bufio.Reader, offset int64, found survey, opts Optio
 	start, _ := r.Peek(32 << 10)
 	c.delimiter = delimiterOf(start, c.end)
 	f.Shape = map[byte]string{',': "comma", ';': "semicolon", '\t': "tab"}[c.delimiter]
-	t := &table{file: f, rows: c}
+	t := &table{file: f, rows: c, noHeader: opts.NoHeader}
 	if err := t.findHeader(opts.Known); err != nil {
 		return err
 	}
