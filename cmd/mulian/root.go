@@ -42,7 +42,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if q, ok := err.(quietExit); ok {
 		return int(q)
 	}
-	if c, _, ferr := root.Find(args); ferr == nil && strings.HasPrefix(err.Error(), "required flag(s)") {
+	if c, _, ferr := root.Find(args); ferr == nil && (strings.HasPrefix(err.Error(), "required flag(s)") || strings.HasPrefix(err.Error(), "if any flags in the group")) {
 		err = a.usage(c, "%s", err) // cobra's own words; it has no type for them
 	}
 	return a.fail(err)
