@@ -153,8 +153,12 @@ func (j *Job) prepare(ctx context.Context, path string) (*Opening, error) {
 			return nil, err
 		}
 		same := bytes.Equal(was.SHA256, d.SHA256) && bytes.Equal(was.SM3, d.SM3)
-		if same && was.Account == j.Account {
+		if same && was.Account == j.Account && was.Anchored() {
 			return was, nil
+		}
+		if same && was.Account == j.Account && was.Metadata.Note == j.Note { // waits: the same salt, and what is said of it now
+			was.Provenance = j.measured()
+			return was, was.store(folder)
 		}
 		// Also one that the ledger does not know: it may be on its way there.
 		if err := was.keepAside(folder); err != nil {
@@ -165,11 +169,10 @@ func (j *Job) prepare(ctx context.Context, path string) (*Opening, error) {
 		}
 	}
 	o := &Opening{
-		Format: Format, Digests: d, Metadata: meta, Provenance: j.Provenance, Supersedes: supersedes,
+		Format: Format, Digests: d, Metadata: meta, Provenance: j.measured(), Supersedes: supersedes,
 		Chain: j.Chain, Genesis: j.Genesis, Account: j.Account,
 	}
 	o.Metadata.Note = j.Note
-	o.Provenance.CapturedMs = j.now().UnixMilli()
 	if err := o.resalt(); err != nil {
 		return nil, err
 	}
@@ -185,7 +188,7 @@ func (j *Job) ask(ctx context.Context, o *Opening, folder string) error {
 	if err != nil || e == nil || e.GetAccount() != o.Account || o.Opens(e) != nil {
 		return err
 	}
-	o.Height, o.AtMs = e.GetHeight(), e.GetAtMs()
+	o.adopt(e)
 	return o.store(folder)
 }
 
@@ -226,13 +229,28 @@ func (j *Job) complete(ctx context.Context, w waiting, tx [32]byte) error {
 	if err := o.Opens(e); err != nil {
 		return fmt.Errorf("%s: %w", w.folder, err)
 	}
-	o.Height, o.AtMs, o.Tx = e.GetHeight(), e.GetAtMs(), tx[:]
+	if e.GetAccount() != o.Account {
+		return fault.Newf(fault.VerificationFailed, "%s is anchored by %s", o.ID, e.GetAccount())
+	}
+	before := o.Provenance
+	if o.adopt(e); o.Provenance.CapturedMs == before.CapturedMs { // else an earlier transaction of ours came first
+		o.Tx = tx[:]
+	}
 	return o.store(w.folder)
 }
 
-func (j *Job) now() time.Time {
+// adopt takes over what the ledger has: of what was sent twice the first word counts.
+func (o *Opening) adopt(e *evidencev1.Evidence) {
+	o.Height, o.AtMs, o.Supersedes, o.Provenance = e.GetHeight(), e.GetAtMs(), e.GetSupersedes(), fromLedger(e.GetProvenance())
+}
+
+// measured is the job's provenance of a file that was read just now.
+func (j *Job) measured() Provenance {
+	p := j.Provenance
 	if j.Now == nil {
-		return time.Now()
+		p.CapturedMs = time.Now().UnixMilli()
+	} else {
+		p.CapturedMs = j.Now().UnixMilli()
 	}
-	return j.Now()
+	return p
 }

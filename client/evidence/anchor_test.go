@@ -266,6 +266,33 @@ func TestStoppedBeforeSending(t *testing.T) {
 	}
 }
 
+// TestARefusedFileCanBeAnchored: what the ledger refused for its provenance waits on
+// disk, and goes on the ledger with what is said of it the next time.
+func TestARefusedFileCanBeAnchored(t *testing.T) {
+	m := start(t)
+	path := write(t, filepath.Join(t.TempDir(), "a"), "a")
+	j, _ := m.job(m.person)
+	j.Provenance.Capture, j.Provenance.Source = "delivery", "0123456789abcdef/1"
+	files, _ := evidence.Find(t.Context(), []string{path})
+	if _, err := j.Run(t.Context(), files, nil); !fault.Is(err, fault.NotFound) {
+		t.Fatalf("a delivery that is not there: %v", err)
+	}
+	before, err := evidence.ReadOpening(evidence.FolderOf(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, _ = m.job(m.person)
+	got := run(t, j, evidence.Anchored, path)[0]
+	o, err := evidence.ReadOpening(got.Folder)
+	if err != nil || o.Provenance.Capture != "file" || o.Provenance.Source != "" || got.ID != before.ID {
+		t.Errorf("%+v, %v", o, err)
+	}
+	m.prove(got.Folder)
+	if _, _, _, err := evidence.Check(t.Context(), got.Folder, path, m.genesis.Hash); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAStolenCommitment: somebody who saw the transaction on its way anchors the same
 // commitments first. He can open none of them, and the victim takes new salts.
 func TestAStolenCommitment(t *testing.T) {

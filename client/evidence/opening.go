@@ -162,6 +162,20 @@ func (o *Opening) Evidence() *evidencev1.Evidence {
 	}
 }
 
+// fromLedger undoes what Evidence does to a provenance.
+func fromLedger(p *evidencev1.Provenance) Provenance {
+	out := Provenance{
+		Gateway: p.GetGateway(), Software: p.GetSoftware(), SoftwareHash: p.GetSoftwareHash(), Source: p.GetSource(), CapturedMs: p.GetCapturedMs(),
+		ClockSource: p.GetClockSource(), ClockOffsetMs: p.GetClockOffsetMs(), ClockErrorMs: p.GetClockErrorMs(),
+	}
+	for _, name := range []string{"file", "database", "delivery", "made"} {
+		if captures[name] == p.GetCapture() {
+			out.Capture = name
+		}
+	}
+	return out
+}
+
 // captures are the names of the ways in which a file comes to be.
 var captures = map[string]evidencev1.Capture{
 	"file": evidencev1.Capture_CAPTURE_FILE, "database": evidencev1.Capture_CAPTURE_DATABASE,

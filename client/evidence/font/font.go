@@ -16,7 +16,7 @@
 // 1:6.0.1r16-1.1, SHA-256 acb6440a…780730777b8, Apache-2.0 (LICENSE beside it): all 20,902
 // characters of Unicode 1.1's CJK block and all 6,582 of extension A, so GB 18030's
 // two-byte and most of its four-byte part. The Go fonts are BSD, from
-// golang.org/x/image. docs/decisions/0009 says why these.
+// golang.org/x/image. docs/decisions/0010 says why these.
 package font
 
 import (
