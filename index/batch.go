@@ -322,7 +322,7 @@ func rowsOf(m proto.Message, d document, t traits, org string, object uint32) (r
 	}
 	add(d)
 	if e, ok := m.(*cataloguev1.Entry); ok {
-		for i := range e.GetItems() {
+		for i := range min(len(e.GetItems()), maxItems) {
 			add(itemDocument(e, i))
 		}
 	}

@@ -119,6 +119,10 @@ func TestHostileTexts(t *testing.T) {
 	}
 	for _, req := range []*cataloguev1.SearchRequest{
 		{Kinds: []cataloguev1.HitKind{99}},
+		{ShareTypes: []cataloguev1.ShareType{-1}},
+		{Grades: []cataloguev1.Grade{0}},
+		{States: []cataloguev1.EntryState{257}},
+		{Formats: []cataloguev1.Format{1 << 20}},
 		{Orgs: []string{`") OR ("k1`, "。"}},
 	} {
 		if _, err := x.Search(t.Context(), req); !fault.Is(err, fault.OutOfRange) {

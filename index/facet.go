@@ -33,6 +33,10 @@ func (n rowNumber) object() uint32 { return uint32(n >> 12) }
 func (n rowNumber) item() int      { return int(n>>2) & 1023 }
 func (n rowNumber) share() uint8   { return uint8(n) & 3 }
 
+// maxItems is how many items of an entry can be found by themselves: as many as the
+// schema allows, and fewer than a row's number has room for.
+const maxItems = 1000
+
 // afterSearched is above all rows that Search finds.
 const afterSearched = rowNumber(orderItem+1) << 52
 
@@ -140,8 +144,11 @@ func (b *board) load(db *sql.DB) error {
 	return rows.Err()
 }
 
-// state returns the state of a row's object; 0 if it has none or is not known yet.
+// state returns the state of a row's object; 0 if it has none or is not known yet. It
+// may be newer than the file that a running search sees.
 func (b *board) state(n rowNumber) uint8 {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
 	if o := n.object(); int(o) < len(b.traits) {
 		return b.traits[o].at(atState)
 	}

@@ -2,10 +2,13 @@ package index
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	"mulian/internal/fault"
@@ -111,6 +114,9 @@ func (q *query) narrow(req *cataloguev1.SearchRequest) error {
 	if len(req.GetStates()) > 0 {
 		q.states = map[uint8]bool{}
 		for _, s := range req.GetStates() {
+			if s < 1 || s > 255 {
+				return fault.Newf(fault.OutOfRange, "%d is no state", s)
+			}
 			q.states[uint8(s)] = true
 		}
 	}
@@ -128,10 +134,19 @@ func (q *query) narrow(req *cataloguev1.SearchRequest) error {
 		orgs = append(orgs, k)
 	}
 	facet("o", orgs)
-	facet("s", enums(req.GetShareTypes()))
-	facet("f", enums(req.GetFormats()))
-	facet("u", enums(req.GetUpdateCycles()))
-	facet("g", enums(req.GetGrades()))
+	for letter, values := range map[string][]protoreflect.EnumNumber{
+		"s": numbersOf(req.GetShareTypes()), "f": numbersOf(req.GetFormats()), "u": numbersOf(req.GetUpdateCycles()), "g": numbersOf(req.GetGrades()),
+	} {
+		tokens := make([]string, len(values))
+		for i, v := range values {
+			if v < 1 || v > 255 {
+				return fault.Newf(fault.OutOfRange, "%d is no value of a facet", v)
+			}
+			tokens[i] = strconv.Itoa(int(v))
+		}
+		facet(letter, tokens)
+	}
+	slices.Sort(all) // the same facets make the same cursor
 	q.facets = strings.Join(all, " AND ")
 	return nil
 }
@@ -162,10 +177,10 @@ func orderOf(k cataloguev1.HitKind) order {
 	return 0
 }
 
-func enums[E ~int32](values []E) []string {
-	out := make([]string, len(values))
+func numbersOf[E protoreflect.Enum](values []E) []protoreflect.EnumNumber {
+	out := make([]protoreflect.EnumNumber, len(values))
 	for i, v := range values {
-		out[i] = strconv.Itoa(int(v))
+		out[i] = v.Number()
 	}
 	return out
 }

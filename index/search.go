@@ -229,10 +229,6 @@ func (s *searching) rows(expr string, above rowNumber, max int, yield func(rowNu
 		return fmt.Errorf("index: search: %w", err)
 	}
 	defer rows.Close()
-	if s.q.states != nil {
-		s.board.mu.RLock()
-		defer s.board.mu.RUnlock()
-	}
 	for scanned := 0; rows.Next(); scanned++ {
 		var n rowNumber
 		if err := rows.Scan(&n); err != nil {
