@@ -16,14 +16,15 @@ import (
 
 // What Ledger does; our own choices.
 const (
-	departments  = 32   // who sign, each with a key of its own
-	inFlight     = 1000 // callers that wait for a block at once, when saturated
-	pacedRate    = 20   // transactions a second of a quiet city
-	warmSeconds  = 2
-	signedSpare  = 1.4             // transactions signed for a phase, above what the warm-up promises
-	maxSigned    = 600_000         // bounds the memory: at about 600 bytes each
-	signedAhead  = 7 * time.Minute // later than now that they are dated: they then live nine of the ten minutes that the rules allow
-	engineTxSize = 40              // bytes of a transaction of the engine's example beside its value
+	departments   = 32   // who sign, each with a key of its own
+	inFlight      = 1000 // callers that wait for a block at once, when saturated
+	pacedRate     = 20   // transactions a second of a quiet city
+	warmSeconds   = 2
+	signedSpare   = 1.4             // transactions signed for a phase, above what the warm-up promises
+	longestAnswer = 2 * time.Minute // after a phase: a transaction that has no answer then is lost
+	maxSigned     = 600_000         // bounds the memory: at about 600 bytes each
+	signedAhead   = 7 * time.Minute // later than now that they are dated: they then live nine of the ten minutes that the rules allow
+	engineTxSize  = 40              // bytes of a transaction of the engine's example beside its value
 )
 
 // Ledger measures how many transactions a second the ledger commits and how long one
@@ -78,7 +79,7 @@ func (r *Result) conclude(engine float64) {
 // measure runs the phases with the rules, and returns the size of a transaction.
 func (c *chain) measure(ctx context.Context, o Options, r *Result, seconds int) (size int, err error) {
 	o.Say("warm-up")
-	warm, err := c.saturate(ctx, 4000*warmSeconds, warmSeconds)
+	warm, err := c.saturate(ctx, 4000*warmSeconds, min(warmSeconds, seconds))
 	if err != nil {
 		return 0, err
 	}
@@ -143,6 +144,8 @@ func (c *chain) saturate(ctx context.Context, count, seconds int) (*phase, error
 
 // run keeps callers waiting for blocks until the time or the transactions are over.
 func (c *chain) run(ctx context.Context, txs [][]byte, seconds int) (*phase, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(seconds)*time.Second+longestAnswer)
+	defer cancel()
 	p := &phase{}
 	var next atomic.Int64
 	var all sync.WaitGroup
@@ -177,6 +180,8 @@ func (c *chain) paced(ctx context.Context, rate float64, seconds int) (*phase, e
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(seconds)*time.Second+longestAnswer)
+	defer cancel()
 	p := &phase{meter: Start()}
 	begin := time.Now()
 	var all sync.WaitGroup
@@ -203,10 +208,10 @@ func (c *chain) paced(ctx context.Context, rate float64, seconds int) (*phase, e
 	all.Wait()
 	p.meter.Stop()
 	p.count = p.times.Len()
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	if err := failed.get(); err != nil {
+		return nil, err
 	}
-	return p, failed.get()
+	return p, ctx.Err()
 }
 
 // submit hands one transaction in and waits until it is committed. A node that is
@@ -217,7 +222,7 @@ func (c *chain) submit(ctx context.Context, caller int, tx []byte) (time.Duratio
 	for {
 		res, err := n.Submit(ctx, tx)
 		switch {
-		case fault.Is(err, fault.Busy):
+		case fault.Is(err, fault.Busy) && ctx.Err() == nil:
 			time.Sleep(5 * time.Millisecond)
 			continue
 		case err != nil:
