@@ -1911,6 +1911,7 @@ type Hit struct {
 	Grade         Grade                  `protobuf:"varint,11,opt,name=grade,proto3,enum=mulian.catalogue.v1.Grade" json:"grade,omitempty"`
 	State         EntryState             `protobuf:"varint,12,opt,name=state,proto3,enum=mulian.catalogue.v1.EntryState" json:"state,omitempty"`
 	Corrected     bool                   `protobuf:"varint,13,opt,name=corrected,proto3" json:"corrected,omitempty"` // found by a code that differs a little from what was asked
+	Within        string                 `protobuf:"bytes,14,opt,name=within,proto3" json:"within,omitempty"`        // of an item: the name of its entry; of a code: the id of its table
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2034,6 +2035,13 @@ func (x *Hit) GetCorrected() bool {
 		return x.Corrected
 	}
 	return false
+}
+
+func (x *Hit) GetWithin() string {
+	if x != nil {
+		return x.Within
+	}
+	return ""
 }
 
 type FacetValue struct {
@@ -2791,7 +2799,7 @@ const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
 	"\x06Marked\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12/\n" +
-	"\x05spans\x18\x03 \x03(\v2\x19.mulian.catalogue.v1.SpanR\x05spans\"\x91\x04\n" +
+	"\x05spans\x18\x03 \x03(\v2\x19.mulian.catalogue.v1.SpanR\x05spans\"\xa9\x04\n" +
 	"\x03Hit\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.mulian.catalogue.v1.HitKindR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x10\n" +
@@ -2807,7 +2815,8 @@ const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
 	" \x01(\x0e2 .mulian.catalogue.v1.UpdateCycleR\vupdateCycle\x120\n" +
 	"\x05grade\x18\v \x01(\x0e2\x1a.mulian.catalogue.v1.GradeR\x05grade\x125\n" +
 	"\x05state\x18\f \x01(\x0e2\x1f.mulian.catalogue.v1.EntryStateR\x05state\x12\x1c\n" +
-	"\tcorrected\x18\r \x01(\bR\tcorrected\"N\n" +
+	"\tcorrected\x18\r \x01(\bR\tcorrected\x12\x16\n" +
+	"\x06within\x18\x0e \x01(\tR\x06within\"N\n" +
 	"\n" +
 	"FacetValue\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n" +
