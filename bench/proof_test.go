@@ -1,0 +1,20 @@
+package bench
+
+import "testing"
+
+// TestProofMeasures runs the whole bench over a small state: the figures are there,
+// and what they promise of the size holds for one that is larger too.
+func TestProofMeasures(t *testing.T) {
+	r, err := Proof(t.Context(), Options{Dir: t.TempDir(), Entries: 2000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"make_ms", "verify_ms", "bytes", "engine_ms", "verify_cpu_us"} {
+		if r.Value(name) <= 0 {
+			t.Errorf("%s is %v", name, r.Value(name))
+		}
+	}
+	if r.Value("bytes") > 16<<10 || r.Figures[0].Name != "make_ms" || r.Figures[1].Name != "verify_ms" || r.Figures[2].Name != "bytes" {
+		t.Errorf("%+v", r.Figures)
+	}
+}
