@@ -79,8 +79,14 @@ func (f *found) hit(n rowNumber) *cataloguev1.Hit {
 		ShareType: d.share, Format: cataloguev1.Format(t.at(atFormat)), UpdateCycle: cataloguev1.UpdateCycle(t.at(atCycle)),
 		Grade: cataloguev1.Grade(t.at(atGrade)), State: cataloguev1.EntryState(t.at(atState)),
 	}
-	if e, ok := f.m.(*cataloguev1.Entry); ok && d.item > 0 {
-		h.Id += "#" + e.GetItems()[d.item-1].GetCode()
+	switch m := f.m.(type) {
+	case *cataloguev1.Entry:
+		if d.item > 0 {
+			h.Id += "#" + m.GetItems()[d.item-1].GetCode()
+			h.Within = m.GetName()
+		}
+	case *cataloguev1.Code:
+		h.Within = m.GetTable()
 	}
 	return h
 }

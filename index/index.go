@@ -44,7 +44,7 @@ import (
 )
 
 // version of the schema below. A file of another version is made anew.
-const version = 3
+const version = 4
 
 // The object table has the same few filter columns for every kind; project.go
 // says what each means for which kind.

@@ -119,6 +119,9 @@ func TestOneBox(t *testing.T) {
 	if h.GetOrgName() != "水务局" || h.GetTitle() != "建筑工程施工许可" || h.GetKey() != Entry+"11110000000021928Y:e1" || h.GetKind() != cataloguev1.HitKind_HIT_KIND_ENTRY {
 		t.Errorf("hit %v", h)
 	}
+	if h := search(t, x, &cataloguev1.SearchRequest{Text: "xkzbh"}).GetHits()[0]; h.GetWithin() != "建筑工程施工许可" || h.GetTitle() != "许可证编号" {
+		t.Errorf("item %v", h)
+	}
 	if res := search(t, x, &cataloguev1.SearchRequest{Text: "不在里面"}); res.GetTotal() != 0 || len(res.GetHits()) != 0 {
 		t.Errorf("found what is not there: %v", res)
 	}

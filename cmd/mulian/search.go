@@ -123,9 +123,9 @@ func (a *app) showHits(w io.Writer, req *cataloguev1.SearchRequest, m *catalogue
 			}
 		}
 		fmt.Fprintf(w, "%s  %s  %s\n", a.word(h.GetKind()), title, visible(h.GetId()))
-		about := []string{visible(h.GetOrgName()), a.word(h.GetShareType()), a.word(h.GetFormat()), a.word(h.GetUpdateCycle()), a.word(h.GetGrade()), a.word(h.GetState())}
+		about := []string{visible(h.GetWithin()), visible(h.GetOrgName()), a.word(h.GetShareType()), a.word(h.GetFormat()), a.word(h.GetUpdateCycle()), a.word(h.GetGrade()), a.word(h.GetState())}
 		if h.GetOrgName() == "" {
-			about[0] = visible(h.GetOrg())
+			about[1] = visible(h.GetOrg())
 		}
 		if about = slices.DeleteFunc(about, func(s string) bool { return s == "" }); len(about) > 0 {
 			fmt.Fprintf(w, "    %s\n", strings.Join(about, " · "))
