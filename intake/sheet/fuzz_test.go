@@ -20,6 +20,16 @@ func FuzzRead(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, in := range theSame {
+		f.Add([]byte(in))
+	}
+	for _, in := range []string{
+		`{"success":true,"result":{"results":[{"name":"a"}]}}`, `{"dataset":[{"name":"a"}],"x":1}`, "const a = [{\"b\":1}];", `{"@context":{"a":"http://a#"},"@graph":[{"@id":"x","a:b":[1,{"@list":["c"]}]}]}`,
+		prefixes + "[] a dcat:Dataset ; dct:title ( \"a\" 'b'@en 1.5 ) .", "_:a <http://b> \"\\u0041\" .", "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><a rdf:parseType=\"Literal\">",
+	} {
+		f.Add([]byte(in))
+	}
+	f.Add(oldWorkbook([]string{"name", "owner", "a", "b"}, 0, cellsOfAllKinds))
 	f.Add(workbook(f, nil, map[string][][]any{"s": {{"name", "owner"}, {"a", 1}}}, "s"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if len(raw) > 1<<20 {

@@ -230,7 +230,7 @@ func (g *graph) tell(rec Record) {
 
 // next implements source.
 func (g *graph) next() (Record, error) {
-	if len(g.wrong) > 0 && (len(g.order) == 0 || g.wrong[0].Line <= g.order[0].line) {
+	if len(g.wrong) > 0 && (len(g.order) == 0 || g.wrong[0].Line < g.order[0].line) {
 		rec := g.wrong[0]
 		g.wrong = g.wrong[1:]
 		return rec, nil

@@ -124,6 +124,7 @@ func (o *objects) next() (Record, error) {
 			}
 			continue
 		}
+		o.stopped = o.script && !o.array // what follows the object is script
 		return o.value()
 	}
 	return Record{}, io.EOF
