@@ -140,8 +140,11 @@ func (a *app) runExport(ctx context.Context, fl exportFlags) error {
 		return err
 	}
 	return a.print(done, func(w io.Writer) {
-		fmt.Fprintf(w, a.t("✓ %s：%d 条目录，%d 个信息项，%d 条职责，%d 个系统，%d 张库表；账本高度 %d，%.1f MB\n", "✓ %s: %d entries, %d items, %d duties, %d systems, %d tables; height %d, %.1f MB\n"),
-			done.File, done.Entries, done.Items, done.Duties, done.Systems, done.Tables, done.Height, float64(done.Bytes)/1e6)
+		fmt.Fprintf(w, a.t("✓ %s：%d 条目录，%d 个信息项", "✓ %s: %d entries, %d items"), done.File, done.Entries, done.Items)
+		if format == export.Native || format == export.Workbook {
+			fmt.Fprintf(w, a.t("，%d 条职责，%d 个系统，%d 张库表", ", %d duties, %d systems, %d tables"), done.Duties, done.Systems, done.Tables)
+		}
+		fmt.Fprintf(w, a.t("；账本高度 %d，%.1f MB\n", "; height %d, %.1f MB\n"), done.Height, float64(done.Bytes)/1e6)
 	})
 }
 
