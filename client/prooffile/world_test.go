@@ -54,7 +54,6 @@ type world struct {
 	now     state
 	noSM2   bool
 	absent  map[string]bool // validators that do not sign
-	server  *client.Client
 
 	lie func(procedure string, res any) // changes an answer
 }
