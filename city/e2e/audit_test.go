@@ -344,14 +344,21 @@ func (a *auditor) dump() string {
 	db, err := sql.Open("sqlite", "file:"+a.path("index.db")+"?mode=ro")
 	a.ok(err)
 	defer db.Close()
+	db.SetMaxOpenConns(1) // a temporary table belongs to its connection
 	var out strings.Builder
 	for _, table := range column(a, db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'words%' AND name NOT LIKE 'sqlite%'`) {
 		fmt.Fprintln(&out, table)
-		rows := column(a, db, `SELECT * FROM "`+table+`"`)
+		columns := "*"
+		if table == "doc" { // its numbers are in the order of arrival
+			columns = "key, traits, org"
+		}
+		rows := column(a, db, `SELECT `+columns+` FROM "`+table+`"`)
 		slices.Sort(rows)
 		fmt.Fprintln(&out, strings.Join(rows, "\n"))
 	}
-	words := column(a, db, `SELECT name, body, key FROM words`)
+	_, err = db.Exec(`CREATE VIRTUAL TABLE temp.term USING fts5vocab('main', 'words', 'col')`)
+	a.ok(err)
+	words := column(a, db, `SELECT term, col, doc, cnt FROM term`)
 	slices.Sort(words)
 	fmt.Fprintln(&out, strings.Join(words, "\n"))
 	return out.String()
