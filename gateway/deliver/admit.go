@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"mulian/gateway/receipt"
 	"mulian/gateway/view"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
@@ -193,7 +191,7 @@ func (l *looks) allow(who string) bool {
 
 // record is what the log says of a request; the outcome is still open.
 func (r *request) record() *tracev1.AccessRecord {
-	return proto.CloneOf(&tracev1.AccessRecord{
+	return &tracev1.AccessRecord{
 		RequestId: r.body.GetRequestId(), Asker: r.asker.GetId(), RequestHash: r.hash[:], ViewHeight: r.sight.Height,
-	})
+	}
 }

@@ -179,6 +179,11 @@ func (l *Log) note(offset int64, raw []byte) error {
 	if err := proto.Unmarshal(raw, &r); err != nil {
 		return fault.Wrap(fault.Damaged, err, "access log: record %d", len(l.offsets))
 	}
+	return l.noted(offset, &r)
+}
+
+// noted is note for a record that was just encoded.
+func (l *Log) noted(offset int64, r *tracev1.AccessRecord) error {
 	if a := r.GetAgreement(); a != "" {
 		h := l.of[a]
 		switch {
@@ -331,7 +336,7 @@ func (l *Log) writeBatch(batch []*pending) {
 		// Then they count: a record of what was not released is no harm, the reverse is.
 		var offset int64
 		if offset, err = l.journal.append(raw...); err == nil {
-			err = l.take(offset, raw)
+			err = l.take(offset, batch)
 		}
 	}
 	if err != nil {
@@ -373,14 +378,16 @@ func (l *Log) number(batch []*pending) ([][]byte, error) {
 	return raw, nil
 }
 
-func (l *Log) take(offset int64, raw [][]byte) error {
+func (l *Log) take(offset int64, batch []*pending) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, b := range raw {
-		if err := l.note(offset, b); err != nil {
-			return err
+	for _, p := range batch {
+		for _, e := range p.entries {
+			if err := l.noted(offset, e.Record); err != nil {
+				return err
+			}
+			offset += frameHead + int64(len(e.Raw))
 		}
-		offset += frameHead + int64(len(b))
 	}
 	return nil
 }

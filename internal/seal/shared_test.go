@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"sync"
 	"testing"
@@ -154,6 +155,28 @@ func TestSharedByMany(t *testing.T) {
 		t.Errorf("%d secrets are kept", n)
 	}
 }
+
+// TestSharedPageKeysStay holds how a page's key comes from the secret: what was sealed
+// yesterday has to open tomorrow.
+func TestSharedPageKeysStay(t *testing.T) {
+	salt, binding := bytes.Repeat([]byte{0xaa}, saltSize), bytes.Repeat([]byte{0xbb}, 32)
+	for suite, want := range map[byte]string{suiteSharedSM2: goldenSharedSM2, suiteSharedHPKE: goldenSharedHPKE} {
+		s := &secret{suite: suite, key: bytes.Repeat([]byte{0x11}, 32)}
+		aead, err := s.page(salt, binding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := hex.EncodeToString(aead.Seal(nil, make([]byte, 12), []byte("page"), binding)); got != want {
+			t.Errorf("suite %d: %s, want %s", suite, got, want)
+		}
+	}
+}
+
+// Computed by this package when the suites were made.
+const (
+	goldenSharedSM2  = "5f92943b152ffa283f14dc1b07fc5093a1ece6ae"
+	goldenSharedHPKE = "68b2b52024b2d69a3210e0b74ada2f57c6aa79dc"
+)
 
 func BenchmarkSharedSeal(b *testing.B) {
 	for name, key := range keys(b) {
