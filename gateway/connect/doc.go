@@ -12,8 +12,8 @@
 //	department's database                                asker's database
 //	Inspect ──> Schema ──> Hash (catalogue, drift)
 //	Query  ──┐                                        ┌──> Begin
-//	Scan   ──┴─> Row ─ EncodeRows ═ sealed page ═ DecodeRows ─ Append ... Commit
-//	              └──────────── Digest ── equal? ── Digest ─────────┘
+//	Scan   ──┴─> Row ─ Packer ═ sealed page ═ DecodePage ─> Page ─ Append ... Commit
+//	              └──────────── Digest ── equal? ── Digest ───────────┘
 //
 // Invariants, held by the suite in connect/connecttest for every database:
 //

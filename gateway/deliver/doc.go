@@ -10,9 +10,8 @@
 //	                                           decide: agreement, purpose, items, drift, age, quota
 //	                                             │ no ──▶ REFUSED, logged, durable ──▶ fault
 //	                                             ▼
-//	                                           GRANTED, logged, durable
 //	                                           read the agreed columns, seal to the asker
-//	                                           COMPLETED, logged, durable
+//	                                           GRANTED and COMPLETED, logged with one write, durable
 //	open, verify ◀────── Answer{sealed, Receipt} ─┘
 //	counter-sign ── Acknowledge ─────────────▶ kept beside the log
 //
@@ -27,6 +26,8 @@
 //
 //	provider, before the spool is whole   the next Pull gets pages of a new snapshot under a new
 //	                                      seal header; the asker sees it and begins again
+//	provider, before, and the entry has   the delivery fails; the next one has the columns of now
+//	  changed when it is back
 //	provider, after                       the same bytes again
 //	asker, before its commit              nothing is in the table; it begins at page 0
 //	asker, after                          the database knows the delivery's id: only confirm is left
@@ -40,7 +41,7 @@
 //  4. The spool holds only what is sealed to the asker; this process keeps no key
 //     with which it could be opened.
 //  5. The asker's table holds the whole delivery or nothing of it, once.
-//  6. Memory does not grow with the number of rows: at most one batch and two pages
+//  6. Memory does not grow with the number of rows: at most one batch and some pages
 //     on either side.
 //
 // Sources: order 809 art. 22, 26, 29; spec sharing 4.5, 4.6; DESIGN section 5.

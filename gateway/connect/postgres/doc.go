@@ -10,14 +10,17 @@
 //
 //  1. A Scan is one statement in one REPEATABLE READ READ ONLY transaction, read row by row
 //     from the socket: a slow receiver slows the server down, and needs no cursor and no memory.
-//  2. A Load is one transaction with COPY. Replace deletes and does not truncate: readers are
+//  2. A Load is one transaction with one COPY, which takes rows while the next page is
+//     decoded (copying.go): what the server has against a row may show some pages later. Replace deletes and does not truncate: readers are
 //     not blocked and see the old rows until the commit.
 //  3. Text keys are ordered with COLLATE "C". Where the column does not have that collation itself its
 //     index does not help, and the server sorts; a delivery's order must not depend on the server's locale.
 //  4. Loads into one table wait for each other (advisory lock); readers never wait.
-//  5. Errors are retold without PostgreSQL's message where that may hold a value
+//  5. A Query is a prepared statement of its connection. Where a pooler gives each
+//     transaction another server process, statements are lost: the first that is turns them off.
+//  6. Errors are retold without PostgreSQL's message where that may hold a value
 //     (classes 22 and 23); the SQLSTATE, column and constraint stay.
-//  6. An asker's own table may have narrower types than Load would choose. What PostgreSQL would
+//  7. An asker's own table may have narrower types than Load would choose. What PostgreSQL would
 //     silently round or cut there is a *connect.ValueError (guard.go); what it only spells in another
 //     way is let pass: numeric(10,2) prints 1.5 as 1.50, char(n) adds blanks, uuid becomes lower
 //     case, jsonb orders its keys and keeps the last of equal ones.
