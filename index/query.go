@@ -74,13 +74,13 @@ func (q *query) read() {
 	})
 }
 
-// mayBegin says that the last word is one of letters without blanks, long enough to be
-// taken for a beginning. Codes have [beginnings] of their own: the stemmer would take
-// letters off them.
+// mayBegin says that the last word is one without blanks and long enough to be taken
+// for a beginning. A word of a code is not: codes have [beginnings] of their own, and
+// the stemmer would take letters off it.
 func (q *query) mayBegin() bool {
 	last := q.words[len(q.words)-1]
 	for _, r := range last {
-		if plain(r).class != latin || unicode.IsDigit(r) {
+		if plain(r).class != latin || q.latin && unicode.IsDigit(r) {
 			return false
 		}
 	}
