@@ -301,6 +301,9 @@ func (b *builder) owner(d *Draft, r *record) {
 			hint = b.lang.Say("是否为 %s？用 --owner 指定", "is it %s? name it with --owner", s)
 		}
 		b.tell(doubtful, r, Owner, fault.Missing, b.lang.Say("没有提供单位", "there is no owner"), hint)
+	case linkable(text): // RDF that names the publisher, and does not say who that is
+		d.Owner = ""
+		b.tell(doubtful, r, Owner, fault.OwnerUnclear, b.lang.Say("提供单位只有网址 %s，没有名称", "the owner is only an address: %s", brief(text)), b.lang.Say("用 --owner 指定提供单位", "name the provider with --owner"))
 	case placeholder.MatchString(text):
 		d.Owner = ""
 		b.tell(doubtful, r, Owner, fault.OwnerUnclear, b.lang.Say("提供单位“%s”不是单位名称", "the owner %q names nobody", text), b.lang.Say("用 --owner 指定提供单位", "name the provider with --owner"))
