@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mulian/city/content"
+	"mulian/client/prooffile"
 	"mulian/client/sentence"
 	"mulian/internal/fault"
 )
@@ -95,6 +96,7 @@ func TestTheStoryBringsEveryRowAndASecondStartContinues(t *testing.T) {
 		t.Errorf("a second city in the same home: %v", err)
 	}
 
+	proofs := provable(t, c, first)
 	living, stop := context.WithTimeout(t.Context(), 3*time.Second)
 	defer stop()
 	out.Reset()
@@ -104,6 +106,11 @@ func TestTheStoryBringsEveryRowAndASecondStartContinues(t *testing.T) {
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
+	}
+	for id, file := range proofs {
+		if r := prooffile.Verify(file, c.genesis.Hash); !r.OK || len(file) > 16<<10 {
+			t.Errorf("%s: %d bytes, %s: %s", id, len(file), r.Step, r.Reason)
+		}
 	}
 
 	out.Reset()

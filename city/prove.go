@@ -49,9 +49,13 @@ func (s *story) proveDelivery(ctx context.Context) (lines []string, err error) {
 		return nil, fmt.Errorf("write the proof file: %w", err)
 	}
 	s.report.Proof = path
+	where := "" // the command line looks in .mulian by itself
+	if s.opts.Home != ".mulian" {
+		where = " --home " + home(s.opts.Home)
+	}
 	return []string{
-		fmt.Sprintf(s.tell.t("证明文件 %.1f KB，双方签名；城市停了也能离线验证：\nmulian verify %s --home %s", "a proof file of %.1f KB, signed by both sides; check it offline, any day:\nmulian verify %s --home %s"),
-			float64(len(proof))/1000, home(path), home(s.opts.Home)),
+		fmt.Sprintf(s.tell.t("证明文件 %.1f KB，双方签名；城市停了也能离线验证：\nmulian verify %s%s", "a proof file of %.1f KB, signed by both sides; check it offline, any day:\nmulian verify %s%s"),
+			float64(len(proof))/1000, home(path), where),
 		fmt.Sprintf(s.tell.t("创世 %s…  不信本机：--genesis-hash 代替 --home", "genesis %s…  or, without this home: --genesis-hash"), hex.EncodeToString(s.genesis.Hash[:])[:16]),
 	}, nil
 }

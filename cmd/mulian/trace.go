@@ -76,10 +76,11 @@ func (a *app) traceExport() *cobra.Command {
 		Short:   a.t("导出证明文件：陌生人离线可验", "write a proof file that a stranger can check offline"),
 		Long: a.t(`为一个对象、事件、交易或访问写一份证明文件，mulian verify 可以离线检查它。ID 可以是目录、申请、协议、交付、职责、
 漂移、存证、账户等的编号或状态键，交易编号（64 位十六进制），event:序号，网关:记录号，协议#访问编号，或收据文件
-（mulian source query --json 的输出）。写之前先自己验证：服务器说谎时不会写出文件。`,
+（mulian share query --json 的输出）。写之前先自己验证：服务器说谎时不会写出文件。`,
 			`Writes a proof file of an object, event, transaction or access, which mulian verify checks offline. ID is the id or state
 key of an entry, request, agreement, delivery, duty, drift, piece of evidence, account and so on; the id of a transaction
-(64 hex digits); event:NUMBER; GATEWAY:LEAF; AGREEMENT#NUMBER of an access; or a file with a receipt. The file is verified
+(64 hex digits); event:NUMBER; GATEWAY:LEAF; AGREEMENT#NUMBER of an access; or a file with a receipt
+(mulian share query --json). The file is verified
 before it is written: a server that lies gets none.`),
 		Example: "  mulian trace export 0123456789abcdef\n  mulian trace export 0123456789abcdef#1 -o access.mulian-proof.json",
 		Args:    exactly(1),
