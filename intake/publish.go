@@ -265,7 +265,7 @@ func dayOf(text string) (string, bool) {
 	if len(text) < 8 || len(text) > 40 {
 		return "", false
 	}
-	if len(text) > 10 && (text[10] == 'T' || text[10] == ' ') && strings.IndexAny(text[11:], "zZ+-") < 0 { // the most frequent ones
+	if len(text) > 10 && (text[10] == 'T' || text[10] == ' ') && !strings.ContainsAny(text[11:], "zZ+-") { // the most frequent ones
 		if _, err := time.Parse("15:04:05", text[11:]); err == nil {
 			text = text[:10]
 		}

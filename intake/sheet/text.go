@@ -61,6 +61,10 @@ func (f *File) openText(r io.ReadSeeker, first *bufio.Reader, opts Options) erro
 		}
 		f.src, err = newObjects(f, again, head)
 		return err
+	case yamlText:
+		f.Format = yamlText
+		f.src = &contracts{file: f, r: again, line: 1}
+		return nil
 	case rdfXML:
 		f.Format = rdfXML
 		return f.openGraph(func(g *graph) error { return g.readXML(r) })
