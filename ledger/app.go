@@ -125,34 +125,30 @@ func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 		return &abci.ResponseCheckTx{}, nil
 	}
 	// Not gated: the engine holds its mempool's lock meanwhile, and a block waits for it.
-	if err := a.admit(req.Tx, raw, a.verdicts.check); err != nil {
+	id, err := a.machine.ID(req.Tx)
+	if err == nil {
+		err = a.admit(req.Tx, raw, id, a.verdicts.check)
+	}
+	if err != nil {
 		return &abci.ResponseCheckTx{Code: uint32(fault.CodeOf(err)), Log: err.Error()}, nil
 	}
 	return &abci.ResponseCheckTx{}, nil
 }
 
-// admit asks the rules whether a transaction may wait for a block, and remembers
-// that its signature was looked at.
-func (a *app) admit(tx []byte, raw [32]byte, verify verifier) error {
+// admit asks the rules whether a transaction, with its SHA-256 and its id, may wait for
+// a block, and remembers that its signature was looked at.
+func (a *app) admit(tx []byte, raw, id [32]byte, verify verifier) error {
 	view := a.latest.get()
 	if view == nil { // a peer's, while the node stops
 		return fault.Newf(fault.Unreachable, "the node is stopping")
 	}
 	defer a.latest.put(view)
 	env := a.env(view.Height()+1, time.Now().UnixMilli(), verify)
-	return a.check(view, env, tx, raw)
-}
-
-// check asks the rules and remembers a transaction that they take.
-func (a *app) check(v state.View, env machine.Env, tx []byte, raw [32]byte) error {
-	if err := a.machine.Check(v, env, tx); err != nil {
+	if err := a.machine.Check(view, env, tx); err != nil {
 		return err
 	}
-	id, err := a.machine.ID(tx)
-	if err == nil {
-		a.admitted.add(raw, id)
-	}
-	return err
+	a.admitted.add(raw, id)
+	return nil
 }
 
 // id is the id of a transaction, whose SHA-256 is raw, and whether Check has taken it.
@@ -227,8 +223,10 @@ func (a *app) warm(txs [][]byte, height, timeMs int64) {
 	for range min(runtime.GOMAXPROCS(0), len(fresh)) {
 		all.Go(func() {
 			for i := next.Add(1) - 1; int(i) < len(fresh); i = next.Add(1) - 1 {
-				// Whether they take it is for Apply to find out again.
-				_ = a.check(view, env, fresh[i], sha256.Sum256(fresh[i]))
+				id, err := a.machine.ID(fresh[i])
+				if err == nil && a.machine.Check(view, env, fresh[i]) == nil {
+					a.admitted.add(sha256.Sum256(fresh[i]), id)
+				}
 			}
 		})
 	}

@@ -97,7 +97,7 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 	if err := l.enter(); err != nil {
 		return nil, err
 	}
-	err = l.offer(raw, sum)
+	err = l.offer(raw, sum, id)
 	l.leave()
 	if err != nil {
 		// A block may have carried it since: then the refusal is only that of a replay.
@@ -119,12 +119,12 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 }
 
 // offer checks the transaction and gives it to the engine's mempool.
-func (l *Ledger) offer(raw []byte, sum [32]byte) error {
+func (l *Ledger) offer(raw []byte, sum, id [32]byte) error {
 	if l.full(len(raw)) { // before the signature costs anything
 		return busy()
 	}
 	if !l.app.admitted.has(sum) {
-		if err := l.app.admit(raw, sum, l.app.verdicts.checkGated); err != nil {
+		if err := l.app.admit(raw, sum, id, l.app.verdicts.checkGated); err != nil {
 			return err
 		}
 	}

@@ -83,17 +83,14 @@ func (v *verdicts) checkGated(public sm.PublicKey, message, signature []byte) bo
 }
 
 // verdictKey names the question, with lengths so that parts cannot shift.
-func verdictKey(public sm.PublicKey, message, signature []byte) (k [32]byte) {
-	h := sha256.New()
+func verdictKey(public sm.PublicKey, message, signature []byte) [32]byte {
 	pub := public.Bytes()
-	var n [17]byte
-	n[0] = byte(public.Algorithm())
-	binary.BigEndian.PutUint64(n[1:], uint64(len(pub)))
-	binary.BigEndian.PutUint64(n[9:], uint64(len(message)))
-	h.Write(n[:])
-	h.Write(pub)
-	h.Write(message)
-	h.Write(signature)
-	h.Sum(k[:0])
-	return k
+	b := make([]byte, 0, 1024) // on the stack, and enough for most transactions
+	b = append(b, byte(public.Algorithm()))
+	b = binary.BigEndian.AppendUint64(b, uint64(len(pub)))
+	b = binary.BigEndian.AppendUint64(b, uint64(len(message)))
+	b = append(b, pub...)
+	b = append(b, message...)
+	b = append(b, signature...)
+	return sha256.Sum256(b)
 }

@@ -45,7 +45,8 @@ func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &transaction{id: idOf(e.Body), body: new(txv1.Body), perMin: p.TxPerMinute}
+	signed := withDomain(e.Body)
+	t := &transaction{id: sha256.Sum256(signed), body: new(txv1.Body), perMin: p.TxPerMinute}
 	if err := check(e.Body, t.body); err != nil {
 		return nil, act.Refuse(malformed(err), "tx/body", "%v", err)
 	}
@@ -64,7 +65,7 @@ func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	if err != nil {
 		panic("rules: key " + t.key.Id + " of " + t.account.Id + " is in the state and no key")
 	}
-	if !env.Verify(public, withDomain(e.Body), e.Signature.GetSignature()) {
+	if !env.Verify(public, signed, e.Signature.GetSignature()) {
 		return nil, act.Refuse(fault.BadAuthorisation, "tx/signature", "the signature is not that of key %s of %s over these bytes", t.key.Id, t.account.Id)
 	}
 	return t, nil
@@ -93,6 +94,7 @@ func malformed(err error) fault.Code {
 
 func idOf(body []byte) [32]byte { return sha256.Sum256(withDomain(body)) }
 
+// withDomain returns what is signed and hashed.
 func withDomain(body []byte) []byte {
 	return append(append(make([]byte, 0, len(domain)+len(body)), domain...), body...)
 }
