@@ -12,7 +12,7 @@ const (
 	heapGrowth = 400
 	// memoryBound is from where on it is collected more often: a gateway has at most
 	// 256 MiB, of which the program itself takes some.
-	memoryBound = 160 << 20
+	memoryBound = 128 << 20
 )
 
 // TuneMemory lets a process that is a gateway, and nothing else, use the memory that it
