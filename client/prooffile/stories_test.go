@@ -48,7 +48,7 @@ func tell(w *world) *story {
 	w.act(tapID, by(tapID, sm.Ed25519), "evidence/anchor_evidence", map[string]msg{
 		evidenceKey: &evidencev1.Evidence{Id: "0123456789abcdef0123456789abcdef", Bytes: 12, Account: tapID, AtMs: 1, Height: 1},
 	}, evidenceKey)
-	s.anchor(7)
+	s.anchored(7)
 	w.block(nil)
 	s.receipt = s.receiptOf(4)
 	s.maker = w.maker()
@@ -71,7 +71,16 @@ func (s *story) anchor(size int) {
 	}
 	root := logRoot(s.log)
 	head := &tracev1.Head{Gateway: doorID, Size: uint64(size), Root: root[:], Height: s.height + 1, Anchors: 1}
-	s.act(doorID, key(s.t, sm.SM2, doorID), "trace/anchor_head", map[string]msg{"trace/head/" + doorID: head}, "trace/head/"+doorID, agreementKey)
+	s.act(doorID, key(s.t, sm.SM2, doorID), "trace/anchor_head", map[string]msg{"trace/head/" + doorID: head},
+		"trace/head/"+doorID, "trace/sequence/"+agreementID+"/"+doorID, agreementKey)
+}
+
+// anchored anchors a longer log with the numbers that are new, as a gateway does.
+func (s *story) anchored(size int) {
+	from := len(s.log)
+	s.brings = &tracev1.Range{Agreement: agreementID, First: uint64(from + 1), Last: uint64(size)}
+	s.anchor(size)
+	s.brings = nil
 }
 
 func (s *story) receiptOf(leaf int) *tracev1.Receipt {

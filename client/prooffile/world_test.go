@@ -55,7 +55,8 @@ type world struct {
 	noSM2   bool
 	absent  map[string]bool // validators that do not sign
 
-	lie func(procedure string, res any) // changes an answer
+	brings *tracev1.Range                  // numbers that the next anchor brings
+	lie    func(procedure string, res any) // changes an answer
 }
 
 // state is what one height holds, for proofs of it.
@@ -171,10 +172,10 @@ func (w *world) act(account string, k sm.PrivateKey, verb string, change map[str
 func (w *world) actOn(chain, account string, k sm.PrivateKey, verb string, change map[string]proto.Message, objects ...string) [32]byte {
 	salt := binary.BigEndian.AppendUint64([]byte("salt"), uint64(len(w.events)))
 	body := &txv1.Body{ChainId: chain, Account: account, ExpiresMs: w.time(w.height + 60).UnixMilli(), Salt: salt, Messages: []*txv1.Message{{}}}
-	for _, m := range change {
-		if v, ok := m.(interface{ GetTitle() string }); ok && v.GetTitle() != "" {
-			body.Messages = append(body.Messages, client.Msg(&governancev1.Propose{Title: v.GetTitle()}))
-		}
+	event := &tracev1.Event{Actor: account, Verb: verb, Objects: objects}
+	if w.brings != nil {
+		body.Messages = append(body.Messages, client.Msg(&tracev1.AnchorHead{Gateway: account, Ranges: []*tracev1.Range{w.brings}}))
+		event.Message, event.Note = 1, strconv.FormatUint(w.brings.Last, 10)
 	}
 	env, err := client.SignBody(body, k)
 	if err != nil {
@@ -184,7 +185,8 @@ func (w *world) actOn(chain, account string, k sm.PrivateKey, verb string, chang
 	for key, m := range change {
 		w.put(key, m)
 	}
-	w.log(&tracev1.Event{TxId: env.ID[:], Actor: account, Verb: verb, Objects: objects})
+	event.TxId = env.ID[:]
+	w.log(event)
 	w.block(nil)
 	return env.ID
 }
