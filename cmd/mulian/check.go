@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -99,6 +100,9 @@ func (a *app) showCheck(w io.Writer, req *cataloguev1.CheckRequest, m *catalogue
 		fmt.Fprintln(w, a.t("没有发现问题", "nothing was found"))
 		return
 	}
+	if sum := a.byKind(m.GetScores()); sum != "" && len(req.GetKinds()) == 0 {
+		fmt.Fprintf(w, "%s%s\n\n", a.t("按种类：", "by kind: "), sum)
+	}
 	for _, f := range m.GetFindings() {
 		fmt.Fprintf(w, "%s  %s\n", a.word(f.GetKind()), f.GetEntry())
 		fmt.Fprintf(w, "    %s\n    → %s\n", f.GetWhy(), f.GetWhatToDo())
@@ -113,6 +117,26 @@ func (a *app) showCheck(w io.Writer, req *cataloguev1.CheckRequest, m *catalogue
 	if req.GetAfter() == "" {
 		fmt.Fprintf(w, a.t("共 %d 个问题\n", "%d findings\n"), m.GetTotal())
 	}
+}
+
+// byKind sums what is not good over the departments: entries, or items.
+func (a *app) byKind(scores []*cataloguev1.Score) string {
+	lost := map[cataloguev1.FindingKind]int64{}
+	for _, s := range scores {
+		for _, p := range s.GetParts() {
+			if n := p.GetAll() - p.GetGood(); n > 0 {
+				lost[p.GetKind()] += n
+			}
+		}
+	}
+	kinds := slices.SortedFunc(maps.Keys(lost), func(x, y cataloguev1.FindingKind) int {
+		return cmp.Or(cmp.Compare(lost[y], lost[x]), cmp.Compare(x, y))
+	})
+	out := make([]string, len(kinds))
+	for i, k := range kinds {
+		out[i] = fmt.Sprintf("%s %d", a.word(k), lost[k])
+	}
+	return strings.Join(out, a.t("，", ", "))
 }
 
 // reasons names the three parts by which a department loses most.
