@@ -48,6 +48,7 @@ type change struct {
 	value []byte        // nil = it is gone
 	m     proto.Message // value, decoded
 	had   bool          // it is in the file already
+	at    int64         // height at which value was read
 }
 
 type statements struct {
@@ -118,6 +119,10 @@ func (b *batch) object(ctx context.Context, key string, ev *tracev1.Event) error
 	if k == nil {
 		return nil
 	}
+	c := b.changed[key]
+	if c != nil && c.at == ev.GetHeight() {
+		return nil // a duty that every entry of a block rests on is read once
+	}
 	res, err := b.feed.Object(ctx, key, ev.GetHeight(), false)
 	if fault.Is(err, fault.Pruned) {
 		res, err = b.feed.Object(ctx, key, 0, false)
@@ -125,12 +130,11 @@ func (b *batch) object(ctx context.Context, key string, ev *tracev1.Event) error
 	if err != nil {
 		return fmt.Errorf("index: %s at %d: %w", key, ev.GetHeight(), err)
 	}
-	c := b.changed[key]
 	if c == nil {
 		c = &change{key: key, kind: k}
 		b.changed[key], b.arrived = c, append(b.arrived, c)
 	}
-	c.value, c.m = nil, nil
+	c.value, c.m, c.at = nil, nil, ev.GetHeight()
 	if res.GetFound() {
 		c.value, c.m = res.GetValue(), k.empty()
 		if err := proto.Unmarshal(c.value, c.m); err != nil {

@@ -78,6 +78,13 @@ func (n *Node) Object(_ context.Context, key string, height int64, prove bool) (
 		}
 		return &ledgerv1.GetObjectResponse{Value: p.Value, Found: p.Exists, Height: p.Height, Proof: p.ToWire()}, nil
 	}
+	if height > 0 {
+		value, ok, at, err := n.past.get(n.ledger, key, height)
+		if err != nil {
+			return nil, coded(err)
+		}
+		return &ledgerv1.GetObjectResponse{Value: value, Found: ok, Height: at}, nil
+	}
 	v, err := n.ledger.At(height)
 	if err != nil {
 		return nil, coded(err)

@@ -52,6 +52,7 @@ type Node struct {
 	version     string
 	genesisHash [32]byte
 	chainID     string
+	past        past
 }
 
 // Keys makes the node's keys in the directory, if they are not there, and returns
@@ -122,7 +123,10 @@ func open(ctx context.Context, cfg Config, m machine.Machine, read func([]byte) 
 }
 
 // Close stops the node. Calls that wait end first; no other call may follow.
-func (n *Node) Close() error { return n.ledger.Close() }
+func (n *Node) Close() error {
+	n.past.close()
+	return n.ledger.Close()
+}
 
 // Failed is closed when the node cannot go on: disk full, store damaged, a bug.
 // [Node.Err] tells why. The owner of the process should then end it.
