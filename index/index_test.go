@@ -368,3 +368,29 @@ func FuzzSearch(f *testing.F) {
 		}
 	})
 }
+
+// flaky is a feed whose connection breaks at every third object.
+type flaky struct {
+	*world
+	asked int
+}
+
+func (f *flaky) Object(ctx context.Context, key string, height int64, prove bool) (*ledgerv1.GetObjectResponse, error) {
+	if f.asked++; f.asked%3 == 0 && f.asked < 12 {
+		return nil, fault.Newf(fault.Unreachable, "the connection broke")
+	}
+	return f.world.Object(ctx, key, height, prove)
+}
+
+// TestBrokenConnection: a feed that breaks in the middle of a batch is asked again, and
+// the index is the same.
+func TestBrokenConnection(t *testing.T) {
+	w := random(2, 60)
+	whole := reopen(t, filepath.Join(t.TempDir(), "a.db"))
+	take(t, whole, w)
+	x := reopen(t, filepath.Join(t.TempDir(), "b.db"))
+	feedAll(t, x, &flaky{world: w}, int64(len(w.events)))
+	if got, want := dump(t, x), dump(t, whole); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}

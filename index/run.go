@@ -6,6 +6,7 @@ import (
 	"time"
 
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/fault"
 )
 
@@ -24,7 +25,7 @@ type Feed interface {
 // follow within a second. Our own choice; an import brings up to 200 objects an event.
 const (
 	batchEvents  = 500
-	batchObjects = 4000
+	batchObjects = 8000
 )
 
 // Run takes events until ctx ends, and then returns nil. It returns an error only
@@ -53,52 +54,69 @@ func (x *Index) Run(ctx context.Context, feed Feed) error {
 
 var errMoved = fault.Newf(fault.Cancelled, "there is something new")
 
-// step takes one batch. A failing feed is no error of ours: it is tried again.
+// step asks once for events and takes them, batch by batch. A feed that cannot be
+// reached is no error of ours: it is asked again.
 func (x *Index) step(ctx context.Context, feed Feed) (moved bool, err error) {
-	from, height := x.Next()
+	from, _ := x.Next()
 	res, err := feed.Events(ctx, from, batchEvents)
 	if err != nil {
-		select {
-		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond):
+		return true, pause(ctx)
+	}
+	for events := res.GetEvents(); len(events) > 0; moved = true {
+		n, err := x.take(ctx, feed, events)
+		switch fault.CodeOf(err) {
+		case fault.OK:
+		case fault.Unreachable, fault.Timeout, fault.Busy, fault.Cancelled:
+			return true, pause(ctx)
+		default:
+			return false, err
 		}
-		return true, nil
+		events = events[n:]
 	}
-	if len(res.GetEvents()) == 0 {
-		return false, nil
+	return moved, nil
+}
+
+// pause waits a moment before a feed is asked again.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+	case <-time.After(200 * time.Millisecond):
 	}
+	return nil
+}
+
+// take writes one batch: as many of the events, which follow those that were taken, as
+// fit. It returns how many.
+func (x *Index) take(ctx context.Context, feed Feed, events []*tracev1.Event) (n int, err error) {
 	tx, err := x.write.BeginTx(ctx, nil)
 	if err != nil {
-		return false, fmt.Errorf("index: %w", err)
+		return 0, fmt.Errorf("index: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
 	b, err := newBatch(tx, feed, x.last)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	next := from
-	for _, ev := range res.GetEvents() {
-		if err := b.event(ctx, next, ev); err != nil {
-			return false, err
+	next, height := x.Next()
+	for n < len(events) && len(b.changed) < batchObjects {
+		if err := b.event(ctx, next, events[n]); err != nil {
+			return 0, err
 		}
-		height, next = ev.GetHeight(), next+1
-		if len(b.changed) >= batchObjects {
-			break // the rest is asked for again
-		}
+		height, next, n = events[n].GetHeight(), next+1, n+1
 	}
 	if err := b.write(); err != nil {
-		return false, err
+		return 0, err
 	}
 	for name, v := range map[string]int64{"next": next, "height": height, "last": int64(b.last)} {
 		if _, err := tx.Exec("INSERT INTO meta VALUES(?,?) ON CONFLICT(name) DO UPDATE SET value=excluded.value", name, v); err != nil {
-			return false, fmt.Errorf("index: %w", err)
+			return 0, fmt.Errorf("index: %w", err)
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return false, fmt.Errorf("index: %w", err)
+		return 0, fmt.Errorf("index: %w", err)
 	}
 	x.board.apply(b.pins)
 	x.last = b.last
 	x.advance(next, height)
-	return true, nil
+	return n, nil
 }
