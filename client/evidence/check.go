@@ -50,6 +50,9 @@ func Check(ctx context.Context, folder, path string, genesisHash [32]byte) (*Ope
 		held = append(held, Finding{"file", "SHA-256 " + hex.EncodeToString(d.SHA256)})
 	}
 	raw, err := readAtMost(filepath.Join(folder, o.ProofFile()), prooffile.MaxFile)
+	if fault.Is(err, fault.NotFound) {
+		return o, nil, held, fault.Newf(fault.NotFound, "%s has no proof file %s yet: mulian evidence certificate makes it", folder, o.ProofFile())
+	}
 	if err != nil {
 		return o, nil, held, err
 	}
