@@ -230,10 +230,11 @@ func (s *searching) rows(expr string, above rowNumber, max int, yield func(rowNu
 	}
 	defer rows.Close()
 	for scanned := 0; rows.Next(); scanned++ {
-		var n rowNumber
-		if err := rows.Scan(&n); err != nil {
+		var raw int64 // a plain one: the driver fills a type of ours by reflection, row by row
+		if err := rows.Scan(&raw); err != nil {
 			return fmt.Errorf("index: search: %w", err)
 		}
+		n := rowNumber(raw)
 		if s.q.states != nil {
 			if scanned == maxScanned {
 				s.more = true
