@@ -5,7 +5,9 @@ import (
 	"encoding/base32"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -129,11 +131,47 @@ func (b *builder) build(r *record) (*Draft, []sheet.Problem, verdict) {
 	default:
 		b.entry(d, r)
 	}
+	b.placeless(r)
 	if b.counts.contacts += r.contacts; b.counts.contacts > before {
 		b.counts.contactRows++
 	}
 	d.Doubtful = b.worst == doubtful
 	return d, b.found, b.worst
+}
+
+// places are the fields that a list of each kind has a place for; entries have one for
+// every field.
+var places = map[Kind][]Field{
+	DutyList:   {DutyName, DutyCode, DutyPower, DutySource, DutyArticle, DutyFrom, DutyTo, DutyRetired, Owner, OwnerCode, SourceOrg, Matters, Serial, Ignored, Contact},
+	OrgList:    {OrgName, OrgShort, OrgLevel, OrgRegion, OwnerCode, Code, Serial, Ignored, Contact},
+	MatterList: {MatterName, MatterCode, MatterPower, MatterInputs, MatterCategory, MatterGuide, Duties, Owner, OwnerCode, SourceOrg, Serial, Ignored, Contact},
+	CodeList:   {ValueName, ValueCode, ValueParent, Owner, OwnerCode, Serial, Ignored, Contact},
+}
+
+// placeless puts what a list of this kind has no place for to what is told as unused.
+func (b *builder) placeless(r *record) {
+	list, ok := places[b.kind]
+	if !ok || r.native != nil {
+		return
+	}
+	for f, c := range r.fields {
+		if !slices.Contains(list, f) {
+			r.rest = append(r.rest, c)
+		}
+	}
+}
+
+// moment is the beginning of a day in milliseconds, or 0.
+func (b *builder) moment(r *record, f Field) int64 {
+	day := b.day(r, f)
+	if day == "" {
+		return 0
+	}
+	t, err := time.Parse(time.DateOnly, day[:10])
+	if err != nil {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 // entry fills d from r. An entry without an owner is doubtful and not rejected:
@@ -219,6 +257,9 @@ func (b *builder) duty(d *Draft, r *record) {
 	}
 	d.Duty.Source = b.cut(r, DutySource, 500)
 	d.Duty.PowerType = b.power(r, DutyPower)
+	d.Duty.Article = b.cut(r, DutyArticle, 200)
+	d.Duty.ValidFromMs, d.Duty.ValidToMs = b.moment(r, DutyFrom), b.moment(r, DutyTo)
+	d.Duty.Retired = isYes(r.text(DutyRetired))
 	if m := split(r.text(Matters)); len(m) > 0 {
 		d.Duty.MatterCode = m[0]
 	}

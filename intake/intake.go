@@ -1,6 +1,6 @@
 // Package intake turns the lists that departments have into drafts for the ledger:
-// catalogue entries, duties and organisations, from any table or list of objects
-// that package intake/sheet can read.
+// catalogue entries, duties, matters, code tables and organisations, from any table,
+// list of objects or graph of data sets (DCAT) that package intake/sheet can read.
 //
 // It is no reader of formats (that is sheet), it decides nothing that the ledger
 // decides (a draft may still be refused), and it gives nobody anything silently:
@@ -33,13 +33,19 @@
 //     while it is judged, one byte after that, and at most 4,000 drafts that wait
 //     for their batch.
 //  5. A file that changed between plan and import is not imported.
+//  6. No person is imported: names, e-mail addresses and telephone numbers of
+//     contacts are counted, and left out; so are e-mail addresses in abstracts.
+//     A number in the middle of a text is not recognised.
 //
-// Headers of the file find our fields through one table of synonyms (header.go) and
-// through --map. Words of code lists are read by internal/code.
+// Headers of the file find our fields through one table of synonyms (synonyms.go) and
+// through --map; a table without a header is read by what its columns look like, and
+// every entry of it is doubtful (headless.go). Words of code lists are read by internal/code.
 //
 // Sources: 政务信息资源目录编制指南 (发改高技〔2017〕1272号) for the fields of an entry;
 // order of the State Council No. 809, articles 3, 13 and 14; docs/spec/sharing.md
-// 4.3 and 4.8; the published catalogues of Beijing, Guangxi, Taipei, Taichung,
-// Taitung, data.gov.tw and Tokyo, and the lists of powers of Huairou, on which the
+// 4.3 and 4.8; DCAT-AP 3.0 and Project Open Data 1.1 for what portals publish; the
+// published catalogues of Beijing, Guangxi, Taipei, Taichung, Taitung, data.gov.tw,
+// Tokyo, Bremen, destatis, data.gouv.fr and six US agencies, the lists of powers of
+// Huairou, the matters of Guang'an and the codes of China's divisions, on which the
 // tests count.
 package intake

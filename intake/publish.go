@@ -139,6 +139,9 @@ func (b *builder) files(e *cataloguev1.Entry, r *record) {
 			list = append(list, map[string]string{"url": a})
 		}
 	}
+	if c, ok := r.fields[Resources]; ok { // a text that is no address
+		r.rest = append(r.rest, c)
+	}
 	b.counts.entries++
 	if len(list) == 0 {
 		b.counts.withoutFile++

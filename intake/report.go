@@ -40,7 +40,7 @@ type Report struct {
 
 	LeftOut int            `json:"problems_left_out"` // problems beyond the bound of the list
 	Counts  map[string]int `json:"problem_counts"`    // all problems, by code: "11005"
-	Kind    string         `json:"kind"`              // entries, duties or organisations
+	Kind    string         `json:"kind"`              // entries, duties, matters, codes or organisations
 	Shape   string         `json:"shape"`             // delimiter, sheet, or shape of the JSON
 	Sheets  []string       `json:"sheets,omitempty"`  // of a workbook
 	Blank   int            `json:"blank"`             // of the rows
