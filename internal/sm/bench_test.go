@@ -60,7 +60,7 @@ func BenchmarkHolds(b *testing.B) {
 		b.Fatal(err)
 	}
 	r, s, _ := splitDER(sig)
-	m := newMultiples(pointOf(k.pub.k.ec))
+	m := newMultiples(pointOf(k.pub.k.raw))
 	b.Run("multiples", func(b *testing.B) {
 		for b.Loop() {
 			m.holds(readLimbs(e[:]), readLimbs(wide(r)), readLimbs(wide(s)))
@@ -73,7 +73,7 @@ func BenchmarkHolds(b *testing.B) {
 	})
 	b.Run("make", func(b *testing.B) {
 		for b.Loop() {
-			newMultiples(pointOf(k.pub.k.ec))
+			newMultiples(pointOf(k.pub.k.raw))
 		}
 	})
 	b.Run("mul", func(b *testing.B) {

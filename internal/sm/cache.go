@@ -53,7 +53,7 @@ func (k *parsed) multiples() *multiples {
 	if n != manyChecks { // only one of many goroutines makes them
 		return nil
 	}
-	m := newMultiples(pointOf(k.ec))
+	m := newMultiples(pointOf(k.raw))
 	k.often.table.Store(m)
 	busyKeys.join(k)
 	return m

@@ -1,7 +1,6 @@
 package sm
 
 import (
-	"crypto/ecdsa"
 	"sync"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -32,8 +31,9 @@ var baseMultiples = sync.OnceValue(func() *multiples {
 	return newMultiples(affine{toField(bigToLimbs(g.Gx)), toField(bigToLimbs(g.Gy))})
 })
 
-func pointOf(k *ecdsa.PublicKey) affine {
-	return affine{toField(bigToLimbs(k.X)), toField(bigToLimbs(k.Y))}
+// pointOf reads the one byte form of a key that was parsed.
+func pointOf(raw string) affine {
+	return affine{toField(readLimbs([]byte(raw[1:33]))), toField(readLimbs([]byte(raw[33:PointSize])))}
 }
 
 // newMultiples takes a point of the curve. It costs about 30 checks of signatures.
