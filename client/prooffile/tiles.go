@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -17,14 +18,20 @@ import (
 )
 
 // Tiles reads a log in the form of C2SP tlog-tiles over HTTP. It trusts nothing of
-// what it reads: a wrong tile gives a way that leads to no anchored root.
+// what it reads: a wrong tile gives a way that leads to no anchored root. It is safe
+// for concurrent use.
 type Tiles struct {
 	url  string // ends in "/"
 	http *http.Client
+
+	mu     sync.Mutex // guards the fields below
+	known  uint64     // records that the last checkpoint had
+	path   string     // of the bundle that was read last
+	bundle []byte
 }
 
 // NewTiles returns the log at a base URL that ends in "/".
-func NewTiles(url string) *Tiles { return &Tiles{url, client.HTTPClient()} }
+func NewTiles(url string) *Tiles { return &Tiles{url: url, http: client.HTTPClient()} }
 
 const (
 	tileWidth  = 256
@@ -32,9 +39,16 @@ const (
 	maxLogSize = 1 << 53
 )
 
-// size reads how many records the log has from its checkpoint. Its signature is
-// not looked at: the ledger's head is what counts.
-func (t *Tiles) size(ctx context.Context) (uint64, error) {
+// size tells how many records the log has: least, or what its checkpoint says if
+// that is not known yet. Its signature is not looked at: the ledger's head is what
+// counts.
+func (t *Tiles) size(ctx context.Context, least uint64) (uint64, error) {
+	t.mu.Lock()
+	known := t.known
+	t.mu.Unlock()
+	if known >= least {
+		return known, nil
+	}
 	raw, err := t.get(ctx, "checkpoint")
 	if err != nil {
 		return 0, err
@@ -47,19 +61,40 @@ func (t *Tiles) size(ctx context.Context) (uint64, error) {
 	if err != nil || n > maxLogSize {
 		return 0, fault.Newf(fault.Malformed, "the log's checkpoint has the size %.30q", lines[1])
 	}
-	return n, nil
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known = max(t.known, n)
+	return t.known, nil
+}
+
+// entries reads a bundle; the last one is kept, for records are read in a row.
+func (t *Tiles) entries(ctx context.Context, path string) ([]byte, error) {
+	t.mu.Lock()
+	last, bundle := t.path, t.bundle
+	t.mu.Unlock()
+	if last == path {
+		return bundle, nil
+	}
+	bundle, err := t.get(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.path, t.bundle = path, bundle
+	return bundle, nil
 }
 
 // Leaf implements [Leaves].
 func (t *Tiles) Leaf(ctx context.Context, index uint64) ([]byte, error) {
-	size, err := t.size(ctx)
+	size, err := t.size(ctx, index+1)
 	if err != nil {
 		return nil, err
 	}
 	if index >= size {
 		return nil, fault.Newf(fault.NotFound, "the log has %d records, the first is number 0", size)
 	}
-	raw, err := t.get(ctx, tilePath("entries", index/tileWidth, size))
+	raw, err := t.entries(ctx, tilePath("entries", index/tileWidth, size))
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +113,7 @@ func (t *Tiles) Leaf(ctx context.Context, index uint64) ([]byte, error) {
 
 // Way implements [Leaves].
 func (t *Tiles) Way(ctx context.Context, index, size uint64) ([][]byte, error) {
-	have, err := t.size(ctx)
+	have, err := t.size(ctx, size)
 	if err != nil {
 		return nil, err
 	}

@@ -526,7 +526,7 @@ function readVoter(n, path) {
   return v
 }
 
-// ---- packed messages (section 2.3) ----
+// ---- packed messages (section 2.1) ----
 
 class Window {
   constructor() { this.data = new Uint8Array(1 << 14); this.size = 0; this.last = new Map() }
@@ -597,7 +597,7 @@ function unpackAll(c) {
   c.envelopes = c.envelopes.map((e, i) => w.unpack(e, `transactions[${i}]`))
 }
 
-// ---- messages of the ledger (section 3.2) ----
+// ---- messages of the ledger (section 3.1) ----
 
 // varint reads a number in its shortest form: [BigInt, bytes].
 function varint(raw, at) {
@@ -731,7 +731,7 @@ function merkle(leaves) {
   return inner(merkle(leaves.slice(0, k)), merkle(leaves.slice(k)))
 }
 
-// ---- what the engine hashes and signs (section 4.3) ----
+// ---- what the engine hashes and signs (section 4.1) ----
 
 function uvarint(n) {
   const out = []
@@ -1120,8 +1120,9 @@ export function genesisHash(file) {
 async function main(args) {
   const fs = await import('node:fs')
   const usage = 'usage: node mulian-verify.mjs FILE --genesis GENESIS | --genesis-hash HEX'
-  const flag = (name) => { const i = args.indexOf(name); return i < 0 ? undefined : args.splice(i, 2)[1] }
   if (args[0] === '--batch') return batch()
+  args = args.filter((a) => a !== '--json') // it prints nothing else
+  const flag = (name) => { const i = args.indexOf(name); return i < 0 ? undefined : args.splice(i, 2)[1] }
   const genesis = flag('--genesis')
   let hash = flag('--genesis-hash')
   if (args.length !== 1 || !genesis === !hash || hash && !/^[0-9a-fA-F]{64}$/.test(hash)) {
