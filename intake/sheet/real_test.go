@@ -85,6 +85,14 @@ func TestReadsWhatPortalsPublish(t *testing.T) {
 		{"databases/beijing/市住房城乡建设委-新建商品房预售许可信息.csv", "csv", "comma", "utf-8", 6960, 0, 0, ""},
 		{"databases/beijing/东城区科技型中小企业名单汇总信息（2022年度）(1).csv", "xlsx", "Sheet1", "utf-8", 249, 16130, 0, ""},
 		{"databases/beijing/企业用户用气缴费信息.csv", "xlsx", "企业用户用气缴费信息", "utf-8", 1000, 0, 0, ""},
+		{"databases/beijing/丰台区施工许可证信息.csv", "xls", "Sheet1", "utf-8", 134, 0, 0, "丰台区住房和城乡建设委员会"},
+		{"databases/beijing/政府采购项目采购合同信息表.csv", "xls", "SQL Results", "utf-8", 1899, 0, 0, "DD23091813507820[20]"},
+		{"catalogues/us/dol.data.json", "json", "dataset", "utf-8", 453, 0, 0, "public"},
+		{"changes/gsa/gsa_2025-07-21_b3de34a.data.json.gz", "json", "dataset", "utf-8", 343, 0, 0, ""},
+		{"catalogues/de/bremen-catalog.rdf.gz", "rdf/xml", "graph", "utf-8", 153, 0, 0, ""},
+		{"catalogues/de/destatis-catalog.rdf.gz", "rdf/xml", "graph", "utf-8", 135, 0, 0, ""},
+		{"matters/guangan_district_matters.js", "json", "script", "utf-8", 34, 0, 0, ""},
+		{"dcat-ap/2.1.1/example1.nt", "turtle", "graph", "utf-8", 1, 0, 0, ""},
 	} {
 		t.Run(filepath.Base(want.file), func(t *testing.T) {
 			f, err := Open(shared(t, want.file), Options{})
