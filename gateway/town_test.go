@@ -304,9 +304,9 @@ func (w *town) open(cfg gateway.Config) *running {
 // eventually waits for what happens by itself.
 func (w *town) eventually(what string, ok func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(15 * time.Second); !ok(); {
+	for end := time.Now().Add(time.Minute); !ok(); {
 		if time.Now().After(end) {
-			w.t.Fatalf("%s: not within 15 s", what)
+			w.t.Fatalf("%s: not within a minute", what)
 		}
 		time.Sleep(20 * time.Millisecond) // real processes and a real chain: there is no clock to turn
 	}
