@@ -17,6 +17,9 @@ import (
 // schema in JSON. It is read field by field, not by headers, so that nothing is
 // guessed and nothing is lost.
 
+// nativeLists are the lists of a file of our own form that can be asked for by kind.
+var nativeLists = map[Kind]string{DutyList: "duties"}
+
 // isNative reports whether an object is an entry or a duty of our own form: its id
 // begins with the code of its organisation, under the schema's names.
 func isNative(kind Kind, fields []sheet.Field) bool {

@@ -412,7 +412,7 @@ func (p *Plan) read(ctx context.Context) (*reader, error) {
 		p.opened = nil
 		return rd, nil
 	}
-	f, err := sheet.Open(p.Path, sheet.Options{Encoding: p.opts.Encoding, Sheet: p.opts.Sheet, Known: known(p.columns), NoHeader: p.opts.NoHeader || p.noHeader, Lang: p.opts.Lang, Like: p.like})
+	f, err := sheet.Open(p.Path, sheet.Options{Encoding: p.opts.Encoding, Sheet: p.opts.Sheet, List: nativeLists[p.Kind], Known: known(p.columns), NoHeader: p.opts.NoHeader || p.noHeader, Lang: p.opts.Lang, Like: p.like})
 	if err != nil {
 		return nil, err
 	}

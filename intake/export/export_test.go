@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"iter"
@@ -23,6 +24,20 @@ import (
 	"mulian/intake/sheet"
 	"mulian/internal/fault"
 )
+
+// TestMain draws 25 examples of each property, where the command line does not say how
+// many: a workbook takes some 30 ms to write and to read three times.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "rapid.checks" })
+	if !said {
+		if err := flag.Set("rapid.checks", "25"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
 
 func seq[M any](ms ...M) iter.Seq2[M, error] {
 	return func(yield func(M, error) bool) {
@@ -201,6 +216,34 @@ func TestRoundTrip(t *testing.T) {
 					}
 				})
 			})
+		}
+	}
+}
+
+// TestDutiesComeBack: the duties behind the entries are read from our own form and
+// from their sheet of the workbook.
+func TestDutiesComeBack(t *testing.T) {
+	for f, name := range map[Format]string{Native: "", Workbook: "职责"} {
+		path := write(t, t.TempDir(), f, sheet.Chinese, dangerous())
+		plan, report, err := intake.MakePlan(t.Context(), path, intake.Options{Kind: intake.DutyList, Sheet: name})
+		if err != nil || report.Accepted != 2 {
+			t.Fatalf("%s: %+v, %v", f, report, err)
+		}
+		var got []*cataloguev1.Duty
+		if err := plan.Each(t.Context(), func(d *intake.Draft) error {
+			d.Duty.Id, d.Duty.Org = d.Code+":"+d.Local, d.Code
+			got = append(got, d.Duty)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		var want []*cataloguev1.Duty
+		for d := range sourceOf().Duties {
+			d.Version = 0
+			want = append(want, d)
+		}
+		if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+			t.Errorf("%s (-written +read):\n%s", f, diff)
 		}
 	}
 }

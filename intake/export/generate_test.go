@@ -84,7 +84,7 @@ func anyEntry(t *rapid.T, n int) *cataloguev1.Entry {
 		Lock: &cataloguev1.Lock{CounterSigners: []string{other}, Version: 3},
 	}
 	if e.OpenType == cataloguev1.OpenType_OPEN_TYPE_CONDITIONAL {
-		e.OpenCondition = block(t, "open condition")
+		e.OpenCondition = "条件" + block(t, "open condition")
 	}
 	if rapid.Bool().Draw(t, "period") {
 		e.CoverageTime = plainWord(t, "coverage")

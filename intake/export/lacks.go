@@ -9,14 +9,14 @@ func (f Format) Lacks() (zh, en string) {
 	case Native:
 		return "什么都不丢", "holds everything"
 	case Workbook, Text:
-		zh, en = "不含资源文件（resources）和信息项的状态；文字首尾空白不保留", "no published files (resources); blanks at the ends of a text"
+		zh, en = "不含门户发布的文件（resources）；连续空白并为一个；条件栏里只写“无”“是”的视同没写", "no published files (resources); runs of blanks become one; a condition that only says yes or none counts as not stated"
 		if f == Text {
-			zh, en = zh+"；只有“目录”一张表", en+"; only the sheet of entries, without duties, systems and tables"
+			zh, en = zh+"；只有“目录”一张表，没有职责、系统、库表", en+"; only the sheet of entries, without duties, systems and tables"
 		}
 		return zh, en
 	case DCAT:
-		return "不含共享方式、用途与附加要求、不予共享的法规条款、事项、系统、库表、保存与时效、自动答复、其他编码、敏感级别、加工程度、信息项与字段的对应；没有摘要的以名称代替；职责不读回",
-			"no ways of delivery, purposes and further conditions, law and article of a denial, matters, system, table, retention, staleness, standing order, aliases, sensitivity, processing, mapping of items; an entry without an abstract gets its name"
+		return "不含数源单位、提供方式、共享用途与附加要求、事项、系统、库表、保存天数与时效、自动答复、其他编码、敏感级别、加工程度、信息项对应的字段和时间水印；没有摘要的以名称代替",
+			"no source organisation, ways of delivery, purposes and further conditions, matters, system, table, retention, staleness, standing order, aliases, sensitivity, processing, columns and watermarks of items; an entry without an abstract gets its name"
 	case Contract:
 		return "什么都不丢（ODCS 没有的写在 customProperties 的 mulianEntry、mulianItem）", "holds everything (what ODCS has no property for is in customProperties mulianEntry and mulianItem)"
 	case OpenData:

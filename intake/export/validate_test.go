@@ -128,7 +128,7 @@ func contradicted(p problem) bool {
 // from all that the ledger takes. And documents with one thing broken are refused for
 // that thing: a validator that found nothing wrong in them would find nothing in ours.
 func TestDCATIsValid(t *testing.T) {
-	entries := sample(40)
+	entries := sample(20)
 	last := proto.CloneOf(entries[len(entries)-1]) // in which things are broken
 	last.Id += "last"
 	last.UpdateCycle, last.LandingPage, last.OpenType = cataloguev1.UpdateCycle_UPDATE_CYCLE_DAILY, "https://data.example.gov.cn/", cataloguev1.OpenType_OPEN_TYPE_CONDITIONAL
@@ -169,7 +169,7 @@ func TestDCATIsValid(t *testing.T) {
 // TestOpenDataIsValid: data.json is valid against the schema of v1.1, and a broken one
 // is not.
 func TestOpenDataIsValid(t *testing.T) {
-	path := write(t, t.TempDir(), OpenData, sheet.English, sample(40)...)
+	path := write(t, t.TempDir(), OpenData, sheet.English, sample(20)...)
 	changes := [][2]string{{`"accessLevel":`, `"access":`}, {`"bureauCode":["000:00"]`, `"bureauCode":["0:0"]`}, {`"conformsTo":"https://project-open-data.cio.gov/v1.1/schema"`, `"conformsTo":"https://example.org/"`}}
 	verdicts := validate(t, "draft04", append([]string{path}, changed(t, path, changes)...),
 		data(t, "catalogues/us/schema/catalog-federal-v1.1.json"), data(t, "catalogues/us/schema/dataset-federal-v1.1.json"))
@@ -186,7 +186,7 @@ func TestOpenDataIsValid(t *testing.T) {
 // TestContractsAreValid: every contract is valid against what the standard says of the
 // properties that we write, and against its own schema where that is at hand.
 func TestContractsAreValid(t *testing.T) {
-	const n = 40
+	const n = 20
 	path := write(t, t.TempDir(), Contract, sheet.English, sample(n)...)
 	changes := [][2]string{{"kind: DataContract", "kind: Contract"}, {"logicalType: object", "logicalType: relation"}, {"status: ", "state: "}, {"- property: mulianEntry", "- propertyName: mulianEntry"}}
 	verdicts := validate(t, "contracts", append([]string{path}, changed(t, path, changes)...), "testdata/odcs-3.1.0.schema.json")

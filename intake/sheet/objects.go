@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -40,8 +41,11 @@ type objects struct {
 	take  func(raw []byte, at int) (Record, error) // what is made of a value; nil makes fields
 }
 
+// nativeHead is how a file of our own form begins (intake/export).
+var nativeHead = regexp.MustCompile(`^\{\s*"format"\s*:\s*"mulian-catalogue-v1"`)
+
 // newObjects tells the shapes from another by head, the first visible bytes.
-func newObjects(f *File, r *bufio.Reader, head []byte) (*objects, error) {
+func newObjects(f *File, r *bufio.Reader, head []byte, list string) (*objects, error) {
 	o := &objects{file: f, r: r, line: 1}
 	if _, err := o.skipTo(); err != nil {
 		return nil, f.unreadable(err)
@@ -59,6 +63,9 @@ func newObjects(f *File, r *bufio.Reader, head []byte) (*objects, error) {
 		f.Shape = "objects"
 	}
 	e := envelopeOf(head)
+	if list != "" && len(e.path) == 1 && nativeHead.Match(head) {
+		e.path = []string{list}
+	}
 	switch {
 	case e.refusal != "":
 		return nil, f.refuseList(e.refusal)

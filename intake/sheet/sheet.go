@@ -66,6 +66,10 @@ type Options struct {
 	// header; [File.Sheets] says which there are.
 	Sheet string
 
+	// List names the list that is wanted of a file of our own form, which has several.
+	// Empty takes the first, of entries.
+	List string
+
 	// Known reports whether a text is the name of a column that the caller
 	// understands. It finds the header below rows of titles. It may be nil: then
 	// the first row with most of its cells filled is the header.

@@ -59,7 +59,7 @@ func (f *File) openText(r io.ReadSeeker, first *bufio.Reader, opts Options) erro
 			f.Format = "json-ld"
 			return f.openGraph(func(g *graph) error { return g.readLinked(again, head) })
 		}
-		f.src, err = newObjects(f, again, head)
+		f.src, err = newObjects(f, again, head, opts.List)
 		return err
 	case yamlText:
 		f.Format = yamlText
