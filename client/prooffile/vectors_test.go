@@ -399,3 +399,22 @@ func writeVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestAFlippedByteAnywhereIsRefused: one bit of every byte of one file and of every
+// seventh of another; with the step and the field at which it was found.
+func TestAFlippedByteAnywhereIsRefused(t *testing.T) {
+	stride := map[string]int{"access.mulian-proof.json": 1, "four-changed.mulian-proof.json": 7}
+	for _, v := range committed(t) {
+		if stride[v.File] == 0 {
+			continue
+		}
+		file, hash := v.read(t)
+		for i := 0; i < len(file); i += stride[v.File] {
+			bad := slices.Clone(file)
+			bad[i] ^= 1 << (i % 8)
+			if r := Verify(bad, hash); r.OK || r.Step == "" || r.Field == "" || r.Reason == "" || r.Code == 0 || r.Statement != nil {
+				t.Errorf("%s, byte %d ^ %#x: %+v", v.File, i, 1<<(i%8), r)
+			}
+		}
+	}
+}
