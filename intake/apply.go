@@ -51,6 +51,7 @@ type Standing struct {
 // function may be nil, and then finds nothing; they are called by one goroutine.
 type Target struct {
 	Org     func(name string) (code string, ok bool)    // an organisation by its name
+	Instead func(code, name string) (string, bool)      // who stands for an owner that the file names with his code: himself, if he is on board; nil: himself
 	Duty    func(org, text string) (ids []string)       // duties of org by code or title; text "" asks for those of an entry that names none
 	System  func(org, text string) (id string, ok bool) // a system of org by code or name
 	Table   func(org, text string) (id string, ok bool) // a table of org by id or name

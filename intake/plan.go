@@ -47,7 +47,8 @@ type Plan struct {
 	verdicts []verdict
 	spelling map[string]spelling
 	present  map[Field]bool
-	owners   map[string]int // drafts of each owner that is named without a code
+	owners   map[string]int    // drafts of each owner that is named without a code
+	coded    map[string]string // code of each owner that is named with one
 
 	noHeader bool             // the table has none
 	columns  map[string]Field // Options.Map, and what was guessed of columns without a header
@@ -272,7 +273,16 @@ func (j *judge) one(r *record) (v verdict) {
 
 // owned counts the drafts of an owner.
 func (p *Plan) owned(d *Draft, v verdict) {
-	if v == rejected || v == duplicate || d.Owner == "" || d.Code != "" {
+	if v == rejected || v == duplicate || d.Owner == "" {
+		return
+	}
+	if d.Code != "" {
+		if p.coded == nil {
+			p.coded = make(map[string]string)
+		}
+		if _, ok := p.coded[d.Owner]; !ok && len(p.coded) < maxOwners {
+			p.coded[d.Owner] = d.Code
+		}
 		return
 	}
 	if p.owners == nil {
@@ -286,6 +296,10 @@ func (p *Plan) owned(d *Draft, v verdict) {
 // Owners returns how many drafts can be imported of each owner that the file names
 // without a code, by his name as it is spelt.
 func (p *Plan) Owners() map[string]int { return p.owners }
+
+// Coded returns the codes of the owners that the file names with one, by name; of an
+// owner with several the first.
+func (p *Plan) Coded() map[string]string { return p.coded }
 
 // clash finds an earlier entry of the same owner with the same name or the same
 // code, and other content. The ledger takes one of them; which one is right is for

@@ -114,8 +114,10 @@ func (a *apply) unknown(d *Draft, f Field, text string, found bool) {
 func (a *apply) resolveOwner(d *Draft) *sheet.Problem {
 	lang := a.plan.opts.Lang
 	switch {
-	case d.Code != "":
+	case d.Code != "" && a.target.Instead == nil:
 		return nil
+	case d.Code != "":
+		return a.resolveCode(d)
 	case d.Owner == "" && a.target.Owner != "":
 		d.Code = a.target.Owner
 		return nil
@@ -133,6 +135,20 @@ func (a *apply) resolveOwner(d *Draft) *sheet.Problem {
 		Line: d.Line, Field: string(Owner), Code: fault.OwnerUnclear,
 		Message:    lang.Say("账本上没有单位“%s”，暂不提交", "there is no organisation %q on the ledger; it is held back", d.Owner),
 		Suggestion: lang.Say("先登记该单位，或改用已登记的名称", "register it first, or write the name that is registered"),
+	}
+}
+
+// resolveCode asks whose part is that of an owner whom the file names with his code.
+func (a *apply) resolveCode(d *Draft) *sheet.Problem {
+	if c, ok := a.target.Instead(d.Code, d.Owner); ok {
+		d.Code = c
+		return nil
+	}
+	lang := a.plan.opts.Lang
+	return &sheet.Problem{
+		Line: d.Line, Field: string(OwnerCode), Code: fault.OwnerUnclear,
+		Message:    lang.Say("账本上没有单位 %s（%s），暂不提交", "there is no organisation %s (%s) on the ledger; it is held back", d.Code, d.Owner),
+		Suggestion: lang.Say("先登记该单位", "register it first"),
 	}
 }
 

@@ -61,6 +61,17 @@ func checked(head, set string, check func(string) error) string {
 	panic("intake/filing: no check character completes " + head)
 }
 
+// instead is who stands for an owner that a list names with his code: himself, if he
+// is on board, else the one that keeps the place of his name. That a list gives his
+// code is no reason to open an account under it, with a key that is not his.
+func (d *Desk) instead(code, name string) (string, bool) {
+	if _, ok := d.orgs[code]; ok {
+		return code, true
+	}
+	id, ok := d.orgs[ProvisionalCode(name)]
+	return id, ok && name != ""
+}
+
 // register brings the owners of a plan on board that are not: one organisation for
 // each name as it is spelt, with one key that lies in the keyring here. It returns
 // how many were registered now. Names that are too long are left: their entries are
@@ -69,6 +80,11 @@ func (d *Desk) register(ctx context.Context, p *intake.Plan, o Order) (n int, er
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(p.Owners())) {
 		if _, ok := d.org(name); !ok && utf8.RuneCountInString(name+provisionalMark) <= maxOrgName {
+			names = append(names, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Coded())) {
+		if _, ok := d.instead(p.Coded()[name], name); !ok && utf8.RuneCountInString(name+provisionalMark) <= maxOrgName && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

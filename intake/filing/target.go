@@ -37,7 +37,7 @@ func (d *Desk) target(ctx context.Context, p *intake.Plan, o Order) (intake.Targ
 		}
 		d.orgs = orgs
 	}
-	t.Org = d.org
+	t.Org, t.Instead = d.org, d.instead
 	q := duties{desk: d, lists: map[string][]*cataloguev1.Duty{}, otherwise: o.Duty, register: o.Register}
 	t.Duty = func(org, text string) []string { return q.of(ctx, org, text) }
 	k := known{desk: d, kind: p.Kind, profile: o.Profile, lists: map[string]map[string]intake.Standing{}}
