@@ -13,8 +13,9 @@ const (
 	// copyBytes is how much text is handed over at once.
 	copyBytes = 512 << 10
 	// copyPieces is how many pieces may wait for the server; with the one that is being
-	// made and the one that is being sent, that is the memory of a COPY.
-	copyPieces = 2
+	// made and the one that is being sent, that is the memory of a COPY. A piece is longer
+	// than copyBytes by one row at most.
+	copyPieces = 1
 	// abandonWait bounds how long a COPY that is given up may take to end; then its
 	// connection is cut.
 	abandonWait = 5 * time.Second
@@ -56,13 +57,13 @@ var errAbandoned = errors.New("the load was given up")
 // Read hands the text on. It is a method of io.Reader, for the COPY alone.
 func (c *copying) Read(b []byte) (int, error) {
 	for len(c.rest) == 0 {
-		if c.whole != nil {
+		if cap(c.whole) > 0 && cap(c.whole) <= 2*copyBytes {
 			select {
 			case c.free <- c.whole[:0]:
 			default:
 			}
-			c.whole = nil
 		}
+		c.whole = nil
 		var more bool
 		select {
 		case c.whole, more = <-c.pieces:
