@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	abci "github.com/cometbft/cometbft/abci/types"
+	"github.com/cometbft/cometbft/mempool"
 )
 
 // discard is a log that nobody reads.
@@ -24,6 +25,11 @@ func OnDisk(cfg Config, disk vfs.FS) Config {
 func Holding(cfg Config, pending int) Config {
 	cfg.pending = pending
 	return cfg
+}
+
+// Gossip hands the node a transaction as a peer does.
+func Gossip(l *Ledger, tx []byte) error {
+	return l.node.Mempool().CheckTx(tx, nil, mempool.TxInfo{SenderID: 1})
 }
 
 // DropState removes our state from a store and leaves the engine's blocks: what a

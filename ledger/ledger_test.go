@@ -1,8 +1,11 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +14,8 @@ import (
 	"mulian/internal/fault"
 	"mulian/ledger"
 	"mulian/ledger/ledgertest"
+	"mulian/state"
+	"mulian/state/machine"
 )
 
 func submit(t testing.TB, l *ledger.Ledger, raw []byte) *ledger.Committed {
@@ -62,21 +67,45 @@ func TestCommittedTransactionIsThereAfterRestart(t *testing.T) {
 	}
 }
 
-// TestFullNodeSaysSo: with room for a few, many at once are each answered: with a block
-// or with Busy. The engine used to drop some that it had reported as taken.
-func TestFullNodeSaysSo(t *testing.T) {
-	c := ledgertest.NewChain(t, t.TempDir(), 1)
-	c.Configs[0] = ledger.Holding(c.Configs[0], 4)
-	l := c.Open(t, 0)
-	txs := make([][]byte, 400)
-	for i := range txs {
-		txs[i] = ledgertest.Tx(t, fmt.Sprint(i), "1")
+// stalling is a machine that takes its time over one transaction.
+type stalling struct {
+	ledgertest.Machine
+	slow             []byte
+	entered, release chan struct{}
+}
+
+func (m stalling) Check(v state.View, env machine.Env, raw []byte) error {
+	if bytes.Equal(raw, m.slow) {
+		close(m.entered)
+		<-m.release
 	}
+	return m.Machine.Check(v, env, raw)
+}
+
+// TestFullNodeSaysSo: with room for a few, many that come at once are each answered: with
+// a block or with Busy. The engine drops those that find no room after it has looked once,
+// and says that it has taken them: while a peer's transaction holds it up, all are there.
+func TestFullNodeSaysSo(t *testing.T) {
+	const many = 60
+	c := ledgertest.NewChain(t, t.TempDir(), 1)
+	m := stalling{slow: ledgertest.Tx(t, "peer", "1"), entered: make(chan struct{}), release: make(chan struct{})}
+	l, err := ledger.Open(t.Context(), ledger.Holding(c.Configs[0], 4), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := ledger.Gossip(l, m.slow); err != nil {
+			t.Error(err)
+		}
+	})
+	<-m.entered
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // the lost ones would use it up
 	defer cancel()
 	var taken, busy atomic.Int64
-	var all sync.WaitGroup
-	for _, tx := range txs {
+	for i := range many {
+		tx := ledgertest.Tx(t, fmt.Sprint(i), "1")
 		all.Go(func() {
 			switch _, err := l.Submit(ctx, tx); {
 			case err == nil:
@@ -88,6 +117,11 @@ func TestFullNodeSaysSo(t *testing.T) {
 			}
 		})
 	}
+	stacks := make([]byte, 4<<20)
+	for ctx.Err() == nil && strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "(*Ledger).queue(") < many {
+		time.Sleep(time.Millisecond)
+	}
+	close(m.release)
 	all.Wait()
 	if taken.Load() == 0 || busy.Load() == 0 {
 		t.Errorf("%d taken, %d busy: the node was never full", taken.Load(), busy.Load())
