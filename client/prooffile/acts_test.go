@@ -2,6 +2,7 @@ package prooffile
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -90,4 +91,20 @@ func TestFindKnowsEveryForm(t *testing.T) {
 			t.Errorf("%.20q: %v", id, err)
 		}
 	}
+}
+
+// TestManyAtOnce: one maker serves many, across a change of validators.
+func TestManyAtOnce(t *testing.T) {
+	s := tell(fourWorld(t))
+	changeAll(t, s.world)
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			id := []string{agreementKey, driftKey, evidenceKey, "event:7"}[i%4]
+			if file, err := s.maker.Find(context.Background(), id); err != nil || !s.maker.Verify(file).OK {
+				t.Errorf("%s: %v", id, err)
+			}
+		})
+	}
+	all.Wait()
 }

@@ -116,6 +116,9 @@ func (a *app) tellReport(w io.Writer, r *prooffile.Report) {
 	for _, s := range r.Signers {
 		fmt.Fprintf(w, a.t("签名 %s：%s，密钥 %s（%s，%s）\n", "signed as %s: %s, key %s (%s, %s)\n"), visible(s.As), visible(s.Account), visible(s.Key), s.Algorithm, s.State)
 	}
+	if len(r.Signers) == 0 {
+		fmt.Fprintln(w, a.t("! 文件里没有任何人的签名：只有账本的见证", "! the file has nobody's signature: it is the ledger's word alone"))
+	}
 	fmt.Fprintf(w, a.t("创世 %s，%.1f 毫秒，离线\n", "genesis %s, %.1f ms, offline\n"), r.Genesis, r.Milliseconds)
 }
 
