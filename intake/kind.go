@@ -47,7 +47,11 @@ func (p *Plan) needName(present map[Field]bool, f *sheet.File) error {
 	lang, g := p.opts.Lang, p.glance
 	switch {
 	case g.read == 0 && g.broken != nil:
-		return fault.Newf(g.broken.Code, "%s", lang.Say("%s 中没有可以读取的记录。第 %d 行：%s", "no record of %s can be read. Line %d: %s", f.Name, g.broken.Line, g.broken.Message))
+		c := g.broken.Code
+		if c == fault.Damaged { // of a file that somebody gave us; the code is for stores of our own
+			c = fault.Malformed
+		}
+		return fault.Newf(c, "%s", lang.Say("%s 中没有可以读取的记录。第 %d 行：%s", "no record of %s can be read. Line %d: %s", f.Name, g.broken.Line, g.broken.Message))
 	case g.read == 0:
 		return fault.Newf(fault.Empty, "%s", lang.Say("%s 中没有记录", "there is no record in %s", f.Name))
 	}
