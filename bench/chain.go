@@ -25,10 +25,13 @@ import (
 type chain struct {
 	id      string
 	dir     string
+	homes   []string // of the nodes
 	nodes   []*node.Node
 	signers []client.Signer // the departments, each with its officer's key
 	signed  atomic.Int64    // transactions signed so far: their numbers differ
 	once    sync.Once
+
+	committed atomic.Int64 // transactions
 }
 
 // openChain makes n homes below dir and starts the nodes.
@@ -69,6 +72,7 @@ func openChain(ctx context.Context, o Options, dir string, n int) (_ *chain, err
 			return nil, err
 		}
 	}
+	c.homes = homes
 	return c, c.open(ctx, configs)
 }
 
