@@ -67,7 +67,7 @@ func Ledger(ctx context.Context, o Options) (Result, error) {
 	}
 	r.conclude(alone, disk)
 	r.Note("transactions: catalogue/put_duties, one new duty each, %d bytes, SM2, %d signers, %d in flight, %d validator(s) in this process", size, departments, inFlight, n)
-	r.Note("engine: CometBFT with its kvstore example in memory, the same settings, store, disk and size, no signatures, nobody waits for an answer, one validator")
+	r.Note("engine: CometBFT with its kvstore example in memory, the same settings, store, disk and size, no signatures, as many callers who wait for their block, one validator")
 	return r, nil
 }
 

@@ -28,8 +28,8 @@
 //     print its id.
 //  5. The answer does not depend on the cache of parsed keys: it holds only what
 //     parsing the same bytes gave before. Nor does it depend on whether an SM2 key
-//     has come often enough to be checked by its multiples: both ways take the same
-//     signatures, which random, chosen and mutated ones test.
+//     has come often enough to be checked by its multiples: they only say yes, every
+//     no is the library's (docs/decisions/0012), and tests compare both ways.
 //
 // Sources: GB/T 32918.2-2016 and GB/T 35276-2017 (SM2 signature, ASN.1 form,
 // default user id), GB/T 32905-2016 (SM3), GB/T 32907-2016 (SM4), FIPS 186-5

@@ -51,11 +51,12 @@ func (p PublicKey) check(msg, sig []byte, twin bool) error {
 		h.Write(msg)
 		var e [32]byte
 		h.Sum(e[:0])
-		if m := p.k.multiples(); m != nil && len(r) <= 32 && len(s) <= 32 {
-			valid = m.holds(readLimbs(e[:]), readLimbs(wide(r)), readLimbs(wide(s)))
-		} else {
-			valid = sm2.VerifyASN1(p.k.ec, e[:], sig)
-		}
+		// A yes of the multiples stands: a wrong point that fits r by chance is a forgery.
+		// A no is the library's to say, so that no mistake in our arithmetic can make
+		// nodes differ which have different keys in their caches: docs/decisions/0012.
+		m := p.k.multiples()
+		valid = m != nil && len(r) <= 32 && len(s) <= 32 && m.holds(readLimbs(e[:]), readLimbs(wide(r)), readLimbs(wide(s))) ||
+			sm2.VerifyASN1(p.k.ec, e[:], sig)
 	case P256:
 		_, s, ok := parseDER(sig)
 		if !ok {
