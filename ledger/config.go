@@ -45,8 +45,8 @@ type Config struct {
 	TimeoutPropose time.Duration
 	TimeoutVote    time.Duration
 	// Heartbeat makes an empty block when the chain has slept for so long: deadlines
-	// run out without a transaction, and a transaction that only some validators have
-	// let in does not wait for the next one. 0 = 30 s on a chain with other nodes, never
+	// run out without a transaction, and a transaction that the other validators
+	// refuse, however often they are sent it, does not wait for the next one. 0 = 30 s on a chain with other nodes, never
 	// alone; negative = never.
 	Heartbeat time.Duration
 

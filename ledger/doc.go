@@ -48,7 +48,8 @@
 //	a silent proposer holds every height                            timeouts of 400 and 250 ms instead of 3 s and 1 s
 //	clocks of a third steer the block time (tendermint#2840)        ProcessProposal, beside the engine's own 60 s
 //	block time stands still while the chain sleeps                  PrepareProposal, staleAfter
-//	a proposer without the transaction waits, the others for him    Config.Heartbeat
+//	a proposer without the transaction waits, the others for him    remind, Config.Heartbeat
+//	a peer that catches up ignores transactions, sent only once     remind
 //	lost peers are given up after hours of longer waits             keepPeers
 //	a connection accepted while stopping stays open                 door.closed
 //	gossip reads the store for 2 s after Stop                       shared.enter

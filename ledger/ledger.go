@@ -211,6 +211,9 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	if len(l.cfg.Peers) > 0 {
 		l.running.Go(l.keepPeers)
 	}
+	if l.cfg.Listen != "" {
+		l.running.Go(l.remind)
+	}
 	return nil
 }
 

@@ -44,6 +44,13 @@ const (
 	engineRetainEvery = 64
 	// MaxEventsPerRead is the longest list that Events returns.
 	MaxEventsPerRead = 1000
+	// remindAfter is how long transactions wait without a block before the peers are
+	// sent some again, then twice as long each time, at most remindMost. Well above a
+	// block's time; below what a person at a counter waits.
+	remindAfter = time.Second
+	remindMost  = 8 * time.Second
+	// remindTxs is how many are sent at most: one that is admitted wakes the chain.
+	remindTxs = 16
 	// stopWait is how long Close waits for the engine.
 	stopWait = 10 * time.Second
 )
