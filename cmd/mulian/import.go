@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -172,6 +171,9 @@ func (a *app) runImport(ctx context.Context, args []string, fl importFlags) erro
 		return err
 	}
 	for _, l := range lists {
+		if l.err != nil && a.json {
+			return quietExit(exitOf(l.err)) // the answer has it already, with its code
+		}
 		if l.err != nil {
 			return l.err
 		}
@@ -222,10 +224,11 @@ func (a *app) applyAll(ctx context.Context, lists []*list, order filing.Order, f
 	slices.SortStableFunc(ready, func(x, y *list) int { return cmp.Compare(rank[x.plan.Kind], rank[y.plan.Kind]) })
 	for _, l := range ready {
 		order.Source = cmp.Or(fl.source, sourceName(l.Path))
-		a.applyOne(ctx, desk, l, order)
 		if ctx.Err() != nil {
-			return l.err
+			l.err = context.Cause(ctx) // stopped before its turn
+			continue
 		}
+		a.applyOne(ctx, desk, l, order)
 	}
 	return nil
 }
@@ -243,7 +246,7 @@ func (a *app) applyOne(ctx context.Context, desk *filing.Desk, l *list, order fi
 	}
 	l.Applied, l.err = desk.Import(ctx, l.plan, order)
 	p.end()
-	if l.err != nil && !errors.Is(l.err, context.Canceled) && !fault.Is(l.err, fault.PartialList) && l.Applied != nil {
+	if l.err != nil && !fault.Is(l.err, fault.PartialList) && l.Applied != nil {
 		a.say("%s", a.t("同一条命令会从中断处继续", "the same command goes on from here"))
 	}
 }

@@ -18,12 +18,8 @@ import (
 // do; and returns the exit status. With --json it is one line on stdout, like
 // every other answer.
 func (a *app) fail(err error) int {
-	code := fault.CodeOf(err)
-	exit := code.Exit()
+	code, exit := fault.CodeOf(err), exitOf(err)
 	f, ok := errors.AsType[*fault.Fault](err)
-	if ok && f.Rule == "" && code > 11000 && code < 12000 && exit == 5 {
-		exit = 1 // a file or flag of this machine; the chain was not asked
-	}
 	if a.json {
 		line := map[string]any{"ok": false, "code": uint32(code), "error": err.Error(), "rule": "", "item": 0}
 		if ok {
@@ -45,6 +41,16 @@ func (a *app) fail(err error) int {
 	fmt.Fprintf(a.err, "mulian: %s %s\n", code, text)
 	if explained && code != fault.Usage {
 		fmt.Fprintf(a.err, "  %s %s\n", a.t("怎么办：", "what to do:"), a.t(x.FixZh, x.FixEn))
+	}
+	return exit
+}
+
+// exitOf is the exit status of an error.
+func exitOf(err error) int {
+	code := fault.CodeOf(err)
+	exit := code.Exit()
+	if f, ok := errors.AsType[*fault.Fault](err); ok && f.Rule == "" && code > 11000 && code < 12000 && exit == 5 {
+		return 1 // a file or flag of this machine; the chain was not asked
 	}
 	return exit
 }

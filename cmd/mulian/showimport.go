@@ -104,6 +104,9 @@ func (a *app) showSum(w io.Writer, s sum) {
 	fmt.Fprintf(w, a.t("合计 %d 个文件（跳过 %d，失败 %d），%d 条：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d\n",
 		"%d files in all (%d passed over, %d failed), %d records: %d accepted, %d doubtful, %d rejected, %d exact repeats\n"),
 		s.Files, s.Skipped, s.Failed, s.Entries, s.Accepted, s.Doubtful, s.Rejected, s.Duplicates)
+	if a.dryRun {
+		return // nothing was sent
+	}
 	fmt.Fprintf(w, a.t("上链 %d（新 %d，变更 %d），未变 %d，续传 %d，暂缓 %d，被拒 %d；代登记 %d 个单位；缺失 %d，撤销 %d\n",
 		"on the chain %d (%d new, %d changed), unchanged %d, resumed %d, held %d, refused %d; %d owners registered; %d missing, %d withdrawn\n"),
 		s.Sent, s.New, s.Changed, s.Unchanged, s.Resumed, s.Held, s.Refused, s.Registered, s.Missing, s.Withdrawn)
