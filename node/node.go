@@ -95,6 +95,16 @@ func readGenesis(signed []byte) (*governancev1.Genesis, error) {
 	return &g, nil
 }
 
+// genesisHash is what strangers pin: the hash of the genesis itself, whoever signed
+// it (client.GenesisHash).
+func genesisHash(signed []byte) [sha256.Size]byte {
+	var file governancev1.SignedGenesis
+	if err := proto.Unmarshal(signed, &file); err != nil {
+		return [sha256.Size]byte{} // a machine that reads its own kind of genesis
+	}
+	return sha256.Sum256(file.GetGenesis())
+}
+
 // Open starts the node. When it returns the state is that of the last block on this
 // disk. Faults as of [ledger.Open].
 func Open(ctx context.Context, cfg Config) (*Node, error) {
@@ -119,7 +129,7 @@ func open(ctx context.Context, cfg Config, m machine.Machine, read func([]byte) 
 	if err != nil {
 		return nil, err
 	}
-	return &Node{ledger: l, version: cfg.Version, genesisHash: sha256.Sum256(signed), chainID: g.GetChainId()}, nil
+	return &Node{ledger: l, version: cfg.Version, genesisHash: genesisHash(signed), chainID: g.GetChainId()}, nil
 }
 
 // Close stops the node. Calls that wait end first; no other call may follow.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"fmt"
 	"io"
 	"strconv"
@@ -36,7 +37,7 @@ func (a *app) statusCommand() *cobra.Command {
 				if err != nil {
 					return wire.Fault(err)
 				}
-				if err := a.print(map[string]any{"status": st, "counts": n.Msg}, func(w io.Writer) { a.showStatus(w, cl.URL(), st, n.Msg) }); err != nil || !watch {
+				if err := a.print(map[string]any{"status": st, "counts": n.Msg, "genesis": hex.EncodeToString(st.GetGenesisHash())}, func(w io.Writer) { a.showStatus(w, cl.URL(), st, n.Msg) }); err != nil || !watch {
 					return err
 				}
 				select {
@@ -65,6 +66,9 @@ func (a *app) showStatus(w io.Writer, url string, st *ledgerv1.GetStatusResponse
 		{a.t("未处理漂移", "open drift"), i64(n.GetOpenDrifts()), a.t("磁盘", "disk"), fmt.Sprintf("%.1f MiB", float64(st.GetDiskBytes())/(1<<20))},
 		{a.t("版本", "version"), st.GetVersion(), a.t("启动于", "started"), day(st.GetStartedMs())},
 	})
+	if hash := st.GetGenesisHash(); len(hash) > 0 {
+		fmt.Fprintf(w, "%s%x\n", a.t("创世        ", "genesis        "), hash)
+	}
 }
 
 func i64(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1404,7 +1404,7 @@ type GetStatusResponse struct {
 	Indexed       int64                  `protobuf:"varint,10,opt,name=indexed,proto3" json:"indexed,omitempty"` // events that the index has taken; -1 = no index
 	DiskBytes     uint64                 `protobuf:"varint,11,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
 	StartedMs     int64                  `protobuf:"varint,12,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
-	GenesisHash   []byte                 `protobuf:"bytes,13,opt,name=genesis_hash,json=genesisHash,proto3" json:"genesis_hash,omitempty"`
+	GenesisHash   []byte                 `protobuf:"bytes,13,opt,name=genesis_hash,json=genesisHash,proto3" json:"genesis_hash,omitempty"` // SHA-256 of the genesis, as proof files name it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
