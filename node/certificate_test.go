@@ -79,38 +79,9 @@ func TestSM2CertificateOfFourValidators(t *testing.T) {
 // the genesis.
 func four(t *testing.T) ([]*Node, *town, *governancev1.Genesis) {
 	t.Helper()
-	dir := t.TempDir()
-	ids, configs := make([]ledger.Identity, 4), make([]Config, 4)
-	for i := range ids {
-		configs[i] = Config{
-			Home: filepath.Join(dir, fmt.Sprintf("n%d", i), "node"), Listen: freeAddress(t), Heartbeat: 2 * time.Second,
-			Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
-		}
-		var err error
-		if ids[i], err = Keys(configs[i].Home); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var g *governancev1.Genesis
-	w := &town{World: rulestest.FoundWith(t, func(made *governancev1.Genesis) {
-		made.TimeMs = time.Now().Add(-time.Minute).UnixMilli()
-		for i, v := range made.Validators {
-			v.PublicKey, v.Sm2Key = ids[i].Validator[:], ids[i].SM2.Bytes()
-		}
-		g = made
-	}, 25, 25, 25, 25)}
-	w.Now = time.Now().UnixMilli()
-	file := w.SignGenesis(g)
-	nodes := make([]*Node, 4)
+	configs, w, g := found(t, 4, 4)
+	nodes := make([]*Node, len(configs))
 	for i := range nodes {
-		for j, id := range ids {
-			if j != i {
-				configs[i].Peers = append(configs[i].Peers, id.NodeID+"@"+configs[j].Listen)
-			}
-		}
-		if _, err := Init(configs[i].Home, file); err != nil {
-			t.Fatal(err)
-		}
 		n, err := Open(context.Background(), configs[i])
 		if err != nil {
 			t.Fatal(err)
@@ -123,6 +94,51 @@ func four(t *testing.T) ([]*Node, *town, *governancev1.Genesis) {
 		})
 	}
 	return nodes, w, g
+}
+
+// found makes the directories of so many nodes of one consortium on loopback; the
+// first ones are its validators, with their SM2 keys in the genesis, and have a
+// founder each. They never make a block for which nobody waits.
+func found(t *testing.T, all, validators int) ([]Config, *town, *governancev1.Genesis) {
+	t.Helper()
+	dir := t.TempDir()
+	ids, configs := make([]ledger.Identity, all), make([]Config, all)
+	for i := range ids {
+		configs[i] = Config{
+			Home: filepath.Join(dir, fmt.Sprintf("n%d", i), "node"), Listen: freeAddress(t), Heartbeat: -1,
+			Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
+		}
+		var err error
+		if ids[i], err = Keys(configs[i].Home); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var g *governancev1.Genesis
+	weights := make([]uint32, validators)
+	for i := range weights {
+		weights[i] = 100 / uint32(validators)
+	}
+	w := &town{World: rulestest.FoundWith(t, func(made *governancev1.Genesis) {
+		made.TimeMs = time.Now().Add(-time.Minute).UnixMilli()
+		for i, v := range made.Validators {
+			v.PublicKey, v.Sm2Key = ids[i].Validator[:], ids[i].SM2.Bytes()
+		}
+		g = made
+	}, weights...)}
+	w.Now = time.Now().UnixMilli()
+	file := w.SignGenesis(g)
+	w.genesis = file
+	for i := range configs {
+		for j, id := range ids {
+			if j != i {
+				configs[i].Peers = append(configs[i].Peers, id.NodeID+"@"+configs[j].Listen)
+			}
+		}
+		if _, err := Init(configs[i].Home, file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return configs, w, g
 }
 
 func freeAddress(t *testing.T) string {
