@@ -257,7 +257,7 @@ func (c *council) changes(ctx context.Context, key string, check func(string, []
 	}
 	came := c.members[4].Node.Identity()
 	c.decide(ctx, &governancev1.Validator{PublicKey: came.Validator[:], Power: 10, Org: c.Authority, Name: "new", Sm2Key: came.SM2.Bytes()})
-	file, r := c.prove(ctx, object, func(file []byte, r *prooffile.Report) bool {
+	file, _ = c.prove(ctx, object, func(file []byte, r *prooffile.Report) bool {
 		for _, v := range ballots(file) {
 			if v.key == hex.EncodeToString(came.Validator[:]) && v.signature != "" {
 				return enough(r.Power, 40) >= 30
@@ -265,7 +265,7 @@ func (c *council) changes(ctx context.Context, key string, check func(string, []
 		}
 		return false
 	})
-	r = check("after one was voted in", file)
+	r := check("after one was voted in", file)
 	// The genesis does not pin the newcomer's SM2 key: three of four is all there can be.
 	if !r.OK || r.SM2 != "none" && r.SM2 != "30 of 40" {
 		t.Errorf("after one was voted in: power %s, SM2 %s, %s", r.Power, r.SM2, r.Reason)
