@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -228,7 +229,7 @@ func (a *app) examineChain(ctx context.Context, cl *client.Client) []finding {
 	if err == nil && n.Msg.GetOpenDrifts() > 0 {
 		out = append(out, finding{
 			Group: g, Name: a.t("未处理的漂移", "open drift"), Mark: "warn", Value: fmt.Sprint(n.Msg.GetOpenDrifts()), Cause: a.t("库表结构与目录不一致", "tables differ from the catalogue"),
-			Effect: a.t("受影响的信息项停止交付（13018）", "affected items are not delivered (13018)"), Fix: "mulian source drift",
+			Effect: a.t("受影响的信息项停止交付（13018）", "affected items are not delivered (13018)"), Fix: "mulian source drift list",
 		})
 	}
 	return out
@@ -303,6 +304,16 @@ func healthy(ctx context.Context, url string) error {
 }
 
 func (a *app) showFindings(w io.Writer, found []finding) {
+	var groups []string // in the order in which they come
+	for _, f := range found {
+		if !slices.Contains(groups, f.Group) {
+			groups = append(groups, f.Group)
+		}
+	}
+	found = slices.Clone(found)
+	slices.SortStableFunc(found, func(x, y finding) int {
+		return slices.Index(groups, x.Group) - slices.Index(groups, y.Group)
+	})
 	group := ""
 	for _, f := range found {
 		if f.Group != group {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if c, _, ferr := root.Find(args); ferr == nil && (strings.HasPrefix(err.Error(), "required flag(s)") || strings.HasPrefix(err.Error(), "if any flags in the group")) {
 		err = a.usage(c, "%s", err) // cobra's own words; it has no type for them
 	}
+	a.json = a.json || slices.Contains(args, "--json") // it may stand behind the flag that nobody knows
 	return a.fail(err)
 }
 
