@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"strings"
 
 	"mulian/intake/sheet"
@@ -201,7 +202,7 @@ func (l linked) resources() []sheet.Field {
 		p := linked(d.Parts)
 		var r object
 		r.set("title", p.text("dct:title"))
-		r.set("url", p.address("dcat:accessURL"))
+		r.set("url", cmp.Or(p.text(ownTerms+"address"), p.address("dcat:accessURL")))
 		r.set("format", p.text(ownTerms+"format"))
 		r.set("media_type", strings.TrimPrefix(p.address("dcat:mediaType"), iana))
 		r.set("media_type", p.text(ownTerms+"mediaType"))

@@ -231,6 +231,9 @@ func (e *export) distribution(id string, r *cataloguev1.Resource) node {
 		address = id + "-address"
 	}
 	n := node{"@id": id, "@type": "dcat:Distribution", "dcat:accessURL": node{"@id": address, "@type": "rdfs:Resource"}}
+	if address != r.GetUrl() {
+		n.set("mulian:address", r.GetUrl()) // as it was published, though it is no IRI
+	}
 	n.set("dct:title", literal(r.GetTitle()))
 	n.set("dct:modified", date(r.GetModified()))
 	n.set("dct:format", reference(fileType(r.GetFormat())))

@@ -156,6 +156,7 @@ func heldByOpenData(e *cataloguev1.Entry) {
 	if e.UpdateCycle == cataloguev1.UpdateCycle_UPDATE_CYCLE_HISTORICAL {
 		e.UpdateCycle = 0
 	}
+	e.Resources = slices.DeleteFunc(e.Resources, func(f *cataloguev1.Resource) bool { return !iri(f.GetUrl()) })
 	if !iri(e.Licence) {
 		e.Licence = ""
 	}

@@ -151,7 +151,7 @@ func anyItem(t *rapid.T, e *cataloguev1.Entry, i int) *cataloguev1.Item {
 
 func anyResource(t *rapid.T, i int) *cataloguev1.Resource {
 	return &cataloguev1.Resource{
-		Title: plainWord(t, "title"), Url: fmt.Sprintf("https://data.example.gov.cn/files/%d?a=1&b=%%20", i), Format: rapid.SampledFrom([]string{"", "CSV", "XLSX"}).Draw(t, "file format"),
+		Title: plainWord(t, "title"), Url: fmt.Sprintf(rapid.SampledFrom([]string{"https://data.example.gov.cn/files/%d?a=1&b=%%20", "http://data.example.gov.cn/{%d}"}).Draw(t, "url"), i), Format: rapid.SampledFrom([]string{"", "CSV", "XLSX"}).Draw(t, "file format"),
 		MediaType: rapid.SampledFrom([]string{"", "text/csv", "application/vnd.ms-excel"}).Draw(t, "media"), Bytes: rapid.Uint64Range(0, 1<<40).Draw(t, "bytes"),
 		Modified: rapid.SampledFrom([]string{"", "2025-05-05"}).Draw(t, "file modified"), Api: rapid.Bool().Draw(t, "api"),
 	}
