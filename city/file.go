@@ -100,7 +100,7 @@ func (s *story) importCatalogue(ctx context.Context) (int64, []string, error) {
 		return 0, nil, err
 	}
 	if applied.Held+applied.Refused > 0 {
-		return 0, nil, fault.Newf(fault.Malformed, "%s: %d held, %d refused: %v", path, applied.Held, applied.Refused, applied.Problems)
+		return 0, nil, told(path, applied)
 	}
 	height, err := s.height(ctx, sender.receipt)
 	return height, []string{
@@ -173,4 +173,15 @@ func (i *importer) lay(ctx context.Context, e *cataloguev1.Entry) error {
 		}
 	}
 	return nil
+}
+
+// told is the fault of a file of ours that the ledger did not take whole: somebody
+// has imported other content over the city's.
+func told(path string, applied *intake.Applied) error {
+	why := ""
+	if len(applied.Problems) > 0 {
+		p := applied.Problems[0]
+		why = fmt.Sprintf("; line %d: %s", p.Line, p.Message)
+	}
+	return fault.Newf(fault.AlreadyExists, "%s: %d of its entries are held, %d refused%s; the story needs them as they were: begin with another --home", path, applied.Held, applied.Refused, why)
 }
