@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -248,6 +249,39 @@ func TestNothingIsGivenAwaySilently(t *testing.T) {
 	target.ShareType = 0
 	if a = mustApply(t, p, target, newChain(t)); a.Held != 7 {
 		t.Errorf("without share type: %+v", a)
+	}
+}
+
+// TestWhatNamesNobodyIsNoOwner: an address or a state word in the owner's column is
+// held back and told, --owner or not, and is not among those who could be registered;
+// unless an organisation of that name is on the ledger.
+func TestWhatNamesNobodyIsNoOwner(t *testing.T) {
+	nobody := []string{"OD_OpenData_DealData.aspx?s=EAF760724C4E24A5", "Published", "error", "list.php", "id=7", "see http://h/x"}
+	rows := "资源名称,提供方\nwater,水务局\n"
+	for i, owner := range nobody {
+		rows += fmt.Sprintf("n%d,%s\n", i, owner)
+	}
+	c := newChain(t)
+	p, r := mustPlan(t, file(t, "list.csv", rows), Options{})
+	if want := map[string]int{"水务局": 1}; !maps.Equal(p.Owners(), want) {
+		t.Errorf("owners %v, want %v", p.Owners(), want)
+	}
+	target := c.target()
+	target.Owner = air
+	a := mustApply(t, p, target, c)
+	account(t, r, a)
+	if a.Sent != 1 || a.Held != len(nobody) || a.Counts["11034"] != len(nobody) || !strings.Contains(a.Problems[0].Message, "names no organisation") {
+		t.Errorf("%+v", a)
+	}
+	known := target.Org
+	target.Org = func(name string) (string, bool) {
+		if name == "Published" {
+			return water, true
+		}
+		return known(name)
+	}
+	if a = mustApply(t, p, target, newChain(t)); a.Held != len(nobody)-1 {
+		t.Errorf("an organisation of that name: %+v", a)
 	}
 }
 

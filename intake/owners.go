@@ -20,6 +20,21 @@ var ownerTails = []string{"提供", "人民政府", "政府"}
 // plainer writes variants of one character alike: those that Taiwan's portals mix.
 var plainer = strings.NewReplacer("臺", "台", "髮", "發", "祕", "秘", "佔", "占")
 
+// addressMarks are what only addresses of pages and their parameters have, and
+// stateWords what a list says of a record: neither is anybody's name. They get into
+// the owner's column where a row has slipped, or a form was filled with its defaults.
+var (
+	addressMarks = []string{"?", "？", "=", "://", ".aspx", ".php"}
+	stateWords   = []string{"published", "unpublished", "draft", "n/a", "null", "none", "nil", "error", "-", "已发布", "草稿"}
+)
+
+// namesNobody reports whether an owner's text is plainly no organisation's name. An
+// account opened for it would be nobody's.
+func namesNobody(owner string) bool {
+	text := strings.ToLower(strings.TrimSpace(owner))
+	return slices.Contains(stateWords, text) || slices.ContainsFunc(addressMarks, func(m string) bool { return strings.Contains(text, m) })
+}
+
 // ownerKey is the form in which spellings are the same owner in all probability.
 // Only suggestions come from it.
 func ownerKey(name string) string {

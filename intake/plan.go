@@ -273,7 +273,7 @@ func (j *judge) one(r *record) (v verdict) {
 
 // owned counts the drafts of an owner.
 func (p *Plan) owned(d *Draft, v verdict) {
-	if v == rejected || v == duplicate || d.Owner == "" {
+	if v == rejected || v == duplicate || d.Owner == "" || namesNobody(d.Owner) {
 		return
 	}
 	if d.Code != "" {
@@ -294,7 +294,8 @@ func (p *Plan) owned(d *Draft, v verdict) {
 }
 
 // Owners returns how many drafts can be imported of each owner that the file names
-// without a code, by his name as it is spelt.
+// without a code, by his name as it is spelt. Texts that name no organisation, such
+// as an address or a state, are not among them.
 func (p *Plan) Owners() map[string]int { return p.owners }
 
 // Coded returns the codes of the owners that the file names with one, by name; of an

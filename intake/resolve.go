@@ -131,6 +131,13 @@ func (a *apply) resolveOwner(d *Draft) *sheet.Problem {
 		d.Code = c
 		return nil
 	}
+	if namesNobody(d.Owner) {
+		return &sheet.Problem{
+			Line: d.Line, Field: string(Owner), Code: fault.OwnerUnclear,
+			Message:    lang.Say("提供单位“%s”不是单位名称，暂不提交", "the owner %q names no organisation; it is held back", brief(d.Owner)),
+			Suggestion: lang.Say("在文件中改正提供单位", "correct the owner in the file"),
+		}
+	}
 	return &sheet.Problem{
 		Line: d.Line, Field: string(Owner), Code: fault.OwnerUnclear,
 		Message:    lang.Say("账本上没有单位“%s”，暂不提交", "there is no organisation %q on the ledger; it is held back", d.Owner),
