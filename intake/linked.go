@@ -111,7 +111,7 @@ func fromLinked(fields []sheet.Field) []sheet.Field {
 	o.enum("open_type", "OPEN_TYPE_", ownAccess[l.last("dct:accessRights")])
 	o.set("issued", l.text("dct:issued"))
 	o.set("modified", l.text("dct:modified"))
-	o.set("landing_page", l.address("dcat:landingPage"))
+	o.set("landing_page", cmp.Or(l.text(ownTerms+"landingPage"), l.address("dcat:landingPage")))
 	o.set("coverage_region", l.node("dct:spatial").text("dct:identifier"))
 	o.set("coverage_time", l.node("dct:temporal").text("rdfs:label"))
 	if label := l.node("dct:license").text("rdfs:label"); label != "" {

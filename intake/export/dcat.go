@@ -106,8 +106,10 @@ func (e *export) dataset(m *cataloguev1.Entry, catalogue string) node {
 			"skos:inScheme": node{"@id": e.opts.Base + "themes", "@type": "skos:ConceptScheme", "dct:title": []tagged{{"资源分类", "zh"}, {"Categories", "en"}}},
 		}
 	}
-	if iri(m.GetLandingPage()) {
-		n["dcat:landingPage"] = node{"@id": m.GetLandingPage(), "@type": "foaf:Document"}
+	if page := m.GetLandingPage(); iri(page) {
+		n["dcat:landingPage"] = node{"@id": page, "@type": "foaf:Document"}
+	} else {
+		n.set("mulian:landingPage", page) // as it was published, though it is no IRI
 	}
 	if r := m.GetCoverageRegion(); r != "" {
 		n["dct:spatial"] = node{"@id": "urn:gb2260:" + r, "@type": "dct:Location", "dct:identifier": r}

@@ -160,6 +160,9 @@ func heldByOpenData(e *cataloguev1.Entry) {
 	if !iri(e.Licence) {
 		e.Licence = ""
 	}
+	if !iri(e.LandingPage) {
+		e.LandingPage = ""
+	}
 	e.ShareType, e.Conditions, e.DenyBasis, e.Duties, e.Items, e.Grade, e.Personal, e.CoverageTime, e.Origin, e.Format = 0, nil, nil, nil, nil, 0, 0, "", "", 0
 	for _, r := range e.Resources {
 		r.Bytes, r.Modified = 0, ""

@@ -75,7 +75,7 @@ func anyEntry(t *rapid.T, n int) *cataloguev1.Entry {
 		Processing: cataloguev1.Processing(rapid.Int32Range(0, 6).Draw(t, "processing")), CoverageRegion: rapid.SampledFrom([]string{"", "110000", "110108"}).Draw(t, "region"),
 		RetentionDays: rapid.Uint32Range(0, 3650).Draw(t, "retention"), StalenessSeconds: rapid.Uint32Range(0, 600).Draw(t, "staleness"),
 		Issued: rapid.SampledFrom([]string{"", "2019-12-31", "2020-01-02T03:04:05Z"}).Draw(t, "issued"), Modified: rapid.SampledFrom([]string{"", "2026-01-31"}).Draw(t, "modified"),
-		LandingPage: rapid.SampledFrom([]string{"", "https://data.example.gov.cn/d?id=1&x=%E5%8C%97"}).Draw(t, "page"),
+		LandingPage: rapid.SampledFrom([]string{"", "https://data.example.gov.cn/d?id=1&x=%E5%8C%97", "http://data.example.gov.cn/{id}"}).Draw(t, "page"),
 		Licence:     rapid.SampledFrom([]string{"", "https://creativecommons.org/licenses/by/4.0/", "开放数据许可 2.0"}).Draw(t, "licence"),
 		Languages:   rapid.SampledFrom([][]string{nil, {"zh"}, {"zh", "en"}, {"zh-CN"}}).Draw(t, "languages"),
 		Origin:      rapid.SampledFrom([]string{"", "https://portal.example.org/api#4711"}).Draw(t, "origin"),

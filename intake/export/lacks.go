@@ -20,8 +20,8 @@ func (f Format) Lacks() (zh, en string) {
 	case Contract:
 		return "什么都不丢（ODCS 没有的写在 customProperties 的 mulianEntry、mulianItem）", "holds everything (what ODCS has no property for is in customProperties mulianEntry and mulianItem)"
 	case OpenData:
-		return "只含名称、摘要、关键词、主题、更新周期、开放类型、开放条件（255 字）、日期、语言、网页、许可（网址）、区划和有网址的文件；没有的必填项以名称、000:00 等代替",
-			"only name, abstract, keywords, theme, cycle, open type and condition (255 characters), dates, languages, page, licence (an address), region and files with an address; what v1.1 requires and is not there is filled with the name, 000:00 and the like"
+		return "只含名称、摘要、关键词、主题、更新周期、开放类型、开放条件（255 字）、日期、语言、网页和许可（是网址的）、区划和有网址的文件；没有的必填项以名称、000:00 等代替",
+			"only name, abstract, keywords, theme, cycle, open type and condition (255 characters), dates, languages, page and licence (if they are addresses), region and files with an address; what v1.1 requires and is not there is filled with the name, 000:00 and the like"
 	}
 	return "", ""
 }
