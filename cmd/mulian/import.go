@@ -38,14 +38,16 @@ func (a *app) catalogueImport() *cobra.Command {
 导入可以中断后继续；再导入一次不会改变任何东西，新版只提交变化。
 来源（--source，默认取自文件名）相同的新版所缺的目录只列出，加 --withdraw-missing 才撤销；缺得过多则整份暂缓，等待确认。
 每个部门的目录由该部门的密钥签名；本机没有密钥的部门会列在报告里。账本上没有的单位暂缓，
-或用 --register-owners 由主管部门代登记：代码以 `+filing.ProvisionalPrefix+` 开头，名称注明，密钥留在本机，待该单位入网后交接。`,
+或用 --register-owners 由主管部门代登记：代码以 `+filing.ProvisionalPrefix+` 开头，名称注明，密钥留在本机，待该单位入网后交接。
+有暂缓或被账本拒绝的，退出状态为 1；0 表示可导入的都已在账本上。`,
 			`Reads lists and gives every record its verdict (accepted, doubtful, rejected, duplicate); nothing is dropped silently.
 --dry-run needs no node. An import that was stopped goes on; a second import changes nothing, a newer version sends its changes.
 What a newer version of the same source (--source, from the file's name if not given) lacks is listed, and withdrawn only with
 --withdraw-missing; a list that lacks too much is held as a whole until that is confirmed.
 Entries are signed with the key of their department; departments without a key here are named in the report. Owners that are
 not on the ledger are held back, or registered by the authority with --register-owners: under a code that begins with
-`+filing.ProvisionalPrefix+`, a name that says so, and a key that stays here until they come on board themselves.`),
+`+filing.ProvisionalPrefix+`, a name that says so, and a key that stays here until they come on board themselves.
+The exit status is 1 when anything was held or refused by the ledger; 0 when all that could be accepted is on it.`),
 		Example: `  mulian catalogue import 目录.xlsx --dry-run
   mulian catalogue import list.csv --owner 11110000000021928B --duty 综合管理 --map "数据集=name"
   mulian catalogue import portals/ --register-owners --share 1 --as 111100000000300011
@@ -176,6 +178,11 @@ func (a *app) runImport(ctx context.Context, args []string, fl importFlags) erro
 		}
 		if l.err != nil {
 			return l.err
+		}
+	}
+	for _, l := range lists {
+		if l.Applied != nil && l.Applied.Held+l.Applied.Refused > 0 {
+			return quietExit(1) // the answer says which, and why
 		}
 	}
 	return nil

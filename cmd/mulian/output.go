@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/width"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"mulian/internal/fault"
 )
@@ -88,9 +89,33 @@ func (a *app) printProto(m proto.Message) error {
 	if err := json.Unmarshal(raw, &v); err != nil {
 		return fmt.Errorf("print %T: %w", m, err)
 	}
+	if fields, ok := v.(map[string]any); ok {
+		tellEmpty(m.ProtoReflect().Descriptor(), fields)
+	}
 	enc := json.NewEncoder(a.out)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
+}
+
+// tellEmpty adds what protojson leaves out of a page that has nothing: its total, 0,
+// and its lists. A script reads them without asking first whether they are there.
+func tellEmpty(d protoreflect.MessageDescriptor, fields map[string]any) {
+	total := d.Fields().ByName("total")
+	if total == nil || total.IsList() {
+		return
+	}
+	if _, ok := fields["total"]; !ok {
+		fields["total"] = 0
+		if k := total.Kind(); k == protoreflect.Int64Kind || k == protoreflect.Uint64Kind {
+			fields["total"] = "0" // as protojson writes 64 bits
+		}
+	}
+	for i := range d.Fields().Len() {
+		f := d.Fields().Get(i)
+		if _, ok := fields[string(f.Name())]; !ok && f.IsList() {
+			fields[string(f.Name())] = []any{}
+		}
+	}
 }
 
 // table writes rows in columns, two blanks between them; a header comes first. A

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -77,7 +78,7 @@ First steps:
 	f.StringVar(&a.home, "home", env("MULIAN_HOME", ".mulian"), a.t("数据目录", "folder of keys, node and gateways")+" ($MULIAN_HOME)")
 	f.StringVar(&a.server, "server", env("MULIAN_SERVER", ""), a.t("服务器地址", "URL of a member's server")+" ($MULIAN_SERVER)")
 	f.StringVar(&a.as, "as", env("MULIAN_AS", ""), a.t("以哪个账户签名", "account that signs")+" ($MULIAN_AS)")
-	f.StringVar(&a.lang, "lang", "", a.t("语言 zh 或 en，默认随 LANG", "language, zh or en; default from LANG"))
+	f.Var((*langFlag)(&a.lang), "lang", a.t("语言 zh 或 en，默认随 LANG", "language, zh or en; default from LANG"))
 	f.BoolVar(&a.json, "json", false, a.t("输出 JSON", "print JSON"))
 	f.BoolVarP(&a.yes, "yes", "y", false, a.t("不询问，直接签名", "sign without asking"))
 	f.BoolVarP(&a.quiet, "quiet", "q", false, a.t("不显示进度", "no progress"))
@@ -89,7 +90,7 @@ First steps:
 
 // language is the person's language: --lang, else LC_ALL, LC_MESSAGES, LANG.
 func (a *app) language() sentence.Language {
-	for _, text := range []string{a.lang, a.langFlag(), os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")} {
+	for _, text := range []string{a.lang, a.earlyLang(), os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")} {
 		if text != "" {
 			return sentence.Accept(text)
 		}
@@ -97,8 +98,26 @@ func (a *app) language() sentence.Language {
 	return sentence.English
 }
 
-// langFlag finds --lang before the flags are parsed: help texts are made first.
-func (a *app) langFlag() string {
+// langFlag is the value of --lang: Chinese or English, with or without a region.
+type langFlag string
+
+func (l *langFlag) String() string { return string(*l) }
+
+// Type is the kind of value that the help shows.
+func (l *langFlag) Type() string { return "string" }
+
+// Set takes zh, en, zh-Hans, en_GB.UTF-8 and the like; there is no other language.
+func (l *langFlag) Set(text string) error {
+	tag, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(text), "_", "-"), "-")
+	if tag != "zh" && tag != "en" {
+		return errors.New("zh (中文) / en (English)")
+	}
+	*l = langFlag(text)
+	return nil
+}
+
+// earlyLang finds --lang before the flags are parsed: help texts are made first.
+func (a *app) earlyLang() string {
 	for i, arg := range a.args {
 		if v, ok := strings.CutPrefix(arg, "--lang="); ok {
 			return v

@@ -10,6 +10,14 @@ import (
 	"mulian/internal/fault"
 )
 
+// number writes a count with its noun; English nouns take an s, but of one.
+func (a *app) number(n int, zh, en string) string {
+	if n != 1 {
+		en += "s"
+	}
+	return fmt.Sprintf(a.t("%d "+zh, "%d "+en), n)
+}
+
 func lastRune(s string) (rune, int) { return utf8.DecodeLastRuneInString(s) }
 
 // sum is what became of all files of an import together.
@@ -101,27 +109,27 @@ func (a *app) showList(w io.Writer, l *list, most int) {
 }
 
 func (a *app) showSum(w io.Writer, s sum) {
-	fmt.Fprintf(w, a.t("合计 %d 个文件（跳过 %d，失败 %d），%d 条：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d\n",
-		"%d files in all (%d passed over, %d failed), %d records: %d accepted, %d doubtful, %d rejected, %d exact repeats\n"),
-		s.Files, s.Skipped, s.Failed, s.Entries, s.Accepted, s.Doubtful, s.Rejected, s.Duplicates)
+	fmt.Fprintf(w, a.t("合计 %s（跳过 %d，失败 %d），%s：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d\n",
+		"%s in all (%d passed over, %d failed), %s: %d accepted, %d doubtful, %d rejected, %d exact repeats\n"),
+		a.number(s.Files, "个文件", "file"), s.Skipped, s.Failed, a.number(s.Entries, "条", "record"), s.Accepted, s.Doubtful, s.Rejected, s.Duplicates)
 	if a.dryRun {
 		return // nothing was sent
 	}
-	fmt.Fprintf(w, a.t("上链 %d（新 %d，变更 %d），未变 %d，续传 %d，暂缓 %d，被拒 %d；代登记 %d 个单位；缺失 %d，撤销 %d\n",
-		"on the chain %d (%d new, %d changed), unchanged %d, resumed %d, held %d, refused %d; %d owners registered; %d missing, %d withdrawn\n"),
-		s.Sent, s.New, s.Changed, s.Unchanged, s.Resumed, s.Held, s.Refused, s.Registered, s.Missing, s.Withdrawn)
+	fmt.Fprintf(w, a.t("上链 %d（新 %d，变更 %d），未变 %d，续传 %d，暂缓 %d，被拒 %d；代登记 %s；缺失 %d，撤销 %d\n",
+		"on the chain %d (%d new, %d changed), unchanged %d, resumed %d, held %d, refused %d; %s registered; %d missing, %d withdrawn\n"),
+		s.Sent, s.New, s.Changed, s.Unchanged, s.Resumed, s.Held, s.Refused, a.number(s.Registered, "个单位", "owner"), s.Missing, s.Withdrawn)
 }
 
 func (a *app) reportLine(r *intake.Report) string {
-	return fmt.Sprintf(a.t("%s：%s %s，%d 行，%d 条：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d", "%s: %s %s, %d rows, %d records: %d accepted, %d doubtful, %d rejected, %d exact repeats"),
-		r.File, r.Format, r.Encoding, r.Rows, r.Entries, r.Accepted, r.Doubtful, r.Rejected, r.Duplicates)
+	return fmt.Sprintf(a.t("%s：%s %s，%s，%s：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d", "%s: %s %s, %s, %s: %d accepted, %d doubtful, %d rejected, %d exact repeats"),
+		r.File, r.Format, r.Encoding, a.number(r.Rows, "行", "row"), a.number(r.Entries, "条", "record"), r.Accepted, r.Doubtful, r.Rejected, r.Duplicates)
 }
 
 func (a *app) showApplied(w io.Writer, p *filing.Outcome, most int) {
-	fmt.Fprintf(w, a.t("上链 %d，未变 %d，续传 %d，暂缓 %d，被拒 %d（%d 笔交易；新 %d，变更 %d）\n", "on the chain %d, unchanged %d, resumed %d, held %d, refused %d (%d transactions; %d new, %d changed)\n"),
-		p.Sent, p.Unchanged, p.Resumed, p.Held, p.Refused, p.Batches, p.New, p.Changed)
+	fmt.Fprintf(w, a.t("上链 %d，未变 %d，续传 %d，暂缓 %d，被拒 %d（%s；新 %d，变更 %d）\n", "on the chain %d, unchanged %d, resumed %d, held %d, refused %d (%s; %d new, %d changed)\n"),
+		p.Sent, p.Unchanged, p.Resumed, p.Held, p.Refused, a.number(p.Batches, "笔交易", "transaction"), p.New, p.Changed)
 	if p.Registered > 0 {
-		fmt.Fprintf(w, a.t("代登记 %d 个单位（代码以 %s 开头），密钥在 %s\n", "%d owners registered provisionally (codes that begin with %s); their keys lie in %s\n"), p.Registered, filing.ProvisionalPrefix, a.keys().Dir)
+		fmt.Fprintf(w, a.t("代登记 %s（代码以 %s 开头），密钥在 %s\n", "%s registered provisionally (codes that begin with %s); their keys lie in %s\n"), a.number(p.Registered, "个单位", "owner"), filing.ProvisionalPrefix, a.keys().Dir)
 	}
 	a.showLack(w, p, most)
 	a.showProblems(w, p.Problems, p.LeftOut, most)
