@@ -69,6 +69,23 @@ var portals = []portal{
 	{"us/opm.data.json", datasetsOfJSON},
 }
 
+// nobodys counts, in the lists that have such, the records whose owner is nobody's
+// name: nobody is registered for them, and they are held back.
+var nobodys = map[string]func(t *testing.T, raw []byte) int{
+	"tw/cities/14_taitung.csv": func(_ *testing.T, raw []byte) int {
+		return bytes.Count(raw, []byte(",OD_OpenData_DealData.aspx?s="))
+	},
+	"us/dol.data.json": func(t *testing.T, raw []byte) (n int) {
+		for _, d := range datasets(t, raw) {
+			var p struct{ Name string }
+			if json.Unmarshal(d["publisher"], &p) == nil && p.Name == "Published" {
+				n++
+			}
+		}
+		return n
+	},
+}
+
 // TestEveryCatalogueIntoOneChain: what the world's portals publish, read, judged,
 // signed by the organisations that the lists name, committed by a real node and found
 // in its index. Every record has one verdict, and the numbers are those of the files.
@@ -104,6 +121,11 @@ func TestEveryCatalogueIntoOneChain(t *testing.T) {
 		}
 		if out.Changed+out.Refused > 0 {
 			t.Errorf("%s: %d changed, %d refused: %v", p.path, out.Changed, out.Refused, out.Problems)
+		}
+		if count := nobodys[p.path]; count != nil {
+			if n := count(t, unpacked(t, path)); n == 0 || out.Counts["11034"] != n {
+				t.Errorf("%s: %d owners are nobody's name, %d are held back", p.path, n, out.Counts["11034"])
+			}
 		}
 		t.Logf("%-60s %5d records: %5d new, %4d with another source, %3d held otherwise, %3d rejected, %3d repeats, %3d organisations", p.path, report.Entries, out.New,
 			out.Counts["11021"], out.Held-out.Counts["11021"], report.Rejected, report.Duplicates, out.Registered)
