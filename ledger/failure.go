@@ -36,6 +36,19 @@ func (f *failure) noteDisk(err error) {
 	f.disk = err
 }
 
+// background takes what the store could not do behind its writers' backs. It tries again
+// by itself and lets writers wait meanwhile; on a full disk they would wait without a
+// word until somebody makes room, so the node says so and stops.
+func (f *failure) background(err error) {
+	f.noteDisk(err)
+	if noRoom(err) {
+		f.stop(err)
+	}
+}
+
+// noRoom says that the disk, or a quota on it, is full.
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
 // stop makes the node refuse all further work.
 func (f *failure) stop(cause error) {
 	f.mu.Lock()
@@ -64,7 +77,7 @@ func storeFault(err error, format string, args ...any) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case noRoom(err):
 		code = fault.DiskFull
 	case errors.Is(err, state.ErrDamaged), errors.Is(err, pebble.ErrCorruption), errors.Is(err, fs.ErrInvalid):
 		code = fault.Damaged

@@ -121,7 +121,7 @@ func (l *Ledger) openStore() (err error) {
 		opts.FS = l.cfg.disk
 	}
 	opts.EventListener = &pebble.EventListener{
-		BackgroundError: l.failure.noteDisk,
+		BackgroundError: l.failure.background,
 		DataCorruption: func(c pebble.DataCorruptionInfo) {
 			l.failure.noteDisk(fmt.Errorf("%w: file %s: %w", state.ErrDamaged, c.Path, c.Details))
 		},

@@ -30,7 +30,9 @@ func (q quiet) Info(msg string, kv ...any) { q.write(slog.LevelDebug, msg, kv) }
 // Warn is shown at level debug: the engine warns of its own slow peers.
 func (q quiet) Warn(msg string, kv ...any) { q.write(slog.LevelDebug, msg, kv) }
 
-// Error is shown as a warning, but for the end of consensus, which stops the node.
+// Error is shown as a warning, but for the end of consensus, which stops the node, and a
+// full disk: the engine cannot write its own log, does not sign its vote, and says so
+// every two seconds while everybody waits.
 func (q quiet) Error(msg string, kv ...any) {
 	if msg == haltMessage {
 		q.failure.stop(haltCause(kv))
@@ -40,6 +42,11 @@ func (q quiet) Error(msg string, kv ...any) {
 	if q.failure.ending.Load() {
 		q.write(slog.LevelDebug, msg, kv)
 		return
+	}
+	for _, v := range kv {
+		if err, ok := v.(error); ok && noRoom(err) {
+			q.failure.stop(err)
+		}
 	}
 	q.write(slog.LevelWarn, msg, kv)
 }
