@@ -66,6 +66,8 @@ type Draft struct {
 	Value     *cataloguev1.Code      // one value of a code table; Local is its code
 	CodeTable *cataloguev1.CodeTable // with Value: the table it belongs to, the same for all values of a file; without org until then
 
+	partial bool // an entry of ours in a form that cannot say everything of it
+
 	DutyRefs []string // duties as the file names them: codes or titles
 	Source   string   // 数源单位 as the file names it, when it is not the owner
 	System   string   // system as the file names it
@@ -182,7 +184,7 @@ func (b *builder) entry(d *Draft, r *record) {
 	d.Entry = e
 	e.Name = b.name(r, Name, maxName)
 	org, local, ours := ownID(r.text(Code))
-	if ours {
+	if d.partial = ours; ours {
 		d.Code = org // unless the file names another owner
 	}
 	b.owner(d, r)

@@ -84,6 +84,7 @@ func (b *builder) native(d *Draft, r *record) {
 		return
 	}
 	e := d.Entry
+	d.partial = r.linked
 	d.Local, d.DutyRefs = strings.TrimPrefix(e.Id, d.Code+":"), e.Duties
 	e.Id, e.Provider, e.Duties = "", "", nil
 	e.State, e.Version, e.CreatedMs, e.UpdatedMs, e.Lock, e.ContentHash, e.ReturnedReason, e.SuspendedCause, e.SuspendedBy = 0, 0, 0, 0, nil, nil, "", "", ""

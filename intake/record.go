@@ -32,6 +32,7 @@ type record struct {
 	seen      map[Field]string    // fields the record has at all, with their header
 	sum       [16]byte            // of all names and texts: equal records have equal sums
 	native    []sheet.Field       // of our own form: the object as it stands
+	linked    bool                // native was made of our own DCAT, which cannot say everything
 	files     []map[string]string // the parts of each distribution; at most as many as the ledger takes
 	moreFiles int                 // beyond them
 	contacts  int                 // names, addresses and numbers of persons; nothing of them is kept
@@ -62,7 +63,7 @@ func (s *sorter) sort(in sheet.Record) *record {
 	if s.kind == EntryList && isContract(in.Fields) {
 		in.Fields = fromContract(in.Fields)
 	} else if s.kind == EntryList && isOwnLinked(in.Fields) {
-		in.Fields = fromLinked(in.Fields)
+		in.Fields, r.linked = fromLinked(in.Fields), true
 	}
 	if isNative(s.kind, in.Fields) {
 		s.takeNative(r, in.Fields)

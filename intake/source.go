@@ -111,8 +111,22 @@ func (a *apply) compare(d *Draft, content [32]byte, have Standing, known bool) (
 	if err != nil || sum == have.Content {
 		return err == nil, nil, err // it came by another way, and says the same
 	}
+	lang := a.plan.opts.Lang
+	if d.partial {
+		return false, &sheet.Problem{
+			Line: d.Line, Field: string(Code), Code: fault.AlreadyExists,
+			Message:    lang.Say("“%s”已在账本上，此格式不能完整表达一条目录，暂不提交", "%q is on the ledger, and this format cannot say all of an entry; it is held back", brief(d.Entry.Name)),
+			Suggestion: lang.Say("用 json 或 odcs 格式导出、修改后再导入", "export as json or odcs, change that and import it"),
+		}, nil
+	}
+	if have.Origin == "" && a.target.Source != "" && !a.target.TakeOver {
+		return false, &sheet.Problem{
+			Line: d.Line, Field: string(Name), Code: fault.AlreadyExists,
+			Message:    lang.Say("“%s”由部门自己编目，内容与来源 %s 不同，暂不提交", "%q is the department's own, and %s has other content; it is held back", brief(d.Entry.Name), a.target.Source),
+			Suggestion: lang.Say("以本文件为准用 --take-over", "if this file holds: --take-over"),
+		}, nil
+	}
 	if s := sourceOf(have.Origin); s != "" && s != a.target.Source && !a.target.TakeOver {
-		lang := a.plan.opts.Lang
 		return false, &sheet.Problem{
 			Line: d.Line, Field: string(Name), Code: fault.AlreadyExists,
 			Message:    lang.Say("“%s”已由来源 %s 导入，内容不同，暂不提交", "%q was imported from %s, with other content; it is held back", brief(d.Entry.Name), s),
