@@ -1,8 +1,10 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
+	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -149,6 +151,8 @@ type part struct {
 
 func (a *apply) result() *Applied {
 	out := a.done
+	// Batches of many organisations are answered at once: their order says nothing.
+	slices.SortStableFunc(a.problems.Problems, func(x, y Problem) int { return cmp.Compare(x.Line, y.Line) })
 	out.Problems, out.LeftOut, out.Counts = a.problems.Problems, a.problems.LeftOut, a.problems.Counts
 	if out.Problems == nil {
 		out.Problems = []Problem{}
