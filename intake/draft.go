@@ -184,8 +184,9 @@ func (b *builder) entry(d *Draft, r *record) {
 	d.Entry = e
 	e.Name = b.name(r, Name, maxName)
 	org, local, ours := ownID(r.text(Code))
-	if d.partial = ours; ours {
-		d.Code = org // unless the file names another owner
+	if ours {
+		d.Code = org       // unless the file names another owner
+		d.partial = !r.row // our tables hold all that a department writes (export.Lacks)
 	}
 	b.owner(d, r)
 	if lost := r.text(Code); ours && d.Code == org {
