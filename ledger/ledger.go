@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	dbm "github.com/cometbft/cometbft-db"
 	cmtconfig "github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/node"
@@ -117,8 +118,9 @@ func (l *Ledger) openStore() (err error) {
 	opts := state.StoreOptions(l.cfg.CacheBytes)
 	logger := storeLog{quiet{log: l.log, failure: l.failure}}
 	opts.Logger = logger
+	opts.FS = yielding{vfs.Default}
 	if l.cfg.disk != nil {
-		opts.FS = l.cfg.disk
+		opts.FS = yielding{l.cfg.disk}
 	}
 	opts.EventListener = &pebble.EventListener{
 		BackgroundError: l.failure.background,

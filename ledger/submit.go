@@ -49,15 +49,15 @@ func (w *waiting) leave(id [32]byte, one *waiter) {
 	}
 }
 
-// answer tells those who wait for a transaction of the block. A forged envelope
-// does not answer for the true one of the same id, and a replay not for the first.
+// answer tells those who wait for a transaction of the block. A forged envelope does
+// not answer for the true one of the same id. A replay tells them to look up the first.
 func (w *waiting) answer(done []doneTx) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range done {
 		d := &done[i]
 		for _, one := range w.byID[d.ID] {
-			if d.Code == fault.Replayed || !d.spent && one.raw != d.raw {
+			if d.Code != fault.Replayed && !d.spent && one.raw != d.raw {
 				continue
 			}
 			select {
@@ -71,7 +71,9 @@ func (w *waiting) answer(done []doneTx) {
 // Submit checks a signed envelope in the caller's goroutine, puts it before the
 // consensus and waits until it is in a block. A refusal in the block is a Committed
 // with a Code, not an error. A transaction that is on the chain already is answered
-// with its own result: sending again is safe.
+// with its own result: sending again is safe. One that this node has not admitted
+// lately is not looked up first (of each transaction that would cost a twelfth); the
+// block refuses it as a replay, and then it is.
 //
 // Faults: what [machine.Machine.Check] refuses; TooLong; Busy when too many wait;
 // Timeout when ctx ends or the node stops: the outcome is then unknown, and Tx
@@ -91,8 +93,10 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 	sum := sha256.Sum256(raw)
 	me := l.waiting.join(id, sum) // before looking, so that no block slips between
 	defer l.waiting.leave(id, me)
-	if c, known, err := l.Tx(id); known || err != nil {
-		return c, err
+	if l.app.admitted.has(sum) { // sent again, and perhaps in a block since
+		if c, known, err := l.Tx(id); known || err != nil {
+			return c, err
+		}
 	}
 	if err := l.enter(); err != nil {
 		return nil, err
@@ -108,6 +112,11 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 	}
 	select {
 	case c := <-me.answer:
+		if c.Code == fault.Replayed { // it was carried out before: that is the answer
+			if first, known, err := l.Tx(id); known || err != nil {
+				return first, err
+			}
+		}
 		return &c, nil
 	case <-ctx.Done():
 		return nil, &fault.Fault{Code: fault.Timeout, Text: "no answer in time, the outcome is unknown; ask for transaction " + hexID(id) + " later, or send it again", Err: ctx.Err()}
