@@ -22,10 +22,14 @@ func Sign(key sm.PrivateKey, record []byte) ([]byte, error) {
 	return sig, nil
 }
 
-// Verify tells whether sig is the signature of a record by the holder of pub:
-// VerificationFailed if not.
+// Verify tells whether sig is the signature of a record by the holder of pub, in the
+// plain or the batch form (batch.go): VerificationFailed if not.
 func Verify(pub sm.PublicKey, record, sig []byte) error {
-	if !pub.Verify(append([]byte(Domain), record...), sig) {
+	message, plain, err := Unbatch(record, sig)
+	if err != nil {
+		return err
+	}
+	if !pub.Verify(message, plain) {
 		return fault.Newf(fault.VerificationFailed, "the receipt's signature by key %s does not hold", pub.ID())
 	}
 	return nil
