@@ -13,6 +13,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v1 "mulian/gen/mulian/trace/v1"
+	v11 "mulian/gen/mulian/tx/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -220,6 +221,7 @@ type RequestBody struct {
 	//	*RequestBody_Delivery
 	//	*RequestBody_Pull
 	//	*RequestBody_Acknowledge
+	//	*RequestBody_Queries
 	Kind          isRequestBody_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -333,6 +335,15 @@ func (x *RequestBody) GetAcknowledge() *AcknowledgeBody {
 	return nil
 }
 
+func (x *RequestBody) GetQueries() *QueriesBody {
+	if x != nil {
+		if x, ok := x.Kind.(*RequestBody_Queries); ok {
+			return x.Queries
+		}
+	}
+	return nil
+}
+
 type isRequestBody_Kind interface {
 	isRequestBody_Kind()
 }
@@ -353,6 +364,10 @@ type RequestBody_Acknowledge struct {
 	Acknowledge *AcknowledgeBody `protobuf:"bytes,13,opt,name=acknowledge,proto3,oneof"`
 }
 
+type RequestBody_Queries struct {
+	Queries *QueriesBody `protobuf:"bytes,20,opt,name=queries,proto3,oneof"`
+}
+
 func (*RequestBody_Query) isRequestBody_Kind() {}
 
 func (*RequestBody_Delivery) isRequestBody_Kind() {}
@@ -360,6 +375,8 @@ func (*RequestBody_Delivery) isRequestBody_Kind() {}
 func (*RequestBody_Pull) isRequestBody_Kind() {}
 
 func (*RequestBody_Acknowledge) isRequestBody_Kind() {}
+
+func (*RequestBody_Queries) isRequestBody_Kind() {}
 
 type QueryBody struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -445,6 +462,52 @@ func (x *QueryBody) GetLimit() uint32 {
 	return 0
 }
 
+// QueriesBody is several queries of one signature. The n-th, from 0, has the request
+// id "<request_id>.<n>".
+type QueriesBody struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Queries       []*QueryBody           `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"` // 1-64
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueriesBody) Reset() {
+	*x = QueriesBody{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueriesBody) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueriesBody) ProtoMessage() {}
+
+func (x *QueriesBody) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueriesBody.ProtoReflect.Descriptor instead.
+func (*QueriesBody) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *QueriesBody) GetQueries() []*QueryBody {
+	if x != nil {
+		return x.Queries
+	}
+	return nil
+}
+
 type KeyValue struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Item          string                 `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
@@ -455,7 +518,7 @@ type KeyValue struct {
 
 func (x *KeyValue) Reset() {
 	*x = KeyValue{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[5]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +530,7 @@ func (x *KeyValue) String() string {
 func (*KeyValue) ProtoMessage() {}
 
 func (x *KeyValue) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[5]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +543,7 @@ func (x *KeyValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyValue.ProtoReflect.Descriptor instead.
 func (*KeyValue) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{5}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *KeyValue) GetItem() string {
@@ -509,7 +572,7 @@ type DeliveryBody struct {
 
 func (x *DeliveryBody) Reset() {
 	*x = DeliveryBody{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[6]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -521,7 +584,7 @@ func (x *DeliveryBody) String() string {
 func (*DeliveryBody) ProtoMessage() {}
 
 func (x *DeliveryBody) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[6]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -534,7 +597,7 @@ func (x *DeliveryBody) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryBody.ProtoReflect.Descriptor instead.
 func (*DeliveryBody) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{6}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeliveryBody) GetAgreement() string {
@@ -576,7 +639,7 @@ type PullBody struct {
 
 func (x *PullBody) Reset() {
 	*x = PullBody{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[7]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +651,7 @@ func (x *PullBody) String() string {
 func (*PullBody) ProtoMessage() {}
 
 func (x *PullBody) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[7]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +664,7 @@ func (x *PullBody) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullBody.ProtoReflect.Descriptor instead.
 func (*PullBody) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{7}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PullBody) GetAgreement() string {
@@ -638,7 +701,7 @@ type AcknowledgeBody struct {
 
 func (x *AcknowledgeBody) Reset() {
 	*x = AcknowledgeBody{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[8]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -650,7 +713,7 @@ func (x *AcknowledgeBody) String() string {
 func (*AcknowledgeBody) ProtoMessage() {}
 
 func (x *AcknowledgeBody) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[8]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -663,7 +726,7 @@ func (x *AcknowledgeBody) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeBody.ProtoReflect.Descriptor instead.
 func (*AcknowledgeBody) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{8}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AcknowledgeBody) GetLeafIndex() uint64 {
@@ -713,7 +776,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[9]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +788,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[9]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +801,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{9}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Answer) GetSealHeader() []byte {
@@ -762,6 +825,112 @@ func (x *Answer) GetReceipt() *v1.Receipt {
 	return nil
 }
 
+// Answers of queries that were asked together, in any order.
+type Answers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Answers       []*NumberedAnswer      `protobuf:"bytes,1,rep,name=answers,proto3" json:"answers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answers) Reset() {
+	*x = Answers{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answers) ProtoMessage() {}
+
+func (x *Answers) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answers.ProtoReflect.Descriptor instead.
+func (*Answers) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Answers) GetAnswers() []*NumberedAnswer {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+// NumberedAnswer is what one of them got: an answer, or why not.
+type NumberedAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // of the query, from 0
+	Answer        *Answer                `protobuf:"bytes,2,opt,name=answer,proto3" json:"answer,omitempty"`
+	Refusal       *v11.Refusal           `protobuf:"bytes,3,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NumberedAnswer) Reset() {
+	*x = NumberedAnswer{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NumberedAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NumberedAnswer) ProtoMessage() {}
+
+func (x *NumberedAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NumberedAnswer.ProtoReflect.Descriptor instead.
+func (*NumberedAnswer) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *NumberedAnswer) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *NumberedAnswer) GetAnswer() *Answer {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *NumberedAnswer) GetRefusal() *v11.Refusal {
+	if x != nil {
+		return x.Refusal
+	}
+	return nil
+}
+
 // QueryResult inside the seal.
 type QueryResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -774,7 +943,7 @@ type QueryResult struct {
 
 func (x *QueryResult) Reset() {
 	*x = QueryResult{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[10]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +955,7 @@ func (x *QueryResult) String() string {
 func (*QueryResult) ProtoMessage() {}
 
 func (x *QueryResult) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[10]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +968,7 @@ func (x *QueryResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryResult.ProtoReflect.Descriptor instead.
 func (*QueryResult) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{10}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *QueryResult) GetColumns() []*ResultColumn {
@@ -838,7 +1007,7 @@ type ResultColumn struct {
 
 func (x *ResultColumn) Reset() {
 	*x = ResultColumn{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[11]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -850,7 +1019,7 @@ func (x *ResultColumn) String() string {
 func (*ResultColumn) ProtoMessage() {}
 
 func (x *ResultColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[11]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -863,7 +1032,7 @@ func (x *ResultColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultColumn.ProtoReflect.Descriptor instead.
 func (*ResultColumn) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{11}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ResultColumn) GetItem() string {
@@ -928,7 +1097,7 @@ type DeliveryOffer struct {
 
 func (x *DeliveryOffer) Reset() {
 	*x = DeliveryOffer{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[12]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -940,7 +1109,7 @@ func (x *DeliveryOffer) String() string {
 func (*DeliveryOffer) ProtoMessage() {}
 
 func (x *DeliveryOffer) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[12]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -953,7 +1122,7 @@ func (x *DeliveryOffer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryOffer.ProtoReflect.Descriptor instead.
 func (*DeliveryOffer) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{12}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeliveryOffer) GetDelivery() uint64 {
@@ -997,7 +1166,7 @@ type Page struct {
 
 func (x *Page) Reset() {
 	*x = Page{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[13]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1178,7 @@ func (x *Page) String() string {
 func (*Page) ProtoMessage() {}
 
 func (x *Page) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[13]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1191,7 @@ func (x *Page) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Page.ProtoReflect.Descriptor instead.
 func (*Page) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{13}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Page) GetNumber() uint64 {
@@ -1066,7 +1235,7 @@ type PageEnd struct {
 
 func (x *PageEnd) Reset() {
 	*x = PageEnd{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[14]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1247,7 @@ func (x *PageEnd) String() string {
 func (*PageEnd) ProtoMessage() {}
 
 func (x *PageEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[14]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1260,7 @@ func (x *PageEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PageEnd.ProtoReflect.Descriptor instead.
 func (*PageEnd) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{14}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PageEnd) GetRows() uint64 {
@@ -1130,7 +1299,7 @@ type AcknowledgeResponse struct {
 
 func (x *AcknowledgeResponse) Reset() {
 	*x = AcknowledgeResponse{}
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[15]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1142,7 +1311,7 @@ func (x *AcknowledgeResponse) String() string {
 func (*AcknowledgeResponse) ProtoMessage() {}
 
 func (x *AcknowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[15]
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1155,14 +1324,14 @@ func (x *AcknowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeResponse.ProtoReflect.Descriptor instead.
 func (*AcknowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{15}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{18}
 }
 
 var File_mulian_gateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x1fmulian/gateway/v1/gateway.proto\x12\x11mulian.gateway.v1\x1a\x1bmulian/trace/v1/trace.proto\"\x11\n" +
+	"\x1fmulian/gateway/v1/gateway.proto\x12\x11mulian.gateway.v1\x1a\x1bmulian/trace/v1/trace.proto\x1a\x15mulian/tx/v1/tx.proto\"\x11\n" +
 	"\x0fDescribeRequest\"\xb6\x01\n" +
 	"\x10DescribeResponse\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x10\n" +
@@ -1176,7 +1345,7 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\rSignedRequest\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1c\n" +
-	"\tsignature\x18\x03 \x01(\fR\tsignature\"\x82\x03\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xbe\x03\n" +
 	"\vRequestBody\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n" +
@@ -1189,7 +1358,8 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	" \x01(\v2\x1c.mulian.gateway.v1.QueryBodyH\x00R\x05query\x12=\n" +
 	"\bdelivery\x18\v \x01(\v2\x1f.mulian.gateway.v1.DeliveryBodyH\x00R\bdelivery\x121\n" +
 	"\x04pull\x18\f \x01(\v2\x1b.mulian.gateway.v1.PullBodyH\x00R\x04pull\x12F\n" +
-	"\vacknowledge\x18\r \x01(\v2\".mulian.gateway.v1.AcknowledgeBodyH\x00R\vacknowledgeB\x06\n" +
+	"\vacknowledge\x18\r \x01(\v2\".mulian.gateway.v1.AcknowledgeBodyH\x00R\vacknowledge\x12:\n" +
+	"\aqueries\x18\x14 \x01(\v2\x1e.mulian.gateway.v1.QueriesBodyH\x00R\aqueriesB\x06\n" +
 	"\x04kind\"\xb8\x01\n" +
 	"\tQueryBody\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
@@ -1197,7 +1367,9 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x05items\x18\x03 \x03(\tR\x05items\x12\x18\n" +
 	"\apurpose\x18\x04 \x01(\tR\apurpose\x121\n" +
 	"\x05where\x18\x05 \x03(\v2\x1b.mulian.gateway.v1.KeyValueR\x05where\x12\x14\n" +
-	"\x05limit\x18\x06 \x01(\rR\x05limit\"4\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\"E\n" +
+	"\vQueriesBody\x126\n" +
+	"\aqueries\x18\x01 \x03(\v2\x1c.mulian.gateway.v1.QueryBodyR\aqueries\"4\n" +
 	"\bKeyValue\x12\x12\n" +
 	"\x04item\x18\x01 \x01(\tR\x04item\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"}\n" +
@@ -1223,7 +1395,13 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\vseal_header\x18\x01 \x01(\fR\n" +
 	"sealHeader\x12\x16\n" +
 	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x122\n" +
-	"\areceipt\x18\x03 \x01(\v2\x18.mulian.trace.v1.ReceiptR\areceipt\"r\n" +
+	"\areceipt\x18\x03 \x01(\v2\x18.mulian.trace.v1.ReceiptR\areceipt\"F\n" +
+	"\aAnswers\x12;\n" +
+	"\aanswers\x18\x01 \x03(\v2!.mulian.gateway.v1.NumberedAnswerR\aanswers\"\x8c\x01\n" +
+	"\x0eNumberedAnswer\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x121\n" +
+	"\x06answer\x18\x02 \x01(\v2\x19.mulian.gateway.v1.AnswerR\x06answer\x12/\n" +
+	"\arefusal\x18\x03 \x01(\v2\x15.mulian.tx.v1.RefusalR\arefusal\"r\n" +
 	"\vQueryResult\x129\n" +
 	"\acolumns\x18\x01 \x03(\v2\x1f.mulian.gateway.v1.ResultColumnR\acolumns\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\fR\x04rows\x12\x14\n" +
@@ -1253,10 +1431,11 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x16\n" +
 	"\x06digest\x18\x03 \x01(\fR\x06digest\x122\n" +
 	"\areceipt\x18\x04 \x01(\v2\x18.mulian.trace.v1.ReceiptR\areceipt\"\x15\n" +
-	"\x13AcknowledgeResponse2\x9b\x03\n" +
+	"\x13AcknowledgeResponse2\xec\x03\n" +
 	"\x0eGatewayService\x12X\n" +
 	"\bDescribe\x12\".mulian.gateway.v1.DescribeRequest\x1a#.mulian.gateway.v1.DescribeResponse\"\x03\x90\x02\x01\x12D\n" +
-	"\x05Query\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12K\n" +
+	"\x05Query\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12O\n" +
+	"\rQueryTogether\x12 .mulian.gateway.v1.SignedRequest\x1a\x1a.mulian.gateway.v1.Answers0\x01\x12K\n" +
 	"\fOpenDelivery\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12C\n" +
 	"\x04Pull\x12 .mulian.gateway.v1.SignedRequest\x1a\x17.mulian.gateway.v1.Page0\x01\x12W\n" +
 	"\vAcknowledge\x12 .mulian.gateway.v1.SignedRequest\x1a&.mulian.gateway.v1.AcknowledgeResponseB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
@@ -1273,52 +1452,63 @@ func file_mulian_gateway_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_mulian_gateway_v1_gateway_proto_rawDescData
 }
 
-var file_mulian_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_mulian_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_mulian_gateway_v1_gateway_proto_goTypes = []any{
 	(*DescribeRequest)(nil),     // 0: mulian.gateway.v1.DescribeRequest
 	(*DescribeResponse)(nil),    // 1: mulian.gateway.v1.DescribeResponse
 	(*SignedRequest)(nil),       // 2: mulian.gateway.v1.SignedRequest
 	(*RequestBody)(nil),         // 3: mulian.gateway.v1.RequestBody
 	(*QueryBody)(nil),           // 4: mulian.gateway.v1.QueryBody
-	(*KeyValue)(nil),            // 5: mulian.gateway.v1.KeyValue
-	(*DeliveryBody)(nil),        // 6: mulian.gateway.v1.DeliveryBody
-	(*PullBody)(nil),            // 7: mulian.gateway.v1.PullBody
-	(*AcknowledgeBody)(nil),     // 8: mulian.gateway.v1.AcknowledgeBody
-	(*Answer)(nil),              // 9: mulian.gateway.v1.Answer
-	(*QueryResult)(nil),         // 10: mulian.gateway.v1.QueryResult
-	(*ResultColumn)(nil),        // 11: mulian.gateway.v1.ResultColumn
-	(*DeliveryOffer)(nil),       // 12: mulian.gateway.v1.DeliveryOffer
-	(*Page)(nil),                // 13: mulian.gateway.v1.Page
-	(*PageEnd)(nil),             // 14: mulian.gateway.v1.PageEnd
-	(*AcknowledgeResponse)(nil), // 15: mulian.gateway.v1.AcknowledgeResponse
-	(*v1.Receipt)(nil),          // 16: mulian.trace.v1.Receipt
+	(*QueriesBody)(nil),         // 5: mulian.gateway.v1.QueriesBody
+	(*KeyValue)(nil),            // 6: mulian.gateway.v1.KeyValue
+	(*DeliveryBody)(nil),        // 7: mulian.gateway.v1.DeliveryBody
+	(*PullBody)(nil),            // 8: mulian.gateway.v1.PullBody
+	(*AcknowledgeBody)(nil),     // 9: mulian.gateway.v1.AcknowledgeBody
+	(*Answer)(nil),              // 10: mulian.gateway.v1.Answer
+	(*Answers)(nil),             // 11: mulian.gateway.v1.Answers
+	(*NumberedAnswer)(nil),      // 12: mulian.gateway.v1.NumberedAnswer
+	(*QueryResult)(nil),         // 13: mulian.gateway.v1.QueryResult
+	(*ResultColumn)(nil),        // 14: mulian.gateway.v1.ResultColumn
+	(*DeliveryOffer)(nil),       // 15: mulian.gateway.v1.DeliveryOffer
+	(*Page)(nil),                // 16: mulian.gateway.v1.Page
+	(*PageEnd)(nil),             // 17: mulian.gateway.v1.PageEnd
+	(*AcknowledgeResponse)(nil), // 18: mulian.gateway.v1.AcknowledgeResponse
+	(*v1.Receipt)(nil),          // 19: mulian.trace.v1.Receipt
+	(*v11.Refusal)(nil),         // 20: mulian.tx.v1.Refusal
 }
 var file_mulian_gateway_v1_gateway_proto_depIdxs = []int32{
 	4,  // 0: mulian.gateway.v1.RequestBody.query:type_name -> mulian.gateway.v1.QueryBody
-	6,  // 1: mulian.gateway.v1.RequestBody.delivery:type_name -> mulian.gateway.v1.DeliveryBody
-	7,  // 2: mulian.gateway.v1.RequestBody.pull:type_name -> mulian.gateway.v1.PullBody
-	8,  // 3: mulian.gateway.v1.RequestBody.acknowledge:type_name -> mulian.gateway.v1.AcknowledgeBody
-	5,  // 4: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
-	8,  // 5: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
-	16, // 6: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
-	11, // 7: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
-	11, // 8: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
-	16, // 9: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
-	0,  // 10: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
-	2,  // 11: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 12: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 13: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 14: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
-	1,  // 15: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
-	9,  // 16: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
-	9,  // 17: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
-	13, // 18: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
-	15, // 19: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
-	15, // [15:20] is the sub-list for method output_type
-	10, // [10:15] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	7,  // 1: mulian.gateway.v1.RequestBody.delivery:type_name -> mulian.gateway.v1.DeliveryBody
+	8,  // 2: mulian.gateway.v1.RequestBody.pull:type_name -> mulian.gateway.v1.PullBody
+	9,  // 3: mulian.gateway.v1.RequestBody.acknowledge:type_name -> mulian.gateway.v1.AcknowledgeBody
+	5,  // 4: mulian.gateway.v1.RequestBody.queries:type_name -> mulian.gateway.v1.QueriesBody
+	6,  // 5: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
+	4,  // 6: mulian.gateway.v1.QueriesBody.queries:type_name -> mulian.gateway.v1.QueryBody
+	9,  // 7: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
+	19, // 8: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
+	12, // 9: mulian.gateway.v1.Answers.answers:type_name -> mulian.gateway.v1.NumberedAnswer
+	10, // 10: mulian.gateway.v1.NumberedAnswer.answer:type_name -> mulian.gateway.v1.Answer
+	20, // 11: mulian.gateway.v1.NumberedAnswer.refusal:type_name -> mulian.tx.v1.Refusal
+	14, // 12: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
+	14, // 13: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
+	19, // 14: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
+	0,  // 15: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
+	2,  // 16: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
+	2,  // 17: mulian.gateway.v1.GatewayService.QueryTogether:input_type -> mulian.gateway.v1.SignedRequest
+	2,  // 18: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
+	2,  // 19: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
+	2,  // 20: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
+	1,  // 21: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
+	10, // 22: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
+	11, // 23: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
+	10, // 24: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
+	16, // 25: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
+	18, // 26: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
+	21, // [21:27] is the sub-list for method output_type
+	15, // [15:21] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_gateway_proto_init() }
@@ -1331,6 +1521,7 @@ func file_mulian_gateway_v1_gateway_proto_init() {
 		(*RequestBody_Delivery)(nil),
 		(*RequestBody_Pull)(nil),
 		(*RequestBody_Acknowledge)(nil),
+		(*RequestBody_Queries)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1338,7 +1529,7 @@ func file_mulian_gateway_v1_gateway_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_gateway_proto_rawDesc), len(file_mulian_gateway_v1_gateway_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

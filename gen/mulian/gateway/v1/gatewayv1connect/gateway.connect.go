@@ -40,6 +40,9 @@ const (
 	GatewayServiceDescribeProcedure = "/mulian.gateway.v1.GatewayService/Describe"
 	// GatewayServiceQueryProcedure is the fully-qualified name of the GatewayService's Query RPC.
 	GatewayServiceQueryProcedure = "/mulian.gateway.v1.GatewayService/Query"
+	// GatewayServiceQueryTogetherProcedure is the fully-qualified name of the GatewayService's
+	// QueryTogether RPC.
+	GatewayServiceQueryTogetherProcedure = "/mulian.gateway.v1.GatewayService/QueryTogether"
 	// GatewayServiceOpenDeliveryProcedure is the fully-qualified name of the GatewayService's
 	// OpenDelivery RPC.
 	GatewayServiceOpenDeliveryProcedure = "/mulian.gateway.v1.GatewayService/OpenDelivery"
@@ -56,6 +59,9 @@ type GatewayServiceClient interface {
 	Describe(context.Context, *connect.Request[v1.DescribeRequest]) (*connect.Response[v1.DescribeResponse], error)
 	// Query answers for one key under an agreement.
 	Query(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
+	// QueryTogether is Query for several keys, with one signature for all of them;
+	// each is judged, logged and answered by itself, as soon as it is ready.
+	QueryTogether(context.Context, *connect.Request[v1.SignedRequest]) (*connect.ServerStreamForClient[v1.Answers], error)
 	// OpenDelivery starts a batch of one entry: takes a snapshot of the table.
 	OpenDelivery(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
 	// Pull streams the pages of an open delivery from a page on: after an
@@ -89,6 +95,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Query")),
 			connect.WithClientOptions(opts...),
 		),
+		queryTogether: connect.NewClient[v1.SignedRequest, v1.Answers](
+			httpClient,
+			baseURL+GatewayServiceQueryTogetherProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("QueryTogether")),
+			connect.WithClientOptions(opts...),
+		),
 		openDelivery: connect.NewClient[v1.SignedRequest, v1.Answer](
 			httpClient,
 			baseURL+GatewayServiceOpenDeliveryProcedure,
@@ -112,11 +124,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 
 // gatewayServiceClient implements GatewayServiceClient.
 type gatewayServiceClient struct {
-	describe     *connect.Client[v1.DescribeRequest, v1.DescribeResponse]
-	query        *connect.Client[v1.SignedRequest, v1.Answer]
-	openDelivery *connect.Client[v1.SignedRequest, v1.Answer]
-	pull         *connect.Client[v1.SignedRequest, v1.Page]
-	acknowledge  *connect.Client[v1.SignedRequest, v1.AcknowledgeResponse]
+	describe      *connect.Client[v1.DescribeRequest, v1.DescribeResponse]
+	query         *connect.Client[v1.SignedRequest, v1.Answer]
+	queryTogether *connect.Client[v1.SignedRequest, v1.Answers]
+	openDelivery  *connect.Client[v1.SignedRequest, v1.Answer]
+	pull          *connect.Client[v1.SignedRequest, v1.Page]
+	acknowledge   *connect.Client[v1.SignedRequest, v1.AcknowledgeResponse]
 }
 
 // Describe calls mulian.gateway.v1.GatewayService.Describe.
@@ -127,6 +140,11 @@ func (c *gatewayServiceClient) Describe(ctx context.Context, req *connect.Reques
 // Query calls mulian.gateway.v1.GatewayService.Query.
 func (c *gatewayServiceClient) Query(ctx context.Context, req *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error) {
 	return c.query.CallUnary(ctx, req)
+}
+
+// QueryTogether calls mulian.gateway.v1.GatewayService.QueryTogether.
+func (c *gatewayServiceClient) QueryTogether(ctx context.Context, req *connect.Request[v1.SignedRequest]) (*connect.ServerStreamForClient[v1.Answers], error) {
+	return c.queryTogether.CallServerStream(ctx, req)
 }
 
 // OpenDelivery calls mulian.gateway.v1.GatewayService.OpenDelivery.
@@ -150,6 +168,9 @@ type GatewayServiceHandler interface {
 	Describe(context.Context, *connect.Request[v1.DescribeRequest]) (*connect.Response[v1.DescribeResponse], error)
 	// Query answers for one key under an agreement.
 	Query(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
+	// QueryTogether is Query for several keys, with one signature for all of them;
+	// each is judged, logged and answered by itself, as soon as it is ready.
+	QueryTogether(context.Context, *connect.Request[v1.SignedRequest], *connect.ServerStream[v1.Answers]) error
 	// OpenDelivery starts a batch of one entry: takes a snapshot of the table.
 	OpenDelivery(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
 	// Pull streams the pages of an open delivery from a page on: after an
@@ -179,6 +200,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Query")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceQueryTogetherHandler := connect.NewServerStreamHandler(
+		GatewayServiceQueryTogetherProcedure,
+		svc.QueryTogether,
+		connect.WithSchema(gatewayServiceMethods.ByName("QueryTogether")),
+		connect.WithHandlerOptions(opts...),
+	)
 	gatewayServiceOpenDeliveryHandler := connect.NewUnaryHandler(
 		GatewayServiceOpenDeliveryProcedure,
 		svc.OpenDelivery,
@@ -203,6 +230,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceDescribeHandler.ServeHTTP(w, r)
 		case GatewayServiceQueryProcedure:
 			gatewayServiceQueryHandler.ServeHTTP(w, r)
+		case GatewayServiceQueryTogetherProcedure:
+			gatewayServiceQueryTogetherHandler.ServeHTTP(w, r)
 		case GatewayServiceOpenDeliveryProcedure:
 			gatewayServiceOpenDeliveryHandler.ServeHTTP(w, r)
 		case GatewayServicePullProcedure:
@@ -224,6 +253,10 @@ func (UnimplementedGatewayServiceHandler) Describe(context.Context, *connect.Req
 
 func (UnimplementedGatewayServiceHandler) Query(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.GatewayService.Query is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) QueryTogether(context.Context, *connect.Request[v1.SignedRequest], *connect.ServerStream[v1.Answers]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.GatewayService.QueryTogether is not implemented"))
 }
 
 func (UnimplementedGatewayServiceHandler) OpenDelivery(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error) {
