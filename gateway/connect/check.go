@@ -10,8 +10,8 @@ func (t *Target) Check() error {
 	if err := checkName(t.Table.Name); err != nil {
 		return err
 	}
-	if t.Table.Name == ControlTable {
-		return fmt.Errorf("%w: %s is the control table", ErrInvalid, ControlTable)
+	if t.Table.Name == ControlTable || t.Table.Name == SubscriptionTable {
+		return fmt.Errorf("%w: %s is the control table", ErrInvalid, t.Table.Name)
 	}
 	if t.Mode < Replace || t.Mode > Merge {
 		return fmt.Errorf("%w: load mode %d", ErrInvalid, t.Mode)

@@ -164,6 +164,9 @@ const crashVar = "CONNECTTEST_CRASH"
 // Main is what a driver's TestMain calls: for a child of testCrash it loads half a
 // delivery and kills itself, otherwise it runs the tests.
 func Main(m *testing.M) {
+	if url := os.Getenv(changesVar); url != "" {
+		applyForever(url)
+	}
 	url := os.Getenv(crashVar)
 	if url == "" {
 		os.Exit(m.Run())

@@ -30,7 +30,7 @@ LEFT JOIN pg_description td ON td.classoid = 'pg_class'::regclass AND td.objoid 
 LEFT JOIN pg_description cd ON cd.classoid = 'pg_class'::regclass AND cd.objoid = c.oid AND cd.objsubid = a.attnum
 LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
-  AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%' AND c.relname <> '` + connect.ControlTable + `'
+  AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%' AND c.relname NOT IN ('` + connect.ControlTable + `', '` + connect.SubscriptionTable + `')
   AND has_schema_privilege(n.oid, 'USAGE') AND (has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, a.attnum, 'SELECT'))
   AND ($1::text IS NULL OR n.nspname = $1::text AND c.relname = $2::text)
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C", a.attnum`

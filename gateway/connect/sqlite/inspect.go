@@ -14,10 +14,10 @@ import (
 // describeAll reads the structure of every table and view, in one transaction.
 func describeAll(ctx context.Context, q queryer) (*connect.Schema, error) {
 	found, err := list(ctx, q, `SELECT name, type = 'view' FROM sqlite_schema
-		WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name <> ?1 ORDER BY name`,
+		WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT IN (?1, ?2) ORDER BY name`,
 		func(scan func(...any) error) (t connect.Table, err error) {
 			return t, scan(&t.Name, &t.View)
-		}, connect.ControlTable)
+		}, connect.ControlTable, connect.SubscriptionTable)
 	if err != nil {
 		return nil, err
 	}

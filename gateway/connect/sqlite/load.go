@@ -111,15 +111,8 @@ type load struct {
 }
 
 func (l *load) begin(ctx context.Context) (err error) {
-	// Another load may hold the file for longer than a statement waits for a lock.
-	for {
-		_, err := l.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
-		if err == nil {
-			break
-		}
-		if !isBusy(err) || ctx.Err() != nil {
-			return failure(ctx, err)
-		}
+	if err := l.immediately(ctx); err != nil {
+		return err
 	}
 	l.before, l.repeat, err = receipt(ctx, l.conn, l.target.Delivery)
 	if err != nil || l.repeat {
@@ -128,6 +121,28 @@ func (l *load) begin(ctx context.Context) (err error) {
 	if _, err := l.conn.ExecContext(ctx, createControl); err != nil {
 		return failure(ctx, err)
 	}
+	if err := l.place(ctx); err != nil {
+		return err
+	}
+	return l.prepare()
+}
+
+// immediately begins the transaction. Another load may hold the file for longer than a
+// statement waits for a lock.
+func (l *load) immediately(ctx context.Context) error {
+	for {
+		_, err := l.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		if err == nil {
+			return nil
+		}
+		if !isBusy(err) || ctx.Err() != nil {
+			return failure(ctx, err)
+		}
+	}
+}
+
+// place creates the target, or finds out whether it can take the columns.
+func (l *load) place(ctx context.Context) error {
 	is, err := describeOne(ctx, l.conn, l.target.Table)
 	switch {
 	case errors.Is(err, connect.ErrNoTable):
@@ -138,10 +153,7 @@ func (l *load) begin(ctx context.Context) (err error) {
 	case l.target.Mode == connect.Replace:
 		_, err = l.conn.ExecContext(ctx, "DELETE FROM "+statement.Table(l.target.Table))
 	}
-	if err != nil {
-		return failure(ctx, err)
-	}
-	return l.prepare()
+	return failure(ctx, err)
 }
 
 // fits finds columns of an asker's own table that would spoil what is stored in

@@ -18,6 +18,8 @@ func TestMain(m *testing.M) { connecttest.Main(m) }
 
 func TestConformance(t *testing.T) { connecttest.Run(t, database()) }
 
+func TestChanges(t *testing.T) { connecttest.RunChanges(t, database()) }
+
 func newFile(t testing.TB) string {
 	url := "sqlite:" + filepath.Join(t.TempDir(), "部门 #1?%.db")
 	if strings.Contains(url, "?") { // a URL cannot name such a file; the rest can stay
