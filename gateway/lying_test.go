@@ -39,6 +39,10 @@ func (b *between) Query(ctx context.Context, r *rpc.Request[gatewayv1.SignedRequ
 	return b.edit(b.GatewayServiceClient.Query(ctx, rpc.NewRequest(r.Msg)))
 }
 
+func (b *between) QueryTogether(context.Context, *rpc.Request[gatewayv1.SignedRequest], *rpc.ServerStream[gatewayv1.Answers]) error {
+	return wire.Error(fault.Newf(fault.Malformed, "one at a time"))
+}
+
 func (b *between) OpenDelivery(ctx context.Context, r *rpc.Request[gatewayv1.SignedRequest]) (*rpc.Response[gatewayv1.Answer], error) {
 	return b.GatewayServiceClient.OpenDelivery(ctx, rpc.NewRequest(r.Msg))
 }

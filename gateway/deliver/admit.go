@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"crypto/sha256"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type request struct {
 	body  *gatewayv1.RequestBody
 	raw   []byte
 	hash  [sha256.Size]byte
+	aad   []byte // to which the answer is bound
 	key   string // id of the one that signed it
 	asker *identityv1.Account
 	sight view.Sight // of the asker's account
@@ -50,7 +52,7 @@ func (p *Provider) admit(ctx context.Context, m *gatewayv1.SignedRequest) (*requ
 	case left > maxLife+skew:
 		return nil, fault.Newf(fault.OutOfRange, "the request counts for %s, at most %s", left.Round(time.Second), maxLife)
 	}
-	r.hash = sha256.Sum256(r.raw)
+	r.hash, r.aad = sha256.Sum256(r.raw), answerAAD(r.raw)
 	if err := p.identify(ctx, r, m); err != nil {
 		return nil, err
 	}
@@ -162,6 +164,8 @@ func (r *replays) restore(log *receipt.Log, now time.Time) error {
 	size := log.Size()
 	return log.Each(size-min(size, reach), func(e receipt.Entry) bool {
 		if until := time.UnixMilli(e.Record.GetAtMs()).Add(maxLife + 2*skew); until.After(now) && e.Record.GetAsker() != "" {
+			id, _, _ := strings.Cut(e.Record.GetRequestId(), ".") // of those that were asked together
+			r.until[e.Record.GetAsker()+"\x00"+id] = until
 			r.until[e.Record.GetAsker()+"\x00"+e.Record.GetRequestId()] = until
 		}
 		return true

@@ -53,13 +53,15 @@ type Asker struct {
 	http     rpc.HTTPClient
 	opener   *seal.SharedOpener
 	receipts *receipt.Book
+	hand     *countersigner
+	eye      receipt.Verifier // checks providers' signatures
 	acks     chan ack
 	stop     context.CancelFunc
 	writers  sync.WaitGroup
 
 	mu    sync.Mutex // guards busy
 	busy  map[string]bool
-	peers sync.Map // URL -> gatewayv1connect.GatewayServiceClient
+	peers sync.Map // URL -> *peer
 }
 
 // ack is a counter-signature on its way to the provider.
@@ -72,6 +74,7 @@ type ack struct {
 type provider struct {
 	account *identityv1.Account
 	client  gatewayv1connect.GatewayServiceClient
+	line    *line
 }
 
 // Result is the answer of a query.
@@ -97,7 +100,7 @@ func NewAsker(cfg AskerConfig) (*Asker, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	a := &Asker{cfg: cfg, http: client.HTTPClient(), opener: seal.NewSharedOpener(cfg.SealKey), receipts: book, acks: make(chan ack, maxAcks), stop: stop, busy: map[string]bool{}}
+	a := &Asker{cfg: cfg, http: client.HTTPClient(), opener: seal.NewSharedOpener(cfg.SealKey), receipts: book, hand: &countersigner{key: cfg.Key, book: book}, acks: make(chan ack, maxAcks), stop: stop, busy: map[string]bool{}}
 	a.writers.Go(func() { a.sendAcks(ctx) })
 	return a, nil
 }
@@ -207,13 +210,20 @@ func (a *Asker) provider(ctx context.Context, t *cataloguev1.Table) (*provider, 
 	if !s.Found || url == "" {
 		return nil, fault.Newf(fault.NotFound, "gateway %q of table %s has no address", t.GetGateway(), t.GetId())
 	}
-	c, ok := a.peers.Load(url)
+	x, ok := a.peers.Load(url)
 	if !ok {
-		c, _ = a.peers.LoadOrStore(url, gatewayv1connect.NewGatewayServiceClient(a.http, url,
+		x, _ = a.peers.LoadOrStore(url, &peer{line: line{asker: a}, client: gatewayv1connect.NewGatewayServiceClient(a.http, url,
 			rpc.WithReadMaxBytes(wire.MaxMessageBytes), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
-			rpc.WithAcceptCompression("gzip", nil, nil))) // what is sealed does not get smaller
+			rpc.WithAcceptCompression("gzip", nil, nil))}) // what is sealed does not get smaller
 	}
-	return &provider{account: acc, client: c.(gatewayv1connect.GatewayServiceClient)}, nil
+	c := x.(*peer)
+	return &provider{account: acc, client: c.client, line: &c.line}, nil
+}
+
+// peer is the way to another gateway.
+type peer struct {
+	client gatewayv1connect.GatewayServiceClient
+	line   line
 }
 
 // Query asks for the rows of one key. where is item = value; no items means all
@@ -226,30 +236,25 @@ func (a *Asker) Query(ctx context.Context, agreement, entry string, items []stri
 	if err != nil {
 		return nil, err
 	}
-	body := &gatewayv1.RequestBody{Kind: &gatewayv1.RequestBody_Query{Query: &gatewayv1.QueryBody{
+	ask := &question{to: to, query: &gatewayv1.QueryBody{
 		Agreement: agreement, Entry: entry, Items: items, Purpose: g.GetTerms().GetPurpose(), Where: where, Limit: limit,
-	}}}
-	m, err := a.request(to, body)
-	if err != nil {
+	}}
+	if err := to.line.ask(ctx, ask); err != nil {
 		return nil, err
 	}
-	res, err := to.client.Query(ctx, rpc.NewRequest(m))
-	if err != nil {
-		return nil, answered(err)
-	}
-	ans := res.Msg
+	ans := ask.answer
 	rec, err := a.check(to, ans.GetReceipt(), &tracev1.AccessRecord{
-		Agreement: agreement, Entry: entry, RequestId: body.RequestId, Outcome: tracev1.Outcome_OUTCOME_COMPLETED,
+		Agreement: agreement, Entry: entry, RequestId: ask.requestID, Outcome: tracev1.Outcome_OUTCOME_COMPLETED,
 	})
 	if err != nil {
 		return nil, err
 	}
-	sum, asked := sha256.Sum256(ans.GetSealed()), sha256.Sum256(m.GetBody())
-	if string(rec.GetResponseHash()) != string(sum[:]) || string(rec.GetRequestHash()) != string(asked[:]) {
+	sum := sha256.Sum256(ans.GetSealed())
+	if string(rec.GetResponseHash()) != string(sum[:]) || string(rec.GetRequestHash()) != string(ask.hash[:]) {
 		return nil, fault.Newf(fault.VerificationFailed, "the receipt is for another answer")
 	}
 	q := &gatewayv1.QueryResult{}
-	if err := a.open(m, ans, q); err != nil {
+	if err := a.open(ask.aad, ans, q); err != nil {
 		return nil, err
 	}
 	out := &Result{Columns: q.GetColumns(), Receipt: ans.GetReceipt(), Record: rec}
@@ -270,8 +275,8 @@ func (a *Asker) Query(ctx context.Context, agreement, entry string, items []stri
 }
 
 // open opens an answer's seal and reads what is in it.
-func (a *Asker) open(m *gatewayv1.SignedRequest, ans *gatewayv1.Answer, into proto.Message) error {
-	raw, err := openOne(a.opener, answerAAD(m.GetBody()), ans.GetSealHeader(), ans.GetSealed())
+func (a *Asker) open(aad []byte, ans *gatewayv1.Answer, into proto.Message) error {
+	raw, err := openOne(a.opener, aad, ans.GetSealHeader(), ans.GetSealed())
 	if err != nil {
 		return err
 	}
@@ -290,7 +295,7 @@ func (a *Asker) check(from *provider, r *tracev1.Receipt, want *tracev1.AccessRe
 	if err != nil {
 		return nil, &fault.Fault{Code: fault.VerificationFailed, Text: "the receipt", Err: err}
 	}
-	if err := receipt.Verify(pub, r.GetRecord(), r.GetProviderSignature()); err != nil {
+	if err := a.eye.Verify(pub, r.GetRecord(), r.GetProviderSignature()); err != nil {
 		return nil, err
 	}
 	switch {
@@ -306,16 +311,11 @@ func (a *Asker) check(from *provider, r *tracev1.Receipt, want *tracev1.AccessRe
 
 // countersign signs a receipt, keeps it durably, and returns what the provider gets.
 func (a *Asker) countersign(to *provider, r *tracev1.Receipt) (ack, error) {
-	sig, err := receipt.Sign(a.cfg.Key, r.GetRecord())
-	if err != nil {
-		return ack{}, err
-	}
-	r.ConsumerKey, r.ConsumerSignature = a.cfg.Key.Public().ID(), sig
-	if err := a.receipts.Put(r); err != nil {
+	if err := a.hand.sign(r); err != nil {
 		return ack{}, err
 	}
 	sum := sha256.Sum256(r.GetRecord())
-	return ack{to: to, body: &gatewayv1.AcknowledgeBody{LeafIndex: r.GetLeafIndex(), RecordHash: sum[:], Signature: sig, Key: r.GetConsumerKey()}}, nil
+	return ack{to: to, body: &gatewayv1.AcknowledgeBody{LeafIndex: r.GetLeafIndex(), RecordHash: sum[:], Signature: r.GetConsumerSignature(), Key: r.GetConsumerKey()}}, nil
 }
 
 func (a *Asker) signer() client.Signer {

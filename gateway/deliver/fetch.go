@@ -273,7 +273,7 @@ func (a *Asker) offer(ctx context.Context, f *fetch, g *sharev1.Agreement, to *p
 		return nil, answered(err)
 	}
 	offer := &gatewayv1.DeliveryOffer{}
-	if err := a.open(m, res.Msg, offer); err != nil {
+	if err := a.open(answerAAD(m.GetBody()), res.Msg, offer); err != nil {
 		return nil, err
 	}
 	if _, err := a.check(to, res.Msg.GetReceipt(), &tracev1.AccessRecord{

@@ -27,6 +27,13 @@ const (
 	maxOpenEach   = 8       // of them for one asker: its tables would fill our disk, and others wait
 	maxPulls      = 16      // of one delivery at once: one that works, and broken ones that nobody has noticed
 
+	maxTogether = 64 // queries of one signature (proto gateway.v1)
+	// maxFlying is how many requests to one provider may be on their way before others
+	// wait for company, lineWait for how long they do, maxWaiting how many.
+	maxFlying  = 3
+	lineWait   = 2 * time.Millisecond
+	maxWaiting = 10_000
+
 	maxAcknowledged = 64 // records of one Acknowledge (proto gateway.v1)
 	// ackEvery is how long an acknowledgement of a query may wait for others.
 	ackEvery = 100 * time.Millisecond

@@ -63,6 +63,8 @@ type Provider struct {
 	salt   []byte // of subjects; a secret of this gateway
 	turns  chan struct{}
 	acks   *receipt.Book
+	hand   *receipt.Signer   // signs receipts
+	eye    *receipt.Verifier // checks counter-signatures
 	count  Counts
 
 	mu       sync.Mutex // guards the four below
@@ -88,6 +90,7 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 		cfg: cfg, seen: replays{until: map[string]time.Time{}}, looks: looks{last: map[string]time.Time{}},
 		quotas: quotas{of: map[string]calls{}}, turns: make(chan struct{}, maxQueries), sessions: map[sessionKey]*session{},
 		sealers: map[string]*seal.SharedSealer{}, signed: map[uint64]signed{},
+		hand: receipt.NewSigner(cfg.Key), eye: &receipt.Verifier{},
 	}
 	p.running, p.stop = context.WithCancel(context.Background())
 	if err := durable.MkdirPrivate(cfg.Dir); err != nil {
@@ -181,7 +184,7 @@ func (p *Provider) Query(ctx context.Context, m *rpc.Request[gatewayv1.SignedReq
 		return nil, p.strange(err)
 	}
 	p.cfg.Anchor.Touch()
-	answer, err := p.query(ctx, r)
+	answer, err := p.query(ctx, r, r.body.GetQuery())
 	if err != nil {
 		return nil, p.failed(err)
 	}
@@ -225,8 +228,7 @@ func reference(err error) string {
 	return ""
 }
 
-func (p *Provider) query(ctx context.Context, r *request) (*gatewayv1.Answer, error) {
-	q := r.body.GetQuery()
+func (p *Provider) query(ctx context.Context, r *request, q *gatewayv1.QueryBody) (*gatewayv1.Answer, error) {
 	if q == nil {
 		return nil, fault.Newf(fault.Malformed, "the request is no query")
 	}
@@ -333,7 +335,7 @@ func (p *Provider) release(ctx context.Context, r *request, d *decision, s conne
 	var header, sealed []byte
 	rows, cause := source.Query(readCtx, s)
 	if cause == nil {
-		header, sealed, cause = p.sealResult(d, r.raw, rows)
+		header, sealed, cause = p.sealResult(d, r.aad, rows)
 	}
 	cause = sourceFault(cause)
 	end := proto.CloneOf(rec)
@@ -376,7 +378,7 @@ func (p *Provider) broke(ctx context.Context, granted receipt.Entry, cause error
 	return cause
 }
 
-func (p *Provider) sealResult(d *decision, request []byte, rows []connect.Row) (header, sealed []byte, err error) {
+func (p *Provider) sealResult(d *decision, aad []byte, rows []connect.Row) (header, sealed []byte, err error) {
 	page, err := connect.EncodeRows(len(d.items), rows)
 	if err != nil {
 		return nil, nil, err
@@ -388,7 +390,7 @@ func (p *Provider) sealResult(d *decision, request []byte, rows []connect.Row) (
 	if err != nil {
 		return nil, nil, err
 	}
-	return p.sealTo(d.seal, answerAAD(request), raw)
+	return p.sealTo(d.seal, aad, raw)
 }
 
 // signed is a record with our signature of its receipt.
@@ -406,7 +408,7 @@ func (p *Provider) sign(e receipt.Entry) (*tracev1.Receipt, error) {
 	s, has := p.signed[e.Index]
 	p.mu.Unlock()
 	if !has {
-		sig, err := receipt.Sign(p.cfg.Key, e.Raw)
+		sig, err := p.hand.Sign(e.Raw)
 		if err != nil {
 			return nil, err
 		}

@@ -235,7 +235,7 @@ func (p *Provider) countersigned(r *request, b *gatewayv1.AcknowledgeBody) (rece
 	if err != nil {
 		return e, nil, err
 	}
-	if err := receipt.Verify(pub, e.Raw, b.GetSignature()); err != nil {
+	if err := p.eye.Verify(pub, e.Raw, b.GetSignature()); err != nil {
 		return e, nil, err
 	}
 	rcpt, err := p.sign(e)

@@ -3,6 +3,7 @@ package deliver
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"time"
 
@@ -56,6 +57,12 @@ func newID() string {
 func answerAAD(request []byte) []byte {
 	sum := sha256.Sum256(request)
 	return canon.Frame(answerDomain, sum[:])
+}
+
+// numberedAAD is answerAAD for a query that was asked with others.
+func numberedAAD(request []byte, n int) []byte {
+	sum := sha256.Sum256(request)
+	return canon.Frame(answerDomain, sum[:], binary.BigEndian.AppendUint32(nil, uint32(n)))
 }
 
 // deliveryAAD binds pages to their delivery and its two ends.

@@ -52,6 +52,25 @@ func Error(err error) error {
 	return out
 }
 
+// Refusal is what an error of [Error] tells the other side, for a message that carries
+// several answers.
+func Refusal(err error) *txv1.Refusal {
+	f := &fault.Fault{Code: fault.CodeOf(Fault(err)), Text: fault.CodeOf(Fault(err)).String()}
+	if x, ok := errors.AsType[*fault.Fault](Fault(err)); ok {
+		f = x
+	}
+	r := &txv1.Refusal{Code: uint32(f.Code), Rule: f.Rule, Item: f.Item, Text: f.Text}
+	if ce, ok := errors.AsType[*connect.Error](err); ok {
+		r.Reference = ce.Meta().Get("Mulian-Reference")
+	}
+	return r
+}
+
+// Refused is the fault that a refusal carries.
+func Refused(r *txv1.Refusal) error {
+	return &fault.Fault{Code: fault.Code(r.GetCode()), Rule: r.GetRule(), Item: r.GetItem(), Text: r.GetText()}
+}
+
 // Fault turns an error of a Connect call back into a *fault.Fault. What has no
 // detail of ours is Unreachable, Timeout, Cancelled or Internal by its nature.
 func Fault(err error) error {
