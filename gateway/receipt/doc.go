@@ -25,7 +25,9 @@
 //     tree.
 //  2. The decisions (GRANTED, REFUSED) under one agreement are numbered 1, 2, 3, …
 //     without gaps, also over a restart; how a granted one ended (COMPLETED, FAILED)
-//     stands under the same number.
+//     stands under the same number. Each record names its own place in the log, and
+//     each decision the place of the agreement's decision before it: a receipt
+//     contradicts a log in which something else stands there.
 //  3. The tree's leaves are the journal's records, in its order. Open proves it
 //     by recomputing the root, and refuses a folder in which it does not hold.
 //  4. After a failed write nothing is appended until the process has started

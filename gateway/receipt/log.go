@@ -53,8 +53,9 @@ type Log struct {
 
 // history is the records of one agreement.
 type history struct {
-	last uint64   // number of the latest decision
-	at   []uint64 // index of each record, in order
+	last    uint64   // number of the latest decision
+	decided uint64   // its place
+	at      []uint64 // index of each record, in order
 }
 
 // Entry is one record as it stands in the log.
@@ -184,11 +185,14 @@ func (l *Log) note(offset int64, raw []byte) error {
 
 // noted is note for a record that was just encoded.
 func (l *Log) noted(offset int64, r *tracev1.AccessRecord) error {
+	if r.Place != 0 && r.Place != uint64(len(l.offsets))+1 {
+		return fault.Newf(fault.Damaged, "access log: record %d names %d as its place", len(l.offsets), r.Place)
+	}
 	if a := r.GetAgreement(); a != "" {
 		h := l.of[a]
 		switch {
 		case decides(r.Outcome) && r.Seq == h.last+1:
-			h.last++
+			h.last, h.decided = h.last+1, uint64(len(l.offsets))+1
 		case !decides(r.Outcome) && r.Seq > 0 && r.Seq <= h.last:
 		default:
 			return fault.Newf(fault.Damaged, "access log: record %d has number %d of agreement %s after number %d", len(l.offsets), r.Seq, a, h.last)
@@ -240,8 +244,8 @@ func (l *Log) append(ctx context.Context, records ...*tracev1.AccessRecord) ([]E
 		if r.AtMs == 0 {
 			r.AtMs = time.Now().UnixMilli()
 		}
-		if n := proto.Size(r); n > MaxRecordBytes-32 { // room for the number
-			return nil, fault.Newf(fault.TooLong, "an access record of %d bytes, at most %d", n, MaxRecordBytes-32)
+		if n := proto.Size(r); n > MaxRecordBytes-64 { // room for number and place
+			return nil, fault.Newf(fault.TooLong, "an access record of %d bytes, at most %d", n, MaxRecordBytes-64)
 		}
 		p.records = append(p.records, r)
 	}
@@ -348,24 +352,26 @@ func (l *Log) writeBatch(batch []*pending) {
 	}
 }
 
-// number gives each record its index and its number within the agreement.
+// number gives each record its place in the log and its number within the agreement.
 func (l *Log) number(batch []*pending) ([][]byte, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	next := map[string]uint64{}
+	ahead := map[string]history{} // of this batch
 	var raw [][]byte
 	for _, p := range batch {
 		for i, r := range p.records {
 			a := r.Agreement
+			r.Place, r.Previous = uint64(len(l.offsets)+len(raw))+1, 0
 			switch {
 			case i > 0:
 				r.Seq = p.records[0].Seq
 			case a != "" && decides(r.Outcome):
-				if next[a] == 0 {
-					next[a] = l.of[a].last + 1
+				h, has := ahead[a]
+				if !has {
+					h = l.of[a]
 				}
-				r.Seq = next[a]
-				next[a]++
+				r.Seq, r.Previous = h.last+1, h.decided
+				ahead[a] = history{last: r.Seq, decided: r.Place}
 			}
 			b, err := canon.Marshal(r)
 			if err != nil {

@@ -185,26 +185,30 @@ func (x *Event) GetNote() string {
 
 // AccessRecord is one leaf of a gateway's log. No value of the data is in it.
 type AccessRecord struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Gateway       string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
-	Agreement     string                 `protobuf:"bytes,2,opt,name=agreement,proto3" json:"agreement,omitempty"` // empty when there was none
-	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`            // number within (agreement, gateway), 1, 2, ... without gaps; 0 when no agreement
-	Outcome       Outcome                `protobuf:"varint,4,opt,name=outcome,proto3,enum=mulian.trace.v1.Outcome" json:"outcome,omitempty"`
-	Code          uint32                 `protobuf:"varint,5,opt,name=code,proto3" json:"code,omitempty"`                           // fault code of a refusal
-	RequestId     string                 `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"` // the asker's number, <= 64
-	Asker         string                 `protobuf:"bytes,7,opt,name=asker,proto3" json:"asker,omitempty"`                          // account that signed the request
-	Entry         string                 `protobuf:"bytes,8,opt,name=entry,proto3" json:"entry,omitempty"`
-	EntryVersion  uint64                 `protobuf:"varint,9,opt,name=entry_version,json=entryVersion,proto3" json:"entry_version,omitempty"`
-	Items         []string               `protobuf:"bytes,10,rep,name=items,proto3" json:"items,omitempty"`
-	Purpose       string                 `protobuf:"bytes,11,opt,name=purpose,proto3" json:"purpose,omitempty"`
-	Rows          uint64                 `protobuf:"varint,12,opt,name=rows,proto3" json:"rows,omitempty"`
-	Bytes         uint64                 `protobuf:"varint,13,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	RequestHash   []byte                 `protobuf:"bytes,14,opt,name=request_hash,json=requestHash,proto3" json:"request_hash,omitempty"`    // SHA-256 of the signed request's bytes
-	ResponseHash  []byte                 `protobuf:"bytes,15,opt,name=response_hash,json=responseHash,proto3" json:"response_hash,omitempty"` // SHA-256 of the sealed response; of OUTCOME_COMPLETED
-	AtMs          int64                  `protobuf:"varint,16,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`                        // gateway's clock
-	ViewHeight    int64                  `protobuf:"varint,17,opt,name=view_height,json=viewHeight,proto3" json:"view_height,omitempty"`      // ledger height that the decision rests on
-	Delivery      uint64                 `protobuf:"varint,18,opt,name=delivery,proto3" json:"delivery,omitempty"`                            // delivery number of a batch; 0 = query
-	Subject       []byte                 `protobuf:"bytes,19,opt,name=subject,proto3" json:"subject,omitempty"`                               // salted pseudonym of the queried key, 32 bytes; empty for batches
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Gateway      string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	Agreement    string                 `protobuf:"bytes,2,opt,name=agreement,proto3" json:"agreement,omitempty"` // empty when there was none
+	Seq          uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`            // number within (agreement, gateway), 1, 2, ... without gaps; 0 when no agreement
+	Outcome      Outcome                `protobuf:"varint,4,opt,name=outcome,proto3,enum=mulian.trace.v1.Outcome" json:"outcome,omitempty"`
+	Code         uint32                 `protobuf:"varint,5,opt,name=code,proto3" json:"code,omitempty"`                           // fault code of a refusal
+	RequestId    string                 `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"` // the asker's number, <= 64
+	Asker        string                 `protobuf:"bytes,7,opt,name=asker,proto3" json:"asker,omitempty"`                          // account that signed the request
+	Entry        string                 `protobuf:"bytes,8,opt,name=entry,proto3" json:"entry,omitempty"`
+	EntryVersion uint64                 `protobuf:"varint,9,opt,name=entry_version,json=entryVersion,proto3" json:"entry_version,omitempty"`
+	Items        []string               `protobuf:"bytes,10,rep,name=items,proto3" json:"items,omitempty"`
+	Purpose      string                 `protobuf:"bytes,11,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Rows         uint64                 `protobuf:"varint,12,opt,name=rows,proto3" json:"rows,omitempty"`
+	Bytes        uint64                 `protobuf:"varint,13,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	RequestHash  []byte                 `protobuf:"bytes,14,opt,name=request_hash,json=requestHash,proto3" json:"request_hash,omitempty"`    // SHA-256 of the signed request's bytes
+	ResponseHash []byte                 `protobuf:"bytes,15,opt,name=response_hash,json=responseHash,proto3" json:"response_hash,omitempty"` // SHA-256 of the sealed response; of OUTCOME_COMPLETED
+	AtMs         int64                  `protobuf:"varint,16,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`                        // gateway's clock
+	ViewHeight   int64                  `protobuf:"varint,17,opt,name=view_height,json=viewHeight,proto3" json:"view_height,omitempty"`      // ledger height that the decision rests on
+	Delivery     uint64                 `protobuf:"varint,18,opt,name=delivery,proto3" json:"delivery,omitempty"`                            // delivery number of a batch; 0 = query
+	Subject      []byte                 `protobuf:"bytes,19,opt,name=subject,proto3" json:"subject,omitempty"`                               // salted pseudonym of the queried key, 32 bytes; empty for batches
+	// What a record says of its own place, so that a receipt contradicts a log in
+	// which something else stands there. 0 in records of before 2026-11-22.
+	Place         uint64 `protobuf:"varint,20,opt,name=place,proto3" json:"place,omitempty"`       // its number in the gateway's log, from 1 on: leaf + 1
+	Previous      uint64 `protobuf:"varint,21,opt,name=previous,proto3" json:"previous,omitempty"` // of a decision: place of the agreement's decision before it; 0 = it is the first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -370,6 +374,20 @@ func (x *AccessRecord) GetSubject() []byte {
 		return x.Subject
 	}
 	return nil
+}
+
+func (x *AccessRecord) GetPlace() uint64 {
+	if x != nil {
+		return x.Place
+	}
+	return 0
+}
+
+func (x *AccessRecord) GetPrevious() uint64 {
+	if x != nil {
+		return x.Previous
+	}
+	return 0
 }
 
 // Receipt is what a provider's gateway gives with each release, and what the
@@ -799,7 +817,7 @@ const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\x05actor\x18\x05 \x01(\tR\x05actor\x12\x12\n" +
 	"\x04verb\x18\x06 \x01(\tR\x04verb\x12\x18\n" +
 	"\aobjects\x18\a \x03(\tR\aobjects\x12\x12\n" +
-	"\x04note\x18\b \x01(\tR\x04note\"\x9e\x04\n" +
+	"\x04note\x18\b \x01(\tR\x04note\"\xd0\x04\n" +
 	"\fAccessRecord\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x1c\n" +
 	"\tagreement\x18\x02 \x01(\tR\tagreement\x12\x10\n" +
@@ -822,7 +840,9 @@ const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\vview_height\x18\x11 \x01(\x03R\n" +
 	"viewHeight\x12\x1a\n" +
 	"\bdelivery\x18\x12 \x01(\x04R\bdelivery\x12\x18\n" +
-	"\asubject\x18\x13 \x01(\fR\asubject\"\xe4\x01\n" +
+	"\asubject\x18\x13 \x01(\fR\asubject\x12\x14\n" +
+	"\x05place\x18\x14 \x01(\x04R\x05place\x12\x1a\n" +
+	"\bprevious\x18\x15 \x01(\x04R\bprevious\"\xe4\x01\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\fR\x06record\x12\x1d\n" +
 	"\n" +
