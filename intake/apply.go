@@ -47,6 +47,8 @@ type Standing struct {
 	Content   [32]byte // hash of what its owner states
 	Origin    string   // of an entry: where it was imported from; empty if nowhere
 	Withdrawn bool     // of an entry: its id is spent
+	Waits     bool     // of an entry: a change of it waits for review or counter-signatures before it is in force
+	Pending   bool     // of an entry: Content is of a change that waits so
 }
 
 // Target says where an import goes: what the file says in words, by code. Every
@@ -60,11 +62,17 @@ type Target struct {
 	Columns func(table string) []string                 // columns of a table on the ledger, to lay items on
 	Known   func(id string) (Standing, bool)            // what the ledger has under an id
 
+	// Entry is what the owner of an entry stated last, for the few whose content is
+	// not that of the list: without what the ledger sets by itself. It may be changed
+	// by nobody. nil: a list takes the place of the whole entry.
+	Entry func(id string) (*cataloguev1.Entry, error)
+
 	Owner      string                       // organisation for what has no owner (--owner); empty holds it back
 	ShareType  cataloguev1.ShareType        // for entries that state none (--share); unspecified holds them back
 	Conditions *cataloguev1.ShareConditions // with ShareType conditional
 	Source     string                       // label of the catalogue; entries keep it in their origin. Empty: no origin
 	TakeOver   bool                         // entries that another source brought become this one's
+	Review     bool                         // the consortium reviews what is published
 	Revive     bool                         // what was withdrawn on the ledger comes back, under a new id
 	Journal    string                       // file that makes the import resumable; empty for none
 	AtOnce     int                          // batches under way at once; 0 = 16
@@ -79,7 +87,8 @@ type Applied struct {
 	Sent      int `json:"sent"`      // committed by this import
 	New       int `json:"new"`       // of these, the ledger had nothing under their id
 	Changed   int `json:"changed"`   // of these, it had other content
-	Unchanged int `json:"unchanged"` // the ledger has them with the same content
+	Unchanged int `json:"unchanged"` // the ledger has what the list states of them
+	Waiting   int `json:"waiting"`   // of those sent and unchanged: entries or changes that wait for review or counter-signatures
 	Resumed   int `json:"resumed"`   // committed by an earlier run of this import
 	Held      int `json:"held"`      // not sent: something that only a person can say is missing
 	Refused   int `json:"refused"`   // by the ledger
@@ -103,6 +112,7 @@ func Apply(ctx context.Context, p *Plan, t Target, s Sender) (*Applied, error) {
 	defer stop(nil)
 	a := &apply{plan: p, target: t, sender: s, journal: j, open: make(map[string]*waiting), lines: make(map[[16]byte]int), lanes: newLanes(t.AtOnce), stop: stop}
 	a.problems.Counts = make(map[string]int)
+	a.columns = statedIn(p.present)
 	err = p.Each(ctx, func(d *Draft) error { return a.take(ctx, d) })
 	for err == nil && len(a.open) > 0 {
 		err = a.flush(ctx, a.fullest())
@@ -126,9 +136,10 @@ type apply struct {
 	lanes   *lanes
 	stop    context.CancelCauseFunc // ends the run with the error of a lane
 
-	open  map[string]*waiting // batches that fill, by organisation
-	count int                 // drafts in them
-	lines map[[16]byte]int    // line of each entry, by its id: two spellings of one owner may give the same
+	open    map[string]*waiting // batches that fill, by organisation
+	count   int                 // drafts in them
+	columns []string            // paths of an entry of which the list has a column
+	lines   map[[16]byte]int    // line of each entry, by its id: two spellings of one owner may give the same
 
 	mu       sync.Mutex // guards done and problems
 	done     Applied
@@ -147,6 +158,7 @@ type part struct {
 	draft *Draft
 	key   [16]byte // of the journal
 	known bool     // the ledger has its id, with other content
+	waits bool     // the ledger keeps it as a change that waits for signatures or review
 }
 
 func (a *apply) result() *Applied {
@@ -181,9 +193,15 @@ func (a *apply) take(ctx context.Context, d *Draft) error {
 		why = a.place(d)
 	}
 	if why != nil {
-		a.count1(&a.done.Held)
-		a.tell(*why)
+		a.hold(why)
 		return nil
+	}
+	have, known := a.known(d.id())
+	if d.Entry != nil {
+		if why = a.complete(d); why != nil && !(known && a.target.Entry != nil) {
+			a.hold(why)
+			return nil
+		}
 	}
 	m := d.message()
 	content, err := contentOf(m)
@@ -195,20 +213,33 @@ func (a *apply) take(ctx context.Context, d *Draft) error {
 		a.count1(&a.done.Resumed)
 		return nil
 	}
-	have, known := a.known(d.id())
-	same, why, err := a.compare(d, content, have, known)
-	switch {
-	case err != nil:
-		return fault.Wrap(fault.Internal, err, "line %d", d.Line)
-	case same:
-		a.count1(&a.done.Unchanged)
-		return nil
-	case why != nil:
-		a.count1(&a.done.Held)
-		a.tell(*why)
-		return nil
+	x := part{draft: d, key: key, known: known, waits: have.Waits || !known && d.Entry != nil && a.target.Review}
+	if known {
+		same, why, err := a.settle(d, content, have)
+		switch {
+		case err != nil:
+			return fault.Wrap(fault.CodeOf(err), err, "line %d", d.Line)
+		case same:
+			a.mu.Lock()
+			a.done.Unchanged++
+			if have.Pending {
+				a.done.Waiting++
+			}
+			a.mu.Unlock()
+			return nil
+		case why != nil:
+			a.hold(why)
+			return nil
+		}
+		m = d.message()
 	}
-	return a.fill(ctx, part{d, key, known}, proto.Size(m))
+	return a.fill(ctx, x, proto.Size(m))
+}
+
+// hold counts a draft that is not sent, and tells why.
+func (a *apply) hold(why *sheet.Problem) {
+	a.count1(&a.done.Held)
+	a.tell(*why)
 }
 
 // fill puts a draft into its organisation's batch.

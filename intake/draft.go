@@ -66,7 +66,13 @@ type Draft struct {
 	Value     *cataloguev1.Code      // one value of a code table; Local is its code
 	CodeTable *cataloguev1.CodeTable // with Value: the table it belongs to, the same for all values of a file; without org until then
 
-	partial bool // an entry of ours in a form that cannot say everything of it
+	ours    bool            // the record stands under its id of the ledger: it was exported by us
+	native  bool            // in our own form, that can say everything of it
+	linked  bool            // in our own DCAT
+	partial bool            // in a form that cannot, and wants values that it has not
+	blank   []string        // paths that the record states as empty; of an item "items.<code>/<field>"
+	laid    map[string]bool // codes of items that found their column by themselves
+	order   byOrder
 
 	DutyRefs []string // duties as the file names them: codes or titles
 	Source   string   // 数源单位 as the file names it, when it is not the owner
@@ -93,6 +99,7 @@ type builder struct {
 	present  map[Field]bool      // fields of which the file has a column
 
 	found   []sheet.Problem // of the record at hand
+	blank   []string        // what it states as empty
 	worst   verdict
 	counts  counts
 	guessed bool // what the columns are
@@ -111,7 +118,7 @@ func (b *builder) tell(v verdict, r *record, f Field, c fault.Code, message, sug
 // build makes the draft of r, its problems and its verdict (not duplicate: that
 // is the plan's to know). The draft of a rejected record may be incomplete.
 func (b *builder) build(r *record) (*Draft, []sheet.Problem, verdict) {
-	b.found, b.worst = r.problems, accepted
+	b.found, b.worst, b.blank = r.problems, accepted, nil
 	d := &Draft{Kind: b.kind, Line: r.line}
 	before := b.counts.contacts
 	if len(r.problems) > 0 || b.guessed {
@@ -137,7 +144,7 @@ func (b *builder) build(r *record) (*Draft, []sheet.Problem, verdict) {
 	if b.counts.contacts += r.contacts; b.counts.contacts > before {
 		b.counts.contactRows++
 	}
-	d.Doubtful = b.worst == doubtful
+	d.Doubtful, d.blank = b.worst == doubtful, b.blank
 	return d, b.found, b.worst
 }
 
@@ -185,11 +192,12 @@ func (b *builder) entry(d *Draft, r *record) {
 	e.Name = b.name(r, Name, maxName)
 	org, local, ours := ownID(r.text(Code))
 	if ours {
-		d.Code = org       // unless the file names another owner
-		d.partial = !r.row // our tables hold all that a department writes (export.Lacks)
+		d.Code = org // unless the file names another owner
 	}
 	b.owner(d, r)
-	if lost := r.text(Code); ours && d.Code == org {
+	d.ours = ours && d.Code == org
+	d.partial = d.ours && !r.row // our tables hold all that a department writes (export.Lacks)
+	if lost := r.text(Code); d.ours {
 		d.Local = local
 	} else if code.DamageOf(lost) != 0 {
 		b.tell(doubtful, r, Code, fault.CodeDamaged, b.lang.Say("代码 %s 已被表格软件改成数字，原值丢失", "the code %s was turned into a number by a spreadsheet; it is lost", lost),
@@ -199,6 +207,9 @@ func (b *builder) entry(d *Draft, r *record) {
 		d.Local = b.local(r, Code, e)
 	}
 	e.Abstract = b.withoutMail(r, b.cut(r, Abstract, maxAbstract))
+	if d.partial && e.Abstract == e.Name {
+		e.Abstract = "" // the standard wants a description: our export puts the name there
+	}
 	e.Category = themes(b.cut(r, Category, maxCategory))
 	e.CoverageTime = b.cut(r, Period, 100)
 	if e.OpenCondition = b.withoutMail(r, b.cut(r, OpenCondition, 1000)); placeholder.MatchString(e.OpenCondition) || isYes(e.OpenCondition) {

@@ -73,7 +73,9 @@ func (b *builder) form(e *cataloguev1.Entry, r *record) {
 	e.RetentionDays = b.number(r, Retention)
 	e.StalenessSeconds = b.number(r, Staleness)
 	o := &cataloguev1.StandingOrder{MaxDays: b.number(r, AutoDays), MaxCallsPerDay: b.number(r, AutoCalls), Requesters: listOf(r.text(AutoAskers))}
-	o.Automatic = isYes(r.text(Automatic))
+	if o.Automatic = isYes(r.text(Automatic)); isNo(r.text(Automatic)) {
+		b.blank = append(b.blank, "standing_order.automatic")
+	}
 	if r.text(Automatic) != "" || o.MaxDays != 0 || o.MaxCallsPerDay != 0 || len(o.Requesters) > 0 {
 		e.StandingOrder = o
 	}
@@ -130,6 +132,14 @@ func listOf(s string) []string {
 func isYes(s string) bool {
 	switch strings.ToLower(strings.TrimSpace(s)) {
 	case "是", "有", "yes", "y", "true", "1":
+		return true
+	}
+	return false
+}
+
+func isNo(s string) bool {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "否", "无", "no", "n", "false", "0":
 		return true
 	}
 	return false

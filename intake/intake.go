@@ -14,6 +14,7 @@
 //	   │                 accepted │ doubtful │ rejected │ duplicate
 //	 Missing ─ what its source had and this file lacks: some │ so much that it is held
 //	 Apply ─── pass 3: drafts ── Target: owner, duties, ids ──▶ held │ unchanged
+//	             │ what the list states, laid over what the ledger has
 //	             └─ batches, many organisations at once, each in order ── Sender ──▶ sent │ refused
 //	                   └─ journal: an import that was stopped goes on
 //
@@ -30,6 +31,9 @@
 //     whenever it is imported: the local part of an id is the file's own code, or
 //     is derived from the name as the ledger compares names. A second import
 //     changes nothing.
+//     An import changes only what the list states: the rest of an entry that is on
+//     the ledger stays as it is (overlay.go). An export of ours that comes back
+//     changes nothing, whatever its format cannot say.
 //  4. Memory is bounded: three sums of 16 bytes and a line number for each entry
 //     while it is judged, one byte after that; while it is sent the sum of each id, at
 //     most 8,000 drafts that wait for their batch and 16 batches under way. 100,000

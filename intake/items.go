@@ -44,6 +44,11 @@ func (b *builder) itemRows(e *cataloguev1.Entry, r *record) {
 		}
 		taken[it.Code] = true
 		formItem(it, text)
+		for f, path := range map[Field]string{ItemKey: "primary_key", ItemMark: "watermark"} {
+			if isNo(text(f)) {
+				b.blank = append(b.blank, "items."+it.Code+"/"+path)
+			}
+		}
 		if n, err := strconv.ParseUint(strings.TrimSuffix(text(ItemLength), ".0"), 10, 32); err == nil {
 			it.Length = uint32(n)
 		}

@@ -101,6 +101,9 @@ func (a *apply) send(ctx context.Context, w *waiting) error {
 		} else {
 			a.done.New++
 		}
+		if x.waits {
+			a.done.Waiting++
+		}
 	}
 	a.done.Batches++
 	if a.target.Progress != nil {

@@ -84,13 +84,51 @@ func (b *builder) native(d *Draft, r *record) {
 		return
 	}
 	e := d.Entry
-	d.partial = r.linked
+	d.ours, d.native, d.linked, d.partial = true, !r.linked, r.linked, r.linked
+	if r.linked && e.Abstract == e.Name {
+		e.Abstract = "" // DCAT wants a description: our export puts the name there
+	}
+	b.blank = blanks(m.ProtoReflect(), r.native, b.blank)
 	d.Local, d.DutyRefs = strings.TrimPrefix(e.Id, d.Code+":"), e.Duties
 	e.Id, e.Provider, e.Duties = "", "", nil
 	e.State, e.Version, e.CreatedMs, e.UpdatedMs, e.Lock, e.ContentHash, e.ReturnedReason, e.SuspendedCause, e.SuspendedBy = 0, 0, 0, 0, nil, nil, "", "", ""
 	for _, it := range e.Items {
 		it.State = 0
 	}
+}
+
+// blanks collects the paths of what an object of our own form states as empty: its
+// keys without a value.
+func blanks(m protoreflect.Message, fields []sheet.Field, out []string) []string {
+	for _, f := range fields {
+		name := protoreflect.Name(f.Name)
+		fd := m.Descriptor().Fields().ByName(name)
+		switch {
+		case fd == nil:
+		case !m.Has(fd):
+			out = append(out, f.Name)
+		case fd.Name() == "items":
+			for i, p := range f.Parts {
+				if list := m.Get(fd).List(); i < list.Len() {
+					out = blanksOf(list.Get(i).Message(), p.Parts, out, func(it protoreflect.Message) string {
+						return "items." + it.Interface().(*cataloguev1.Item).GetCode() + "/"
+					})
+				}
+			}
+		case fd.Message() != nil && !fd.IsList():
+			out = blanksOf(m.Get(fd).Message(), f.Parts, out, func(protoreflect.Message) string { return f.Name + "." })
+		}
+	}
+	return out
+}
+
+func blanksOf(m protoreflect.Message, fields []sheet.Field, out []string, before func(protoreflect.Message) string) []string {
+	for _, f := range fields {
+		if fd := m.Descriptor().Fields().ByName(protoreflect.Name(f.Name)); fd != nil && !m.Has(fd) {
+			out = append(out, before(m)+f.Name)
+		}
+	}
+	return out
 }
 
 // fill sets the fields of m from an object, and returns the paths of what it cannot

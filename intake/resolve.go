@@ -31,29 +31,15 @@ func (a *apply) resolve(d *Draft) *sheet.Problem {
 		d.CodeTable.Org, d.Value.Table = d.Code, d.CodeTable.Id
 		return nil
 	}
-	e := d.Entry
-	e.Id, e.Provider = id, d.Code
-	lang := a.plan.opts.Lang
-	if e.ShareType == 0 {
-		e.ShareType = a.target.ShareType
-		if e.ShareType == cataloguev1.ShareType_SHARE_TYPE_CONDITIONAL && e.Conditions == nil {
-			e.Conditions = a.target.Conditions
-		}
-	}
-	if e.ShareType == 0 {
-		return &sheet.Problem{
-			Line: d.Line, Field: string(ShareType), Code: fault.Missing,
-			Message: lang.Say("没有共享类型，暂不提交", "it has no share type and is held back"), Suggestion: lang.Say("用 --share 指定", "name one with --share"),
-		}
-	}
-	a.resolveDuties(d)
-	if len(e.Duties) == 0 {
-		return &sheet.Problem{
-			Line: d.Line, Field: string(Duties), Code: fault.NoDuty,
-			Message:    lang.Say("没有账本上已有的职责，暂不提交", "it names no duty that is on the ledger and is held back"),
-			Suggestion: lang.Say("先导入职责，或用 --duty 指定", "import the duties first, or name one with --duty"),
-		}
-	}
+	d.Entry.Id, d.Entry.Provider = id, d.Code
+	return nil
+}
+
+// complete gives an entry what its list says by name, and what the order says of
+// lists that are silent. It returns why an entry that is not on the ledger has to be
+// held back, or nil.
+func (a *apply) complete(d *Draft) (why *sheet.Problem) {
+	e, lang := d.Entry, a.plan.opts.Lang
 	if s, ok := a.lookOrg(d.Source); ok && s != d.Code {
 		e.SourceOrg = s
 	}
@@ -62,34 +48,60 @@ func (a *apply) resolve(d *Draft) *sheet.Problem {
 	}
 	if a.target.Table != nil && d.Table != "" {
 		e.Table, _ = a.target.Table(d.Code, d.Table)
-		a.layItems(e)
+		d.laid = a.layItems(e)
 	}
 	a.unknown(d, Field("source_org"), d.Source, d.Source == "" || e.SourceOrg != "" || sameOrg(a, d))
 	a.unknown(d, System, d.System, e.System != "")
 	a.unknown(d, Table, d.Table, e.Table != "")
+	if d.order.share = e.ShareType == 0; d.order.share {
+		e.ShareType = a.target.ShareType
+		if e.ShareType == cataloguev1.ShareType_SHARE_TYPE_CONDITIONAL && e.Conditions == nil {
+			e.Conditions = a.target.Conditions
+		}
+	}
+	a.resolveDuties(d)
+	if e.ShareType == 0 {
+		return &sheet.Problem{
+			Line: d.Line, Field: string(ShareType), Code: fault.Missing,
+			Message: lang.Say("没有共享类型，暂不提交", "it has no share type and is held back"), Suggestion: lang.Say("用 --share 指定", "name one with --share"),
+		}
+	}
+	if len(e.Duties) == 0 {
+		return &sheet.Problem{
+			Line: d.Line, Field: string(Duties), Code: fault.NoDuty,
+			Message:    lang.Say("没有账本上已有的职责，暂不提交", "it names no duty that is on the ledger and is held back"),
+			Suggestion: lang.Say("先导入职责，或用 --duty 指定", "import the duties first, or name one with --duty"),
+		}
+	}
 	return nil
 }
 
 // layItems lays the items of an entry with a table on the columns that bear their
-// technical name or code, in whatever case. What finds none stays unmapped: it is
-// catalogued, and cannot be delivered until somebody maps it.
-func (a *apply) layItems(e *cataloguev1.Entry) {
+// technical name or code, in whatever case, and returns the codes of those. What finds
+// none stays unmapped: it is catalogued, and cannot be delivered until somebody maps it.
+func (a *apply) layItems(e *cataloguev1.Entry) map[string]bool {
 	if a.target.Columns == nil || e.Table == "" {
-		return
+		return nil
 	}
+	laid := map[string]bool{}
 	columns := map[string]string{}
 	for _, c := range a.target.Columns(e.Table) {
 		columns[strings.ToLower(c)] = c
 	}
 	for _, it := range e.Items {
+		stated := it.Column != ""
 		if it.Column == "" {
 			it.Column = columns[strings.ToLower(it.TechnicalName)]
 		}
 		if it.Column == "" {
 			it.Column = columns[strings.ToLower(it.Code)]
 		}
+		if !stated && it.Column != "" {
+			laid[it.Code] = true
+		}
 		delete(columns, strings.ToLower(it.Column)) // one item a column
 	}
+	return laid
 }
 
 func sameOrg(a *apply, d *Draft) bool {
@@ -184,7 +196,7 @@ func (a *apply) resolveDuties(d *Draft) {
 			add(a.target.Duty(d.Code, ref)...)
 		}
 	}
-	if len(d.Entry.Duties) == 0 && a.target.Duty != nil {
+	if d.order.duties = len(d.Entry.Duties) == 0; d.order.duties && a.target.Duty != nil {
 		add(a.target.Duty(d.Code, "")...)
 	}
 }

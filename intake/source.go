@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	"mulian/intake/sheet"
 	"mulian/internal/fault"
 )
@@ -25,6 +26,9 @@ func originOf(source string, d *Draft) string {
 		return d.Entry.GetOrigin()
 	}
 	name := d.Local
+	if d.ours && strings.Contains(d.Entry.GetOrigin(), "#") {
+		return d.Entry.Origin // an export tells where the entry came from; it came from there still
+	}
 	switch {
 	case d.Entry.GetOrigin() != "":
 		name = strings.TrimPrefix(d.Entry.Origin, source+"#") // taken twice it stays
@@ -92,46 +96,65 @@ func (a *apply) living(id string) (free string, revived bool) {
 	return free, true
 }
 
-// compare says whether the ledger has d already, or why it is not d's to change.
-// What another source brought stays as that one has it: two lists that differ in
-// what they say of one entry would else change it back and forth for ever.
-func (a *apply) compare(d *Draft, content [32]byte, have Standing, known bool) (same bool, why *sheet.Problem, err error) {
-	switch {
-	case !known:
-		return false, nil, nil
-	case have.Content == content:
+// settle says what of d is to be sent: nothing where the ledger has it already, else
+// what the list states laid over what the ledger has; or why it is not d's to change.
+// What another source brought stays as that one has it: two lists that differ in what
+// they say of one entry would else change it back and forth for ever. An export of
+// ours belongs to no source of its own: with it a department changes what it has.
+func (a *apply) settle(d *Draft, content [32]byte, have Standing) (same bool, why *sheet.Problem, err error) {
+	if have.Content == content {
 		return true, nil, nil
-	case d.Entry == nil || have.Origin == d.Entry.Origin:
+	}
+	if d.Entry == nil {
 		return false, nil, nil
 	}
 	mine := d.Entry.Origin
-	d.Entry.Origin = have.Origin
-	sum, err := contentOf(d.Entry)
-	d.Entry.Origin = mine
-	if err != nil || sum == have.Content {
-		return err == nil, nil, err // it came by another way, and says the same
+	source := sourceOf(have.Origin)
+	version := source != "" && source == a.target.Source
+	next, kept := d.Entry, []string(nil)
+	if a.target.Entry != nil {
+		old, err := a.target.Entry(d.Entry.Id)
+		if err != nil {
+			return false, nil, err
+		}
+		l := layer{d: d, table: old.Table, same: version, whole: !d.ours && (version || a.target.TakeOver), columns: a.columns}
+		next = l.over(old)
+		kept = l.kept
 	}
-	lang := a.plan.opts.Lang
-	if d.partial {
-		return false, &sheet.Problem{
-			Line: d.Line, Field: string(Code), Code: fault.AlreadyExists,
-			Message:    lang.Say("“%s”已在账本上，此格式不能完整表达一条目录，暂不提交", "%q is on the ledger, and this format cannot say all of an entry; it is held back", brief(d.Entry.Name)),
-			Suggestion: lang.Say("用 json 或 odcs 格式导出、修改后再导入", "export as json or odcs, change that and import it"),
-		}, nil
+	next.Origin = have.Origin
+	sum, err := contentOf(next)
+	if err != nil {
+		return false, nil, err
 	}
-	if have.Origin == "" && a.target.Source != "" && !a.target.TakeOver {
-		return false, &sheet.Problem{
-			Line: d.Line, Field: string(Name), Code: fault.AlreadyExists,
-			Message:    lang.Say("“%s”由部门自己编目，内容与来源 %s 不同，暂不提交", "%q is the department's own, and %s has other content; it is held back", brief(d.Entry.Name), a.target.Source),
-			Suggestion: lang.Say("以本文件为准用 --take-over", "if this file holds: --take-over"),
-		}, nil
+	if sum == have.Content {
+		a.tellKept(d, kept)
+		return true, nil, nil // it came by another way, and says the same
 	}
-	if s := sourceOf(have.Origin); s != "" && s != a.target.Source && !a.target.TakeOver {
-		return false, &sheet.Problem{
-			Line: d.Line, Field: string(Name), Code: fault.AlreadyExists,
-			Message:    lang.Say("“%s”已由来源 %s 导入，内容不同，暂不提交", "%q was imported from %s, with other content; it is held back", brief(d.Entry.Name), s),
-			Suggestion: lang.Say("以本文件为准用 --take-over", "if this file holds: --take-over"),
-		}, nil
+	foreign := mine != have.Origin && source != a.target.Source && (source != "" || have.Origin == "") // another source's, or the department's own
+	switch {
+	case a.target.TakeOver && d.ours:
+		next.Origin = originOf(a.target.Source, &Draft{Local: d.Local, Entry: &cataloguev1.Entry{Name: d.Entry.Name}, Owner: d.Owner})
+	case a.target.TakeOver, !d.ours && !foreign:
+		next.Origin = mine
+	case d.ours:
+	default:
+		return false, a.belongs(d, source), nil
 	}
+	d.Entry = next
+	a.tellKept(d, kept)
 	return false, nil, nil
+}
+
+// belongs says whose an entry is that this list may not change.
+func (a *apply) belongs(d *Draft, source string) *sheet.Problem {
+	lang := a.plan.opts.Lang
+	p := &sheet.Problem{
+		Line: d.Line, Field: string(Name), Code: fault.AlreadyExists,
+		Message:    lang.Say("“%s”由部门自己编目，内容与来源 %s 不同，暂不提交", "%q is the department's own, and %s has other content; it is held back", brief(d.Entry.Name), a.target.Source),
+		Suggestion: lang.Say("以本文件为准用 --take-over", "if this file holds: --take-over"),
+	}
+	if source != "" {
+		p.Message = lang.Say("“%s”已由来源 %s 导入，内容不同，暂不提交", "%q was imported from %s, with other content; it is held back", brief(d.Entry.Name), source)
+	}
+	return p
 }

@@ -129,8 +129,8 @@ func held(f Format, e *cataloguev1.Entry) *cataloguev1.Entry {
 }
 
 func heldByDCAT(e *cataloguev1.Entry) {
-	if e.Abstract == "" {
-		e.Abstract = e.Name
+	if e.Abstract == e.Name {
+		e.Abstract = ""
 	}
 	e.SourceOrg, e.Matters, e.System, e.Table, e.Methods, e.StandingOrder, e.Aliases = "", nil, "", "", nil, nil, nil
 	e.Sensitivity, e.Processing, e.RetentionDays, e.StalenessSeconds = 0, 0, 0, 0

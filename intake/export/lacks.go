@@ -1,7 +1,8 @@
 package export
 
 // Lacks says, in Chinese and English, what of an entry a format cannot hold: an
-// import of the export has everything else (TestRoundTrip). What the ledger sets by
+// import of the export has everything else (TestRoundTrip), and into the ledger that it
+// came from it changes nothing (TestExportComesBackAsNoChange). What the ledger sets by
 // itself (state, version, lock, times) is told where a format has a place for it,
 // and never read back.
 func (f Format) Lacks() (zh, en string) {
@@ -15,8 +16,8 @@ func (f Format) Lacks() (zh, en string) {
 		}
 		return zh, en
 	case DCAT:
-		return "不含数源单位、提供方式、共享用途与附加要求、事项、系统、库表、保存天数与时效、自动答复、其他编码、敏感级别、加工程度、信息项对应的字段和时间水印；没有摘要的以名称代替",
-			"no source organisation, ways of delivery, purposes and further conditions, matters, system, table, retention, staleness, standing order, aliases, sensitivity, processing, columns and watermarks of items; an entry without an abstract gets its name"
+		return "不含数源单位、提供方式、共享用途与附加要求、事项、系统、库表、保存天数与时效、自动答复、其他编码、敏感级别、加工程度、信息项对应的字段和时间水印；没有摘要的以名称代替，读回时不当作摘要",
+			"no source organisation, ways of delivery, purposes and further conditions, matters, system, table, retention, staleness, standing order, aliases, sensitivity, processing, columns and watermarks of items; an entry without an abstract gets its name, which is read as none"
 	case Contract:
 		return "什么都不丢（ODCS 没有的写在 customProperties 的 mulianEntry、mulianItem）", "holds everything (what ODCS has no property for is in customProperties mulianEntry and mulianItem)"
 	case OpenData:

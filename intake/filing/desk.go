@@ -91,7 +91,9 @@ type Outcome struct {
 // says what is missing. Other errors end an import that goes on when it is run
 // again; the outcome, which may be nil, says how far it came.
 func (d *Desk) Import(ctx context.Context, p *intake.Plan, o Order) (*Outcome, error) {
-	t, err := d.target(ctx, p, o)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	t, err := d.target(ctx, p, o, stop)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/intake"
 	"mulian/internal/canon"
@@ -21,8 +22,9 @@ import (
 // faultOf is err as a fault.
 func faultOf(err error) (*fault.Fault, bool) { return errors.AsType[*fault.Fault](err) }
 
-// target answers an import's questions from the ledger's state.
-func (d *Desk) target(ctx context.Context, p *intake.Plan, o Order) (intake.Target, error) {
+// target answers an import's questions from the ledger's state. stop ends the import:
+// what cannot be read is not known to be new.
+func (d *Desk) target(ctx context.Context, p *intake.Plan, o Order, stop func(error)) (intake.Target, error) {
 	t := intake.Target{
 		Owner: o.Owner, ShareType: o.ShareType, Conditions: o.Conditions, Source: o.Source, TakeOver: o.TakeOver, Revive: o.Revive,
 		Journal: o.Journal, AtOnce: o.AtOnce, Progress: o.Progress,
@@ -40,8 +42,18 @@ func (d *Desk) target(ctx context.Context, p *intake.Plan, o Order) (intake.Targ
 	t.Org, t.Instead = d.org, d.instead
 	q := duties{desk: d, lists: map[string][]*cataloguev1.Duty{}, otherwise: o.Duty, register: o.Register}
 	t.Duty = func(org, text string) []string { return q.of(ctx, org, text) }
-	k := known{desk: d, kind: p.Kind, profile: o.Profile, lists: map[string]map[string]intake.Standing{}}
+	params := &governancev1.Parameters{}
+	if _, err := d.Client.Get(ctx, "governance/parameters", params); err != nil {
+		return t, err
+	}
+	t.Review = params.GetPublishNeedsReview()
+	k := known{desk: d, kind: p.Kind, profile: o.Profile, review: t.Review, lists: map[string]map[string]intake.Standing{}, stop: stop}
 	t.Known = func(id string) (intake.Standing, bool) { return k.standing(ctx, id) }
+	s := &stored{desk: d, waits: func(id string) bool {
+		have, _ := k.standing(ctx, id)
+		return have.Pending
+	}}
+	t.Entry = func(id string) (*cataloguev1.Entry, error) { return s.entry(ctx, id) }
 	places := places{cl: d.Client, systems: map[string][]*cataloguev1.System{}, tables: map[string][]*cataloguev1.Table{}}
 	t.System = func(org, text string) (string, bool) { return places.system(ctx, org, text) }
 	t.Table = func(org, text string) (string, bool) { return places.table(ctx, org, text) }
@@ -95,12 +107,14 @@ func (d *Desk) readOrgs(ctx context.Context) (map[string]string, error) {
 type known struct {
 	desk    *Desk
 	kind    intake.Kind
+	review  bool                                  // the consortium reviews what is published
+	stop    func(error)                           // ends the import
 	profile *identityv1.OrgProfile                // what --level and --region add to a silent line
 	lists   map[string]map[string]intake.Standing // by organisation or code table, then id
 }
 
-// standing is intake.Target.Known. What cannot be read is not known, and is sent:
-// the ledger finds nothing changed.
+// standing is intake.Target.Known. What cannot be read ends the import: what is taken
+// for new would stand in the place of what the ledger has.
 func (k known) standing(ctx context.Context, id string) (intake.Standing, bool) {
 	whose, _, _ := strings.Cut(id, ":")
 	if k.kind == intake.CodeList {
@@ -121,32 +135,37 @@ func (k known) list(ctx context.Context, whose string) map[string]intake.Standin
 		return list
 	}
 	waits := false
-	_ = k.desk.Client.List(ctx, k.prefix(whose), func(_ string, value []byte) bool {
-		if id, s, w, err := k.read(value); err == nil {
-			list[id], waits = s, waits || w
+	var damaged error
+	err := k.desk.Client.List(ctx, k.prefix(whose), func(_ string, value []byte) bool {
+		id, s, w, err := k.read(value)
+		if err != nil {
+			damaged = fault.Wrap(fault.Damaged, err, "the server's answer on %s", whose)
+			return false
 		}
+		list[id], waits = s, waits || w
 		return len(list) < maxSourced
 	})
+	if err = errors.Join(err, damaged); err != nil {
+		k.stop(err)
+	}
 	if !waits {
 		return list
 	}
 	// Of an entry with a change that waits for signatures, the change is what an
 	// import has said last.
-	_ = k.desk.Client.List(ctx, "catalogue/pending/"+whose+":", func(_ string, value []byte) bool {
+	err = k.desk.Client.List(ctx, "catalogue/pending/"+whose+":", func(_ string, value []byte) bool {
 		p := &cataloguev1.PendingChange{}
 		if proto.Unmarshal(value, p) == nil && !p.GetUnlock() && p.GetNext() != nil {
-			next := p.Next
-			next.State, next.Version, next.CreatedMs, next.UpdatedMs, next.Lock, next.ContentHash = 0, 0, 0, 0, nil, nil
-			next.ReturnedReason, next.SuspendedCause, next.SuspendedBy = "", "", ""
-			for _, it := range next.GetItems() {
-				it.State = 0
-			}
+			next := stripped(p.Next)
 			if sum, err := contentOf(next); err == nil {
-				list[p.GetEntry()] = intake.Standing{Content: sum, Origin: next.GetOrigin()}
+				list[p.GetEntry()] = intake.Standing{Content: sum, Origin: next.GetOrigin(), Waits: true, Pending: true}
 			}
 		}
 		return true
 	})
+	if err != nil {
+		k.stop(err)
+	}
 	return list
 }
 
@@ -194,8 +213,8 @@ func (k known) read(value []byte) (id string, s intake.Standing, waits bool, err
 		if err := proto.Unmarshal(value, e); err != nil || len(e.GetContentHash()) != 32 {
 			return "", s, false, errors.Join(err, errors.New("an entry without its hash"))
 		}
-		s = intake.Standing{Content: [32]byte(e.GetContentHash()), Origin: e.GetOrigin(), Withdrawn: e.GetState() == withdrawn}
-		return e.GetId(), s, e.GetState() == updating, nil
+		s = intake.Standing{Content: [32]byte(e.GetContentHash()), Origin: e.GetOrigin(), Withdrawn: e.GetState() == withdrawn, Waits: k.review || e.GetLock() != nil, Pending: e.GetState() == submitted}
+		return e.GetId(), s, mayWait[e.GetState()], nil
 	}
 	if err == nil {
 		s.Content, err = contentOf(m)
@@ -205,8 +224,14 @@ func (k known) read(value []byte) (id string, s intake.Standing, waits bool, err
 
 const (
 	withdrawn = cataloguev1.EntryState_ENTRY_STATE_WITHDRAWN
-	updating  = cataloguev1.EntryState_ENTRY_STATE_UPDATING
+	submitted = cataloguev1.EntryState_ENTRY_STATE_SUBMITTED
 )
+
+// mayWait are the states in which a change may wait: one that drifted, or that is
+// suspended, does not say so by its state.
+var mayWait = map[cataloguev1.EntryState]bool{
+	cataloguev1.EntryState_ENTRY_STATE_UPDATING: true, cataloguev1.EntryState_ENTRY_STATE_DRIFTED: true, cataloguev1.EntryState_ENTRY_STATE_SUSPENDED: true,
+}
 
 // contentOf is the content hash of the ledger: of what the owner states.
 func contentOf(m proto.Message) (sum [32]byte, err error) {
