@@ -138,7 +138,7 @@ type apply struct {
 
 	open    map[string]*waiting // batches that fill, by organisation
 	count   int                 // drafts in them
-	columns []string            // paths of an entry of which the list has a column
+	columns []stated            // what the list has a column for
 	lines   map[[16]byte]int    // line of each entry, by its id: two spellings of one owner may give the same
 
 	mu       sync.Mutex // guards done and problems

@@ -18,9 +18,9 @@ import (
 //
 //	value in the list           ──▶ takes the ledger's place
 //	no column for it            ──▶ the ledger's stays
-//	a column, and it is empty   ──▶ the ledger's stays, and the report names it;
-//	                                a newer version of the list that brought the
-//	                                entry clears it: that is a change of the list
+//	a column, and it is empty   ──▶ the ledger's stays, and the report names it; but
+//	                                a newer version of the list that brought the entry
+//	                                clears what portals publish: the list has changed
 //	in our own JSON: "" 0 false ──▶ cleared; a key that is not there says nothing
 //
 // A list of values (keywords, files, items) that is stated is the whole list. Items
@@ -34,64 +34,61 @@ type byOrder struct{ share, duties bool }
 
 // stated says where a column of a list is on the ledger, to know what is empty there.
 type stated struct {
-	fields []Field // any of them
-	path   string  // in the entry
+	fields    []Field // any of them
+	path      string  // in the entry
+	published bool    // what a portal says of its data; the rest is the department's to decide
 }
 
 var statedPaths = []stated{
-	{[]Field{Abstract}, "abstract"},
-	{[]Field{SourceOrg}, "source_org"},
-	{[]Field{Matters}, "matters"},
-	{[]Field{System}, "system"},
-	{[]Field{Table}, "table"},
-	{[]Field{Category}, "category"},
-	{[]Field{FormatOf}, "format"},
-	{[]Field{Methods}, "methods"},
-	{[]Field{ShareCondition}, "conditions.scope"},
-	{[]Field{Purposes}, "conditions.purposes"},
-	{[]Field{OnlyMethods}, "conditions.methods"},
-	{[]Field{ShareExtra}, "conditions.extra"},
-	{[]Field{DenyLaw}, "deny_basis.law"},
-	{[]Field{DenyArticle}, "deny_basis.article"},
-	{[]Field{DenyBasis}, "deny_basis.text"},
-	{[]Field{OpenType}, "open_type"},
-	{[]Field{OpenCondition}, "open_condition"},
-	{[]Field{UpdateCycle}, "update_cycle"},
-	{[]Field{Grade}, "grade"},
-	{[]Field{Sensitivity}, "sensitivity"},
-	{[]Field{Personal}, "personal"},
-	{[]Field{Processing}, "processing"},
-	{[]Field{Region}, "coverage_region"},
-	{[]Field{Period, PeriodFrom, PeriodTo}, "coverage_time"},
-	{[]Field{Retention}, "retention_days"},
-	{[]Field{Staleness}, "staleness_seconds"},
-	{[]Field{Automatic}, "standing_order.automatic"},
-	{[]Field{AutoDays}, "standing_order.max_days"},
-	{[]Field{AutoCalls}, "standing_order.max_calls_per_day"},
-	{[]Field{AutoAskers}, "standing_order.requesters"},
-	{[]Field{Aliases}, "aliases"},
-	{[]Field{Keywords}, "keywords"},
-	{[]Field{Resources, ResourceURL}, "resources"},
-	{[]Field{Items, ItemName}, "items"},
-	{[]Field{Licence}, "licence"},
-	{[]Field{Issued}, "issued"},
-	{[]Field{Updated}, "modified"},
-	{[]Field{LandingPage}, "landing_page"},
-	{[]Field{Languages}, "languages"},
+	{[]Field{Abstract}, "abstract", true},
+	{[]Field{SourceOrg}, "source_org", false},
+	{[]Field{Matters}, "matters", false},
+	{[]Field{System}, "system", false},
+	{[]Field{Table}, "table", false},
+	{[]Field{Category}, "category", true},
+	{[]Field{FormatOf}, "format", false},
+	{[]Field{Methods}, "methods", false},
+	{[]Field{ShareCondition}, "conditions.scope", false},
+	{[]Field{Purposes}, "conditions.purposes", false},
+	{[]Field{OnlyMethods}, "conditions.methods", false},
+	{[]Field{ShareExtra}, "conditions.extra", false},
+	{[]Field{DenyLaw}, "deny_basis.law", false},
+	{[]Field{DenyArticle}, "deny_basis.article", false},
+	{[]Field{DenyBasis}, "deny_basis.text", false},
+	{[]Field{OpenType}, "open_type", false},
+	{[]Field{OpenCondition}, "open_condition", true},
+	{[]Field{UpdateCycle}, "update_cycle", false},
+	{[]Field{Grade}, "grade", false},
+	{[]Field{Sensitivity}, "sensitivity", false},
+	{[]Field{Personal}, "personal", false},
+	{[]Field{Processing}, "processing", false},
+	{[]Field{Region}, "coverage_region", true},
+	{[]Field{Period, PeriodFrom, PeriodTo}, "coverage_time", true},
+	{[]Field{Retention}, "retention_days", false},
+	{[]Field{Staleness}, "staleness_seconds", false},
+	{[]Field{Automatic}, "standing_order.automatic", false},
+	{[]Field{AutoDays}, "standing_order.max_days", false},
+	{[]Field{AutoCalls}, "standing_order.max_calls_per_day", false},
+	{[]Field{AutoAskers}, "standing_order.requesters", false},
+	{[]Field{Aliases}, "aliases", false},
+	{[]Field{Keywords}, "keywords", true},
+	{[]Field{Resources, ResourceURL}, "resources", true},
+	{[]Field{Items, ItemName}, "items", false},
+	{[]Field{Licence}, "licence", true},
+	{[]Field{Issued}, "issued", true},
+	{[]Field{Updated}, "modified", true},
+	{[]Field{LandingPage}, "landing_page", true},
+	{[]Field{Languages}, "languages", true},
 }
 
 // needed are the fields that every entry has: nothing clears them.
 var needed = map[string]bool{"id": true, "provider": true, "name": true, "share_type": true, "duties": true, "origin": true}
 
 // statedIn are the paths of which the plan's file has a column.
-func statedIn(present map[Field]bool) []string {
-	var out []string
-	for _, s := range statedPaths {
-		if slices.ContainsFunc(s.fields, func(f Field) bool { return present[f] }) {
-			out = append(out, s.path)
-		}
-	}
-	return out
+func statedIn(present map[Field]bool) []stated {
+	return slices.DeleteFunc(slices.Clone(statedPaths), func(s stated) bool {
+		return !slices.ContainsFunc(s.fields, func(f Field) bool { return present[f] })
+	})
 }
 
 // layer lays one draft over what the ledger has.
@@ -100,7 +97,7 @@ type layer struct {
 	table   string   // of the entry on the ledger
 	same    bool     // the list is a newer version of the one that brought the entry
 	whole   bool     // its files stand for themselves: they are not matched with those of the ledger
-	columns []string // paths of which the list has a column
+	columns []stated // what the list has a column for
 	kept    []string // what is empty in the list, and stays
 }
 
@@ -169,7 +166,8 @@ func lay(from, to protoreflect.Message, ours bool) {
 func (l *layer) empty(to protoreflect.Message) {
 	stated := l.d.Entry.ProtoReflect()
 	unknown := map[string]string{"source_org": l.d.Source, "system": l.d.System, "table": l.d.Table} // stated, and nothing on the ledger
-	for _, path := range l.columns {
+	for _, c := range l.columns {
+		path := c.path
 		if unknown[path] != "" {
 			continue
 		}
@@ -179,7 +177,7 @@ func (l *layer) empty(to protoreflect.Message) {
 		fd, m := at(to, path)
 		switch {
 		case fd == nil || !m.Has(fd) || slices.Contains(l.d.blank, path):
-		case l.same && !l.d.ours:
+		case l.same && !l.d.ours && c.published:
 			m.Clear(fd)
 		case !l.d.partial:
 			l.kept = append(l.kept, path)
@@ -255,7 +253,7 @@ func (l *layer) saysThat(old *cataloguev1.Entry, name string) bool {
 	case "issued":
 		return sameDay(old.Issued, e.Issued)
 	case "format": // guessed from the files, where no column has it
-		return l.d.partial && !l.d.linked && !slices.Contains(l.columns, "format")
+		return l.d.partial && !l.d.linked && !l.has("format")
 	}
 	return false
 }
@@ -278,10 +276,15 @@ func sameSet(a, b []string) bool {
 	return slices.Equal(a, b)
 }
 
+// has reports whether the list has a column for a path.
+func (l *layer) has(path string) bool {
+	return slices.ContainsFunc(l.columns, func(c stated) bool { return c.path == path })
+}
+
 // aliases are those of the list where it has a column for them. Else its code that
 // cannot be an id is one more.
 func (l *layer) aliases(old, says []string) []string {
-	if slices.Contains(l.columns, "aliases") || l.d.native {
+	if l.has("aliases") || l.d.native {
 		return says
 	}
 	out := slices.Clone(old)

@@ -81,8 +81,8 @@ func TestListChangesWhatItStates(t *testing.T) {
 			want: func(e *cataloguev1.Entry) { e.Abstract = "新" },
 		},
 		{
-			name: "the source's next version leaves empty what it has a column for", file: "l.csv", source: "s", origin: "s#P1", text: "资源代码,资源名称,提供方,资源摘要,关键字\nP1,取水许可,水务局,,\n",
-			want: func(e *cataloguev1.Entry) { e.Abstract, e.Keywords = "", nil },
+			name: "the source's next version leaves empty what it has a column for", file: "l.csv", source: "s", origin: "s#P1", text: "资源代码,资源名称,提供方,资源摘要,关键字,更新周期\nP1,取水许可,水务局,,,\n",
+			want: func(e *cataloguev1.Entry) { e.Abstract, e.Keywords = "", nil }, told: "update_cycle",
 		},
 		{
 			name: "our own row leaves empty what it has a column for", file: "l.csv", source: "s", text: "资源代码,资源名称,提供方,资源摘要,更新周期,数据分级\n" + own + ",取水许可,水务局,,每周,\n",
