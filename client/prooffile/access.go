@@ -81,16 +81,19 @@ func (m *Maker) access(ctx context.Context, a *access, log Leaves) ([]byte, erro
 	}
 	d := &draft{
 		kind: kindAccess, subject: fmt.Sprintf("%s:%d", rec.gateway(), a.leaf), first: headPrefix + rec.gateway(), access: a,
-		path: func(ctx context.Context, size uint64) ([]byte, error) {
+		path: func(ctx context.Context, size uint64) error {
+			if size <= a.leaf {
+				return errNotAnchored
+			}
 			way, err := log.Way(ctx, a.leaf, size)
 			if fault.Is(err, fault.NotFound) { // its tiles come a moment after its anchor
-				return nil, errNotAnchored
+				return errNotAnchored
 			}
-			var out []byte
+			a.path = nil
 			for _, h := range way {
-				out = append(out, h...)
+				a.path = append(a.path, h...)
 			}
-			return out, err
+			return err
 		},
 	}
 	limit, cancel := context.WithTimeout(ctx, anchorWait)

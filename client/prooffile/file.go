@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,7 +20,8 @@ const Format = "mulian-proof-v1"
 // writes it.
 type content struct {
 	statement *node
-	access    *access // of an access, else nil
+	access    *access  // of an access, else nil
+	finding   *finding // of a finding, else nil
 	events    []logged
 	envelopes [][]byte
 	objects   []stated
@@ -88,17 +90,24 @@ func (c *content) node() *node {
 	transactions := each(c.envelopes, func(e []byte) *node { return text(base(w.pack(e))) })
 	n := object("format", Format, "statement", c.statement)
 	if a := c.access; a != nil {
-		n.with("access", object(
-			"record", base(a.record), "leaf", number(a.leaf), "path", base(a.path),
-			"provider_key", a.providerKey, "provider_signature", base(a.providerSigned),
-			"consumer_key", a.consumerKey, "consumer_signature", base(a.consumerSign),
-		))
+		n.with("access", a.node())
+	}
+	if c.finding != nil {
+		n.with("finding", c.finding.tree())
 	}
 	return n.with(
 		"events", events, "transactions", transactions, "objects", objects,
 		"state", object("tree_root", hex.EncodeToString(c.treeRoot), "log_root", hex.EncodeToString(c.logRoot), "log_size", number(c.logSize)),
 		"blocks", each(c.blocks, (*block).node),
 		"genesis", genesis,
+	)
+}
+
+func (a *access) node() *node {
+	return object(
+		"record", base(a.record), "leaf", number(a.leaf), "path", base(a.path),
+		"provider_key", a.providerKey, "provider_signature", base(a.providerSigned),
+		"consumer_key", a.consumerKey, "consumer_signature", base(a.consumerSign),
 	)
 }
 
@@ -134,8 +143,8 @@ func read(n *node) (*content, error) {
 	r := &reader{}
 	c := &content{}
 	names := []string{"format", "statement", "events", "transactions", "objects", "state", "blocks", "genesis"}
-	if len(n.fields) > 2 && n.fields[2] == "access" {
-		names = []string{"format", "statement", "access", "events", "transactions", "objects", "state", "blocks", "genesis"}
+	if len(n.fields) > 2 && (n.fields[2] == "access" || n.fields[2] == "finding") {
+		names = slices.Insert(names, 2, n.fields[2])
 	}
 	f := r.object(n, "the file", names...)
 	if r.err != nil {
@@ -150,7 +159,11 @@ func read(n *node) (*content, error) {
 	}
 	rest := f[2:]
 	if len(names) == 9 {
-		c.access, rest = r.access(f[2]), f[3:]
+		if rest = f[3:]; names[2] == "access" {
+			c.access = r.access(f[2])
+		} else {
+			c.finding = r.finding(f[2])
+		}
 	}
 	for i, e := range r.list(rest[0], "events", 0, maxEvents) {
 		c.events = append(c.events, r.logged(e, fmt.Sprintf("events[%d]", i)))
@@ -313,15 +326,22 @@ const (
 	maxSiblings = 256
 )
 
+// accessFields are those of a record, in their order.
+var accessFields = []string{"record", "leaf", "path", "provider_key", "provider_signature", "consumer_key", "consumer_signature"}
+
 func (r *reader) access(n *node) *access {
-	f := r.object(n, "access", "record", "leaf", "path", "provider_key", "provider_signature", "consumer_key", "consumer_signature")
+	f := r.object(n, "access", accessFields...)
 	if r.err != nil {
 		return nil
 	}
+	return r.accessOf(f, "access")
+}
+
+func (r *reader) accessOf(f []*node, at string) *access {
 	return &access{
-		record: r.base(f[0], "access.record"), leaf: r.number(f[1], "access.leaf", 0, maxNumber), path: r.hashes(f[2], "access.path", maxPath),
-		providerKey: r.text(f[3], "access.provider_key"), providerSigned: r.base(f[4], "access.provider_signature"),
-		consumerKey: r.text(f[5], "access.consumer_key"), consumerSign: r.base(f[6], "access.consumer_signature"),
+		record: r.base(f[0], at+".record"), leaf: r.number(f[1], at+".leaf", 0, maxNumber), path: r.hashes(f[2], at+".path", maxPath),
+		providerKey: r.text(f[3], at+".provider_key"), providerSigned: r.base(f[4], at+".provider_signature"),
+		consumerKey: r.text(f[5], at+".consumer_key"), consumerSign: r.base(f[6], at+".consumer_signature"),
 	}
 }
 

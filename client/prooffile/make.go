@@ -121,8 +121,10 @@ type draft struct {
 	events        []act
 	whole         bool // without its transaction it is nothing
 	access        *access
-	// path is the way of the access to the head of a log of that size.
-	path func(ctx context.Context, size uint64) ([]byte, error)
+	finding       *finding
+	more          []string // keys of objects on which a finding rests
+	// path fills in the ways of records to the head of a log of that size.
+	path func(ctx context.Context, size uint64) error
 }
 
 // tries bounds how often a moving chain is asked again: each try asks for a few
@@ -134,7 +136,7 @@ const tries = 20
 func (m *Maker) seal(ctx context.Context, d *draft) ([]byte, error) {
 	slices.SortFunc(d.events, func(a, b act) int { return int(min(1, max(-1, a.seq-b.seq))) })
 	d.events = slices.CompactFunc(d.events, func(a, b act) bool { return a.seq == b.seq })
-	c := &content{genesis: m.genesis, access: d.access}
+	c := &content{genesis: m.genesis, access: d.access, finding: d.finding}
 	need, err := m.fetchEnvelopes(ctx, d, c)
 	if err != nil {
 		return nil, err
@@ -143,6 +145,15 @@ func (m *Maker) seal(ctx context.Context, d *draft) ([]byte, error) {
 		if rec, err := scanRecord(a.record); err == nil {
 			need.want(rec.gateway(), a.providerKey)
 			need.want(rec.asker(), a.consumerKey)
+		}
+	}
+	if f := c.finding; f != nil {
+		need.more = d.more
+		for _, x := range f.records {
+			if rec, err := scanRecord(x.record); err == nil {
+				need.want(rec.gateway(), x.providerKey)
+				need.want(rec.asker(), x.consumerKey)
+			}
 		}
 	}
 	for try := 0; ; try++ {
@@ -172,7 +183,7 @@ func (m *Maker) write(d *draft, c *content) ([]byte, error) {
 	v := &verifier{content: c}
 	for _, step := range []func() *refusal{
 		func() *refusal { return v.checkGenesis(m.hash) },
-		v.checkBlocks, v.checkState, v.checkObjects, v.checkEvents, v.checkTransactions, v.checkAccess, v.checkUse, v.checkSubject,
+		v.checkBlocks, v.checkState, v.checkObjects, v.checkEvents, v.checkTransactions, v.checkAccess, v.checkFinding, v.checkUse, v.checkSubject,
 	} {
 		if r := step(); r != nil {
 			return nil, fault.Newf(fault.VerificationFailed, "what the server answered proves nothing: %v", r)
@@ -193,6 +204,7 @@ func (m *Maker) write(d *draft, c *content) ([]byte, error) {
 type needs struct {
 	keys    map[[2]string]bool // account, key id
 	retired map[[2]string]bool // those that the account has dropped
+	more    []string           // other objects
 }
 
 func (n *needs) want(account, key string) {
@@ -203,7 +215,7 @@ func (n *needs) want(account, key string) {
 
 // objects returns the state keys to prove, in the file's order.
 func (n *needs) objects(first string) []string {
-	var keys []string
+	keys := slices.Clone(n.more)
 	for k := range n.keys {
 		key := accountPrefix + k[0]
 		if n.retired[k] {
@@ -289,10 +301,7 @@ func (m *Maker) fetchState(ctx context.Context, d *draft, c *content, n *needs) 
 		if err != nil {
 			return 0, fault.Wrap(fault.VerificationFailed, err, "%s", d.first)
 		}
-		if size <= c.access.leaf {
-			return 0, errNotAnchored
-		}
-		if c.access.path, err = d.path(ctx, size); err != nil {
+		if err := d.path(ctx, size); err != nil {
 			return 0, err
 		}
 	}

@@ -158,7 +158,7 @@ func scanRecord(raw []byte) (*record, error) {
 	v, err := scan(
 		raw, true, field{1, 't'}, field{2, 't'}, field{3, 'n'}, field{4, 'n'}, field{5, 'n'}, field{6, 't'}, field{7, 't'}, field{8, 't'},
 		field{9, 'n'}, field{10, 'T'}, field{11, 't'}, field{12, 'n'}, field{13, 'n'}, field{14, 'b'}, field{15, 'b'}, field{16, 'n'},
-		field{17, 'n'}, field{18, 'n'}, field{19, 'b'},
+		field{17, 'n'}, field{18, 'n'}, field{19, 'b'}, field{20, 'n'}, field{21, 'n'},
 	)
 	if err != nil {
 		return nil, err
@@ -176,6 +176,19 @@ var outcomes = []string{"", "granted", "refused", "completed", "failed"}
 func (r *record) gateway() string { return r.text(1) }
 func (r *record) asker() string   { return r.text(7) }
 func (r *record) atMs() uint64    { return r.number(16) }
+
+// scanLogKey reads origin and key of the log of a gateway's account.
+func scanLogKey(raw []byte, account string) (origin string, key []byte, err error) {
+	v, err := scan(raw, false, field{1, 't'}, field{11, 'm'})
+	if err != nil || v.text(1) != account {
+		return "", nil, fmt.Errorf("it is not that account: %v", err)
+	}
+	p, err := scan(v.raw(11), false, field{3, 't'}, field{4, 'b'})
+	if err == nil && (p.text(3) == "" || len(p.raw(4)) != 32) {
+		err = fmt.Errorf("no origin, or a key of %d bytes", len(p.raw(4)))
+	}
+	return p.text(3), p.raw(4), err
+}
 
 // scanHead reads size and root of an anchored head.
 func scanHead(raw []byte) (gateway string, size uint64, root []byte, err error) {

@@ -19,7 +19,7 @@ type Report struct {
 	Field        string  `json:"field,omitempty"`
 	Milliseconds float64 `json:"milliseconds"`
 
-	Kind    string   `json:"kind,omitempty"`    // object, event, transaction, access
+	Kind    string   `json:"kind,omitempty"`    // object, event, transaction, access, finding
 	Object  string   `json:"object,omitempty"`  // state key, number of the event, id of the transaction, "gateway:leaf"
 	Chain   string   `json:"chain,omitempty"`   // chain id
 	Genesis string   `json:"genesis,omitempty"` // hash
@@ -67,6 +67,7 @@ const (
 	stepTransaction = "transaction"
 	stepRecord      = "record"
 	stepLog         = "log"
+	stepFinding     = "finding"
 	stepKey         = "key"
 	stepSignature   = "signature"
 	stepStatement   = "statement"

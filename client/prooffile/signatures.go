@@ -176,21 +176,23 @@ func (v *verifier) checkAccess() *refusal {
 	}
 	v.leaves = size
 	v.says(stepLog, "record %d of %d, root %x", a.leaf, size, root)
-	return v.checkReceipt()
+	return v.checkReceipt(a, rec, "access")
 }
 
 // checkReceipt checks the signatures of both sides, as far as they are there.
-func (v *verifier) checkReceipt() *refusal {
-	a := v.access
+func (v *verifier) checkReceipt(a *access, rec *record, at string) *refusal {
 	for _, s := range []signed{
-		{account: v.record.gateway(), key: a.providerKey, as: "provider", sig: a.providerSigned, at: "access.provider_signature"},
-		{account: v.record.asker(), key: a.consumerKey, as: "consumer", sig: a.consumerSign, at: "access.consumer_signature"},
+		{account: rec.gateway(), key: a.providerKey, as: "provider", sig: a.providerSigned, at: at + ".provider_signature"},
+		{account: rec.asker(), key: a.consumerKey, as: "consumer", sig: a.consumerSign, at: at + ".consumer_signature"},
 	} {
 		if s.key == "" && s.sig == nil {
 			continue
 		}
-		s.message = append([]byte(receiptDomain), a.record...)
-		s.timeMs, s.slackMs = v.record.atMs(), receiptSlackMs
+		var r *refusal
+		if s.message, s.sig, r = unbatch(a.record, s.sig, s.at); r != nil {
+			return r
+		}
+		s.timeMs, s.slackMs = rec.atMs(), receiptSlackMs
 		if r := v.checkSigned(s); r != nil {
 			return r
 		}
@@ -204,6 +206,7 @@ const (
 	kindEvent       = "event"
 	kindTransaction = "transaction"
 	kindAccess      = "access"
+	kindFinding     = "finding"
 )
 
 // checkSubject checks that the parts of the file are those of its kind, and about
@@ -213,7 +216,14 @@ func (v *verifier) checkSubject() *refusal {
 	if (kind == kindAccess) != (v.access != nil) {
 		return refuse(stepStatement, "statement.kind", "%q, and the file has an access: %t", kind, v.access != nil)
 	}
+	if (kind == kindFinding) != (v.finding != nil) {
+		return refuse(stepStatement, "statement.kind", "%q, and the file has a finding: %t", kind, v.finding != nil)
+	}
 	switch kind {
+	case kindFinding:
+		if subject != v.charge.gateway {
+			return refuse(stepStatement, "statement.subject", "expected %q, the file says %q", v.charge.gateway, subject)
+		}
 	case kindObject, kindAccess:
 		if len(v.objects) == 0 || kind == kindAccess && v.objects[0].key != headPrefix+v.record.gateway() {
 			return refuse(stepStatement, "statement.subject", "the first object is not its own")
@@ -244,7 +254,7 @@ func (v *verifier) checkSubject() *refusal {
 			return refuse(stepStatement, "statement.subject", "expected one transaction and its events")
 		}
 	default:
-		return refuse(stepStatement, "statement.kind", "expected object, event, transaction or access, the file says %q", kind)
+		return refuse(stepStatement, "statement.kind", "expected object, event, transaction, access or finding, the file says %q", kind)
 	}
 	return nil
 }

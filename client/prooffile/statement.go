@@ -17,6 +17,11 @@ func (v *verifier) derive() *node {
 	if v.access != nil {
 		n.with("record", v.record.node(), "log_size", number(v.leaves))
 	}
+	if g := v.charge; g != nil {
+		n.with("rule", v.finding.rule, "breach", texts(g.breach), "records", each(g.records, (*record).node), "states", each(g.states, func(s logState) *node {
+			return object("by", s.by, "size", number(s.size), "root", hex.EncodeToString(s.root))
+		}), "log_size", number(v.leaves))
+	}
 	return n.with("acts", each(v.acts, v.actNode), "signers", each(v.signers, func(s Signer) *node {
 		return object("account", s.Account, "as", s.As, "key", s.Key, "algorithm", s.Algorithm, "state", s.State)
 	}))
@@ -32,11 +37,15 @@ func (v *verifier) actNode(e *event) *node {
 
 // node says what a record says, by the names of mulian.trace.v1.AccessRecord.
 func (r *record) node() *node {
-	return object(
+	n := object(
 		"gateway", r.text(1), "agreement", r.text(2), "seq", number(r.number(3)), "outcome", outcomes[r.number(4)], "code", number(r.number(5)),
 		"request_id", r.text(6), "asker", r.text(7), "entry", r.text(8), "entry_version", number(r.number(9)), "items", texts(r.texts(10)),
 		"purpose", r.text(11), "rows", number(r.number(12)), "bytes", number(r.number(13)), "request_hash", hex.EncodeToString(r.raw(14)),
 		"response_hash", hex.EncodeToString(r.raw(15)), "at", clock(r.atMs()), "view_height", number(r.number(17)),
 		"delivery", number(r.number(18)), "pseudonym", hex.EncodeToString(r.raw(19)),
 	)
+	if r.number(20) != 0 { // records of before 2026-11-22 have none
+		n.with("place", number(r.number(20)), "previous", number(r.number(21)))
+	}
+	return n
 }

@@ -28,6 +28,7 @@ type Tiles struct {
 	known  uint64     // records that the last checkpoint had
 	path   string     // of the bundle that was read last
 	bundle []byte
+	whole  map[string][]byte // full tiles, which never change
 }
 
 // NewTiles returns the log at a base URL that ends in "/".
@@ -37,6 +38,7 @@ const (
 	tileWidth  = 256
 	maxTile    = tileWidth * (2 + 1<<16) // a bundle of records, each with its length
 	maxLogSize = 1 << 53
+	maxWhole   = 256 // full tiles that are kept: 2 MiB
 )
 
 // size tells how many records the log has: least, or what its checkpoint says if
@@ -124,14 +126,7 @@ func (t *Tiles) Way(ctx context.Context, index, size uint64) ([][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("way of record %d of %d: %w", index, size, err)
 	}
-	tiles := map[string][]byte{}
-	hashes := make([][]byte, len(nodes.IDs))
-	for i, id := range nodes.IDs {
-		if hashes[i], err = t.node(ctx, tiles, id.Level, id.Index, have); err != nil {
-			return nil, err
-		}
-	}
-	return nodes.Rehash(hashes, rfc6962.DefaultHasher.HashChildren)
+	return t.gather(ctx, nodes, size)
 }
 
 // node returns the hash of a perfect part of the tree: the hash over those of its
@@ -140,19 +135,41 @@ func (t *Tiles) node(ctx context.Context, tiles map[string][]byte, level uint, i
 	row, inside := uint64(level/8), level%8
 	first := index << inside // of the hashes in the tile's row
 	path := tilePath(strconv.FormatUint(row, 10), first/tileWidth, have>>(8*row))
-	tile, ok := tiles[path]
-	if !ok {
-		var err error
-		if tile, err = t.get(ctx, path); err != nil {
-			return nil, err
-		}
-		tiles[path] = tile
+	tile, err := t.tile(ctx, tiles, path)
+	if err != nil {
+		return nil, err
 	}
 	from, n := int(first%tileWidth)*32, (1<<inside)*32
 	if len(tile) < from+n {
 		return nil, fault.Newf(fault.Malformed, "the log's tile %s has %d bytes", path, len(tile))
 	}
 	return over(tile[from : from+n]), nil
+}
+
+// tile reads a tile, once for one question, and a full one once for many.
+func (t *Tiles) tile(ctx context.Context, tiles map[string][]byte, path string) ([]byte, error) {
+	if tile, ok := tiles[path]; ok {
+		return tile, nil
+	}
+	t.mu.Lock()
+	tile, kept := t.whole[path]
+	t.mu.Unlock()
+	if !kept {
+		var err error
+		if tile, err = t.get(ctx, path); err != nil {
+			return nil, err
+		}
+	}
+	tiles[path] = tile
+	if !kept && !strings.Contains(path, ".p/") {
+		t.mu.Lock()
+		if t.whole == nil || len(t.whole) >= maxWhole {
+			t.whole = map[string][]byte{}
+		}
+		t.whole[path] = tile
+		t.mu.Unlock()
+	}
+	return tile, nil
 }
 
 // over is the RFC 6962 hash over a power of two of hashes.

@@ -40,7 +40,8 @@ type verifier struct {
 	acts     []*event
 	bodies   []*envelope
 	record   *record
-	leaves   uint64 // of the gateway's log
+	charge   *charge // of a finding
+	leaves   uint64  // of the gateway's log
 	signers  []Signer
 	checks   []Check
 }
@@ -64,7 +65,7 @@ func (v *verifier) verify(file []byte, genesisHash [32]byte) *refusal {
 	v.says(stepForm, "%d bytes in their one form", len(file))
 	for _, step := range []func() *refusal{
 		func() *refusal { return v.checkGenesis(genesisHash) },
-		v.checkBlocks, v.checkState, v.checkObjects, v.checkEvents, v.checkTransactions, v.checkAccess, v.checkUse, v.checkStatement,
+		v.checkBlocks, v.checkState, v.checkObjects, v.checkEvents, v.checkTransactions, v.checkAccess, v.checkFinding, v.checkUse, v.checkStatement,
 	} {
 		if r := step(); r != nil {
 			return r
