@@ -12,7 +12,7 @@ import (
 
 // deterministic lists the packages that run identically on every validator, and
 // what they are built of.
-var deterministic = []string{"rules", "internal/canon", "internal/code"}
+var deterministic = []string{"rules", "internal/canon", "internal/code", "internal/policy"}
 
 // pure lists all that those packages may import from outside: it has neither
 // clock nor chance, opens nothing and starts nothing. A new line here needs the
@@ -21,10 +21,11 @@ var pure = []string{
 	"bytes", "cmp", "embed", "encoding", "encoding/base32", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt", "hash", "hash/crc32",
 	"io", "iter", "maps", "math/big", "math/bits", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf16", "unicode/utf8",
 	"crypto/sha256", "crypto/sha512", "crypto/subtle", "regexp", "math",
+	"reflect", // a method of cel-go's values takes a type of it; see also impureMethod
 	"google.golang.org/protobuf/proto", "google.golang.org/protobuf/reflect/protoreflect", "google.golang.org/protobuf/reflect/protoregistry",
 	"google.golang.org/protobuf/types/known", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/types/descriptorpb",
 	"golang.org/x/text/unicode/norm", "golang.org/x/text/width", // Unicode tables: pinned by go.mod, so part of the protocol's version
-	"cel.dev/cel-go", "cel.dev/expr",
+	"cel.dev/cel-go", "cel.dev/expr", // a parser, a checker and an interpreter of values: pinned by go.mod, so part of the protocol's version; its zones and clocks are not in the profile (internal/policy)
 	"github.com/emmansun/gmsm/sm3",
 }
 
@@ -47,7 +48,9 @@ const (
 var impureMethod = map[string]string{
 	"(time.Time).Local": "is the machine's zone: use UTC or a fixed zone",
 	"(google.golang.org/protobuf/reflect/protoreflect.Message).Range": "walks fields in no fixed order: walk the descriptor's fields",
-	"(google.golang.org/protobuf/reflect/protoreflect.Map).Range":     "walks a map: its order differs from run to run",
+	"(reflect.Value).MapKeys":                                     "walks a map: its order differs from run to run",
+	"(reflect.Value).MapRange":                                    "walks a map: its order differs from run to run",
+	"(google.golang.org/protobuf/reflect/protoreflect.Map).Range": "walks a map: its order differs from run to run",
 }
 
 // localTime names functions whose answer lies in the machine's zone until UTC is
