@@ -29,6 +29,9 @@ var (
 	ErrDeliveryDiffers = errors.New("delivery was loaded before with other rows")
 	// ErrConflict: a row breaks a key or constraint of the asker's table.
 	ErrConflict = errors.New("row breaks a constraint of the target")
+	// ErrChanged: a file or interface changed while it was read. What was read of it is no
+	// state of the table: begin again.
+	ErrChanged = errors.New("changed while it was read")
 	// ErrFull: the database has no room. It is also the system's ENOSPC.
 	ErrFull = fmt.Errorf("database has no room: %w", syscall.ENOSPC)
 )

@@ -25,7 +25,7 @@ func pairTarget(delivery string, mode connect.Mode) connect.Target {
 
 func testOnce(t *testing.T, db Database) {
 	url := db.New(t)
-	sink, source := Sink(t, url), Source(t, url)
+	sink, source := db.sink(t, url), Source(t, url)
 	_, sel := pairs()
 	rows := []connect.Row{R("integer 1", "text a"), R("integer 2", "")}
 	if _, found, err := sink.Loaded(t.Context(), "", "d/1"); found || err != nil {
@@ -49,7 +49,7 @@ func testOnce(t *testing.T, db Database) {
 	if _, err := Load(t.Context(), sink, pairTarget("d/1", connect.Append), rows[0]); !errors.Is(err, connect.ErrDeliveryDiffers) {
 		t.Errorf("same delivery, other rows: %v", err)
 	}
-	if r, found, err := Sink(t, url).Loaded(t.Context(), "", "d/1"); !found || err != nil || r != first {
+	if r, found, err := db.sink(t, url).Loaded(t.Context(), "", "d/1"); !found || err != nil || r != first {
 		t.Errorf("Loaded on a new connection: %+v, %v, %v", r, found, err)
 	}
 	if diff := Diff(rows, All(t, source, sel)); diff != "" {
@@ -80,7 +80,7 @@ func testOnce(t *testing.T, db Database) {
 
 func testModes(t *testing.T, db Database) {
 	url := db.New(t)
-	sink, source := Sink(t, url), Source(t, url)
+	sink, source := db.sink(t, url), Source(t, url)
 	_, sel := pairs()
 	for i, tt := range []struct {
 		mode       connect.Mode
@@ -106,7 +106,7 @@ func testModes(t *testing.T, db Database) {
 
 func testRollback(t *testing.T, db Database) {
 	url := db.New(t)
-	sink, source := Sink(t, url), Source(t, url)
+	sink, source := db.sink(t, url), Source(t, url)
 	_, sel := pairs()
 	for name, end := range map[string]func(l connect.Load, cancel func()){
 		"rollback":     func(l connect.Load, _ func()) { l.Rollback(); l.Rollback() },
@@ -199,7 +199,7 @@ func Main(m *testing.M) {
 
 func testCrash(t *testing.T, db Database) {
 	url := db.New(t)
-	sink, source := Sink(t, url), Source(t, url)
+	sink, source := db.sink(t, url), Source(t, url)
 	_, sel := pairs()
 	old := []connect.Row{R("integer 1", "text old")}
 	MustLoad(t, sink, pairTarget("before", connect.Append), old...)
@@ -223,7 +223,7 @@ func testCrash(t *testing.T, db Database) {
 
 func testTarget(t *testing.T, db Database) {
 	url := db.New(t)
-	sink := Sink(t, url)
+	sink := db.sink(t, url)
 	c, _ := pairs()
 	c[1].Nullable = false
 	there := pairTarget("t/1", connect.Append)

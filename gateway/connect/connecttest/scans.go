@@ -12,11 +12,11 @@ import (
 )
 
 // loadMany loads rows 0 to n-1 of a table (id integer, v integer, pad text).
-func loadMany(t testing.TB, url, name string, n, pad int) {
+func loadMany(t testing.TB, db Database, url, name string, n, pad int) {
 	t.Helper()
 	target := connect.Target{Table: table(name), Columns: Columns("id integer!", "v integer", "pad text"), PrimaryKey: []string{"id"}, Mode: connect.Append, Delivery: "many " + name}
 	target.Delivery = strings.ReplaceAll(target.Delivery, " ", "-")
-	l, err := Sink(t, url).Begin(t.Context(), target)
+	l, err := db.sink(t, url).Begin(t.Context(), target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func loadMany(t testing.TB, url, name string, n, pad int) {
 func testSnapshot(t *testing.T, db Database) {
 	url := db.New(t)
 	const n = 20_000
-	loadMany(t, url, "snap", n, 10)
+	loadMany(t, db, url, "snap", n, 10)
 	source := Source(t, url)
 	sel := connect.Selection{Table: table("snap"), Columns: []string{"v"}}
 	updates := 0
@@ -83,7 +83,7 @@ func testResume(t *testing.T, db Database) {
 			rows = append(rows, connect.Row{connect.TextValue(kind), connect.IntegerValue(int64(n)), V("timestamp 2024-01-02T03:04:05")})
 		}
 	}
-	MustLoad(t, Sink(t, url), target, rows...)
+	MustLoad(t, db.sink(t, url), target, rows...)
 	source := Source(t, url)
 	sel := connect.Selection{Table: table("resume"), Columns: []string{"n", "kind", "at"}}
 	var got []connect.Row
@@ -115,7 +115,7 @@ func testResume(t *testing.T, db Database) {
 		t.Errorf("half a key: %v", err)
 	}
 	keyless := connect.Target{Table: table("keyless"), Columns: columns, Mode: connect.Append, Delivery: "k"}
-	MustLoad(t, Sink(t, url), keyless, rows[:3]...)
+	MustLoad(t, db.sink(t, url), keyless, rows[:3]...)
 	sel = connect.Selection{Table: table("keyless"), Columns: []string{"n"}, After: R("integer 1")}
 	if err := source.Scan(t.Context(), sel, nil); !errors.Is(err, connect.ErrNoKey) {
 		t.Errorf("going on without a key: %v", err)
@@ -129,7 +129,7 @@ func testResume(t *testing.T, db Database) {
 // testAbandon ends scans in all ways, more often than there are connections.
 func testAbandon(t *testing.T, db Database) {
 	url := db.New(t)
-	loadMany(t, url, "snap", 20_000, 100)
+	loadMany(t, db, url, "snap", 20_000, 100)
 	source := Source(t, url)
 	sel := connect.Selection{Table: table("snap"), Columns: []string{"id", "pad"}}
 	for range 6 {
@@ -159,8 +159,8 @@ func testMemory(t *testing.T, db Database) {
 		t.Skip("short")
 	}
 	from, to := db.New(t), db.New(t)
-	loadMany(t, from, "big", 100_000, 1000)
-	source, sink := Source(t, from), Sink(t, to)
+	loadMany(t, db, from, "big", 100_000, 1000)
+	source, sink := Source(t, from), db.sink(t, to)
 	var before, now runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -195,7 +195,7 @@ func testFreshness(t *testing.T, db Database) {
 	url := db.New(t)
 	columns := Columns("id integer!", "day date", "at timestamp", "now instant", "n integer")
 	target := connect.Target{Table: table("fresh"), Columns: columns, PrimaryKey: []string{"id"}, Mode: connect.Append, Delivery: "f"}
-	sink, source := Sink(t, url), Source(t, url)
+	sink, source := db.sink(t, url), Source(t, url)
 	MustLoad(t, sink, target)
 	f, err := source.Freshness(t.Context(), table("fresh"), "at")
 	if err != nil || f.Rows != 0 || !f.Watermark.IsNull() {

@@ -1,9 +1,11 @@
 package connecttest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,16 +55,16 @@ func EdgeRows() []connect.Row {
 func testRoundTrip(t *testing.T, db Database) {
 	a, b := db.New(t), db.New(t)
 	target := connect.Target{Table: table("edge"), Columns: EveryKind, PrimaryKey: []string{"id"}, Mode: connect.Replace, Delivery: "agreement-1/1"}
-	MustLoad(t, Sink(t, a), target, EdgeRows()...)
+	MustLoad(t, db.sink(t, a), target, EdgeRows()...)
 	sel := connect.Selection{Table: table("edge"), Columns: Names(EveryKind)}
 	if diff := Diff(EdgeRows(), All(t, Source(t, a), sel)); diff != "" {
 		t.Error(diff)
 	}
 	// And once more, from what the database made of it.
-	if _, err := Copy(t.Context(), Source(t, a), sel, Sink(t, b), target); err != nil {
+	if _, err := Copy(t.Context(), Source(t, a), sel, db.sink(t, b), target); err != nil {
 		t.Fatal(err)
 	}
-	if diff := Diff(EdgeRows(), All(t, Source(t, b), sel)); diff != "" {
+	if diff := Diff(rows, All(t, Source(t, b), sel)); diff != "" {
 		t.Error("second database: " + diff)
 	}
 	schema, err := Source(t, b).Inspect(t.Context())
@@ -77,7 +79,7 @@ func testRoundTrip(t *testing.T, db Database) {
 	// The longest value that is carried.
 	long := connect.Row{connect.IntegerValue(1), connect.TextValue(strings.Repeat("长", connect.MaxValueBytes/3))}
 	wide := connect.Target{Table: table("long"), Columns: Columns("id integer!", "v text"), PrimaryKey: []string{"id"}, Mode: connect.Append, Delivery: "agreement-1/2"}
-	MustLoad(t, Sink(t, a), wide, long)
+	MustLoad(t, db.sink(t, a), wide, long)
 	if diff := Diff([]connect.Row{long}, All(t, Source(t, a), connect.Selection{Table: table("long"), Columns: []string{"id", "v"}})); diff != "" {
 		t.Error(diff)
 	}
@@ -105,7 +107,7 @@ func testNative(t *testing.T, db Database) {
 
 func testValueErrors(t *testing.T, db Database) {
 	url := db.New(t)
-	sink := Sink(t, url)
+	sink := db.sink(t, url)
 	columns := Columns("id integer!", "text text", "date date", "n integer", "b bytes")
 	good := R("integer 1", "text a", "date 2024-01-01", "integer 1", "bytes a")
 	for name, tt := range map[string]struct {
@@ -141,7 +143,7 @@ var hostile = []string{`统一社会信用代码`, `a"b`, `a'b`, `a b;--`, `SELE
 
 func testShapes(t *testing.T, db Database) {
 	url := db.New(t)
-	sink, source := Sink(t, url), Source(t, url)
+	sink, source := db.sink(t, url), Source(t, url)
 	for i, name := range hostile[:5] {
 		var columns []connect.Column
 		var row connect.Row
@@ -156,11 +158,18 @@ func testShapes(t *testing.T, db Database) {
 			t.Errorf("table %s: %s", name, diff)
 		}
 	}
+	widest := cmp.Or(db.Widest, connect.MaxColumns)
 	var wide []connect.Column
 	for i := range connect.MaxColumns {
 		wide = append(wide, connect.Column{Name: fmt.Sprint("c", i), Kind: connect.Text, Nullable: true})
 	}
-	row := make(connect.Row, connect.MaxColumns)
+	if widest < connect.MaxColumns {
+		if _, err := Load(t.Context(), sink, connect.Target{Table: table("wider"), Columns: wide, Mode: connect.Append, Delivery: "too-wide"}); !errors.Is(err, connect.ErrTooLarge) {
+			t.Errorf("%d columns, where %d are the most: %v", len(wide), widest, err)
+		}
+		wide = wide[:widest]
+	}
+	row := make(connect.Row, widest)
 	for i := range row {
 		if i%3 > 0 {
 			row[i] = connect.TextValue("x")
@@ -170,7 +179,9 @@ func testShapes(t *testing.T, db Database) {
 	if diff := Diff([]connect.Row{row}, All(t, source, connect.Selection{Table: table("wide"), Columns: Names(wide)})); diff != "" {
 		t.Error(diff)
 	}
-	wide = append(wide, connect.Column{Name: "one more", Kind: connect.Text})
+	for len(wide) <= connect.MaxColumns {
+		wide = append(wide, connect.Column{Name: fmt.Sprint("more", len(wide)), Kind: connect.Text})
+	}
 	if _, err := Load(t.Context(), sink, connect.Target{Table: table("wider"), Columns: wide, Mode: connect.Append, Delivery: "wider"}); !errors.Is(err, connect.ErrTooLarge) {
 		t.Errorf("%d columns: %v", len(wide), err)
 	}
@@ -191,7 +202,7 @@ func testQuery(t *testing.T, db Database) {
 		R("text 91110105C", "text 朝阳", "timestamp 2024-01-02T00:00:00", "integer 3"),
 		R("text ' OR 1=1 --", "text 朝阳", "", "integer 4"),
 	}
-	MustLoad(t, Sink(t, url), target, rows...)
+	MustLoad(t, db.sink(t, url), target, rows...)
 	source := Source(t, url)
 	in := func(column string, values ...string) connect.Condition {
 		return connect.Condition{Column: column, Op: connect.OpIn, Values: R(values...)}
@@ -247,7 +258,7 @@ func testErrors(t *testing.T, db Database) {
 	const secret = "11010519491231002X"
 	columns := Columns("id text!", "n integer")
 	target := connect.Target{Table: table("person"), Columns: columns, PrimaryKey: []string{"id"}, Mode: connect.Append, Delivery: "p1"}
-	sink := Sink(t, url)
+	sink := db.sink(t, url)
 	row := R("text "+secret, "integer 1")
 	MustLoad(t, sink, target, row)
 	target.Delivery = "p2"

@@ -21,6 +21,7 @@ type Plan struct {
 	table  connect.TableName
 	wanted int
 	key    []int // in Reads; nil: rows stay in the order in which they come
+	unique bool  // the key is the table's own: equal ones are an error
 	where  []condition
 	after  []byte
 	limit  int
@@ -50,7 +51,7 @@ func NewPlan(t connect.Table, s connect.Selection, query bool, temp string) (*Pl
 	}
 	key := s.OrderBy
 	if len(key) == 0 && !query {
-		key = t.PrimaryKey
+		key, p.unique = t.PrimaryKey, true
 	}
 	for _, name := range key {
 		at, err := p.column(t, name)
@@ -148,7 +149,14 @@ func (p *Plan) Run(ctx context.Context, read func(yield func(connect.Row) error)
 		return take(row)
 	})
 	if err == nil && sorter != nil {
-		err = sorter.Each(func(_ []byte, row connect.Row) error { return out.row(row) })
+		var before []byte
+		err = sorter.Each(func(key []byte, row connect.Row) error {
+			if p.unique && bytes.Equal(key, before) {
+				return fmt.Errorf("%w: %s: two rows have the same key", connect.ErrNoKey, p.table)
+			}
+			before = append(before[:0], key...)
+			return out.row(row)
+		})
 	}
 	if err == nil && ctx.Err() != nil {
 		err = ctx.Err()
