@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -46,6 +45,9 @@ var (
 //     works nothing more is read than one further piece: a slow receiver makes the source keep
 //     its log, and what it keeps is the source's bound (its driver's document says which).
 //
+// A driver that leaves something with a name on the server (a slot, a server id) takes the name from the
+// parameter mulian_feed of the source's URL: two gateways on one database need two.
+//
 // It may be used by many goroutines, but a source serves one Follow with tables at a time
 // (ErrFeedBusy). Who has several readers follows once and fans out. A Follow without
 // tables, for DDL alone, may run beside it.
@@ -55,10 +57,14 @@ type Feeder interface {
 	// ctx ends, ErrUnreachable when the connection is lost (follow again from the last position),
 	// ErrPositionLost, ErrNoFeed, ErrFeedBusy, ErrDenied.
 	//
+	// from "" begins anew; positions of before may be lost by it. A beginning waits until every
+	// transaction that was writing at that moment has ended.
+	//
 	// The first call of fn is an empty Change that says where the feed stands: from it on
 	// nothing is missed. A snapshot that begins after that call has returned lacks nothing.
 	//
-	// tables are named as Inspect names them, at most MaxFeedTables. None: DDL events alone,
+	// tables are named as Inspect names them, at most MaxFeedTables. A table that was not followed
+	// before begins with this call: it needs a snapshot, whatever from is. None: DDL events alone,
 	// from now on (from must be "", and every Position is "").
 	// DDL events come for all tables of the database, also for those that are not followed,
 	// as far as the source tells them: their absence proves nothing (polling stays).
@@ -177,11 +183,11 @@ type NoFeedError struct {
 	Statements []string
 }
 
-// Error is the cause, and the statements if there are any.
+// Error is the cause. The statements are for a terminal, not for a line of a log.
 func (e *NoFeedError) Error() string {
 	text := ErrNoFeed.Error() + ": " + e.Cause
 	if len(e.Statements) > 0 {
-		text += "; an administrator of the database can change that with: " + strings.Join(e.Statements, " ")
+		text += fmt.Sprintf(" (an administrator of the database can change that, %d lines)", len(e.Statements))
 	}
 	return text
 }
@@ -209,3 +215,29 @@ func CheckFollow(tables []TableName, from Position) error {
 	}
 	return from.Check()
 }
+
+// FeedKeeper is what some Feeders have beside: those that leave something on the server. It is
+// for the gateway's health checks and for the one who installs it.
+type FeedKeeper interface {
+	// FeedLag tells how much the source keeps for the feed.
+	FeedLag(ctx context.Context) (FeedLag, error)
+	// DropFeed removes what the feed left on the server, when a source is given up or will not
+	// be followed for long: else the server keeps its log up to FeedLag.Limit. ErrFeedBusy while a Follow runs.
+	// Positions of before are lost by it. Nothing there is no error.
+	DropFeed(ctx context.Context) error
+	// FeedSQL prints what an administrator has to run once so that the tables can be
+	// followed: what is missing for rows, and all of what DDL events need.
+	FeedSQL(ctx context.Context, tables []TableName) ([]string, error)
+}
+
+// FeedLag is how much of its log a source keeps for a feed.
+type FeedLag struct {
+	There  bool  `json:"there"`  // the feed has left something on the server
+	Active bool  `json:"active"` // somebody follows it
+	Lost   bool  `json:"lost"`   // the bound was reached: the next Follow says ErrPositionLost
+	Bytes  int64 `json:"bytes"`  // kept for it
+	Limit  int64 `json:"limit"`  // what the server keeps at most; 0: no bound
+}
+
+// Warn tells whether an administrator should look: half of the bound is used, or all of it.
+func (l FeedLag) Warn() bool { return l.Lost || l.Limit > 0 && l.Bytes > l.Limit/2 }

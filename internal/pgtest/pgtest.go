@@ -31,11 +31,14 @@ var shared = struct {
 	err    error
 }{}
 
+// feeds lets a server tell its changes, and bounds what it keeps for who does not listen.
+var feeds = []string{"wal_level=logical", "max_slot_wal_keep_size=256MB", "max_replication_slots=40", "max_wal_senders=20"}
+
 // URL creates a fresh database on the process's server and returns its URL. name
 // is a hint for people who look at it; it is made unique.
 func URL(t testing.TB, name string) string {
 	t.Helper()
-	shared.Do(func() { shared.server, shared.err = pgserver.Start(pgserver.Options{}) })
+	shared.Do(func() { shared.server, shared.err = pgserver.Start(pgserver.Options{Settings: feeds}) })
 	if shared.err != nil {
 		absent(t, shared.err)
 	}
@@ -43,10 +46,13 @@ func URL(t testing.TB, name string) string {
 }
 
 // Durable starts a server of its own with fsync on, for tests that kill it. It
-// is stopped when t ends.
-func Durable(t testing.TB) *Server {
+// is stopped when t ends. It has the settings (name=value), else those of URL's server.
+func Durable(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s, err := pgserver.Start(pgserver.Options{Fsync: true})
+	if len(settings) == 0 {
+		settings = feeds
+	}
+	s, err := pgserver.Start(pgserver.Options{Fsync: true, Settings: settings})
 	if err != nil {
 		absent(t, err)
 	}

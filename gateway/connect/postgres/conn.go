@@ -39,6 +39,7 @@ var session = map[string]string{
 // pool holds the connections to one database.
 type pool struct {
 	config *pgconn.Config
+	name   feedName
 	slots  chan struct{} // one token for each connection in use
 
 	mu       sync.Mutex // guards the rest
@@ -59,6 +60,10 @@ func newPool(rawURL string) (*pool, error) {
 		// Not err: it repeats the URL.
 		return nil, fmt.Errorf("%w: postgres URL", connect.ErrInvalid)
 	}
+	name, err := takeFeedName(config)
+	if err != nil {
+		return nil, err
+	}
 	for name, value := range session {
 		config.RuntimeParams[name] = value
 	}
@@ -71,7 +76,7 @@ func newPool(rawURL string) (*pool, error) {
 		f.SetMaxBodyLen(2*connect.MaxRowBytes + 1<<20)
 		return f
 	}
-	return &pool{config: config, slots: make(chan struct{}, maxConns), prepared: map[*pgconn.PgConn]map[string]string{}}, nil
+	return &pool{config: config, name: name, slots: make(chan struct{}, maxConns), prepared: map[*pgconn.PgConn]map[string]string{}}, nil
 }
 
 // acquire gives a connection that answered within the last idleCheck.
@@ -271,11 +276,23 @@ func failure(ctx context.Context, err error) error {
 	default:
 		text += ": " + pe.Message
 	}
-	if kind := kindOfFailure(pe.Code); kind != nil {
-		return fmt.Errorf("%w: %s", kind, text)
-	}
-	return errors.New(text)
+	return &codeError{code: pe.Code, text: text, kind: kindOfFailure(pe.Code)}
 }
+
+// codeError is what the server has against a statement.
+type codeError struct {
+	code, text string
+	kind       error // connect's; nil: none fits
+}
+
+func (e *codeError) Error() string {
+	if e.kind == nil {
+		return e.text
+	}
+	return e.kind.Error() + ": " + e.text
+}
+
+func (e *codeError) Unwrap() error { return e.kind }
 
 func kindOfFailure(code string) error {
 	switch code {

@@ -25,7 +25,33 @@
 //     way is let pass: numeric(10,2) prints 1.5 as 1.50, char(n) adds blanks, uuid becomes lower
 //     case, jsonb orders its keys and keeps the last of equal ones.
 //
-// Needs version 11 or later (covering indexes, hashtextextended).
+// Needs version 11 or later (covering indexes, hashtextextended); a feed of rows 14 or later.
+//
+// # The feed (connect.Feeder)
+//
+//	publication (key columns) ─┐                          ┌─ reader ── pieces ──> fn
+//	permanent logical slot ────┴── pgoutput, protocol 1 ──┤
+//	event trigger ── message in the log ──┘               └─ answers: alive, acknowledged
+//	          └──── NOTIFY ──> LISTEN (DDL alone; needs no slot and no right)
+//
+// It needs what SELECT does not give, so it is a choice of the department: Follow and FeedSQL print
+// the statements. The account gets REPLICATION (and with it could read the log of every table and, unless
+// pg_hba.conf forbids the pseudo-database "replication", copy the whole server: forbid it). What the gateway
+// makes itself: its slot, one for each name (mulian_feed=NAME in the URL) and database; and the publication, if
+// the account may. What it never does:
+//
+//   - It publishes no table without an immediate primary key: UPDATEs of such a table would fail.
+//   - It makes no slot where max_slot_wal_keep_size is unlimited: the server gives up a slot that nobody reads
+//     before its disk is full (ErrPositionLost, and a snapshot again). FeedLag warns from half of the bound on. A
+//     slot also keeps dead rows of the system catalogue; DropFeed removes it when a source is given up.
+//   - It reads no columns but those of the key, from version 15 on: the publication names them. The price is that
+//     PostgreSQL then refuses to change the type of a key's column, or to drop it, until the table has left the publication
+//     (ALTER PUBLICATION ... DROP TABLE); and whoever drops the primary key of a published table cannot UPDATE it.
+//
+// DDL events are told by an event trigger, which a superuser has to make. It fires for everybody's statements, in
+// their transactions, with no rights of theirs; it swallows its own errors. LISTEN and pg_logical_emit_message
+// work for any role. Without the trigger a change is only noticed with the next row of the table (Relation
+// message, tag RELATION), and by polling.
 //
 // Structure is read from pg_catalog and not with ariga.io/atlas: Atlas v0.38.0 (open edition)
 // returns no views, does not know which columns the account may read, and needs more rights

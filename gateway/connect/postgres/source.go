@@ -13,7 +13,10 @@ import (
 )
 
 // source is a PostgreSQL database that is read.
-type source struct{ *pool }
+type source struct {
+	*pool
+	feed feedState
+}
 
 func open(ctx context.Context, rawURL string) (connect.Source, error) {
 	p, err := newPool(rawURL)
@@ -25,7 +28,7 @@ func open(ctx context.Context, rawURL string) (connect.Source, error) {
 		return nil, err
 	}
 	p.release(conn)
-	return &source{p}, nil
+	return &source{pool: p, feed: feedState{name: p.name, told: make(chan struct{}, 1)}}, nil
 }
 
 // read runs do in a transaction that sees one state and cannot write.

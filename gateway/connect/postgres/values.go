@@ -84,10 +84,15 @@ func plainTime(text []byte, kind connect.Kind) bool {
 // read makes the canonical value of PostgreSQL's text. reason is not empty if
 // it cannot be carried.
 func read(oid uint32, text []byte) (v connect.Value, reason string) {
+	return readAs(kindOf(oid), text)
+}
+
+// readAs is read for a column whose kind is known.
+func readAs(kind connect.Kind, text []byte) (v connect.Value, reason string) {
 	if text == nil {
 		return connect.Null, ""
 	}
-	v.Kind = kindOf(oid)
+	v.Kind = kind
 	b, reason := appendText(nil, v.Kind, text)
 	if reason != "" {
 		return connect.Null, reason

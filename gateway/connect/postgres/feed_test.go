@@ -1,0 +1,607 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"mulian/gateway/connect"
+	"mulian/internal/pgtest"
+)
+
+// patience is for what has to happen by itself, on the busiest machine.
+const patience = 60 * time.Second
+
+// database is one fresh database with the administrator's connection.
+type database struct {
+	t   *testing.T
+	url string
+	own *pgconn.PgConn
+}
+
+func newDatabase(t *testing.T, url string, statements ...string) *database {
+	t.Helper()
+	d := &database{t: t, url: url}
+	d.reconnect()
+	t.Cleanup(func() { d.own.Close(context.Background()) })
+	d.do(statements...)
+	return d
+}
+
+func (d *database) reconnect() {
+	d.t.Helper()
+	var err error
+	if d.own, err = pgconn.Connect(d.t.Context(), d.url); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *database) do(statements ...string) {
+	d.t.Helper()
+	for _, s := range statements {
+		if _, err := d.own.Exec(context.WithoutCancel(d.t.Context()), s).ReadAll(); err != nil { // also from Cleanup
+			d.t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// as is the database's URL for another role.
+func (d *database) as(role string) string {
+	u, err := url.Parse(d.url)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	u.User = url.User(role)
+	return u.String()
+}
+
+func openFeed(t *testing.T, url string) *source {
+	t.Helper()
+	s, err := open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := s.(*source)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		_ = src.DropFeed(ctx) // a slot would be kept for the server's life, if that has not ended
+		s.Close()
+	})
+	return src
+}
+
+// follower collects what a Follow tells, line by line.
+type follower struct {
+	t    *testing.T
+	told chan connect.Change
+	done chan error
+	stop context.CancelFunc
+	last connect.Position
+}
+
+func follow(t *testing.T, s *source, from connect.Position, tables ...string) *follower {
+	t.Helper()
+	var names []connect.TableName
+	for _, name := range tables {
+		names = append(names, connect.TableName{Schema: "public", Name: name})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	f := &follower{t: t, told: make(chan connect.Change), done: make(chan error, 1), stop: cancel, last: from}
+	go func() {
+		f.done <- s.Follow(ctx, names, from, func(c connect.Change) error {
+			select {
+			case f.told <- c:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	t.Cleanup(f.end)
+	return f
+}
+
+func (f *follower) end() {
+	f.stop()
+	select {
+	case err := <-f.done:
+		f.done <- err
+	case <-time.After(patience):
+		f.t.Error("Follow does not end with its context")
+	}
+}
+
+// next is the next Change, the empty ones passed over unless wanted.
+func (f *follower) next(empty bool) connect.Change {
+	f.t.Helper()
+	for {
+		select {
+		case c := <-f.told:
+			if c.Position < f.last {
+				f.t.Fatalf("position %s after %s", c.Position, f.last)
+			}
+			f.last = c.Position
+			if empty || !c.Empty() || c.Last {
+				return c
+			}
+		case err := <-f.done:
+			f.done <- err
+			f.t.Fatalf("Follow ended: %v", err)
+		case <-time.After(patience):
+			f.t.Fatal("nothing was told")
+		}
+	}
+}
+
+// wants reads transactions until the lines are told.
+func (f *follower) wants(step string, lines ...string) {
+	f.t.Helper()
+	var got []string
+	for len(got) < len(lines) {
+		got = append(got, linesOf(f.next(false))...)
+	}
+	if !slices.Equal(got, lines) {
+		f.t.Fatalf("%s: told\n%q, want\n%q", step, got, lines)
+	}
+}
+
+func linesOf(c connect.Change) (out []string) {
+	if c.DDL != nil {
+		out = append(out, fmt.Sprintf("ddl %s %v", c.DDL.Tag, c.DDL.Tables))
+	}
+	for _, r := range c.Rows {
+		line := fmt.Sprintf("%s %s%s", r.Op, r.Table.Name, keyText(r.Key))
+		if r.OldKey != nil {
+			line += " was" + keyText(r.OldKey)
+		}
+		out = append(out, line)
+	}
+	if c.Last {
+		out = append(out, "end")
+	}
+	return out
+}
+
+func keyText(k connect.Row) string {
+	out := ""
+	for _, v := range k {
+		out += " " + v.Text
+	}
+	return out
+}
+
+const firmSQL = `CREATE TABLE firm (name text, code varchar(18), n numeric(6,2), at timestamptz, PRIMARY KEY (n, code))`
+
+// TestFeedTellsWhatWasCommitted: by key, in order, transaction by transaction.
+func TestFeedTellsWhatWasCommitted(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), firmSQL, "CREATE TABLE other (a int PRIMARY KEY)", "INSERT INTO firm VALUES ('before', 'a', 1, now())")
+	s := openFeed(t, d.url)
+	f := follow(t, s, "", "firm")
+	if c := f.next(true); !c.Empty() || c.Position == "" || c.Last {
+		t.Fatalf("the first Change is %+v", c)
+	}
+	began := time.Now()
+	d.do("INSERT INTO firm VALUES ('x', 'b', 2.5, now()), ('y', 'c', 3, now())")
+	f.wants("insert", "insert firm 2.50 b", "insert firm 3.00 c", "end")
+	d.do("BEGIN; UPDATE firm SET name = 'z' WHERE code = 'b'; UPDATE firm SET code = 'd' WHERE code = 'c'; INSERT INTO other VALUES (1); DELETE FROM firm WHERE code = 'a'; COMMIT")
+	f.wants("three in one", "update firm 2.50 b", "update firm 3.00 d was 3.00 c", "delete firm 1.00 a", "end")
+	d.do("BEGIN; DELETE FROM firm; ROLLBACK", "INSERT INTO other VALUES (2)", "TRUNCATE firm, other")
+	f.wants("a rollback, another table, truncate", "truncate firm", "end")
+	d.do("INSERT INTO firm SELECT 'many', 'k' || i, i % 100, now() FROM generate_series(1, 2500) i")
+	var rows, pieces int
+	before := connect.Position("")
+	for {
+		c := f.next(false)
+		rows, pieces = rows+len(c.Rows), pieces+1
+		if len(c.Rows) > connect.MaxChangeRows {
+			t.Fatalf("a piece of %d rows", len(c.Rows))
+		}
+		if c.Committed.Before(began.Add(-time.Hour)) || c.Committed.After(time.Now().Add(time.Hour)) {
+			t.Fatalf("committed at %s", c.Committed)
+		}
+		if pieces == 1 {
+			before = c.Position
+		}
+		if !c.Last && c.Position != before || c.Last && c.Position <= before {
+			t.Fatalf("piece %d has position %s, the transaction began after %s", pieces, c.Position, before)
+		}
+		if c.Last {
+			break
+		}
+	}
+	if rows != 2500 || pieces < 3 {
+		t.Errorf("%d rows in %d pieces", rows, pieces)
+	}
+	if err := s.Follow(t.Context(), []connect.TableName{{Schema: "public", Name: "firm"}}, "", func(connect.Change) error { return nil }); !errors.Is(err, connect.ErrFeedBusy) {
+		t.Errorf("a second Follow: %v", err)
+	}
+	if lag, err := s.FeedLag(t.Context()); err != nil || !lag.There || !lag.Active || lag.Lost || lag.Limit != 256<<20 || lag.Bytes <= 0 || lag.Warn() {
+		t.Errorf("FeedLag = %+v, %v", lag, err)
+	}
+	if err := s.DropFeed(t.Context()); !errors.Is(err, connect.ErrFeedBusy) {
+		t.Errorf("DropFeed while it is followed: %v", err)
+	}
+}
+
+// TestFeedGoesOnWhereItWas: after our own end, in the middle of a transaction, and after the server's.
+func TestFeedGoesOnWhereItWas(t *testing.T) {
+	server := pgtest.Durable(t)
+	d := newDatabase(t, server.Database(t, "feed"), "CREATE TABLE firm (code text PRIMARY KEY)")
+	s := openFeed(t, d.url)
+	f := follow(t, s, "", "firm")
+	f.next(true)
+	d.do("INSERT INTO firm VALUES ('a')")
+	f.wants("a", "insert firm a", "end")
+	kept := f.last
+	d.do("INSERT INTO firm SELECT 'm' || i FROM generate_series(1, 1500) i")
+	c := f.next(false)
+	if c.Last || c.Position < kept {
+		t.Fatalf("the first piece of two: last %t, position %s, after %s", c.Last, c.Position, kept)
+	}
+	kept = c.Position // safe to keep with any piece
+	f.end()
+	d.do("INSERT INTO firm VALUES ('b')")
+	f = follow(t, s, kept, "firm")
+	if c := f.next(true); !c.Empty() || c.Position != kept {
+		t.Fatalf("goes on with %+v", c)
+	}
+	rows := 0
+	for c := f.next(false); ; c = f.next(false) {
+		if rows += len(c.Rows); c.Last {
+			break
+		}
+	}
+	if rows != 1500 {
+		t.Errorf("the transaction that was told in part has %d rows again", rows)
+	}
+	f.wants("b", "insert firm b", "end")
+	kept = f.last
+	if err := s.Acknowledge(t.Context(), kept); err != nil {
+		t.Fatal(err)
+	}
+	d.do("INSERT INTO firm VALUES ('c')")
+	f.wants("c", "insert firm c", "end")
+	server.Kill(t)
+	select {
+	case err := <-f.done:
+		f.done <- err
+		if !errors.Is(err, connect.ErrUnreachable) {
+			t.Fatalf("the server is gone: %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("Follow does not notice that the server is gone")
+	}
+	server.Start(t)
+	d.reconnect()
+	d.do("DELETE FROM firm WHERE code = 'a'")
+	s2 := openFeed(t, d.url) // the gateway too begins anew
+	f = follow(t, s2, kept, "firm")
+	f.wants("after both have ended", "insert firm c", "end", "delete firm a", "end")
+}
+
+// TestSnapshotAndFeedLackNothing: writers are at work while a feed begins; snapshot and feed
+// together know every row.
+func TestSnapshotAndFeedLackNothing(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), "CREATE TABLE firm (id bigint PRIMARY KEY)")
+	const writers, each = 4, 150
+	ended := make(chan error, writers)
+	for w := range writers {
+		conn, err := pgconn.Connect(t.Context(), d.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		go func() {
+			for i := range each {
+				if _, err := conn.Exec(t.Context(), fmt.Sprintf("INSERT INTO firm VALUES (%d)", w*each+i)).ReadAll(); err != nil {
+					ended <- err
+					return
+				}
+			}
+			ended <- nil
+		}()
+	}
+	s := openFeed(t, d.url)
+	f := follow(t, s, "", "firm")
+	f.next(true)
+	known := map[string]bool{}
+	err := s.Scan(t.Context(), connect.Selection{Table: connect.TableName{Name: "firm"}, Columns: []string{"id"}}, func(b connect.Batch) error {
+		for _, r := range b.Rows {
+			known[r[0].Text] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot := len(known)
+	for range writers {
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.do("INSERT INTO firm VALUES (-1)")
+	for !known["-1"] {
+		for _, r := range f.next(false).Rows {
+			known[r.Key[0].Text] = true
+		}
+	}
+	if len(known) != writers*each+1 {
+		t.Errorf("%d rows are known of %d, %d by the snapshot", len(known), writers*each+1, snapshot)
+	}
+}
+
+// TestPrintedStatementsAreEnough: an account that may only read is told what is missing, all
+// at once; an administrator runs it; then it works, and nobody had to be superuser.
+func TestPrintedStatementsAreEnough(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), firmSQL, "CREATE TABLE bare (a int)", "CREATE VIEW seen AS SELECT 1 AS a",
+		"DROP ROLE IF EXISTS feed_reader, feed_dba", "CREATE ROLE feed_reader LOGIN", "CREATE ROLE feed_dba LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO feed_reader", "GRANT CREATE ON SCHEMA public TO feed_dba")
+	t.Cleanup(func() { d.do("DROP OWNED BY feed_reader, feed_dba", "DROP ROLE feed_reader, feed_dba") })
+	s := openFeed(t, d.as("feed_reader"))
+	try := func(from connect.Position, tables ...connect.TableName) *connect.NoFeedError {
+		t.Helper()
+		err := s.Follow(t.Context(), tables, from, func(connect.Change) error { return errors.New("it began") })
+		var no *connect.NoFeedError
+		if !errors.As(err, &no) || !errors.Is(err, connect.ErrNoFeed) {
+			t.Fatalf("Follow = %v", err)
+		}
+		return no
+	}
+	no := try("", connect.TableName{Name: "bare"}, connect.TableName{Name: "seen"})
+	if !strings.Contains(no.Cause, "bare has no primary key") || !strings.Contains(no.Cause, "seen has no primary key") {
+		t.Errorf("tables that cannot be followed: %v", no)
+	}
+	if err := s.Follow(t.Context(), []connect.TableName{{Name: "absent"}}, "", nil); !errors.Is(err, connect.ErrNoTable) {
+		t.Errorf("a table that is not there: %v", err)
+	}
+	no = try("", connect.TableName{Name: "firm"})
+	d.do(sqlOf(no.Statements)...)
+	no = try("", connect.TableName{Name: "firm"})
+	if want := `CREATE PUBLICATION "mulian_gateway" FOR TABLE "public"."firm" ("n", "code") WITH (publish_via_partition_root = true);`; !slices.Equal(no.Statements, []string{want}) {
+		t.Fatalf("now it needs %q", no.Statements)
+	}
+	d.do(sqlOf(no.Statements)...)
+	if no := try(""); !slices.Equal(no.Statements, triggerSQL) {
+		t.Errorf("DDL alone needs %q", no.Statements)
+	}
+	all, err := s.FeedSQL(t.Context(), []connect.TableName{{Name: "firm"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.do(sqlOf(all)...)
+	f := follow(t, s, "", "firm")
+	f.next(true)
+	heard := follow(t, s, "")
+	heard.next(true)
+	d.do("INSERT INTO firm VALUES ('secret', 'a', 1, now())")
+	f.wants("rows", "insert firm 1.00 a", "end")
+
+	dba := newDatabase(t, d.as("feed_dba"), "CREATE TABLE mine (a int PRIMARY KEY)")
+	for _, g := range []*follower{f, heard} {
+		g.wants("DDL of somebody who is no superuser", "ddl CREATE TABLE [public.mine]", "end")
+	}
+	dba.do("CREATE TEMP TABLE mine_alone (a int)", "BEGIN; ALTER TABLE mine ADD b text; ROLLBACK", "CREATE INDEX by_a ON mine (a)")
+	heard.wants("temporary tables are nobody's business", "ddl CREATE INDEX [public.mine]", "end")
+	f.wants("the same in the log", "ddl CREATE INDEX [public.mine]", "end")
+	dba.do("BEGIN; ALTER TABLE mine ADD c text; DROP TABLE mine; COMMIT")
+	f.wants("in one transaction", "ddl ALTER TABLE [public.mine]", "ddl DROP TABLE []", "end")
+	heard.wants("each heard", "ddl ALTER TABLE [public.mine]", "end", "ddl DROP TABLE []", "end")
+	d.do("NOTIFY " + ddlName + ", 'no json'")
+	heard.wants("nonsense only makes us look", "ddl DDL []", "end")
+}
+
+// sqlOf leaves the remarks out.
+func sqlOf(statements []string) []string {
+	return slices.DeleteFunc(slices.Clone(statements), func(s string) bool { return strings.HasPrefix(s, "--") })
+}
+
+// TestWhatWouldSpoilTheirTableIsRefused: a table without a usable key is never published, for
+// then its UPDATEs would fail.
+func TestWhatWouldSpoilTheirTableIsRefused(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"),
+		"CREATE TABLE deferred (a int PRIMARY KEY DEFERRABLE)", "CREATE UNLOGGED TABLE unlogged (a int PRIMARY KEY)",
+		"CREATE TABLE nothing (a int PRIMARY KEY)", "ALTER TABLE nothing REPLICA IDENTITY NOTHING", "CREATE TABLE bare (a int)")
+	s := openFeed(t, d.url)
+	for name, cause := range map[string]string{
+		"deferred": "deferrable", "unlogged": "unlogged", "nothing": "does not log its primary key", "bare": "no primary key",
+	} {
+		err := s.Follow(t.Context(), []connect.TableName{{Name: name}}, "", func(connect.Change) error { return errors.New("it began") })
+		if !errors.Is(err, connect.ErrNoFeed) || !strings.Contains(err.Error(), cause) {
+			t.Errorf("%s: %v, want %s", name, err, cause)
+		}
+	}
+	d.do("INSERT INTO bare VALUES (1)", "UPDATE bare SET a = 2", "INSERT INTO nothing VALUES (1)", "UPDATE nothing SET a = 2")
+}
+
+// TestLongKeysAndChangedTables: keys that the server stores apart, and tables that change
+// while they are followed.
+func TestLongKeysAndChangedTables(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), "CREATE TABLE long (k text PRIMARY KEY, v text)", "ALTER TABLE long ALTER k SET STORAGE EXTERNAL",
+		"CREATE TABLE part (region text, id int, PRIMARY KEY (region, id)) PARTITION BY LIST (region)", "CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('a')")
+	key := strings.Repeat("木", 830) // 2,490 bytes: an index takes it, a page of rows rather not
+	// A publication of the administrator's own, with all columns.
+	d.do("INSERT INTO long VALUES ('"+key+"', 'x')", "CREATE PUBLICATION mulian_gateway FOR TABLE long, part WITH (publish_via_partition_root = true)")
+	s := openFeed(t, d.url)
+	f := follow(t, s, "", "long", "part")
+	f.next(true)
+	d.do("UPDATE long SET v = 'y'")
+	f.wants("a long key that did not change", "update long "+key, "end")
+	d.do("UPDATE long SET k = 'short', v = 'z'")
+	f.wants("and one that did", "update long short was "+key, "end")
+	d.do("INSERT INTO part VALUES ('a', 7)")
+	f.wants("a partition has its table's name", "insert part a 7", "end")
+	d.do("ALTER TABLE long ADD w text", "INSERT INTO long VALUES ('new', '')")
+	f.wants("another look, noticed without a trigger", "ddl RELATION [public.long]", "insert long new", "end")
+	d.do("ALTER TABLE long RENAME k TO kk", "INSERT INTO long VALUES ('newer', '')")
+	select {
+	case err := <-f.done:
+		f.done <- err
+		if !errors.Is(err, connect.ErrPositionLost) {
+			t.Errorf("the key has another name: %v", err)
+		}
+	case c := <-f.told:
+		t.Errorf("told %+v of a table with another key", c)
+	case <-time.After(patience):
+		t.Error("another key is not noticed")
+	}
+}
+
+// TestLostPositions: what cannot be continued says so, and a new beginning works.
+func TestLostPositions(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY)", "CREATE TABLE later (id int PRIMARY KEY)")
+	s := openFeed(t, d.url)
+	lost := func(step string, from connect.Position) {
+		t.Helper()
+		err := s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, from, func(c connect.Change) error {
+			return nil // the server may notice while it reads
+		})
+		if !errors.Is(err, connect.ErrPositionLost) {
+			t.Errorf("%s: %v", step, err)
+		}
+	}
+	begin := func() connect.Position {
+		t.Helper()
+		f := follow(t, s, "", "firm")
+		at := f.next(true).Position
+		d.do("INSERT INTO firm SELECT coalesce(max(id), 0) + 1 FROM firm")
+		f.next(false)
+		f.end()
+		return at
+	}
+	first := begin()
+	lost("of another server", "0000000000000001"+first[16:])
+	lost("of no server", "binlog.000001:4")
+	f := follow(t, s, first, "firm", "later") // a table more: the publication grows
+	f.wants("told again", "insert firm 1", "end")
+	d.do("INSERT INTO later VALUES (1)")
+	f.wants("the new table", "insert later 1", "end")
+	if err := s.Acknowledge(t.Context(), f.last); err != nil {
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		p, err := s.survey(t.Context(), nil)
+		if err != nil || time.Now().After(until) {
+			t.Fatalf("the server does not hear the acknowledgement: %v", err)
+		}
+		if position(s.feed.system, p.slot.confirmed) >= f.last {
+			break
+		}
+	}
+	f.end()
+	lost("acknowledged", first)
+	second := begin()
+	if err := s.DropFeed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	lost("the slot was dropped", second)
+	third := begin()
+	d.do("DROP PUBLICATION mulian_gateway", "INSERT INTO firm VALUES (100)")
+	lost("the publication was dropped", third)
+	f = follow(t, s, "", "firm")
+	f.next(true)
+	d.do("INSERT INTO firm VALUES (101)")
+	f.wants("a new beginning", "insert firm 101", "end")
+	if err := s.Acknowledge(t.Context(), "nonsense"); !errors.Is(err, connect.ErrInvalid) {
+		t.Errorf("Acknowledge of a position that was never told: %v", err)
+	}
+}
+
+// TestTheServersDiskIsSafe: a slot that nobody reads is given up by the server at its
+// bound, and a server without a bound gets none.
+func TestTheServersDiskIsSafe(t *testing.T) {
+	server := pgtest.Durable(t, "wal_level=logical")
+	d := newDatabase(t, server.Database(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY, v text)")
+	s := openFeed(t, d.url)
+	err := s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, "", func(connect.Change) error { return errors.New("it began") })
+	var no *connect.NoFeedError
+	if !errors.As(err, &no) || !strings.Contains(no.Cause, "nothing bounds") {
+		t.Fatalf("a server without a bound: %v", err)
+	}
+	d.do(sqlOf(no.Statements)...)
+	d.do("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'", "SELECT pg_reload_conf()")
+	began := errors.New("it began")
+	var at connect.Position
+	for until := time.Now().Add(patience); !errors.Is(err, began); time.Sleep(20 * time.Millisecond) { // a process of the server takes the setting a moment later
+		err = s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, "", func(c connect.Change) error { at = c.Position; return began })
+		if time.Now().After(until) {
+			t.Fatalf("with a bound: %v", err)
+		}
+	}
+	for until := time.Now().Add(patience); ; {
+		d.do("INSERT INTO firm VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET v = 'y'", "SELECT pg_switch_wal()", "CHECKPOINT")
+		lag, err := s.FeedLag(t.Context())
+		if err != nil || time.Now().After(until) {
+			t.Fatalf("the slot is never given up: %+v, %v", lag, err)
+		}
+		if lag.Lost && lag.Warn() {
+			break
+		}
+	}
+	if err := s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, at, func(connect.Change) error { return began }); !errors.Is(err, connect.ErrPositionLost) {
+		t.Errorf("a slot that was given up: %v", err)
+	}
+	if err := s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, "", func(connect.Change) error { return began }); !errors.Is(err, began) {
+		t.Errorf("a new beginning: %v", err)
+	}
+}
+
+// TestSlowReceiverIsNotTakenForDead: fn works for longer than the server waits for a sign of life.
+func TestSlowReceiverIsNotTakenForDead(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY)")
+	d.do("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET wal_sender_timeout = %L', current_database(), '1s'); END $$")
+	s := openFeed(t, d.url)
+	f := follow(t, s, "", "firm")
+	f.next(true)
+	d.do("INSERT INTO firm SELECT generate_series(1, 2500)")
+	time.Sleep(2500 * time.Millisecond) // the receiver works; nothing is read meanwhile
+	rows := 0
+	for c := f.next(false); ; c = f.next(false) {
+		if rows += len(c.Rows); c.Last {
+			break
+		}
+	}
+	if rows != 2500 {
+		t.Errorf("%d rows", rows)
+	}
+}
+
+// FuzzFeedMessage: no message of a server, however damaged, takes the gateway with it.
+func FuzzFeedMessage(f *testing.F) {
+	const begin = "B\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01"
+	const relation = "R\x00\x00\x00\x07public\x00firm\x00d\x00\x01\x01code\x00\x00\x00\x00\x19\xff\xff\xff\xff"
+	for _, seed := range []string{
+		begin, relation, "C\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00",
+		"I\x00\x00\x00\x07N\x00\x01t\x00\x00\x00\x01a", "U\x00\x00\x00\x07K\x00\x01t\x00\x00\x00\x01aN\x00\x01t\x00\x00\x00\x01b", "D\x00\x00\x00\x07K\x00\x01t\x00\x00\x00\x01a",
+		"U\x00\x00\x00\x07N\x00\x01u", "T\x00\x00\x00\x01\x00\x00\x00\x00\x07", "M\x01\x00\x00\x00\x00\x00\x00\x00\x01mulian_ddl\x00\x00\x00\x00\x02{}",
+	} {
+		f.Add([]byte(seed))
+		f.Add([]byte(seed[:len(seed)-1]))
+		f.Add([]byte("w000000000000000000000000" + seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		told := 0
+		table := &followed{name: connect.TableName{Schema: "public", Name: "firm"}, key: []string{"code"}, kind: []connect.Kind{connect.Text}}
+		a := newAssembly(1, []*followed{table}, 0, func(c connect.Change) error {
+			told += len(c.Rows)
+			return c.Position.Check()
+		})
+		if err := errors.Join(a.message([]byte(relation)), a.message([]byte(begin))); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			_ = a.message(b) // an error is an answer
+			_ = a.copyData(b)
+		}
+		if told+len(a.rows) > 6*max(1, len(b)) {
+			t.Errorf("%d rows of a message of %d bytes", told+len(a.rows), len(b))
+		}
+	})
+}
