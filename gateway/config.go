@@ -94,7 +94,8 @@ func (c *Config) Check() error {
 	return nil
 }
 
-func (c *Config) keysDir() string {
+// KeysDir is where the private keys are.
+func (c *Config) KeysDir() string {
 	if c.Keys != "" {
 		return c.Keys
 	}

@@ -73,7 +73,12 @@ func (g *Gateway) control(ctx context.Context) error {
 	stopped := make(chan struct{})
 	go func() {
 		<-ctx.Done()
-		_ = server.Close() // running calls end with ctx; fetches go on at the next start
+		// Running calls end with ctx, and say so; fetches go on at the next start.
+		short, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := server.Shutdown(short); err != nil {
+			_ = server.Close()
+		}
 		close(stopped)
 	}()
 	err = server.Serve(l)
@@ -170,9 +175,20 @@ func (c controlAPI) State(context.Context, *rpc.Request[gatewayv1.StateRequest])
 	out := &gatewayv1.StateResponse{
 		Gateway: s.Account, Org: c.g.org, Version: s.Version, Url: "http://" + s.Addr, LogSize: s.LogSize, AnchoredSize: s.Anchored,
 		ViewHeight: s.ViewHeight, ViewAgeMs: int64(s.ViewAgeSeconds * 1000), Sink: c.g.sink != nil,
+		OpenedMs: c.g.started.UnixMilli(), Trouble: s.Trouble,
 	}
 	for _, src := range c.g.cfg.Sources {
 		out.Sources = append(out.Sources, src.Name)
 	}
 	return rpc.NewResponse(out), nil
+}
+
+func (c controlAPI) Reload(context.Context, *rpc.Request[gatewayv1.ReloadRequest]) (*rpc.Response[gatewayv1.ReloadResponse], error) {
+	if c.g.opts.Reload == nil {
+		return nil, wire.Error(fault.Newf(fault.Usage, "this gateway runs inside another program, which has its configuration"))
+	}
+	if err := c.g.opts.Reload(); err != nil {
+		return nil, wire.Error(err)
+	}
+	return rpc.NewResponse(&gatewayv1.ReloadResponse{}), nil
 }

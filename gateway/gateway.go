@@ -29,6 +29,11 @@ import (
 type Options struct {
 	Version string
 	Logger  *slog.Logger // nil: slog.Default
+	// Listener serves other gateways instead of one on the configuration's Listen; the
+	// gateway closes it.
+	Listener net.Listener
+	// Reload is what the control socket's Reload does; nil: Usage.
+	Reload func() error
 }
 
 // Gateway is one open gateway.
@@ -74,7 +79,7 @@ func Open(ctx context.Context, cfg Config, opts Options) (_ *Gateway, err error)
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{cfg: cfg, opts: opts, log: cmp.Or(opts.Logger, slog.Default()), sources: map[string]*source{}, started: time.Now()}
+	g := &Gateway{cfg: cfg, opts: opts, log: cmp.Or(opts.Logger, slog.Default()), sources: map[string]*source{}, started: time.Now(), listener: opts.Listener}
 	g.drifted.of = map[string]map[string]bool{}
 	defer func() {
 		if err != nil {
@@ -87,7 +92,7 @@ func Open(ctx context.Context, cfg Config, opts Options) (_ *Gateway, err error)
 	if g.lock, err = durable.LockDir(cfg.Home, "mulian gateway"); err != nil {
 		return nil, fault.Wrap(fault.Locked, err, "gateway")
 	}
-	if g.keys, err = LoadKeys(keyring.Ring{Dir: cfg.keysDir()}, cfg.Account); err != nil {
+	if g.keys, err = LoadKeys(keyring.Ring{Dir: cfg.KeysDir()}, cfg.Account); err != nil {
 		return nil, err
 	}
 	account, every, err := g.meet(ctx)
@@ -100,8 +105,10 @@ func Open(ctx context.Context, cfg Config, opts Options) (_ *Gateway, err error)
 	if err := g.openParts(ctx, account, every); err != nil {
 		return nil, err
 	}
-	if g.listener, err = net.Listen("tcp", cmp.Or(cfg.Listen, "127.0.0.1:0")); err != nil {
-		return nil, fault.Wrap(fault.Usage, err, "listen")
+	if g.listener == nil {
+		if g.listener, err = net.Listen("tcp", cmp.Or(cfg.Listen, "127.0.0.1:0")); err != nil {
+			return nil, fault.Wrap(fault.Usage, err, "listen")
+		}
 	}
 	return g, nil
 }
@@ -128,7 +135,7 @@ func (g *Gateway) meet(ctx context.Context) (*identityv1.Account, time.Duration,
 		return nil, 0, fault.Newf(fault.NotFound, "the ledger has no gateway %s", g.cfg.Account)
 	}
 	g.org = account.GetOrg()
-	if err := g.keys.match(account); err != nil {
+	if err := g.keys.choose(keyring.Ring{Dir: g.cfg.KeysDir()}, account); err != nil {
 		return nil, 0, err
 	}
 	par := &governancev1.Parameters{}

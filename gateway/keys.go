@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"strconv"
+	"strings"
+
 	"mulian/client/keyring"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/fault"
@@ -66,6 +69,46 @@ func (k Keys) Profile(chainID, account, url string) *identityv1.GatewayProfile {
 		LogOrigin:    Origin(chainID, account),
 		LogPublicKey: k.Log.Public().Bytes(),
 	}
+}
+
+// numbered tells whether a label is base or base-N, and N (1 for base).
+func numbered(label, base string) (n int, ok bool) {
+	rest, ok := strings.CutPrefix(label, base)
+	if rest == "" {
+		return 1, ok
+	}
+	digits, dash := strings.CutPrefix(rest, "-")
+	n, err := strconv.Atoi(digits)
+	return n, ok && dash && err == nil
+}
+
+// choose takes from the ring the keys that the ledger has for the account now: the
+// newest machine key that is active, so that a new one can be added before the old one
+// ends. NotWhitelisted if the ledger has others.
+func (k *Keys) choose(ring keyring.Ring, a *identityv1.Account) error {
+	active := map[string]bool{}
+	for _, key := range a.GetKeys() {
+		active[key.GetId()] = key.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE
+	}
+	entries, err := ring.List()
+	if err != nil {
+		return err
+	}
+	newest := 0
+	for _, e := range entries {
+		n, ok := numbered(e.Label, keyring.Machine)
+		if e.Account != a.GetId() || !ok || n <= newest {
+			continue
+		}
+		key, err := ring.Key(e.Account, e.Label)
+		if err != nil {
+			return err
+		}
+		if active[key.Public().ID()] {
+			k.Machine, newest = key, n
+		}
+	}
+	return k.match(a)
 }
 
 // match tells whether the ledger has these keys for the account.

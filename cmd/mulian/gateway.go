@@ -41,7 +41,7 @@ func (a *app) gatewayCommand() *cobra.Command {
 		Example: `  mulian gateway init main --name 规划委网关 --source permits=sqlite:permits.db --as 11110000000021928B
   mulian gateway run 11110000000021928B/g/main`,
 	}
-	c.AddCommand(a.gatewayInit(), a.gatewayRun(), a.gatewayList(), a.gatewayState())
+	c.AddCommand(a.gatewayInit(), a.gatewayRun(), a.gatewayReload(), a.gatewayRotate(), a.gatewayUnit(), a.gatewayBackup(), a.gatewayRestore(), a.gatewayList(), a.gatewayState())
 	return c
 }
 
@@ -133,21 +133,13 @@ func (a *app) makeGateway(cmd *cobra.Command, org string, cfg gateway.Config, na
 			return err
 		}
 	}
-	if err := writeGateway(filepath.Join(cfg.Home, gatewayFile), &cfg); err != nil {
+	if err := a.writeGateway(filepath.Join(cfg.Home, gatewayFile), &cfg); err != nil {
 		return err
 	}
 	v := map[string]any{"ok": true, "gateway": cfg.Account, "home": cfg.Home, "config": filepath.Join(cfg.Home, gatewayFile), "org": org}
 	return a.print(v, func(w io.Writer) {
 		fmt.Fprintf(w, a.t("✓ 网关 %s 已登记\n下一步：mulian gateway run %s\n", "✓ gateway %s registered\nnext: mulian gateway run %s\n"), cfg.Account, cfg.Account)
 	})
-}
-
-func writeGateway(path string, cfg *gateway.Config) error {
-	raw, err := yaml.Marshal(cfg)
-	if err != nil {
-		return fmt.Errorf("gateway configuration: %w", err)
-	}
-	return durable.ReplaceFile(path, raw, 0o600)
 }
 
 // readGateway reads a gateway's configuration; unknown keys are errors.
@@ -185,21 +177,7 @@ func (a *app) gatewayRun() *cobra.Command {
 				}
 				path = filepath.Join(a.gatewayHome(account), gatewayFile)
 			}
-			cfg, err := readGateway(path)
-			if err != nil {
-				return err
-			}
-			log, err := a.logger(LogConfig{Level: logLevel, Format: "text"})
-			if err != nil {
-				return err
-			}
-			gateway.TuneMemory()
-			g, err := gateway.Open(cmd.Context(), *cfg, gateway.Options{Version: version, Logger: log})
-			if err != nil {
-				return err
-			}
-			a.say("%s %s  http://%s", a.t("✓ 网关正在服务：", "✓ gateway serving:"), g.Account(), g.Addr())
-			return errors.Join(g.Run(cmd.Context()), g.Close())
+			return a.serveGateway(cmd, path, logLevel)
 		},
 	}
 	c.Flags().StringVar(&file, "config", "", a.t("配置文件", "configuration file"))

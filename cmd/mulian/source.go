@@ -61,12 +61,12 @@ func (a *app) sourceAdd() *cobra.Command {
 				return err
 			}
 			if !a.dryRun {
-				if err := writeGateway(path, cfg); err != nil {
+				if err := a.writeGateway(path, cfg); err != nil {
 					return err
 				}
 			}
 			return a.print(map[string]any{"ok": true, "gateway": account, "source": args[0], "tables": len(schema.Tables), "config": path}, func(w io.Writer) {
-				fmt.Fprintf(w, a.t("✓ %s：%d 张表。重启网关后登记并开始监测\n", "✓ %s: %d tables. Restart the gateway: it registers and watches them\n"), args[0], len(schema.Tables))
+				fmt.Fprintf(w, a.t("✓ %s：%d 张表。执行 mulian gateway reload 后登记并开始监测\n", "✓ %s: %d tables. After mulian gateway reload they are registered and watched\n"), args[0], len(schema.Tables))
 			})
 		},
 	}

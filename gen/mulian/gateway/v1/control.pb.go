@@ -22,6 +22,78 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type ReloadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadRequest) Reset() {
+	*x = ReloadRequest{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadRequest) ProtoMessage() {}
+
+func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadRequest.ProtoReflect.Descriptor instead.
+func (*ReloadRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{0}
+}
+
+type ReloadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadResponse) Reset() {
+	*x = ReloadResponse{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadResponse) ProtoMessage() {}
+
+func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadResponse.ProtoReflect.Descriptor instead.
+func (*ReloadResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{1}
+}
+
 type AskRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
@@ -35,7 +107,7 @@ type AskRequest struct {
 
 func (x *AskRequest) Reset() {
 	*x = AskRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[0]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -47,7 +119,7 @@ func (x *AskRequest) String() string {
 func (*AskRequest) ProtoMessage() {}
 
 func (x *AskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[0]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -60,7 +132,7 @@ func (x *AskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskRequest.ProtoReflect.Descriptor instead.
 func (*AskRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{0}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *AskRequest) GetAgreement() string {
@@ -110,7 +182,7 @@ type AskResponse struct {
 
 func (x *AskResponse) Reset() {
 	*x = AskResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[1]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -122,7 +194,7 @@ func (x *AskResponse) String() string {
 func (*AskResponse) ProtoMessage() {}
 
 func (x *AskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[1]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -135,7 +207,7 @@ func (x *AskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskResponse.ProtoReflect.Descriptor instead.
 func (*AskResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{1}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *AskResponse) GetColumns() []*ResultColumn {
@@ -175,7 +247,7 @@ type ResultRow struct {
 
 func (x *ResultRow) Reset() {
 	*x = ResultRow{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[2]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -187,7 +259,7 @@ func (x *ResultRow) String() string {
 func (*ResultRow) ProtoMessage() {}
 
 func (x *ResultRow) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[2]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -200,7 +272,7 @@ func (x *ResultRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultRow.ProtoReflect.Descriptor instead.
 func (*ResultRow) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{2}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ResultRow) GetValues() []*ResultValue {
@@ -220,7 +292,7 @@ type ResultValue struct {
 
 func (x *ResultValue) Reset() {
 	*x = ResultValue{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[3]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -232,7 +304,7 @@ func (x *ResultValue) String() string {
 func (*ResultValue) ProtoMessage() {}
 
 func (x *ResultValue) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[3]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -245,7 +317,7 @@ func (x *ResultValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultValue.ProtoReflect.Descriptor instead.
 func (*ResultValue) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{3}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ResultValue) GetNull() bool {
@@ -274,7 +346,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[4]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -286,7 +358,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[4]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -299,7 +371,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{4}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *FetchRequest) GetAgreement() string {
@@ -348,7 +420,7 @@ type FetchResponse struct {
 
 func (x *FetchResponse) Reset() {
 	*x = FetchResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[5]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -360,7 +432,7 @@ func (x *FetchResponse) String() string {
 func (*FetchResponse) ProtoMessage() {}
 
 func (x *FetchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[5]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -373,7 +445,7 @@ func (x *FetchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchResponse.ProtoReflect.Descriptor instead.
 func (*FetchResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{5}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FetchResponse) GetRows() int64 {
@@ -447,7 +519,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[6]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -459,7 +531,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[6]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -472,7 +544,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{6}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{8}
 }
 
 type StateResponse struct {
@@ -487,13 +559,15 @@ type StateResponse struct {
 	ViewAgeMs     int64                  `protobuf:"varint,8,opt,name=view_age_ms,json=viewAgeMs,proto3" json:"view_age_ms,omitempty"`
 	Sources       []string               `protobuf:"bytes,9,rep,name=sources,proto3" json:"sources,omitempty"`
 	Sink          bool                   `protobuf:"varint,10,opt,name=sink,proto3" json:"sink,omitempty"`
+	OpenedMs      int64                  `protobuf:"varint,30,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"` // since when it has its configuration
+	Trouble       string                 `protobuf:"bytes,31,opt,name=trouble,proto3" json:"trouble,omitempty"`                    // why it does not release; empty = it does
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StateResponse) Reset() {
 	*x = StateResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[7]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -505,7 +579,7 @@ func (x *StateResponse) String() string {
 func (*StateResponse) ProtoMessage() {}
 
 func (x *StateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[7]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -518,7 +592,7 @@ func (x *StateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateResponse.ProtoReflect.Descriptor instead.
 func (*StateResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{7}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StateResponse) GetGateway() string {
@@ -591,11 +665,27 @@ func (x *StateResponse) GetSink() bool {
 	return false
 }
 
+func (x *StateResponse) GetOpenedMs() int64 {
+	if x != nil {
+		return x.OpenedMs
+	}
+	return 0
+}
+
+func (x *StateResponse) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
+	}
+	return ""
+}
+
 var File_mulian_gateway_v1_control_proto protoreflect.FileDescriptor
 
 const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\n" +
-	"\x1fmulian/gateway/v1/control.proto\x12\x11mulian.gateway.v1\x1a\x1fmulian/gateway/v1/gateway.proto\x1a\x1bmulian/trace/v1/trace.proto\"\x9f\x01\n" +
+	"\x1fmulian/gateway/v1/control.proto\x12\x11mulian.gateway.v1\x1a\x1fmulian/gateway/v1/gateway.proto\x1a\x1bmulian/trace/v1/trace.proto\"\x0f\n" +
+	"\rReloadRequest\"\x10\n" +
+	"\x0eReloadResponse\"\x9f\x01\n" +
 	"\n" +
 	"AskRequest\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
@@ -628,7 +718,7 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x06height\x18\a \x01(\x03R\x06height\x12\"\n" +
 	"\fmilliseconds\x18\b \x01(\x03R\fmilliseconds\x12\x14\n" +
 	"\x05bytes\x18\t \x01(\x04R\x05bytes\"\x0e\n" +
-	"\fStateRequest\"\x96\x02\n" +
+	"\fStateRequest\"\xcd\x02\n" +
 	"\rStateResponse\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x10\n" +
 	"\x03org\x18\x02 \x01(\tR\x03org\x12\x18\n" +
@@ -641,11 +731,14 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\vview_age_ms\x18\b \x01(\x03R\tviewAgeMs\x12\x18\n" +
 	"\asources\x18\t \x03(\tR\asources\x12\x12\n" +
 	"\x04sink\x18\n" +
-	" \x01(\bR\x04sink2\xf5\x01\n" +
+	" \x01(\bR\x04sink\x12\x1b\n" +
+	"\topened_ms\x18\x1e \x01(\x03R\bopenedMs\x12\x18\n" +
+	"\atrouble\x18\x1f \x01(\tR\atrouble2\xc4\x02\n" +
 	"\x0eControlService\x12D\n" +
 	"\x03Ask\x12\x1d.mulian.gateway.v1.AskRequest\x1a\x1e.mulian.gateway.v1.AskResponse\x12L\n" +
 	"\x05Fetch\x12\x1f.mulian.gateway.v1.FetchRequest\x1a .mulian.gateway.v1.FetchResponse0\x01\x12O\n" +
-	"\x05State\x12\x1f.mulian.gateway.v1.StateRequest\x1a .mulian.gateway.v1.StateResponse\"\x03\x90\x02\x01B(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
+	"\x05State\x12\x1f.mulian.gateway.v1.StateRequest\x1a .mulian.gateway.v1.StateResponse\"\x03\x90\x02\x01\x12M\n" +
+	"\x06Reload\x12 .mulian.gateway.v1.ReloadRequest\x1a!.mulian.gateway.v1.ReloadResponseB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
 
 var (
 	file_mulian_gateway_v1_control_proto_rawDescOnce sync.Once
@@ -659,36 +752,40 @@ func file_mulian_gateway_v1_control_proto_rawDescGZIP() []byte {
 	return file_mulian_gateway_v1_control_proto_rawDescData
 }
 
-var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_mulian_gateway_v1_control_proto_goTypes = []any{
-	(*AskRequest)(nil),      // 0: mulian.gateway.v1.AskRequest
-	(*AskResponse)(nil),     // 1: mulian.gateway.v1.AskResponse
-	(*ResultRow)(nil),       // 2: mulian.gateway.v1.ResultRow
-	(*ResultValue)(nil),     // 3: mulian.gateway.v1.ResultValue
-	(*FetchRequest)(nil),    // 4: mulian.gateway.v1.FetchRequest
-	(*FetchResponse)(nil),   // 5: mulian.gateway.v1.FetchResponse
-	(*StateRequest)(nil),    // 6: mulian.gateway.v1.StateRequest
-	(*StateResponse)(nil),   // 7: mulian.gateway.v1.StateResponse
-	(*KeyValue)(nil),        // 8: mulian.gateway.v1.KeyValue
-	(*ResultColumn)(nil),    // 9: mulian.gateway.v1.ResultColumn
-	(*v1.Receipt)(nil),      // 10: mulian.trace.v1.Receipt
-	(*v1.AccessRecord)(nil), // 11: mulian.trace.v1.AccessRecord
+	(*ReloadRequest)(nil),   // 0: mulian.gateway.v1.ReloadRequest
+	(*ReloadResponse)(nil),  // 1: mulian.gateway.v1.ReloadResponse
+	(*AskRequest)(nil),      // 2: mulian.gateway.v1.AskRequest
+	(*AskResponse)(nil),     // 3: mulian.gateway.v1.AskResponse
+	(*ResultRow)(nil),       // 4: mulian.gateway.v1.ResultRow
+	(*ResultValue)(nil),     // 5: mulian.gateway.v1.ResultValue
+	(*FetchRequest)(nil),    // 6: mulian.gateway.v1.FetchRequest
+	(*FetchResponse)(nil),   // 7: mulian.gateway.v1.FetchResponse
+	(*StateRequest)(nil),    // 8: mulian.gateway.v1.StateRequest
+	(*StateResponse)(nil),   // 9: mulian.gateway.v1.StateResponse
+	(*KeyValue)(nil),        // 10: mulian.gateway.v1.KeyValue
+	(*ResultColumn)(nil),    // 11: mulian.gateway.v1.ResultColumn
+	(*v1.Receipt)(nil),      // 12: mulian.trace.v1.Receipt
+	(*v1.AccessRecord)(nil), // 13: mulian.trace.v1.AccessRecord
 }
 var file_mulian_gateway_v1_control_proto_depIdxs = []int32{
-	8,  // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
-	9,  // 1: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
-	2,  // 2: mulian.gateway.v1.AskResponse.rows:type_name -> mulian.gateway.v1.ResultRow
-	10, // 3: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
-	11, // 4: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
-	3,  // 5: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
-	0,  // 6: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
-	4,  // 7: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
-	6,  // 8: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
-	1,  // 9: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
-	5,  // 10: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
-	7,  // 11: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
+	10, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
+	11, // 1: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
+	4,  // 2: mulian.gateway.v1.AskResponse.rows:type_name -> mulian.gateway.v1.ResultRow
+	12, // 3: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
+	13, // 4: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
+	5,  // 5: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
+	2,  // 6: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
+	6,  // 7: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
+	8,  // 8: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
+	0,  // 9: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
+	3,  // 10: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
+	7,  // 11: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
+	9,  // 12: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
+	1,  // 13: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
+	10, // [10:14] is the sub-list for method output_type
+	6,  // [6:10] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name
@@ -706,7 +803,7 @@ func file_mulian_gateway_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_control_proto_rawDesc), len(file_mulian_gateway_v1_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

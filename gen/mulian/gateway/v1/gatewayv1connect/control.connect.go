@@ -39,6 +39,8 @@ const (
 	ControlServiceFetchProcedure = "/mulian.gateway.v1.ControlService/Fetch"
 	// ControlServiceStateProcedure is the fully-qualified name of the ControlService's State RPC.
 	ControlServiceStateProcedure = "/mulian.gateway.v1.ControlService/State"
+	// ControlServiceReloadProcedure is the fully-qualified name of the ControlService's Reload RPC.
+	ControlServiceReloadProcedure = "/mulian.gateway.v1.ControlService/Reload"
 )
 
 // ControlServiceClient is a client for the mulian.gateway.v1.ControlService service.
@@ -50,6 +52,9 @@ type ControlServiceClient interface {
 	Fetch(context.Context, *connect.Request[v1.FetchRequest]) (*connect.ServerStreamForClient[v1.FetchResponse], error)
 	// State tells how the gateway is.
 	State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error)
+	// Reload reads the configuration and the keys again. When it returns they are
+	// accepted, and the gateway opens with them at once; else nothing has changed.
+	Reload(context.Context, *connect.Request[v1.ReloadRequest]) (*connect.Response[v1.ReloadResponse], error)
 }
 
 // NewControlServiceClient constructs a client for the mulian.gateway.v1.ControlService service. By
@@ -82,14 +87,21 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		reload: connect.NewClient[v1.ReloadRequest, v1.ReloadResponse](
+			httpClient,
+			baseURL+ControlServiceReloadProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("Reload")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // controlServiceClient implements ControlServiceClient.
 type controlServiceClient struct {
-	ask   *connect.Client[v1.AskRequest, v1.AskResponse]
-	fetch *connect.Client[v1.FetchRequest, v1.FetchResponse]
-	state *connect.Client[v1.StateRequest, v1.StateResponse]
+	ask    *connect.Client[v1.AskRequest, v1.AskResponse]
+	fetch  *connect.Client[v1.FetchRequest, v1.FetchResponse]
+	state  *connect.Client[v1.StateRequest, v1.StateResponse]
+	reload *connect.Client[v1.ReloadRequest, v1.ReloadResponse]
 }
 
 // Ask calls mulian.gateway.v1.ControlService.Ask.
@@ -107,6 +119,11 @@ func (c *controlServiceClient) State(ctx context.Context, req *connect.Request[v
 	return c.state.CallUnary(ctx, req)
 }
 
+// Reload calls mulian.gateway.v1.ControlService.Reload.
+func (c *controlServiceClient) Reload(ctx context.Context, req *connect.Request[v1.ReloadRequest]) (*connect.Response[v1.ReloadResponse], error) {
+	return c.reload.CallUnary(ctx, req)
+}
+
 // ControlServiceHandler is an implementation of the mulian.gateway.v1.ControlService service.
 type ControlServiceHandler interface {
 	// Ask asks the gateway behind an entry for the rows of one key.
@@ -116,6 +133,9 @@ type ControlServiceHandler interface {
 	Fetch(context.Context, *connect.Request[v1.FetchRequest], *connect.ServerStream[v1.FetchResponse]) error
 	// State tells how the gateway is.
 	State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error)
+	// Reload reads the configuration and the keys again. When it returns they are
+	// accepted, and the gateway opens with them at once; else nothing has changed.
+	Reload(context.Context, *connect.Request[v1.ReloadRequest]) (*connect.Response[v1.ReloadResponse], error)
 }
 
 // NewControlServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -144,6 +164,12 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceReloadHandler := connect.NewUnaryHandler(
+		ControlServiceReloadProcedure,
+		svc.Reload,
+		connect.WithSchema(controlServiceMethods.ByName("Reload")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/mulian.gateway.v1.ControlService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ControlServiceAskProcedure:
@@ -152,6 +178,8 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceFetchHandler.ServeHTTP(w, r)
 		case ControlServiceStateProcedure:
 			controlServiceStateHandler.ServeHTTP(w, r)
+		case ControlServiceReloadProcedure:
+			controlServiceReloadHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -171,4 +199,8 @@ func (UnimplementedControlServiceHandler) Fetch(context.Context, *connect.Reques
 
 func (UnimplementedControlServiceHandler) State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.State is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) Reload(context.Context, *connect.Request[v1.ReloadRequest]) (*connect.Response[v1.ReloadResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.Reload is not implemented"))
 }
