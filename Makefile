@@ -44,6 +44,7 @@ fmt: ## format every Go file that is not generated
 .PHONY: servers
 servers:
 	@scripts/need-postgres
+	@scripts/need-mariadb
 
 FUZZTIME ?= 10s
 

@@ -45,8 +45,8 @@ type Config struct {
 type Source struct {
 	// Name is the gateway's own name for it, [a-z0-9-], part of its tables' ids. Required.
 	Name string `yaml:"name"`
-	// URL is sqlite:PATH or postgres://USER@HOST:PORT/NAME?passfile=FILE. A password in
-	// it is refused.
+	// URL is sqlite:PATH, postgres://USER@HOST:PORT/NAME?passfile=FILE or
+	// mysql://USER@HOST:PORT/NAME?passfile=FILE. A password in it is refused.
 	URL string `yaml:"url"`
 	// URLFile is a file that holds the URL, instead of URL.
 	URLFile string `yaml:"url_file"`

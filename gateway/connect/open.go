@@ -51,6 +51,7 @@ func Schemes() []string {
 // Open opens a database to read, by the scheme of its URL:
 //
 //	sqlite:PATH  sqlite://PATH  postgres://USER@HOST:PORT/NAME?passfile=FILE
+//	mysql://USER@HOST:PORT/NAME?passfile=FILE (and mariadb:, oceanbase:, tidb:)
 //
 // A password inside the URL is refused (ErrInvalid): URLs are seen in process
 // lists, configurations and logs. Errors never repeat the URL.

@@ -43,6 +43,28 @@ type Database struct {
 	// Fill is the URL of what this kind reads from, where the kind itself cannot be
 	// loaded; its promises as a sink are then another kind's. Nil: it is loaded itself.
 	Fill func(url string) string
+	// Lacks tells values that this kind of database has no room for, such as infinite days.
+	// They must be refused by column and row, and never be changed. Nil: it lacks none.
+	Lacks func(connect.Value) bool
+	// Widest is how many text columns its widest table has; 0: connect.MaxColumns. More
+	// must be refused with ErrTooLarge.
+	Widest int
+}
+
+// holds gives rows without the values that the database has no room for, and these by
+// their row and column.
+func (db Database) holds(rows []connect.Row) (held []connect.Row, lacked map[[2]int]connect.Value) {
+	lacked = map[[2]int]connect.Value{}
+	for i, row := range rows {
+		row = slices.Clone(row)
+		for j, v := range row {
+			if db.Lacks != nil && !v.IsNull() && db.Lacks(v) {
+				lacked[[2]int{i, j}], row[j] = v, connect.Null
+			}
+		}
+		held = append(held, row)
+	}
+	return held, lacked
 }
 
 // sink opens what the rows of the tests are loaded into.

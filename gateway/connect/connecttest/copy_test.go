@@ -15,14 +15,16 @@ import (
 	"mulian/gateway/connect"
 	_ "mulian/gateway/connect/all"
 	"mulian/gateway/connect/connecttest"
+	"mulian/internal/mariatest"
 	"mulian/internal/pgtest"
 )
 
-// places are the two databases, empty, by name.
+// places are the databases, empty, by name.
 func places(t testing.TB) map[string]func() string {
 	return map[string]func() string{
 		"sqlite":   func() string { return "sqlite:" + filepath.Join(t.TempDir(), "asker.db") },
 		"postgres": func() string { return pgtest.URL(t, "copy") },
+		"mysql":    func() string { return mariatest.URL(t, "copy") },
 	}
 }
 
@@ -121,15 +123,21 @@ func TestRealTableTravelsBetweenAllDatabases(t *testing.T) {
 // TestEveryKindTravelsBetweenAllDatabases is the same for values that are easily spoilt.
 func TestEveryKindTravelsBetweenAllDatabases(t *testing.T) {
 	target := connect.Target{Table: connect.TableName{Name: "edge"}, Columns: connecttest.EveryKind, PrimaryKey: []string{"id"}, Mode: connect.Append, Delivery: "edge/1"}
+	all := connecttest.EdgeRows()
+	finite := all[:len(all)-2] // infinite days and floats are in the last two, which MySQL refuses
 	sel := connect.Selection{Table: target.Table, Columns: connecttest.Names(target.Columns)}
 	for from, newFrom := range places(t) {
 		for to, newTo := range places(t) {
 			a, b := newFrom(), newTo()
-			connecttest.MustLoad(t, connecttest.Sink(t, a), target, connecttest.EdgeRows()...)
+			rows := all
+			if from == "mysql" || to == "mysql" {
+				rows = finite
+			}
+			connecttest.MustLoad(t, connecttest.Sink(t, a), target, rows...)
 			if _, err := connecttest.Copy(t.Context(), connecttest.Source(t, a), sel, connecttest.Sink(t, b), target); err != nil {
 				t.Fatalf("%s to %s: %v", from, to, err)
 			}
-			if diff := connecttest.Diff(connecttest.EdgeRows(), connecttest.All(t, connecttest.Source(t, b), sel)); diff != "" {
+			if diff := connecttest.Diff(rows, connecttest.All(t, connecttest.Source(t, b), sel)); diff != "" {
 				t.Errorf("%s to %s: %s", from, to, diff)
 			}
 		}
@@ -148,7 +156,7 @@ func BenchmarkCopy(b *testing.B) {
 		rows = append(rows, connecttest.R(fmt.Sprint("integer ", i), fmt.Sprintf("text 911101080%09d", i), fmt.Sprintf("text 北京市第%d科技有限公司", i), "date 2024-01-02",
 			"timestamp 2024-01-02T03:04:05", fmt.Sprintf("decimal %d.50", i), "boolean true", "float 0.5"))
 	}
-	for _, name := range []string{"sqlite", "postgres"} {
+	for _, name := range []string{"sqlite", "postgres", "mysql"} {
 		b.Run(name, func(b *testing.B) {
 			newPlace := places(b)[name]
 			from := newPlace()
@@ -185,7 +193,7 @@ func BenchmarkQuery(b *testing.B) {
 	for i := range 100_000 {
 		rows = append(rows, connecttest.R(fmt.Sprintf("text 911101080%09d", i), fmt.Sprintf("text 北京市第%d科技有限公司", i), "decimal 100.50"))
 	}
-	for _, name := range []string{"sqlite", "postgres"} {
+	for _, name := range []string{"sqlite", "postgres", "mysql"} {
 		b.Run(name, func(b *testing.B) {
 			url := places(b)[name]()
 			connecttest.MustLoad(b, connecttest.Sink(b, url), target, rows...)
@@ -211,7 +219,7 @@ func BenchmarkInspect(b *testing.B) {
 	for i := range 20 {
 		columns = append(columns, connect.Column{Name: fmt.Sprint("c", i), Kind: connect.Text, Nullable: true})
 	}
-	for _, name := range []string{"sqlite", "postgres"} {
+	for _, name := range []string{"sqlite", "postgres", "mysql"} {
 		b.Run(name, func(b *testing.B) {
 			url := places(b)[name]()
 			sink := connecttest.Sink(b, url)

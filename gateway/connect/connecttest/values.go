@@ -55,10 +55,21 @@ func EdgeRows() []connect.Row {
 func testRoundTrip(t *testing.T, db Database) {
 	a, b := db.New(t), db.New(t)
 	target := connect.Target{Table: table("edge"), Columns: EveryKind, PrimaryKey: []string{"id"}, Mode: connect.Replace, Delivery: "agreement-1/1"}
-	MustLoad(t, db.sink(t, a), target, EdgeRows()...)
+	rows, lacked := db.holds(EdgeRows())
+	MustLoad(t, db.sink(t, a), target, rows...)
 	sel := connect.Selection{Table: table("edge"), Columns: Names(EveryKind)}
-	if diff := Diff(EdgeRows(), All(t, Source(t, a), sel)); diff != "" {
+	if diff := Diff(rows, All(t, Source(t, a), sel)); diff != "" {
 		t.Error(diff)
+	}
+	for at, v := range lacked {
+		row := slices.Clone(rows[at[0]])
+		row[0], row[at[1]] = connect.IntegerValue(100), v
+		refused := target
+		refused.Mode, refused.Delivery = connect.Append, fmt.Sprintf("lacked/%d/%d", at[0], at[1])
+		_, err := Load(t.Context(), db.sink(t, a), refused, row)
+		if ve := (*connect.ValueError)(nil); !errors.As(err, &ve) || ve.Column != EveryKind[at[1]].Name || ve.Row != 1 {
+			t.Errorf("%s that the database lacks, in row %d: %v, want a ValueError for its column", v.Kind, at[0]+1, err)
+		}
 	}
 	// And once more, from what the database made of it.
 	if _, err := Copy(t.Context(), Source(t, a), sel, db.sink(t, b), target); err != nil {

@@ -29,6 +29,11 @@ type Dialect struct {
 	Compare func(c connect.Column, quoted string) string
 	// Key orders a quoted key column as Source.Scan promises.
 	Key func(c connect.Column, quoted string) string
+	// Place gives a parameter's place the type that it is compared in; nil: the place as it is.
+	Place func(b Bound, param string) string
+	// In compares a quoted column with a list of places, exactly; nil: Compare(column) IN (places).
+	// again tells that the SQL holds the places twice: their parameters follow once more.
+	In func(c connect.Column, quoted string, places []string) (sql string, again bool)
 }
 
 // A Bound is a parameter: a value, and the column that it is compared with.
@@ -36,6 +41,7 @@ type Bound struct {
 	Column connect.Column
 	Value  connect.Value
 	Key    bool // a Row of After: as Batch.Last gave it, not canonical
+	After  bool // of an OpAfter condition
 }
 
 // A Statement is ready to be run.
@@ -175,6 +181,9 @@ func (d Dialect) where(st *Statement, t connect.Table, s connect.Selection) ([]s
 	var out []string
 	param := func(b Bound) string {
 		st.Args = append(st.Args, b)
+		if d.Place != nil {
+			return d.Place(b, d.Param(len(st.Args)))
+		}
 		return d.Param(len(st.Args))
 	}
 	for _, cond := range s.Where {
@@ -184,14 +193,23 @@ func (d Dialect) where(st *Statement, t connect.Table, s connect.Selection) ([]s
 		}
 		left := d.Compare(c, Quote(c.Name))
 		if cond.Op == connect.OpAfter {
-			out = append(out, left+" > "+param(Bound{Column: c, Value: cond.Values[0]}))
+			out = append(out, left+" > "+param(Bound{Column: c, Value: cond.Values[0], After: true}))
 			continue
 		}
 		var places []string
+		first := len(st.Args)
 		for _, v := range cond.Values {
 			places = append(places, param(Bound{Column: c, Value: v}))
 		}
-		out = append(out, left+" IN ("+strings.Join(places, ", ")+")")
+		if d.In == nil {
+			out = append(out, left+" IN ("+strings.Join(places, ", ")+")")
+			continue
+		}
+		sql, again := d.In(c, Quote(c.Name), places)
+		out = append(out, sql)
+		if again {
+			st.Args = append(st.Args, st.Args[first:]...)
+		}
 	}
 	if s.After == nil {
 		return out, nil
