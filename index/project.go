@@ -38,6 +38,15 @@ const (
 	Agreement  = "share/agreement/"
 	Delivery   = "share/delivery/"
 	Use        = "share/use/"
+	Amendment  = "share/amendment/"
+	Violation  = "share/violation/"
+	Disposal   = "share/disposal/"
+	Feedback   = "share/feedback/"
+	Correction = "share/correction/"
+	Holder     = "share/holder/"
+	Objection  = "share/objection/"
+	Dispute    = "share/dispute/"
+	Standing   = "share/standing/"
 	Head       = "trace/head/"
 	Sequence   = "trace/sequence/"
 )
@@ -130,7 +139,7 @@ var kinds = []kind{
 	}),
 	of(Agreement, func(a *sharev1.Agreement) row {
 		return row{
-			org: a.GetProvider(), peer: a.GetConsumer(), state: int32(a.GetState()), flag: a.GetClock().GetOverdue(), ref: a.GetConsumerGateway(),
+			org: a.GetProvider(), peer: a.GetConsumer(), state: int32(a.GetState()), flag: late(a), ref: a.GetConsumerGateway(),
 			parents: append(append(parts(a.GetTerms()), Request+a.GetRequest()), gateways(a)...),
 		}
 	}),
@@ -140,6 +149,37 @@ var kinds = []kind{
 	of(Use, func(u *sharev1.Use) row {
 		return row{org: u.GetBy(), parents: some(Agreement, u.GetAgreement())}
 	}),
+	of(Amendment, func(m *sharev1.Amendment) row {
+		return row{org: m.GetProposedBy(), state: int32(m.GetState()), class: int32(m.GetKind()), parents: some(Agreement, m.GetAgreement())}
+	}),
+	of(Violation, func(x *sharev1.Violation) row {
+		return row{org: x.GetFoundBy(), state: int32(x.GetState()), flag: x.GetClock().GetOverdue(), parents: some(Agreement, x.GetAgreement())}
+	}),
+	of(Disposal, func(d *sharev1.Disposal) row {
+		return row{org: d.GetBy(), flag: d.GetLate(), parents: some(Agreement, d.GetAgreement())}
+	}),
+	of(Feedback, func(f *sharev1.Feedback) row {
+		return row{org: f.GetBy(), parents: some(Agreement, f.GetAgreement())}
+	}),
+	of(Correction, func(c *sharev1.Correction) row {
+		return row{
+			org: c.GetProvider(), peer: c.GetFiledBy(), state: int32(c.GetState()), flag: c.GetClock().GetOverdue(), ref: c.GetItem(),
+			parents: some(Entry, c.GetEntry()),
+		}
+	}),
+	of(Holder, func(h *sharev1.Holder) row {
+		return row{
+			org: h.GetConsumer(), flag: h.GetClock().GetOverdue() && !h.GetApplied(), ref: h.GetAgreement(),
+			parents: append(some(Correction, h.GetCorrection()), Agreement+h.GetAgreement()),
+		}
+	}),
+	of(Objection, func(o *sharev1.Objection) row {
+		return row{org: o.GetAgainst(), peer: o.GetFiledBy(), state: int32(o.GetState()), class: int32(o.GetKind()), flag: o.GetClock().GetOverdue(), ref: o.GetSubject(), parents: []string{o.GetSubject()}}
+	}),
+	of(Dispute, func(d *sharev1.Dispute) row {
+		return row{org: d.GetRespondent(), peer: d.GetClaimant(), state: int32(d.GetState()), class: int32(d.GetLevel()), flag: d.GetClock().GetOverdue(), ref: d.GetSubject(), parents: []string{d.GetSubject()}}
+	}),
+	of(Standing, func(s *sharev1.Standing) row { return row{org: s.GetOrg()} }),
 	of(Head, func(h *tracev1.Head) row { return row{peer: h.GetGateway()} }),
 	of(Sequence, func(s *tracev1.Sequence) row {
 		return row{peer: s.GetGateway(), parents: some(Agreement, s.GetAgreement())}
@@ -159,6 +199,13 @@ func fileEntry(e *cataloguev1.Entry) row {
 		ref:     e.GetTable(),
 		parents: append(append(append(each(Duty, e.GetDuties()), some(Table, e.GetTable())...), some(System, e.GetSystem())...), fromSource(e.GetOrigin())...),
 	}
+}
+
+// late says that a clock of the agreement ran out and what it was for has not
+// happened.
+func late(a *sharev1.Agreement) bool {
+	return a.GetClock().GetOverdue() || a.GetCopyOverdue() > a.GetDisposed() ||
+		a.GetDisposal().GetOverdue() && a.GetState() == sharev1.AgreementState_AGREEMENT_STATE_DISPOSING
 }
 
 func parts(t *sharev1.Terms) []string {

@@ -66,7 +66,7 @@ func verbName(m *txv1.Message) string {
 }
 
 // identityVerb carries out a message of identity, or passes it on. The chain of
-// these five functions is the list of all verbs.
+// these functions is the list of all verbs.
 func identityVerb(a *act.Act, m *txv1.Message) error {
 	switch k := m.GetKind().(type) {
 	case *txv1.Message_RegisterOrg:
@@ -175,6 +175,60 @@ func shareVerb(a *act.Act, m *txv1.Message) error {
 		return share.ConfirmDelivery(a, k.ConfirmDelivery)
 	case *txv1.Message_RecordUse:
 		return share.RecordUse(a, k.RecordUse)
+	}
+	return lifeVerb(a, m)
+}
+
+func lifeVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_ProposeAmendment:
+		return share.ProposeAmendment(a, k.ProposeAmendment)
+	case *txv1.Message_ProposeRenewal:
+		return share.ProposeRenewal(a, k.ProposeRenewal)
+	case *txv1.Message_SignAmendment:
+		return share.SignAmendment(a, k.SignAmendment)
+	case *txv1.Message_DropAmendment:
+		return share.DropAmendment(a, k.DropAmendment)
+	case *txv1.Message_RecordViolation:
+		return share.RecordViolation(a, k.RecordViolation)
+	case *txv1.Message_RectifyViolation:
+		return share.RectifyViolation(a, k.RectifyViolation)
+	case *txv1.Message_SettleViolation:
+		return share.SettleViolation(a, k.SettleViolation)
+	case *txv1.Message_FileDisposal:
+		return share.FileDisposal(a, k.FileDisposal)
+	case *txv1.Message_FileFeedback:
+		return share.FileFeedback(a, k.FileFeedback)
+	}
+	return disputeVerb(a, m)
+}
+
+func disputeVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_FileCorrection:
+		return share.FileCorrection(a, k.FileCorrection)
+	case *txv1.Message_AnswerCorrection:
+		return share.AnswerCorrection(a, k.AnswerCorrection)
+	case *txv1.Message_CompleteCorrection:
+		return share.CompleteCorrection(a, k.CompleteCorrection)
+	case *txv1.Message_ApplyCorrection:
+		return share.ApplyCorrection(a, k.ApplyCorrection)
+	case *txv1.Message_CloseCorrection:
+		return share.CloseCorrection(a, k.CloseCorrection)
+	case *txv1.Message_FileObjection:
+		return share.FileObjection(a, k.FileObjection)
+	case *txv1.Message_AnswerObjection:
+		return share.AnswerObjection(a, k.AnswerObjection)
+	case *txv1.Message_CloseObjection:
+		return share.CloseObjection(a, k.CloseObjection)
+	case *txv1.Message_RaiseDispute:
+		return share.RaiseDispute(a, k.RaiseDispute)
+	case *txv1.Message_DecideDispute:
+		return share.DecideDispute(a, k.DecideDispute)
+	case *txv1.Message_EscalateDispute:
+		return share.EscalateDispute(a, k.EscalateDispute)
+	case *txv1.Message_SettleDispute:
+		return share.SettleDispute(a, k.SettleDispute)
 	}
 	return recordVerb(a, m)
 }

@@ -272,7 +272,7 @@ func (a shareAPI) ListAgreements(ctx context.Context, req *connect.Request[share
 		return nil, wire.Error(err)
 	}
 	a.s.fresh(ctx)
-	f := index.Filter{Kind: index.Agreement, Org: m.GetProvider(), Peer: m.GetConsumer(), After: m.GetAfter(), Limit: m.GetLimit()}
+	f := index.Filter{Kind: index.Agreement, Org: m.GetProvider(), Peer: m.GetConsumer(), Flag: m.GetOverdue(), After: m.GetAfter(), Limit: m.GetLimit()}
 	for _, st := range m.GetStates() {
 		f.States = append(f.States, int32(st))
 	}
@@ -307,7 +307,32 @@ func (a shareAPI) GetAgreement(ctx context.Context, req *connect.Request[sharev1
 	if out.Deliveries, err = index.Children[sharev1.Delivery](ctx, x, index.Delivery, index.Agreement+id); err != nil {
 		return nil, wire.Error(err)
 	}
-	out.Uses, err = index.Children[sharev1.Use](ctx, x, index.Use, index.Agreement+id)
+	for _, read := range []func() error{
+		func() (err error) {
+			out.Uses, err = index.Children[sharev1.Use](ctx, x, index.Use, index.Agreement+id)
+			return
+		},
+		func() (err error) {
+			out.Amendments, err = index.Children[sharev1.Amendment](ctx, x, index.Amendment, index.Agreement+id)
+			return
+		},
+		func() (err error) {
+			out.Violations, err = index.Children[sharev1.Violation](ctx, x, index.Violation, index.Agreement+id)
+			return
+		},
+		func() (err error) {
+			out.Disposals, err = index.Children[sharev1.Disposal](ctx, x, index.Disposal, index.Agreement+id)
+			return
+		},
+		func() (err error) {
+			out.Feedbacks, err = index.Children[sharev1.Feedback](ctx, x, index.Feedback, index.Agreement+id)
+			return
+		},
+	} {
+		if err = read(); err != nil {
+			break
+		}
+	}
 	return respond(out, err)
 }
 

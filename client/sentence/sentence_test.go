@@ -168,6 +168,33 @@ func TestTheSheetIsMadeFromTheBytes(t *testing.T) {
 	}
 }
 
+var lifePairs = []struct{ a, b *txv1.Message }{
+	{
+		&txv1.Message{Kind: &txv1.Message_EndAgreement{EndAgreement: &sharev1.EndAgreement{Agreement: "g"}}},
+		&txv1.Message{Kind: &txv1.Message_EndAgreement{EndAgreement: &sharev1.EndAgreement{Agreement: "g", EndsMs: 1_767_225_600_000}}},
+	},
+	{
+		&txv1.Message{Kind: &txv1.Message_SettleViolation{SettleViolation: &sharev1.SettleViolation{Agreement: "g", Accept: true}}},
+		&txv1.Message{Kind: &txv1.Message_SettleViolation{SettleViolation: &sharev1.SettleViolation{Agreement: "g"}}},
+	},
+	{
+		&txv1.Message{Kind: &txv1.Message_AnswerCorrection{AnswerCorrection: &sharev1.AnswerCorrection{Correction: "c", Answer: 3}}},
+		&txv1.Message{Kind: &txv1.Message_AnswerCorrection{AnswerCorrection: &sharev1.AnswerCorrection{Correction: "c", Answer: 4}}},
+	},
+	{
+		&txv1.Message{Kind: &txv1.Message_CloseObjection{CloseObjection: &sharev1.CloseObjection{Objection: "o", Solved: true}}},
+		&txv1.Message{Kind: &txv1.Message_CloseObjection{CloseObjection: &sharev1.CloseObjection{Objection: "o"}}},
+	},
+	{
+		&txv1.Message{Kind: &txv1.Message_DecideDispute{DecideDispute: &sharev1.DecideDispute{Dispute: "d", Upheld: true}}},
+		&txv1.Message{Kind: &txv1.Message_DecideDispute{DecideDispute: &sharev1.DecideDispute{Dispute: "d"}}},
+	},
+	{
+		&txv1.Message{Kind: &txv1.Message_SettleDispute{SettleDispute: &sharev1.SettleDispute{Dispute: "d", Withdraw: true}}},
+		&txv1.Message{Kind: &txv1.Message_SettleDispute{SettleDispute: &sharev1.SettleDispute{Dispute: "d"}}},
+	},
+}
+
 // TestAnswersAndOppositesDiffer: each flag that turns an act into its opposite shows.
 func TestAnswersAndOppositesDiffer(t *testing.T) {
 	pairs := []struct{ a, b *txv1.Message }{
@@ -192,6 +219,7 @@ func TestAnswersAndOppositesDiffer(t *testing.T) {
 			&txv1.Message{Kind: &txv1.Message_Answer{Answer: &sharev1.Answer{Request: "r", Accept: true, Terms: &sharev1.Terms{Purpose: "p"}}}},
 		},
 	}
+	pairs = append(pairs, lifePairs...)
 	for _, p := range pairs {
 		for _, lang := range []sentence.Language{sentence.Chinese, sentence.English} {
 			if a, b := sentence.Message(lang, p.a, nil), sentence.Message(lang, p.b, nil); a == b {

@@ -107,6 +107,9 @@ func TestEveryStateHasItsWord(t *testing.T) {
 		cataloguev1.EntryState(0).Descriptor(), cataloguev1.ItemState(0).Descriptor(), cataloguev1.ShareType(0).Descriptor(), cataloguev1.UpdateCycle(0).Descriptor(),
 		cataloguev1.DriftClass(0).Descriptor(), cataloguev1.Settlement(0).Descriptor(),
 		sharev1.RequestState(0).Descriptor(), sharev1.AgreementState(0).Descriptor(), sharev1.DeliveryState(0).Descriptor(), governancev1.Clock(0).Descriptor(),
+		sharev1.AmendmentKind(0).Descriptor(), sharev1.AmendmentState(0).Descriptor(), sharev1.ViolationState(0).Descriptor(), sharev1.DisposalMethod(0).Descriptor(),
+		sharev1.CorrectionState(0).Descriptor(), sharev1.ObjectionKind(0).Descriptor(), sharev1.ObjectionState(0).Descriptor(),
+		sharev1.DisputeLevel(0).Descriptor(), sharev1.DisputeState(0).Descriptor(),
 		governancev1.Role(0).Descriptor(), governancev1.ProposalState(0).Descriptor(),
 	} {
 		for i := range e.Values().Len() {

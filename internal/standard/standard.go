@@ -47,12 +47,13 @@ func Clocks() []*governancev1.ClockProfile {
 // Clocks809 returns the periods of order 809. Art. 17: ten working days for an
 // update of the catalogue, five more with leave, two to review it. Art. 21: one
 // working day to answer for an unconditional entry, ten for a conditional one, ten
-// more with leave. Art. 22: twenty to deliver. Art. 26: ten to correct. The period
-// to complete a request is not in the order; ten is our own choice.
+// more with leave. Art. 22: twenty to deliver. Art. 26: ten to correct. The periods
+// to complete a request, to destroy what was given, to answer an objection, to decide
+// a dispute and to make a violation good are not in the order; they are our own choice.
 func Clocks809() *governancev1.ClockProfile {
 	return &governancev1.ClockProfile{
 		Name: Profile,
-		Limits: limits([7][2]uint32{
+		Limits: limits([11][2]uint32{
 			{10, 5},  // catalogue update
 			{2, 0},   // catalogue review
 			{1, 10},  // answer, unconditional
@@ -60,6 +61,10 @@ func Clocks809() *governancev1.ClockProfile {
 			{20, 0},  // deliver
 			{10, 0},  // correction
 			{10, 0},  // complete a request
+			{10, 0},  // destroy what was given
+			{10, 0},  // answer an objection
+			{20, 0},  // decide a dispute
+			{60, 0},  // make a violation good: the longest
 		}),
 		Source: "政务数据共享条例(国务院令第809号)",
 	}
@@ -97,8 +102,8 @@ func ClocksGuizhou() *governancev1.ClockProfile {
 	return p
 }
 
-// limits makes the list for the clocks 1 to 7, each with days and extension.
-func limits(days [7][2]uint32) []*governancev1.ClockLimit {
+// limits makes the list for the clocks 1 to 11, each with days and extension.
+func limits(days [11][2]uint32) []*governancev1.ClockLimit {
 	out := make([]*governancev1.ClockLimit, len(days))
 	for i, d := range days {
 		out[i] = &governancev1.ClockLimit{Clock: governancev1.Clock(i + 1), Days: d[0], ExtensionDays: d[1]}

@@ -46,7 +46,7 @@ func TestGolden(t *testing.T) {
 		asPublished(e)
 		e.Id, e.Name, e.Table, e.Items = e.Id+"2", "不动产", "", nil
 	})
-	const want = "a3d1550cffb3725388a2c04f29e6e23e7969f80da6c1434f51fee01387240fe7"
+	const want = "e59aed19bea97d6f1e756b8d30ce7af4c3c7b5f69beb7eec04188e9c50e34726"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

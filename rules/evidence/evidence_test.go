@@ -219,7 +219,7 @@ func TestGolden(t *testing.T) {
 	next := item("d")
 	next.Supersedes = idOf(item("a"))
 	w.Must(w.Provider, message(next))
-	const want = "cd10d727a68b8cc230d2b2395195514dd8815f74e25c269af5c7bc1beb7f1c1d"
+	const want = "517aa11f49d4cd01d90328d86629fb89d9530e18cc7675883ffa32677bad34d3"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

@@ -29,7 +29,7 @@ func TestGolden(t *testing.T) {
 	propose(w, tax, remove(w.Authority))
 	w.Wait(30 * rulestest.Day)
 	w.Decide(remove(tax))
-	const want = "e03e26fb5245dfe8f66b965f4a78dddc10da313c8f63b4cb65f3364217266a4a"
+	const want = "2215da3519d5fac07524166dbf691a0eb21e93ef3bcedfc38ce862f9ed00be6f"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

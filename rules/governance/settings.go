@@ -70,7 +70,7 @@ func checkProfile(rule string, p *governancev1.ClockProfile) error {
 			return act.RefuseItem(fault.Malformed, rule, i, "clock %s: %s has to stand here", l.GetClock(), law[i].Clock)
 		case l.Days < 1 || l.Days > MaxDays || l.ExtensionDays > MaxDays:
 			return act.RefuseItem(fault.OutOfRange, rule, i, "%s: %d days and %d more: 1 to %d are possible", l.Clock, l.Days, l.ExtensionDays, MaxDays)
-		case l.Clock == governancev1.Clock_CLOCK_COMPLETE:
+		case l.Clock >= governancev1.Clock_CLOCK_COMPLETE: // not in the order
 		case l.Days > law[i].Days || l.Days+l.ExtensionDays > law[i].Days+law[i].ExtensionDays:
 			return act.RefuseItem(fault.OutOfRange, rule, i, "%s: %d days and %d more are looser than order 809, which gives %d and %d", l.Clock, l.Days, l.ExtensionDays, law[i].Days, law[i].ExtensionDays)
 		}

@@ -28,7 +28,7 @@ func TestGolden(t *testing.T) {
 	w.Must(w.Authority, &identityv1.SuspendAccount{Account: gate, Cause: "日志中断"})
 	w.Must(w.Authority, &identityv1.SuspendAccount{Account: post, Cause: "调查"})
 	w.Must(w.Authority, &identityv1.ResumeAccount{Account: post})
-	const want = "eb8d5e632861a0bc96dcdd69af5cd50d54b0f8e2daab8fe412f9b5cf41c924e1"
+	const want = "d514640951b36ef5e96cfa70db58e377fc988c82fe8d4e70e27589bde24d1a1a"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

@@ -12,7 +12,7 @@ import (
 // (art. 22). They count from here, not from the offer: before it, delivery is not
 // possible.
 //
-// NotFound, Forbidden, IllegalTransition (not OFFERED), VersionConflict, Expired.
+// NotFound, Forbidden, Expired, IllegalTransition (not OFFERED), VersionConflict.
 func ConfirmAgreement(a *act.Act, m *sharev1.ConfirmAgreement) error {
 	const rule = "share/confirm_agreement"
 	g, err := findAgreement(a, rule, m.GetAgreement())
@@ -22,13 +22,11 @@ func ConfirmAgreement(a *act.Act, m *sharev1.ConfirmAgreement) error {
 	if err := a.NeedOrg(g.Consumer, officer); err != nil {
 		return err
 	}
-	switch {
-	case g.State != offered:
-		return act.Refuse(fault.IllegalTransition, rule, "agreement %s is %s", g.Id, g.State)
-	case g.Version != m.Version:
+	if err := leave(a, rule, g, active, offered); err != nil {
+		return err
+	}
+	if g.Version != m.Version {
 		return act.Refuse(fault.VersionConflict, rule, "agreement %s is at version %d, not %d", g.Id, g.Version, m.Version)
-	case Expired(g, a.TimeMs):
-		return act.Refuse(fault.Expired, rule, "agreement %s: its term is over", g.Id)
 	}
 	g.Clock = begin(a, governancev1.Clock_CLOCK_DELIVER, dueAgreement, g.Id)
 	move(a, rule, g, active)
@@ -36,41 +34,38 @@ func ConfirmAgreement(a *act.Act, m *sharev1.ConfirmAgreement) error {
 }
 
 // SuspendAgreement stops deliveries and queries within the block; the clock to
-// deliver stands. Signed by the provider or the AUTHORITY, OFFICER.
+// deliver stands. Signed by the provider or the AUTHORITY, OFFICER. What waits for a
+// signature, a notice and a violation go on waiting.
 //
-// NotFound, Forbidden, IllegalTransition (not ACTIVE), Expired, Missing, TooLong
-// (cause).
+// NotFound, Forbidden, Expired, IllegalTransition (not confirmed, suspended already,
+// over), Missing, TooLong (cause).
 func SuspendAgreement(a *act.Act, m *sharev1.SuspendAgreement) error {
 	const rule = "share/suspend_agreement"
 	g, err := findAgreement(a, rule, m.GetAgreement())
 	if err != nil {
 		return err
 	}
-	if err := partyOrAuthority(a, rule, g.Provider); err != nil {
+	if err := act.First(
+		partyOrAuthority(a, rule, g.Provider),
+		leave(a, rule, g, suspended, active, amending, renewing, ending, rectifying),
+	); err != nil {
 		return err
 	}
-	switch {
-	case g.State != active:
-		return act.Refuse(fault.IllegalTransition, rule, "agreement %s is %s", g.Id, g.State)
-	case Expired(g, a.TimeMs):
-		return act.Refuse(fault.Expired, rule, "agreement %s: its term is over", g.Id)
+	if g.SuspendedBy != "" { // and has a violation to make good
+		return illegal(rule, "agreement", g.Id, g.State, suspended, After(suspended))
 	}
 	if err := act.Text(rule, "cause", m.Cause, maxCause, true); err != nil {
 		return err
 	}
-	pause(a, g.Clock)
-	g.SuspendedBy, g.SuspendedCause = a.Org(), m.Cause
-	if g.SuspendedBy == "" {
-		g.SuspendedBy = a.Signer() // an authority without organisation
-	}
-	move(a, rule, g, suspended)
+	g.SuspendedBy, g.SuspendedCause = onBehalf(a), m.Cause
+	settle(a, rule, g)
 	return nil
 }
 
-// ResumeAgreement ends a suspension; a clock that stood goes on. Signed by whoever
-// suspended it, or the AUTHORITY, OFFICER.
+// ResumeAgreement ends a suspension; a clock that stood goes on, unless a violation
+// has to be made good first. Signed by whoever suspended it, or the AUTHORITY, OFFICER.
 //
-// NotFound, Forbidden, IllegalTransition (not SUSPENDED), Expired.
+// NotFound, Forbidden, Expired, IllegalTransition (not suspended).
 func ResumeAgreement(a *act.Act, m *sharev1.ResumeAgreement) error {
 	const rule = "share/resume_agreement"
 	g, err := findAgreement(a, rule, m.GetAgreement())
@@ -81,29 +76,26 @@ func ResumeAgreement(a *act.Act, m *sharev1.ResumeAgreement) error {
 	if by == "" {
 		by = g.Provider // not suspended: refused below, with a better reason for the provider
 	}
-	if err := partyOrAuthority(a, rule, by); err != nil {
+	if err := act.First(partyOrAuthority(a, rule, by), leave(a, rule, g, active, suspended, rectifying)); err != nil {
 		return err
 	}
-	switch {
-	case g.State != suspended:
-		return act.Refuse(fault.IllegalTransition, rule, "agreement %s is %s", g.Id, g.State)
-	case Expired(g, a.TimeMs):
-		return act.Refuse(fault.Expired, rule, "agreement %s: its term is over", g.Id)
-	}
-	if paused(g.Clock) {
-		goOn(a, g.Clock, dueAgreement, g.Id)
+	if g.SuspendedBy == "" {
+		return illegal(rule, "agreement", g.Id, g.State, active, After(g.State))
 	}
 	g.SuspendedBy, g.SuspendedCause = "", ""
-	move(a, rule, g, active)
+	settle(a, rule, g)
 	return nil
 }
 
-// EndAgreement ends it for good: by the consumer at any time, by the AUTHORITY, by
-// the provider only with the filing number of the consultation (art. 27). OFFICER.
+// EndAgreement ends it for good, or gives notice that it ends on a day before its
+// term is over: by the consumer at any time, by the AUTHORITY, by the provider only
+// with the filing number of the consultation (art. 27). OFFICER. Until the day of a
+// notice it holds. If something was given under it, the consumer has to destroy it
+// then: DISPOSING.
 //
-// NotFound, Forbidden, IllegalTransition (ended before), Expired,
-// RefusalNeedsReason, TooLong, Malformed (reason, filing), Missing (the provider's
-// filing).
+// NotFound, Forbidden, Expired, IllegalTransition (over; notice before confirmation,
+// or after another), RefusalNeedsReason, TooLong, Malformed (reason, filing), Missing
+// (the provider's filing), OutOfRange (the day).
 func EndAgreement(a *act.Act, m *sharev1.EndAgreement) error {
 	const rule = "share/end_agreement"
 	g, err := findAgreement(a, rule, m.GetAgreement())
@@ -111,18 +103,24 @@ func EndAgreement(a *act.Act, m *sharev1.EndAgreement) error {
 		return err
 	}
 	authority := a.Has(governancev1.Role_ROLE_AUTHORITY)
-	if a.Org() != g.Consumer && a.Org() != g.Provider && !authority {
-		return act.Refuse(fault.Forbidden, rule, "%s is no party of agreement %s", a.Signer(), g.Id)
+	party := needParty(a, rule, g)
+	if party != nil && !authority {
+		return party
 	}
 	if err := a.Need(officer); err != nil {
 		return err
 	}
-	switch {
-	case g.State == ended:
-		return act.Refuse(fault.IllegalTransition, rule, "agreement %s is ended", g.Id)
-	case Expired(g, a.TimeMs):
-		return act.Refuse(fault.Expired, rule, "agreement %s: its term is over", g.Id)
-	case m.Reason == "":
+	from, to := []sharev1.AgreementState{active, amending, renewing, suspended, rectifying}, ending
+	if m.EndsMs == 0 {
+		from, to = append(from, offered, ending), ended
+	}
+	if err := leave(a, rule, g, to, from...); err != nil {
+		return err
+	}
+	if g.NoticeMs != 0 && m.EndsMs != 0 {
+		return illegal(rule, "agreement", g.Id, g.State, to, After(g.State))
+	}
+	if m.Reason == "" {
 		return act.Refuse(fault.RefusalNeedsReason, rule, "an agreement is ended with a reason")
 	}
 	if err := act.First(
@@ -131,10 +129,17 @@ func EndAgreement(a *act.Act, m *sharev1.EndAgreement) error {
 	); err != nil {
 		return err
 	}
-	stop(a, g.Clock)
-	g.EndReason, g.EndedMs = m.Reason, a.TimeMs
-	g.SuspendedBy, g.SuspendedCause = "", ""
-	move(a, rule, g, ended)
+	if m.EndsMs == 0 {
+		g.EndReason, g.Filing = m.Reason, m.Filing
+		finish(a, rule, "", g, a.TimeMs)
+		return nil
+	}
+	if m.EndsMs <= a.TimeMs || m.EndsMs >= g.EndsMs {
+		return act.Refuse(fault.OutOfRange, rule, "agreement %s: the day of its end lies between now and %d", g.Id, g.EndsMs)
+	}
+	g.EndReason, g.Filing, g.NoticeMs, g.EndsMs = m.Reason, m.Filing, a.TimeMs, m.EndsMs
+	queue(a, g.EndsMs, dueTerm, g.Id)
+	settle(a, rule, g, lapseAmendment(a, g)...)
 	return nil
 }
 
@@ -154,37 +159,4 @@ func partyOrAuthority(a *act.Act, rule, org string) error {
 		return act.Refuse(fault.Forbidden, rule, "%s is neither %s nor the authority", a.Signer(), org)
 	}
 	return a.Need(officer)
-}
-
-// move stores the next state of an agreement as a new version of it.
-func move(a *act.Act, verb string, g *sharev1.Agreement, s sharev1.AgreementState) {
-	g.State = s
-	g.Version++
-	agreements.Put(a.Tx, g.Id, g)
-	objects := []string{agreementKey(g.Id), requestKey(g.Request)}
-	a.Emit(verb, stateName(s), append(objects, entryKeys(g.Terms)...)...)
-}
-
-func stateName(s sharev1.AgreementState) string {
-	switch s {
-	case offered:
-		return "offered"
-	case active:
-		return "active"
-	case suspended:
-		return "suspended"
-	}
-	return "ended"
-}
-
-// usable refuses what an agreement allows unless it is active and within its term:
-// AgreementSuspended, then Expired.
-func usable(a *act.Act, rule string, g *sharev1.Agreement) error {
-	switch {
-	case g.State != active:
-		return act.Refuse(fault.AgreementSuspended, rule, "agreement %s is %s", g.Id, g.State)
-	case Expired(g, a.TimeMs):
-		return act.Refuse(fault.Expired, rule, "agreement %s: its term is over", g.Id)
-	}
-	return nil
 }

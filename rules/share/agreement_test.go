@@ -157,11 +157,16 @@ func TestTermIsOver(t *testing.T) {
 	w.WantEvent("share/expired", "active", "share/agreement/"+id)
 	start.Number, start.Entry = 9, "other"
 	w.Want(fault.Expired, w.ProviderGateway, start)
-	w.Wait(rulestest.Day)
 	start.Agreement = stopped
 	w.Want(fault.AgreementSuspended, w.ProviderGateway, start)
+	w.Wait(rulestest.Day)
+	w.Want(fault.Expired, w.ProviderGateway, start)
+	wantAgreement(t, w, stopped, ended, 4)
 	w.Wait(40 * rulestest.Day)
-	w.WantSilence() // nothing is owed under an agreement whose term is over
+	w.WantEvent("share/overdue", "dispose", "share/agreement/"+id)
+	if len(w.Events()) != 1 {
+		t.Errorf("%d events, but the copy alone is owed under an agreement whose term is over", len(w.Events()))
+	}
 }
 
 // TestDelivery: begun, given, loaded; and what went out is recorded whatever happens.

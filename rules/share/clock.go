@@ -13,6 +13,15 @@ const (
 	dueRequest   = "request"   // the clock of a request runs out
 	dueAgreement = "agreement" // the clock of an agreement runs out
 	dueTerm      = "term"      // the term of an agreement ends
+
+	dueViolation  = "violation"  // a violation has to be made good
+	dueDisposal   = "disposal"   // the certificate of destruction is due
+	dueCopy       = "copy"       // the life of a delivered copy is over
+	dueCorrection = "correction" // a correction has to be made or rejected
+	dueHolders    = "holders"    // holders have to be told of a correction
+	dueHolder     = "holder"     // a holder has to have applied a correction
+	dueObjection  = "objection"  // an objection has to be answered
+	dueDispute    = "dispute"    // a level has to decide, or its decision is final
 )
 
 // Every due time that a clock ever had is in dueIndex; End asks the object whether
@@ -22,6 +31,11 @@ const (
 // begin starts a statutory period for an object.
 func begin(a *act.Act, clock governancev1.Clock, kind, id string) *sharev1.ClockRun {
 	days, _ := governance.Limit(a.Tx, clock)
+	return beginDays(a, clock, days, kind, id)
+}
+
+// beginDays is begin with a number of working days that somebody has set.
+func beginDays(a *act.Act, clock governancev1.Clock, days uint32, kind, id string) *sharev1.ClockRun {
 	c := &sharev1.ClockRun{Clock: clock, StartedMs: a.TimeMs, DueMs: governance.AddWorkingDays(a.Tx, a.TimeMs, days)}
 	queue(a, c.DueMs, kind, id)
 	return c

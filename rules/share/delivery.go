@@ -19,7 +19,7 @@ import (
 // AlreadyExists, ReceiptGap (not the next number), FormatMethodMismatch (a QUERY
 // agreement has no batches), FieldNotGranted (entry not agreed), NotShared (entry
 // not in use; the entry or an agreed item was denied since), EntryDrifted (an agreed item is frozen), Forbidden (another
-// gateway's table), TotalLimit.
+// gateway's table), TotalLimit, DisposalOverdue (copies have outlived their life).
 func StartDelivery(a *act.Act, m *sharev1.StartDelivery) error {
 	const rule = "share/start_delivery"
 	g, err := findAgreement(a, rule, m.GetAgreement())
@@ -47,7 +47,11 @@ func StartDelivery(a *act.Act, m *sharev1.StartDelivery) error {
 	if g.Terms.MaxCalls != 0 && g.Deliveries >= g.Terms.MaxCalls {
 		return act.Refuse(fault.TotalLimit, rule, "agreement %s: all %d deliveries have begun", g.Id, g.Terms.MaxCalls)
 	}
+	if g.CopyOverdue > g.Disposed {
+		return act.Refuse(fault.DisposalOverdue, rule, "agreement %s: the copies of the deliveries up to %d have outlived their agreed life and are not certified as destroyed", g.Id, g.CopyOverdue)
+	}
 	g.Deliveries++
+	gave(a, g, e.Id)
 	agreements.Put(a.Tx, g.Id, g)
 	d := &sharev1.Delivery{
 		Agreement: g.Id, Number: m.Number, Entry: e.Id, Method: g.Terms.Method, State: started,
@@ -105,6 +109,9 @@ func CompleteDelivery(a *act.Act, m *sharev1.CompleteDelivery) error {
 	}
 	d.State, d.Rows, d.Bytes, d.Digest, d.CompletedMs = completed, m.Rows, m.Bytes, m.Digest, a.TimeMs
 	putDelivery(a, rule, "completed", d)
+	if g, ok := agreements.Get(a.Tx, d.Agreement); ok && g.Terms.GetDataLifeDays() > 0 {
+		queue(a, a.TimeMs+int64(g.Terms.DataLifeDays)*dayMs, dueCopy, numbered(d.Agreement, d.Number))
+	}
 	Served(a, d.Agreement)
 	return nil
 }
@@ -176,14 +183,27 @@ func ConfirmDelivery(a *act.Act, m *sharev1.ConfirmDelivery) error {
 	return nil
 }
 
-// Served stops the clock DELIVER of an agreement: something of it was given. The
-// trace calls it for the first released answer of a QUERY agreement.
+// Served notes that something of an agreement was given, and stops its clock DELIVER.
+// The trace calls it for each anchor of released answers; only the first one changes
+// anything. An agreement that was over by then has to be disposed of after all.
 func Served(a *act.Act, agreement string) {
 	g, ok := agreements.Get(a.Tx, agreement)
-	if !ok || !running(g.Clock) {
+	owed := ok && (running(g.Clock) || paused(g.Clock))
+	if !ok || g.Given && !owed {
 		return
 	}
-	stop(a, g.Clock)
+	if owed {
+		stop(a, g.Clock)
+		g.Clock.LeftDays = 0 // what stood does not go on
+	}
+	if !g.Given {
+		gave(a, g, entriesOf(g.Terms)...)
+		if g.State == ended {
+			beginDisposal(a, g)
+			move(a, "share/serve", g, disposing)
+			return
+		}
+	}
 	agreements.Put(a.Tx, g.Id, g)
 }
 

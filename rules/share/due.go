@@ -10,32 +10,58 @@ import (
 )
 
 // End does what is due with this block, at most MaxDuePerBlock of it, the oldest
-// first: it marks clocks that ran out as overdue ("share/overdue"), answers for a
-// provider that was silent if the clock profile says so ("share/silence"), and logs
-// the end of an agreement's term ("share/expired"), which is computed and not stored.
+// first: it marks clocks that ran out as overdue ("share/overdue", which the authority
+// sees, and which counts in the standing of whoever was late), answers for a provider
+// that was silent if the clock profile says so ("share/silence"), ends agreements
+// whose term is over ("share/expired"), tells holders of corrections
+// ("share/fan_out"), and closes disputes that nobody took higher.
 func End(a *act.Act) {
-	var at []string
+	type found struct{ key, cursor string }
+	var at []found
 	end := state.Ordered(a.TimeMs)
-	dueIndex.Range(a.Tx, "", "", func(k, _ string) bool {
+	dueIndex.Range(a.Tx, "", "", func(k, cursor string) bool {
 		if due, _, _ := strings.Cut(k, "\x00"); due > end || len(at) == MaxDuePerBlock {
 			return false
 		}
-		at = append(at, k)
+		at = append(at, found{k, cursor})
 		return true
 	})
-	for _, k := range at {
-		dueIndex.Delete(a.Tx, k)
-		part := strings.Split(k, "\x00")
-		switch due, kind, id := part[0], part[1], part[2]; kind {
-		case dueRequest:
-			requestDue(a, due, id)
-		case dueAgreement:
-			agreementDue(a, due, id)
-		case dueTerm:
-			if g, ok := agreements.Get(a.Tx, id); ok && g.State != ended {
-				a.Emit("share/expired", stateName(g.State), agreementKey(id), requestKey(g.Request))
-			}
+	budget := MaxToldPerBlock
+	for _, f := range at {
+		dueIndex.Delete(a.Tx, f.key)
+		part := strings.Split(f.key, "\x00")
+		due, kind, id := part[0], part[1], part[2]
+		if kind == dueHolders {
+			budget -= tellHolders(a, due, id, f.cursor, budget)
+			continue
 		}
+		fallDue(a, due, kind, id)
+	}
+}
+
+// fallDue does what is due of one object.
+func fallDue(a *act.Act, due, kind, id string) {
+	switch kind {
+	case dueRequest:
+		requestDue(a, due, id)
+	case dueAgreement:
+		agreementDue(a, due, id)
+	case dueTerm:
+		termOver(a, due, id)
+	case dueViolation:
+		violationDue(a, due, id)
+	case dueDisposal:
+		disposalDue(a, due, id)
+	case dueCopy:
+		copyDue(a, id)
+	case dueCorrection:
+		correctionDue(a, due, id)
+	case dueHolder:
+		holderDue(a, due, id)
+	case dueObjection:
+		objectionDue(a, due, id)
+	case dueDispute:
+		disputeDue(a, due, id)
 	}
 }
 
@@ -54,16 +80,31 @@ func requestDue(a *act.Act, due, id string) {
 	if !ok || !ranOut(r.Clock, due) {
 		return
 	}
+	standing := note(a, late(r), func(s *sharev1.Standing) {
+		if r.State == received {
+			s.LateAnswers++
+		} else {
+			s.LateSupplements++
+		}
+	})
 	if r.State == received && governance.Clocks(a.Tx).GetSilenceIsConsent() {
 		// What cannot be agreed to (denied or frozen meanwhile, no table) is overdue only.
 		if o, err := judge(a.Tx, "share/silence", r.Requester, r.Terms); err == nil && o.deliverable == nil {
 			g := accept(a, r, r.Terms, o, silence)
-			emitRequest(a, "share/silence", "accepted", r, agreementKey(g.Id))
+			emitRequest(a, "share/silence", "accepted", r, agreementKey(g.Id), standing)
 			return
 		}
 	}
 	requests.Put(a.Tx, id, r)
-	emitRequest(a, "share/overdue", clockName(r.Clock), r)
+	emitRequest(a, "share/overdue", clockName(r.Clock), r, standing)
+}
+
+// late is whose clock it is that runs for a request.
+func late(r *sharev1.Request) string {
+	if r.State == incomplete {
+		return r.Requester
+	}
+	return r.Provider
 }
 
 func agreementDue(a *act.Act, due, id string) {
@@ -72,7 +113,8 @@ func agreementDue(a *act.Act, due, id string) {
 		return
 	}
 	agreements.Put(a.Tx, id, g)
-	a.Emit("share/overdue", clockName(g.Clock), agreementKey(id), requestKey(g.Request))
+	standing := note(a, g.Provider, func(s *sharev1.Standing) { s.LateDeliveries++ })
+	a.Emit("share/overdue", clockName(g.Clock), agreementKey(id), requestKey(g.Request), standing)
 }
 
 // clockName is "answer_conditional".

@@ -40,7 +40,7 @@ func TestGolden(t *testing.T) {
 	w.Must(w.Consumer, &sharev1.WithdrawRequest{Request: second, Reason: "逾期"})
 	w.Publish(towntest.Open)
 	w.Agree(nil)
-	const want = "e9350a1b4b99952940f308e2ed6c744f357e12000a2fdef6a36823794749fc31"
+	const want = "d052475b1cf964af90aaf46d253ffb6afcfd27ccc306640117e9601bd369720c"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

@@ -1,6 +1,7 @@
 package share_test
 
 import (
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -16,10 +17,51 @@ import (
 
 // modelAgreement is what a reader of the package comment knows of an agreement.
 type modelAgreement struct {
-	state                       sharev1.AgreementState
+	signed                      bool
+	over                        sharev1.AgreementState // 0 = it goes on
+	stopped, notice, reported   bool
+	amendment                   sharev1.AmendmentKind // that waits
+	proposer                    string
+	days                        uint32 // of the renewal that waits
+	violation, disposed         bool
 	ends                        int64
 	deliveries, uses, confirmed int
+	proposed, violations        uint64
 	loaded                      map[uint64]sharev1.DeliveryState
+}
+
+// state is the strongest of what holds.
+func (m *modelAgreement) state() sharev1.AgreementState {
+	switch {
+	case m.over != 0:
+		return m.over
+	case !m.signed:
+		return offered
+	case m.violation:
+		return rectifying
+	case m.stopped:
+		return suspended
+	case m.notice:
+		return ending
+	case m.amendment == sharev1.AmendmentKind_AMENDMENT_KIND_TERMS:
+		return amending
+	case m.amendment == sharev1.AmendmentKind_AMENDMENT_KIND_RENEWAL:
+		return renewing
+	}
+	return active
+}
+
+// end is what comes when it is over.
+func (m *modelAgreement) end() {
+	m.over, m.stopped, m.violation, m.amendment = ended, false, false, 0
+	if m.deliveries > 0 {
+		m.over = disposing
+	}
+}
+
+// is reports whether it is in one of the states.
+func (m *modelAgreement) is(states ...sharev1.AgreementState) bool {
+	return slices.Contains(states, m.state())
 }
 
 // history is one random history of requests and agreements of one entry, in which
@@ -67,7 +109,9 @@ func (h *history) agreement(t *rapid.T) (string, *modelAgreement) {
 	return id, h.model[id]
 }
 
-func (m *modelAgreement) live(now int64) bool { return m.state == active && now < m.ends }
+func (m *modelAgreement) live(now int64) bool {
+	return m.is(active, amending, renewing, ending) && now < m.ends
+}
 
 func (h *history) file(t *rapid.T) {
 	days := rapid.Uint32Range(1, 40).Draw(t, "days")
@@ -89,7 +133,7 @@ func (h *history) answer(t *rapid.T) {
 	if h.want(t, ok, h.w.Provider, &sharev1.Answer{Request: id, Accept: accept, Reason: "理由"}) && accept {
 		made := h.w.Outcome.Ids[0]
 		h.agreements = append(h.agreements, made)
-		h.model[made] = &modelAgreement{state: offered, ends: h.w.Now + int64(r.Terms.Days)*rulestest.Day, loaded: map[uint64]sharev1.DeliveryState{}}
+		h.model[made] = &modelAgreement{ends: h.w.Now + int64(r.Terms.Days)*rulestest.Day, loaded: map[uint64]sharev1.DeliveryState{}}
 	}
 }
 
@@ -110,22 +154,23 @@ func (h *history) withdraw(t *rapid.T) {
 
 func (h *history) confirm(t *rapid.T) {
 	id, m := h.agreement(t)
-	if h.want(t, m.state == offered && h.w.Now < m.ends, h.w.Consumer, &sharev1.ConfirmAgreement{Agreement: id, Version: 1}) {
-		m.state = active
+	if h.want(t, m.is(offered), h.w.Consumer, &sharev1.ConfirmAgreement{Agreement: id, Version: 1}) {
+		m.signed = true
 	}
 }
 
 func (h *history) suspend(t *rapid.T) {
 	id, m := h.agreement(t)
-	if h.want(t, m.live(h.w.Now), h.w.Provider, &sharev1.SuspendAgreement{Agreement: id, Cause: "检查"}) {
-		m.state = suspended
+	ok := m.is(active, amending, renewing, ending, rectifying) && !m.stopped
+	if h.want(t, ok, h.w.Provider, &sharev1.SuspendAgreement{Agreement: id, Cause: "检查"}) {
+		m.stopped = true
 	}
 }
 
 func (h *history) resume(t *rapid.T) {
 	id, m := h.agreement(t)
-	if h.want(t, m.state == suspended && h.w.Now < m.ends, h.w.Provider, &sharev1.ResumeAgreement{Agreement: id}) {
-		m.state = active
+	if h.want(t, m.stopped, h.w.Provider, &sharev1.ResumeAgreement{Agreement: id}) {
+		m.stopped = false
 	}
 }
 
@@ -134,8 +179,111 @@ func (h *history) end(t *rapid.T) {
 		t.Skip("too early")
 	}
 	id, m := h.agreement(t)
-	if h.want(t, m.state != ended && h.w.Now < m.ends, h.w.Consumer, &sharev1.EndAgreement{Agreement: id, Reason: "不再需要"}) {
-		m.state = ended
+	if h.want(t, m.over == 0, h.w.Consumer, &sharev1.EndAgreement{Agreement: id, Reason: "不再需要"}) {
+		m.end()
+	}
+}
+
+// notice lets it end on a later day.
+func (h *history) notice(t *rapid.T) {
+	id, m := h.agreement(t)
+	day := h.w.Now + int64(rapid.IntRange(0, 5).Draw(t, "days"))*rulestest.Day + 1
+	ok := m.is(active, amending, renewing, suspended, rectifying) && !m.notice && day < m.ends
+	if h.want(t, ok, h.w.Consumer, &sharev1.EndAgreement{Agreement: id, Reason: "不再需要", EndsMs: day}) {
+		m.notice, m.ends, m.amendment = true, day, 0
+	}
+}
+
+// propose lets either side propose other terms, or a longer term.
+func (h *history) propose(t *rapid.T) {
+	id, m := h.agreement(t)
+	g, _ := share.FindAgreement(h.w.View(), id)
+	by := rapid.SampledFrom([]string{h.w.Consumer, h.w.Provider}).Draw(t, "by")
+	days := rapid.SampledFrom([]uint32{0, 0, 5, 20}).Draw(t, "days")
+	ok := m.is(active)
+	if days > 0 {
+		if h.want(t, ok, by, &sharev1.ProposeRenewal{Agreement: id, Version: g.Version, Days: days, Reason: "继续办理"}) {
+			m.amendment, m.days = sharev1.AmendmentKind_AMENDMENT_KIND_RENEWAL, days
+		}
+	} else {
+		terms := proto.CloneOf(g.Terms)
+		terms.MaxCalls += 10
+		if h.want(t, ok && !h.frozen, by, &sharev1.ProposeAmendment{Agreement: id, Version: g.Version, Terms: terms, Reason: "业务量增加"}) {
+			m.amendment = sharev1.AmendmentKind_AMENDMENT_KIND_TERMS
+		}
+	}
+	if m.is(amending, renewing) && ok {
+		m.proposed++
+		m.proposer = by
+	}
+}
+
+func (h *history) sign(t *rapid.T) {
+	id, m := h.agreement(t)
+	by := rapid.SampledFrom([]string{h.w.Consumer, h.w.Provider}).Draw(t, "by")
+	ok := m.is(amending) && !h.frozen || m.is(renewing)
+	if h.want(t, ok && by != m.proposer, by, &sharev1.SignAmendment{Agreement: id, Number: m.proposed}) {
+		if m.is(renewing) {
+			m.ends += int64(m.days) * rulestest.Day
+		}
+		m.amendment = 0
+	}
+}
+
+func (h *history) drop(t *rapid.T) {
+	id, m := h.agreement(t)
+	by := rapid.SampledFrom([]string{h.w.Consumer, h.w.Provider, h.w.Authority}).Draw(t, "by")
+	if h.want(t, m.amendment != 0, by, &sharev1.DropAmendment{Agreement: id, Number: m.proposed, Reason: "另行协商"}) {
+		m.amendment = 0
+	}
+}
+
+func (h *history) violate(t *rapid.T) {
+	id, m := h.agreement(t)
+	ok := m.is(active, amending, renewing, ending, suspended)
+	if h.want(t, ok, h.w.Provider, &sharev1.RecordViolation{Agreement: id, Finding: "超范围使用", Days: 5}) {
+		m.violation, m.reported = true, false
+		m.violations++
+	}
+}
+
+func (h *history) rectify(t *rapid.T) {
+	id, m := h.agreement(t)
+	ok := m.violation && !m.reported
+	if h.want(t, ok, h.w.Consumer, &sharev1.RectifyViolation{Agreement: id, Number: m.violations, Measures: "已停用越权账号"}) {
+		m.reported = true
+	}
+}
+
+func (h *history) judge(t *rapid.T) {
+	id, m := h.agreement(t)
+	accept := rapid.Bool().Draw(t, "accept")
+	by := rapid.SampledFrom([]string{h.w.Provider, h.w.Authority}).Draw(t, "by")
+	ok := m.violation
+	if x, found := share.FindViolation(h.w.View(), id, m.violations); found && !m.reported && !accept && by == h.w.Provider {
+		ok = ok && h.w.Now >= x.Clock.DueMs
+	}
+	if h.want(t, ok, by, &sharev1.SettleViolation{Agreement: id, Number: m.violations, Accept: accept, Decision: "复核", Filing: "备3"}) {
+		m.violation = false
+		if !accept {
+			m.end()
+		}
+	}
+}
+
+// dispose certifies that everything is destroyed.
+func (h *history) dispose(t *rapid.T) {
+	id, m := h.agreement(t)
+	by := rapid.SampledFrom([]string{h.w.Consumer, h.w.Authority}).Draw(t, "by")
+	certificate := &sharev1.FileDisposal{
+		Agreement: id, Reason: "协议终止", Method: sharev1.DisposalMethod_DISPOSAL_METHOD_OVERWRITTEN, CertificateHash: digest("certificate"),
+		UpToDelivery: uint64(m.deliveries), Copies: 2,
+	}
+	if h.want(t, m.is(disposing) || m.over == 0 && m.deliveries > 0 && !m.disposed, by, certificate) {
+		if m.is(disposing) {
+			m.over = disposed
+		}
+		m.disposed = true
 	}
 }
 
@@ -145,6 +293,7 @@ func (h *history) start(t *rapid.T) {
 	ok := m.live(h.w.Now) && !h.frozen && number == uint64(m.deliveries)+1
 	if h.want(t, ok, h.w.ProviderGateway, &sharev1.StartDelivery{Agreement: id, Number: number, Entry: h.w.EntryID}) {
 		m.deliveries++
+		m.disposed = false
 		m.loaded[number] = sharev1.DeliveryState_DELIVERY_STATE_STARTED
 	}
 }
@@ -182,6 +331,7 @@ func (h *history) use(t *rapid.T) {
 // drifts lets the source lose the column of an agreed item, or get it back.
 func (h *history) drifts(t *rapid.T) {
 	h.w.Wait(rulestest.Minute)
+	h.expire()
 	if !h.frozen {
 		h.drift = h.w.Must(h.w.ProviderGateway, h.w.Drift("column_dropped", 3, "area", "cert_no", "owner", "issued"))[0]
 	} else {
@@ -193,6 +343,16 @@ func (h *history) drifts(t *rapid.T) {
 
 func (h *history) wait(t *rapid.T) {
 	h.w.Wait(int64(rapid.IntRange(1, 12).Draw(t, "days")) * rulestest.Day)
+	h.expire()
+}
+
+// expire ends what is over by now.
+func (h *history) expire() {
+	for _, m := range h.model {
+		if m.over == 0 && h.w.Now >= m.ends {
+			m.end()
+		}
+	}
 }
 
 // invariants are tested after every step.
@@ -214,7 +374,7 @@ func (h *history) invariants(t *rapid.T) {
 	}
 	for _, id := range h.agreements {
 		g, m := agreement(h.w, id), h.model[id]
-		if g.State != m.state || g.EndsMs != m.ends || g.Deliveries != uint64(m.deliveries) || g.Uses != uint64(m.uses) {
+		if g.State != m.state() || g.EndsMs != m.ends || g.Deliveries != uint64(m.deliveries) || g.Uses != uint64(m.uses) {
 			t.Fatalf("agreement %v, the model says %+v", g, m)
 		}
 		for n, want := range m.loaded {
@@ -235,6 +395,8 @@ func TestHistories(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"file": h.file, "answer": h.answer, "askMore": h.askMore, "supplement": h.supplement, "withdraw": h.withdraw,
 			"confirm": h.confirm, "suspend": h.suspend, "resume": h.resume, "end": h.end, "start": h.start, "step": h.step,
+			"notice": h.notice, "propose": h.propose, "sign": h.sign, "drop": h.drop,
+			"violate": h.violate, "rectify": h.rectify, "judge": h.judge, "dispose": h.dispose,
 			"use": h.use, "drift": h.drifts, "wait": h.wait, "": h.invariants,
 		})
 	})

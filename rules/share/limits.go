@@ -16,6 +16,13 @@ const (
 	// the next block. Each may write one object.
 	MaxDuePerBlock = 200
 
+	// MaxToldPerBlock bounds the holders that one block tells of corrections: each is
+	// one object.
+	MaxToldPerBlock = 200
+	// MaxGateways bounds the gateways that ever took part in an agreement: each part
+	// has one, and amendments bring others.
+	MaxGateways = 2 * MaxParts
+
 	// Characters of texts, from the schema.
 	maxPurpose    = 500
 	maxMatter     = 200
@@ -28,6 +35,9 @@ const (
 	maxFiling     = 100
 	maxCase       = 100
 	maxEffect     = 1000
+	maxStatement  = 1000
+	maxDispute    = 2000
+	maxBody       = 200
 
 	maxDataLifeDays = 36_500 // 100 years: longer is "for ever", and that is not a life
 )

@@ -66,13 +66,10 @@ func read(a *act.Act, rule string, r *sharev1.Request, terms *sharev1.Terms) (*o
 	if err := checkTerms(a.Tx, rule, terms); err != nil {
 		return nil, err
 	}
-	d, ok := catalogue.FindDuty(a.Tx, terms.Duty)
-	switch {
-	case !ok || !catalogue.InForce(d, a.TimeMs):
-		return nil, act.Refuse(fault.NoDuty, rule, "there is no duty %.80q in force that would need the data (art. 20)", terms.Duty)
-	case d.Org != r.Requester:
-		return nil, act.Refuse(fault.NotYourDuty, rule, "duty %s is that of %s", d.Id, d.Org)
-	case r.Gateway == "":
+	if err := checkDuty(a, rule, r.Requester, terms.Duty); err != nil {
+		return nil, err
+	}
+	if r.Gateway == "" {
 		return nil, act.Refuse(fault.Missing, rule, "the gateway that will receive is missing")
 	}
 	gateway, ok := identity.Gateway(a.Tx, r.Gateway)
@@ -87,6 +84,19 @@ func read(a *act.Act, rule string, r *sharev1.Request, terms *sharev1.Terms) (*o
 		r.Terms.Days = governance.Parameters(a.Tx).GetDefaultAgreementDays()
 	}
 	return judge(a.Tx, rule, r.Requester, r.Terms)
+}
+
+// checkDuty refuses with NoDuty a duty that is not in force, and with NotYourDuty
+// that of another organisation.
+func checkDuty(a *act.Act, rule, org, id string) error {
+	d, ok := catalogue.FindDuty(a.Tx, id)
+	switch {
+	case !ok || !catalogue.InForce(d, a.TimeMs):
+		return act.Refuse(fault.NoDuty, rule, "there is no duty %.80q in force that would need the data (art. 20)", id)
+	case d.Org != org:
+		return act.Refuse(fault.NotYourDuty, rule, "duty %s is that of %s", d.Id, d.Org)
+	}
+	return nil
 }
 
 func answerClock(o *offer) governancev1.Clock {

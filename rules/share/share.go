@@ -19,6 +19,16 @@ var (
 	agreements = state.NewTable[sharev1.Agreement]("share/agreement") // by id
 	deliveries = state.NewTable[sharev1.Delivery]("share/delivery")   // by agreement/number
 	uses       = state.NewTable[sharev1.Use]("share/use")             // by agreement/number
+
+	amendments  = state.NewTable[sharev1.Amendment]("share/amendment")   // by agreement/number
+	violations  = state.NewTable[sharev1.Violation]("share/violation")   // by agreement/number
+	disposals   = state.NewTable[sharev1.Disposal]("share/disposal")     // by agreement/number
+	feedbacks   = state.NewTable[sharev1.Feedback]("share/feedback")     // by agreement/number
+	corrections = state.NewTable[sharev1.Correction]("share/correction") // by id
+	holders     = state.NewTable[sharev1.Holder]("share/holder")         // by correction/agreement
+	objections  = state.NewTable[sharev1.Objection]("share/objection")   // by id
+	disputes    = state.NewTable[sharev1.Dispute]("share/dispute")       // by id
+	standings   = state.NewTable[sharev1.Standing]("share/standing")     // by organisation
 )
 
 // What follows from the facts. Parts of keys are separated by a zero byte, which
@@ -26,7 +36,10 @@ var (
 var (
 	openIndex      = state.NewIndex("share/x/open")      // requester, digest of the terms -> request that is not decided
 	confirmedIndex = state.NewIndex("share/x/confirmed") // agreement -> "" once a delivery of it was confirmed
-	dueIndex       = state.NewIndex("share/x/due")       // time, kind, id -> ""; see End
+	dueIndex       = state.NewIndex("share/x/due")       // time, kind, id -> where to go on, else ""; see End
+	heldIndex      = state.NewIndex("share/x/held")      // entry, agreement -> "" once something of it was given, until it is DISPOSED
+	pointedIndex   = state.NewIndex("share/x/pointed")   // entry, item, row -> correction that is not answered
+	contestedIndex = state.NewIndex("share/x/contested") // "objection" or "dispute", subject, organisation -> open one
 )
 
 const (
@@ -40,6 +53,13 @@ const (
 	active    = sharev1.AgreementState_AGREEMENT_STATE_ACTIVE
 	suspended = sharev1.AgreementState_AGREEMENT_STATE_SUSPENDED
 	ended     = sharev1.AgreementState_AGREEMENT_STATE_ENDED
+
+	amending   = sharev1.AgreementState_AGREEMENT_STATE_AMENDING
+	renewing   = sharev1.AgreementState_AGREEMENT_STATE_RENEWING
+	rectifying = sharev1.AgreementState_AGREEMENT_STATE_RECTIFYING
+	ending     = sharev1.AgreementState_AGREEMENT_STATE_ENDING
+	disposing  = sharev1.AgreementState_AGREEMENT_STATE_DISPOSING
+	disposed   = sharev1.AgreementState_AGREEMENT_STATE_DISPOSED
 
 	started   = sharev1.DeliveryState_DELIVERY_STATE_STARTED
 	completed = sharev1.DeliveryState_DELIVERY_STATE_COMPLETED

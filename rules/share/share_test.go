@@ -29,6 +29,13 @@ const (
 	suspended = sharev1.AgreementState_AGREEMENT_STATE_SUSPENDED
 	ended     = sharev1.AgreementState_AGREEMENT_STATE_ENDED
 
+	amending   = sharev1.AgreementState_AGREEMENT_STATE_AMENDING
+	renewing   = sharev1.AgreementState_AGREEMENT_STATE_RENEWING
+	rectifying = sharev1.AgreementState_AGREEMENT_STATE_RECTIFYING
+	ending     = sharev1.AgreementState_AGREEMENT_STATE_ENDING
+	disposing  = sharev1.AgreementState_AGREEMENT_STATE_DISPOSING
+	disposed   = sharev1.AgreementState_AGREEMENT_STATE_DISPOSED
+
 	query = cataloguev1.Method_METHOD_QUERY
 	batch = cataloguev1.Method_METHOD_BATCH
 )

@@ -266,7 +266,7 @@ func TestGolden(t *testing.T) {
 	w.Must(w.ProviderGateway, proto.CloneOf(m))
 	log.add(3, "log")
 	w.Must(w.ProviderGateway, log.anchor(w.ProviderGateway, 5, numbers(agreement, 5, 5, 0)))
-	const want = "01acfa9212ec328ed9561099eb870f159c8212c0d92a2d74b700833f2878422f"
+	const want = "76fd75b9c8b28d35eacd2a4478121f924a6210948c13afe1269afb1a731d9ab5"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

@@ -170,11 +170,7 @@ func ofShare(m *txv1.Message, name func(string) string) (Phrase, bool) {
 	case *txv1.Message_ResumeAgreement:
 		return say("恢复共享协议 %s", "resume agreement %s", k.ResumeAgreement.GetAgreement()), true
 	case *txv1.Message_EndAgreement:
-		p := say("终止共享协议 %s，原因：%s", "end agreement %s, because: %s", k.EndAgreement.GetAgreement(), k.EndAgreement.GetReason())
-		if f := k.EndAgreement.GetFiling(); f != "" {
-			p.Chinese, p.English = p.Chinese+"，协商备案号 "+f, p.English+", filed as "+f
-		}
-		return p, true
+		return endAgreement(k.EndAgreement), true
 	case *txv1.Message_StartDelivery:
 		return say("开始按协议 %s 第 %d 次交付 %s", "start delivery %[2]d of %[3]s under agreement %[1]s", k.StartDelivery.GetAgreement(), k.StartDelivery.GetNumber(), k.StartDelivery.GetEntry()), true
 	case *txv1.Message_CompleteDelivery:
@@ -191,7 +187,7 @@ func ofShare(m *txv1.Message, name func(string) string) (Phrase, bool) {
 		}
 		return p, true
 	}
-	return Phrase{}, false
+	return ofLife(m)
 }
 
 func terms(zh, en string, t *sharev1.Terms) Phrase {

@@ -90,26 +90,34 @@ type Clock int32
 
 const (
 	Clock_CLOCK_UNSPECIFIED          Clock = 0
-	Clock_CLOCK_CATALOGUE_UPDATE     Clock = 1 // art. 17: 10, +5
-	Clock_CLOCK_CATALOGUE_REVIEW     Clock = 2 // art. 17: 2
-	Clock_CLOCK_ANSWER_UNCONDITIONAL Clock = 3 // art. 21: 1, +10
-	Clock_CLOCK_ANSWER_CONDITIONAL   Clock = 4 // art. 21: 10, +10
-	Clock_CLOCK_DELIVER              Clock = 5 // art. 22: 20
-	Clock_CLOCK_CORRECTION           Clock = 6 // art. 26: 10
-	Clock_CLOCK_COMPLETE             Clock = 7 // supplement an incomplete request: our own choice, 10
+	Clock_CLOCK_CATALOGUE_UPDATE     Clock = 1  // art. 17: 10, +5
+	Clock_CLOCK_CATALOGUE_REVIEW     Clock = 2  // art. 17: 2
+	Clock_CLOCK_ANSWER_UNCONDITIONAL Clock = 3  // art. 21: 1, +10
+	Clock_CLOCK_ANSWER_CONDITIONAL   Clock = 4  // art. 21: 10, +10
+	Clock_CLOCK_DELIVER              Clock = 5  // art. 22: 20
+	Clock_CLOCK_CORRECTION           Clock = 6  // art. 26: 10
+	Clock_CLOCK_COMPLETE             Clock = 7  // supplement an incomplete request: our own choice, 10
+	Clock_CLOCK_DISPOSE              Clock = 8  // destroy what was given, and certify it: our own choice, 10
+	Clock_CLOCK_OBJECTION            Clock = 9  // answer an objection: our own choice, 10
+	Clock_CLOCK_DISPUTE              Clock = 10 // decide a dispute, and then go higher: our own choice, 20
+	Clock_CLOCK_RECTIFY              Clock = 11 // longest period to make a violation good: our own choice, 60
 )
 
 // Enum value maps for Clock.
 var (
 	Clock_name = map[int32]string{
-		0: "CLOCK_UNSPECIFIED",
-		1: "CLOCK_CATALOGUE_UPDATE",
-		2: "CLOCK_CATALOGUE_REVIEW",
-		3: "CLOCK_ANSWER_UNCONDITIONAL",
-		4: "CLOCK_ANSWER_CONDITIONAL",
-		5: "CLOCK_DELIVER",
-		6: "CLOCK_CORRECTION",
-		7: "CLOCK_COMPLETE",
+		0:  "CLOCK_UNSPECIFIED",
+		1:  "CLOCK_CATALOGUE_UPDATE",
+		2:  "CLOCK_CATALOGUE_REVIEW",
+		3:  "CLOCK_ANSWER_UNCONDITIONAL",
+		4:  "CLOCK_ANSWER_CONDITIONAL",
+		5:  "CLOCK_DELIVER",
+		6:  "CLOCK_CORRECTION",
+		7:  "CLOCK_COMPLETE",
+		8:  "CLOCK_DISPOSE",
+		9:  "CLOCK_OBJECTION",
+		10: "CLOCK_DISPUTE",
+		11: "CLOCK_RECTIFY",
 	}
 	Clock_value = map[string]int32{
 		"CLOCK_UNSPECIFIED":          0,
@@ -120,6 +128,10 @@ var (
 		"CLOCK_DELIVER":              5,
 		"CLOCK_CORRECTION":           6,
 		"CLOCK_COMPLETE":             7,
+		"CLOCK_DISPOSE":              8,
+		"CLOCK_OBJECTION":            9,
+		"CLOCK_DISPUTE":              10,
+		"CLOCK_RECTIFY":              11,
 	}
 )
 
@@ -1711,7 +1723,7 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x14ROLE_STAFFING_OFFICE\x10\x02\x12\x17\n" +
 	"\x13ROLE_FINANCE_BUREAU\x10\x03\x12\x11\n" +
 	"\rROLE_OPERATOR\x10\x04\x12\x10\n" +
-	"\fROLE_AUDITOR\x10\x05*\xd1\x01\n" +
+	"\fROLE_AUDITOR\x10\x05*\x9f\x02\n" +
 	"\x05Clock\x12\x15\n" +
 	"\x11CLOCK_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16CLOCK_CATALOGUE_UPDATE\x10\x01\x12\x1a\n" +
@@ -1720,7 +1732,12 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x18CLOCK_ANSWER_CONDITIONAL\x10\x04\x12\x11\n" +
 	"\rCLOCK_DELIVER\x10\x05\x12\x14\n" +
 	"\x10CLOCK_CORRECTION\x10\x06\x12\x12\n" +
-	"\x0eCLOCK_COMPLETE\x10\a*\xbc\x01\n" +
+	"\x0eCLOCK_COMPLETE\x10\a\x12\x11\n" +
+	"\rCLOCK_DISPOSE\x10\b\x12\x13\n" +
+	"\x0fCLOCK_OBJECTION\x10\t\x12\x11\n" +
+	"\rCLOCK_DISPUTE\x10\n" +
+	"\x12\x11\n" +
+	"\rCLOCK_RECTIFY\x10\v*\xbc\x01\n" +
 	"\rProposalState\x12\x1e\n" +
 	"\x1aPROPOSAL_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PROPOSAL_STATE_OPEN\x10\x01\x12\x1b\n" +

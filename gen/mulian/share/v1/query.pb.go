@@ -278,6 +278,7 @@ type ListAgreementsRequest struct {
 	Gateway       string                 `protobuf:"bytes,5,opt,name=gateway,proto3" json:"gateway,omitempty"`
 	After         string                 `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
 	Limit         uint32                 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
+	Overdue       bool                   `protobuf:"varint,8,opt,name=overdue,proto3" json:"overdue,omitempty"` // only those with a clock that ran out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -359,6 +360,13 @@ func (x *ListAgreementsRequest) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *ListAgreementsRequest) GetOverdue() bool {
+	if x != nil {
+		return x.Overdue
+	}
+	return false
 }
 
 type ListAgreementsResponse struct {
@@ -471,6 +479,10 @@ type GetAgreementResponse struct {
 	Request       *Request               `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	Deliveries    []*Delivery            `protobuf:"bytes,3,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
 	Uses          []*Use                 `protobuf:"bytes,4,rep,name=uses,proto3" json:"uses,omitempty"`
+	Amendments    []*Amendment           `protobuf:"bytes,5,rep,name=amendments,proto3" json:"amendments,omitempty"`
+	Violations    []*Violation           `protobuf:"bytes,6,rep,name=violations,proto3" json:"violations,omitempty"`
+	Disposals     []*Disposal            `protobuf:"bytes,7,rep,name=disposals,proto3" json:"disposals,omitempty"`
+	Feedbacks     []*Feedback            `protobuf:"bytes,8,rep,name=feedbacks,proto3" json:"feedbacks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -533,11 +545,736 @@ func (x *GetAgreementResponse) GetUses() []*Use {
 	return nil
 }
 
+func (x *GetAgreementResponse) GetAmendments() []*Amendment {
+	if x != nil {
+		return x.Amendments
+	}
+	return nil
+}
+
+func (x *GetAgreementResponse) GetViolations() []*Violation {
+	if x != nil {
+		return x.Violations
+	}
+	return nil
+}
+
+func (x *GetAgreementResponse) GetDisposals() []*Disposal {
+	if x != nil {
+		return x.Disposals
+	}
+	return nil
+}
+
+func (x *GetAgreementResponse) GetFeedbacks() []*Feedback {
+	if x != nil {
+		return x.Feedbacks
+	}
+	return nil
+}
+
+// Lists of what parties bring against each other. provider is who has to answer.
+type ListCorrectionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Provider      string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	FiledBy       string                 `protobuf:"bytes,2,opt,name=filed_by,json=filedBy,proto3" json:"filed_by,omitempty"`
+	Entry         string                 `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
+	States        []CorrectionState      `protobuf:"varint,4,rep,packed,name=states,proto3,enum=mulian.share.v1.CorrectionState" json:"states,omitempty"`
+	Overdue       bool                   `protobuf:"varint,5,opt,name=overdue,proto3" json:"overdue,omitempty"`
+	Holder        string                 `protobuf:"bytes,6,opt,name=holder,proto3" json:"holder,omitempty"` // organisation that has to apply them
+	After         string                 `protobuf:"bytes,7,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,8,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCorrectionsRequest) Reset() {
+	*x = ListCorrectionsRequest{}
+	mi := &file_mulian_share_v1_query_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCorrectionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCorrectionsRequest) ProtoMessage() {}
+
+func (x *ListCorrectionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_query_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCorrectionsRequest.ProtoReflect.Descriptor instead.
+func (*ListCorrectionsRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_query_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListCorrectionsRequest) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *ListCorrectionsRequest) GetFiledBy() string {
+	if x != nil {
+		return x.FiledBy
+	}
+	return ""
+}
+
+func (x *ListCorrectionsRequest) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *ListCorrectionsRequest) GetStates() []CorrectionState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListCorrectionsRequest) GetOverdue() bool {
+	if x != nil {
+		return x.Overdue
+	}
+	return false
+}
+
+func (x *ListCorrectionsRequest) GetHolder() string {
+	if x != nil {
+		return x.Holder
+	}
+	return ""
+}
+
+func (x *ListCorrectionsRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ListCorrectionsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListCorrectionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Corrections   []*Correction          `protobuf:"bytes,1,rep,name=corrections,proto3" json:"corrections,omitempty"`
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Total         int64                  `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCorrectionsResponse) Reset() {
+	*x = ListCorrectionsResponse{}
+	mi := &file_mulian_share_v1_query_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCorrectionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCorrectionsResponse) ProtoMessage() {}
+
+func (x *ListCorrectionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_query_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCorrectionsResponse.ProtoReflect.Descriptor instead.
+func (*ListCorrectionsResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_query_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListCorrectionsResponse) GetCorrections() []*Correction {
+	if x != nil {
+		return x.Corrections
+	}
+	return nil
+}
+
+func (x *ListCorrectionsResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *ListCorrectionsResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+type GetCorrectionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	After         string                 `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCorrectionRequest) Reset() {
+	*x = GetCorrectionRequest{}
+	mi := &file_mulian_share_v1_query_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCorrectionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCorrectionRequest) ProtoMessage() {}
+
+func (x *GetCorrectionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_query_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCorrectionRequest.ProtoReflect.Descriptor instead.
+func (*GetCorrectionRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_query_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetCorrectionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GetCorrectionRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *GetCorrectionRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type GetCorrectionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Correction    *Correction            `protobuf:"bytes,1,opt,name=correction,proto3" json:"correction,omitempty"`
+	Holders       []*Holder              `protobuf:"bytes,2,rep,name=holders,proto3" json:"holders,omitempty"`
+	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCorrectionResponse) Reset() {
+	*x = GetCorrectionResponse{}
+	mi := &file_mulian_share_v1_query_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCorrectionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCorrectionResponse) ProtoMessage() {}
+
+func (x *GetCorrectionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_query_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCorrectionResponse.ProtoReflect.Descriptor instead.
+func (*GetCorrectionResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_query_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetCorrectionResponse) GetCorrection() *Correction {
+	if x != nil {
+		return x.Correction
+	}
+	return nil
+}
+
+func (x *GetCorrectionResponse) GetHolders() []*Holder {
+	if x != nil {
+		return x.Holders
+	}
+	return nil
+}
+
+func (x *GetCorrectionResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type ListObjectionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FiledBy       string                 `protobuf:"bytes,1,opt,name=filed_by,json=filedBy,proto3" json:"filed_by,omitempty"`
+	Against       string                 `protobuf:"bytes,2,opt,name=against,proto3" json:"against,omitempty"`
+	States        []ObjectionState       `protobuf:"varint,3,rep,packed,name=states,proto3,enum=mulian.share.v1.ObjectionState" json:"states,omitempty"`
+	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	Overdue       bool                   `protobuf:"varint,5,opt,name=overdue,proto3" json:"overdue,omitempty"`
+	After         string                 `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListObjectionsRequest) Reset() {
+	*x = ListObjectionsRequest{}
+	mi := &file_mulian_share_v1_query_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListObjectionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListObjectionsRequest) ProtoMessage() {}
+
+func (x *ListObjectionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_query_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListObjectionsRequest.ProtoReflect.Descriptor instead.
+func (*ListObjectionsRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_query_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListObjectionsRequest) GetFiledBy() string {
+	if x != nil {
+		return x.FiledBy
+	}
+	return ""
+}
+
+func (x *ListObjectionsRequest) GetAgainst() string {
+	if x != nil {
+		return x.Against
+	}
+	return ""
+}
+
+func (x *ListObjectionsRequest) GetStates() []ObjectionState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListObjectionsRequest) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *ListObjectionsRequest) GetOverdue() bool {
+	if x != nil {
+		return x.Overdue
+	}
+	return false
+}
+
+func (x *ListObjectionsRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ListObjectionsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListObjectionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Objections    []*Objection           `protobuf:"bytes,1,rep,name=objections,proto3" json:"objections,omitempty"`
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Total         int64                  `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListObjectionsResponse) Reset() {
+	*x = ListObjectionsResponse{}
+	mi := &file_mulian_share_v1_query_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListObjectionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListObjectionsResponse) ProtoMessage() {}
+
+func (x *ListObjectionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_query_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListObjectionsResponse.ProtoReflect.Descriptor instead.
+func (*ListObjectionsResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_query_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListObjectionsResponse) GetObjections() []*Objection {
+	if x != nil {
+		return x.Objections
+	}
+	return nil
+}
+
+func (x *ListObjectionsResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *ListObjectionsResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+type ListDisputesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Claimant      string                 `protobuf:"bytes,1,opt,name=claimant,proto3" json:"claimant,omitempty"`
+	Respondent    string                 `protobuf:"bytes,2,opt,name=respondent,proto3" json:"respondent,omitempty"`
+	States        []DisputeState         `protobuf:"varint,3,rep,packed,name=states,proto3,enum=mulian.share.v1.DisputeState" json:"states,omitempty"`
+	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	Overdue       bool                   `protobuf:"varint,5,opt,name=overdue,proto3" json:"overdue,omitempty"`
+	After         string                 `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDisputesRequest) Reset() {
+	*x = ListDisputesRequest{}
+	mi := &file_mulian_share_v1_query_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDisputesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDisputesRequest) ProtoMessage() {}
+
+func (x *ListDisputesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_query_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDisputesRequest.ProtoReflect.Descriptor instead.
+func (*ListDisputesRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_query_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListDisputesRequest) GetClaimant() string {
+	if x != nil {
+		return x.Claimant
+	}
+	return ""
+}
+
+func (x *ListDisputesRequest) GetRespondent() string {
+	if x != nil {
+		return x.Respondent
+	}
+	return ""
+}
+
+func (x *ListDisputesRequest) GetStates() []DisputeState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListDisputesRequest) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *ListDisputesRequest) GetOverdue() bool {
+	if x != nil {
+		return x.Overdue
+	}
+	return false
+}
+
+func (x *ListDisputesRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ListDisputesRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListDisputesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Disputes      []*Dispute             `protobuf:"bytes,1,rep,name=disputes,proto3" json:"disputes,omitempty"`
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Total         int64                  `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDisputesResponse) Reset() {
+	*x = ListDisputesResponse{}
+	mi := &file_mulian_share_v1_query_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDisputesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDisputesResponse) ProtoMessage() {}
+
+func (x *ListDisputesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_query_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDisputesResponse.ProtoReflect.Descriptor instead.
+func (*ListDisputesResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_query_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListDisputesResponse) GetDisputes() []*Dispute {
+	if x != nil {
+		return x.Disputes
+	}
+	return nil
+}
+
+func (x *ListDisputesResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *ListDisputesResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+type ListStandingsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         string                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStandingsRequest) Reset() {
+	*x = ListStandingsRequest{}
+	mi := &file_mulian_share_v1_query_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStandingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStandingsRequest) ProtoMessage() {}
+
+func (x *ListStandingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_query_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStandingsRequest.ProtoReflect.Descriptor instead.
+func (*ListStandingsRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_query_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListStandingsRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ListStandingsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListStandingsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Standings     []*Standing            `protobuf:"bytes,1,rep,name=standings,proto3" json:"standings,omitempty"`
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Total         int64                  `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStandingsResponse) Reset() {
+	*x = ListStandingsResponse{}
+	mi := &file_mulian_share_v1_query_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStandingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStandingsResponse) ProtoMessage() {}
+
+func (x *ListStandingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_query_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStandingsResponse.ProtoReflect.Descriptor instead.
+func (*ListStandingsResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_query_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListStandingsResponse) GetStandings() []*Standing {
+	if x != nil {
+		return x.Standings
+	}
+	return nil
+}
+
+func (x *ListStandingsResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *ListStandingsResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
 var File_mulian_share_v1_query_proto protoreflect.FileDescriptor
 
 const file_mulian_share_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1bmulian/share/v1/query.proto\x12\x0fmulian.share.v1\x1a\x1bmulian/share/v1/share.proto\"\xe2\x01\n" +
+	"\x1bmulian/share/v1/query.proto\x12\x0fmulian.share.v1\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\"\xe2\x01\n" +
 	"\x13ListRequestsRequest\x12\x1c\n" +
 	"\trequester\x18\x01 \x01(\tR\trequester\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x125\n" +
@@ -554,7 +1291,7 @@ const file_mulian_share_v1_query_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x82\x01\n" +
 	"\x12GetRequestResponse\x122\n" +
 	"\arequest\x18\x01 \x01(\v2\x18.mulian.share.v1.RequestR\arequest\x128\n" +
-	"\tagreement\x18\x02 \x01(\v2\x1a.mulian.share.v1.AgreementR\tagreement\"\xe4\x01\n" +
+	"\tagreement\x18\x02 \x01(\v2\x1a.mulian.share.v1.AgreementR\tagreement\"\xfe\x01\n" +
 	"\x15ListAgreementsRequest\x12\x1a\n" +
 	"\bconsumer\x18\x01 \x01(\tR\bconsumer\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x127\n" +
@@ -562,7 +1299,8 @@ const file_mulian_share_v1_query_proto_rawDesc = "" +
 	"\x05entry\x18\x04 \x01(\tR\x05entry\x12\x18\n" +
 	"\agateway\x18\x05 \x01(\tR\agateway\x12\x14\n" +
 	"\x05after\x18\x06 \x01(\tR\x05after\x12\x14\n" +
-	"\x05limit\x18\a \x01(\rR\x05limit\"~\n" +
+	"\x05limit\x18\a \x01(\rR\x05limit\x12\x18\n" +
+	"\aoverdue\x18\b \x01(\bR\aoverdue\"~\n" +
 	"\x16ListAgreementsResponse\x12:\n" +
 	"\n" +
 	"agreements\x18\x01 \x03(\v2\x1a.mulian.share.v1.AgreementR\n" +
@@ -570,20 +1308,91 @@ const file_mulian_share_v1_query_proto_rawDesc = "" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
 	"\x05total\x18\x03 \x01(\x03R\x05total\"%\n" +
 	"\x13GetAgreementRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\xe9\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xd3\x03\n" +
 	"\x14GetAgreementResponse\x128\n" +
 	"\tagreement\x18\x01 \x01(\v2\x1a.mulian.share.v1.AgreementR\tagreement\x122\n" +
 	"\arequest\x18\x02 \x01(\v2\x18.mulian.share.v1.RequestR\arequest\x129\n" +
 	"\n" +
 	"deliveries\x18\x03 \x03(\v2\x19.mulian.share.v1.DeliveryR\n" +
 	"deliveries\x12(\n" +
-	"\x04uses\x18\x04 \x03(\v2\x14.mulian.share.v1.UseR\x04uses2\x96\x03\n" +
+	"\x04uses\x18\x04 \x03(\v2\x14.mulian.share.v1.UseR\x04uses\x12:\n" +
+	"\n" +
+	"amendments\x18\x05 \x03(\v2\x1a.mulian.share.v1.AmendmentR\n" +
+	"amendments\x12:\n" +
+	"\n" +
+	"violations\x18\x06 \x03(\v2\x1a.mulian.share.v1.ViolationR\n" +
+	"violations\x127\n" +
+	"\tdisposals\x18\a \x03(\v2\x19.mulian.share.v1.DisposalR\tdisposals\x127\n" +
+	"\tfeedbacks\x18\b \x03(\v2\x19.mulian.share.v1.FeedbackR\tfeedbacks\"\xfd\x01\n" +
+	"\x16ListCorrectionsRequest\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x19\n" +
+	"\bfiled_by\x18\x02 \x01(\tR\afiledBy\x12\x14\n" +
+	"\x05entry\x18\x03 \x01(\tR\x05entry\x128\n" +
+	"\x06states\x18\x04 \x03(\x0e2 .mulian.share.v1.CorrectionStateR\x06states\x12\x18\n" +
+	"\aoverdue\x18\x05 \x01(\bR\aoverdue\x12\x16\n" +
+	"\x06holder\x18\x06 \x01(\tR\x06holder\x12\x14\n" +
+	"\x05after\x18\a \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\b \x01(\rR\x05limit\"\x82\x01\n" +
+	"\x17ListCorrectionsResponse\x12=\n" +
+	"\vcorrections\x18\x01 \x03(\v2\x1b.mulian.share.v1.CorrectionR\vcorrections\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"R\n" +
+	"\x14GetCorrectionRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"\x9b\x01\n" +
+	"\x15GetCorrectionResponse\x12;\n" +
+	"\n" +
+	"correction\x18\x01 \x01(\v2\x1b.mulian.share.v1.CorrectionR\n" +
+	"correction\x121\n" +
+	"\aholders\x18\x02 \x03(\v2\x17.mulian.share.v1.HolderR\aholders\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\"\xe5\x01\n" +
+	"\x15ListObjectionsRequest\x12\x19\n" +
+	"\bfiled_by\x18\x01 \x01(\tR\afiledBy\x12\x18\n" +
+	"\aagainst\x18\x02 \x01(\tR\aagainst\x127\n" +
+	"\x06states\x18\x03 \x03(\x0e2\x1f.mulian.share.v1.ObjectionStateR\x06states\x12\x18\n" +
+	"\asubject\x18\x04 \x01(\tR\asubject\x12\x18\n" +
+	"\aoverdue\x18\x05 \x01(\bR\aoverdue\x12\x14\n" +
+	"\x05after\x18\x06 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\a \x01(\rR\x05limit\"~\n" +
+	"\x16ListObjectionsResponse\x12:\n" +
+	"\n" +
+	"objections\x18\x01 \x03(\v2\x1a.mulian.share.v1.ObjectionR\n" +
+	"objections\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"\xe8\x01\n" +
+	"\x13ListDisputesRequest\x12\x1a\n" +
+	"\bclaimant\x18\x01 \x01(\tR\bclaimant\x12\x1e\n" +
+	"\n" +
+	"respondent\x18\x02 \x01(\tR\n" +
+	"respondent\x125\n" +
+	"\x06states\x18\x03 \x03(\x0e2\x1d.mulian.share.v1.DisputeStateR\x06states\x12\x18\n" +
+	"\asubject\x18\x04 \x01(\tR\asubject\x12\x18\n" +
+	"\aoverdue\x18\x05 \x01(\bR\aoverdue\x12\x14\n" +
+	"\x05after\x18\x06 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\a \x01(\rR\x05limit\"v\n" +
+	"\x14ListDisputesResponse\x124\n" +
+	"\bdisputes\x18\x01 \x03(\v2\x18.mulian.share.v1.DisputeR\bdisputes\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"B\n" +
+	"\x14ListStandingsRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"z\n" +
+	"\x15ListStandingsResponse\x127\n" +
+	"\tstandings\x18\x01 \x03(\v2\x19.mulian.share.v1.StandingR\tstandings\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total2\x95\a\n" +
 	"\fShareService\x12`\n" +
 	"\fListRequests\x12$.mulian.share.v1.ListRequestsRequest\x1a%.mulian.share.v1.ListRequestsResponse\"\x03\x90\x02\x01\x12Z\n" +
 	"\n" +
 	"GetRequest\x12\".mulian.share.v1.GetRequestRequest\x1a#.mulian.share.v1.GetRequestResponse\"\x03\x90\x02\x01\x12f\n" +
 	"\x0eListAgreements\x12&.mulian.share.v1.ListAgreementsRequest\x1a'.mulian.share.v1.ListAgreementsResponse\"\x03\x90\x02\x01\x12`\n" +
-	"\fGetAgreement\x12$.mulian.share.v1.GetAgreementRequest\x1a%.mulian.share.v1.GetAgreementResponse\"\x03\x90\x02\x01B$Z\"mulian/gen/mulian/share/v1;sharev1b\x06proto3"
+	"\fGetAgreement\x12$.mulian.share.v1.GetAgreementRequest\x1a%.mulian.share.v1.GetAgreementResponse\"\x03\x90\x02\x01\x12i\n" +
+	"\x0fListCorrections\x12'.mulian.share.v1.ListCorrectionsRequest\x1a(.mulian.share.v1.ListCorrectionsResponse\"\x03\x90\x02\x01\x12c\n" +
+	"\rGetCorrection\x12%.mulian.share.v1.GetCorrectionRequest\x1a&.mulian.share.v1.GetCorrectionResponse\"\x03\x90\x02\x01\x12f\n" +
+	"\x0eListObjections\x12&.mulian.share.v1.ListObjectionsRequest\x1a'.mulian.share.v1.ListObjectionsResponse\"\x03\x90\x02\x01\x12`\n" +
+	"\fListDisputes\x12$.mulian.share.v1.ListDisputesRequest\x1a%.mulian.share.v1.ListDisputesResponse\"\x03\x90\x02\x01\x12c\n" +
+	"\rListStandings\x12%.mulian.share.v1.ListStandingsRequest\x1a&.mulian.share.v1.ListStandingsResponse\"\x03\x90\x02\x01B$Z\"mulian/gen/mulian/share/v1;sharev1b\x06proto3"
 
 var (
 	file_mulian_share_v1_query_proto_rawDescOnce sync.Once
@@ -597,47 +1406,92 @@ func file_mulian_share_v1_query_proto_rawDescGZIP() []byte {
 	return file_mulian_share_v1_query_proto_rawDescData
 }
 
-var file_mulian_share_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_mulian_share_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_mulian_share_v1_query_proto_goTypes = []any{
-	(*ListRequestsRequest)(nil),    // 0: mulian.share.v1.ListRequestsRequest
-	(*ListRequestsResponse)(nil),   // 1: mulian.share.v1.ListRequestsResponse
-	(*GetRequestRequest)(nil),      // 2: mulian.share.v1.GetRequestRequest
-	(*GetRequestResponse)(nil),     // 3: mulian.share.v1.GetRequestResponse
-	(*ListAgreementsRequest)(nil),  // 4: mulian.share.v1.ListAgreementsRequest
-	(*ListAgreementsResponse)(nil), // 5: mulian.share.v1.ListAgreementsResponse
-	(*GetAgreementRequest)(nil),    // 6: mulian.share.v1.GetAgreementRequest
-	(*GetAgreementResponse)(nil),   // 7: mulian.share.v1.GetAgreementResponse
-	(RequestState)(0),              // 8: mulian.share.v1.RequestState
-	(*Request)(nil),                // 9: mulian.share.v1.Request
-	(*Agreement)(nil),              // 10: mulian.share.v1.Agreement
-	(AgreementState)(0),            // 11: mulian.share.v1.AgreementState
-	(*Delivery)(nil),               // 12: mulian.share.v1.Delivery
-	(*Use)(nil),                    // 13: mulian.share.v1.Use
+	(*ListRequestsRequest)(nil),     // 0: mulian.share.v1.ListRequestsRequest
+	(*ListRequestsResponse)(nil),    // 1: mulian.share.v1.ListRequestsResponse
+	(*GetRequestRequest)(nil),       // 2: mulian.share.v1.GetRequestRequest
+	(*GetRequestResponse)(nil),      // 3: mulian.share.v1.GetRequestResponse
+	(*ListAgreementsRequest)(nil),   // 4: mulian.share.v1.ListAgreementsRequest
+	(*ListAgreementsResponse)(nil),  // 5: mulian.share.v1.ListAgreementsResponse
+	(*GetAgreementRequest)(nil),     // 6: mulian.share.v1.GetAgreementRequest
+	(*GetAgreementResponse)(nil),    // 7: mulian.share.v1.GetAgreementResponse
+	(*ListCorrectionsRequest)(nil),  // 8: mulian.share.v1.ListCorrectionsRequest
+	(*ListCorrectionsResponse)(nil), // 9: mulian.share.v1.ListCorrectionsResponse
+	(*GetCorrectionRequest)(nil),    // 10: mulian.share.v1.GetCorrectionRequest
+	(*GetCorrectionResponse)(nil),   // 11: mulian.share.v1.GetCorrectionResponse
+	(*ListObjectionsRequest)(nil),   // 12: mulian.share.v1.ListObjectionsRequest
+	(*ListObjectionsResponse)(nil),  // 13: mulian.share.v1.ListObjectionsResponse
+	(*ListDisputesRequest)(nil),     // 14: mulian.share.v1.ListDisputesRequest
+	(*ListDisputesResponse)(nil),    // 15: mulian.share.v1.ListDisputesResponse
+	(*ListStandingsRequest)(nil),    // 16: mulian.share.v1.ListStandingsRequest
+	(*ListStandingsResponse)(nil),   // 17: mulian.share.v1.ListStandingsResponse
+	(RequestState)(0),               // 18: mulian.share.v1.RequestState
+	(*Request)(nil),                 // 19: mulian.share.v1.Request
+	(*Agreement)(nil),               // 20: mulian.share.v1.Agreement
+	(AgreementState)(0),             // 21: mulian.share.v1.AgreementState
+	(*Delivery)(nil),                // 22: mulian.share.v1.Delivery
+	(*Use)(nil),                     // 23: mulian.share.v1.Use
+	(*Amendment)(nil),               // 24: mulian.share.v1.Amendment
+	(*Violation)(nil),               // 25: mulian.share.v1.Violation
+	(*Disposal)(nil),                // 26: mulian.share.v1.Disposal
+	(*Feedback)(nil),                // 27: mulian.share.v1.Feedback
+	(CorrectionState)(0),            // 28: mulian.share.v1.CorrectionState
+	(*Correction)(nil),              // 29: mulian.share.v1.Correction
+	(*Holder)(nil),                  // 30: mulian.share.v1.Holder
+	(ObjectionState)(0),             // 31: mulian.share.v1.ObjectionState
+	(*Objection)(nil),               // 32: mulian.share.v1.Objection
+	(DisputeState)(0),               // 33: mulian.share.v1.DisputeState
+	(*Dispute)(nil),                 // 34: mulian.share.v1.Dispute
+	(*Standing)(nil),                // 35: mulian.share.v1.Standing
 }
 var file_mulian_share_v1_query_proto_depIdxs = []int32{
-	8,  // 0: mulian.share.v1.ListRequestsRequest.states:type_name -> mulian.share.v1.RequestState
-	9,  // 1: mulian.share.v1.ListRequestsResponse.requests:type_name -> mulian.share.v1.Request
-	9,  // 2: mulian.share.v1.GetRequestResponse.request:type_name -> mulian.share.v1.Request
-	10, // 3: mulian.share.v1.GetRequestResponse.agreement:type_name -> mulian.share.v1.Agreement
-	11, // 4: mulian.share.v1.ListAgreementsRequest.states:type_name -> mulian.share.v1.AgreementState
-	10, // 5: mulian.share.v1.ListAgreementsResponse.agreements:type_name -> mulian.share.v1.Agreement
-	10, // 6: mulian.share.v1.GetAgreementResponse.agreement:type_name -> mulian.share.v1.Agreement
-	9,  // 7: mulian.share.v1.GetAgreementResponse.request:type_name -> mulian.share.v1.Request
-	12, // 8: mulian.share.v1.GetAgreementResponse.deliveries:type_name -> mulian.share.v1.Delivery
-	13, // 9: mulian.share.v1.GetAgreementResponse.uses:type_name -> mulian.share.v1.Use
-	0,  // 10: mulian.share.v1.ShareService.ListRequests:input_type -> mulian.share.v1.ListRequestsRequest
-	2,  // 11: mulian.share.v1.ShareService.GetRequest:input_type -> mulian.share.v1.GetRequestRequest
-	4,  // 12: mulian.share.v1.ShareService.ListAgreements:input_type -> mulian.share.v1.ListAgreementsRequest
-	6,  // 13: mulian.share.v1.ShareService.GetAgreement:input_type -> mulian.share.v1.GetAgreementRequest
-	1,  // 14: mulian.share.v1.ShareService.ListRequests:output_type -> mulian.share.v1.ListRequestsResponse
-	3,  // 15: mulian.share.v1.ShareService.GetRequest:output_type -> mulian.share.v1.GetRequestResponse
-	5,  // 16: mulian.share.v1.ShareService.ListAgreements:output_type -> mulian.share.v1.ListAgreementsResponse
-	7,  // 17: mulian.share.v1.ShareService.GetAgreement:output_type -> mulian.share.v1.GetAgreementResponse
-	14, // [14:18] is the sub-list for method output_type
-	10, // [10:14] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	18, // 0: mulian.share.v1.ListRequestsRequest.states:type_name -> mulian.share.v1.RequestState
+	19, // 1: mulian.share.v1.ListRequestsResponse.requests:type_name -> mulian.share.v1.Request
+	19, // 2: mulian.share.v1.GetRequestResponse.request:type_name -> mulian.share.v1.Request
+	20, // 3: mulian.share.v1.GetRequestResponse.agreement:type_name -> mulian.share.v1.Agreement
+	21, // 4: mulian.share.v1.ListAgreementsRequest.states:type_name -> mulian.share.v1.AgreementState
+	20, // 5: mulian.share.v1.ListAgreementsResponse.agreements:type_name -> mulian.share.v1.Agreement
+	20, // 6: mulian.share.v1.GetAgreementResponse.agreement:type_name -> mulian.share.v1.Agreement
+	19, // 7: mulian.share.v1.GetAgreementResponse.request:type_name -> mulian.share.v1.Request
+	22, // 8: mulian.share.v1.GetAgreementResponse.deliveries:type_name -> mulian.share.v1.Delivery
+	23, // 9: mulian.share.v1.GetAgreementResponse.uses:type_name -> mulian.share.v1.Use
+	24, // 10: mulian.share.v1.GetAgreementResponse.amendments:type_name -> mulian.share.v1.Amendment
+	25, // 11: mulian.share.v1.GetAgreementResponse.violations:type_name -> mulian.share.v1.Violation
+	26, // 12: mulian.share.v1.GetAgreementResponse.disposals:type_name -> mulian.share.v1.Disposal
+	27, // 13: mulian.share.v1.GetAgreementResponse.feedbacks:type_name -> mulian.share.v1.Feedback
+	28, // 14: mulian.share.v1.ListCorrectionsRequest.states:type_name -> mulian.share.v1.CorrectionState
+	29, // 15: mulian.share.v1.ListCorrectionsResponse.corrections:type_name -> mulian.share.v1.Correction
+	29, // 16: mulian.share.v1.GetCorrectionResponse.correction:type_name -> mulian.share.v1.Correction
+	30, // 17: mulian.share.v1.GetCorrectionResponse.holders:type_name -> mulian.share.v1.Holder
+	31, // 18: mulian.share.v1.ListObjectionsRequest.states:type_name -> mulian.share.v1.ObjectionState
+	32, // 19: mulian.share.v1.ListObjectionsResponse.objections:type_name -> mulian.share.v1.Objection
+	33, // 20: mulian.share.v1.ListDisputesRequest.states:type_name -> mulian.share.v1.DisputeState
+	34, // 21: mulian.share.v1.ListDisputesResponse.disputes:type_name -> mulian.share.v1.Dispute
+	35, // 22: mulian.share.v1.ListStandingsResponse.standings:type_name -> mulian.share.v1.Standing
+	0,  // 23: mulian.share.v1.ShareService.ListRequests:input_type -> mulian.share.v1.ListRequestsRequest
+	2,  // 24: mulian.share.v1.ShareService.GetRequest:input_type -> mulian.share.v1.GetRequestRequest
+	4,  // 25: mulian.share.v1.ShareService.ListAgreements:input_type -> mulian.share.v1.ListAgreementsRequest
+	6,  // 26: mulian.share.v1.ShareService.GetAgreement:input_type -> mulian.share.v1.GetAgreementRequest
+	8,  // 27: mulian.share.v1.ShareService.ListCorrections:input_type -> mulian.share.v1.ListCorrectionsRequest
+	10, // 28: mulian.share.v1.ShareService.GetCorrection:input_type -> mulian.share.v1.GetCorrectionRequest
+	12, // 29: mulian.share.v1.ShareService.ListObjections:input_type -> mulian.share.v1.ListObjectionsRequest
+	14, // 30: mulian.share.v1.ShareService.ListDisputes:input_type -> mulian.share.v1.ListDisputesRequest
+	16, // 31: mulian.share.v1.ShareService.ListStandings:input_type -> mulian.share.v1.ListStandingsRequest
+	1,  // 32: mulian.share.v1.ShareService.ListRequests:output_type -> mulian.share.v1.ListRequestsResponse
+	3,  // 33: mulian.share.v1.ShareService.GetRequest:output_type -> mulian.share.v1.GetRequestResponse
+	5,  // 34: mulian.share.v1.ShareService.ListAgreements:output_type -> mulian.share.v1.ListAgreementsResponse
+	7,  // 35: mulian.share.v1.ShareService.GetAgreement:output_type -> mulian.share.v1.GetAgreementResponse
+	9,  // 36: mulian.share.v1.ShareService.ListCorrections:output_type -> mulian.share.v1.ListCorrectionsResponse
+	11, // 37: mulian.share.v1.ShareService.GetCorrection:output_type -> mulian.share.v1.GetCorrectionResponse
+	13, // 38: mulian.share.v1.ShareService.ListObjections:output_type -> mulian.share.v1.ListObjectionsResponse
+	15, // 39: mulian.share.v1.ShareService.ListDisputes:output_type -> mulian.share.v1.ListDisputesResponse
+	17, // 40: mulian.share.v1.ShareService.ListStandings:output_type -> mulian.share.v1.ListStandingsResponse
+	32, // [32:41] is the sub-list for method output_type
+	23, // [23:32] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_mulian_share_v1_query_proto_init() }
@@ -646,13 +1500,14 @@ func file_mulian_share_v1_query_proto_init() {
 		return
 	}
 	file_mulian_share_v1_share_proto_init()
+	file_mulian_share_v1_life_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_share_v1_query_proto_rawDesc), len(file_mulian_share_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -265,8 +265,29 @@ type Message struct {
 	//	*Message_FailDelivery
 	//	*Message_ConfirmDelivery
 	//	*Message_RecordUse
+	//	*Message_ProposeAmendment
+	//	*Message_ProposeRenewal
+	//	*Message_SignAmendment
+	//	*Message_DropAmendment
+	//	*Message_RecordViolation
+	//	*Message_RectifyViolation
+	//	*Message_SettleViolation
+	//	*Message_FileDisposal
+	//	*Message_FileFeedback
+	//	*Message_FileCorrection
+	//	*Message_AnswerCorrection
+	//	*Message_CompleteCorrection
+	//	*Message_ApplyCorrection
+	//	*Message_CloseCorrection
 	//	*Message_AnchorHead
 	//	*Message_AnchorEvidence
+	//	*Message_FileObjection
+	//	*Message_AnswerObjection
+	//	*Message_CloseObjection
+	//	*Message_RaiseDispute
+	//	*Message_DecideDispute
+	//	*Message_EscalateDispute
+	//	*Message_SettleDispute
 	Kind          isMessage_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -705,6 +726,132 @@ func (x *Message) GetRecordUse() *v13.RecordUse {
 	return nil
 }
 
+func (x *Message) GetProposeAmendment() *v13.ProposeAmendment {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ProposeAmendment); ok {
+			return x.ProposeAmendment
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetProposeRenewal() *v13.ProposeRenewal {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ProposeRenewal); ok {
+			return x.ProposeRenewal
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetSignAmendment() *v13.SignAmendment {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_SignAmendment); ok {
+			return x.SignAmendment
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetDropAmendment() *v13.DropAmendment {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_DropAmendment); ok {
+			return x.DropAmendment
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRecordViolation() *v13.RecordViolation {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RecordViolation); ok {
+			return x.RecordViolation
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRectifyViolation() *v13.RectifyViolation {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RectifyViolation); ok {
+			return x.RectifyViolation
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetSettleViolation() *v13.SettleViolation {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_SettleViolation); ok {
+			return x.SettleViolation
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetFileDisposal() *v13.FileDisposal {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_FileDisposal); ok {
+			return x.FileDisposal
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetFileFeedback() *v13.FileFeedback {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_FileFeedback); ok {
+			return x.FileFeedback
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetFileCorrection() *v13.FileCorrection {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_FileCorrection); ok {
+			return x.FileCorrection
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetAnswerCorrection() *v13.AnswerCorrection {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_AnswerCorrection); ok {
+			return x.AnswerCorrection
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetCompleteCorrection() *v13.CompleteCorrection {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_CompleteCorrection); ok {
+			return x.CompleteCorrection
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetApplyCorrection() *v13.ApplyCorrection {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ApplyCorrection); ok {
+			return x.ApplyCorrection
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetCloseCorrection() *v13.CloseCorrection {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_CloseCorrection); ok {
+			return x.CloseCorrection
+		}
+	}
+	return nil
+}
+
 func (x *Message) GetAnchorHead() *v14.AnchorHead {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_AnchorHead); ok {
@@ -718,6 +865,69 @@ func (x *Message) GetAnchorEvidence() *v15.AnchorEvidence {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_AnchorEvidence); ok {
 			return x.AnchorEvidence
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetFileObjection() *v13.FileObjection {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_FileObjection); ok {
+			return x.FileObjection
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetAnswerObjection() *v13.AnswerObjection {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_AnswerObjection); ok {
+			return x.AnswerObjection
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetCloseObjection() *v13.CloseObjection {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_CloseObjection); ok {
+			return x.CloseObjection
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRaiseDispute() *v13.RaiseDispute {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RaiseDispute); ok {
+			return x.RaiseDispute
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetDecideDispute() *v13.DecideDispute {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_DecideDispute); ok {
+			return x.DecideDispute
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetEscalateDispute() *v13.EscalateDispute {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_EscalateDispute); ok {
+			return x.EscalateDispute
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetSettleDispute() *v13.SettleDispute {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_SettleDispute); ok {
+			return x.SettleDispute
 		}
 	}
 	return nil
@@ -903,12 +1113,96 @@ type Message_RecordUse struct {
 	RecordUse *v13.RecordUse `protobuf:"bytes,95,opt,name=record_use,json=recordUse,proto3,oneof"`
 }
 
+type Message_ProposeAmendment struct {
+	ProposeAmendment *v13.ProposeAmendment `protobuf:"bytes,96,opt,name=propose_amendment,json=proposeAmendment,proto3,oneof"`
+}
+
+type Message_ProposeRenewal struct {
+	ProposeRenewal *v13.ProposeRenewal `protobuf:"bytes,97,opt,name=propose_renewal,json=proposeRenewal,proto3,oneof"`
+}
+
+type Message_SignAmendment struct {
+	SignAmendment *v13.SignAmendment `protobuf:"bytes,98,opt,name=sign_amendment,json=signAmendment,proto3,oneof"`
+}
+
+type Message_DropAmendment struct {
+	DropAmendment *v13.DropAmendment `protobuf:"bytes,99,opt,name=drop_amendment,json=dropAmendment,proto3,oneof"`
+}
+
+type Message_RecordViolation struct {
+	RecordViolation *v13.RecordViolation `protobuf:"bytes,100,opt,name=record_violation,json=recordViolation,proto3,oneof"`
+}
+
+type Message_RectifyViolation struct {
+	RectifyViolation *v13.RectifyViolation `protobuf:"bytes,101,opt,name=rectify_violation,json=rectifyViolation,proto3,oneof"`
+}
+
+type Message_SettleViolation struct {
+	SettleViolation *v13.SettleViolation `protobuf:"bytes,102,opt,name=settle_violation,json=settleViolation,proto3,oneof"`
+}
+
+type Message_FileDisposal struct {
+	FileDisposal *v13.FileDisposal `protobuf:"bytes,103,opt,name=file_disposal,json=fileDisposal,proto3,oneof"`
+}
+
+type Message_FileFeedback struct {
+	FileFeedback *v13.FileFeedback `protobuf:"bytes,104,opt,name=file_feedback,json=fileFeedback,proto3,oneof"`
+}
+
+type Message_FileCorrection struct {
+	FileCorrection *v13.FileCorrection `protobuf:"bytes,105,opt,name=file_correction,json=fileCorrection,proto3,oneof"`
+}
+
+type Message_AnswerCorrection struct {
+	AnswerCorrection *v13.AnswerCorrection `protobuf:"bytes,106,opt,name=answer_correction,json=answerCorrection,proto3,oneof"`
+}
+
+type Message_CompleteCorrection struct {
+	CompleteCorrection *v13.CompleteCorrection `protobuf:"bytes,107,opt,name=complete_correction,json=completeCorrection,proto3,oneof"`
+}
+
+type Message_ApplyCorrection struct {
+	ApplyCorrection *v13.ApplyCorrection `protobuf:"bytes,108,opt,name=apply_correction,json=applyCorrection,proto3,oneof"`
+}
+
+type Message_CloseCorrection struct {
+	CloseCorrection *v13.CloseCorrection `protobuf:"bytes,109,opt,name=close_correction,json=closeCorrection,proto3,oneof"`
+}
+
 type Message_AnchorHead struct {
 	AnchorHead *v14.AnchorHead `protobuf:"bytes,110,opt,name=anchor_head,json=anchorHead,proto3,oneof"`
 }
 
 type Message_AnchorEvidence struct {
 	AnchorEvidence *v15.AnchorEvidence `protobuf:"bytes,120,opt,name=anchor_evidence,json=anchorEvidence,proto3,oneof"`
+}
+
+type Message_FileObjection struct {
+	FileObjection *v13.FileObjection `protobuf:"bytes,130,opt,name=file_objection,json=fileObjection,proto3,oneof"`
+}
+
+type Message_AnswerObjection struct {
+	AnswerObjection *v13.AnswerObjection `protobuf:"bytes,131,opt,name=answer_objection,json=answerObjection,proto3,oneof"`
+}
+
+type Message_CloseObjection struct {
+	CloseObjection *v13.CloseObjection `protobuf:"bytes,132,opt,name=close_objection,json=closeObjection,proto3,oneof"`
+}
+
+type Message_RaiseDispute struct {
+	RaiseDispute *v13.RaiseDispute `protobuf:"bytes,133,opt,name=raise_dispute,json=raiseDispute,proto3,oneof"`
+}
+
+type Message_DecideDispute struct {
+	DecideDispute *v13.DecideDispute `protobuf:"bytes,134,opt,name=decide_dispute,json=decideDispute,proto3,oneof"`
+}
+
+type Message_EscalateDispute struct {
+	EscalateDispute *v13.EscalateDispute `protobuf:"bytes,135,opt,name=escalate_dispute,json=escalateDispute,proto3,oneof"`
+}
+
+type Message_SettleDispute struct {
+	SettleDispute *v13.SettleDispute `protobuf:"bytes,136,opt,name=settle_dispute,json=settleDispute,proto3,oneof"`
 }
 
 func (*Message_RegisterOrg) isMessage_Kind() {}
@@ -999,9 +1293,51 @@ func (*Message_ConfirmDelivery) isMessage_Kind() {}
 
 func (*Message_RecordUse) isMessage_Kind() {}
 
+func (*Message_ProposeAmendment) isMessage_Kind() {}
+
+func (*Message_ProposeRenewal) isMessage_Kind() {}
+
+func (*Message_SignAmendment) isMessage_Kind() {}
+
+func (*Message_DropAmendment) isMessage_Kind() {}
+
+func (*Message_RecordViolation) isMessage_Kind() {}
+
+func (*Message_RectifyViolation) isMessage_Kind() {}
+
+func (*Message_SettleViolation) isMessage_Kind() {}
+
+func (*Message_FileDisposal) isMessage_Kind() {}
+
+func (*Message_FileFeedback) isMessage_Kind() {}
+
+func (*Message_FileCorrection) isMessage_Kind() {}
+
+func (*Message_AnswerCorrection) isMessage_Kind() {}
+
+func (*Message_CompleteCorrection) isMessage_Kind() {}
+
+func (*Message_ApplyCorrection) isMessage_Kind() {}
+
+func (*Message_CloseCorrection) isMessage_Kind() {}
+
 func (*Message_AnchorHead) isMessage_Kind() {}
 
 func (*Message_AnchorEvidence) isMessage_Kind() {}
+
+func (*Message_FileObjection) isMessage_Kind() {}
+
+func (*Message_AnswerObjection) isMessage_Kind() {}
+
+func (*Message_CloseObjection) isMessage_Kind() {}
+
+func (*Message_RaiseDispute) isMessage_Kind() {}
+
+func (*Message_DecideDispute) isMessage_Kind() {}
+
+func (*Message_EscalateDispute) isMessage_Kind() {}
+
+func (*Message_SettleDispute) isMessage_Kind() {}
 
 // Outcome is the agreed result of a transaction (ExecTxResult.Data).
 type Outcome struct {
@@ -1178,7 +1514,7 @@ var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\"U\n" +
+	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\"U\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x125\n" +
 	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\";\n" +
@@ -1191,7 +1527,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xc8\x19\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\x9a&\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -1247,10 +1583,31 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\rfail_delivery\x18] \x01(\v2\x1d.mulian.share.v1.FailDeliveryH\x00R\ffailDelivery\x12M\n" +
 	"\x10confirm_delivery\x18^ \x01(\v2 .mulian.share.v1.ConfirmDeliveryH\x00R\x0fconfirmDelivery\x12;\n" +
 	"\n" +
-	"record_use\x18_ \x01(\v2\x1a.mulian.share.v1.RecordUseH\x00R\trecordUse\x12>\n" +
+	"record_use\x18_ \x01(\v2\x1a.mulian.share.v1.RecordUseH\x00R\trecordUse\x12P\n" +
+	"\x11propose_amendment\x18` \x01(\v2!.mulian.share.v1.ProposeAmendmentH\x00R\x10proposeAmendment\x12J\n" +
+	"\x0fpropose_renewal\x18a \x01(\v2\x1f.mulian.share.v1.ProposeRenewalH\x00R\x0eproposeRenewal\x12G\n" +
+	"\x0esign_amendment\x18b \x01(\v2\x1e.mulian.share.v1.SignAmendmentH\x00R\rsignAmendment\x12G\n" +
+	"\x0edrop_amendment\x18c \x01(\v2\x1e.mulian.share.v1.DropAmendmentH\x00R\rdropAmendment\x12M\n" +
+	"\x10record_violation\x18d \x01(\v2 .mulian.share.v1.RecordViolationH\x00R\x0frecordViolation\x12P\n" +
+	"\x11rectify_violation\x18e \x01(\v2!.mulian.share.v1.RectifyViolationH\x00R\x10rectifyViolation\x12M\n" +
+	"\x10settle_violation\x18f \x01(\v2 .mulian.share.v1.SettleViolationH\x00R\x0fsettleViolation\x12D\n" +
+	"\rfile_disposal\x18g \x01(\v2\x1d.mulian.share.v1.FileDisposalH\x00R\ffileDisposal\x12D\n" +
+	"\rfile_feedback\x18h \x01(\v2\x1d.mulian.share.v1.FileFeedbackH\x00R\ffileFeedback\x12J\n" +
+	"\x0ffile_correction\x18i \x01(\v2\x1f.mulian.share.v1.FileCorrectionH\x00R\x0efileCorrection\x12P\n" +
+	"\x11answer_correction\x18j \x01(\v2!.mulian.share.v1.AnswerCorrectionH\x00R\x10answerCorrection\x12V\n" +
+	"\x13complete_correction\x18k \x01(\v2#.mulian.share.v1.CompleteCorrectionH\x00R\x12completeCorrection\x12M\n" +
+	"\x10apply_correction\x18l \x01(\v2 .mulian.share.v1.ApplyCorrectionH\x00R\x0fapplyCorrection\x12M\n" +
+	"\x10close_correction\x18m \x01(\v2 .mulian.share.v1.CloseCorrectionH\x00R\x0fcloseCorrection\x12>\n" +
 	"\vanchor_head\x18n \x01(\v2\x1b.mulian.trace.v1.AnchorHeadH\x00R\n" +
 	"anchorHead\x12M\n" +
-	"\x0fanchor_evidence\x18x \x01(\v2\".mulian.evidence.v1.AnchorEvidenceH\x00R\x0eanchorEvidenceB\x06\n" +
+	"\x0fanchor_evidence\x18x \x01(\v2\".mulian.evidence.v1.AnchorEvidenceH\x00R\x0eanchorEvidence\x12H\n" +
+	"\x0efile_objection\x18\x82\x01 \x01(\v2\x1e.mulian.share.v1.FileObjectionH\x00R\rfileObjection\x12N\n" +
+	"\x10answer_objection\x18\x83\x01 \x01(\v2 .mulian.share.v1.AnswerObjectionH\x00R\x0fanswerObjection\x12K\n" +
+	"\x0fclose_objection\x18\x84\x01 \x01(\v2\x1f.mulian.share.v1.CloseObjectionH\x00R\x0ecloseObjection\x12E\n" +
+	"\rraise_dispute\x18\x85\x01 \x01(\v2\x1d.mulian.share.v1.RaiseDisputeH\x00R\fraiseDispute\x12H\n" +
+	"\x0edecide_dispute\x18\x86\x01 \x01(\v2\x1e.mulian.share.v1.DecideDisputeH\x00R\rdecideDispute\x12N\n" +
+	"\x10escalate_dispute\x18\x87\x01 \x01(\v2 .mulian.share.v1.EscalateDisputeH\x00R\x0fescalateDispute\x12H\n" +
+	"\x0esettle_dispute\x18\x88\x01 \x01(\v2\x1e.mulian.share.v1.SettleDisputeH\x00R\rsettleDisputeB\x06\n" +
 	"\x04kind\"\x89\x01\n" +
 	"\aOutcome\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
@@ -1281,58 +1638,79 @@ func file_mulian_tx_v1_tx_proto_rawDescGZIP() []byte {
 
 var file_mulian_tx_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_mulian_tx_v1_tx_proto_goTypes = []any{
-	(*Envelope)(nil),             // 0: mulian.tx.v1.Envelope
-	(*Signature)(nil),            // 1: mulian.tx.v1.Signature
-	(*Body)(nil),                 // 2: mulian.tx.v1.Body
-	(*Message)(nil),              // 3: mulian.tx.v1.Message
-	(*Outcome)(nil),              // 4: mulian.tx.v1.Outcome
-	(*Refusal)(nil),              // 5: mulian.tx.v1.Refusal
-	(*v1.RegisterOrg)(nil),       // 6: mulian.identity.v1.RegisterOrg
-	(*v1.UpdateOrg)(nil),         // 7: mulian.identity.v1.UpdateOrg
-	(*v1.RegisterUnit)(nil),      // 8: mulian.identity.v1.RegisterUnit
-	(*v1.RegisterGateway)(nil),   // 9: mulian.identity.v1.RegisterGateway
-	(*v1.UpdateGateway)(nil),     // 10: mulian.identity.v1.UpdateGateway
-	(*v1.OpenAccount)(nil),       // 11: mulian.identity.v1.OpenAccount
-	(*v1.AddKey)(nil),            // 12: mulian.identity.v1.AddKey
-	(*v1.RotateKey)(nil),         // 13: mulian.identity.v1.RotateKey
-	(*v1.RevokeKey)(nil),         // 14: mulian.identity.v1.RevokeKey
-	(*v1.SuspendAccount)(nil),    // 15: mulian.identity.v1.SuspendAccount
-	(*v1.ResumeAccount)(nil),     // 16: mulian.identity.v1.ResumeAccount
-	(*v11.Propose)(nil),          // 17: mulian.governance.v1.Propose
-	(*v11.CastVote)(nil),         // 18: mulian.governance.v1.CastVote
-	(*v11.WithdrawProposal)(nil), // 19: mulian.governance.v1.WithdrawProposal
-	(*v12.PutDuties)(nil),        // 20: mulian.catalogue.v1.PutDuties
-	(*v12.PutSystems)(nil),       // 21: mulian.catalogue.v1.PutSystems
-	(*v12.PutTables)(nil),        // 22: mulian.catalogue.v1.PutTables
-	(*v12.SubmitEntries)(nil),    // 23: mulian.catalogue.v1.SubmitEntries
-	(*v12.ReviewEntries)(nil),    // 24: mulian.catalogue.v1.ReviewEntries
-	(*v12.LockEntries)(nil),      // 25: mulian.catalogue.v1.LockEntries
-	(*v12.UnlockEntry)(nil),      // 26: mulian.catalogue.v1.UnlockEntry
-	(*v12.CounterSign)(nil),      // 27: mulian.catalogue.v1.CounterSign
-	(*v12.WithdrawEntry)(nil),    // 28: mulian.catalogue.v1.WithdrawEntry
-	(*v12.SuspendEntry)(nil),     // 29: mulian.catalogue.v1.SuspendEntry
-	(*v12.ReportDrift)(nil),      // 30: mulian.catalogue.v1.ReportDrift
-	(*v12.SettleDrift)(nil),      // 31: mulian.catalogue.v1.SettleDrift
-	(*v12.PutMatters)(nil),       // 32: mulian.catalogue.v1.PutMatters
-	(*v12.PutCodes)(nil),         // 33: mulian.catalogue.v1.PutCodes
-	(*v13.FileRequest)(nil),      // 34: mulian.share.v1.FileRequest
-	(*v13.AskMore)(nil),          // 35: mulian.share.v1.AskMore
-	(*v13.Supplement)(nil),       // 36: mulian.share.v1.Supplement
-	(*v13.Answer)(nil),           // 37: mulian.share.v1.Answer
-	(*v13.AskExtension)(nil),     // 38: mulian.share.v1.AskExtension
-	(*v13.DecideExtension)(nil),  // 39: mulian.share.v1.DecideExtension
-	(*v13.WithdrawRequest)(nil),  // 40: mulian.share.v1.WithdrawRequest
-	(*v13.ConfirmAgreement)(nil), // 41: mulian.share.v1.ConfirmAgreement
-	(*v13.SuspendAgreement)(nil), // 42: mulian.share.v1.SuspendAgreement
-	(*v13.ResumeAgreement)(nil),  // 43: mulian.share.v1.ResumeAgreement
-	(*v13.EndAgreement)(nil),     // 44: mulian.share.v1.EndAgreement
-	(*v13.StartDelivery)(nil),    // 45: mulian.share.v1.StartDelivery
-	(*v13.CompleteDelivery)(nil), // 46: mulian.share.v1.CompleteDelivery
-	(*v13.FailDelivery)(nil),     // 47: mulian.share.v1.FailDelivery
-	(*v13.ConfirmDelivery)(nil),  // 48: mulian.share.v1.ConfirmDelivery
-	(*v13.RecordUse)(nil),        // 49: mulian.share.v1.RecordUse
-	(*v14.AnchorHead)(nil),       // 50: mulian.trace.v1.AnchorHead
-	(*v15.AnchorEvidence)(nil),   // 51: mulian.evidence.v1.AnchorEvidence
+	(*Envelope)(nil),               // 0: mulian.tx.v1.Envelope
+	(*Signature)(nil),              // 1: mulian.tx.v1.Signature
+	(*Body)(nil),                   // 2: mulian.tx.v1.Body
+	(*Message)(nil),                // 3: mulian.tx.v1.Message
+	(*Outcome)(nil),                // 4: mulian.tx.v1.Outcome
+	(*Refusal)(nil),                // 5: mulian.tx.v1.Refusal
+	(*v1.RegisterOrg)(nil),         // 6: mulian.identity.v1.RegisterOrg
+	(*v1.UpdateOrg)(nil),           // 7: mulian.identity.v1.UpdateOrg
+	(*v1.RegisterUnit)(nil),        // 8: mulian.identity.v1.RegisterUnit
+	(*v1.RegisterGateway)(nil),     // 9: mulian.identity.v1.RegisterGateway
+	(*v1.UpdateGateway)(nil),       // 10: mulian.identity.v1.UpdateGateway
+	(*v1.OpenAccount)(nil),         // 11: mulian.identity.v1.OpenAccount
+	(*v1.AddKey)(nil),              // 12: mulian.identity.v1.AddKey
+	(*v1.RotateKey)(nil),           // 13: mulian.identity.v1.RotateKey
+	(*v1.RevokeKey)(nil),           // 14: mulian.identity.v1.RevokeKey
+	(*v1.SuspendAccount)(nil),      // 15: mulian.identity.v1.SuspendAccount
+	(*v1.ResumeAccount)(nil),       // 16: mulian.identity.v1.ResumeAccount
+	(*v11.Propose)(nil),            // 17: mulian.governance.v1.Propose
+	(*v11.CastVote)(nil),           // 18: mulian.governance.v1.CastVote
+	(*v11.WithdrawProposal)(nil),   // 19: mulian.governance.v1.WithdrawProposal
+	(*v12.PutDuties)(nil),          // 20: mulian.catalogue.v1.PutDuties
+	(*v12.PutSystems)(nil),         // 21: mulian.catalogue.v1.PutSystems
+	(*v12.PutTables)(nil),          // 22: mulian.catalogue.v1.PutTables
+	(*v12.SubmitEntries)(nil),      // 23: mulian.catalogue.v1.SubmitEntries
+	(*v12.ReviewEntries)(nil),      // 24: mulian.catalogue.v1.ReviewEntries
+	(*v12.LockEntries)(nil),        // 25: mulian.catalogue.v1.LockEntries
+	(*v12.UnlockEntry)(nil),        // 26: mulian.catalogue.v1.UnlockEntry
+	(*v12.CounterSign)(nil),        // 27: mulian.catalogue.v1.CounterSign
+	(*v12.WithdrawEntry)(nil),      // 28: mulian.catalogue.v1.WithdrawEntry
+	(*v12.SuspendEntry)(nil),       // 29: mulian.catalogue.v1.SuspendEntry
+	(*v12.ReportDrift)(nil),        // 30: mulian.catalogue.v1.ReportDrift
+	(*v12.SettleDrift)(nil),        // 31: mulian.catalogue.v1.SettleDrift
+	(*v12.PutMatters)(nil),         // 32: mulian.catalogue.v1.PutMatters
+	(*v12.PutCodes)(nil),           // 33: mulian.catalogue.v1.PutCodes
+	(*v13.FileRequest)(nil),        // 34: mulian.share.v1.FileRequest
+	(*v13.AskMore)(nil),            // 35: mulian.share.v1.AskMore
+	(*v13.Supplement)(nil),         // 36: mulian.share.v1.Supplement
+	(*v13.Answer)(nil),             // 37: mulian.share.v1.Answer
+	(*v13.AskExtension)(nil),       // 38: mulian.share.v1.AskExtension
+	(*v13.DecideExtension)(nil),    // 39: mulian.share.v1.DecideExtension
+	(*v13.WithdrawRequest)(nil),    // 40: mulian.share.v1.WithdrawRequest
+	(*v13.ConfirmAgreement)(nil),   // 41: mulian.share.v1.ConfirmAgreement
+	(*v13.SuspendAgreement)(nil),   // 42: mulian.share.v1.SuspendAgreement
+	(*v13.ResumeAgreement)(nil),    // 43: mulian.share.v1.ResumeAgreement
+	(*v13.EndAgreement)(nil),       // 44: mulian.share.v1.EndAgreement
+	(*v13.StartDelivery)(nil),      // 45: mulian.share.v1.StartDelivery
+	(*v13.CompleteDelivery)(nil),   // 46: mulian.share.v1.CompleteDelivery
+	(*v13.FailDelivery)(nil),       // 47: mulian.share.v1.FailDelivery
+	(*v13.ConfirmDelivery)(nil),    // 48: mulian.share.v1.ConfirmDelivery
+	(*v13.RecordUse)(nil),          // 49: mulian.share.v1.RecordUse
+	(*v13.ProposeAmendment)(nil),   // 50: mulian.share.v1.ProposeAmendment
+	(*v13.ProposeRenewal)(nil),     // 51: mulian.share.v1.ProposeRenewal
+	(*v13.SignAmendment)(nil),      // 52: mulian.share.v1.SignAmendment
+	(*v13.DropAmendment)(nil),      // 53: mulian.share.v1.DropAmendment
+	(*v13.RecordViolation)(nil),    // 54: mulian.share.v1.RecordViolation
+	(*v13.RectifyViolation)(nil),   // 55: mulian.share.v1.RectifyViolation
+	(*v13.SettleViolation)(nil),    // 56: mulian.share.v1.SettleViolation
+	(*v13.FileDisposal)(nil),       // 57: mulian.share.v1.FileDisposal
+	(*v13.FileFeedback)(nil),       // 58: mulian.share.v1.FileFeedback
+	(*v13.FileCorrection)(nil),     // 59: mulian.share.v1.FileCorrection
+	(*v13.AnswerCorrection)(nil),   // 60: mulian.share.v1.AnswerCorrection
+	(*v13.CompleteCorrection)(nil), // 61: mulian.share.v1.CompleteCorrection
+	(*v13.ApplyCorrection)(nil),    // 62: mulian.share.v1.ApplyCorrection
+	(*v13.CloseCorrection)(nil),    // 63: mulian.share.v1.CloseCorrection
+	(*v14.AnchorHead)(nil),         // 64: mulian.trace.v1.AnchorHead
+	(*v15.AnchorEvidence)(nil),     // 65: mulian.evidence.v1.AnchorEvidence
+	(*v13.FileObjection)(nil),      // 66: mulian.share.v1.FileObjection
+	(*v13.AnswerObjection)(nil),    // 67: mulian.share.v1.AnswerObjection
+	(*v13.CloseObjection)(nil),     // 68: mulian.share.v1.CloseObjection
+	(*v13.RaiseDispute)(nil),       // 69: mulian.share.v1.RaiseDispute
+	(*v13.DecideDispute)(nil),      // 70: mulian.share.v1.DecideDispute
+	(*v13.EscalateDispute)(nil),    // 71: mulian.share.v1.EscalateDispute
+	(*v13.SettleDispute)(nil),      // 72: mulian.share.v1.SettleDispute
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,  // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -1381,13 +1759,34 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	47, // 43: mulian.tx.v1.Message.fail_delivery:type_name -> mulian.share.v1.FailDelivery
 	48, // 44: mulian.tx.v1.Message.confirm_delivery:type_name -> mulian.share.v1.ConfirmDelivery
 	49, // 45: mulian.tx.v1.Message.record_use:type_name -> mulian.share.v1.RecordUse
-	50, // 46: mulian.tx.v1.Message.anchor_head:type_name -> mulian.trace.v1.AnchorHead
-	51, // 47: mulian.tx.v1.Message.anchor_evidence:type_name -> mulian.evidence.v1.AnchorEvidence
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	50, // 46: mulian.tx.v1.Message.propose_amendment:type_name -> mulian.share.v1.ProposeAmendment
+	51, // 47: mulian.tx.v1.Message.propose_renewal:type_name -> mulian.share.v1.ProposeRenewal
+	52, // 48: mulian.tx.v1.Message.sign_amendment:type_name -> mulian.share.v1.SignAmendment
+	53, // 49: mulian.tx.v1.Message.drop_amendment:type_name -> mulian.share.v1.DropAmendment
+	54, // 50: mulian.tx.v1.Message.record_violation:type_name -> mulian.share.v1.RecordViolation
+	55, // 51: mulian.tx.v1.Message.rectify_violation:type_name -> mulian.share.v1.RectifyViolation
+	56, // 52: mulian.tx.v1.Message.settle_violation:type_name -> mulian.share.v1.SettleViolation
+	57, // 53: mulian.tx.v1.Message.file_disposal:type_name -> mulian.share.v1.FileDisposal
+	58, // 54: mulian.tx.v1.Message.file_feedback:type_name -> mulian.share.v1.FileFeedback
+	59, // 55: mulian.tx.v1.Message.file_correction:type_name -> mulian.share.v1.FileCorrection
+	60, // 56: mulian.tx.v1.Message.answer_correction:type_name -> mulian.share.v1.AnswerCorrection
+	61, // 57: mulian.tx.v1.Message.complete_correction:type_name -> mulian.share.v1.CompleteCorrection
+	62, // 58: mulian.tx.v1.Message.apply_correction:type_name -> mulian.share.v1.ApplyCorrection
+	63, // 59: mulian.tx.v1.Message.close_correction:type_name -> mulian.share.v1.CloseCorrection
+	64, // 60: mulian.tx.v1.Message.anchor_head:type_name -> mulian.trace.v1.AnchorHead
+	65, // 61: mulian.tx.v1.Message.anchor_evidence:type_name -> mulian.evidence.v1.AnchorEvidence
+	66, // 62: mulian.tx.v1.Message.file_objection:type_name -> mulian.share.v1.FileObjection
+	67, // 63: mulian.tx.v1.Message.answer_objection:type_name -> mulian.share.v1.AnswerObjection
+	68, // 64: mulian.tx.v1.Message.close_objection:type_name -> mulian.share.v1.CloseObjection
+	69, // 65: mulian.tx.v1.Message.raise_dispute:type_name -> mulian.share.v1.RaiseDispute
+	70, // 66: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
+	71, // 67: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
+	72, // 68: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
+	69, // [69:69] is the sub-list for method output_type
+	69, // [69:69] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -1440,8 +1839,29 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_FailDelivery)(nil),
 		(*Message_ConfirmDelivery)(nil),
 		(*Message_RecordUse)(nil),
+		(*Message_ProposeAmendment)(nil),
+		(*Message_ProposeRenewal)(nil),
+		(*Message_SignAmendment)(nil),
+		(*Message_DropAmendment)(nil),
+		(*Message_RecordViolation)(nil),
+		(*Message_RectifyViolation)(nil),
+		(*Message_SettleViolation)(nil),
+		(*Message_FileDisposal)(nil),
+		(*Message_FileFeedback)(nil),
+		(*Message_FileCorrection)(nil),
+		(*Message_AnswerCorrection)(nil),
+		(*Message_CompleteCorrection)(nil),
+		(*Message_ApplyCorrection)(nil),
+		(*Message_CloseCorrection)(nil),
 		(*Message_AnchorHead)(nil),
 		(*Message_AnchorEvidence)(nil),
+		(*Message_FileObjection)(nil),
+		(*Message_AnswerObjection)(nil),
+		(*Message_CloseObjection)(nil),
+		(*Message_RaiseDispute)(nil),
+		(*Message_DecideDispute)(nil),
+		(*Message_EscalateDispute)(nil),
+		(*Message_SettleDispute)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

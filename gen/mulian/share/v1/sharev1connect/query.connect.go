@@ -44,6 +44,21 @@ const (
 	// ShareServiceGetAgreementProcedure is the fully-qualified name of the ShareService's GetAgreement
 	// RPC.
 	ShareServiceGetAgreementProcedure = "/mulian.share.v1.ShareService/GetAgreement"
+	// ShareServiceListCorrectionsProcedure is the fully-qualified name of the ShareService's
+	// ListCorrections RPC.
+	ShareServiceListCorrectionsProcedure = "/mulian.share.v1.ShareService/ListCorrections"
+	// ShareServiceGetCorrectionProcedure is the fully-qualified name of the ShareService's
+	// GetCorrection RPC.
+	ShareServiceGetCorrectionProcedure = "/mulian.share.v1.ShareService/GetCorrection"
+	// ShareServiceListObjectionsProcedure is the fully-qualified name of the ShareService's
+	// ListObjections RPC.
+	ShareServiceListObjectionsProcedure = "/mulian.share.v1.ShareService/ListObjections"
+	// ShareServiceListDisputesProcedure is the fully-qualified name of the ShareService's ListDisputes
+	// RPC.
+	ShareServiceListDisputesProcedure = "/mulian.share.v1.ShareService/ListDisputes"
+	// ShareServiceListStandingsProcedure is the fully-qualified name of the ShareService's
+	// ListStandings RPC.
+	ShareServiceListStandingsProcedure = "/mulian.share.v1.ShareService/ListStandings"
 )
 
 // ShareServiceClient is a client for the mulian.share.v1.ShareService service.
@@ -52,6 +67,11 @@ type ShareServiceClient interface {
 	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
 	ListAgreements(context.Context, *connect.Request[v1.ListAgreementsRequest]) (*connect.Response[v1.ListAgreementsResponse], error)
 	GetAgreement(context.Context, *connect.Request[v1.GetAgreementRequest]) (*connect.Response[v1.GetAgreementResponse], error)
+	ListCorrections(context.Context, *connect.Request[v1.ListCorrectionsRequest]) (*connect.Response[v1.ListCorrectionsResponse], error)
+	GetCorrection(context.Context, *connect.Request[v1.GetCorrectionRequest]) (*connect.Response[v1.GetCorrectionResponse], error)
+	ListObjections(context.Context, *connect.Request[v1.ListObjectionsRequest]) (*connect.Response[v1.ListObjectionsResponse], error)
+	ListDisputes(context.Context, *connect.Request[v1.ListDisputesRequest]) (*connect.Response[v1.ListDisputesResponse], error)
+	ListStandings(context.Context, *connect.Request[v1.ListStandingsRequest]) (*connect.Response[v1.ListStandingsResponse], error)
 }
 
 // NewShareServiceClient constructs a client for the mulian.share.v1.ShareService service. By
@@ -93,15 +113,55 @@ func NewShareServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listCorrections: connect.NewClient[v1.ListCorrectionsRequest, v1.ListCorrectionsResponse](
+			httpClient,
+			baseURL+ShareServiceListCorrectionsProcedure,
+			connect.WithSchema(shareServiceMethods.ByName("ListCorrections")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getCorrection: connect.NewClient[v1.GetCorrectionRequest, v1.GetCorrectionResponse](
+			httpClient,
+			baseURL+ShareServiceGetCorrectionProcedure,
+			connect.WithSchema(shareServiceMethods.ByName("GetCorrection")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listObjections: connect.NewClient[v1.ListObjectionsRequest, v1.ListObjectionsResponse](
+			httpClient,
+			baseURL+ShareServiceListObjectionsProcedure,
+			connect.WithSchema(shareServiceMethods.ByName("ListObjections")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listDisputes: connect.NewClient[v1.ListDisputesRequest, v1.ListDisputesResponse](
+			httpClient,
+			baseURL+ShareServiceListDisputesProcedure,
+			connect.WithSchema(shareServiceMethods.ByName("ListDisputes")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listStandings: connect.NewClient[v1.ListStandingsRequest, v1.ListStandingsResponse](
+			httpClient,
+			baseURL+ShareServiceListStandingsProcedure,
+			connect.WithSchema(shareServiceMethods.ByName("ListStandings")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // shareServiceClient implements ShareServiceClient.
 type shareServiceClient struct {
-	listRequests   *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
-	getRequest     *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
-	listAgreements *connect.Client[v1.ListAgreementsRequest, v1.ListAgreementsResponse]
-	getAgreement   *connect.Client[v1.GetAgreementRequest, v1.GetAgreementResponse]
+	listRequests    *connect.Client[v1.ListRequestsRequest, v1.ListRequestsResponse]
+	getRequest      *connect.Client[v1.GetRequestRequest, v1.GetRequestResponse]
+	listAgreements  *connect.Client[v1.ListAgreementsRequest, v1.ListAgreementsResponse]
+	getAgreement    *connect.Client[v1.GetAgreementRequest, v1.GetAgreementResponse]
+	listCorrections *connect.Client[v1.ListCorrectionsRequest, v1.ListCorrectionsResponse]
+	getCorrection   *connect.Client[v1.GetCorrectionRequest, v1.GetCorrectionResponse]
+	listObjections  *connect.Client[v1.ListObjectionsRequest, v1.ListObjectionsResponse]
+	listDisputes    *connect.Client[v1.ListDisputesRequest, v1.ListDisputesResponse]
+	listStandings   *connect.Client[v1.ListStandingsRequest, v1.ListStandingsResponse]
 }
 
 // ListRequests calls mulian.share.v1.ShareService.ListRequests.
@@ -124,12 +184,42 @@ func (c *shareServiceClient) GetAgreement(ctx context.Context, req *connect.Requ
 	return c.getAgreement.CallUnary(ctx, req)
 }
 
+// ListCorrections calls mulian.share.v1.ShareService.ListCorrections.
+func (c *shareServiceClient) ListCorrections(ctx context.Context, req *connect.Request[v1.ListCorrectionsRequest]) (*connect.Response[v1.ListCorrectionsResponse], error) {
+	return c.listCorrections.CallUnary(ctx, req)
+}
+
+// GetCorrection calls mulian.share.v1.ShareService.GetCorrection.
+func (c *shareServiceClient) GetCorrection(ctx context.Context, req *connect.Request[v1.GetCorrectionRequest]) (*connect.Response[v1.GetCorrectionResponse], error) {
+	return c.getCorrection.CallUnary(ctx, req)
+}
+
+// ListObjections calls mulian.share.v1.ShareService.ListObjections.
+func (c *shareServiceClient) ListObjections(ctx context.Context, req *connect.Request[v1.ListObjectionsRequest]) (*connect.Response[v1.ListObjectionsResponse], error) {
+	return c.listObjections.CallUnary(ctx, req)
+}
+
+// ListDisputes calls mulian.share.v1.ShareService.ListDisputes.
+func (c *shareServiceClient) ListDisputes(ctx context.Context, req *connect.Request[v1.ListDisputesRequest]) (*connect.Response[v1.ListDisputesResponse], error) {
+	return c.listDisputes.CallUnary(ctx, req)
+}
+
+// ListStandings calls mulian.share.v1.ShareService.ListStandings.
+func (c *shareServiceClient) ListStandings(ctx context.Context, req *connect.Request[v1.ListStandingsRequest]) (*connect.Response[v1.ListStandingsResponse], error) {
+	return c.listStandings.CallUnary(ctx, req)
+}
+
 // ShareServiceHandler is an implementation of the mulian.share.v1.ShareService service.
 type ShareServiceHandler interface {
 	ListRequests(context.Context, *connect.Request[v1.ListRequestsRequest]) (*connect.Response[v1.ListRequestsResponse], error)
 	GetRequest(context.Context, *connect.Request[v1.GetRequestRequest]) (*connect.Response[v1.GetRequestResponse], error)
 	ListAgreements(context.Context, *connect.Request[v1.ListAgreementsRequest]) (*connect.Response[v1.ListAgreementsResponse], error)
 	GetAgreement(context.Context, *connect.Request[v1.GetAgreementRequest]) (*connect.Response[v1.GetAgreementResponse], error)
+	ListCorrections(context.Context, *connect.Request[v1.ListCorrectionsRequest]) (*connect.Response[v1.ListCorrectionsResponse], error)
+	GetCorrection(context.Context, *connect.Request[v1.GetCorrectionRequest]) (*connect.Response[v1.GetCorrectionResponse], error)
+	ListObjections(context.Context, *connect.Request[v1.ListObjectionsRequest]) (*connect.Response[v1.ListObjectionsResponse], error)
+	ListDisputes(context.Context, *connect.Request[v1.ListDisputesRequest]) (*connect.Response[v1.ListDisputesResponse], error)
+	ListStandings(context.Context, *connect.Request[v1.ListStandingsRequest]) (*connect.Response[v1.ListStandingsResponse], error)
 }
 
 // NewShareServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -167,6 +257,41 @@ func NewShareServiceHandler(svc ShareServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	shareServiceListCorrectionsHandler := connect.NewUnaryHandler(
+		ShareServiceListCorrectionsProcedure,
+		svc.ListCorrections,
+		connect.WithSchema(shareServiceMethods.ByName("ListCorrections")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	shareServiceGetCorrectionHandler := connect.NewUnaryHandler(
+		ShareServiceGetCorrectionProcedure,
+		svc.GetCorrection,
+		connect.WithSchema(shareServiceMethods.ByName("GetCorrection")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	shareServiceListObjectionsHandler := connect.NewUnaryHandler(
+		ShareServiceListObjectionsProcedure,
+		svc.ListObjections,
+		connect.WithSchema(shareServiceMethods.ByName("ListObjections")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	shareServiceListDisputesHandler := connect.NewUnaryHandler(
+		ShareServiceListDisputesProcedure,
+		svc.ListDisputes,
+		connect.WithSchema(shareServiceMethods.ByName("ListDisputes")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	shareServiceListStandingsHandler := connect.NewUnaryHandler(
+		ShareServiceListStandingsProcedure,
+		svc.ListStandings,
+		connect.WithSchema(shareServiceMethods.ByName("ListStandings")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/mulian.share.v1.ShareService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ShareServiceListRequestsProcedure:
@@ -177,6 +302,16 @@ func NewShareServiceHandler(svc ShareServiceHandler, opts ...connect.HandlerOpti
 			shareServiceListAgreementsHandler.ServeHTTP(w, r)
 		case ShareServiceGetAgreementProcedure:
 			shareServiceGetAgreementHandler.ServeHTTP(w, r)
+		case ShareServiceListCorrectionsProcedure:
+			shareServiceListCorrectionsHandler.ServeHTTP(w, r)
+		case ShareServiceGetCorrectionProcedure:
+			shareServiceGetCorrectionHandler.ServeHTTP(w, r)
+		case ShareServiceListObjectionsProcedure:
+			shareServiceListObjectionsHandler.ServeHTTP(w, r)
+		case ShareServiceListDisputesProcedure:
+			shareServiceListDisputesHandler.ServeHTTP(w, r)
+		case ShareServiceListStandingsProcedure:
+			shareServiceListStandingsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -200,4 +335,24 @@ func (UnimplementedShareServiceHandler) ListAgreements(context.Context, *connect
 
 func (UnimplementedShareServiceHandler) GetAgreement(context.Context, *connect.Request[v1.GetAgreementRequest]) (*connect.Response[v1.GetAgreementResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.share.v1.ShareService.GetAgreement is not implemented"))
+}
+
+func (UnimplementedShareServiceHandler) ListCorrections(context.Context, *connect.Request[v1.ListCorrectionsRequest]) (*connect.Response[v1.ListCorrectionsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.share.v1.ShareService.ListCorrections is not implemented"))
+}
+
+func (UnimplementedShareServiceHandler) GetCorrection(context.Context, *connect.Request[v1.GetCorrectionRequest]) (*connect.Response[v1.GetCorrectionResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.share.v1.ShareService.GetCorrection is not implemented"))
+}
+
+func (UnimplementedShareServiceHandler) ListObjections(context.Context, *connect.Request[v1.ListObjectionsRequest]) (*connect.Response[v1.ListObjectionsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.share.v1.ShareService.ListObjections is not implemented"))
+}
+
+func (UnimplementedShareServiceHandler) ListDisputes(context.Context, *connect.Request[v1.ListDisputesRequest]) (*connect.Response[v1.ListDisputesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.share.v1.ShareService.ListDisputes is not implemented"))
+}
+
+func (UnimplementedShareServiceHandler) ListStandings(context.Context, *connect.Request[v1.ListStandingsRequest]) (*connect.Response[v1.ListStandingsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.share.v1.ShareService.ListStandings is not implemented"))
 }

@@ -1,0 +1,67 @@
+package share
+
+import (
+	sharev1 "mulian/gen/mulian/share/v1"
+	"mulian/internal/fault"
+	"mulian/rules/act"
+)
+
+// note changes what the ledger keeps of an organisation's clocks and marks, and
+// returns the key as events name it.
+func note(a *act.Act, org string, change func(*sharev1.Standing)) string {
+	s, ok := standings.Get(a.Tx, org)
+	if !ok {
+		s = &sharev1.Standing{Org: org}
+	}
+	change(s)
+	standings.Put(a.Tx, org, s)
+	return standings.Name() + "/" + org
+}
+
+// mark gives an organisation a mark, 0 = none, and returns what events name of it.
+func mark(a *act.Act, org string, score uint32) []string {
+	if score == 0 {
+		return nil
+	}
+	return []string{note(a, org, func(s *sharev1.Standing) {
+		s.Scores++
+		s.ScoreSum += uint64(score)
+	})}
+}
+
+func checkScore(rule string, score uint32) error {
+	if score > 5 {
+		return act.Refuse(fault.OutOfRange, rule, "a score of %d: 1 to 5, 0 = none", score)
+	}
+	return nil
+}
+
+// FileFeedback says what the shared data brought. Signed by the consumer, OFFICER;
+// its score counts for the provider.
+//
+// NotFound, Forbidden, IllegalTransition (nothing was received), Missing, TooLong,
+// Malformed (effect), OutOfRange (score).
+func FileFeedback(a *act.Act, m *sharev1.FileFeedback) error {
+	const rule = "share/file_feedback"
+	g, err := findAgreement(a, rule, m.GetAgreement())
+	if err != nil {
+		return err
+	}
+	if err := a.NeedOrg(g.Consumer, officer); err != nil {
+		return err
+	}
+	if !g.Given {
+		return act.Refuse(fault.IllegalTransition, rule, "agreement %s: nothing was received yet", g.Id)
+	}
+	if err := act.First(act.Text(rule, "effect", m.Effect, maxEffect, true), checkScore(rule, m.Score)); err != nil {
+		return err
+	}
+	g.Feedbacks++
+	agreements.Put(a.Tx, g.Id, g)
+	feedbacks.Put(a.Tx, numbered(g.Id, g.Feedbacks), &sharev1.Feedback{
+		Agreement: g.Id, Number: g.Feedbacks, Effect: m.Effect, Cases: m.Cases, Materials: m.Materials, Score: m.Score, AtMs: a.TimeMs, By: a.Signer(),
+	})
+	objects := append([]string{feedbacks.Name() + "/" + numbered(g.Id, g.Feedbacks)}, agreementObjects(g)...)
+	a.Emit(rule, "filed", append(objects, mark(a, g.Provider, m.Score)...)...)
+	return nil
+}
