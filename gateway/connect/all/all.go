@@ -7,7 +7,6 @@ package all
 import (
 	_ "mulian/gateway/connect/files"    // files:, csv:, parquet:
 	_ "mulian/gateway/connect/mysql"    // mysql:, mariadb:, oceanbase:, tidb:
-	_ "mulian/gateway/connect/mysql"    // mysql:, mariadb:, oceanbase:, tidb:
 	_ "mulian/gateway/connect/postgres" // postgres:, postgresql:
 	_ "mulian/gateway/connect/sqlite"   // sqlite:
 )
