@@ -10,6 +10,8 @@
 // report), reads no rows, and does not guess that a column was renamed: it
 // asks a person.
 //
+//	DDL event ──> (150 ms of rest) ──> look at once, and what it sees needs no second look
+//
 //	         differs                same again             accepted
 //	Inspect ────────> candidate ────────────────> pending ──────────> baseline was moved when
 //	   │ same            │ same as before             │ refused       the event became pending
@@ -22,12 +24,14 @@
 //  1. Two structures with different hashes differ in one Change at least, and
 //     equal hashes in none: no silent drift, no noise.
 //  2. A database that does not answer, restarts or answers only once differently
-//     is not drift.
+//     is not drift, unless it said itself that its structure was changed.
 //  3. An event is on disk before it is offered, and stays until it was accepted:
 //     a restart of the gateway loses none. Offered twice (power failed between
 //     the acceptance and our note of it) it has the same ID both times.
 //  4. A report that hangs does not stop the watch.
+//  5. Events only make looks earlier. That none came proves nothing: polling goes on.
 //
 // Sources: order 809 art. 17 (10 working days to update the catalogue);
-// the sharing specification 4.7 (classes) and its detection ladder, level L0.
+// the sharing specification 4.7 (classes) and its detection ladder, levels L0 (looks),
+// L1 (DDL events), L2 (watermarks) and L4 (keyed digests of ranges, package ranges).
 package drift

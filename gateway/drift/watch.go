@@ -31,7 +31,8 @@ const (
 
 // Config says what a Watcher watches and whom it tells.
 type Config struct {
-	// Source is the database. Required. The Watcher does not close it.
+	// Source is the database. Required. The Watcher does not close it. One that is a
+	// connect.Feeder is looked at as soon as it tells a DDL event.
 	Source connect.Source
 	// Path is the file of the Watcher's memory, in a folder that exists. Required.
 	// No two Watchers may share one.
@@ -64,6 +65,7 @@ type Watcher struct {
 
 	// What Run knows of the looks so far; lost with a restart, which asks again.
 	candidate string    // hash of a structure that was seen once
+	told      bool      // the database itself said that its structure changed, before this look
 	failures  int       // looks that failed in a row
 	watermark time.Time // when the watermarks were last looked at
 }
@@ -108,7 +110,7 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // error, if the memory cannot be written. It is called once.
 func (w *Watcher) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var reporting sync.WaitGroup
+	var reporting sync.WaitGroup // and listening
 	defer reporting.Wait()
 	defer cancel()
 
@@ -116,6 +118,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 	telling := false
 	next := time.NewTimer(0)
 	defer next.Stop()
+	var events stir
+	began, stirred := make(chan struct{}, 1), make(chan struct{}, 1)
+	reporting.Go(func() { w.listen(ctx, began, stirred) })
 	for {
 		if !telling && len(w.memory.Pending) > 0 {
 			telling = true
@@ -132,7 +137,14 @@ func (w *Watcher) Run(ctx context.Context) error {
 			if err := w.memory.write(w.cfg.Path); err != nil {
 				return err
 			}
+		case <-began:
+			next.Reset(0)
+		case <-stirred:
+			events.event(time.Now())
+			next.Reset(time.Until(events.due))
 		case <-next.C:
+			w.told = !events.first.IsZero()
+			events = stir{}
 			wait, err := w.look(ctx)
 			if err != nil {
 				return err
@@ -210,7 +222,7 @@ func (w *Watcher) structure(ctx context.Context) (events []Event, sure, moved bo
 		return events, true, false
 	case len(w.memory.Pending) >= maxPending:
 		return events, true, false
-	case w.candidate != is:
+	case w.candidate != is && !w.told:
 		w.candidate = is
 		return events, false, false
 	}

@@ -25,6 +25,7 @@ type office struct {
 	t  *testing.T
 	db *sql.DB
 	connect.Source
+	path string
 
 	mu  sync.Mutex
 	cut error // what Inspect and Freshness answer instead
@@ -36,7 +37,7 @@ func newOffice(t *testing.T) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &office{t: t, db: db}
+	o := &office{t: t, db: db, path: path}
 	o.exec("PRAGMA journal_mode(WAL)", "CREATE TABLE firm (code varchar(18) NOT NULL PRIMARY KEY, name varchar(50), at timestamp)")
 	if o.Source, err = connect.Open(t.Context(), "sqlite:"+path); err != nil {
 		t.Fatal(err)

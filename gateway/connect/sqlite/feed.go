@@ -1,0 +1,62 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"mulian/gateway/connect"
+)
+
+// schemaPoll is how often the file's schema version is read while a Follow listens for DDL:
+// one number of the first page, some 30 µs. Our own choice.
+const schemaPoll = 250 * time.Millisecond
+
+// Follow is connect.Feeder's, for DDL alone: SQLite counts changes of the structure in the
+// head of the file (PRAGMA schema_version). Which rows other programs change it tells nobody (its
+// update hook sees only its own connection), and triggers would be a right to write: ErrNoFeed.
+func (s *source) Follow(ctx context.Context, tables []connect.TableName, from connect.Position, fn func(connect.Change) error) error {
+	if err := connect.CheckFollow(tables, from); err != nil {
+		return err
+	}
+	if len(tables) > 0 {
+		return &connect.NoFeedError{Cause: "SQLite tells nobody which rows other programs change"}
+	}
+	before, err := s.schemaVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if err := fn(connect.Change{}); err != nil {
+		return err
+	}
+	tick := time.NewTicker(schemaPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		is, err := s.schemaVersion(ctx)
+		if err != nil {
+			return err
+		}
+		if is == before {
+			continue
+		}
+		before = is
+		if err := fn(connect.Change{DDL: &connect.DDL{Tag: "SCHEMA"}, Last: true}); err != nil {
+			return err
+		}
+	}
+}
+
+// Acknowledge does nothing: the file keeps nothing for us.
+func (s *source) Acknowledge(context.Context, connect.Position) error { return nil }
+
+func (s *source) schemaVersion(ctx context.Context) (n int64, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		return failure(ctx, tx.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&n))
+	})
+	return n, err
+}
