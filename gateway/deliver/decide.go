@@ -216,9 +216,10 @@ func sealingKey(a *identityv1.Account) (sm.PublicKey, error) {
 // terms: does the agreement hold now, and for this.
 func (p *Provider) terms(d *decision, c claim) error {
 	g, now := d.agreement, time.Now().UnixMilli()
+	if err := holds(g, now); err != nil {
+		return err
+	}
 	switch {
-	case g.GetState() != sharev1.AgreementState_AGREEMENT_STATE_ACTIVE:
-		return fault.Newf(fault.AgreementSuspended, "agreement %s is not active", g.GetId())
 	case d.entry.GetState() == cataloguev1.EntryState_ENTRY_STATE_SUSPENDED || d.entry.GetState() == cataloguev1.EntryState_ENTRY_STATE_WITHDRAWN:
 		return fault.Newf(fault.AgreementSuspended, "entry %s is suspended or withdrawn", c.entry)
 	case now < g.GetStartsMs() || g.GetEndsMs() != 0 && now >= g.GetEndsMs():
