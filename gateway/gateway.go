@@ -53,6 +53,8 @@ type Gateway struct {
 	view        *view.View
 	provider    *deliver.Provider
 	asker       *deliver.Asker
+	subs        *deliver.Subscriptions
+	followings  *deliver.Followings
 	sink        connect.Sink
 	sources     map[string]*source
 	drifted     drifted
@@ -189,6 +191,13 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, SealKey: g.keys.Seal, Dir: filepath.Join(g.cfg.Home, "fetches"),
 		View: g.view, Chain: g.chain, Sink: g.sink, Logger: g.log,
 	})
+	if err != nil {
+		return err
+	}
+	if g.followings, err = deliver.NewFollowings(g.asker); err != nil {
+		return err
+	}
+	g.subs, err = deliver.NewSubscriptions(g.provider, g.followings.Told)
 	return err
 }
 
@@ -249,6 +258,7 @@ func (g *Gateway) settle(ctx context.Context) error {
 	if err := g.asker.Resume(ctx); err != nil && ctx.Err() == nil {
 		g.log.Warn("interrupted fetches could not be read", "err", err)
 	}
+	g.followings.Resume()
 	<-ctx.Done()
 	return nil
 }
@@ -277,6 +287,12 @@ func (g *Gateway) Close() error {
 		if err := g.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if g.followings != nil {
+		errs = append(errs, g.followings.Close())
+	}
+	if g.subs != nil {
+		errs = append(errs, g.subs.Close())
 	}
 	if g.asker != nil {
 		errs = append(errs, g.asker.Close())

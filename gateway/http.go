@@ -54,7 +54,7 @@ func (g *Gateway) serve(ctx context.Context) error {
 // access log, for anyone's tool), /healthz, /metrics.
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.provider, rpc.WithReadMaxBytes(maxAsked), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
+	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.subs, rpc.WithReadMaxBytes(maxAsked), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
 		rpc.WithCompression("gzip", nil, nil))) // what is sealed does not get smaller
 	mux.Handle("GET /log/", http.StripPrefix("/log/", tiles(g.records.TilesDir())))
 	mux.HandleFunc("GET /healthz", g.health)

@@ -561,6 +561,8 @@ type StateResponse struct {
 	Sink          bool                   `protobuf:"varint,10,opt,name=sink,proto3" json:"sink,omitempty"`
 	OpenedMs      int64                  `protobuf:"varint,30,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"` // since when it has its configuration
 	Trouble       string                 `protobuf:"bytes,31,opt,name=trouble,proto3" json:"trouble,omitempty"`                    // why it does not release; empty = it does
+	Following     []*Following           `protobuf:"bytes,20,rep,name=following,proto3" json:"following,omitempty"`                // what this gateway follows
+	Subscribers   []*Subscriber          `protobuf:"bytes,21,rep,name=subscribers,proto3" json:"subscribers,omitempty"`            // who follows its tables
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -679,6 +681,390 @@ func (x *StateResponse) GetTrouble() string {
 	return ""
 }
 
+func (x *StateResponse) GetFollowing() []*Following {
+	if x != nil {
+		return x.Following
+	}
+	return nil
+}
+
+func (x *StateResponse) GetSubscribers() []*Subscriber {
+	if x != nil {
+		return x.Subscribers
+	}
+	return nil
+}
+
+type FollowRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	Into          string                 `protobuf:"bytes,3,opt,name=into,proto3" json:"into,omitempty"`  // as of a FetchRequest
+	Stop          bool                   `protobuf:"varint,4,opt,name=stop,proto3" json:"stop,omitempty"` // end it, by agreement and entry; the table stays as it is
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowRequest) Reset() {
+	*x = FollowRequest{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowRequest) ProtoMessage() {}
+
+func (x *FollowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
+func (*FollowRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *FollowRequest) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *FollowRequest) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *FollowRequest) GetInto() string {
+	if x != nil {
+		return x.Into
+	}
+	return ""
+}
+
+func (x *FollowRequest) GetStop() bool {
+	if x != nil {
+		return x.Stop
+	}
+	return false
+}
+
+type FollowResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Following     *Following             `protobuf:"bytes,1,opt,name=following,proto3" json:"following,omitempty"`
+	Rows          int64                  `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"` // while it is taken whole: loaded so far
+	Expected      int64                  `protobuf:"varint,3,opt,name=expected,proto3" json:"expected,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowResponse) Reset() {
+	*x = FollowResponse{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowResponse) ProtoMessage() {}
+
+func (x *FollowResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
+func (*FollowResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *FollowResponse) GetFollowing() *Following {
+	if x != nil {
+		return x.Following
+	}
+	return nil
+}
+
+func (x *FollowResponse) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *FollowResponse) GetExpected() int64 {
+	if x != nil {
+		return x.Expected
+	}
+	return 0
+}
+
+// Following is one table that is kept equal.
+type Following struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	Table         string                 `protobuf:"bytes,3,opt,name=table,proto3" json:"table,omitempty"`
+	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`        // "taking", "following", "waiting"
+	Number        uint64                 `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`     // last page applied, of the subscription as it is now
+	Upserted      uint64                 `protobuf:"varint,6,opt,name=upserted,proto3" json:"upserted,omitempty"` // since the gateway's start
+	Deleted       uint64                 `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Taken         uint64                 `protobuf:"varint,8,opt,name=taken,proto3" json:"taken,omitempty"` // how often it was taken whole
+	Sensing       Sensing                `protobuf:"varint,9,opt,name=sensing,proto3,enum=mulian.gateway.v1.Sensing" json:"sensing,omitempty"`
+	AtMs          int64                  `protobuf:"varint,10,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"` // when it was last known to be equal
+	Problem       string                 `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"`        // why it waits: fault code and text
+	Subscription  string                 `protobuf:"bytes,12,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Following) Reset() {
+	*x = Following{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Following) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Following) ProtoMessage() {}
+
+func (x *Following) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Following.ProtoReflect.Descriptor instead.
+func (*Following) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Following) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *Following) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *Following) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *Following) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Following) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Following) GetUpserted() uint64 {
+	if x != nil {
+		return x.Upserted
+	}
+	return 0
+}
+
+func (x *Following) GetDeleted() uint64 {
+	if x != nil {
+		return x.Deleted
+	}
+	return 0
+}
+
+func (x *Following) GetTaken() uint64 {
+	if x != nil {
+		return x.Taken
+	}
+	return 0
+}
+
+func (x *Following) GetSensing() Sensing {
+	if x != nil {
+		return x.Sensing
+	}
+	return Sensing_SENSING_UNSPECIFIED
+}
+
+func (x *Following) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
+func (x *Following) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *Following) GetSubscription() string {
+	if x != nil {
+		return x.Subscription
+	}
+	return ""
+}
+
+// Subscriber is one subscription at this gateway.
+type Subscriber struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  string                 `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Agreement     string                 `protobuf:"bytes,2,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Entry         string                 `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
+	Asker         string                 `protobuf:"bytes,4,opt,name=asker,proto3" json:"asker,omitempty"`
+	Number        uint64                 `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`               // last page given
+	Waiting       uint64                 `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`             // keys that changed and were not given
+	Again         bool                   `protobuf:"varint,7,opt,name=again,proto3" json:"again,omitempty"`                 // more changed than is kept: it has to be taken whole
+	SeenMs        int64                  `protobuf:"varint,8,opt,name=seen_ms,json=seenMs,proto3" json:"seen_ms,omitempty"` // when the asker last asked
+	Sensing       Sensing                `protobuf:"varint,9,opt,name=sensing,proto3,enum=mulian.gateway.v1.Sensing" json:"sensing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Subscriber) Reset() {
+	*x = Subscriber{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Subscriber) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Subscriber) ProtoMessage() {}
+
+func (x *Subscriber) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Subscriber.ProtoReflect.Descriptor instead.
+func (*Subscriber) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Subscriber) GetSubscription() string {
+	if x != nil {
+		return x.Subscription
+	}
+	return ""
+}
+
+func (x *Subscriber) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *Subscriber) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *Subscriber) GetAsker() string {
+	if x != nil {
+		return x.Asker
+	}
+	return ""
+}
+
+func (x *Subscriber) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Subscriber) GetWaiting() uint64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *Subscriber) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+func (x *Subscriber) GetSeenMs() int64 {
+	if x != nil {
+		return x.SeenMs
+	}
+	return 0
+}
+
+func (x *Subscriber) GetSensing() Sensing {
+	if x != nil {
+		return x.Sensing
+	}
+	return Sensing_SENSING_UNSPECIFIED
+}
+
 var File_mulian_gateway_v1_control_proto protoreflect.FileDescriptor
 
 const file_mulian_gateway_v1_control_proto_rawDesc = "" +
@@ -718,7 +1104,7 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x06height\x18\a \x01(\x03R\x06height\x12\"\n" +
 	"\fmilliseconds\x18\b \x01(\x03R\fmilliseconds\x12\x14\n" +
 	"\x05bytes\x18\t \x01(\x04R\x05bytes\"\x0e\n" +
-	"\fStateRequest\"\xcd\x02\n" +
+	"\fStateRequest\"\xca\x03\n" +
 	"\rStateResponse\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x10\n" +
 	"\x03org\x18\x02 \x01(\tR\x03org\x12\x18\n" +
@@ -733,10 +1119,47 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x04sink\x18\n" +
 	" \x01(\bR\x04sink\x12\x1b\n" +
 	"\topened_ms\x18\x1e \x01(\x03R\bopenedMs\x12\x18\n" +
-	"\atrouble\x18\x1f \x01(\tR\atrouble2\xc4\x02\n" +
+	"\atrouble\x18\x1f \x01(\tR\atrouble\x12:\n" +
+	"\tfollowing\x18\x14 \x03(\v2\x1c.mulian.gateway.v1.FollowingR\tfollowing\x12?\n" +
+	"\vsubscribers\x18\x15 \x03(\v2\x1d.mulian.gateway.v1.SubscriberR\vsubscribers\"k\n" +
+	"\rFollowRequest\x12\x1c\n" +
+	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x12\n" +
+	"\x04into\x18\x03 \x01(\tR\x04into\x12\x12\n" +
+	"\x04stop\x18\x04 \x01(\bR\x04stop\"|\n" +
+	"\x0eFollowResponse\x12:\n" +
+	"\tfollowing\x18\x01 \x01(\v2\x1c.mulian.gateway.v1.FollowingR\tfollowing\x12\x12\n" +
+	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x1a\n" +
+	"\bexpected\x18\x03 \x01(\x03R\bexpected\"\xd8\x02\n" +
+	"\tFollowing\x12\x1c\n" +
+	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x14\n" +
+	"\x05table\x18\x03 \x01(\tR\x05table\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x12\x16\n" +
+	"\x06number\x18\x05 \x01(\x04R\x06number\x12\x1a\n" +
+	"\bupserted\x18\x06 \x01(\x04R\bupserted\x12\x18\n" +
+	"\adeleted\x18\a \x01(\x04R\adeleted\x12\x14\n" +
+	"\x05taken\x18\b \x01(\x04R\x05taken\x124\n" +
+	"\asensing\x18\t \x01(\x0e2\x1a.mulian.gateway.v1.SensingR\asensing\x12\x13\n" +
+	"\x05at_ms\x18\n" +
+	" \x01(\x03R\x04atMs\x12\x18\n" +
+	"\aproblem\x18\v \x01(\tR\aproblem\x12\"\n" +
+	"\fsubscription\x18\f \x01(\tR\fsubscription\"\x91\x02\n" +
+	"\n" +
+	"Subscriber\x12\"\n" +
+	"\fsubscription\x18\x01 \x01(\tR\fsubscription\x12\x1c\n" +
+	"\tagreement\x18\x02 \x01(\tR\tagreement\x12\x14\n" +
+	"\x05entry\x18\x03 \x01(\tR\x05entry\x12\x14\n" +
+	"\x05asker\x18\x04 \x01(\tR\x05asker\x12\x16\n" +
+	"\x06number\x18\x05 \x01(\x04R\x06number\x12\x18\n" +
+	"\awaiting\x18\x06 \x01(\x04R\awaiting\x12\x14\n" +
+	"\x05again\x18\a \x01(\bR\x05again\x12\x17\n" +
+	"\aseen_ms\x18\b \x01(\x03R\x06seenMs\x124\n" +
+	"\asensing\x18\t \x01(\x0e2\x1a.mulian.gateway.v1.SensingR\asensing2\x95\x03\n" +
 	"\x0eControlService\x12D\n" +
 	"\x03Ask\x12\x1d.mulian.gateway.v1.AskRequest\x1a\x1e.mulian.gateway.v1.AskResponse\x12L\n" +
 	"\x05Fetch\x12\x1f.mulian.gateway.v1.FetchRequest\x1a .mulian.gateway.v1.FetchResponse0\x01\x12O\n" +
+	"\x06Follow\x12 .mulian.gateway.v1.FollowRequest\x1a!.mulian.gateway.v1.FollowResponse0\x01\x12O\n" +
 	"\x05State\x12\x1f.mulian.gateway.v1.StateRequest\x1a .mulian.gateway.v1.StateResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\x06Reload\x12 .mulian.gateway.v1.ReloadRequest\x1a!.mulian.gateway.v1.ReloadResponseB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
 
@@ -752,7 +1175,7 @@ func file_mulian_gateway_v1_control_proto_rawDescGZIP() []byte {
 	return file_mulian_gateway_v1_control_proto_rawDescData
 }
 
-var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_mulian_gateway_v1_control_proto_goTypes = []any{
 	(*ReloadRequest)(nil),   // 0: mulian.gateway.v1.ReloadRequest
 	(*ReloadResponse)(nil),  // 1: mulian.gateway.v1.ReloadResponse
@@ -764,31 +1187,43 @@ var file_mulian_gateway_v1_control_proto_goTypes = []any{
 	(*FetchResponse)(nil),   // 7: mulian.gateway.v1.FetchResponse
 	(*StateRequest)(nil),    // 8: mulian.gateway.v1.StateRequest
 	(*StateResponse)(nil),   // 9: mulian.gateway.v1.StateResponse
-	(*KeyValue)(nil),        // 10: mulian.gateway.v1.KeyValue
-	(*ResultColumn)(nil),    // 11: mulian.gateway.v1.ResultColumn
-	(*v1.Receipt)(nil),      // 12: mulian.trace.v1.Receipt
-	(*v1.AccessRecord)(nil), // 13: mulian.trace.v1.AccessRecord
+	(*FollowRequest)(nil),   // 10: mulian.gateway.v1.FollowRequest
+	(*FollowResponse)(nil),  // 11: mulian.gateway.v1.FollowResponse
+	(*Following)(nil),       // 12: mulian.gateway.v1.Following
+	(*Subscriber)(nil),      // 13: mulian.gateway.v1.Subscriber
+	(*KeyValue)(nil),        // 14: mulian.gateway.v1.KeyValue
+	(*ResultColumn)(nil),    // 15: mulian.gateway.v1.ResultColumn
+	(*v1.Receipt)(nil),      // 16: mulian.trace.v1.Receipt
+	(*v1.AccessRecord)(nil), // 17: mulian.trace.v1.AccessRecord
+	(Sensing)(0),            // 18: mulian.gateway.v1.Sensing
 }
 var file_mulian_gateway_v1_control_proto_depIdxs = []int32{
-	10, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
-	11, // 1: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
+	14, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
+	15, // 1: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
 	4,  // 2: mulian.gateway.v1.AskResponse.rows:type_name -> mulian.gateway.v1.ResultRow
-	12, // 3: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
-	13, // 4: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
+	16, // 3: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
+	17, // 4: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
 	5,  // 5: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
-	2,  // 6: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
-	6,  // 7: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
-	8,  // 8: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
-	0,  // 9: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
-	3,  // 10: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
-	7,  // 11: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
-	9,  // 12: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
-	1,  // 13: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	12, // 6: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
+	13, // 7: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
+	12, // 8: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
+	18, // 9: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
+	18, // 10: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
+	2,  // 11: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
+	6,  // 12: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
+	10, // 13: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
+	8,  // 14: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
+	0,  // 15: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
+	3,  // 16: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
+	7,  // 17: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
+	11, // 18: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
+	9,  // 19: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
+	1,  // 20: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
+	16, // [16:21] is the sub-list for method output_type
+	11, // [11:16] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_control_proto_init() }
@@ -803,7 +1238,7 @@ func file_mulian_gateway_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_control_proto_rawDesc), len(file_mulian_gateway_v1_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

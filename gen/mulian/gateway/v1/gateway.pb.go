@@ -26,6 +26,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Sensing is how a provider's gateway notices that rows changed.
+type Sensing int32
+
+const (
+	Sensing_SENSING_UNSPECIFIED Sensing = 0
+	Sensing_SENSING_FEED        Sensing = 1 // the database tells
+	Sensing_SENSING_WATERMARK   Sensing = 2 // a column that rises with each change; a deletion is not seen
+	Sensing_SENSING_COMPARE     Sensing = 3 // the whole is read and its digest compared; it is taken whole each time
+)
+
+// Enum value maps for Sensing.
+var (
+	Sensing_name = map[int32]string{
+		0: "SENSING_UNSPECIFIED",
+		1: "SENSING_FEED",
+		2: "SENSING_WATERMARK",
+		3: "SENSING_COMPARE",
+	}
+	Sensing_value = map[string]int32{
+		"SENSING_UNSPECIFIED": 0,
+		"SENSING_FEED":        1,
+		"SENSING_WATERMARK":   2,
+		"SENSING_COMPARE":     3,
+	}
+)
+
+func (x Sensing) Enum() *Sensing {
+	p := new(Sensing)
+	*p = x
+	return p
+}
+
+func (x Sensing) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Sensing) Descriptor() protoreflect.EnumDescriptor {
+	return file_mulian_gateway_v1_gateway_proto_enumTypes[0].Descriptor()
+}
+
+func (Sensing) Type() protoreflect.EnumType {
+	return &file_mulian_gateway_v1_gateway_proto_enumTypes[0]
+}
+
+func (x Sensing) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Sensing.Descriptor instead.
+func (Sensing) EnumDescriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{0}
+}
+
 type DescribeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -222,6 +275,8 @@ type RequestBody struct {
 	//	*RequestBody_Pull
 	//	*RequestBody_Acknowledge
 	//	*RequestBody_Queries
+	//	*RequestBody_Changes
+	//	*RequestBody_Notify
 	Kind          isRequestBody_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -344,6 +399,24 @@ func (x *RequestBody) GetQueries() *QueriesBody {
 	return nil
 }
 
+func (x *RequestBody) GetChanges() *ChangesBody {
+	if x != nil {
+		if x, ok := x.Kind.(*RequestBody_Changes); ok {
+			return x.Changes
+		}
+	}
+	return nil
+}
+
+func (x *RequestBody) GetNotify() *NotifyBody {
+	if x != nil {
+		if x, ok := x.Kind.(*RequestBody_Notify); ok {
+			return x.Notify
+		}
+	}
+	return nil
+}
+
 type isRequestBody_Kind interface {
 	isRequestBody_Kind()
 }
@@ -368,6 +441,14 @@ type RequestBody_Queries struct {
 	Queries *QueriesBody `protobuf:"bytes,20,opt,name=queries,proto3,oneof"`
 }
 
+type RequestBody_Changes struct {
+	Changes *ChangesBody `protobuf:"bytes,21,opt,name=changes,proto3,oneof"`
+}
+
+type RequestBody_Notify struct {
+	Notify *NotifyBody `protobuf:"bytes,22,opt,name=notify,proto3,oneof"`
+}
+
 func (*RequestBody_Query) isRequestBody_Kind() {}
 
 func (*RequestBody_Delivery) isRequestBody_Kind() {}
@@ -377,6 +458,10 @@ func (*RequestBody_Pull) isRequestBody_Kind() {}
 func (*RequestBody_Acknowledge) isRequestBody_Kind() {}
 
 func (*RequestBody_Queries) isRequestBody_Kind() {}
+
+func (*RequestBody_Changes) isRequestBody_Kind() {}
+
+func (*RequestBody_Notify) isRequestBody_Kind() {}
 
 type QueryBody struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1327,6 +1412,320 @@ func (*AcknowledgeResponse) Descriptor() ([]byte, []int) {
 	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{18}
 }
 
+// ChangesBody asks for the page after one. Each page is asked for until it is applied.
+type ChangesBody struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	Purpose       string                 `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Subscription  string                 `protobuf:"bytes,4,opt,name=subscription,proto3" json:"subscription,omitempty"`    // 16-64 characters, chosen by the asker; another one begins anew
+	After         uint64                 `protobuf:"varint,5,opt,name=after,proto3" json:"after,omitempty"`                 // last page that was applied; 0 = none
+	Begin         bool                   `protobuf:"varint,6,opt,name=begin,proto3" json:"begin,omitempty"`                 // begin the subscription if it is not there; what is asked for is a page without changes
+	WaitMs        uint32                 `protobuf:"varint,7,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"` // how long to wait until there is something, <= 30000
+	Notify        bool                   `protobuf:"varint,8,opt,name=notify,proto3" json:"notify,omitempty"`               // tell by Notify, too
+	End           bool                   `protobuf:"varint,9,opt,name=end,proto3" json:"end,omitempty"`                     // end the subscription
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangesBody) Reset() {
+	*x = ChangesBody{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangesBody) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangesBody) ProtoMessage() {}
+
+func (x *ChangesBody) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangesBody.ProtoReflect.Descriptor instead.
+func (*ChangesBody) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ChangesBody) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *ChangesBody) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *ChangesBody) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *ChangesBody) GetSubscription() string {
+	if x != nil {
+		return x.Subscription
+	}
+	return ""
+}
+
+func (x *ChangesBody) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *ChangesBody) GetBegin() bool {
+	if x != nil {
+		return x.Begin
+	}
+	return false
+}
+
+func (x *ChangesBody) GetWaitMs() uint32 {
+	if x != nil {
+		return x.WaitMs
+	}
+	return 0
+}
+
+func (x *ChangesBody) GetNotify() bool {
+	if x != nil {
+		return x.Notify
+	}
+	return false
+}
+
+func (x *ChangesBody) GetEnd() bool {
+	if x != nil {
+		return x.End
+	}
+	return false
+}
+
+// ChangePage inside the seal.
+type ChangePage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  string                 `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"` // 1, 2, ... without gaps; 0 = there is nothing
+	Columns       []*ResultColumn        `protobuf:"bytes,3,rep,name=columns,proto3" json:"columns,omitempty"`
+	Upserts       []byte                 `protobuf:"bytes,4,opt,name=upserts,proto3" json:"upserts,omitempty"` // zstd of canonical rows, as they are now; empty = none
+	Deletes       []byte                 `protobuf:"bytes,5,opt,name=deletes,proto3" json:"deletes,omitempty"` // zstd of canonical keys, in the order of the key's columns; empty = none
+	Upserted      uint64                 `protobuf:"varint,6,opt,name=upserted,proto3" json:"upserted,omitempty"`
+	Deleted       uint64                 `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	More          bool                   `protobuf:"varint,8,opt,name=more,proto3" json:"more,omitempty"`   // the next page has something already
+	Again         bool                   `protobuf:"varint,9,opt,name=again,proto3" json:"again,omitempty"` // the whole entry has to be taken again, under a new subscription
+	Sensing       Sensing                `protobuf:"varint,10,opt,name=sensing,proto3,enum=mulian.gateway.v1.Sensing" json:"sensing,omitempty"`
+	SinceMs       int64                  `protobuf:"varint,11,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"` // when the oldest change of the page was noticed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangePage) Reset() {
+	*x = ChangePage{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangePage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangePage) ProtoMessage() {}
+
+func (x *ChangePage) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangePage.ProtoReflect.Descriptor instead.
+func (*ChangePage) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ChangePage) GetSubscription() string {
+	if x != nil {
+		return x.Subscription
+	}
+	return ""
+}
+
+func (x *ChangePage) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ChangePage) GetColumns() []*ResultColumn {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *ChangePage) GetUpserts() []byte {
+	if x != nil {
+		return x.Upserts
+	}
+	return nil
+}
+
+func (x *ChangePage) GetDeletes() []byte {
+	if x != nil {
+		return x.Deletes
+	}
+	return nil
+}
+
+func (x *ChangePage) GetUpserted() uint64 {
+	if x != nil {
+		return x.Upserted
+	}
+	return 0
+}
+
+func (x *ChangePage) GetDeleted() uint64 {
+	if x != nil {
+		return x.Deleted
+	}
+	return 0
+}
+
+func (x *ChangePage) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *ChangePage) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+func (x *ChangePage) GetSensing() Sensing {
+	if x != nil {
+		return x.Sensing
+	}
+	return Sensing_SENSING_UNSPECIFIED
+}
+
+func (x *ChangePage) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+type NotifyBody struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  string                 `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotifyBody) Reset() {
+	*x = NotifyBody{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotifyBody) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotifyBody) ProtoMessage() {}
+
+func (x *NotifyBody) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotifyBody.ProtoReflect.Descriptor instead.
+func (*NotifyBody) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *NotifyBody) GetSubscription() string {
+	if x != nil {
+		return x.Subscription
+	}
+	return ""
+}
+
+type NotifyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotifyResponse) Reset() {
+	*x = NotifyResponse{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotifyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotifyResponse) ProtoMessage() {}
+
+func (x *NotifyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotifyResponse.ProtoReflect.Descriptor instead.
+func (*NotifyResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{22}
+}
+
 var File_mulian_gateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
@@ -1345,7 +1744,7 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\rSignedRequest\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1c\n" +
-	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xbe\x03\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xb3\x04\n" +
 	"\vRequestBody\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n" +
@@ -1359,7 +1758,9 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\bdelivery\x18\v \x01(\v2\x1f.mulian.gateway.v1.DeliveryBodyH\x00R\bdelivery\x121\n" +
 	"\x04pull\x18\f \x01(\v2\x1b.mulian.gateway.v1.PullBodyH\x00R\x04pull\x12F\n" +
 	"\vacknowledge\x18\r \x01(\v2\".mulian.gateway.v1.AcknowledgeBodyH\x00R\vacknowledge\x12:\n" +
-	"\aqueries\x18\x14 \x01(\v2\x1e.mulian.gateway.v1.QueriesBodyH\x00R\aqueriesB\x06\n" +
+	"\aqueries\x18\x14 \x01(\v2\x1e.mulian.gateway.v1.QueriesBodyH\x00R\aqueries\x12:\n" +
+	"\achanges\x18\x15 \x01(\v2\x1e.mulian.gateway.v1.ChangesBodyH\x00R\achanges\x127\n" +
+	"\x06notify\x18\x16 \x01(\v2\x1d.mulian.gateway.v1.NotifyBodyH\x00R\x06notifyB\x06\n" +
 	"\x04kind\"\xb8\x01\n" +
 	"\tQueryBody\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
@@ -1431,14 +1832,49 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x16\n" +
 	"\x06digest\x18\x03 \x01(\fR\x06digest\x122\n" +
 	"\areceipt\x18\x04 \x01(\v2\x18.mulian.trace.v1.ReceiptR\areceipt\"\x15\n" +
-	"\x13AcknowledgeResponse2\xec\x03\n" +
+	"\x13AcknowledgeResponse\"\xee\x01\n" +
+	"\vChangesBody\x12\x1c\n" +
+	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x18\n" +
+	"\apurpose\x18\x03 \x01(\tR\apurpose\x12\"\n" +
+	"\fsubscription\x18\x04 \x01(\tR\fsubscription\x12\x14\n" +
+	"\x05after\x18\x05 \x01(\x04R\x05after\x12\x14\n" +
+	"\x05begin\x18\x06 \x01(\bR\x05begin\x12\x17\n" +
+	"\await_ms\x18\a \x01(\rR\x06waitMs\x12\x16\n" +
+	"\x06notify\x18\b \x01(\bR\x06notify\x12\x10\n" +
+	"\x03end\x18\t \x01(\bR\x03end\"\xe8\x02\n" +
+	"\n" +
+	"ChangePage\x12\"\n" +
+	"\fsubscription\x18\x01 \x01(\tR\fsubscription\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x129\n" +
+	"\acolumns\x18\x03 \x03(\v2\x1f.mulian.gateway.v1.ResultColumnR\acolumns\x12\x18\n" +
+	"\aupserts\x18\x04 \x01(\fR\aupserts\x12\x18\n" +
+	"\adeletes\x18\x05 \x01(\fR\adeletes\x12\x1a\n" +
+	"\bupserted\x18\x06 \x01(\x04R\bupserted\x12\x18\n" +
+	"\adeleted\x18\a \x01(\x04R\adeleted\x12\x12\n" +
+	"\x04more\x18\b \x01(\bR\x04more\x12\x14\n" +
+	"\x05again\x18\t \x01(\bR\x05again\x124\n" +
+	"\asensing\x18\n" +
+	" \x01(\x0e2\x1a.mulian.gateway.v1.SensingR\asensing\x12\x19\n" +
+	"\bsince_ms\x18\v \x01(\x03R\asinceMs\"0\n" +
+	"\n" +
+	"NotifyBody\x12\"\n" +
+	"\fsubscription\x18\x01 \x01(\tR\fsubscription\"\x10\n" +
+	"\x0eNotifyResponse*`\n" +
+	"\aSensing\x12\x17\n" +
+	"\x13SENSING_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fSENSING_FEED\x10\x01\x12\x15\n" +
+	"\x11SENSING_WATERMARK\x10\x02\x12\x13\n" +
+	"\x0fSENSING_COMPARE\x10\x032\x83\x05\n" +
 	"\x0eGatewayService\x12X\n" +
 	"\bDescribe\x12\".mulian.gateway.v1.DescribeRequest\x1a#.mulian.gateway.v1.DescribeResponse\"\x03\x90\x02\x01\x12D\n" +
 	"\x05Query\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12O\n" +
 	"\rQueryTogether\x12 .mulian.gateway.v1.SignedRequest\x1a\x1a.mulian.gateway.v1.Answers0\x01\x12K\n" +
 	"\fOpenDelivery\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12C\n" +
 	"\x04Pull\x12 .mulian.gateway.v1.SignedRequest\x1a\x17.mulian.gateway.v1.Page0\x01\x12W\n" +
-	"\vAcknowledge\x12 .mulian.gateway.v1.SignedRequest\x1a&.mulian.gateway.v1.AcknowledgeResponseB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
+	"\vAcknowledge\x12 .mulian.gateway.v1.SignedRequest\x1a&.mulian.gateway.v1.AcknowledgeResponse\x12F\n" +
+	"\aChanges\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12M\n" +
+	"\x06Notify\x12 .mulian.gateway.v1.SignedRequest\x1a!.mulian.gateway.v1.NotifyResponseB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
 
 var (
 	file_mulian_gateway_v1_gateway_proto_rawDescOnce sync.Once
@@ -1452,63 +1888,77 @@ func file_mulian_gateway_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_mulian_gateway_v1_gateway_proto_rawDescData
 }
 
-var file_mulian_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_mulian_gateway_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_mulian_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_mulian_gateway_v1_gateway_proto_goTypes = []any{
-	(*DescribeRequest)(nil),     // 0: mulian.gateway.v1.DescribeRequest
-	(*DescribeResponse)(nil),    // 1: mulian.gateway.v1.DescribeResponse
-	(*SignedRequest)(nil),       // 2: mulian.gateway.v1.SignedRequest
-	(*RequestBody)(nil),         // 3: mulian.gateway.v1.RequestBody
-	(*QueryBody)(nil),           // 4: mulian.gateway.v1.QueryBody
-	(*QueriesBody)(nil),         // 5: mulian.gateway.v1.QueriesBody
-	(*KeyValue)(nil),            // 6: mulian.gateway.v1.KeyValue
-	(*DeliveryBody)(nil),        // 7: mulian.gateway.v1.DeliveryBody
-	(*PullBody)(nil),            // 8: mulian.gateway.v1.PullBody
-	(*AcknowledgeBody)(nil),     // 9: mulian.gateway.v1.AcknowledgeBody
-	(*Answer)(nil),              // 10: mulian.gateway.v1.Answer
-	(*Answers)(nil),             // 11: mulian.gateway.v1.Answers
-	(*NumberedAnswer)(nil),      // 12: mulian.gateway.v1.NumberedAnswer
-	(*QueryResult)(nil),         // 13: mulian.gateway.v1.QueryResult
-	(*ResultColumn)(nil),        // 14: mulian.gateway.v1.ResultColumn
-	(*DeliveryOffer)(nil),       // 15: mulian.gateway.v1.DeliveryOffer
-	(*Page)(nil),                // 16: mulian.gateway.v1.Page
-	(*PageEnd)(nil),             // 17: mulian.gateway.v1.PageEnd
-	(*AcknowledgeResponse)(nil), // 18: mulian.gateway.v1.AcknowledgeResponse
-	(*v1.Receipt)(nil),          // 19: mulian.trace.v1.Receipt
-	(*v11.Refusal)(nil),         // 20: mulian.tx.v1.Refusal
+	(Sensing)(0),                // 0: mulian.gateway.v1.Sensing
+	(*DescribeRequest)(nil),     // 1: mulian.gateway.v1.DescribeRequest
+	(*DescribeResponse)(nil),    // 2: mulian.gateway.v1.DescribeResponse
+	(*SignedRequest)(nil),       // 3: mulian.gateway.v1.SignedRequest
+	(*RequestBody)(nil),         // 4: mulian.gateway.v1.RequestBody
+	(*QueryBody)(nil),           // 5: mulian.gateway.v1.QueryBody
+	(*QueriesBody)(nil),         // 6: mulian.gateway.v1.QueriesBody
+	(*KeyValue)(nil),            // 7: mulian.gateway.v1.KeyValue
+	(*DeliveryBody)(nil),        // 8: mulian.gateway.v1.DeliveryBody
+	(*PullBody)(nil),            // 9: mulian.gateway.v1.PullBody
+	(*AcknowledgeBody)(nil),     // 10: mulian.gateway.v1.AcknowledgeBody
+	(*Answer)(nil),              // 11: mulian.gateway.v1.Answer
+	(*Answers)(nil),             // 12: mulian.gateway.v1.Answers
+	(*NumberedAnswer)(nil),      // 13: mulian.gateway.v1.NumberedAnswer
+	(*QueryResult)(nil),         // 14: mulian.gateway.v1.QueryResult
+	(*ResultColumn)(nil),        // 15: mulian.gateway.v1.ResultColumn
+	(*DeliveryOffer)(nil),       // 16: mulian.gateway.v1.DeliveryOffer
+	(*Page)(nil),                // 17: mulian.gateway.v1.Page
+	(*PageEnd)(nil),             // 18: mulian.gateway.v1.PageEnd
+	(*AcknowledgeResponse)(nil), // 19: mulian.gateway.v1.AcknowledgeResponse
+	(*ChangesBody)(nil),         // 20: mulian.gateway.v1.ChangesBody
+	(*ChangePage)(nil),          // 21: mulian.gateway.v1.ChangePage
+	(*NotifyBody)(nil),          // 22: mulian.gateway.v1.NotifyBody
+	(*NotifyResponse)(nil),      // 23: mulian.gateway.v1.NotifyResponse
+	(*v1.Receipt)(nil),          // 24: mulian.trace.v1.Receipt
+	(*v11.Refusal)(nil),         // 25: mulian.tx.v1.Refusal
 }
 var file_mulian_gateway_v1_gateway_proto_depIdxs = []int32{
-	4,  // 0: mulian.gateway.v1.RequestBody.query:type_name -> mulian.gateway.v1.QueryBody
-	7,  // 1: mulian.gateway.v1.RequestBody.delivery:type_name -> mulian.gateway.v1.DeliveryBody
-	8,  // 2: mulian.gateway.v1.RequestBody.pull:type_name -> mulian.gateway.v1.PullBody
-	9,  // 3: mulian.gateway.v1.RequestBody.acknowledge:type_name -> mulian.gateway.v1.AcknowledgeBody
-	5,  // 4: mulian.gateway.v1.RequestBody.queries:type_name -> mulian.gateway.v1.QueriesBody
-	6,  // 5: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
-	4,  // 6: mulian.gateway.v1.QueriesBody.queries:type_name -> mulian.gateway.v1.QueryBody
-	9,  // 7: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
-	19, // 8: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
-	12, // 9: mulian.gateway.v1.Answers.answers:type_name -> mulian.gateway.v1.NumberedAnswer
-	10, // 10: mulian.gateway.v1.NumberedAnswer.answer:type_name -> mulian.gateway.v1.Answer
-	20, // 11: mulian.gateway.v1.NumberedAnswer.refusal:type_name -> mulian.tx.v1.Refusal
-	14, // 12: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
-	14, // 13: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
-	19, // 14: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
-	0,  // 15: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
-	2,  // 16: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 17: mulian.gateway.v1.GatewayService.QueryTogether:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 18: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 19: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 20: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
-	1,  // 21: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
-	10, // 22: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
-	11, // 23: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
-	10, // 24: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
-	16, // 25: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
-	18, // 26: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
-	21, // [21:27] is the sub-list for method output_type
-	15, // [15:21] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	5,  // 0: mulian.gateway.v1.RequestBody.query:type_name -> mulian.gateway.v1.QueryBody
+	8,  // 1: mulian.gateway.v1.RequestBody.delivery:type_name -> mulian.gateway.v1.DeliveryBody
+	9,  // 2: mulian.gateway.v1.RequestBody.pull:type_name -> mulian.gateway.v1.PullBody
+	10, // 3: mulian.gateway.v1.RequestBody.acknowledge:type_name -> mulian.gateway.v1.AcknowledgeBody
+	6,  // 4: mulian.gateway.v1.RequestBody.queries:type_name -> mulian.gateway.v1.QueriesBody
+	20, // 5: mulian.gateway.v1.RequestBody.changes:type_name -> mulian.gateway.v1.ChangesBody
+	22, // 6: mulian.gateway.v1.RequestBody.notify:type_name -> mulian.gateway.v1.NotifyBody
+	7,  // 7: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
+	5,  // 8: mulian.gateway.v1.QueriesBody.queries:type_name -> mulian.gateway.v1.QueryBody
+	10, // 9: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
+	24, // 10: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
+	13, // 11: mulian.gateway.v1.Answers.answers:type_name -> mulian.gateway.v1.NumberedAnswer
+	11, // 12: mulian.gateway.v1.NumberedAnswer.answer:type_name -> mulian.gateway.v1.Answer
+	25, // 13: mulian.gateway.v1.NumberedAnswer.refusal:type_name -> mulian.tx.v1.Refusal
+	15, // 14: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
+	15, // 15: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
+	24, // 16: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
+	15, // 17: mulian.gateway.v1.ChangePage.columns:type_name -> mulian.gateway.v1.ResultColumn
+	0,  // 18: mulian.gateway.v1.ChangePage.sensing:type_name -> mulian.gateway.v1.Sensing
+	1,  // 19: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
+	3,  // 20: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
+	3,  // 21: mulian.gateway.v1.GatewayService.QueryTogether:input_type -> mulian.gateway.v1.SignedRequest
+	3,  // 22: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
+	3,  // 23: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
+	3,  // 24: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
+	3,  // 25: mulian.gateway.v1.GatewayService.Changes:input_type -> mulian.gateway.v1.SignedRequest
+	3,  // 26: mulian.gateway.v1.GatewayService.Notify:input_type -> mulian.gateway.v1.SignedRequest
+	2,  // 27: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
+	11, // 28: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
+	12, // 29: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
+	11, // 30: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
+	17, // 31: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
+	19, // 32: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
+	11, // 33: mulian.gateway.v1.GatewayService.Changes:output_type -> mulian.gateway.v1.Answer
+	23, // 34: mulian.gateway.v1.GatewayService.Notify:output_type -> mulian.gateway.v1.NotifyResponse
+	27, // [27:35] is the sub-list for method output_type
+	19, // [19:27] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_gateway_proto_init() }
@@ -1522,19 +1972,22 @@ func file_mulian_gateway_v1_gateway_proto_init() {
 		(*RequestBody_Pull)(nil),
 		(*RequestBody_Acknowledge)(nil),
 		(*RequestBody_Queries)(nil),
+		(*RequestBody_Changes)(nil),
+		(*RequestBody_Notify)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_gateway_proto_rawDesc), len(file_mulian_gateway_v1_gateway_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   19,
+			NumEnums:      1,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_mulian_gateway_v1_gateway_proto_goTypes,
 		DependencyIndexes: file_mulian_gateway_v1_gateway_proto_depIdxs,
+		EnumInfos:         file_mulian_gateway_v1_gateway_proto_enumTypes,
 		MessageInfos:      file_mulian_gateway_v1_gateway_proto_msgTypes,
 	}.Build()
 	File_mulian_gateway_v1_gateway_proto = out.File

@@ -37,6 +37,8 @@ const (
 	ControlServiceAskProcedure = "/mulian.gateway.v1.ControlService/Ask"
 	// ControlServiceFetchProcedure is the fully-qualified name of the ControlService's Fetch RPC.
 	ControlServiceFetchProcedure = "/mulian.gateway.v1.ControlService/Fetch"
+	// ControlServiceFollowProcedure is the fully-qualified name of the ControlService's Follow RPC.
+	ControlServiceFollowProcedure = "/mulian.gateway.v1.ControlService/Follow"
 	// ControlServiceStateProcedure is the fully-qualified name of the ControlService's State RPC.
 	ControlServiceStateProcedure = "/mulian.gateway.v1.ControlService/State"
 	// ControlServiceReloadProcedure is the fully-qualified name of the ControlService's Reload RPC.
@@ -50,6 +52,10 @@ type ControlServiceClient interface {
 	// Fetch takes a whole entry into the department's own database. The last message
 	// says that it is there and confirmed; a broken stream does not stop the fetch.
 	Fetch(context.Context, *connect.Request[v1.FetchRequest]) (*connect.ServerStreamForClient[v1.FetchResponse], error)
+	// Follow keeps a table of the own database equal with an entry: takes it whole, then
+	// each change. It tells how far it is until the caller goes; the gateway goes on,
+	// after a restart too, until a Follow with stop.
+	Follow(context.Context, *connect.Request[v1.FollowRequest]) (*connect.ServerStreamForClient[v1.FollowResponse], error)
 	// State tells how the gateway is.
 	State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error)
 	// Reload reads the configuration and the keys again. When it returns they are
@@ -80,6 +86,12 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(controlServiceMethods.ByName("Fetch")),
 			connect.WithClientOptions(opts...),
 		),
+		follow: connect.NewClient[v1.FollowRequest, v1.FollowResponse](
+			httpClient,
+			baseURL+ControlServiceFollowProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("Follow")),
+			connect.WithClientOptions(opts...),
+		),
 		state: connect.NewClient[v1.StateRequest, v1.StateResponse](
 			httpClient,
 			baseURL+ControlServiceStateProcedure,
@@ -100,6 +112,7 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 type controlServiceClient struct {
 	ask    *connect.Client[v1.AskRequest, v1.AskResponse]
 	fetch  *connect.Client[v1.FetchRequest, v1.FetchResponse]
+	follow *connect.Client[v1.FollowRequest, v1.FollowResponse]
 	state  *connect.Client[v1.StateRequest, v1.StateResponse]
 	reload *connect.Client[v1.ReloadRequest, v1.ReloadResponse]
 }
@@ -112,6 +125,11 @@ func (c *controlServiceClient) Ask(ctx context.Context, req *connect.Request[v1.
 // Fetch calls mulian.gateway.v1.ControlService.Fetch.
 func (c *controlServiceClient) Fetch(ctx context.Context, req *connect.Request[v1.FetchRequest]) (*connect.ServerStreamForClient[v1.FetchResponse], error) {
 	return c.fetch.CallServerStream(ctx, req)
+}
+
+// Follow calls mulian.gateway.v1.ControlService.Follow.
+func (c *controlServiceClient) Follow(ctx context.Context, req *connect.Request[v1.FollowRequest]) (*connect.ServerStreamForClient[v1.FollowResponse], error) {
+	return c.follow.CallServerStream(ctx, req)
 }
 
 // State calls mulian.gateway.v1.ControlService.State.
@@ -131,6 +149,10 @@ type ControlServiceHandler interface {
 	// Fetch takes a whole entry into the department's own database. The last message
 	// says that it is there and confirmed; a broken stream does not stop the fetch.
 	Fetch(context.Context, *connect.Request[v1.FetchRequest], *connect.ServerStream[v1.FetchResponse]) error
+	// Follow keeps a table of the own database equal with an entry: takes it whole, then
+	// each change. It tells how far it is until the caller goes; the gateway goes on,
+	// after a restart too, until a Follow with stop.
+	Follow(context.Context, *connect.Request[v1.FollowRequest], *connect.ServerStream[v1.FollowResponse]) error
 	// State tells how the gateway is.
 	State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error)
 	// Reload reads the configuration and the keys again. When it returns they are
@@ -157,6 +179,12 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithSchema(controlServiceMethods.ByName("Fetch")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceFollowHandler := connect.NewServerStreamHandler(
+		ControlServiceFollowProcedure,
+		svc.Follow,
+		connect.WithSchema(controlServiceMethods.ByName("Follow")),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceStateHandler := connect.NewUnaryHandler(
 		ControlServiceStateProcedure,
 		svc.State,
@@ -176,6 +204,8 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceAskHandler.ServeHTTP(w, r)
 		case ControlServiceFetchProcedure:
 			controlServiceFetchHandler.ServeHTTP(w, r)
+		case ControlServiceFollowProcedure:
+			controlServiceFollowHandler.ServeHTTP(w, r)
 		case ControlServiceStateProcedure:
 			controlServiceStateHandler.ServeHTTP(w, r)
 		case ControlServiceReloadProcedure:
@@ -195,6 +225,10 @@ func (UnimplementedControlServiceHandler) Ask(context.Context, *connect.Request[
 
 func (UnimplementedControlServiceHandler) Fetch(context.Context, *connect.Request[v1.FetchRequest], *connect.ServerStream[v1.FetchResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.Fetch is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) Follow(context.Context, *connect.Request[v1.FollowRequest], *connect.ServerStream[v1.FollowResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.Follow is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error) {

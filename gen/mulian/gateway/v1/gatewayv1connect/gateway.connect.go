@@ -51,6 +51,10 @@ const (
 	// GatewayServiceAcknowledgeProcedure is the fully-qualified name of the GatewayService's
 	// Acknowledge RPC.
 	GatewayServiceAcknowledgeProcedure = "/mulian.gateway.v1.GatewayService/Acknowledge"
+	// GatewayServiceChangesProcedure is the fully-qualified name of the GatewayService's Changes RPC.
+	GatewayServiceChangesProcedure = "/mulian.gateway.v1.GatewayService/Changes"
+	// GatewayServiceNotifyProcedure is the fully-qualified name of the GatewayService's Notify RPC.
+	GatewayServiceNotifyProcedure = "/mulian.gateway.v1.GatewayService/Notify"
 )
 
 // GatewayServiceClient is a client for the mulian.gateway.v1.GatewayService service.
@@ -69,6 +73,11 @@ type GatewayServiceClient interface {
 	Pull(context.Context, *connect.Request[v1.SignedRequest]) (*connect.ServerStreamForClient[v1.Page], error)
 	// Acknowledge brings the asker's counter-signature of a receipt.
 	Acknowledge(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.AcknowledgeResponse], error)
+	// Changes gives the next page of a subscription, or waits for one.
+	Changes(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
+	// Notify tells a receiver's gateway that a subscription has something for it. It is
+	// signed by the provider's gateway, and brings no data.
+	Notify(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.NotifyResponse], error)
 }
 
 // NewGatewayServiceClient constructs a client for the mulian.gateway.v1.GatewayService service. By
@@ -119,6 +128,18 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Acknowledge")),
 			connect.WithClientOptions(opts...),
 		),
+		changes: connect.NewClient[v1.SignedRequest, v1.Answer](
+			httpClient,
+			baseURL+GatewayServiceChangesProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Changes")),
+			connect.WithClientOptions(opts...),
+		),
+		notify: connect.NewClient[v1.SignedRequest, v1.NotifyResponse](
+			httpClient,
+			baseURL+GatewayServiceNotifyProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Notify")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -130,6 +151,8 @@ type gatewayServiceClient struct {
 	openDelivery  *connect.Client[v1.SignedRequest, v1.Answer]
 	pull          *connect.Client[v1.SignedRequest, v1.Page]
 	acknowledge   *connect.Client[v1.SignedRequest, v1.AcknowledgeResponse]
+	changes       *connect.Client[v1.SignedRequest, v1.Answer]
+	notify        *connect.Client[v1.SignedRequest, v1.NotifyResponse]
 }
 
 // Describe calls mulian.gateway.v1.GatewayService.Describe.
@@ -162,6 +185,16 @@ func (c *gatewayServiceClient) Acknowledge(ctx context.Context, req *connect.Req
 	return c.acknowledge.CallUnary(ctx, req)
 }
 
+// Changes calls mulian.gateway.v1.GatewayService.Changes.
+func (c *gatewayServiceClient) Changes(ctx context.Context, req *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error) {
+	return c.changes.CallUnary(ctx, req)
+}
+
+// Notify calls mulian.gateway.v1.GatewayService.Notify.
+func (c *gatewayServiceClient) Notify(ctx context.Context, req *connect.Request[v1.SignedRequest]) (*connect.Response[v1.NotifyResponse], error) {
+	return c.notify.CallUnary(ctx, req)
+}
+
 // GatewayServiceHandler is an implementation of the mulian.gateway.v1.GatewayService service.
 type GatewayServiceHandler interface {
 	// Describe tells who this is. Not signed: everything in it is on the ledger.
@@ -178,6 +211,11 @@ type GatewayServiceHandler interface {
 	Pull(context.Context, *connect.Request[v1.SignedRequest], *connect.ServerStream[v1.Page]) error
 	// Acknowledge brings the asker's counter-signature of a receipt.
 	Acknowledge(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.AcknowledgeResponse], error)
+	// Changes gives the next page of a subscription, or waits for one.
+	Changes(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
+	// Notify tells a receiver's gateway that a subscription has something for it. It is
+	// signed by the provider's gateway, and brings no data.
+	Notify(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.NotifyResponse], error)
 }
 
 // NewGatewayServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -224,6 +262,18 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Acknowledge")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceChangesHandler := connect.NewUnaryHandler(
+		GatewayServiceChangesProcedure,
+		svc.Changes,
+		connect.WithSchema(gatewayServiceMethods.ByName("Changes")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceNotifyHandler := connect.NewUnaryHandler(
+		GatewayServiceNotifyProcedure,
+		svc.Notify,
+		connect.WithSchema(gatewayServiceMethods.ByName("Notify")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/mulian.gateway.v1.GatewayService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case GatewayServiceDescribeProcedure:
@@ -238,6 +288,10 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServicePullHandler.ServeHTTP(w, r)
 		case GatewayServiceAcknowledgeProcedure:
 			gatewayServiceAcknowledgeHandler.ServeHTTP(w, r)
+		case GatewayServiceChangesProcedure:
+			gatewayServiceChangesHandler.ServeHTTP(w, r)
+		case GatewayServiceNotifyProcedure:
+			gatewayServiceNotifyHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -269,4 +323,12 @@ func (UnimplementedGatewayServiceHandler) Pull(context.Context, *connect.Request
 
 func (UnimplementedGatewayServiceHandler) Acknowledge(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.AcknowledgeResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.GatewayService.Acknowledge is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Changes(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.GatewayService.Changes is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Notify(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.NotifyResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.GatewayService.Notify is not implemented"))
 }

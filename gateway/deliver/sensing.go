@@ -1,0 +1,410 @@
+package deliver
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"mulian/gateway/connect"
+	gatewayv1 "mulian/gen/mulian/gateway/v1"
+)
+
+const (
+	sensingFeed      = gatewayv1.Sensing_SENSING_FEED
+	sensingWatermark = gatewayv1.Sensing_SENSING_WATERMARK
+	sensingCompare   = gatewayv1.Sensing_SENSING_COMPARE
+)
+
+// sensor notices what changes in one source, for all subscriptions to its tables: one
+// goroutine follows the source's feed, another looks at what has none.
+//
+//	no subscription ──▶ rests        a subscription to another table ──▶ follows anew, from the same position
+type sensor struct {
+	subs   *Subscriptions
+	name   string
+	source connect.Source
+	wake   chan struct{} // somebody began or ended; holds one
+
+	mu     sync.Mutex                  // guards the two below
+	nofeed error                       // why the source tells no changes; nil: it does, or nobody has tried
+	marks  map[int64]map[string]string // by subscription: key -> watermark, as of the last look
+}
+
+func (n *sensor) nudge() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+// feeds tells whether the source may have a feed.
+func (n *sensor) feeds() bool {
+	_, ok := n.source.(connect.Feeder)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return ok && n.nofeed == nil
+}
+
+// run follows until ctx ends. What fails is tried again.
+func (n *sensor) run(ctx context.Context) {
+	for wait := feedRetry; ctx.Err() == nil; {
+		began := time.Now()
+		err := n.follow(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil || errors.Is(err, errTablesChanged) {
+			wait = feedRetry
+			continue
+		}
+		if time.Since(began) > time.Minute {
+			wait = feedRetry
+		}
+		n.subs.cfg.Logger.Warn("the changes of a source are not followed", "source", n.name, "err", err)
+		select {
+		case <-ctx.Done():
+		case <-n.wake:
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, feedRetryMost)
+	}
+}
+
+// errTablesChanged ends a Follow that has to begin with other tables.
+var errTablesChanged = errors.New("other tables are followed now")
+
+// follow follows the feed of the tables that have subscriptions, or rests until there
+// is one.
+func (n *sensor) follow(ctx context.Context) error {
+	tables, err := n.tables(ctx)
+	if err != nil {
+		return err
+	}
+	feeder, ok := n.source.(connect.Feeder)
+	if len(tables) == 0 || !ok {
+		select {
+		case <-ctx.Done():
+		case <-n.wake:
+		}
+		return nil
+	}
+	from, err := n.subs.book.position(ctx, n.name)
+	if err != nil {
+		return err
+	}
+	followCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel(nil)
+	watching.Go(func() { n.watchTables(followCtx, cancel, tables) })
+	err = feeder.Follow(followCtx, tables, from, func(c connect.Change) error { return n.piece(followCtx, feeder, tables, c) })
+	switch {
+	case errors.Is(context.Cause(followCtx), errTablesChanged):
+		return errTablesChanged
+	case errors.Is(err, connect.ErrPositionLost):
+		return n.lost(ctx)
+	case errors.Is(err, connect.ErrNoFeed), errors.Is(err, connect.ErrDenied):
+		return n.without(ctx, err)
+	}
+	return err
+}
+
+// tables are those with a subscription that is sensed by the feed.
+func (n *sensor) tables(ctx context.Context) (out []connect.TableName, err error) {
+	all, err := n.subs.book.list(ctx, "source = ? AND sensing = ?", n.name, sensingFeed)
+	seen := map[connect.TableName]bool{}
+	for _, s := range all {
+		if !seen[s.Table] {
+			seen[s.Table] = true
+			out = append(out, s.Table)
+		}
+	}
+	return out, err
+}
+
+// watchTables ends the Follow when other tables than these have subscriptions.
+func (n *sensor) watchTables(ctx context.Context, cancel context.CancelCauseFunc, tables []connect.TableName) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.wake:
+		}
+		now, err := n.tables(ctx)
+		same := err == nil && len(now) == len(tables)
+		for _, t := range now {
+			same = same && slices.Contains(tables, t)
+		}
+		if !same {
+			cancel(errTablesChanged)
+			return
+		}
+		// Another subscription to a table that is followed: it misses nothing from here on.
+		if err := n.ready(ctx, tables, nil); err != nil && ctx.Err() == nil {
+			n.subs.cfg.Logger.Warn("a subscription could not begin", "source", n.name, "err", err)
+		}
+	}
+}
+
+// ready notes that nothing is missed of the tables any more.
+func (n *sensor) ready(ctx context.Context, tables []connect.TableName, also func(*sql.Tx) error) error {
+	err := n.subs.book.within(ctx, func(tx *sql.Tx) error {
+		for _, t := range tables {
+			if _, err := tx.Exec("UPDATE subscription SET ready = 1 WHERE source = ? AND scheme = ? AND name = ? AND sensing = ?", n.name, t.Schema, t.Name, sensingFeed); err != nil {
+				return err
+			}
+		}
+		if also != nil {
+			return also(tx)
+		}
+		return nil
+	})
+	n.subs.stirred()
+	return err
+}
+
+// piece takes one piece of the feed: keys and position are one transaction.
+func (n *sensor) piece(ctx context.Context, feeder connect.Feeder, tables []connect.TableName, c connect.Change) error {
+	if c.Empty() {
+		err := n.ready(ctx, tables, func(tx *sql.Tx) error { return n.subs.book.stand(tx, n.name, c.Position) })
+		if err != nil {
+			return err
+		}
+		return feeder.Acknowledge(ctx, c.Position)
+	}
+	all, err := n.subs.book.list(ctx, "source = ? AND sensing = ?", n.name, sensingFeed)
+	if err != nil {
+		return err
+	}
+	now := time.Now().UnixMilli()
+	if !c.Committed.IsZero() && c.Committed.UnixMilli() < now {
+		now = c.Committed.UnixMilli()
+	}
+	err = n.subs.book.within(ctx, func(tx *sql.Tx) error {
+		for _, s := range all {
+			keys, whole := keysOf(s.Table, c.Rows)
+			if whole {
+				if err := again(tx, "no = ?", s.no); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := n.subs.book.touch(tx, s, keys, now); err != nil {
+				return err
+			}
+		}
+		return n.subs.book.stand(tx, n.name, c.Position)
+	})
+	if err != nil {
+		return err
+	}
+	n.subs.stirred()
+	if !c.Last {
+		return nil // the position is before this transaction
+	}
+	return feeder.Acknowledge(ctx, c.Position)
+}
+
+// keysOf are the keys that a piece touches in a table; whole if it was emptied.
+func keysOf(table connect.TableName, rows []connect.RowChange) (keys []connect.Row, whole bool) {
+	for _, r := range rows {
+		switch {
+		case r.Table != table:
+		case r.Op == connect.RowTruncate:
+			return nil, true
+		default:
+			if r.OldKey != nil {
+				keys = append(keys, r.OldKey)
+			}
+			keys = append(keys, r.Key)
+		}
+	}
+	return keys, false
+}
+
+// lost: the source no longer has what came after the position. Everybody takes the
+// whole again.
+func (n *sensor) lost(ctx context.Context) error {
+	n.subs.cfg.Logger.Warn("a source has lost the place up to which its changes were read; its tables are taken whole again", "source", n.name)
+	err := n.subs.book.within(ctx, func(tx *sql.Tx) error {
+		if err := again(tx, "source = ? AND sensing = ?", n.name, sensingFeed); err != nil {
+			return err
+		}
+		_, err := tx.Exec("DELETE FROM feed WHERE source = ?", n.name)
+		return err
+	})
+	n.subs.stirred()
+	return err
+}
+
+// without: the source tells no changes. Its subscriptions begin anew, by watermark or
+// comparison.
+func (n *sensor) without(ctx context.Context, cause error) error {
+	n.mu.Lock()
+	n.nofeed = cause
+	n.mu.Unlock()
+	n.subs.cfg.Logger.Warn("a source tells no changes; it is looked at instead", "source", n.name, "err", cause)
+	err := n.subs.book.end(ctx, "source = ? AND sensing = ?", n.name, sensingFeed)
+	n.subs.stirred()
+	return err
+}
+
+// look polls what has no feed, until ctx ends.
+func (n *sensor) look(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	due := map[int64]time.Time{} // when a table may be looked at again
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		all, err := n.subs.book.list(ctx, "source = ? AND sensing <> ? AND again = 0", n.name, sensingFeed)
+		for _, s := range all {
+			began := time.Now()
+			if began.Before(due[s.no]) {
+				continue
+			}
+			look, every := n.after, lookEvery
+			if s.Sensing == sensingCompare {
+				look, every = n.compare, compareEvery
+			}
+			if err := look(ctx, s); err != nil && ctx.Err() == nil {
+				n.subs.cfg.Logger.Info("a table could not be looked at", "source", n.name, "entry", s.Entry, "err", err)
+			}
+			// A large table is not read all the time.
+			due[s.no] = time.Now().Add(max(every, lookShare*time.Since(began)))
+		}
+		if err != nil && ctx.Err() == nil {
+			n.subs.cfg.Logger.Warn("subscriptions cannot be read", "source", n.name, "err", err)
+		}
+	}
+}
+
+// after notes the rows whose watermark is greater than it was. A row that was written
+// before the greatest one and committed after it is found by looking back a little: what was
+// seen there already is remembered.
+func (n *sensor) after(ctx context.Context, s *subscription) error {
+	column := s.Reading.Watermark
+	from, ok := lookBack(s.Mark)
+	sel := connect.Selection{Table: s.Table, Columns: append(slices.Clone(s.Reading.Key), column)}
+	if ok {
+		sel.Where = []connect.Condition{{Column: column, Op: connect.OpAfter, Values: []connect.Value{from}}}
+	}
+	n.mu.Lock()
+	was := n.marks[s.no]
+	n.mu.Unlock()
+	is, mark := map[string]string{}, s.Mark
+	var keys []connect.Row
+	note := func() error {
+		if len(keys) == 0 {
+			return nil
+		}
+		err := n.subs.book.within(ctx, func(tx *sql.Tx) error { return n.subs.book.touch(tx, s, keys, time.Now().UnixMilli()) })
+		keys = nil
+		return err
+	}
+	err := n.source.Scan(ctx, sel, func(b connect.Batch) error {
+		for _, row := range b.Rows {
+			at := row[len(row)-1]
+			if at.IsNull() {
+				continue
+			}
+			if mark.IsNull() || later(at, mark) {
+				mark = at
+			}
+			raw, err := connect.EncodeRows(len(s.Reading.Key), []connect.Row{row[:len(s.Reading.Key)]})
+			if err != nil {
+				return err
+			}
+			if len(is) < maxTouched {
+				is[string(raw)] = at.Text
+			}
+			if was[string(raw)] != at.Text {
+				keys = append(keys, row[:len(s.Reading.Key)])
+			}
+		}
+		return note()
+	})
+	if err != nil {
+		return err
+	}
+	if mark != s.Mark {
+		if err := n.subs.book.set(ctx, s.no, "mark_kind = ?, mark = ?", mark.Kind, mark.Text); err != nil {
+			return err
+		}
+	}
+	n.mu.Lock()
+	if n.marks == nil || len(n.marks) > maxSubscriptions {
+		n.marks = map[int64]map[string]string{}
+	}
+	n.marks[s.no] = is
+	n.mu.Unlock()
+	n.subs.stirred()
+	return nil
+}
+
+// lookBack is a value somewhat before a watermark; not ok: everything has to be read.
+func lookBack(mark connect.Value) (from connect.Value, ok bool) {
+	switch mark.Kind {
+	case connect.Integer:
+		if x, err := strconv.ParseInt(mark.Text, 10, 64); err == nil {
+			return connect.IntegerValue(x - lookBackNumber), true
+		}
+	case connect.Timestamp, connect.Instant:
+		form := "2006-01-02T15:04:05.999999999"
+		if mark.Kind == connect.Instant {
+			form += "Z"
+		}
+		if t, err := time.Parse(form, mark.Text); err == nil {
+			return connect.Value{Kind: mark.Kind, Text: t.Add(-lookBackTime).Format(form)}, true
+		}
+	case connect.Date:
+		if t, err := time.Parse(time.DateOnly, mark.Text); err == nil {
+			return connect.Value{Kind: mark.Kind, Text: t.AddDate(0, 0, -1).Format(time.DateOnly)}, true
+		}
+	}
+	return connect.Null, false
+}
+
+// later compares two watermarks of one kind.
+func later(a, b connect.Value) bool {
+	if a.Kind == connect.Integer && b.Kind == connect.Integer {
+		x, errX := strconv.ParseInt(a.Text, 10, 64)
+		y, errY := strconv.ParseInt(b.Text, 10, 64)
+		return errX == nil && errY == nil && x > y
+	}
+	return a.Text > b.Text
+}
+
+// compare reads the whole and tells whether it is what it was.
+func (n *sensor) compare(ctx context.Context, s *subscription) error {
+	sum, err := digestOf(ctx, n.source, connect.Selection{Table: s.Table, Columns: s.Reading.Columns, OrderBy: s.Reading.Order})
+	if err != nil || string(sum) == string(s.Digest) {
+		return err
+	}
+	err = n.subs.book.within(ctx, func(tx *sql.Tx) error { return again(tx, "no = ?", s.no) })
+	n.subs.stirred()
+	return err
+}
+
+// digestOf is the digest of what a selection reads.
+func digestOf(ctx context.Context, source connect.Source, sel connect.Selection) ([]byte, error) {
+	d := connect.NewDigest()
+	err := source.Scan(ctx, sel, func(b connect.Batch) error {
+		d.Add(b.Rows...)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("compare %s: %w", sel.Table, err)
+	}
+	sum := d.Sum()
+	return sum[:], nil
+}

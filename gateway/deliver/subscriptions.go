@@ -1,0 +1,264 @@
+package deliver
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"mulian/gateway/connect"
+	gatewayv1 "mulian/gen/mulian/gateway/v1"
+	"mulian/internal/canon"
+	"mulian/internal/fault"
+)
+
+// Bounds of subscriptions; our own choice.
+const (
+	maxSubscriptions = 1_000
+	// maxTouched is how many keys wait for one subscription; with more the whole is taken
+	// again. Some 100 MB in the book.
+	maxTouched = 1_000_000
+	// maxPolls is how many askers wait for changes at once; more are answered at once.
+	maxPolls = 512
+	// maxPoll is the longest wait (proto gateway.v1).
+	maxPoll = 30 * time.Second
+	// changesKeys is how many keys a page has at most.
+	changesKeys = connect.MaxConditionValues
+	// readyWait bounds how long a beginning waits for the source's feed.
+	readyWait = 15 * time.Second
+	// subscriptionLife is how long one is kept that nobody asks for.
+	subscriptionLife = 7 * 24 * time.Hour
+
+	feedRetry     = 500 * time.Millisecond
+	feedRetryMost = 30 * time.Second
+	// lookEvery is how often a watermark is looked at, compareEvery how often a whole table
+	// is; and neither takes more than one lookShare-th of the time.
+	lookEvery    = time.Second
+	compareEvery = time.Minute
+	lookShare    = 20
+	// How far behind the greatest watermark a transaction may commit and be found.
+	lookBackNumber = 1_000
+	lookBackTime   = 10 * time.Second
+)
+
+// Subscriptions is a provider that gives changes too: a subscription is taken whole
+// once, as any batch, and then page by page what changed. It is the handler of
+// gateway.v1.GatewayService.
+//
+//	asker                                       provider
+//	Changes{begin} ────────────────────────────▶ the feed stands: nothing is missed from here on
+//	OpenDelivery, Pull, load, confirm            (the whole, as of later)
+//	Changes{after 0, wait} ────────────────────▶ keys that were touched ─▶ decide ─▶ read their rows as they are now
+//	check, keep receipt ◀── page 1, sealed, logged ─┘                      gone, or not shared any more: a delete
+//	apply, with the number: one transaction
+//	Changes{after 1} ──────────────────────────▶ the keys of page 1 go; page 2 …
+//	                    ◀── again: taken whole once more (a truncated table, too many keys, other columns, a lost log)
+//
+// A page says what rows are, not what was done to them: it may be given twice, and may
+// hold what a later one holds again, and the table is right after the last one.
+// Between two pages the receiver's table may mix states of the source that never were at
+// the same time.
+type Subscriptions struct {
+	*Provider
+	book     *book
+	told     func(ctx context.Context, from, subscription string) bool
+	pack     *zstd.Encoder
+	ctx      context.Context // of the sensors and messengers; ends with Close
+	end      context.CancelFunc
+	working  sync.WaitGroup
+	messages messenger
+
+	mu      sync.Mutex // guards the rest
+	stir    chan struct{}
+	sensors map[string]*sensor
+	serial  map[int64]*sync.Mutex // one page of a subscription at a time
+	polls   map[int64]int
+	polling int
+}
+
+// NewSubscriptions opens what an earlier one knew and goes on with it. told passes on
+// that a provider has something for a subscription of this gateway, and tells whether
+// there is such a one; may be nil.
+func NewSubscriptions(p *Provider, told func(ctx context.Context, from, subscription string) bool) (*Subscriptions, error) {
+	b, err := openBook(filepath.Join(p.cfg.Dir, "subscriptions.db"))
+	if err != nil {
+		return nil, err
+	}
+	x := &Subscriptions{Provider: p, book: b, told: told, stir: make(chan struct{}), sensors: map[string]*sensor{}, serial: map[int64]*sync.Mutex{}, polls: map[int64]int{}}
+	x.ctx, x.end = context.WithCancel(context.Background())
+	x.messages.sent = map[int64]message{}
+	if x.pack, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	all, err := b.list(x.ctx, "1")
+	if err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	for _, s := range all {
+		if _, err := x.sensor(s.Source); err != nil {
+			p.cfg.Logger.Warn("a source with subscriptions is not there any more", "source", s.Source, "err", err)
+		}
+	}
+	x.working.Go(func() { x.messages.run(x.ctx, x) })
+	x.working.Go(x.sweepSubscriptions)
+	return x, nil
+}
+
+// Close ends the sensors. The provider is closed after it.
+func (x *Subscriptions) Close() error {
+	x.end()
+	x.working.Wait()
+	return errors.Join(x.pack.Close(), x.book.close())
+}
+
+// sensor gives the one of a source, and starts it.
+func (x *Subscriptions) sensor(name string) (*sensor, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if n := x.sensors[name]; n != nil {
+		return n, nil
+	}
+	source, _, err := x.cfg.Table(name, "")
+	if err != nil {
+		return nil, err
+	}
+	n := &sensor{subs: x, name: name, source: source, wake: make(chan struct{}, 1)}
+	x.sensors[name] = n
+	x.working.Go(func() { n.run(x.ctx) })
+	x.working.Go(func() { n.look(x.ctx) })
+	return n, nil
+}
+
+// stirred wakes whoever waits for a change of the book.
+func (x *Subscriptions) stirred() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	close(x.stir)
+	x.stir = make(chan struct{})
+}
+
+func (x *Subscriptions) stirring() <-chan struct{} {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.stir
+}
+
+// sweepSubscriptions ends those that nobody asks for any more.
+func (x *Subscriptions) sweepSubscriptions() {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		err := x.book.end(x.ctx, "seen_ms < ?", time.Now().Add(-subscriptionLife).UnixMilli())
+		if err != nil && x.ctx.Err() == nil {
+			x.cfg.Logger.Warn("old subscriptions could not be ended", "err", err)
+		}
+		select {
+		case <-x.ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Subscribers tells who follows this gateway's tables.
+func (x *Subscriptions) Subscribers(ctx context.Context) ([]*gatewayv1.Subscriber, error) {
+	all, err := x.book.list(ctx, "1")
+	var out []*gatewayv1.Subscriber
+	for _, s := range all {
+		out = append(out, &gatewayv1.Subscriber{
+			Subscription: s.ID, Agreement: s.Agreement, Entry: s.Entry, Asker: s.Asker, Number: s.Number, Waiting: uint64(max(s.Touched, 0)),
+			Again: s.Again, SeenMs: s.SeenMs, Sensing: s.Sensing,
+		})
+	}
+	return out, err
+}
+
+// begin writes a subscription down. It is not ready before the feed stands.
+func (x *Subscriptions) begin(ctx context.Context, r *request, c claim, d *decision, b *gatewayv1.ChangesBody) (*subscription, error) {
+	n, err := x.sensor(d.table.GetSource())
+	if err != nil {
+		return nil, err
+	}
+	source, name, err := x.cfg.Table(d.table.GetSource(), d.table.GetName())
+	if err != nil {
+		return nil, err
+	}
+	schema, err := source.Inspect(ctx)
+	if err != nil {
+		return nil, sourceFault(err)
+	}
+	table, ok := schema.Table(name)
+	if !ok {
+		return nil, fault.Newf(fault.EntryDrifted, "the table of entry %s is not there", c.entry)
+	}
+	s := &subscription{
+		ID: b.GetSubscription(), Agreement: c.agreement, Entry: c.entry, Asker: r.asker.GetId(), Source: d.table.GetSource(), Table: name,
+		Columns: shapeOf(d), Notify: b.GetNotify(), Reading: reading{Key: table.PrimaryKey},
+	}
+	watermark := watermarkOf(d)
+	switch byKey := wholeKey(d, table.PrimaryKey); {
+	case byKey && n.feeds():
+		s.Sensing = sensingFeed
+	case byKey && watermark != "":
+		s.Sensing, s.Ready, s.Reading.Watermark = sensingWatermark, true, watermark
+		fresh, err := source.Freshness(ctx, name, watermark)
+		if err != nil {
+			return nil, sourceFault(err)
+		}
+		s.Mark = fresh.Watermark
+	default:
+		s.Sensing, s.Ready = sensingCompare, true
+		s.Reading.Columns, s.Reading.Order = d.names(), d.order()
+		if s.Digest, err = digestOf(ctx, source, connect.Selection{Table: name, Columns: d.names(), OrderBy: d.order()}); err != nil {
+			return nil, sourceFault(err)
+		}
+	}
+	if err := x.book.add(ctx, s); err != nil {
+		return nil, err
+	}
+	n.nudge()
+	x.messages.probe(s.ID)
+	x.stirred()
+	return x.book.find(ctx, s.ID)
+}
+
+// wholeKey tells whether the table's key is delivered: without it the receiver could not
+// be told which rows are gone.
+func wholeKey(d *decision, key []string) bool {
+	for _, k := range key {
+		if !slices.Contains(d.names(), k) {
+			return false
+		}
+	}
+	return len(key) > 0
+}
+
+// watermarkOf is the column that rises with each change, if the catalogue names one.
+func watermarkOf(d *decision) string {
+	if w := d.table.GetWatermarkColumn(); w != "" {
+		return w
+	}
+	for _, it := range d.entry.GetItems() {
+		if it.GetWatermark() && column(d.table, it.GetColumn()) != nil {
+			return it.GetColumn()
+		}
+	}
+	return ""
+}
+
+// shapeOf is a hash of what a row is delivered as, and of the rules that say which rows:
+// after another shape everything has to be taken again.
+func shapeOf(d *decision) []byte {
+	parts := [][]byte{[]byte(d.agreement.GetTerms().GetRowScope())}
+	for i, c := range d.resultColumns() {
+		parts = append(parts, fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s\x00%t", c.GetItem(), c.GetColumn(), d.items[i].GetColumn(), c.GetType(), c.GetPrimaryKey()))
+	}
+	sum := sha256.Sum256(canon.Frame("mulian/gateway/shape/v1", parts...))
+	return sum[:]
+}
