@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -141,12 +142,30 @@ func (c *chain) disk(ctx context.Context) (float64, error) {
 
 // phase is what one phase came to.
 type phase struct {
-	count int
-	times Times
-	meter *Meter
+	count  int
+	times  Times
+	meter  *Meter
+	failed firstError
 }
 
 func (p *phase) rate() float64 { return p.meter.PerSecond(p.count) }
+
+// note takes what one caller was answered.
+func (p *phase) note(took time.Duration, err error) {
+	if err != nil {
+		p.failed.set(err)
+		return
+	}
+	p.times.Add(took)
+}
+
+// end waits for all callers and returns the first error.
+func (p *phase) end(callers *sync.WaitGroup) error {
+	callers.Wait()
+	p.meter.Stop()
+	p.count = p.times.Len()
+	return p.failed.get()
+}
 
 func (c *chain) saturate(ctx context.Context, count, seconds int) (*phase, error) {
 	txs, err := c.sign(ctx, count)
@@ -163,29 +182,20 @@ func (c *chain) run(ctx context.Context, txs [][]byte, seconds int) (*phase, err
 	p := &phase{}
 	var next atomic.Int64
 	var all sync.WaitGroup
-	var failed firstError
 	p.meter = Start()
 	end := time.Now().Add(time.Duration(seconds) * time.Second)
 	for caller := range inFlight {
 		all.Go(func() {
-			for time.Now().Before(end) && !failed.there() {
+			for time.Now().Before(end) && !p.failed.there() {
 				i := int(next.Add(1)) - 1
 				if i >= len(txs) {
 					return
 				}
-				took, err := c.submit(ctx, caller, txs[i])
-				if err != nil {
-					failed.set(err)
-					return
-				}
-				p.times.Add(took)
+				p.note(c.submit(ctx, caller, txs[i]))
 			}
 		})
 	}
-	all.Wait()
-	p.meter.Stop()
-	p.count = p.times.Len()
-	return p, failed.get()
+	return p, p.end(&all)
 }
 
 // paced submits at a steady rate, whether or not earlier ones have been answered.
@@ -199,7 +209,6 @@ func (c *chain) paced(ctx context.Context, rate float64, seconds int) (*phase, e
 	p := &phase{meter: Start()}
 	begin := time.Now()
 	var all sync.WaitGroup
-	var failed firstError
 	for i := range txs {
 		if wait := time.Until(begin.Add(time.Duration(float64(i) / rate * float64(time.Second)))); wait > 0 {
 			select {
@@ -207,25 +216,14 @@ func (c *chain) paced(ctx context.Context, rate float64, seconds int) (*phase, e
 			case <-ctx.Done():
 			}
 		}
-		if ctx.Err() != nil || failed.there() {
+		if ctx.Err() != nil || p.failed.there() {
 			break
 		}
 		all.Go(func() {
-			took, err := c.submit(ctx, i, txs[i])
-			if err != nil {
-				failed.set(err)
-				return
-			}
-			p.times.Add(took)
+			p.note(c.submit(ctx, i, txs[i]))
 		})
 	}
-	all.Wait()
-	p.meter.Stop()
-	p.count = p.times.Len()
-	if err := failed.get(); err != nil {
-		return nil, err
-	}
-	return p, ctx.Err()
+	return p, cmp.Or(p.end(&all), ctx.Err())
 }
 
 // submit hands one transaction in and waits until it is committed. A node that is
