@@ -95,7 +95,7 @@ func (m *Maker) present(ctx context.Context, d *draft, x *Finding) error {
 			return err
 		}
 		for _, note := range x.Checkpoints {
-			plain, err := plainNote(note, a.GetGateway().GetLogOrigin())
+			plain, err := PlainNote(note, a.GetGateway().GetLogOrigin())
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"mulian/internal/fault"
 	"mulian/internal/sm"
 	"mulian/state/proof"
 )
@@ -41,4 +42,14 @@ func unbatch(record, sig []byte, at string) (message, plain []byte, r *refusal) 
 	}
 	message = binary.BigEndian.AppendUint64([]byte(batchDomain), uint64(size))
 	return append(message, root[:]...), sig[batchHead+32*n:], nil
+}
+
+// Unbatch returns what a receipt's signature is over, and the signature, of one in either
+// form. VerificationFailed if it is in none.
+func Unbatch(record, sig []byte) (message, plain []byte, err error) {
+	message, plain, r := unbatch(record, sig, "signature")
+	if r != nil {
+		return nil, nil, fault.Newf(r.code, "%s", r.text)
+	}
+	return message, plain, nil
 }

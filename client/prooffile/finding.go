@@ -253,9 +253,9 @@ func (v *verifier) checkNote(gateway string, note []byte, at string) (*logState,
 	return st, nil
 }
 
-// note writes a checkpoint in the form that a file has: three lines and the signature of
-// that name.
-func plainNote(note []byte, origin string) ([]byte, error) {
+// PlainNote writes a checkpoint in the form that a file has: three lines and the log's
+// own signature. Malformed if it has none of that origin.
+func PlainNote(note []byte, origin string) ([]byte, error) {
 	body, sigs, ok := strings.Cut(string(note), "\n\n")
 	lines := strings.Split(body, "\n")
 	if !ok || len(lines) != 3 {
@@ -269,4 +269,15 @@ func plainNote(note []byte, origin string) ([]byte, error) {
 		}
 	}
 	return nil, fault.Newf(fault.Malformed, "the checkpoint has no signature of %s", origin)
+}
+
+// SplitNote takes a checkpoint in that form apart: what is signed, and the signature.
+func SplitNote(note []byte) (body, sig []byte, err error) {
+	text, line, ok := strings.Cut(string(note), "\n\n")
+	_, last, _ := strings.Cut(strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "— "), " ")
+	raw, err := base64.StdEncoding.Strict().DecodeString(last)
+	if !ok || err != nil || len(raw) != 68 {
+		return nil, nil, fault.Newf(fault.Malformed, "it is no checkpoint")
+	}
+	return []byte(text + "\n"), raw[4:], nil
 }
