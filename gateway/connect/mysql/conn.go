@@ -217,14 +217,20 @@ func ordinals(args []sqldriver.Value) []sqldriver.NamedValue {
 // the same columns by the same key again and again. Our own choice.
 const maxPrepared = 100
 
+// rowFunc takes a row's values, which are valid until it returns.
+type rowFunc = func(values []sqldriver.Value) error
+
+// typesFunc takes the types of a result's columns, before its rows.
+type typesFunc = func(name func(column int) string) error
+
 // query runs one statement, always as a prepared one: so values travel as what they are,
-// and nothing is printed on the way. Each row's values are valid until fn returns. keep
-// is for statements that come often.
-func (s *session) query(ctx context.Context, sql string, args []sqldriver.Value, fn func(values []sqldriver.Value) error) error {
-	return s.ask(ctx, sql, args, false, fn)
+// and nothing is printed on the way.
+func (s *session) query(ctx context.Context, sql string, args []sqldriver.Value, fn rowFunc) error {
+	return s.ask(ctx, sql, args, false, nil, fn)
 }
 
-func (s *session) ask(ctx context.Context, sql string, args []sqldriver.Value, keep bool, fn func([]sqldriver.Value) error) error {
+// ask is query; keep is for statements that come often, types may be nil.
+func (s *session) ask(ctx context.Context, sql string, args []sqldriver.Value, keep bool, types typesFunc, fn rowFunc) error {
 	st, kept := s.prepared[sql]
 	if !kept {
 		var err error
@@ -236,7 +242,7 @@ func (s *session) ask(ctx context.Context, sql string, args []sqldriver.Value, k
 		}
 	}
 	any := false
-	err := s.read(ctx, st, args, func(v []sqldriver.Value) error { any = true; return fn(v) })
+	err := s.read(ctx, st, args, types, func(v []sqldriver.Value) error { any = true; return fn(v) })
 	if !kept {
 		st.Close()
 		return err
@@ -246,17 +252,24 @@ func (s *session) ask(ctx context.Context, sql string, args []sqldriver.Value, k
 		// The table was changed, or something between us and the server lost the statement.
 		delete(s.prepared, sql)
 		st.Close()
-		return s.ask(ctx, sql, args, false, fn)
+		return s.ask(ctx, sql, args, false, types, fn)
 	}
 	return err
 }
 
 // read hands a result's rows to fn. When fn ends it, the connection is closed: a
 // result that is given up would be read to its end otherwise, a table of any size.
-func (s *session) read(ctx context.Context, st sqldriver.Stmt, args []sqldriver.Value, fn func([]sqldriver.Value) error) error {
+func (s *session) read(ctx context.Context, st sqldriver.Stmt, args []sqldriver.Value, types typesFunc, fn rowFunc) error {
 	rows, err := st.(sqldriver.StmtQueryContext).QueryContext(ctx, ordinals(args))
 	if err != nil {
 		return wrap(ctx, err)
+	}
+	if named, ok := rows.(sqldriver.RowsColumnTypeDatabaseTypeName); ok && types != nil {
+		if err := types(named.ColumnTypeDatabaseTypeName); err != nil {
+			s.Close()
+			rows.Close()
+			return err
+		}
 	}
 	values := make([]sqldriver.Value, len(rows.Columns()))
 	for {

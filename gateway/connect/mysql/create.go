@@ -97,7 +97,8 @@ func quoteAll(names []string) string {
 }
 
 // dropUnborn drops what a load left that ended before its first commit: a table that a
-// load created, that is empty, and that no delivery names. It is called under the
+// load created, that is empty, and that no delivery and no
+// subscription names. It is called under the
 // table's lock.
 func (p *pool) dropUnborn(ctx context.Context, c *session, name string) (dropped bool, err error) {
 	ours := false
@@ -108,9 +109,11 @@ func (p *pool) dropUnborn(ctx context.Context, c *session, name string) (dropped
 	}
 	used := false
 	see := func([]sqldriver.Value) error { used = true; return nil }
-	err = c.query(ctx, "SELECT 1 FROM "+control+" WHERE table_name = ? LIMIT 1", []sqldriver.Value{name}, see)
-	if err != nil && !errors.Is(err, connect.ErrNoTable) || used {
-		return false, err
+	for _, ledger := range []string{control, subscriptions} {
+		err = c.query(ctx, "SELECT 1 FROM "+ledger+" WHERE table_name = ? LIMIT 1", []sqldriver.Value{name}, see)
+		if err != nil && !errors.Is(err, connect.ErrNoTable) || used {
+			return false, err
+		}
 	}
 	quoted := statement.Table(connect.TableName{Name: name})
 	if err := c.query(ctx, "SELECT 1 FROM "+quoted+" LIMIT 1", nil, see); err != nil || used {

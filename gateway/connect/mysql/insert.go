@@ -31,6 +31,7 @@ type inserter struct {
 	target *connect.Target
 	forms  []columnForm // by column of the target
 	guards []guard      // nil: whatever has the kind fits
+	never  []bool       // NULL: MySQL would take the present time for one in a timestamp
 	full   int          // rows of a full statement
 	many   sqldriver.Stmt
 	one    sqldriver.Stmt
@@ -44,7 +45,8 @@ func newInserter(t *connect.Target, is *tableDescription) inserter {
 	in := inserter{target: t, full: max(1, min(insertRows, insertParams/len(t.Columns)))}
 	for _, c := range t.Columns {
 		f := is.more[c.Name]
-		in.forms, in.guards = append(in.forms, f), append(in.guards, guardOf(f))
+		has, _ := is.Column(c.Name)
+		in.forms, in.guards, in.never = append(in.forms, f), append(in.guards, guardOf(f)), append(in.never, !has.Nullable)
 	}
 	return in
 }
@@ -72,6 +74,9 @@ func (in *inserter) add(ctx context.Context, c *session, row connect.Row, n int6
 // argument is what the driver gets for a value.
 func (in *inserter) argument(i int, v connect.Value) (arg sqldriver.Value, reason string) {
 	if v.IsNull() {
+		if in.never[i] {
+			return nil, "NULL in a column that has none"
+		}
 		return nil, ""
 	}
 	if g := in.guards[i]; g != nil {

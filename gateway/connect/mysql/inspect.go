@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"mulian/gateway/connect"
+	"mulian/gateway/connect/internal/statement"
 )
 
 // Tables and views of the database, with the columns that the account may read. The first
@@ -23,9 +25,6 @@ const (
 		ORDER BY TABLE_NAME, ORDINAL_POSITION`
 	indexesSQL = `SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS
 		WHERE TABLE_SCHEMA = ? AND (? IS NULL OR TABLE_NAME = ?) ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`
-	// MariaDB's JSON is a longtext with this check.
-	jsonSQL = `SELECT TABLE_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
-		WHERE CONSTRAINT_SCHEMA = ? AND (? IS NULL OR TABLE_NAME = ?) AND CHECK_CLAUSE LIKE 'json_valid(%'`
 )
 
 // A tableDescription is what we know of a table beside its document.
@@ -70,14 +69,10 @@ func (p *pool) describe(ctx context.Context, s *session, only string) ([]*tableD
 	if err != nil {
 		return nil, err
 	}
-	json, err := p.jsonColumns(ctx, s, args)
-	if err != nil {
-		return nil, err
-	}
 	tables := map[string]*tableDescription{}
-	err = s.ask(ctx, tablesSQL, args, true, func(v []sqldriver.Value) error {
+	err = s.ask(ctx, tablesSQL, args, true, nil, func(v []sqldriver.Value) error {
 		name, kind := text(v[0]), text(v[1])
-		if name == connect.ControlTable || only != "" && name != only || kind == "SEQUENCE" || kind == "SYSTEM VIEW" {
+		if name == connect.ControlTable || name == connect.SubscriptionTable || only != "" && name != only || kind == "SEQUENCE" || kind == "SYSTEM VIEW" {
 			return nil
 		}
 		if len(tables) == connect.MaxTables {
@@ -94,9 +89,9 @@ func (p *pool) describe(ctx context.Context, s *session, only string) ([]*tableD
 	if err != nil {
 		return nil, err
 	}
-	err = s.ask(ctx, columnsSQL, args, true, func(v []sqldriver.Value) error {
+	err = s.ask(ctx, columnsSQL, args, true, nil, func(v []sqldriver.Value) error {
 		if t := tables[text(v[0])]; t != nil {
-			t.column(v, json[text(v[0])+"\x00"+text(v[1])], p.server.mariadb)
+			t.column(v, p.server.mariadb)
 		}
 		return nil
 	})
@@ -109,6 +104,9 @@ func (p *pool) describe(ctx context.Context, s *session, only string) ([]*tableD
 			continue
 		}
 		t.index(indexes[name])
+		if err := t.findJSON(ctx, s, p.server.mariadb); err != nil {
+			return nil, err
+		}
 		out = append(out, t)
 	}
 	return out, nil
@@ -116,17 +114,15 @@ func (p *pool) describe(ctx context.Context, s *session, only string) ([]*tableD
 
 var (
 	displayWidth = regexp.MustCompile(`^(tinyint|smallint|mediumint|int|bigint|year)\([0-9]+\)`)
-	jsonCheck    = regexp.MustCompile(`^json_valid\("(.*)"\)$`) // quoted as the session quotes
+	jsonCheck    = regexp.MustCompile(`json_valid\("((?:[^"]|"")*)"\)`) // quoted as the session quotes
 )
 
-func (t *tableDescription) column(v []sqldriver.Value, json, mariadb bool) {
+func (t *tableDescription) column(v []sqldriver.Value, mariadb bool) {
 	c := connect.Column{Name: text(v[1]), Nullable: text(v[4]) == "YES", Comment: text(v[7]), Position: len(t.Columns) + 1}
 	f := columnForm{base: text(v[2]), full: text(v[3]), collation: text(v[8])}
 	f.kind = kindOf(f.base, f.full)
 	if mark, ok := marks[c.Comment]; ok {
 		f.kind, f.marked = mark, true
-	} else if json {
-		f.kind = connect.JSON
 	}
 	f.byBytes = f.collation == "utf8mb4_nopad_bin" || f.collation == "utf8mb4_0900_bin" || f.collation == "utf8mb3_nopad_bin" || f.collation == "utf8_nopad_bin" ||
 		f.collation == "ascii_nopad_bin"
@@ -152,7 +148,7 @@ type part struct {
 
 func indexesOf(ctx context.Context, s *session, args []sqldriver.Value) (map[string][]part, error) {
 	out := map[string][]part{}
-	return out, s.ask(ctx, indexesSQL, args, true, func(v []sqldriver.Value) error {
+	return out, s.ask(ctx, indexesSQL, args, true, nil, func(v []sqldriver.Value) error {
 		p := part{index: text(v[1]), unique: text(v[2]) == "0", column: text(v[3]), cut: v[4] != nil}
 		if v[3] == nil {
 			p.column = "(expression)"
@@ -189,18 +185,32 @@ func (t *tableDescription) index(parts []part) {
 	}
 }
 
-// jsonColumns finds MariaDB's JSON columns, as "table\x00column".
-func (p *pool) jsonColumns(ctx context.Context, s *session, args []sqldriver.Value) (map[string]bool, error) {
-	out := map[string]bool{}
-	if !p.server.mariadb {
-		return out, nil
+// findJSON finds MariaDB's JSON columns: a longtext of utf8mb4_bin with a check that only
+// the table's statement tells to an account with no more than SELECT. One that may read some of
+// the columns alone is not told it: to it they are Text, the same text.
+func (t *tableDescription) findJSON(ctx context.Context, s *session, mariadb bool) error {
+	candidate := false
+	for _, f := range t.more {
+		candidate = candidate || f.base == "longtext" && f.collation == "utf8mb4_bin" && !f.marked
 	}
-	return out, s.ask(ctx, jsonSQL, args, true, func(v []sqldriver.Value) error {
-		if m := jsonCheck.FindStringSubmatch(text(v[1])); m != nil {
-			out[text(v[0])+"\x00"+strings.ReplaceAll(m[1], `""`, `"`)] = true
+	if !mariadb || !candidate || t.View {
+		return nil
+	}
+	err := s.query(ctx, "SHOW CREATE TABLE "+statement.Table(t.TableName), nil, func(v []sqldriver.Value) error {
+		for _, m := range jsonCheck.FindAllStringSubmatch(text(v[1]), -1) {
+			name := strings.ReplaceAll(m[1], `""`, `"`)
+			at := slices.IndexFunc(t.Columns, func(c connect.Column) bool { return c.Name == name })
+			if f := t.more[name]; at >= 0 && f.base == "longtext" {
+				f.kind, t.Columns[at].Kind = connect.JSON, connect.JSON
+				t.more[name] = f
+			}
 		}
 		return nil
 	})
+	if errors.Is(err, connect.ErrDenied) || errors.Is(err, connect.ErrNoTable) {
+		return nil
+	}
+	return err
 }
 
 // inspectTries bounds how often Inspect looks again when the structure changes under it.

@@ -117,31 +117,37 @@ func (t *tableDescription) arguments(st *statement.Statement) ([]sqldriver.Value
 // with a new one. Our own choice.
 const freshFor = time.Second
 
-func (s *source) Query(ctx context.Context, sel connect.Selection) (out []connect.Row, err error) {
+func (s *source) Query(ctx context.Context, sel connect.Selection) ([]connect.Row, error) {
 	if err := statement.Check(sel, true); err != nil {
 		return nil, err
 	}
+	begun := time.Now()
+	out, age, err := s.queryOnce(ctx, sel, freshFor)
+	var ve *connect.ValueError
+	if again := errors.As(err, &ve) || errors.Is(err, connect.ErrNoColumn) || errors.Is(err, connect.ErrNoTable); !again || age.After(begun) {
+		return out, err
+	}
+	out, _, err = s.queryOnce(ctx, sel, 0)
+	return out, err
+}
+
+// queryOnce answers with a description of the table that is not older than maxAge; read
+// is when it was made.
+func (s *source) queryOnce(ctx context.Context, sel connect.Selection, maxAge time.Duration) (out []connect.Row, read time.Time, err error) {
 	err = s.on(ctx, func(ctx context.Context, c *session) error {
-		begun := time.Now()
-		t, err := s.described(ctx, c, sel.Table, freshFor)
+		t, err := s.described(ctx, c, sel.Table, maxAge)
 		if err != nil {
+			read = time.Now()
 			return err
 		}
-		out, err = t.query(ctx, c, sel)
-		var ve *connect.ValueError
-		if again := errors.As(err, &ve) || errors.Is(err, connect.ErrNoColumn) || errors.Is(err, connect.ErrNoTable); !again || t.read.After(begun) {
-			return err
-		}
-		if t, err = s.described(ctx, c, sel.Table, 0); err != nil {
-			return err
-		}
+		read = t.read
 		out, err = t.query(ctx, c, sel)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, read, err
 	}
-	return out, nil
+	return out, read, nil
 }
 
 func (t *tableDescription) query(ctx context.Context, c *session, sel connect.Selection) (out []connect.Row, err error) {
@@ -167,7 +173,7 @@ func (t *tableDescription) run(ctx context.Context, c *session, sel connect.Sele
 	for _, col := range st.Columns {
 		b.forms = append(b.forms, t.more[col.Name])
 	}
-	if err := c.ask(ctx, st.SQL, args, keep, b.row); err != nil {
+	if err := c.ask(ctx, st.SQL, args, keep, b.types, b.row); err != nil {
 		return err
 	}
 	return b.flush()
@@ -215,6 +221,36 @@ type batcher struct {
 type cell struct {
 	end  int
 	kind connect.Kind // 0: NULL
+}
+
+// types finds a column that is no longer what its description says, where the values' own
+// form would not show it: these all come as bytes.
+func (b *batcher) types(name func(int) string) error {
+	for i, f := range b.forms {
+		var is, was connect.Kind
+		switch n := name(i); {
+		case n == "DATE":
+			is = connect.Date
+		case n == "DATETIME":
+			is = connect.Timestamp
+		case n == "TIMESTAMP":
+			is = connect.Instant
+		case n == "DECIMAL":
+			is = connect.Decimal
+		case strings.HasSuffix(n, "BLOB"), strings.HasSuffix(n, "BINARY"), n == "GEOMETRY", n == "VECTOR":
+			is = connect.Bytes
+		}
+		switch f.kind {
+		case connect.Date, connect.Timestamp, connect.Instant, connect.Decimal, connect.Bytes:
+			if was = f.kind; f.marked {
+				was = map[connect.Kind]connect.Kind{connect.Instant: connect.Timestamp}[f.kind]
+			}
+		}
+		if was != is {
+			return b.spoilt(i, 0, notWhatWasDescribed)
+		}
+	}
+	return nil
 }
 
 func (b *batcher) row(values []sqldriver.Value) error {
