@@ -55,12 +55,12 @@ func (c catalogueAPI) ListEntries(ctx context.Context, req *connect.Request[cata
 	if err := checkText(m.GetText(), m.GetProvider(), m.GetTable(), m.GetDuty(), m.GetAfter(), m.GetSource()); err != nil {
 		return nil, wire.Error(err)
 	}
-	c.s.fresh(ctx)
-	if m.GetSource() != "" {
+	if m.GetSource() != "" { // an import has waited by itself, for as much as it needs (intake/filing)
 		page, next, total, err := index.Sourced(ctx, c.s.index, m.GetSource(), m.GetAfter(), m.GetLimit())
 		_, height := c.s.index.Next()
 		return respond(&cataloguev1.ListEntriesResponse{Entries: page, Next: next, Total: total, Height: height}, err)
 	}
+	c.s.fresh(ctx)
 	f := index.Filter{Kind: index.Entry, Org: m.GetProvider(), Class: int32(m.GetShareType()), Ref: m.GetTable(), Text: m.GetText(), After: m.GetAfter(), Limit: m.GetLimit()}
 	if m.GetDuty() != "" {
 		f.Parent = index.Duty + m.GetDuty()

@@ -46,6 +46,9 @@ type Desk struct {
 	// the ring. NotFound when there is none.
 	Signer func(ctx context.Context, account string) (client.Signer, error)
 
+	seen    int64           // events of the ledger that the index has to have before a source's entries are asked for, plus one; 0: those of now
+	brought map[string]bool // sources of which it has imported a list
+
 	orgs map[string]string // code and name keys -> code; nil until read
 
 	mu      sync.Mutex // guards what follows: batches are sent at once

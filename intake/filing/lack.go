@@ -18,7 +18,16 @@ import (
 // lack compares the list with what its source brought before, and withdraws what is
 // missing if the order says so.
 func (d *Desk) lack(ctx context.Context, p *intake.Plan, t intake.Target, o Order, out *Outcome) error {
+	// What this desk has sent for other sources need not be indexed yet: only what
+	// was on the ledger before, and what it has sent for this one.
+	if d.brought[o.Source] {
+		d.seen = 0
+	}
 	had, err := d.sourced(ctx, o.Source)
+	if d.brought == nil {
+		d.brought = map[string]bool{}
+	}
+	d.brought[o.Source] = true
 	if err != nil || len(had) == 0 {
 		return err
 	}
@@ -61,10 +70,11 @@ func (d *Desk) sourced(ctx context.Context, source string) (map[string]intake.Ab
 	}
 }
 
-// caughtUp waits until the index has taken every event of now.
+// caughtUp waits until the index has taken every event of now, or of when the desk
+// last asked for that.
 func (d *Desk) caughtUp(ctx context.Context) error {
 	began := time.Now()
-	want := int64(-1)
+	want := d.seen - 1
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		st, err := d.Client.Status(ctx)
 		if err != nil {
@@ -72,6 +82,7 @@ func (d *Desk) caughtUp(ctx context.Context) error {
 		}
 		if want < 0 {
 			want = st.GetEvents()
+			d.seen = want + 1
 		}
 		if st.GetIndexed() >= want {
 			return nil

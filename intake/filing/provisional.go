@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
@@ -16,6 +17,7 @@ import (
 	"mulian/intake"
 	"mulian/internal/code"
 	"mulian/internal/fault"
+	"mulian/internal/sm"
 )
 
 // ProvisionalPrefix begins the code of an organisation that was registered because a
@@ -111,25 +113,18 @@ func (d *Desk) register(ctx context.Context, p *intake.Plan, o Order) (n int, er
 }
 
 func (d *Desk) registerSome(ctx context.Context, authority client.Signer, like *identityv1.OrgProfile, names []string) error {
-	var messages []proto.Message
-	var signers []client.Signer
-	for _, name := range names {
-		org := ProvisionalCode(name)
-		keys, err := d.newKeys(org, keyring.Root)
-		if err != nil {
-			return err
-		}
-		key, err := d.Keys.Key(org, keyring.Root)
-		if err != nil {
-			return err
-		}
-		signers = append(signers, client.Signer{Account: org, Key: key})
+	messages := make([]proto.Message, 0, len(names))
+	signers, public, err := d.provisionalKeys(names)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
 		p := proto.CloneOf(like)
 		p.Name, p.SharingOffice = strings.Join(strings.Fields(name), " ")+provisionalMark, provisionalOffice
 		if utf8.RuneCountInString(name) <= maxShortName {
 			p.ShortName = name
 		}
-		messages = append(messages, &identityv1.RegisterOrg{Code: org, Profile: p, Keys: keys})
+		messages = append(messages, &identityv1.RegisterOrg{Code: signers[i].Account, Profile: p, Keys: public[i]})
 	}
 	if err := d.send(ctx, authority, messages...); err != nil {
 		return err
@@ -146,6 +141,47 @@ func (d *Desk) registerSome(ctx context.Context, authority client.Signer, like *
 	}
 	return nil
 }
+
+// provisionalKeys makes the key of each name, or takes the one that is there. Making
+// one is mostly waiting for the disk, so a few are made at once.
+func (d *Desk) provisionalKeys(names []string) (signers []client.Signer, public [][]*identityv1.Key, err error) {
+	signers, public = make([]client.Signer, len(names)), make([][]*identityv1.Key, len(names))
+	wrong := make([]error, len(names))
+	room := make(chan struct{}, keysAtOnce)
+	var all sync.WaitGroup
+	first := map[string]int{} // two spellings may give one code
+	for i, name := range names {
+		org := ProvisionalCode(name)
+		if _, ok := first[org]; ok {
+			continue
+		}
+		first[org] = i
+		room <- struct{}{}
+		all.Go(func() {
+			defer func() { <-room }()
+			if public[i], wrong[i] = d.newKeys(org, keyring.Root); wrong[i] != nil {
+				return
+			}
+			var key sm.PrivateKey
+			key, wrong[i] = d.Keys.Key(org, keyring.Root)
+			signers[i] = client.Signer{Account: org, Key: key}
+		})
+	}
+	all.Wait()
+	for _, err := range wrong {
+		if err != nil {
+			return nil, nil, err // the disk is full for all of them
+		}
+	}
+	for i, name := range names {
+		at := first[ProvisionalCode(name)]
+		signers[i], public[i] = signers[at], public[at]
+	}
+	return signers, public, nil
+}
+
+// keysAtOnce keys are made at once: so many writes the disk puts together.
+const keysAtOnce = 16
 
 // above is level and region of provisional organisations: what the order says, else
 // those of the authority.

@@ -196,66 +196,106 @@ var (
 // cut returns the bytes of the value that begins here. A value over the bound is
 // passed over to its end.
 func (o *objects) cut() ([]byte, error) {
-	var raw []byte
-	depth, long := 0, false
-	inText, escaped := false, false
-	limit := maxRecordBytes
+	c := cutter{limit: maxRecordBytes, byLine: o.byLine}
 	if o.limit > 0 {
-		limit = o.limit
+		c.limit = o.limit
 	}
 	for {
-		b, err := o.r.ReadByte()
-		if err == io.EOF {
-			if depth > 0 || inText {
+		if _, err := o.r.Peek(1); err == io.EOF {
+			if c.depth > 0 || c.inText {
 				return nil, errTorn
 			}
-			return o.finish(raw, long)
-		}
-		if err != nil {
+			return c.raw, c.over()
+		} else if err != nil {
 			return nil, o.file.unreadable(err)
 		}
-		if b == '\n' {
-			o.line++
-			if o.byLine && (depth > 0 || inText) {
-				return nil, errTorn
-			}
-		}
-		if !inText && depth == 0 && len(raw) > 0 && endsScalar(b) {
-			if b == '\n' {
-				o.line--
-			}
-			o.r.UnreadByte()
-			return o.finish(raw, long)
-		}
-		if len(raw) < limit {
-			raw = append(raw, b)
-		} else {
-			long = true
-		}
-		switch {
-		case escaped:
-			escaped = false
-		case inText && b == '\\':
-			escaped = true
-		case b == '"':
-			inText = !inText
-		case inText:
-		case b == '{', b == '[':
-			depth++
-		case b == '}', b == ']':
-			depth--
-			if depth <= 0 {
-				return o.finish(raw, long)
-			}
+		chunk, _ := o.r.Peek(o.r.Buffered())
+		n, ends := c.scan(chunk)
+		c.keep(chunk[:n])
+		o.line += bytes.Count(chunk[:n], newline)
+		o.r.Discard(n)
+		switch ends {
+		case cutTorn:
+			return nil, errTorn
+		case cutWhole:
+			return c.raw, c.over()
 		}
 	}
 }
 
-func (o *objects) finish(raw []byte, long bool) ([]byte, error) {
-	if long {
-		return nil, errLong
+var newline = []byte{'\n'}
+
+// cutter looks for the end of one value, piece by piece.
+type cutter struct {
+	raw     []byte
+	limit   int
+	byLine  bool
+	depth   int
+	inText  bool
+	escaped bool // the byte before was a backslash in a text
+	long    bool
+	begun   bool
+}
+
+const (
+	cutOn    = iota // the value goes on
+	cutWhole        // it ends here
+	cutTorn         // its line ends, and it does not
+)
+
+// scan returns how many bytes of a piece belong to the value, and whether it ends
+// behind them.
+func (c *cutter) scan(piece []byte) (n, ends int) {
+	for n < len(piece) {
+		if c.inText && !c.escaped {
+			for n < len(piece) && piece[n] != '"' && piece[n] != '\\' && piece[n] != '\n' { // most bytes stand in texts
+				n++
+			}
+			if n == len(piece) {
+				break
+			}
+		}
+		b := piece[n]
+		if b == '\n' && c.byLine && (c.depth > 0 || c.inText) {
+			return n + 1, cutTorn
+		}
+		if !c.inText && c.depth == 0 && c.begun && endsScalar(b) {
+			return n, cutWhole
+		}
+		c.begun = true
+		n++
+		switch {
+		case c.escaped:
+			c.escaped = false
+		case c.inText && b == '\\':
+			c.escaped = true
+		case b == '"':
+			c.inText = !c.inText
+		case c.inText:
+		case b == '{', b == '[':
+			c.depth++
+		case b == '}', b == ']':
+			if c.depth--; c.depth <= 0 {
+				return n, cutWhole
+			}
+		}
 	}
-	return raw, nil
+	return n, cutOn
+}
+
+// keep takes the bytes of the value, up to the bound.
+func (c *cutter) keep(piece []byte) {
+	if room := c.limit - len(c.raw); len(piece) > room {
+		piece, c.long = piece[:max(room, 0)], true
+	}
+	c.raw = append(c.raw, piece...)
+}
+
+func (c *cutter) over() error {
+	if c.long {
+		return errLong
+	}
+	return nil
 }
 
 // endsScalar reports whether b ends a number or a word outside brackets.
