@@ -80,7 +80,7 @@ func (v *verifier) checkUnanchored(g *charge) *refusal {
 	case len(v.acts) == 1:
 		e := v.acts[0]
 		n, err := strconv.ParseUint(e.note, 10, 53)
-		if err != nil || e.verb != anchorVerb || e.actor != g.gateway {
+		if err != nil || strconv.FormatUint(n, 10) != e.note || e.verb != anchorVerb || e.actor != g.gateway {
 			return refuse(stepFinding, "events[0]", "it is no anchor of %s", g.gateway)
 		}
 		size, atMs = n, e.timeMs
@@ -117,6 +117,9 @@ func scanPact(raw []byte) (*pact, error) {
 	p := &pact{
 		id: v.text(1), asker: v.text(11), parts: map[string][]string{}, purpose: t.text(2), startsMs: v.number(8), endsMs: v.number(9),
 		staleSec: v.number(10), gateways: v.texts(12), amended: v.number(22) > 0,
+	}
+	if p.startsMs > maxMs || p.endsMs > maxMs {
+		return nil, fmt.Errorf("it is from %d to %d", p.startsMs, p.endsMs)
 	}
 	for _, b := range t.bytes[1] {
 		x, err := scan(b, false, field{1, 't'}, field{2, 'T'})

@@ -159,6 +159,10 @@ func validFiles(t testing.TB) (files map[string][]byte, hashes map[string][32]by
 	changeAll(t, four)
 	add("four-changed", s.maker, ok(s.maker.Object(ctx, agreementKey)))
 	add("four-changed-access", s.maker, ok(s.maker.Receipt(ctx, s.receipt, s.log)))
+	found, m := findingFiles(t)
+	for name, file := range found {
+		add(name, m, file)
+	}
 	return files, hashes
 }
 

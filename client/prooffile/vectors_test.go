@@ -187,6 +187,33 @@ var badParts = []bad{
 		}
 		c.access.providerSigned = sig
 	}},
+	{name: "finding-rule", shows: "a rule that there is not", from: "finding-gap", step: "finding", edit: func(_ testing.TB, c *content) { c.finding.rule = "guilty" }},
+	{name: "finding-parts", shows: "a record too few for the rule", from: "finding-twice", step: "finding", edit: func(_ testing.TB, c *content) { c.finding.records = c.finding.records[:1] }},
+	{name: "finding-nothing", shows: "two records that do not contradict each other", from: "finding-twice", step: "finding", edit: func(_ testing.TB, c *content) {
+		c.finding.records[0], c.finding.records[1] = c.finding.records[1], c.finding.records[0]
+	}},
+	{name: "finding-place", shows: "a record at another place of the log", from: "finding-outside", step: "log", edit: func(_ testing.TB, c *content) { c.finding.records[0].leaf++ }},
+	{name: "finding-receipt", shows: "a receipt that the gateway has not signed", from: "finding-contradicted", step: "record", edit: func(_ testing.TB, c *content) {
+		c.finding.records[0].providerKey, c.finding.records[0].providerSigned = "", nil
+	}},
+	{name: "finding-signature", shows: "a receipt with another signature", from: "finding-contradicted", code: fault.BadAuthorisation, step: "signature", edit: func(_ testing.TB, c *content) {
+		c.finding.records[0].providerSigned[len(c.finding.records[0].providerSigned)-1] ^= 1
+	}},
+	{name: "finding-checkpoint", shows: "a checkpoint of another size than was signed", from: "finding-forked", code: fault.BadAuthorisation, step: "signature", edit: func(_ testing.TB, c *content) {
+		c.finding.checkpoints[0] = bytes.Replace(c.finding.checkpoints[0], []byte("\n13\n"), []byte("\n14\n"), 1)
+	}},
+	{name: "finding-note", shows: "a checkpoint with a line more", from: "finding-forked", step: "finding", edit: func(_ testing.TB, c *content) {
+		c.finding.checkpoints[0] = append(c.finding.checkpoints[0], '\n')
+	}},
+	{name: "finding-states", shows: "one state of the log alone", from: "finding-forked", step: "finding", edit: func(_ testing.TB, c *content) { c.finding.checkpoints = c.finding.checkpoints[:1] }},
+	{name: "finding-consistency", shows: "a beginning that the newer state does not have", from: "finding-rewritten", step: "finding", edit: func(_ testing.TB, c *content) { flipByte(c.finding.root) }},
+	{name: "finding-statement", shows: "another breach in the statement", from: "finding-outside", step: "statement", edit: func(_ testing.TB, c *content) {
+		c.statement.list[c.statement.field("breach")].list[0].text = "item name"
+	}},
+	{name: "finding-kind", shows: "a finding that says it is an access", from: "finding-outside", step: "statement", edit: func(_ testing.TB, c *content) { setText(c.statement, "access", "kind") }},
+	{name: "finding-batch", shows: "a signature of a batch that is cut", from: "finding-contradicted", step: "signature", edit: func(_ testing.TB, c *content) {
+		c.finding.records[0].providerSigned = append([]byte("MB\x01\x00\x00\x00\x01\x00\x00\x00\x04"), make([]byte, 64)...)
+	}},
 	{name: "statement-rows", shows: "other rows in the statement", from: "access", step: "statement", edit: func(_ testing.TB, c *content) { setText(c.statement, "4001", "record", "rows") }},
 	{name: "statement-power", shows: "more power in the statement", from: "four", step: "statement", edit: func(_ testing.TB, c *content) { setText(c.statement, "38 of 38", "power") }},
 	{name: "statement-kind", shows: "another kind", from: "access", step: "statement", edit: func(_ testing.TB, c *content) { setText(c.statement, "event", "kind") }},

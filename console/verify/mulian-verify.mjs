@@ -19,7 +19,7 @@
 const MAX_FILE = 1 << 20, MAX_DEPTH = 6, MAX_NODES = 1 << 15, MAX_BLOCKS = 64, MAX_OBJECTS = 64, MAX_EVENTS = 64
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER, MAX_KEY = 512, MAX_VALIDATORS = 1000, MAX_POWER = 1152921504606846
 const MAX_KEYS = 64, MAX_FIELDS = 5000, MAX_MS = 253402300799999, MAX_NAME = 32, MAX_UNPACKED = 2 << 20
-const MAX_PATH = 64, MAX_SIBLINGS = 256, MIN_COPY = 5, RECEIPT_SLACK_MS = 600000
+const MAX_PATH = 64, MAX_SIBLINGS = 256, MAX_NOTE = 1024, MAX_BATCH = 256, MIN_COPY = 5, RECEIPT_SLACK_MS = 600000
 
 const MALFORMED = 11003, TOO_LONG = 11004, BAD_AUTHORISATION = 12001, NOT_WHITELISTED = 12003, KEY_REVOKED = 12009
 const WRONG_CHAIN = 12011, VERIFICATION_FAILED = 19004
@@ -464,12 +464,12 @@ const BLOCK = ['height', 'time', 'hash', 'block_version', 'app_version', 'last_h
   'validators_hash', 'next_validators_hash', 'consensus_hash', 'app_hash', 'last_results_hash', 'evidence_hash', 'proposer', 'round', 'parts', 'parts_hash', 'validators']
 
 function readContent(n) {
-  const withAccess = !!n.fields && n.fields.length > 2 && n.fields[2] === 'access'
-  const f = asObject(n, 'the file', ['format', 'statement', ...(withAccess ? ['access'] : []), ...PARTS])
+  const own = !!n.fields && n.fields.length > 2 && ['access', 'finding'].includes(n.fields[2]) ? n.fields[2] : ''
+  const f = asObject(n, 'the file', ['format', 'statement', ...(own ? [own] : []), ...PARTS])
   if (asText(f[0], 'format') !== 'mulian-proof-v1') malformed('format: expected "mulian-proof-v1"')
   if (!f[1].fields) want('statement', 'an object')
-  const [events, transactions, objects, state, blocks, genesis] = f.slice(withAccess ? 3 : 2)
-  const c = { statement: f[1], access: withAccess ? readAccess(f[2]) : null }
+  const [events, transactions, objects, state, blocks, genesis] = f.slice(own ? 3 : 2)
+  const c = { statement: f[1], access: own === 'access' ? readAccess(f[2]) : null, finding: own === 'finding' ? readFinding(f[2]) : null }
   c.events = asList(events, 'events', 0, MAX_EVENTS).map((e, i) => {
     const p = `events[${i}]`, [seq, event, path] = asObject(e, p, ['seq', 'event', 'path'])
     return { seq: asNumber(seq, p + '.seq', 0, MAX_NUMBER), event: asBase(event, p + '.event'), path: asHashes(path, p + '.path', MAX_PATH) }
@@ -495,12 +495,29 @@ function readContent(n) {
   return c
 }
 
-function readAccess(n) {
-  const f = asObject(n, 'access', ['record', 'leaf', 'path', 'provider_key', 'provider_signature', 'consumer_key', 'consumer_signature'])
+const ACCESS = ['record', 'leaf', 'path', 'provider_key', 'provider_signature', 'consumer_key', 'consumer_signature']
+const readAccess = (n) => accessOf(asObject(n, 'access', ACCESS), 'access')
+function accessOf(f, at) {
   return {
-    record: asBase(f[0], 'access.record'), leaf: asNumber(f[1], 'access.leaf', 0, MAX_NUMBER), path: asHashes(f[2], 'access.path', MAX_PATH),
-    provider: { key: asText(f[3], 'access.provider_key'), sig: asBase(f[4], 'access.provider_signature') },
-    consumer: { key: asText(f[5], 'access.consumer_key'), sig: asBase(f[6], 'access.consumer_signature') },
+    record: asBase(f[0], at + '.record'), leaf: asNumber(f[1], at + '.leaf', 0, MAX_NUMBER), path: asHashes(f[2], at + '.path', MAX_PATH),
+    provider: { key: asText(f[3], at + '.provider_key'), sig: asBase(f[4], at + '.provider_signature') },
+    consumer: { key: asText(f[5], at + '.consumer_key'), sig: asBase(f[6], at + '.consumer_signature') },
+  }
+}
+function readFinding(n) {
+  const f = asObject(n, 'finding', ['rule', 'records', 'checkpoints', 'root', 'path'])
+  return {
+    rule: asText(f[0], 'finding.rule'), root: asHashes(f[3], 'finding.root', 1), path: asHashes(f[4], 'finding.path', MAX_PATH),
+    records: asList(f[1], 'finding.records', 0, 2).map((x, i) => {
+      const at = `finding.records[${i}]`, g = asObject(x, at, ['in', ...ACCESS]), where = asText(g[0], at + '.in')
+      if (where !== 'head' && where !== 'receipt') want(at + '.in', 'head or receipt')
+      return { in: where, ...accessOf(g.slice(1), at) }
+    }),
+    checkpoints: asList(f[2], 'finding.checkpoints', 0, 2).map((x, i) => {
+      const at = `finding.checkpoints[${i}]`, b = asBase(x, at)
+      if (!b.length || b.length > MAX_NOTE) want(at, `1 to ${MAX_NOTE} bytes`)
+      return b
+    }),
   }
 }
 
@@ -686,10 +703,24 @@ function scanEnvelope(raw) {
 const OUTCOMES = ['', 'granted', 'refused', 'completed', 'failed']
 function scanRecord(raw) {
   const v = scan(raw, true, {
-    1: 't', 2: 't', 3: 'n', 4: 'n', 5: 'n', 6: 't', 7: 't', 8: 't', 9: 'n', 10: 'T', 11: 't', 12: 'n', 13: 'n', 14: 'b', 15: 'b', 16: 'n', 17: 'n', 18: 'n', 19: 'b',
+    1: 't', 2: 't', 3: 'n', 4: 'n', 5: 'n', 6: 't', 7: 't', 8: 't', 9: 'n', 10: 'T', 11: 't', 12: 'n', 13: 'n', 14: 'b', 15: 'b', 16: 'n', 17: 'n', 18: 'n', 19: 'b', 20: 'n', 21: 'n',
   })
   if (!OUTCOMES[v.number(4)] || v.number(16) > MAX_MS) malformed(`its outcome is ${v.number(4)}, its time ${v.number(16)}`)
   return v
+}
+function scanLogKey(raw, account) {
+  const v = scan(raw, false, { 1: 't', 11: 'm' }), p = scan(v.raw(11), false, { 3: 't', 4: 'b' })
+  if (v.text(1) !== account || !p.text(3) || p.raw(4).length !== 32) malformed('it is not that account, or has no log')
+  return { origin: p.text(3), key: p.raw(4) }
+}
+function scanPact(raw) {
+  const v = scan(raw, false, { 1: 't', 6: 'm', 8: 'n', 9: 'n', 10: 'n', 11: 't', 12: 'T', 22: 'n' }), t = scan(v.raw(6), false, { 1: 'B', 2: 't' }), parts = new Map()
+  if (v.number(8) > MAX_MS || v.number(9) > MAX_MS) malformed(`it is from ${v.number(8)} to ${v.number(9)}`)
+  for (const b of t.all(1)) {
+    const x = scan(b, false, { 1: 't', 2: 'T' })
+    parts.set(x.text(1), [...(parts.get(x.text(1)) ?? []), ...x.all(2)])
+  }
+  return { id: v.text(1), parts, purpose: t.text(2), starts: v.number(8), ends: v.number(9), stale: v.number(10), asker: v.text(11), gateways: v.all(12), amended: v.number(22) > 0 }
 }
 function scanHead(raw) {
   const v = scan(raw, false, { 1: 't', 2: 'n', 3: 'b' })
@@ -721,6 +752,28 @@ function rootOf(leaf, index, size, path) {
   }
   if (at !== path.length) malformed('the path is too long')
   return h
+}
+
+// consistent tells whether a path leads from the root of the first `old` leaves to that of
+// `size` (RFC 9162 section 2.1.4.2); malformed if it does not fit.
+function consistent(first, old, second, size, path) {
+  if (old < 1 || size < old) malformed(`from ${old} to ${size}`)
+  if (old === size) return path.length ? malformed('the path is too long') : equal(first, second)
+  let list = path, fn = BigInt(old) - 1n, sn = BigInt(size) - 1n, at = 1
+  if ((BigInt(old) & BigInt(old) - 1n) === 0n) list = [first, ...path]
+  if (!list.length) malformed('the path is too short')
+  while (fn & 1n) { fn >>= 1n; sn >>= 1n }
+  let fr = list[0], sr = list[0]
+  for (; at < list.length; at++) {
+    if (sn === 0n) malformed('the path is too long')
+    const c = list[at]
+    if (fn & 1n || fn === sn) {
+      fr = inner(c, fr); sr = inner(c, sr)
+      while (!(fn & 1n) && fn !== 0n) { fn >>= 1n; sn >>= 1n }
+    } else sr = inner(sr, c)
+    fn >>= 1n; sn >>= 1n
+  }
+  return sn === 0n && equal(fr, first) && equal(sr, second)
 }
 
 function merkle(leaves) {
@@ -764,6 +817,115 @@ function voteBytes(b, chain, at) {
 // frame is internal/canon.Frame: a domain and parts, each with its length.
 const frame = (domain, ...parts) => concat(...[utf8(domain), ...parts].flatMap((p) => [bigEndian(p.length), p]))
 
+// unbatch returns what a receipt's signature is over, and the signature (section 4.2).
+function unbatch(record, sig, at) {
+  if (sig.length <= 72 || sig[0] !== 0x4d || sig[1] !== 0x42 || sig[2] !== 1) return { message: concat(utf8('mulian-receipt-v1\0'), record), sig }
+  const index = Number(big(sig.subarray(3, 7))), size = Number(big(sig.subarray(7, 11)))
+  if (size < 2 || size > MAX_BATCH || index >= size) refuse('signature', at, `leaf ${index} of a batch of ${size}`)
+  let n = 0
+  for (let i = index, left = size; left > 1; i >>= 1, left = left + 1 >> 1) if ((i ^ 1) < left) n++
+  if (sig.length <= 11 + 32 * n) refuse('signature', at, 'the path of the batch is cut')
+  const path = Array.from({ length: n }, (_, i) => sig.subarray(11 + 32 * i, 43 + 32 * i))
+  let root
+  try { root = rootOf(leafHash(record), index, size, path) } catch (e) { refuse('signature', at, e.message) }
+  return { message: concat(utf8('mulian-receipts-v1\0'), bigEndian(size), root), sig: sig.subarray(11 + 32 * n) }
+}
+
+// ---- the rules of findings (section 4.4) ----
+
+const decides = (r) => r.number(4) === 1 || r.number(4) === 2
+const released = (r) => r.number(4) === 1 || r.number(4) === 3
+const STOPS = { suspended: false, rectifying: false, ended: true, disposing: true, disposed: true }
+
+function twoStates(g) {
+  if (g.states.length === 1 && g.head) g.states.push(g.head)
+  else if (g.head || g.states.length !== 2) refuse('finding', 'finding', 'expected two states of the log')
+  const [a, b] = g.states
+  return a.size > b.size ? [b, a] : [a, b]
+}
+
+const rule = (records, checkpoints, events, consistency, check) => ({ records, checkpoints, events, consistency, check })
+const RULES = {
+  contradicted: rule([2, 2], [0, 0], [0, 0], false, (v, g, { records: [a, b] }) => {
+    const place = g.records[0].number(20)
+    if (a.in === 'receipt' && b.in === 'head' && place === b.leaf + 1 && !equal(a.record, b.record)) g.breach.push(`the log has something else at place ${place}`)
+  }),
+  misplaced: rule([1, 1], [0, 0], [0, 0], false, (v, g, { records: [a] }) => {
+    const place = g.records[0].number(20)
+    if (a.in === 'head' && place && place !== a.leaf + 1) g.breach.push(`at place ${a.leaf + 1} it names ${place}`)
+  }),
+  twice: rule([2, 2], [0, 0], [0, 0], false, (v, g, { records: [a, b] }) => {
+    const [x, y] = g.records
+    if (a.in === 'head' && b.in === 'head' && a.leaf < b.leaf && decides(x) && decides(y) && x.text(2) && x.text(2) === y.text(2) && x.number(3) === y.number(3)) {
+      g.breach.push(`number ${x.number(3)} of agreement ${x.text(2)} is there twice`)
+    }
+  }),
+  gap: rule([1, 2], [0, 0], [0, 0], false, (v, g, { records: [a, b] }) => {
+    const [x, y] = g.records, seq = x.number(3), previous = x.number(21)
+    if (a.in !== 'head' || !decides(x) || !x.text(2) || x.number(20) !== a.leaf + 1) return
+    if (!b) {
+      if (!previous && seq !== 1 || previous >= x.number(20)) g.breach.push(`number ${seq} of agreement ${x.text(2)} names no decision before it`)
+    } else if (b.in === 'head' && previous === b.leaf + 1 && (!decides(y) || y.text(2) !== x.text(2) || y.number(3) + 1 !== seq)) {
+      g.breach.push(`number ${seq} of agreement ${x.text(2)} follows no number ${seq - 1}`)
+    }
+  }),
+  unanchored: rule([1, 1], [0, 0], [0, 1], false, (v, g, { records: [a] }) => {
+    const x = g.records[0], place = a.in === 'head' ? a.leaf + 1 : x.number(20)
+    let size, ms
+    if (v.acts.length) {
+      const e = v.acts[0]
+      if (e.verb !== 'trace/anchor_head' || e.actor !== g.gateway || !/^(0|[1-9][0-9]{0,15})$/.test(e.note) || Number(e.note) > MAX_NUMBER) refuse('finding', 'events[0]', `it is no anchor of ${g.gateway}`)
+      size = Number(e.note); ms = e.ms
+    } else if (g.head && a.in === 'receipt') {
+      size = g.head.size; ms = v.last.time.seconds * 1000 + Math.floor(v.last.time.nanos / 1e6)
+    } else return
+    if (place > size && ms > x.number(16) + RECEIPT_SLACK_MS) g.breach.push(`place ${place}, of ${clock(x.number(16))}, was not in the log of ${size} records at ${clock(ms)}`)
+  }),
+  outside: rule([1, 1], [0, 0], [0, 0], false, (v, g) => {
+    const x = g.records[0], say = (s) => g.breach.push(s)
+    if (!released(x)) return
+    if (!x.text(2)) return say('no agreement')
+    const p = v.pact(x), ms = x.number(16)
+    if (x.text(7) !== p.asker) say(`asker ${x.text(7)}`)
+    if (p.starts > ms + RECEIPT_SLACK_MS) say(`before ${clock(p.starts)}`)
+    if (p.amended) return
+    if (!p.gateways.includes(x.text(1))) say(`gateway ${x.text(1)}`)
+    if (p.ends && ms >= p.ends + RECEIPT_SLACK_MS) say(`after ${clock(p.ends)}`)
+    if (x.text(11) !== p.purpose) say('purpose')
+    const agreed = p.parts.get(x.text(8))
+    if (!agreed) return say(`entry ${x.text(8)}`)
+    for (const it of x.all(10)) if (!agreed.includes(it)) say(`item ${it}`)
+  }),
+  revoked: rule([1, 1], [0, 0], [1, 1], false, (v, g) => {
+    const x = g.records[0], e = v.acts[0]
+    if (!Object.hasOwn(STOPS, e.note) || !e.verb.startsWith('share/') || !e.objects.includes('share/agreement/' + x.text(2))) refuse('finding', 'events[0]', `it does not stop the agreement ${JSON.stringify(x.text(2))}`)
+    const p = v.pact(x), final = STOPS[e.note]
+    if (!released(x) || x.number(4) === 3 && x.number(18)) return
+    const stale = p.stale ? p.stale * 1000 : 3600000, old = x.number(17) < e.height, late = x.number(16) > e.ms + stale + RECEIPT_SLACK_MS
+    if (final && !old) g.breach.push(`on the state of height ${x.number(17)}, and it was ${e.note} at ${e.height}`)
+    else if ((final || old) && late) g.breach.push(`at ${clock(x.number(16))} on the state of height ${x.number(17)}, and it was ${e.note} at ${e.height}, ${clock(e.ms)}`)
+  }),
+  counts: rule([1, 1], [0, 0], [0, 0], false, (v, g) => {
+    const x = g.records[0], key = `share/delivery/${x.text(2)}/${String(x.number(18)).padStart(10, '0')}`, raw = v.object(key)
+    if (!raw) refuse('finding', 'finding', `the file has no proof of ${key}`)
+    let d = null
+    try { d = scan(raw, false, { 1: 't', 2: 'n', 5: 'n', 6: 'n', 9: 't' }) } catch { /* told below */ }
+    if (!d || d.text(1) !== x.text(2) || d.number(2) !== x.number(18)) refuse('finding', 'finding', `${key} is no delivery`)
+    if ([2, 3].includes(d.number(5)) && x.number(4) === 3 && d.text(9) === x.text(1) && d.number(6) !== x.number(12)) g.breach.push(`${x.number(12)} rows, the ledger has ${d.number(6)}`)
+  }),
+  forked: rule([0, 0], [1, 2], [0, 0], false, (v, g) => {
+    const [a, b] = twoStates(g)
+    if (a.size === b.size && !equal(a.root, b.root)) g.breach.push(`two roots of ${a.size} records`)
+  }),
+  rewritten: rule([0, 0], [1, 2], [0, 0], true, (v, g, f) => {
+    const [older, newer] = twoStates(g)
+    let holds = false
+    try { holds = consistent(f.root[0], older.size, newer.root, newer.size, f.path) } catch (e) { refuse('finding', 'finding.path', e.message) }
+    if (!holds) refuse('finding', 'finding.path', 'the path does not lead from that root to the newer state')
+    if (older.size < newer.size && !equal(f.root[0], older.root)) g.breach.push(`the first ${older.size} of ${newer.size} records have another root`)
+  }),
+}
+
 // ---- the steps (section 4) ----
 
 class Verifier {
@@ -785,6 +947,7 @@ class Verifier {
     this.checkEvents()
     this.checkTransactions()
     this.checkAccess()
+    this.checkFinding()
     this.checkUse()
     this.checkStatement()
   }
@@ -978,11 +1141,88 @@ class Verifier {
     if (!equal(got, head.root)) refuse('log', 'access.path', `expected the root ${hex(head.root)} of ${head.size} records that the ledger has, the path leads to ${hex(got)}`)
     this.leaves = head.size
     this.says('log', `record ${a.leaf} of ${head.size}, root ${hex(head.root)}`)
-    for (const [as, account] of [['provider', gateway], ['consumer', asker]]) {
-      const { key, sig } = a[as]
+    this.checkReceipt(a, r, 'access')
+  }
+
+  checkReceipt(a, r, at) {
+    for (const [as, account] of [['provider', r.text(1)], ['consumer', r.text(7)]]) {
+      const { key, sig } = a[as], place = `${at}.${as}_signature`
       if (key === '' && !sig.length) continue
-      this.checkSigned({ account, key, as, message: concat(utf8('mulian-receipt-v1\0'), a.record), sig, ms: r.number(16), slack: RECEIPT_SLACK_MS, at: `access.${as}_signature` })
+      this.checkSigned({ account, key, as, ...unbatch(a.record, sig, place), ms: r.number(16), slack: RECEIPT_SLACK_MS, at: place })
     }
+  }
+
+  checkFinding() {
+    const f = this.c.finding
+    if (!f) return
+    const s = Object.hasOwn(RULES, f.rule) ? RULES[f.rule] : refuse('finding', 'finding.rule', `this verifier does not know the rule ${JSON.stringify(f.rule)}`)
+    const fits = (n, [least, most]) => n >= least && n <= most
+    if (!fits(f.records.length, s.records) || !fits(f.checkpoints.length, s.checkpoints) || !fits(this.acts.length, s.events) || this.c.envelopes.length ||
+      s.consistency !== f.root.length > 0 || !s.consistency && f.path.length) refuse('finding', 'finding', `the parts are not those of the rule ${f.rule}`)
+    const g = this.charge = { gateway: this.said('subject'), records: [], states: [], head: null, breach: [] }
+    this.leaves = 0
+    if (f.records.length) try { g.gateway = scanRecord(f.records[0].record).text(1) } catch (e) { refuse('record', 'finding.records[0].record', e.message) }
+    const raw = this.object('trace/head/' + g.gateway)
+    if (raw) {
+      let head = null
+      try { head = scanHead(raw) } catch { /* told below */ }
+      if (head?.gateway !== g.gateway) refuse('log', 'finding', `trace/head/${g.gateway} is no head of a log`)
+      g.head = { by: 'ledger', size: head.size, root: head.root }
+      this.leaves = head.size
+    }
+    f.records.forEach((c, i) => this.checkClaimed(g, c, `finding.records[${i}]`))
+    f.checkpoints.forEach((b, i) => g.states.push(this.checkNote(g.gateway, b, `finding.checkpoints[${i}]`)))
+    s.check(this, g, f)
+    if (!g.breach.length) refuse('finding', 'finding', `what the file shows is no breach of the rule ${f.rule}`)
+    this.says('finding', `${f.rule}: ${g.breach.join(', ')}`)
+  }
+
+  checkClaimed(g, c, at) {
+    let r
+    try { r = scanRecord(c.record) } catch (e) { refuse('record', at + '.record', e.message) }
+    g.records.push(r)
+    this.says('record', `${OUTCOMES[r.number(4)]} of ${r.text(8)} by ${r.text(7)}`)
+    if (c.in === 'receipt') {
+      if (c.provider.key === '' || c.leaf || c.path.length || r.text(1) !== g.gateway) refuse('record', at, `a receipt is signed by the gateway ${g.gateway}, and has no place but the one that it names`)
+    } else {
+      if (!g.head) refuse('log', at, `the file has no proof of trace/head/${g.gateway}`)
+      let got
+      try { got = rootOf(leafHash(c.record), c.leaf, g.head.size, c.path) } catch (e) { refuse('log', at + '.path', e.message) }
+      if (!equal(got, g.head.root)) refuse('log', at + '.path', `expected the root ${hex(g.head.root)} of ${g.head.size} records that the ledger has, the path leads to ${hex(got)}`)
+      this.says('log', `record ${c.leaf} of ${g.head.size}, root ${hex(g.head.root)}`)
+    }
+    this.checkReceipt(c, r, at)
+  }
+
+  checkNote(gateway, note, at) {
+    const name = 'identity/account/' + gateway, raw = this.object(name)
+    if (!raw) refuse('key', at, `the file has no proof of ${name}`, NOT_WHITELISTED)
+    let log
+    try { log = scanLogKey(raw, gateway) } catch (e) { refuse('key', at, `${name} has no key of a log: ${e.message}`) }
+    if (!ALGORITHMS[3].usable(log.key)) refuse('key', at, `${name} has no key of a log`)
+    let lines = []
+    try { lines = textOf(note).split('\n') } catch { /* told below */ }
+    if (lines.length !== 6 || lines[3] !== '' || lines[5] !== '') refuse('finding', at, 'it is no checkpoint of three lines with one signature')
+    const bad = () => refuse('finding', at, `it is no checkpoint of ${JSON.stringify(log.origin)} by its key`), begin = `— ${log.origin} `
+    let size, root, sig
+    try {
+      size = asNumber(text(lines[1]), at, 0, MAX_NUMBER)
+      root = asBase(text(lines[2]), at)
+      sig = lines[4].startsWith(begin) ? asBase(text(lines[4].slice(begin.length)), at) : new Uint8Array(0)
+    } catch { bad() }
+    const hash = sha256(concat(utf8(log.origin + '\n\x01'), log.key))
+    if (lines[0] !== log.origin || log.origin.includes(' ') || root.length !== 32 || sig.length !== 68 || !equal(sig.subarray(0, 4), hash.subarray(0, 4))) bad()
+    if (!verifyEd25519(log.key, utf8(lines.slice(0, 3).join('\n') + '\n'), sig.subarray(4))) refuse('signature', at, "the signature is not that of the log's key", BAD_AUTHORISATION)
+    this.says('log', `checkpoint of ${log.origin}: ${size} records, root ${hex(root)}`)
+    return { by: 'checkpoint', size, root }
+  }
+
+  pact(x) {
+    const key = 'share/agreement/' + x.text(2), raw = this.object(key)
+    if (!raw) refuse('finding', 'finding', `the file has no proof of ${key}`)
+    let p = null
+    try { p = scanPact(raw) } catch { /* told below */ }
+    return p?.id === x.text(2) ? p : refuse('finding', 'finding', `${key} is no agreement`)
   }
 
   checkUse() {
@@ -1001,7 +1241,10 @@ class Verifier {
   checkSubject() {
     const c = this.c, kind = this.said('kind'), subject = this.said('subject')
     if (kind === 'access' !== !!c.access) refuse('statement', 'statement.kind', `${JSON.stringify(kind)}, and the file has an access: ${!!c.access}`)
-    if (kind === 'object' || kind === 'access') {
+    if (kind === 'finding' !== !!c.finding) refuse('statement', 'statement.kind', `${JSON.stringify(kind)}, and the file has a finding: ${!!c.finding}`)
+    if (kind === 'finding') {
+      if (subject !== this.charge.gateway) refuse('statement', 'statement.subject', `expected ${JSON.stringify(this.charge.gateway)}, the file says ${JSON.stringify(subject)}`)
+    } else if (kind === 'object' || kind === 'access') {
       if (!c.objects.length || kind === 'access' && c.objects[0].key !== 'trace/head/' + this.record.text(1)) refuse('statement', 'statement.subject', 'the first object is not its own')
       const own = kind === 'access' ? `${this.record.text(1)}:${c.access.leaf}` : c.objects[0].key
       if (subject !== own) refuse('statement', 'statement.subject', `expected ${JSON.stringify(own)}, the file says ${JSON.stringify(subject)}`)
@@ -1011,7 +1254,7 @@ class Verifier {
     } else if (kind === 'transaction') {
       this.acts.forEach((x, i) => { if (hex(x.tx) !== subject) refuse('statement', `events[${i}]`, `it is not of the transaction ${JSON.stringify(subject)}`) })
       if (!this.acts.length || c.envelopes.length !== 1 || utf8(subject).length !== 64) refuse('statement', 'statement.subject', 'expected one transaction and its events')
-    } else refuse('statement', 'statement.kind', `expected object, event, transaction or access, the file says ${JSON.stringify(kind)}`)
+    } else refuse('statement', 'statement.kind', `expected object, event, transaction, access or finding, the file says ${JSON.stringify(kind)}`)
   }
 
   derive() {
@@ -1019,6 +1262,11 @@ class Verifier {
     const pairs = ['kind', this.said('kind'), 'subject', this.said('subject'), 'chain', this.g.chain, 'genesis', this.genesis, 'height', b.height - 1,
       'time', b.time.text, 'block', hex(b.hash), 'power', this.power, 'sm2', this.sm2]
     if (this.record) pairs.push('record', recordNode(this.record), 'log_size', this.leaves)
+    const g = this.charge
+    if (g) {
+      pairs.push('rule', this.c.finding.rule, 'breach', items(g.breach.map(text)), 'records', items(g.records.map(recordNode)),
+        'states', items(g.states.map((s) => object('by', s.by, 'size', s.size, 'root', hex(s.root)))), 'log_size', this.leaves)
+    }
     return object(...pairs,
       'acts', items(this.acts.map((e) => object('verb', e.verb, 'actor', e.actor, 'height', e.height, 'time', clock(e.ms), 'transaction', hex(e.tx),
         'message', e.message, 'objects', items(e.objects.map(text)), 'note', e.note))),
@@ -1038,10 +1286,11 @@ class Verifier {
 }
 
 function recordNode(r) {
+  const places = r.number(20) ? ['place', r.number(20), 'previous', r.number(21)] : []
   return object('gateway', r.text(1), 'agreement', r.text(2), 'seq', r.number(3), 'outcome', OUTCOMES[r.number(4)], 'code', r.number(5),
     'request_id', r.text(6), 'asker', r.text(7), 'entry', r.text(8), 'entry_version', r.number(9), 'items', items(r.all(10).map(text)),
     'purpose', r.text(11), 'rows', r.number(12), 'bytes', r.number(13), 'request_hash', hex(r.raw(14)), 'response_hash', hex(r.raw(15)), 'at', clock(r.number(16)),
-    'view_height', r.number(17), 'delivery', r.number(18), 'pseudonym', hex(r.raw(19)))
+    'view_height', r.number(17), 'delivery', r.number(18), 'pseudonym', hex(r.raw(19)), ...places)
 }
 
 const kindOf = (n) => n.fields ? 'an object' : n.list ? 'a list' : 'a text'
