@@ -39,11 +39,46 @@ func TestGolden(t *testing.T) {
 	w.Wait(30 * rulestest.Day)
 	w.Must(w.Consumer, &sharev1.WithdrawRequest{Request: second, Reason: "逾期"})
 	w.Publish(towntest.Open)
-	w.Agree(nil)
-	const want = "d052475b1cf964af90aaf46d253ffb6afcfd27ccc306640117e9601bd369720c"
+	_, third := w.Agree(nil)
+	wholeLife(w, third)
+	quarrels(w, third)
+	const want = "d2d4c351ddb3aea3c30061a6a28eafd77ce46400db11835a2b3b56111e44f08c"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}
+}
+
+// wholeLife uses the verbs of an agreement after both have signed it.
+func wholeLife(w *towntest.Town, id string) {
+	propose(w, w.Consumer, id, wider)
+	w.Must(w.Provider, &sharev1.SignAmendment{Agreement: id, Number: 1})
+	w.Must(w.Provider, &sharev1.ProposeRenewal{Agreement: id, Version: agreement(w, id).Version, Days: 9, Reason: "续期"})
+	w.Must(w.Consumer, &sharev1.DropAmendment{Agreement: id, Number: 2, Reason: "不需要"})
+	give(w, id, 1)
+	w.Must(w.Provider, &sharev1.RecordViolation{Agreement: id, Finding: "超范围使用", EvidenceHash: digest("log"), Days: 5})
+	w.Must(w.Consumer, &sharev1.RectifyViolation{Agreement: id, Number: 1, Measures: "已停用", MeasuresHash: digest("report")})
+	w.Must(w.Authority, &sharev1.SettleViolation{Agreement: id, Number: 1, Accept: true, Decision: "已复核"})
+	w.Must(w.Consumer, &sharev1.FileFeedback{Agreement: id, Effect: "少交两份材料", Cases: 3, Materials: 2, Score: 5})
+	w.Must(w.Consumer, &sharev1.EndAgreement{Agreement: id, Reason: "系统下线", EndsMs: w.Now + rulestest.Day})
+}
+
+// quarrels uses the verbs of corrections, objections and disputes.
+func quarrels(w *towntest.Town, id string) {
+	c := w.Must(w.Consumer, wrong(w, "1"))[0]
+	w.Must(w.Provider, &sharev1.AnswerCorrection{Correction: c, Answer: confirmed})
+	w.Must(w.ProviderGateway, &sharev1.CompleteCorrection{Correction: c, Note: "已更正"})
+	w.Must(w.ConsumerGateway, &sharev1.ApplyCorrection{Correction: c, Agreement: id})
+	w.Must(w.Authority, &sharev1.CloseCorrection{Correction: c, Solved: true, Score: 4})
+	o := w.Must(w.Consumer, &sharev1.FileObjection{Kind: 3, Subject: "share/agreement/" + id, Statement: "交付不及时"})[0]
+	w.Must(w.Provider, &sharev1.AnswerObjection{Objection: o, Answer: "已改进"})
+	d := w.Must(w.Consumer, &sharev1.RaiseDispute{Subject: "share/objection/" + o, Statement: "仍不及时"})[0]
+	w.Must(w.Provider, &sharev1.DecideDispute{Dispute: d, Level: 1, Text: "双方约定时间"})
+	w.Must(w.Consumer, &sharev1.EscalateDispute{Dispute: d, Cause: "未履行"})
+	w.Must(w.Authority, &sharev1.DecideDispute{Dispute: d, Level: 2, Body: "数据局", Text: "限期交付", Upheld: true})
+	w.Must(w.Provider, &sharev1.SettleDispute{Dispute: d})
+	w.Must(w.Consumer, &sharev1.CloseObjection{Objection: o, Solved: true, Score: 3})
+	w.Wait(rulestest.Day)
+	w.Must(w.Consumer, certificate(id, 1))
 }
 
 // TestLimits: at a bound it works, one more does not.
