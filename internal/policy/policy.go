@@ -99,6 +99,18 @@ func IsName(s string) bool {
 	return true
 }
 
+// NameOf is the name by which a condition speaks of an item: its code, if that is a
+// name, else its technical name; empty if neither is.
+func NameOf(code, technical string) string {
+	switch {
+	case IsName(code):
+		return code
+	case IsName(technical):
+		return technical
+	}
+	return ""
+}
+
 // Rule is a condition that was checked. It may be used by many goroutines.
 type Rule struct {
 	source string

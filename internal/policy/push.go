@@ -1,10 +1,13 @@
 package policy
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
+	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
@@ -33,7 +36,7 @@ type Comparison struct {
 // through: who must be sure asks Eval about each row.
 func (r *Rule) Comparisons() (list []Comparison, whole bool) {
 	whole = true
-	r.conjuncts(r.ast.NativeRep().Expr(), func(e ast.Expr) {
+	conjuncts(r.ast.NativeRep().Expr(), func(e ast.Expr) {
 		if c, ok := r.comparison(e); ok {
 			list = append(list, c)
 			return
@@ -43,10 +46,10 @@ func (r *Rule) Comparisons() (list []Comparison, whole bool) {
 	return list, whole
 }
 
-func (r *Rule) conjuncts(e ast.Expr, fn func(ast.Expr)) {
+func conjuncts(e ast.Expr, fn func(ast.Expr)) {
 	if e.Kind() == ast.CallKind && e.AsCall().FunctionName() == andOperator {
 		for _, arg := range e.AsCall().Args() {
-			r.conjuncts(arg, fn)
+			conjuncts(arg, fn)
 		}
 		return
 	}
@@ -137,4 +140,26 @@ func writtenTime(c ast.CallExpr, kind Kind) (Value, bool) {
 	}
 	t, ok := parseDate(string(s))
 	return Value{Date, t.Format(time.DateOnly)}, ok && kind == Date
+}
+
+// PartsOf are the parts of the conjunction that a condition is, each as it would be
+// written; the names in it are not looked up. A condition that has all the parts of
+// another is nowhere true where that one is not. Compile says whether it is one at all.
+func PartsOf(source string) ([]string, error) {
+	if len(source) > 4*MaxSource {
+		return nil, fmt.Errorf("a condition of %d bytes", len(source))
+	}
+	parsed, issues := profile.Parse(source)
+	if err := issues.Err(); err != nil {
+		return nil, fmt.Errorf("the condition cannot be read: %s", firstLine(err))
+	}
+	tree := parsed.NativeRep()
+	var out []string
+	var bad error
+	conjuncts(tree.Expr(), func(e ast.Expr) {
+		text, err := cel.ExprToString(e, tree.SourceInfo())
+		bad = cmp.Or(bad, err)
+		out = append(out, text)
+	})
+	return out, bad
 }

@@ -22,6 +22,15 @@ const (
 	// MaxGateways bounds the gateways that ever took part in an agreement: each part
 	// has one, and amendments bring others.
 	MaxGateways = 2 * MaxParts
+	// From the schema: predicates and windows of terms, parameters of a predicate,
+	// answers about one subject in a day, characters that a mask keeps.
+	maxPredicates = 32
+	maxWindows    = 20
+	maxParameters = 16
+	maxPerSubject = 1000
+	maxKept       = 100
+	maxUnit       = 1_000_000_000_000
+	dayMinutes    = 24 * 60
 
 	// Characters of texts, from the schema.
 	maxPurpose    = 500

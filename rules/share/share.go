@@ -70,6 +70,12 @@ const (
 	denied        = cataloguev1.ShareType_SHARE_TYPE_DENIED
 	byQuery       = cataloguev1.Method_METHOD_QUERY
 
+	maskKeep   = sharev1.MaskKind_MASK_KIND_KEEP
+	maskMonth  = sharev1.MaskKind_MASK_KIND_MONTH
+	maskYear   = sharev1.MaskKind_MASK_KIND_YEAR
+	maskRound  = sharev1.MaskKind_MASK_KIND_ROUND
+	maskRegion = sharev1.MaskKind_MASK_KIND_REGION
+
 	machine = identityv1.KeyLevel_KEY_LEVEL_MACHINE
 	officer = identityv1.KeyLevel_KEY_LEVEL_OFFICER
 

@@ -126,7 +126,7 @@ func TestFileRequestOrder(t *testing.T) {
 		{Name: "no method", Want: fault.Missing, Break: func(f *try) { terms(f).Method = 0 }},
 		{Name: "longer than five years", Want: fault.OutOfRange, Break: func(f *try) { terms(f).Days = 1827 }},
 		{Name: "data for ever", Want: fault.OutOfRange, Break: func(f *try) { terms(f).DataLifeDays = 36501 }},
-		{Name: "row scope", Want: fault.OutOfRange, Break: func(f *try) { terms(f).RowScope = "true" }},
+		{Name: "row scope", Want: fault.TooLong, Break: func(f *try) { terms(f).RowScope = strings.Repeat("x", 2001) }},
 		{Name: "art. 20: no duty", Want: fault.NoDuty, Break: func(f *try) { terms(f).Duty = "none" }},
 		{Name: "duty not in force", Want: fault.NoDuty, Break: func(f *try) {
 			d := towntest.Duty(w.Consumer, "2", "将来")

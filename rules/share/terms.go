@@ -47,10 +47,8 @@ func checkTerms(v state.View, rule string, t *sharev1.Terms) error {
 		return act.Refuse(fault.OutOfRange, rule, "a term of %d days, at most %d", t.Days, longest)
 	case t.DataLifeDays > maxDataLifeDays:
 		return act.Refuse(fault.OutOfRange, rule, "a data life of %d days, at most %d", t.DataLifeDays, maxDataLifeDays)
-	case t.RowScope != "":
-		return act.Refuse(fault.OutOfRange, rule, "row_scope is reserved")
 	}
-	return nil
+	return checkConditions(rule, t)
 }
 
 func checkParts(rule string, parts []*sharev1.Part) error {
@@ -92,7 +90,8 @@ type offer struct {
 // NotFound (entry), CodeInconsistent (another provider than the part before; the
 // requester itself), NotShared (entry denied or not in use), FormatMethodMismatch,
 // PurposeMismatch (the entry accepts other purposes), then item by item
-// FieldNotGranted (no such item), NotShared, EntryDrifted (frozen).
+// FieldNotGranted (no such item), NotShared, EntryDrifted (frozen), then Malformed (a
+// condition does not fit the entry's items, a mask not its item).
 func judge(v state.View, rule, requester string, t *sharev1.Terms) (*offer, error) {
 	o := &offer{unconditional: true}
 	for i, p := range t.Parts {
@@ -107,6 +106,9 @@ func judge(v state.View, rule, requester string, t *sharev1.Terms) (*offer, erro
 			return nil, act.In(rule, i, err)
 		}
 		if err := o.judgeItems(v, rule, p, e); err != nil {
+			return nil, act.In(rule, i, err)
+		}
+		if err := judgeConditions(v, rule, t, p, e); err != nil {
 			return nil, act.In(rule, i, err)
 		}
 		p.EntryVersion = e.Version
@@ -193,6 +195,8 @@ func narrower(rule string, given, asked *sharev1.Terms) error {
 	rest := proto.CloneOf(given)
 	rest.Parts, rest.Days, rest.DataLifeDays = asked.Parts, asked.Days, asked.DataLifeDays
 	rest.MaxCallsPerDay, rest.MaxRowsPerCall, rest.MaxCalls = asked.MaxCallsPerDay, asked.MaxRowsPerCall, asked.MaxCalls
+	rest.RowScope, rest.Predicates, rest.Masks, rest.Windows = asked.RowScope, asked.Predicates, asked.Masks, asked.Windows
+	rest.MaxRowsPerDay, rest.MaxRows, rest.MaxBytes = asked.MaxRowsPerDay, asked.MaxRows, asked.MaxBytes
 	switch {
 	case given.Purpose != asked.Purpose:
 		return act.Refuse(fault.PurposeMismatch, rule, "the request is for %q", asked.Purpose)
@@ -200,12 +204,15 @@ func narrower(rule string, given, asked *sharev1.Terms) error {
 		!bounded(uint64(given.MaxCallsPerDay), uint64(asked.MaxCallsPerDay)),
 		!bounded(given.MaxRowsPerCall, asked.MaxRowsPerCall),
 		!bounded(given.MaxCalls, asked.MaxCalls),
+		!bounded(given.MaxRowsPerDay, asked.MaxRowsPerDay),
+		!bounded(given.MaxRows, asked.MaxRows),
+		!bounded(given.MaxBytes, asked.MaxBytes),
 		!bounded(uint64(given.DataLifeDays), uint64(asked.DataLifeDays)):
 		return act.Refuse(fault.OutOfRange, rule, "terms that are given must not be wider than those that were asked for")
 	case !proto.Equal(rest, asked):
-		return act.Refuse(fault.CodeInconsistent, rule, "only parts and bounds can be narrowed; the rest stays as it was asked for")
+		return act.Refuse(fault.CodeInconsistent, rule, "only parts, bounds, scope, masks, windows and predicates can be narrowed; the rest stays as it was asked for")
 	}
-	return nil
+	return narrowerConditions(rule, given, asked)
 }
 
 func bounded(given, asked uint64) bool { return asked == 0 || given != 0 && given <= asked }

@@ -100,7 +100,9 @@ type AskRequest struct {
 	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"` // may be left out if the agreement has one
 	Items         []string               `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"` // empty = all that are agreed
 	Where         []*KeyValue            `protobuf:"bytes,4,rep,name=where,proto3" json:"where,omitempty"`
-	Limit         uint32                 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"` // default 1
+	Limit         uint32                 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`        // default 1
+	Predicate     string                 `protobuf:"bytes,6,opt,name=predicate,proto3" json:"predicate,omitempty"` // ask this one; items is empty then
+	Parameters    []*KeyValue            `protobuf:"bytes,7,rep,name=parameters,proto3" json:"parameters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -170,12 +172,27 @@ func (x *AskRequest) GetLimit() uint32 {
 	return 0
 }
 
+func (x *AskRequest) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
+}
+
+func (x *AskRequest) GetParameters() []*KeyValue {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
 type AskResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Columns       []*ResultColumn        `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
 	Rows          []*ResultRow           `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
 	Receipt       *v1.Receipt            `protobuf:"bytes,3,opt,name=receipt,proto3" json:"receipt,omitempty"` // signed by both sides
 	Record        *v1.AccessRecord       `protobuf:"bytes,4,opt,name=record,proto3" json:"record,omitempty"`
+	Verdict       Verdict                `protobuf:"varint,5,opt,name=verdict,proto3,enum=mulian.gateway.v1.Verdict" json:"verdict,omitempty"` // of a predicate
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -236,6 +253,13 @@ func (x *AskResponse) GetRecord() *v1.AccessRecord {
 		return x.Record
 	}
 	return nil
+}
+
+func (x *AskResponse) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
 }
 
 type ResultRow struct {
@@ -1071,19 +1095,24 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\n" +
 	"\x1fmulian/gateway/v1/control.proto\x12\x11mulian.gateway.v1\x1a\x1fmulian/gateway/v1/gateway.proto\x1a\x1bmulian/trace/v1/trace.proto\"\x0f\n" +
 	"\rReloadRequest\"\x10\n" +
-	"\x0eReloadResponse\"\x9f\x01\n" +
+	"\x0eReloadResponse\"\xfa\x01\n" +
 	"\n" +
 	"AskRequest\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x14\n" +
 	"\x05items\x18\x03 \x03(\tR\x05items\x121\n" +
 	"\x05where\x18\x04 \x03(\v2\x1b.mulian.gateway.v1.KeyValueR\x05where\x12\x14\n" +
-	"\x05limit\x18\x05 \x01(\rR\x05limit\"\xe5\x01\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\x12\x1c\n" +
+	"\tpredicate\x18\x06 \x01(\tR\tpredicate\x12;\n" +
+	"\n" +
+	"parameters\x18\a \x03(\v2\x1b.mulian.gateway.v1.KeyValueR\n" +
+	"parameters\"\x9b\x02\n" +
 	"\vAskResponse\x129\n" +
 	"\acolumns\x18\x01 \x03(\v2\x1f.mulian.gateway.v1.ResultColumnR\acolumns\x120\n" +
 	"\x04rows\x18\x02 \x03(\v2\x1c.mulian.gateway.v1.ResultRowR\x04rows\x122\n" +
 	"\areceipt\x18\x03 \x01(\v2\x18.mulian.trace.v1.ReceiptR\areceipt\x125\n" +
-	"\x06record\x18\x04 \x01(\v2\x1d.mulian.trace.v1.AccessRecordR\x06record\"C\n" +
+	"\x06record\x18\x04 \x01(\v2\x1d.mulian.trace.v1.AccessRecordR\x06record\x124\n" +
+	"\averdict\x18\x05 \x01(\x0e2\x1a.mulian.gateway.v1.VerdictR\averdict\"C\n" +
 	"\tResultRow\x126\n" +
 	"\x06values\x18\x01 \x03(\v2\x1e.mulian.gateway.v1.ResultValueR\x06values\"5\n" +
 	"\vResultValue\x12\x12\n" +
@@ -1195,35 +1224,38 @@ var file_mulian_gateway_v1_control_proto_goTypes = []any{
 	(*ResultColumn)(nil),    // 15: mulian.gateway.v1.ResultColumn
 	(*v1.Receipt)(nil),      // 16: mulian.trace.v1.Receipt
 	(*v1.AccessRecord)(nil), // 17: mulian.trace.v1.AccessRecord
-	(Sensing)(0),            // 18: mulian.gateway.v1.Sensing
+	(Verdict)(0),            // 18: mulian.gateway.v1.Verdict
+	(Sensing)(0),            // 19: mulian.gateway.v1.Sensing
 }
 var file_mulian_gateway_v1_control_proto_depIdxs = []int32{
 	14, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
-	15, // 1: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
-	4,  // 2: mulian.gateway.v1.AskResponse.rows:type_name -> mulian.gateway.v1.ResultRow
-	16, // 3: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
-	17, // 4: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
-	5,  // 5: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
-	12, // 6: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
-	13, // 7: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
-	12, // 8: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
-	18, // 9: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
-	18, // 10: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
-	2,  // 11: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
-	6,  // 12: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
-	10, // 13: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
-	8,  // 14: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
-	0,  // 15: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
-	3,  // 16: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
-	7,  // 17: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
-	11, // 18: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
-	9,  // 19: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
-	1,  // 20: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	14, // 1: mulian.gateway.v1.AskRequest.parameters:type_name -> mulian.gateway.v1.KeyValue
+	15, // 2: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
+	4,  // 3: mulian.gateway.v1.AskResponse.rows:type_name -> mulian.gateway.v1.ResultRow
+	16, // 4: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
+	17, // 5: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
+	18, // 6: mulian.gateway.v1.AskResponse.verdict:type_name -> mulian.gateway.v1.Verdict
+	5,  // 7: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
+	12, // 8: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
+	13, // 9: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
+	12, // 10: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
+	19, // 11: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
+	19, // 12: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
+	2,  // 13: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
+	6,  // 14: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
+	10, // 15: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
+	8,  // 16: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
+	0,  // 17: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
+	3,  // 18: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
+	7,  // 19: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
+	11, // 20: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
+	9,  // 21: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
+	1,  // 22: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
+	18, // [18:23] is the sub-list for method output_type
+	13, // [13:18] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_control_proto_init() }

@@ -26,6 +26,60 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Verdict is the answer of a predicate. UNKNOWN: there is no such row, or it depends on
+// a value that is not there.
+type Verdict int32
+
+const (
+	Verdict_VERDICT_UNSPECIFIED Verdict = 0
+	Verdict_VERDICT_YES         Verdict = 1
+	Verdict_VERDICT_NO          Verdict = 2
+	Verdict_VERDICT_UNKNOWN     Verdict = 3
+)
+
+// Enum value maps for Verdict.
+var (
+	Verdict_name = map[int32]string{
+		0: "VERDICT_UNSPECIFIED",
+		1: "VERDICT_YES",
+		2: "VERDICT_NO",
+		3: "VERDICT_UNKNOWN",
+	}
+	Verdict_value = map[string]int32{
+		"VERDICT_UNSPECIFIED": 0,
+		"VERDICT_YES":         1,
+		"VERDICT_NO":          2,
+		"VERDICT_UNKNOWN":     3,
+	}
+)
+
+func (x Verdict) Enum() *Verdict {
+	p := new(Verdict)
+	*p = x
+	return p
+}
+
+func (x Verdict) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Verdict) Descriptor() protoreflect.EnumDescriptor {
+	return file_mulian_gateway_v1_gateway_proto_enumTypes[0].Descriptor()
+}
+
+func (Verdict) Type() protoreflect.EnumType {
+	return &file_mulian_gateway_v1_gateway_proto_enumTypes[0]
+}
+
+func (x Verdict) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Verdict.Descriptor instead.
+func (Verdict) EnumDescriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{0}
+}
+
 // Sensing is how a provider's gateway notices that rows changed.
 type Sensing int32
 
@@ -63,11 +117,11 @@ func (x Sensing) String() string {
 }
 
 func (Sensing) Descriptor() protoreflect.EnumDescriptor {
-	return file_mulian_gateway_v1_gateway_proto_enumTypes[0].Descriptor()
+	return file_mulian_gateway_v1_gateway_proto_enumTypes[1].Descriptor()
 }
 
 func (Sensing) Type() protoreflect.EnumType {
-	return &file_mulian_gateway_v1_gateway_proto_enumTypes[0]
+	return &file_mulian_gateway_v1_gateway_proto_enumTypes[1]
 }
 
 func (x Sensing) Number() protoreflect.EnumNumber {
@@ -76,7 +130,7 @@ func (x Sensing) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Sensing.Descriptor instead.
 func (Sensing) EnumDescriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{0}
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{1}
 }
 
 type DescribeRequest struct {
@@ -469,8 +523,10 @@ type QueryBody struct {
 	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
 	Items         []string               `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
 	Purpose       string                 `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`
-	Where         []*KeyValue            `protobuf:"bytes,5,rep,name=where,proto3" json:"where,omitempty"`  // item = value, at least the primary key or an agreed item
-	Limit         uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"` // default 1, <= 1000
+	Where         []*KeyValue            `protobuf:"bytes,5,rep,name=where,proto3" json:"where,omitempty"`           // item = value, at least the primary key or an agreed item
+	Limit         uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`          // default 1, <= 1000
+	Predicate     string                 `protobuf:"bytes,7,opt,name=predicate,proto3" json:"predicate,omitempty"`   // of the agreement: only whether it holds; where is then the primary key, items is empty
+	Parameters    []*KeyValue            `protobuf:"bytes,8,rep,name=parameters,proto3" json:"parameters,omitempty"` // of the predicate, each by name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -545,6 +601,20 @@ func (x *QueryBody) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *QueryBody) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
+}
+
+func (x *QueryBody) GetParameters() []*KeyValue {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
 }
 
 // QueriesBody is several queries of one signature. The n-th, from 0, has the request
@@ -1022,6 +1092,7 @@ type QueryResult struct {
 	Columns       []*ResultColumn        `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
 	Rows          []byte                 `protobuf:"bytes,2,opt,name=rows,proto3" json:"rows,omitempty"` // canonical row encoding, gateway/connect
 	Count         uint64                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	Verdict       Verdict                `protobuf:"varint,4,opt,name=verdict,proto3,enum=mulian.gateway.v1.Verdict" json:"verdict,omitempty"` // of a predicate; there are no columns and rows then
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1075,6 +1146,13 @@ func (x *QueryResult) GetCount() uint64 {
 		return x.Count
 	}
 	return 0
+}
+
+func (x *QueryResult) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
 }
 
 type ResultColumn struct {
@@ -1761,14 +1839,18 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\aqueries\x18\x14 \x01(\v2\x1e.mulian.gateway.v1.QueriesBodyH\x00R\aqueries\x12:\n" +
 	"\achanges\x18\x15 \x01(\v2\x1e.mulian.gateway.v1.ChangesBodyH\x00R\achanges\x127\n" +
 	"\x06notify\x18\x16 \x01(\v2\x1d.mulian.gateway.v1.NotifyBodyH\x00R\x06notifyB\x06\n" +
-	"\x04kind\"\xb8\x01\n" +
+	"\x04kind\"\x93\x02\n" +
 	"\tQueryBody\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x14\n" +
 	"\x05items\x18\x03 \x03(\tR\x05items\x12\x18\n" +
 	"\apurpose\x18\x04 \x01(\tR\apurpose\x121\n" +
 	"\x05where\x18\x05 \x03(\v2\x1b.mulian.gateway.v1.KeyValueR\x05where\x12\x14\n" +
-	"\x05limit\x18\x06 \x01(\rR\x05limit\"E\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\x12\x1c\n" +
+	"\tpredicate\x18\a \x01(\tR\tpredicate\x12;\n" +
+	"\n" +
+	"parameters\x18\b \x03(\v2\x1b.mulian.gateway.v1.KeyValueR\n" +
+	"parameters\"E\n" +
 	"\vQueriesBody\x126\n" +
 	"\aqueries\x18\x01 \x03(\v2\x1c.mulian.gateway.v1.QueryBodyR\aqueries\"4\n" +
 	"\bKeyValue\x12\x12\n" +
@@ -1802,11 +1884,12 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x0eNumberedAnswer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x121\n" +
 	"\x06answer\x18\x02 \x01(\v2\x19.mulian.gateway.v1.AnswerR\x06answer\x12/\n" +
-	"\arefusal\x18\x03 \x01(\v2\x15.mulian.tx.v1.RefusalR\arefusal\"r\n" +
+	"\arefusal\x18\x03 \x01(\v2\x15.mulian.tx.v1.RefusalR\arefusal\"\xa8\x01\n" +
 	"\vQueryResult\x129\n" +
 	"\acolumns\x18\x01 \x03(\v2\x1f.mulian.gateway.v1.ResultColumnR\acolumns\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\fR\x04rows\x12\x14\n" +
-	"\x05count\x18\x03 \x01(\x04R\x05count\"\xb9\x01\n" +
+	"\x05count\x18\x03 \x01(\x04R\x05count\x124\n" +
+	"\averdict\x18\x04 \x01(\x0e2\x1a.mulian.gateway.v1.VerdictR\averdict\"\xb9\x01\n" +
 	"\fResultColumn\x12\x12\n" +
 	"\x04item\x18\x01 \x01(\tR\x04item\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -1860,7 +1943,13 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
 	"NotifyBody\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\tR\fsubscription\"\x10\n" +
-	"\x0eNotifyResponse*`\n" +
+	"\x0eNotifyResponse*X\n" +
+	"\aVerdict\x12\x17\n" +
+	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vVERDICT_YES\x10\x01\x12\x0e\n" +
+	"\n" +
+	"VERDICT_NO\x10\x02\x12\x13\n" +
+	"\x0fVERDICT_UNKNOWN\x10\x03*`\n" +
 	"\aSensing\x12\x17\n" +
 	"\x13SENSING_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSENSING_FEED\x10\x01\x12\x15\n" +
@@ -1888,77 +1977,80 @@ func file_mulian_gateway_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_mulian_gateway_v1_gateway_proto_rawDescData
 }
 
-var file_mulian_gateway_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_mulian_gateway_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_mulian_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_mulian_gateway_v1_gateway_proto_goTypes = []any{
-	(Sensing)(0),                // 0: mulian.gateway.v1.Sensing
-	(*DescribeRequest)(nil),     // 1: mulian.gateway.v1.DescribeRequest
-	(*DescribeResponse)(nil),    // 2: mulian.gateway.v1.DescribeResponse
-	(*SignedRequest)(nil),       // 3: mulian.gateway.v1.SignedRequest
-	(*RequestBody)(nil),         // 4: mulian.gateway.v1.RequestBody
-	(*QueryBody)(nil),           // 5: mulian.gateway.v1.QueryBody
-	(*QueriesBody)(nil),         // 6: mulian.gateway.v1.QueriesBody
-	(*KeyValue)(nil),            // 7: mulian.gateway.v1.KeyValue
-	(*DeliveryBody)(nil),        // 8: mulian.gateway.v1.DeliveryBody
-	(*PullBody)(nil),            // 9: mulian.gateway.v1.PullBody
-	(*AcknowledgeBody)(nil),     // 10: mulian.gateway.v1.AcknowledgeBody
-	(*Answer)(nil),              // 11: mulian.gateway.v1.Answer
-	(*Answers)(nil),             // 12: mulian.gateway.v1.Answers
-	(*NumberedAnswer)(nil),      // 13: mulian.gateway.v1.NumberedAnswer
-	(*QueryResult)(nil),         // 14: mulian.gateway.v1.QueryResult
-	(*ResultColumn)(nil),        // 15: mulian.gateway.v1.ResultColumn
-	(*DeliveryOffer)(nil),       // 16: mulian.gateway.v1.DeliveryOffer
-	(*Page)(nil),                // 17: mulian.gateway.v1.Page
-	(*PageEnd)(nil),             // 18: mulian.gateway.v1.PageEnd
-	(*AcknowledgeResponse)(nil), // 19: mulian.gateway.v1.AcknowledgeResponse
-	(*ChangesBody)(nil),         // 20: mulian.gateway.v1.ChangesBody
-	(*ChangePage)(nil),          // 21: mulian.gateway.v1.ChangePage
-	(*NotifyBody)(nil),          // 22: mulian.gateway.v1.NotifyBody
-	(*NotifyResponse)(nil),      // 23: mulian.gateway.v1.NotifyResponse
-	(*v1.Receipt)(nil),          // 24: mulian.trace.v1.Receipt
-	(*v11.Refusal)(nil),         // 25: mulian.tx.v1.Refusal
+	(Verdict)(0),                // 0: mulian.gateway.v1.Verdict
+	(Sensing)(0),                // 1: mulian.gateway.v1.Sensing
+	(*DescribeRequest)(nil),     // 2: mulian.gateway.v1.DescribeRequest
+	(*DescribeResponse)(nil),    // 3: mulian.gateway.v1.DescribeResponse
+	(*SignedRequest)(nil),       // 4: mulian.gateway.v1.SignedRequest
+	(*RequestBody)(nil),         // 5: mulian.gateway.v1.RequestBody
+	(*QueryBody)(nil),           // 6: mulian.gateway.v1.QueryBody
+	(*QueriesBody)(nil),         // 7: mulian.gateway.v1.QueriesBody
+	(*KeyValue)(nil),            // 8: mulian.gateway.v1.KeyValue
+	(*DeliveryBody)(nil),        // 9: mulian.gateway.v1.DeliveryBody
+	(*PullBody)(nil),            // 10: mulian.gateway.v1.PullBody
+	(*AcknowledgeBody)(nil),     // 11: mulian.gateway.v1.AcknowledgeBody
+	(*Answer)(nil),              // 12: mulian.gateway.v1.Answer
+	(*Answers)(nil),             // 13: mulian.gateway.v1.Answers
+	(*NumberedAnswer)(nil),      // 14: mulian.gateway.v1.NumberedAnswer
+	(*QueryResult)(nil),         // 15: mulian.gateway.v1.QueryResult
+	(*ResultColumn)(nil),        // 16: mulian.gateway.v1.ResultColumn
+	(*DeliveryOffer)(nil),       // 17: mulian.gateway.v1.DeliveryOffer
+	(*Page)(nil),                // 18: mulian.gateway.v1.Page
+	(*PageEnd)(nil),             // 19: mulian.gateway.v1.PageEnd
+	(*AcknowledgeResponse)(nil), // 20: mulian.gateway.v1.AcknowledgeResponse
+	(*ChangesBody)(nil),         // 21: mulian.gateway.v1.ChangesBody
+	(*ChangePage)(nil),          // 22: mulian.gateway.v1.ChangePage
+	(*NotifyBody)(nil),          // 23: mulian.gateway.v1.NotifyBody
+	(*NotifyResponse)(nil),      // 24: mulian.gateway.v1.NotifyResponse
+	(*v1.Receipt)(nil),          // 25: mulian.trace.v1.Receipt
+	(*v11.Refusal)(nil),         // 26: mulian.tx.v1.Refusal
 }
 var file_mulian_gateway_v1_gateway_proto_depIdxs = []int32{
-	5,  // 0: mulian.gateway.v1.RequestBody.query:type_name -> mulian.gateway.v1.QueryBody
-	8,  // 1: mulian.gateway.v1.RequestBody.delivery:type_name -> mulian.gateway.v1.DeliveryBody
-	9,  // 2: mulian.gateway.v1.RequestBody.pull:type_name -> mulian.gateway.v1.PullBody
-	10, // 3: mulian.gateway.v1.RequestBody.acknowledge:type_name -> mulian.gateway.v1.AcknowledgeBody
-	6,  // 4: mulian.gateway.v1.RequestBody.queries:type_name -> mulian.gateway.v1.QueriesBody
-	20, // 5: mulian.gateway.v1.RequestBody.changes:type_name -> mulian.gateway.v1.ChangesBody
-	22, // 6: mulian.gateway.v1.RequestBody.notify:type_name -> mulian.gateway.v1.NotifyBody
-	7,  // 7: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
-	5,  // 8: mulian.gateway.v1.QueriesBody.queries:type_name -> mulian.gateway.v1.QueryBody
-	10, // 9: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
-	24, // 10: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
-	13, // 11: mulian.gateway.v1.Answers.answers:type_name -> mulian.gateway.v1.NumberedAnswer
-	11, // 12: mulian.gateway.v1.NumberedAnswer.answer:type_name -> mulian.gateway.v1.Answer
-	25, // 13: mulian.gateway.v1.NumberedAnswer.refusal:type_name -> mulian.tx.v1.Refusal
-	15, // 14: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
-	15, // 15: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
-	24, // 16: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
-	15, // 17: mulian.gateway.v1.ChangePage.columns:type_name -> mulian.gateway.v1.ResultColumn
-	0,  // 18: mulian.gateway.v1.ChangePage.sensing:type_name -> mulian.gateway.v1.Sensing
-	1,  // 19: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
-	3,  // 20: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
-	3,  // 21: mulian.gateway.v1.GatewayService.QueryTogether:input_type -> mulian.gateway.v1.SignedRequest
-	3,  // 22: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
-	3,  // 23: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
-	3,  // 24: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
-	3,  // 25: mulian.gateway.v1.GatewayService.Changes:input_type -> mulian.gateway.v1.SignedRequest
-	3,  // 26: mulian.gateway.v1.GatewayService.Notify:input_type -> mulian.gateway.v1.SignedRequest
-	2,  // 27: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
-	11, // 28: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
-	12, // 29: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
-	11, // 30: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
-	17, // 31: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
-	19, // 32: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
-	11, // 33: mulian.gateway.v1.GatewayService.Changes:output_type -> mulian.gateway.v1.Answer
-	23, // 34: mulian.gateway.v1.GatewayService.Notify:output_type -> mulian.gateway.v1.NotifyResponse
-	27, // [27:35] is the sub-list for method output_type
-	19, // [19:27] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	6,  // 0: mulian.gateway.v1.RequestBody.query:type_name -> mulian.gateway.v1.QueryBody
+	9,  // 1: mulian.gateway.v1.RequestBody.delivery:type_name -> mulian.gateway.v1.DeliveryBody
+	10, // 2: mulian.gateway.v1.RequestBody.pull:type_name -> mulian.gateway.v1.PullBody
+	11, // 3: mulian.gateway.v1.RequestBody.acknowledge:type_name -> mulian.gateway.v1.AcknowledgeBody
+	7,  // 4: mulian.gateway.v1.RequestBody.queries:type_name -> mulian.gateway.v1.QueriesBody
+	21, // 5: mulian.gateway.v1.RequestBody.changes:type_name -> mulian.gateway.v1.ChangesBody
+	23, // 6: mulian.gateway.v1.RequestBody.notify:type_name -> mulian.gateway.v1.NotifyBody
+	8,  // 7: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
+	8,  // 8: mulian.gateway.v1.QueryBody.parameters:type_name -> mulian.gateway.v1.KeyValue
+	6,  // 9: mulian.gateway.v1.QueriesBody.queries:type_name -> mulian.gateway.v1.QueryBody
+	11, // 10: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
+	25, // 11: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
+	14, // 12: mulian.gateway.v1.Answers.answers:type_name -> mulian.gateway.v1.NumberedAnswer
+	12, // 13: mulian.gateway.v1.NumberedAnswer.answer:type_name -> mulian.gateway.v1.Answer
+	26, // 14: mulian.gateway.v1.NumberedAnswer.refusal:type_name -> mulian.tx.v1.Refusal
+	16, // 15: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
+	0,  // 16: mulian.gateway.v1.QueryResult.verdict:type_name -> mulian.gateway.v1.Verdict
+	16, // 17: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
+	25, // 18: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
+	16, // 19: mulian.gateway.v1.ChangePage.columns:type_name -> mulian.gateway.v1.ResultColumn
+	1,  // 20: mulian.gateway.v1.ChangePage.sensing:type_name -> mulian.gateway.v1.Sensing
+	2,  // 21: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
+	4,  // 22: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 23: mulian.gateway.v1.GatewayService.QueryTogether:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 24: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 25: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 26: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 27: mulian.gateway.v1.GatewayService.Changes:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 28: mulian.gateway.v1.GatewayService.Notify:input_type -> mulian.gateway.v1.SignedRequest
+	3,  // 29: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
+	12, // 30: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
+	13, // 31: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
+	12, // 32: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
+	18, // 33: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
+	20, // 34: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
+	12, // 35: mulian.gateway.v1.GatewayService.Changes:output_type -> mulian.gateway.v1.Answer
+	24, // 36: mulian.gateway.v1.GatewayService.Notify:output_type -> mulian.gateway.v1.NotifyResponse
+	29, // [29:37] is the sub-list for method output_type
+	21, // [21:29] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_gateway_proto_init() }
@@ -1980,7 +2072,7 @@ func file_mulian_gateway_v1_gateway_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_gateway_proto_rawDesc), len(file_mulian_gateway_v1_gateway_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -89,6 +89,68 @@ func (RequestState) EnumDescriptor() ([]byte, []int) {
 	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{0}
 }
 
+// MaskKind is what a receiver gets in place of an item's value. NULL stays NULL.
+type MaskKind int32
+
+const (
+	MaskKind_MASK_KIND_UNSPECIFIED MaskKind = 0
+	MaskKind_MASK_KIND_KEEP        MaskKind = 1 // the first and the last characters, * for each other one
+	MaskKind_MASK_KIND_HASH        MaskKind = 2 // HMAC-SHA-256 under a key of the provider and the agreement, 64 hex digits: equal values stay equal
+	MaskKind_MASK_KIND_MONTH       MaskKind = 3 // of a date or time: 2026-11
+	MaskKind_MASK_KIND_YEAR        MaskKind = 4 // 2026
+	MaskKind_MASK_KIND_ROUND       MaskKind = 5 // a number, to the nearest multiple of unit; halves away from zero
+	MaskKind_MASK_KIND_REGION      MaskKind = 6 // a region code (GB/T 2260), its first 2 or 4 digits, 0 for the rest
+)
+
+// Enum value maps for MaskKind.
+var (
+	MaskKind_name = map[int32]string{
+		0: "MASK_KIND_UNSPECIFIED",
+		1: "MASK_KIND_KEEP",
+		2: "MASK_KIND_HASH",
+		3: "MASK_KIND_MONTH",
+		4: "MASK_KIND_YEAR",
+		5: "MASK_KIND_ROUND",
+		6: "MASK_KIND_REGION",
+	}
+	MaskKind_value = map[string]int32{
+		"MASK_KIND_UNSPECIFIED": 0,
+		"MASK_KIND_KEEP":        1,
+		"MASK_KIND_HASH":        2,
+		"MASK_KIND_MONTH":       3,
+		"MASK_KIND_YEAR":        4,
+		"MASK_KIND_ROUND":       5,
+		"MASK_KIND_REGION":      6,
+	}
+)
+
+func (x MaskKind) Enum() *MaskKind {
+	p := new(MaskKind)
+	*p = x
+	return p
+}
+
+func (x MaskKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MaskKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_mulian_share_v1_share_proto_enumTypes[1].Descriptor()
+}
+
+func (MaskKind) Type() protoreflect.EnumType {
+	return &file_mulian_share_v1_share_proto_enumTypes[1]
+}
+
+func (x MaskKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MaskKind.Descriptor instead.
+func (MaskKind) EnumDescriptor() ([]byte, []int) {
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{1}
+}
+
 // AgreementState: while several hold, the strongest is the state: over, rectifying,
 // suspended, ending, amending or renewing, active. Data is released only while it is
 // ACTIVE, AMENDING, RENEWING or ENDING, and before ends_ms.
@@ -149,11 +211,11 @@ func (x AgreementState) String() string {
 }
 
 func (AgreementState) Descriptor() protoreflect.EnumDescriptor {
-	return file_mulian_share_v1_share_proto_enumTypes[1].Descriptor()
+	return file_mulian_share_v1_share_proto_enumTypes[2].Descriptor()
 }
 
 func (AgreementState) Type() protoreflect.EnumType {
-	return &file_mulian_share_v1_share_proto_enumTypes[1]
+	return &file_mulian_share_v1_share_proto_enumTypes[2]
 }
 
 func (x AgreementState) Number() protoreflect.EnumNumber {
@@ -162,7 +224,7 @@ func (x AgreementState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AgreementState.Descriptor instead.
 func (AgreementState) EnumDescriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{1}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{2}
 }
 
 // DeliveryState of one batch.
@@ -205,11 +267,11 @@ func (x DeliveryState) String() string {
 }
 
 func (DeliveryState) Descriptor() protoreflect.EnumDescriptor {
-	return file_mulian_share_v1_share_proto_enumTypes[2].Descriptor()
+	return file_mulian_share_v1_share_proto_enumTypes[3].Descriptor()
 }
 
 func (DeliveryState) Type() protoreflect.EnumType {
-	return &file_mulian_share_v1_share_proto_enumTypes[2]
+	return &file_mulian_share_v1_share_proto_enumTypes[3]
 }
 
 func (x DeliveryState) Number() protoreflect.EnumNumber {
@@ -218,7 +280,7 @@ func (x DeliveryState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeliveryState.Descriptor instead.
 func (DeliveryState) EnumDescriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{2}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{3}
 }
 
 // Part is what is asked of one entry.
@@ -300,7 +362,13 @@ type Terms struct {
 	MaxRowsPerCall uint64                 `protobuf:"varint,12,opt,name=max_rows_per_call,json=maxRowsPerCall,proto3" json:"max_rows_per_call,omitempty"` // 0 = no bound
 	MaxCalls       uint64                 `protobuf:"varint,13,opt,name=max_calls,json=maxCalls,proto3" json:"max_calls,omitempty"`                       // in all; 0 = no bound
 	DataLifeDays   uint32                 `protobuf:"varint,14,opt,name=data_life_days,json=dataLifeDays,proto3" json:"data_life_days,omitempty"`         // destroy the copy after; 0 = with the agreement's end
-	RowScope       string                 `protobuf:"bytes,15,opt,name=row_scope,json=rowScope,proto3" json:"row_scope,omitempty"`                        // Mulian-CEL over agreed items; reserved, empty
+	RowScope       string                 `protobuf:"bytes,15,opt,name=row_scope,json=rowScope,proto3" json:"row_scope,omitempty"`                        // Mulian-CEL (internal/policy) over items of every part's entry: only rows of which it is true
+	Predicates     []*Predicate           `protobuf:"bytes,16,rep,name=predicates,proto3" json:"predicates,omitempty"`                                    // 0-32; if there is any, nothing but their answers is given, by METHOD_QUERY
+	Masks          []*Mask                `protobuf:"bytes,17,rep,name=masks,proto3" json:"masks,omitempty"`                                              // 0-1000; at most one for each agreed item
+	MaxRowsPerDay  uint64                 `protobuf:"varint,18,opt,name=max_rows_per_day,json=maxRowsPerDay,proto3" json:"max_rows_per_day,omitempty"`    // 0 = no bound; so the next two
+	MaxRows        uint64                 `protobuf:"varint,19,opt,name=max_rows,json=maxRows,proto3" json:"max_rows,omitempty"`                          // in all
+	MaxBytes       uint64                 `protobuf:"varint,20,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`                       // in all, of what is sealed
+	Windows        []*Window              `protobuf:"bytes,21,rep,name=windows,proto3" json:"windows,omitempty"`                                          // 0-20; within one of them, or at any time if there is none
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -440,6 +508,341 @@ func (x *Terms) GetRowScope() string {
 	return ""
 }
 
+func (x *Terms) GetPredicates() []*Predicate {
+	if x != nil {
+		return x.Predicates
+	}
+	return nil
+}
+
+func (x *Terms) GetMasks() []*Mask {
+	if x != nil {
+		return x.Masks
+	}
+	return nil
+}
+
+func (x *Terms) GetMaxRowsPerDay() uint64 {
+	if x != nil {
+		return x.MaxRowsPerDay
+	}
+	return 0
+}
+
+func (x *Terms) GetMaxRows() uint64 {
+	if x != nil {
+		return x.MaxRows
+	}
+	return 0
+}
+
+func (x *Terms) GetMaxBytes() uint64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *Terms) GetWindows() []*Window {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
+}
+
+// Predicate 是否核验: a question to which the provider answers yes, no or unknown, and
+// nothing else. It may look at the items of its entry's part, none of which is given.
+type Predicate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                           // 1-64 of a-z 0-9 . _ -; unique in the terms
+	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`                                         // of a part
+	Condition     string                 `protobuf:"bytes,3,opt,name=condition,proto3" json:"condition,omitempty"`                                 // Mulian-CEL over the part's items and the parameters
+	Parameters    []*Parameter           `protobuf:"bytes,4,rep,name=parameters,proto3" json:"parameters,omitempty"`                               // 0-16
+	MaxPerDay     uint32                 `protobuf:"varint,5,opt,name=max_per_day,json=maxPerDay,proto3" json:"max_per_day,omitempty"`             // answers; 0 = no bound of its own
+	MaxPerSubject uint32                 `protobuf:"varint,6,opt,name=max_per_subject,json=maxPerSubject,proto3" json:"max_per_subject,omitempty"` // answers about one subject in a day, against probing; 0 = 10, at most 1000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Predicate) Reset() {
+	*x = Predicate{}
+	mi := &file_mulian_share_v1_share_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Predicate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Predicate) ProtoMessage() {}
+
+func (x *Predicate) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_share_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Predicate.ProtoReflect.Descriptor instead.
+func (*Predicate) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Predicate) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Predicate) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *Predicate) GetCondition() string {
+	if x != nil {
+		return x.Condition
+	}
+	return ""
+}
+
+func (x *Predicate) GetParameters() []*Parameter {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+func (x *Predicate) GetMaxPerDay() uint32 {
+	if x != nil {
+		return x.MaxPerDay
+	}
+	return 0
+}
+
+func (x *Predicate) GetMaxPerSubject() uint32 {
+	if x != nil {
+		return x.MaxPerSubject
+	}
+	return 0
+}
+
+// Parameter is a value that the asker sets with each question.
+type Parameter struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // as a variable of the condition
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"` // text integer decimal boolean date timestamp instant
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Parameter) Reset() {
+	*x = Parameter{}
+	mi := &file_mulian_share_v1_share_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Parameter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Parameter) ProtoMessage() {}
+
+func (x *Parameter) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_share_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Parameter.ProtoReflect.Descriptor instead.
+func (*Parameter) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Parameter) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Parameter) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+// Mask 脱敏: how an agreed item is changed before it is sealed.
+type Mask struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entry         string                 `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	Item          string                 `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
+	Kind          MaskKind               `protobuf:"varint,3,opt,name=kind,proto3,enum=mulian.share.v1.MaskKind" json:"kind,omitempty"`
+	First         uint32                 `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"` // of KEEP, 0-100; of REGION, 2 or 4
+	Last          uint32                 `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`   // of KEEP, 0-100
+	Unit          uint64                 `protobuf:"varint,6,opt,name=unit,proto3" json:"unit,omitempty"`   // of ROUND, at least 1
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mask) Reset() {
+	*x = Mask{}
+	mi := &file_mulian_share_v1_share_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mask) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mask) ProtoMessage() {}
+
+func (x *Mask) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_share_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mask.ProtoReflect.Descriptor instead.
+func (*Mask) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Mask) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *Mask) GetItem() string {
+	if x != nil {
+		return x.Item
+	}
+	return ""
+}
+
+func (x *Mask) GetKind() MaskKind {
+	if x != nil {
+		return x.Kind
+	}
+	return MaskKind_MASK_KIND_UNSPECIFIED
+}
+
+func (x *Mask) GetFirst() uint32 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Mask) GetLast() uint32 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+func (x *Mask) GetUnit() uint64 {
+	if x != nil {
+		return x.Unit
+	}
+	return 0
+}
+
+// Window 时间窗: when data is given, in Beijing time.
+type Window struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Days          uint32                 `protobuf:"varint,1,opt,name=days,proto3" json:"days,omitempty"`                                  // sum of Monday 1, Tuesday 2, ... Sunday 64; 0 = every day
+	WorkingDays   bool                   `protobuf:"varint,2,opt,name=working_days,json=workingDays,proto3" json:"working_days,omitempty"` // only working days of the calendar on the ledger
+	FromMinute    uint32                 `protobuf:"varint,3,opt,name=from_minute,json=fromMinute,proto3" json:"from_minute,omitempty"`    // of the day
+	ToMinute      uint32                 `protobuf:"varint,4,opt,name=to_minute,json=toMinute,proto3" json:"to_minute,omitempty"`          // the first that is outside, <= 1440; 0 = 1440
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Window) Reset() {
+	*x = Window{}
+	mi := &file_mulian_share_v1_share_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Window) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Window) ProtoMessage() {}
+
+func (x *Window) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_share_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Window.ProtoReflect.Descriptor instead.
+func (*Window) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Window) GetDays() uint32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *Window) GetWorkingDays() bool {
+	if x != nil {
+		return x.WorkingDays
+	}
+	return false
+}
+
+func (x *Window) GetFromMinute() uint32 {
+	if x != nil {
+		return x.FromMinute
+	}
+	return 0
+}
+
+func (x *Window) GetToMinute() uint32 {
+	if x != nil {
+		return x.ToMinute
+	}
+	return 0
+}
+
 // ClockRun is one running or stopped statutory period of an object.
 type ClockRun struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -458,7 +861,7 @@ type ClockRun struct {
 
 func (x *ClockRun) Reset() {
 	*x = ClockRun{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[2]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -470,7 +873,7 @@ func (x *ClockRun) String() string {
 func (*ClockRun) ProtoMessage() {}
 
 func (x *ClockRun) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[2]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -483,7 +886,7 @@ func (x *ClockRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClockRun.ProtoReflect.Descriptor instead.
 func (*ClockRun) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{2}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ClockRun) GetClock() v11.Clock {
@@ -574,7 +977,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[3]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +989,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[3]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +1002,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{3}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Request) GetId() string {
@@ -756,7 +1159,7 @@ type Agreement struct {
 
 func (x *Agreement) Reset() {
 	*x = Agreement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[4]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -768,7 +1171,7 @@ func (x *Agreement) String() string {
 func (*Agreement) ProtoMessage() {}
 
 func (x *Agreement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[4]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -781,7 +1184,7 @@ func (x *Agreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreement.ProtoReflect.Descriptor instead.
 func (*Agreement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{4}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Agreement) GetId() string {
@@ -1031,7 +1434,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[5]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1043,7 +1446,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[5]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1056,7 +1459,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{5}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Delivery) GetAgreement() string {
@@ -1174,7 +1577,7 @@ type Use struct {
 
 func (x *Use) Reset() {
 	*x = Use{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[6]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1186,7 +1589,7 @@ func (x *Use) String() string {
 func (*Use) ProtoMessage() {}
 
 func (x *Use) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[6]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1199,7 +1602,7 @@ func (x *Use) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Use.ProtoReflect.Descriptor instead.
 func (*Use) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{6}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Use) GetAgreement() string {
@@ -1273,7 +1676,7 @@ type FileRequest struct {
 
 func (x *FileRequest) Reset() {
 	*x = FileRequest{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[7]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1688,7 @@ func (x *FileRequest) String() string {
 func (*FileRequest) ProtoMessage() {}
 
 func (x *FileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[7]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1701,7 @@ func (x *FileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileRequest.ProtoReflect.Descriptor instead.
 func (*FileRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{7}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FileRequest) GetTerms() *Terms {
@@ -1326,7 +1729,7 @@ type AskMore struct {
 
 func (x *AskMore) Reset() {
 	*x = AskMore{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[8]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1338,7 +1741,7 @@ func (x *AskMore) String() string {
 func (*AskMore) ProtoMessage() {}
 
 func (x *AskMore) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[8]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1351,7 +1754,7 @@ func (x *AskMore) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskMore.ProtoReflect.Descriptor instead.
 func (*AskMore) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{8}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AskMore) GetRequest() string {
@@ -1379,7 +1782,7 @@ type Supplement struct {
 
 func (x *Supplement) Reset() {
 	*x = Supplement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[9]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1391,7 +1794,7 @@ func (x *Supplement) String() string {
 func (*Supplement) ProtoMessage() {}
 
 func (x *Supplement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[9]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1404,7 +1807,7 @@ func (x *Supplement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Supplement.ProtoReflect.Descriptor instead.
 func (*Supplement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{9}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Supplement) GetRequest() string {
@@ -1435,7 +1838,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[10]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1447,7 +1850,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[10]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1460,7 +1863,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{10}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Answer) GetRequest() string {
@@ -1503,7 +1906,7 @@ type AskExtension struct {
 
 func (x *AskExtension) Reset() {
 	*x = AskExtension{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[11]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1515,7 +1918,7 @@ func (x *AskExtension) String() string {
 func (*AskExtension) ProtoMessage() {}
 
 func (x *AskExtension) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[11]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1528,7 +1931,7 @@ func (x *AskExtension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskExtension.ProtoReflect.Descriptor instead.
 func (*AskExtension) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{11}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AskExtension) GetRequest() string {
@@ -1564,7 +1967,7 @@ type DecideExtension struct {
 
 func (x *DecideExtension) Reset() {
 	*x = DecideExtension{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[12]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1576,7 +1979,7 @@ func (x *DecideExtension) String() string {
 func (*DecideExtension) ProtoMessage() {}
 
 func (x *DecideExtension) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[12]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1589,7 +1992,7 @@ func (x *DecideExtension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideExtension.ProtoReflect.Descriptor instead.
 func (*DecideExtension) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{12}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DecideExtension) GetRequest() string {
@@ -1624,7 +2027,7 @@ type WithdrawRequest struct {
 
 func (x *WithdrawRequest) Reset() {
 	*x = WithdrawRequest{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[13]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1636,7 +2039,7 @@ func (x *WithdrawRequest) String() string {
 func (*WithdrawRequest) ProtoMessage() {}
 
 func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[13]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1649,7 +2052,7 @@ func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{13}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WithdrawRequest) GetRequest() string {
@@ -1677,7 +2080,7 @@ type ConfirmAgreement struct {
 
 func (x *ConfirmAgreement) Reset() {
 	*x = ConfirmAgreement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[14]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1689,7 +2092,7 @@ func (x *ConfirmAgreement) String() string {
 func (*ConfirmAgreement) ProtoMessage() {}
 
 func (x *ConfirmAgreement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[14]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1702,7 +2105,7 @@ func (x *ConfirmAgreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmAgreement.ProtoReflect.Descriptor instead.
 func (*ConfirmAgreement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{14}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ConfirmAgreement) GetAgreement() string {
@@ -1730,7 +2133,7 @@ type SuspendAgreement struct {
 
 func (x *SuspendAgreement) Reset() {
 	*x = SuspendAgreement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[15]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +2145,7 @@ func (x *SuspendAgreement) String() string {
 func (*SuspendAgreement) ProtoMessage() {}
 
 func (x *SuspendAgreement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[15]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +2158,7 @@ func (x *SuspendAgreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendAgreement.ProtoReflect.Descriptor instead.
 func (*SuspendAgreement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{15}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SuspendAgreement) GetAgreement() string {
@@ -1782,7 +2185,7 @@ type ResumeAgreement struct {
 
 func (x *ResumeAgreement) Reset() {
 	*x = ResumeAgreement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[16]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +2197,7 @@ func (x *ResumeAgreement) String() string {
 func (*ResumeAgreement) ProtoMessage() {}
 
 func (x *ResumeAgreement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[16]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +2210,7 @@ func (x *ResumeAgreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAgreement.ProtoReflect.Descriptor instead.
 func (*ResumeAgreement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{16}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ResumeAgreement) GetAgreement() string {
@@ -1831,7 +2234,7 @@ type EndAgreement struct {
 
 func (x *EndAgreement) Reset() {
 	*x = EndAgreement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[17]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1843,7 +2246,7 @@ func (x *EndAgreement) String() string {
 func (*EndAgreement) ProtoMessage() {}
 
 func (x *EndAgreement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[17]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1856,7 +2259,7 @@ func (x *EndAgreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndAgreement.ProtoReflect.Descriptor instead.
 func (*EndAgreement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{17}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *EndAgreement) GetAgreement() string {
@@ -1899,7 +2302,7 @@ type StartDelivery struct {
 
 func (x *StartDelivery) Reset() {
 	*x = StartDelivery{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[18]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +2314,7 @@ func (x *StartDelivery) String() string {
 func (*StartDelivery) ProtoMessage() {}
 
 func (x *StartDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[18]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2327,7 @@ func (x *StartDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartDelivery.ProtoReflect.Descriptor instead.
 func (*StartDelivery) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{18}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StartDelivery) GetAgreement() string {
@@ -1962,7 +2365,7 @@ type CompleteDelivery struct {
 
 func (x *CompleteDelivery) Reset() {
 	*x = CompleteDelivery{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[19]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2377,7 @@ func (x *CompleteDelivery) String() string {
 func (*CompleteDelivery) ProtoMessage() {}
 
 func (x *CompleteDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[19]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2390,7 @@ func (x *CompleteDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteDelivery.ProtoReflect.Descriptor instead.
 func (*CompleteDelivery) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{19}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CompleteDelivery) GetAgreement() string {
@@ -2037,7 +2440,7 @@ type FailDelivery struct {
 
 func (x *FailDelivery) Reset() {
 	*x = FailDelivery{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[20]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2049,7 +2452,7 @@ func (x *FailDelivery) String() string {
 func (*FailDelivery) ProtoMessage() {}
 
 func (x *FailDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[20]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2062,7 +2465,7 @@ func (x *FailDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailDelivery.ProtoReflect.Descriptor instead.
 func (*FailDelivery) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{20}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FailDelivery) GetAgreement() string {
@@ -2100,7 +2503,7 @@ type ConfirmDelivery struct {
 
 func (x *ConfirmDelivery) Reset() {
 	*x = ConfirmDelivery{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[21]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +2515,7 @@ func (x *ConfirmDelivery) String() string {
 func (*ConfirmDelivery) ProtoMessage() {}
 
 func (x *ConfirmDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[21]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +2528,7 @@ func (x *ConfirmDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmDelivery.ProtoReflect.Descriptor instead.
 func (*ConfirmDelivery) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{21}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ConfirmDelivery) GetAgreement() string {
@@ -2170,7 +2573,7 @@ type RecordUse struct {
 
 func (x *RecordUse) Reset() {
 	*x = RecordUse{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[22]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2182,7 +2585,7 @@ func (x *RecordUse) String() string {
 func (*RecordUse) ProtoMessage() {}
 
 func (x *RecordUse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[22]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2195,7 +2598,7 @@ func (x *RecordUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordUse.ProtoReflect.Descriptor instead.
 func (*RecordUse) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{22}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RecordUse) GetAgreement() string {
@@ -2241,7 +2644,7 @@ const file_mulian_share_v1_share_proto_rawDesc = "" +
 	"\x04Part\x12\x14\n" +
 	"\x05entry\x18\x01 \x01(\tR\x05entry\x12\x14\n" +
 	"\x05items\x18\x02 \x03(\tR\x05items\x12#\n" +
-	"\rentry_version\x18\x03 \x01(\x04R\fentryVersion\"\x84\x04\n" +
+	"\rentry_version\x18\x03 \x01(\x04R\fentryVersion\"\x81\x06\n" +
 	"\x05Terms\x12+\n" +
 	"\x05parts\x18\x01 \x03(\v2\x15.mulian.share.v1.PartR\x05parts\x12\x18\n" +
 	"\apurpose\x18\x02 \x01(\tR\apurpose\x12\x12\n" +
@@ -2261,7 +2664,40 @@ const file_mulian_share_v1_share_proto_rawDesc = "" +
 	"\x11max_rows_per_call\x18\f \x01(\x04R\x0emaxRowsPerCall\x12\x1b\n" +
 	"\tmax_calls\x18\r \x01(\x04R\bmaxCalls\x12$\n" +
 	"\x0edata_life_days\x18\x0e \x01(\rR\fdataLifeDays\x12\x1b\n" +
-	"\trow_scope\x18\x0f \x01(\tR\browScope\"\xb5\x02\n" +
+	"\trow_scope\x18\x0f \x01(\tR\browScope\x12:\n" +
+	"\n" +
+	"predicates\x18\x10 \x03(\v2\x1a.mulian.share.v1.PredicateR\n" +
+	"predicates\x12+\n" +
+	"\x05masks\x18\x11 \x03(\v2\x15.mulian.share.v1.MaskR\x05masks\x12'\n" +
+	"\x10max_rows_per_day\x18\x12 \x01(\x04R\rmaxRowsPerDay\x12\x19\n" +
+	"\bmax_rows\x18\x13 \x01(\x04R\amaxRows\x12\x1b\n" +
+	"\tmax_bytes\x18\x14 \x01(\x04R\bmaxBytes\x121\n" +
+	"\awindows\x18\x15 \x03(\v2\x17.mulian.share.v1.WindowR\awindows\"\xd7\x01\n" +
+	"\tPredicate\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x1c\n" +
+	"\tcondition\x18\x03 \x01(\tR\tcondition\x12:\n" +
+	"\n" +
+	"parameters\x18\x04 \x03(\v2\x1a.mulian.share.v1.ParameterR\n" +
+	"parameters\x12\x1e\n" +
+	"\vmax_per_day\x18\x05 \x01(\rR\tmaxPerDay\x12&\n" +
+	"\x0fmax_per_subject\x18\x06 \x01(\rR\rmaxPerSubject\"3\n" +
+	"\tParameter\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\"\x9d\x01\n" +
+	"\x04Mask\x12\x14\n" +
+	"\x05entry\x18\x01 \x01(\tR\x05entry\x12\x12\n" +
+	"\x04item\x18\x02 \x01(\tR\x04item\x12-\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x19.mulian.share.v1.MaskKindR\x04kind\x12\x14\n" +
+	"\x05first\x18\x04 \x01(\rR\x05first\x12\x12\n" +
+	"\x04last\x18\x05 \x01(\rR\x04last\x12\x12\n" +
+	"\x04unit\x18\x06 \x01(\x04R\x04unit\"}\n" +
+	"\x06Window\x12\x12\n" +
+	"\x04days\x18\x01 \x01(\rR\x04days\x12!\n" +
+	"\fworking_days\x18\x02 \x01(\bR\vworkingDays\x12\x1f\n" +
+	"\vfrom_minute\x18\x03 \x01(\rR\n" +
+	"fromMinute\x12\x1b\n" +
+	"\tto_minute\x18\x04 \x01(\rR\btoMinute\"\xb5\x02\n" +
 	"\bClockRun\x121\n" +
 	"\x05clock\x18\x01 \x01(\x0e2\x1b.mulian.governance.v1.ClockR\x05clock\x12\x1d\n" +
 	"\n" +
@@ -2434,7 +2870,15 @@ const file_mulian_share_v1_share_proto_rawDesc = "" +
 	"\x18REQUEST_STATE_INCOMPLETE\x10\x02\x12\x1a\n" +
 	"\x16REQUEST_STATE_ACCEPTED\x10\x03\x12\x19\n" +
 	"\x15REQUEST_STATE_REFUSED\x10\x04\x12\x1b\n" +
-	"\x17REQUEST_STATE_WITHDRAWN\x10\x05*\xd9\x02\n" +
+	"\x17REQUEST_STATE_WITHDRAWN\x10\x05*\xa1\x01\n" +
+	"\bMaskKind\x12\x19\n" +
+	"\x15MASK_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eMASK_KIND_KEEP\x10\x01\x12\x12\n" +
+	"\x0eMASK_KIND_HASH\x10\x02\x12\x13\n" +
+	"\x0fMASK_KIND_MONTH\x10\x03\x12\x12\n" +
+	"\x0eMASK_KIND_YEAR\x10\x04\x12\x13\n" +
+	"\x0fMASK_KIND_ROUND\x10\x05\x12\x14\n" +
+	"\x10MASK_KIND_REGION\x10\x06*\xd9\x02\n" +
 	"\x0eAgreementState\x12\x1f\n" +
 	"\x1bAGREEMENT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17AGREEMENT_STATE_OFFERED\x10\x01\x12\x1a\n" +
@@ -2467,59 +2911,69 @@ func file_mulian_share_v1_share_proto_rawDescGZIP() []byte {
 	return file_mulian_share_v1_share_proto_rawDescData
 }
 
-var file_mulian_share_v1_share_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mulian_share_v1_share_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_mulian_share_v1_share_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_mulian_share_v1_share_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_mulian_share_v1_share_proto_goTypes = []any{
 	(RequestState)(0),        // 0: mulian.share.v1.RequestState
-	(AgreementState)(0),      // 1: mulian.share.v1.AgreementState
-	(DeliveryState)(0),       // 2: mulian.share.v1.DeliveryState
-	(*Part)(nil),             // 3: mulian.share.v1.Part
-	(*Terms)(nil),            // 4: mulian.share.v1.Terms
-	(*ClockRun)(nil),         // 5: mulian.share.v1.ClockRun
-	(*Request)(nil),          // 6: mulian.share.v1.Request
-	(*Agreement)(nil),        // 7: mulian.share.v1.Agreement
-	(*Delivery)(nil),         // 8: mulian.share.v1.Delivery
-	(*Use)(nil),              // 9: mulian.share.v1.Use
-	(*FileRequest)(nil),      // 10: mulian.share.v1.FileRequest
-	(*AskMore)(nil),          // 11: mulian.share.v1.AskMore
-	(*Supplement)(nil),       // 12: mulian.share.v1.Supplement
-	(*Answer)(nil),           // 13: mulian.share.v1.Answer
-	(*AskExtension)(nil),     // 14: mulian.share.v1.AskExtension
-	(*DecideExtension)(nil),  // 15: mulian.share.v1.DecideExtension
-	(*WithdrawRequest)(nil),  // 16: mulian.share.v1.WithdrawRequest
-	(*ConfirmAgreement)(nil), // 17: mulian.share.v1.ConfirmAgreement
-	(*SuspendAgreement)(nil), // 18: mulian.share.v1.SuspendAgreement
-	(*ResumeAgreement)(nil),  // 19: mulian.share.v1.ResumeAgreement
-	(*EndAgreement)(nil),     // 20: mulian.share.v1.EndAgreement
-	(*StartDelivery)(nil),    // 21: mulian.share.v1.StartDelivery
-	(*CompleteDelivery)(nil), // 22: mulian.share.v1.CompleteDelivery
-	(*FailDelivery)(nil),     // 23: mulian.share.v1.FailDelivery
-	(*ConfirmDelivery)(nil),  // 24: mulian.share.v1.ConfirmDelivery
-	(*RecordUse)(nil),        // 25: mulian.share.v1.RecordUse
-	(v1.Method)(0),           // 26: mulian.catalogue.v1.Method
-	(v11.Clock)(0),           // 27: mulian.governance.v1.Clock
+	(MaskKind)(0),            // 1: mulian.share.v1.MaskKind
+	(AgreementState)(0),      // 2: mulian.share.v1.AgreementState
+	(DeliveryState)(0),       // 3: mulian.share.v1.DeliveryState
+	(*Part)(nil),             // 4: mulian.share.v1.Part
+	(*Terms)(nil),            // 5: mulian.share.v1.Terms
+	(*Predicate)(nil),        // 6: mulian.share.v1.Predicate
+	(*Parameter)(nil),        // 7: mulian.share.v1.Parameter
+	(*Mask)(nil),             // 8: mulian.share.v1.Mask
+	(*Window)(nil),           // 9: mulian.share.v1.Window
+	(*ClockRun)(nil),         // 10: mulian.share.v1.ClockRun
+	(*Request)(nil),          // 11: mulian.share.v1.Request
+	(*Agreement)(nil),        // 12: mulian.share.v1.Agreement
+	(*Delivery)(nil),         // 13: mulian.share.v1.Delivery
+	(*Use)(nil),              // 14: mulian.share.v1.Use
+	(*FileRequest)(nil),      // 15: mulian.share.v1.FileRequest
+	(*AskMore)(nil),          // 16: mulian.share.v1.AskMore
+	(*Supplement)(nil),       // 17: mulian.share.v1.Supplement
+	(*Answer)(nil),           // 18: mulian.share.v1.Answer
+	(*AskExtension)(nil),     // 19: mulian.share.v1.AskExtension
+	(*DecideExtension)(nil),  // 20: mulian.share.v1.DecideExtension
+	(*WithdrawRequest)(nil),  // 21: mulian.share.v1.WithdrawRequest
+	(*ConfirmAgreement)(nil), // 22: mulian.share.v1.ConfirmAgreement
+	(*SuspendAgreement)(nil), // 23: mulian.share.v1.SuspendAgreement
+	(*ResumeAgreement)(nil),  // 24: mulian.share.v1.ResumeAgreement
+	(*EndAgreement)(nil),     // 25: mulian.share.v1.EndAgreement
+	(*StartDelivery)(nil),    // 26: mulian.share.v1.StartDelivery
+	(*CompleteDelivery)(nil), // 27: mulian.share.v1.CompleteDelivery
+	(*FailDelivery)(nil),     // 28: mulian.share.v1.FailDelivery
+	(*ConfirmDelivery)(nil),  // 29: mulian.share.v1.ConfirmDelivery
+	(*RecordUse)(nil),        // 30: mulian.share.v1.RecordUse
+	(v1.Method)(0),           // 31: mulian.catalogue.v1.Method
+	(v11.Clock)(0),           // 32: mulian.governance.v1.Clock
 }
 var file_mulian_share_v1_share_proto_depIdxs = []int32{
-	3,  // 0: mulian.share.v1.Terms.parts:type_name -> mulian.share.v1.Part
-	26, // 1: mulian.share.v1.Terms.method:type_name -> mulian.catalogue.v1.Method
-	27, // 2: mulian.share.v1.ClockRun.clock:type_name -> mulian.governance.v1.Clock
-	4,  // 3: mulian.share.v1.Request.terms:type_name -> mulian.share.v1.Terms
-	0,  // 4: mulian.share.v1.Request.state:type_name -> mulian.share.v1.RequestState
-	5,  // 5: mulian.share.v1.Request.clock:type_name -> mulian.share.v1.ClockRun
-	4,  // 6: mulian.share.v1.Agreement.terms:type_name -> mulian.share.v1.Terms
-	1,  // 7: mulian.share.v1.Agreement.state:type_name -> mulian.share.v1.AgreementState
-	5,  // 8: mulian.share.v1.Agreement.clock:type_name -> mulian.share.v1.ClockRun
-	5,  // 9: mulian.share.v1.Agreement.disposal:type_name -> mulian.share.v1.ClockRun
-	26, // 10: mulian.share.v1.Delivery.method:type_name -> mulian.catalogue.v1.Method
-	2,  // 11: mulian.share.v1.Delivery.state:type_name -> mulian.share.v1.DeliveryState
-	4,  // 12: mulian.share.v1.FileRequest.terms:type_name -> mulian.share.v1.Terms
-	4,  // 13: mulian.share.v1.Supplement.terms:type_name -> mulian.share.v1.Terms
-	4,  // 14: mulian.share.v1.Answer.terms:type_name -> mulian.share.v1.Terms
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	4,  // 0: mulian.share.v1.Terms.parts:type_name -> mulian.share.v1.Part
+	31, // 1: mulian.share.v1.Terms.method:type_name -> mulian.catalogue.v1.Method
+	6,  // 2: mulian.share.v1.Terms.predicates:type_name -> mulian.share.v1.Predicate
+	8,  // 3: mulian.share.v1.Terms.masks:type_name -> mulian.share.v1.Mask
+	9,  // 4: mulian.share.v1.Terms.windows:type_name -> mulian.share.v1.Window
+	7,  // 5: mulian.share.v1.Predicate.parameters:type_name -> mulian.share.v1.Parameter
+	1,  // 6: mulian.share.v1.Mask.kind:type_name -> mulian.share.v1.MaskKind
+	32, // 7: mulian.share.v1.ClockRun.clock:type_name -> mulian.governance.v1.Clock
+	5,  // 8: mulian.share.v1.Request.terms:type_name -> mulian.share.v1.Terms
+	0,  // 9: mulian.share.v1.Request.state:type_name -> mulian.share.v1.RequestState
+	10, // 10: mulian.share.v1.Request.clock:type_name -> mulian.share.v1.ClockRun
+	5,  // 11: mulian.share.v1.Agreement.terms:type_name -> mulian.share.v1.Terms
+	2,  // 12: mulian.share.v1.Agreement.state:type_name -> mulian.share.v1.AgreementState
+	10, // 13: mulian.share.v1.Agreement.clock:type_name -> mulian.share.v1.ClockRun
+	10, // 14: mulian.share.v1.Agreement.disposal:type_name -> mulian.share.v1.ClockRun
+	31, // 15: mulian.share.v1.Delivery.method:type_name -> mulian.catalogue.v1.Method
+	3,  // 16: mulian.share.v1.Delivery.state:type_name -> mulian.share.v1.DeliveryState
+	5,  // 17: mulian.share.v1.FileRequest.terms:type_name -> mulian.share.v1.Terms
+	5,  // 18: mulian.share.v1.Supplement.terms:type_name -> mulian.share.v1.Terms
+	5,  // 19: mulian.share.v1.Answer.terms:type_name -> mulian.share.v1.Terms
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_mulian_share_v1_share_proto_init() }
@@ -2532,8 +2986,8 @@ func file_mulian_share_v1_share_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_share_v1_share_proto_rawDesc), len(file_mulian_share_v1_share_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   23,
+			NumEnums:      4,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

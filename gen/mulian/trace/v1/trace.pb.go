@@ -207,8 +207,9 @@ type AccessRecord struct {
 	Subject      []byte                 `protobuf:"bytes,19,opt,name=subject,proto3" json:"subject,omitempty"`                               // salted pseudonym of the queried key, 32 bytes; empty for batches
 	// What a record says of its own place, so that a receipt contradicts a log in
 	// which something else stands there. 0 in records of before 2026-11-22.
-	Place         uint64 `protobuf:"varint,20,opt,name=place,proto3" json:"place,omitempty"`       // its number in the gateway's log, from 1 on: leaf + 1
-	Previous      uint64 `protobuf:"varint,21,opt,name=previous,proto3" json:"previous,omitempty"` // of a decision: place of the agreement's decision before it; 0 = it is the first
+	Place         uint64 `protobuf:"varint,20,opt,name=place,proto3" json:"place,omitempty"`        // its number in the gateway's log, from 1 on: leaf + 1
+	Previous      uint64 `protobuf:"varint,21,opt,name=previous,proto3" json:"previous,omitempty"`  // of a decision: place of the agreement's decision before it; 0 = it is the first
+	Predicate     string `protobuf:"bytes,22,opt,name=predicate,proto3" json:"predicate,omitempty"` // that was answered yes, no or unknown; empty = rows were given
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -388,6 +389,13 @@ func (x *AccessRecord) GetPrevious() uint64 {
 		return x.Previous
 	}
 	return 0
+}
+
+func (x *AccessRecord) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
 }
 
 // Receipt is what a provider's gateway gives with each release, and what the
@@ -817,7 +825,7 @@ const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\x05actor\x18\x05 \x01(\tR\x05actor\x12\x12\n" +
 	"\x04verb\x18\x06 \x01(\tR\x04verb\x12\x18\n" +
 	"\aobjects\x18\a \x03(\tR\aobjects\x12\x12\n" +
-	"\x04note\x18\b \x01(\tR\x04note\"\xd0\x04\n" +
+	"\x04note\x18\b \x01(\tR\x04note\"\xee\x04\n" +
 	"\fAccessRecord\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x1c\n" +
 	"\tagreement\x18\x02 \x01(\tR\tagreement\x12\x10\n" +
@@ -842,7 +850,8 @@ const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\bdelivery\x18\x12 \x01(\x04R\bdelivery\x12\x18\n" +
 	"\asubject\x18\x13 \x01(\fR\asubject\x12\x14\n" +
 	"\x05place\x18\x14 \x01(\x04R\x05place\x12\x1a\n" +
-	"\bprevious\x18\x15 \x01(\x04R\bprevious\"\xe4\x01\n" +
+	"\bprevious\x18\x15 \x01(\x04R\bprevious\x12\x1c\n" +
+	"\tpredicate\x18\x16 \x01(\tR\tpredicate\"\xe4\x01\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\fR\x06record\x12\x1d\n" +
 	"\n" +
