@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -78,6 +79,12 @@ func (p *pair) same(t *testing.T) {
 	t.Helper()
 	columns := append([]string{"id"}, firmHeader...)
 	var there, here []string
+	t.Cleanup(func() {
+		if t.Failed() {
+			subscribers, err := p.door.Subscribers(context.Background())
+			t.Logf("%d rows there, %d here; %v; %v, %v", len(there), len(here), p.now(), subscribers, err)
+		}
+	})
 	p.eventually("the tables are equal", func() bool {
 		there, here = dump(t, p.source, "firms", columns), dump(t, p.own, "got", columns)
 		return slices.Equal(there, here)

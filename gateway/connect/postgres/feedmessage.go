@@ -65,6 +65,7 @@ type assembly struct {
 	said      lsn // the position of the last Change
 	within    bool
 	committed time.Time
+	xid       uint32 // of the transaction
 	any       bool // something of this transaction was told
 	rows      []connect.RowChange
 	size      int
@@ -136,6 +137,7 @@ func (a *assembly) message(b []byte) error {
 	case 'B':
 		c.take(8)
 		a.committed = c.moment()
+		a.xid = uint32(c.number(4))
 		a.within, a.any = true, false
 	case 'C':
 		c.take(9)

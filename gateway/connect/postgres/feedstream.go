@@ -71,7 +71,16 @@ func (s *source) run(ctx context.Context, wire *pgconn.HijackedConn, p *plan, at
 
 	pieces, failed := make(chan connect.Change), make(chan error, 2)
 	goroutines.Go(func() {
-		a := newAssembly(system, p.tables, at, func(c connect.Change) error {
+		var a *assembly
+		seen := false // the transaction seenXID is visible
+		var seenXID uint32
+		a = newAssembly(system, p.tables, at, func(c connect.Change) error {
+			if len(c.Rows) > 0 && !(seen && seenXID == a.xid) {
+				if err := s.visible(ctx, a.xid); err != nil {
+					return err
+				}
+				seen, seenXID = true, a.xid
+			}
 			select {
 			case pieces <- c:
 				return nil
