@@ -180,6 +180,11 @@ func (c controlAPI) State(context.Context, *rpc.Request[gatewayv1.StateRequest])
 	for _, src := range c.g.cfg.Sources {
 		out.Sources = append(out.Sources, src.Name)
 	}
+	late, since, err := c.g.provider.Unsettled()
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	out.Uncountersigned, out.UncountersignedSinceMs = uint64(late), since
 	return rpc.NewResponse(out), nil
 }
 

@@ -75,6 +75,9 @@ type Provider struct {
 	spooling sync.WaitGroup
 	stop     context.CancelFunc
 	running  context.Context // of the spoolers; ends with Close
+
+	late      sync.Mutex // guards unsettled
+	unsettled unsettled
 }
 
 // Counts are since the start, for metrics.

@@ -22,6 +22,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ReceiptSide tells whose receipts.
+type ReceiptSide int32
+
+const (
+	ReceiptSide_RECEIPT_SIDE_UNSPECIFIED ReceiptSide = 0
+	ReceiptSide_RECEIPT_SIDE_RECEIVED    ReceiptSide = 1 // of what this gateway received, signed by both
+	ReceiptSide_RECEIPT_SIDE_GIVEN       ReceiptSide = 2 // of what it released, signed by both
+	ReceiptSide_RECEIPT_SIDE_MISSING     ReceiptSide = 3 // of what it released: the asker has not signed within the bound
+)
+
+// Enum value maps for ReceiptSide.
+var (
+	ReceiptSide_name = map[int32]string{
+		0: "RECEIPT_SIDE_UNSPECIFIED",
+		1: "RECEIPT_SIDE_RECEIVED",
+		2: "RECEIPT_SIDE_GIVEN",
+		3: "RECEIPT_SIDE_MISSING",
+	}
+	ReceiptSide_value = map[string]int32{
+		"RECEIPT_SIDE_UNSPECIFIED": 0,
+		"RECEIPT_SIDE_RECEIVED":    1,
+		"RECEIPT_SIDE_GIVEN":       2,
+		"RECEIPT_SIDE_MISSING":     3,
+	}
+)
+
+func (x ReceiptSide) Enum() *ReceiptSide {
+	p := new(ReceiptSide)
+	*p = x
+	return p
+}
+
+func (x ReceiptSide) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReceiptSide) Descriptor() protoreflect.EnumDescriptor {
+	return file_mulian_gateway_v1_control_proto_enumTypes[0].Descriptor()
+}
+
+func (ReceiptSide) Type() protoreflect.EnumType {
+	return &file_mulian_gateway_v1_control_proto_enumTypes[0]
+}
+
+func (x ReceiptSide) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReceiptSide.Descriptor instead.
+func (ReceiptSide) EnumDescriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{0}
+}
+
 type ReloadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -535,6 +588,118 @@ func (x *FetchResponse) GetBytes() uint64 {
 	return 0
 }
 
+type ReceiptsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Side          ReceiptSide            `protobuf:"varint,1,opt,name=side,proto3,enum=mulian.gateway.v1.ReceiptSide" json:"side,omitempty"`
+	From          uint64                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`                                        // number from which to go on
+	WithinSeconds uint32                 `protobuf:"varint,3,opt,name=within_seconds,json=withinSeconds,proto3" json:"within_seconds,omitempty"` // of MISSING: the bound; 0 = 60
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiptsRequest) Reset() {
+	*x = ReceiptsRequest{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiptsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiptsRequest) ProtoMessage() {}
+
+func (x *ReceiptsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiptsRequest.ProtoReflect.Descriptor instead.
+func (*ReceiptsRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ReceiptsRequest) GetSide() ReceiptSide {
+	if x != nil {
+		return x.Side
+	}
+	return ReceiptSide_RECEIPT_SIDE_UNSPECIFIED
+}
+
+func (x *ReceiptsRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ReceiptsRequest) GetWithinSeconds() uint32 {
+	if x != nil {
+		return x.WithinSeconds
+	}
+	return 0
+}
+
+type ReceiptsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Receipts      []*v1.Receipt          `protobuf:"bytes,1,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	Next          uint64                 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"` // from of the next question
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiptsResponse) Reset() {
+	*x = ReceiptsResponse{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiptsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiptsResponse) ProtoMessage() {}
+
+func (x *ReceiptsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiptsResponse.ProtoReflect.Descriptor instead.
+func (*ReceiptsResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ReceiptsResponse) GetReceipts() []*v1.Receipt {
+	if x != nil {
+		return x.Receipts
+	}
+	return nil
+}
+
+func (x *ReceiptsResponse) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
 type StateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -543,7 +708,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +720,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,32 +733,34 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{8}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{10}
 }
 
 type StateResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Gateway       string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
-	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	Url           string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
-	LogSize       uint64                 `protobuf:"varint,5,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
-	AnchoredSize  uint64                 `protobuf:"varint,6,opt,name=anchored_size,json=anchoredSize,proto3" json:"anchored_size,omitempty"`
-	ViewHeight    int64                  `protobuf:"varint,7,opt,name=view_height,json=viewHeight,proto3" json:"view_height,omitempty"`
-	ViewAgeMs     int64                  `protobuf:"varint,8,opt,name=view_age_ms,json=viewAgeMs,proto3" json:"view_age_ms,omitempty"`
-	Sources       []string               `protobuf:"bytes,9,rep,name=sources,proto3" json:"sources,omitempty"`
-	Sink          bool                   `protobuf:"varint,10,opt,name=sink,proto3" json:"sink,omitempty"`
-	OpenedMs      int64                  `protobuf:"varint,30,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"` // since when it has its configuration
-	Trouble       string                 `protobuf:"bytes,31,opt,name=trouble,proto3" json:"trouble,omitempty"`                    // why it does not release; empty = it does
-	Following     []*Following           `protobuf:"bytes,20,rep,name=following,proto3" json:"following,omitempty"`                // what this gateway follows
-	Subscribers   []*Subscriber          `protobuf:"bytes,21,rep,name=subscribers,proto3" json:"subscribers,omitempty"`            // who follows its tables
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state                  protoimpl.MessageState `protogen:"open.v1"`
+	Gateway                string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	Org                    string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`
+	Version                string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Url                    string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
+	LogSize                uint64                 `protobuf:"varint,5,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
+	AnchoredSize           uint64                 `protobuf:"varint,6,opt,name=anchored_size,json=anchoredSize,proto3" json:"anchored_size,omitempty"`
+	ViewHeight             int64                  `protobuf:"varint,7,opt,name=view_height,json=viewHeight,proto3" json:"view_height,omitempty"`
+	ViewAgeMs              int64                  `protobuf:"varint,8,opt,name=view_age_ms,json=viewAgeMs,proto3" json:"view_age_ms,omitempty"`
+	Sources                []string               `protobuf:"bytes,9,rep,name=sources,proto3" json:"sources,omitempty"`
+	Sink                   bool                   `protobuf:"varint,10,opt,name=sink,proto3" json:"sink,omitempty"`
+	OpenedMs               int64                  `protobuf:"varint,30,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"`                                             // since when it has its configuration
+	Uncountersigned        uint64                 `protobuf:"varint,32,opt,name=uncountersigned,proto3" json:"uncountersigned,omitempty"`                                               // receipts that their asker has not signed within 60 s
+	UncountersignedSinceMs int64                  `protobuf:"varint,33,opt,name=uncountersigned_since_ms,json=uncountersignedSinceMs,proto3" json:"uncountersigned_since_ms,omitempty"` // time of the oldest of them; 0 = none
+	Trouble                string                 `protobuf:"bytes,31,opt,name=trouble,proto3" json:"trouble,omitempty"`                                                                // why it does not release; empty = it does
+	Following              []*Following           `protobuf:"bytes,20,rep,name=following,proto3" json:"following,omitempty"`                                                            // what this gateway follows
+	Subscribers            []*Subscriber          `protobuf:"bytes,21,rep,name=subscribers,proto3" json:"subscribers,omitempty"`                                                        // who follows its tables
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *StateResponse) Reset() {
 	*x = StateResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -605,7 +772,7 @@ func (x *StateResponse) String() string {
 func (*StateResponse) ProtoMessage() {}
 
 func (x *StateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -618,7 +785,7 @@ func (x *StateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateResponse.ProtoReflect.Descriptor instead.
 func (*StateResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{9}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StateResponse) GetGateway() string {
@@ -698,6 +865,20 @@ func (x *StateResponse) GetOpenedMs() int64 {
 	return 0
 }
 
+func (x *StateResponse) GetUncountersigned() uint64 {
+	if x != nil {
+		return x.Uncountersigned
+	}
+	return 0
+}
+
+func (x *StateResponse) GetUncountersignedSinceMs() int64 {
+	if x != nil {
+		return x.UncountersignedSinceMs
+	}
+	return 0
+}
+
 func (x *StateResponse) GetTrouble() string {
 	if x != nil {
 		return x.Trouble
@@ -731,7 +912,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +924,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +937,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{10}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FollowRequest) GetAgreement() string {
@@ -798,7 +979,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -810,7 +991,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -823,7 +1004,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{11}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *FollowResponse) GetFollowing() *Following {
@@ -868,7 +1049,7 @@ type Following struct {
 
 func (x *Following) Reset() {
 	*x = Following{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -880,7 +1061,7 @@ func (x *Following) String() string {
 func (*Following) ProtoMessage() {}
 
 func (x *Following) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -893,7 +1074,7 @@ func (x *Following) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Following.ProtoReflect.Descriptor instead.
 func (*Following) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{12}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Following) GetAgreement() string {
@@ -998,7 +1179,7 @@ type Subscriber struct {
 
 func (x *Subscriber) Reset() {
 	*x = Subscriber{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1010,7 +1191,7 @@ func (x *Subscriber) String() string {
 func (*Subscriber) ProtoMessage() {}
 
 func (x *Subscriber) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1023,7 +1204,7 @@ func (x *Subscriber) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscriber.ProtoReflect.Descriptor instead.
 func (*Subscriber) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Subscriber) GetSubscription() string {
@@ -1132,8 +1313,15 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x06digest\x18\x06 \x01(\tR\x06digest\x12\x16\n" +
 	"\x06height\x18\a \x01(\x03R\x06height\x12\"\n" +
 	"\fmilliseconds\x18\b \x01(\x03R\fmilliseconds\x12\x14\n" +
-	"\x05bytes\x18\t \x01(\x04R\x05bytes\"\x0e\n" +
-	"\fStateRequest\"\xca\x03\n" +
+	"\x05bytes\x18\t \x01(\x04R\x05bytes\"\x80\x01\n" +
+	"\x0fReceiptsRequest\x122\n" +
+	"\x04side\x18\x01 \x01(\x0e2\x1e.mulian.gateway.v1.ReceiptSideR\x04side\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x04R\x04from\x12%\n" +
+	"\x0ewithin_seconds\x18\x03 \x01(\rR\rwithinSeconds\"\\\n" +
+	"\x10ReceiptsResponse\x124\n" +
+	"\breceipts\x18\x01 \x03(\v2\x18.mulian.trace.v1.ReceiptR\breceipts\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x04R\x04next\"\x0e\n" +
+	"\fStateRequest\"\xae\x04\n" +
 	"\rStateResponse\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x10\n" +
 	"\x03org\x18\x02 \x01(\tR\x03org\x12\x18\n" +
@@ -1147,7 +1335,9 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\asources\x18\t \x03(\tR\asources\x12\x12\n" +
 	"\x04sink\x18\n" +
 	" \x01(\bR\x04sink\x12\x1b\n" +
-	"\topened_ms\x18\x1e \x01(\x03R\bopenedMs\x12\x18\n" +
+	"\topened_ms\x18\x1e \x01(\x03R\bopenedMs\x12(\n" +
+	"\x0funcountersigned\x18  \x01(\x04R\x0funcountersigned\x128\n" +
+	"\x18uncountersigned_since_ms\x18! \x01(\x03R\x16uncountersignedSinceMs\x12\x18\n" +
 	"\atrouble\x18\x1f \x01(\tR\atrouble\x12:\n" +
 	"\tfollowing\x18\x14 \x03(\v2\x1c.mulian.gateway.v1.FollowingR\tfollowing\x12?\n" +
 	"\vsubscribers\x18\x15 \x03(\v2\x1d.mulian.gateway.v1.SubscriberR\vsubscribers\"k\n" +
@@ -1184,11 +1374,17 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\awaiting\x18\x06 \x01(\x04R\awaiting\x12\x14\n" +
 	"\x05again\x18\a \x01(\bR\x05again\x12\x17\n" +
 	"\aseen_ms\x18\b \x01(\x03R\x06seenMs\x124\n" +
-	"\asensing\x18\t \x01(\x0e2\x1a.mulian.gateway.v1.SensingR\asensing2\x95\x03\n" +
+	"\asensing\x18\t \x01(\x0e2\x1a.mulian.gateway.v1.SensingR\asensing*x\n" +
+	"\vReceiptSide\x12\x1c\n" +
+	"\x18RECEIPT_SIDE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15RECEIPT_SIDE_RECEIVED\x10\x01\x12\x16\n" +
+	"\x12RECEIPT_SIDE_GIVEN\x10\x02\x12\x18\n" +
+	"\x14RECEIPT_SIDE_MISSING\x10\x032\xf1\x03\n" +
 	"\x0eControlService\x12D\n" +
 	"\x03Ask\x12\x1d.mulian.gateway.v1.AskRequest\x1a\x1e.mulian.gateway.v1.AskResponse\x12L\n" +
 	"\x05Fetch\x12\x1f.mulian.gateway.v1.FetchRequest\x1a .mulian.gateway.v1.FetchResponse0\x01\x12O\n" +
-	"\x06Follow\x12 .mulian.gateway.v1.FollowRequest\x1a!.mulian.gateway.v1.FollowResponse0\x01\x12O\n" +
+	"\x06Follow\x12 .mulian.gateway.v1.FollowRequest\x1a!.mulian.gateway.v1.FollowResponse0\x01\x12Z\n" +
+	"\bReceipts\x12\".mulian.gateway.v1.ReceiptsRequest\x1a#.mulian.gateway.v1.ReceiptsResponse\"\x03\x90\x02\x010\x01\x12O\n" +
 	"\x05State\x12\x1f.mulian.gateway.v1.StateRequest\x1a .mulian.gateway.v1.StateResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\x06Reload\x12 .mulian.gateway.v1.ReloadRequest\x1a!.mulian.gateway.v1.ReloadResponseB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
 
@@ -1204,58 +1400,66 @@ func file_mulian_gateway_v1_control_proto_rawDescGZIP() []byte {
 	return file_mulian_gateway_v1_control_proto_rawDescData
 }
 
-var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_mulian_gateway_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_mulian_gateway_v1_control_proto_goTypes = []any{
-	(*ReloadRequest)(nil),   // 0: mulian.gateway.v1.ReloadRequest
-	(*ReloadResponse)(nil),  // 1: mulian.gateway.v1.ReloadResponse
-	(*AskRequest)(nil),      // 2: mulian.gateway.v1.AskRequest
-	(*AskResponse)(nil),     // 3: mulian.gateway.v1.AskResponse
-	(*ResultRow)(nil),       // 4: mulian.gateway.v1.ResultRow
-	(*ResultValue)(nil),     // 5: mulian.gateway.v1.ResultValue
-	(*FetchRequest)(nil),    // 6: mulian.gateway.v1.FetchRequest
-	(*FetchResponse)(nil),   // 7: mulian.gateway.v1.FetchResponse
-	(*StateRequest)(nil),    // 8: mulian.gateway.v1.StateRequest
-	(*StateResponse)(nil),   // 9: mulian.gateway.v1.StateResponse
-	(*FollowRequest)(nil),   // 10: mulian.gateway.v1.FollowRequest
-	(*FollowResponse)(nil),  // 11: mulian.gateway.v1.FollowResponse
-	(*Following)(nil),       // 12: mulian.gateway.v1.Following
-	(*Subscriber)(nil),      // 13: mulian.gateway.v1.Subscriber
-	(*KeyValue)(nil),        // 14: mulian.gateway.v1.KeyValue
-	(*ResultColumn)(nil),    // 15: mulian.gateway.v1.ResultColumn
-	(*v1.Receipt)(nil),      // 16: mulian.trace.v1.Receipt
-	(*v1.AccessRecord)(nil), // 17: mulian.trace.v1.AccessRecord
-	(Verdict)(0),            // 18: mulian.gateway.v1.Verdict
-	(Sensing)(0),            // 19: mulian.gateway.v1.Sensing
+	(ReceiptSide)(0),         // 0: mulian.gateway.v1.ReceiptSide
+	(*ReloadRequest)(nil),    // 1: mulian.gateway.v1.ReloadRequest
+	(*ReloadResponse)(nil),   // 2: mulian.gateway.v1.ReloadResponse
+	(*AskRequest)(nil),       // 3: mulian.gateway.v1.AskRequest
+	(*AskResponse)(nil),      // 4: mulian.gateway.v1.AskResponse
+	(*ResultRow)(nil),        // 5: mulian.gateway.v1.ResultRow
+	(*ResultValue)(nil),      // 6: mulian.gateway.v1.ResultValue
+	(*FetchRequest)(nil),     // 7: mulian.gateway.v1.FetchRequest
+	(*FetchResponse)(nil),    // 8: mulian.gateway.v1.FetchResponse
+	(*ReceiptsRequest)(nil),  // 9: mulian.gateway.v1.ReceiptsRequest
+	(*ReceiptsResponse)(nil), // 10: mulian.gateway.v1.ReceiptsResponse
+	(*StateRequest)(nil),     // 11: mulian.gateway.v1.StateRequest
+	(*StateResponse)(nil),    // 12: mulian.gateway.v1.StateResponse
+	(*FollowRequest)(nil),    // 13: mulian.gateway.v1.FollowRequest
+	(*FollowResponse)(nil),   // 14: mulian.gateway.v1.FollowResponse
+	(*Following)(nil),        // 15: mulian.gateway.v1.Following
+	(*Subscriber)(nil),       // 16: mulian.gateway.v1.Subscriber
+	(*KeyValue)(nil),         // 17: mulian.gateway.v1.KeyValue
+	(*ResultColumn)(nil),     // 18: mulian.gateway.v1.ResultColumn
+	(*v1.Receipt)(nil),       // 19: mulian.trace.v1.Receipt
+	(*v1.AccessRecord)(nil),  // 20: mulian.trace.v1.AccessRecord
+	(Verdict)(0),             // 21: mulian.gateway.v1.Verdict
+	(Sensing)(0),             // 22: mulian.gateway.v1.Sensing
 }
 var file_mulian_gateway_v1_control_proto_depIdxs = []int32{
-	14, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
-	14, // 1: mulian.gateway.v1.AskRequest.parameters:type_name -> mulian.gateway.v1.KeyValue
-	15, // 2: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
-	4,  // 3: mulian.gateway.v1.AskResponse.rows:type_name -> mulian.gateway.v1.ResultRow
-	16, // 4: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
-	17, // 5: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
-	18, // 6: mulian.gateway.v1.AskResponse.verdict:type_name -> mulian.gateway.v1.Verdict
-	5,  // 7: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
-	12, // 8: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
-	13, // 9: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
-	12, // 10: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
-	19, // 11: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
-	19, // 12: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
-	2,  // 13: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
-	6,  // 14: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
-	10, // 15: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
-	8,  // 16: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
-	0,  // 17: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
-	3,  // 18: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
-	7,  // 19: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
-	11, // 20: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
-	9,  // 21: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
-	1,  // 22: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
-	18, // [18:23] is the sub-list for method output_type
-	13, // [13:18] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	17, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
+	17, // 1: mulian.gateway.v1.AskRequest.parameters:type_name -> mulian.gateway.v1.KeyValue
+	18, // 2: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
+	5,  // 3: mulian.gateway.v1.AskResponse.rows:type_name -> mulian.gateway.v1.ResultRow
+	19, // 4: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
+	20, // 5: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
+	21, // 6: mulian.gateway.v1.AskResponse.verdict:type_name -> mulian.gateway.v1.Verdict
+	6,  // 7: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
+	0,  // 8: mulian.gateway.v1.ReceiptsRequest.side:type_name -> mulian.gateway.v1.ReceiptSide
+	19, // 9: mulian.gateway.v1.ReceiptsResponse.receipts:type_name -> mulian.trace.v1.Receipt
+	15, // 10: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
+	16, // 11: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
+	15, // 12: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
+	22, // 13: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
+	22, // 14: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
+	3,  // 15: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
+	7,  // 16: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
+	13, // 17: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
+	9,  // 18: mulian.gateway.v1.ControlService.Receipts:input_type -> mulian.gateway.v1.ReceiptsRequest
+	11, // 19: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
+	1,  // 20: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
+	4,  // 21: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
+	8,  // 22: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
+	14, // 23: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
+	10, // 24: mulian.gateway.v1.ControlService.Receipts:output_type -> mulian.gateway.v1.ReceiptsResponse
+	12, // 25: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
+	2,  // 26: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
+	21, // [21:27] is the sub-list for method output_type
+	15, // [15:21] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_control_proto_init() }
@@ -1269,13 +1473,14 @@ func file_mulian_gateway_v1_control_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_control_proto_rawDesc), len(file_mulian_gateway_v1_control_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   14,
+			NumEnums:      1,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_mulian_gateway_v1_control_proto_goTypes,
 		DependencyIndexes: file_mulian_gateway_v1_control_proto_depIdxs,
+		EnumInfos:         file_mulian_gateway_v1_control_proto_enumTypes,
 		MessageInfos:      file_mulian_gateway_v1_control_proto_msgTypes,
 	}.Build()
 	File_mulian_gateway_v1_control_proto = out.File

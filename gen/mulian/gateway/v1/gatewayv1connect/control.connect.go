@@ -39,6 +39,8 @@ const (
 	ControlServiceFetchProcedure = "/mulian.gateway.v1.ControlService/Fetch"
 	// ControlServiceFollowProcedure is the fully-qualified name of the ControlService's Follow RPC.
 	ControlServiceFollowProcedure = "/mulian.gateway.v1.ControlService/Follow"
+	// ControlServiceReceiptsProcedure is the fully-qualified name of the ControlService's Receipts RPC.
+	ControlServiceReceiptsProcedure = "/mulian.gateway.v1.ControlService/Receipts"
 	// ControlServiceStateProcedure is the fully-qualified name of the ControlService's State RPC.
 	ControlServiceStateProcedure = "/mulian.gateway.v1.ControlService/State"
 	// ControlServiceReloadProcedure is the fully-qualified name of the ControlService's Reload RPC.
@@ -56,6 +58,8 @@ type ControlServiceClient interface {
 	// each change. It tells how far it is until the caller goes; the gateway goes on,
 	// after a restart too, until a Follow with stop.
 	Follow(context.Context, *connect.Request[v1.FollowRequest]) (*connect.ServerStreamForClient[v1.FollowResponse], error)
+	// Receipts gives the receipts that this gateway keeps, in the order in which they came.
+	Receipts(context.Context, *connect.Request[v1.ReceiptsRequest]) (*connect.ServerStreamForClient[v1.ReceiptsResponse], error)
 	// State tells how the gateway is.
 	State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error)
 	// Reload reads the configuration and the keys again. When it returns they are
@@ -92,6 +96,13 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(controlServiceMethods.ByName("Follow")),
 			connect.WithClientOptions(opts...),
 		),
+		receipts: connect.NewClient[v1.ReceiptsRequest, v1.ReceiptsResponse](
+			httpClient,
+			baseURL+ControlServiceReceiptsProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("Receipts")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		state: connect.NewClient[v1.StateRequest, v1.StateResponse](
 			httpClient,
 			baseURL+ControlServiceStateProcedure,
@@ -110,11 +121,12 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 
 // controlServiceClient implements ControlServiceClient.
 type controlServiceClient struct {
-	ask    *connect.Client[v1.AskRequest, v1.AskResponse]
-	fetch  *connect.Client[v1.FetchRequest, v1.FetchResponse]
-	follow *connect.Client[v1.FollowRequest, v1.FollowResponse]
-	state  *connect.Client[v1.StateRequest, v1.StateResponse]
-	reload *connect.Client[v1.ReloadRequest, v1.ReloadResponse]
+	ask      *connect.Client[v1.AskRequest, v1.AskResponse]
+	fetch    *connect.Client[v1.FetchRequest, v1.FetchResponse]
+	follow   *connect.Client[v1.FollowRequest, v1.FollowResponse]
+	receipts *connect.Client[v1.ReceiptsRequest, v1.ReceiptsResponse]
+	state    *connect.Client[v1.StateRequest, v1.StateResponse]
+	reload   *connect.Client[v1.ReloadRequest, v1.ReloadResponse]
 }
 
 // Ask calls mulian.gateway.v1.ControlService.Ask.
@@ -130,6 +142,11 @@ func (c *controlServiceClient) Fetch(ctx context.Context, req *connect.Request[v
 // Follow calls mulian.gateway.v1.ControlService.Follow.
 func (c *controlServiceClient) Follow(ctx context.Context, req *connect.Request[v1.FollowRequest]) (*connect.ServerStreamForClient[v1.FollowResponse], error) {
 	return c.follow.CallServerStream(ctx, req)
+}
+
+// Receipts calls mulian.gateway.v1.ControlService.Receipts.
+func (c *controlServiceClient) Receipts(ctx context.Context, req *connect.Request[v1.ReceiptsRequest]) (*connect.ServerStreamForClient[v1.ReceiptsResponse], error) {
+	return c.receipts.CallServerStream(ctx, req)
 }
 
 // State calls mulian.gateway.v1.ControlService.State.
@@ -153,6 +170,8 @@ type ControlServiceHandler interface {
 	// each change. It tells how far it is until the caller goes; the gateway goes on,
 	// after a restart too, until a Follow with stop.
 	Follow(context.Context, *connect.Request[v1.FollowRequest], *connect.ServerStream[v1.FollowResponse]) error
+	// Receipts gives the receipts that this gateway keeps, in the order in which they came.
+	Receipts(context.Context, *connect.Request[v1.ReceiptsRequest], *connect.ServerStream[v1.ReceiptsResponse]) error
 	// State tells how the gateway is.
 	State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error)
 	// Reload reads the configuration and the keys again. When it returns they are
@@ -185,6 +204,13 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithSchema(controlServiceMethods.ByName("Follow")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceReceiptsHandler := connect.NewServerStreamHandler(
+		ControlServiceReceiptsProcedure,
+		svc.Receipts,
+		connect.WithSchema(controlServiceMethods.ByName("Receipts")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceStateHandler := connect.NewUnaryHandler(
 		ControlServiceStateProcedure,
 		svc.State,
@@ -206,6 +232,8 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceFetchHandler.ServeHTTP(w, r)
 		case ControlServiceFollowProcedure:
 			controlServiceFollowHandler.ServeHTTP(w, r)
+		case ControlServiceReceiptsProcedure:
+			controlServiceReceiptsHandler.ServeHTTP(w, r)
 		case ControlServiceStateProcedure:
 			controlServiceStateHandler.ServeHTTP(w, r)
 		case ControlServiceReloadProcedure:
@@ -229,6 +257,10 @@ func (UnimplementedControlServiceHandler) Fetch(context.Context, *connect.Reques
 
 func (UnimplementedControlServiceHandler) Follow(context.Context, *connect.Request[v1.FollowRequest], *connect.ServerStream[v1.FollowResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.Follow is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) Receipts(context.Context, *connect.Request[v1.ReceiptsRequest], *connect.ServerStream[v1.ReceiptsResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.Receipts is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error) {
