@@ -99,9 +99,11 @@ func TestEveryCatalogueIntoOneChain(t *testing.T) {
 	}
 	began, cpu := time.Now(), processCPU(t)
 	records, fresh, held, sent := 0, 0, 0, 0
-	for _, p := range list {
+	for i, planned := range intake.Ahead(t.Context(), len(list), func(i int) (string, intake.Options) {
+		return filepath.Join(root, filepath.FromSlash(list[i].path)), intake.Options{TellApart: true}
+	}) {
+		p, plan, report, err := list[i], planned.Plan, planned.Report, planned.Err
 		path := filepath.Join(root, filepath.FromSlash(p.path))
-		plan, report, err := intake.MakePlan(t.Context(), path, intake.Options{TellApart: true})
 		if err != nil {
 			t.Errorf("%s: %v", p.path, err)
 			continue

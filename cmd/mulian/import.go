@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -36,12 +37,15 @@ func (a *app) catalogueImport() *cobra.Command {
 			"import entries, duties, matters, codes or organisations (tables, JSON, RDF, gz of each; format and encoding found by itself)"),
 		Long: a.t(`读取清单，逐条给出结论（可导入、存疑、拒绝、重复），什么也不会悄悄丢掉。--dry-run 不需要节点。
 导入可以中断后继续；再导入一次不会改变任何东西，新版只提交变化。
+导入只改清单写明的内容：清单没有的列、空着的格，账本上的照旧；本系统导出的各种格式原样导入不产生任何变更。
 来源（--source，默认取自文件名）相同的新版所缺的目录只列出，加 --withdraw-missing 才撤销；缺得过多则整份暂缓，等待确认。
 每个部门的目录由该部门的密钥签名；本机没有密钥的部门会列在报告里。账本上没有的单位暂缓，
 或用 --register-owners 由主管部门代登记：代码以 `+filing.ProvisionalPrefix+` 开头，名称注明，密钥留在本机，待该单位入网后交接。
 有暂缓或被账本拒绝的，退出状态为 1；0 表示可导入的都已在账本上。`,
 			`Reads lists and gives every record its verdict (accepted, doubtful, rejected, duplicate); nothing is dropped silently.
 --dry-run needs no node. An import that was stopped goes on; a second import changes nothing, a newer version sends its changes.
+An import changes only what the list states: what it has no column for, or leaves empty, stays as the ledger has it; an export
+of ours, in any format, comes back as no change.
 What a newer version of the same source (--source, from the file's name if not given) lacks is listed, and withdrawn only with
 --withdraw-missing; a list that lacks too much is held as a whole until that is confirmed.
 Entries are signed with the key of their department; departments without a key here are named in the report. Owners that are
@@ -161,9 +165,7 @@ func (a *app) runImport(ctx context.Context, args []string, fl importFlags) erro
 	if err != nil {
 		return err
 	}
-	for _, l := range lists {
-		a.judge(ctx, l, opts)
-	}
+	a.judge(ctx, lists, opts)
 	if !a.dryRun {
 		if err := a.applyAll(ctx, lists, order, fl); err != nil {
 			return err
@@ -188,21 +190,34 @@ func (a *app) runImport(ctx context.Context, args []string, fl importFlags) erro
 	return nil
 }
 
-// judge plans one list; what is wrong with it is its own.
-func (a *app) judge(ctx context.Context, l *list, opts intake.Options) {
-	if l.Skipped != "" {
-		return
-	}
+// judge plans the lists, a few at once; what is wrong with one is its own.
+func (a *app) judge(ctx context.Context, lists []*list, opts intake.Options) {
+	lists = slices.DeleteFunc(slices.Clone(lists), func(l *list) bool { return l.Skipped != "" })
 	seen := a.counted(a.t("已读", "read"))
-	opts.Progress = seen.at
-	l.plan, l.Report, l.err = intake.MakePlan(ctx, l.file, opts)
+	var mu sync.Mutex // guards seen and rows
+	rows, done := make([]int, len(lists)), 0
+	for i, p := range intake.Ahead(ctx, len(lists), func(i int) (string, intake.Options) {
+		o := opts
+		o.Progress = func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			done, rows[i] = done+n-rows[i], n
+			seen.at(done)
+		}
+		return lists[i].file, o
+	}) {
+		l := lists[i]
+		l.plan, l.Report, l.err = p.Plan, p.Report, p.Err
+		if l.found && fault.Is(l.err, fault.Missing) { // a file that lies in the folder and is no list
+			l.Skipped, l.err = l.err.Error(), nil
+		}
+		if l.err == nil && l.Report != nil && l.Path == stdin {
+			l.Report.File = stdin
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
 	seen.end()
-	if l.found && fault.Is(l.err, fault.Missing) { // a file that lies in the folder and is no list
-		l.Skipped, l.err = l.err.Error(), nil
-	}
-	if l.err == nil && l.Report != nil && l.Path == stdin {
-		l.Report.File = stdin
-	}
 }
 
 // applyAll sends the plans of all lists that could be read. The error is one that
