@@ -16,6 +16,9 @@ type Driver struct {
 	Source func(ctx context.Context, url string) (Source, error)
 	// Sink opens a database to load into; nil if this kind cannot be loaded.
 	Sink func(ctx context.Context, url string) (Sink, error)
+	// Grants is GrantStatements for databases with accounts; nil: this kind has none. It
+	// opens nothing.
+	Grants func(url string, g Grant) ([]string, error)
 }
 
 var drivers = struct {

@@ -181,8 +181,8 @@ func Load(ctx context.Context, s connect.Sink, target connect.Target, rows ...co
 		return connect.Receipt{}, err
 	}
 	defer l.Rollback()
-	if len(rows) > 0 {
-		page, err := connect.NewPage(len(target.Columns), rows)
+	for some := range slices.Chunk(rows, 10_000) {
+		page, err := connect.NewPage(len(target.Columns), some)
 		if err != nil {
 			return connect.Receipt{}, err
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 func init() {
-	connect.Register(connect.Driver{Source: open, Sink: openSink}, "mysql", "mariadb", "oceanbase", "tidb")
+	connect.Register(connect.Driver{Source: open, Sink: openSink, Grants: grants}, "mysql", "mariadb", "oceanbase", "tidb")
 }
 
 const (

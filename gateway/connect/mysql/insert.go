@@ -16,8 +16,9 @@ import (
 
 const (
 	// insertRows, insertParams and insertBytes end a statement's rows, whichever comes
-	// first. MySQL takes 65,535 parameters in one, and packets of 16 MB or more; measured
-	// with rows of 8 columns, 100 to 1,000 rows cost the same time.
+	// first. MySQL takes 65,535 parameters in one, and packets of 16 MB or more. Measured with
+	// 100,000 rows of 8 columns, CPU time of us and of MariaDB 10.11: 20 rows a statement 0.50 +
+	// 0.58 s, 100 rows 0.38 + 0.52, 500 rows 0.24 + 0.50, 1,000 rows 0.31 + 0.50, 4,000 0.28 + 0.58.
 	insertRows   = 500
 	insertParams = 8_000
 	insertBytes  = 1 << 20
@@ -26,7 +27,8 @@ const (
 // inserter brings a load's rows to the server, many with one prepared INSERT.
 //
 // Not LOAD DATA LOCAL: the server cannot stop a client that sends a file, so it takes what
-// it can and makes warnings of the rest, equal keys and cut values among them.
+// it can and makes warnings of the rest, equal keys and cut values among them. Measured
+// as above it would save 0.1 s of the server's 0.5.
 type inserter struct {
 	target *connect.Target
 	forms  []columnForm // by column of the target

@@ -17,7 +17,7 @@ import (
 )
 
 func init() {
-	connect.Register(connect.Driver{Source: open, Sink: openSink}, "postgres", "postgresql")
+	connect.Register(connect.Driver{Source: open, Sink: openSink, Grants: grants}, "postgres", "postgresql")
 }
 
 const (
