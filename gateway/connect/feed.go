@@ -38,10 +38,13 @@ var (
 //  2. Nothing that was committed after a position is left out when that position is followed, unless
 //     it says ErrPositionLost; but it may be told twice. Who must count once keeps the
 //     position in the same transaction as what he made of it.
-//  3. No values but those of the primary key leave the source by it. The rows' content is read
+//  3. What is told can be seen: a Query or Scan that begins when fn has the Change sees it, or
+//     something newer. (A database's log is often ahead of what other connections see: the
+//     driver waits.)
+//  4. No values but those of the primary key leave the source by it. The rows' content is read
 //     afterwards with Query, by the agreed columns, under the rules; so a row may already be
 //     newer than the Change, or gone.
-//  4. Memory is bounded by MaxChangeRows and MaxChangeBytes, however large the transaction. While fn
+//  5. Memory is bounded by MaxChangeRows and MaxChangeBytes, however large the transaction. While fn
 //     works nothing more is read than one further piece: a slow receiver makes the source keep
 //     its log, and what it keeps is the source's bound (its driver's document says which).
 //

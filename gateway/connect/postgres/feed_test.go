@@ -573,6 +573,77 @@ func TestSlowReceiverIsNotTakenForDead(t *testing.T) {
 	}
 }
 
+// TestWhatIsToldCanBeSeen: a commit that is in the log and waits for a standby is not told
+// before other connections see it.
+func TestWhatIsToldCanBeSeen(t *testing.T) {
+	server := pgtest.Durable(t)
+	d := newDatabase(t, server.Database(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY, v text)", "INSERT INTO firm VALUES (1, 'old')")
+	s := openFeed(t, d.url)
+	f := follow(t, s, "", "firm")
+	f.next(true)
+	d.do("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
+	slow := newDatabase(t, d.url)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := slow.own.Exec(context.Background(), "UPDATE firm SET v = 'new'").ReadAll()
+		ended <- err
+	}()
+	for until := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		r, err := d.own.Exec(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").ReadAll()
+		if err != nil || time.Now().After(until) {
+			t.Fatalf("the commit does not wait: %v", err)
+		}
+		if string(r[0].Rows[0][0]) == "1" {
+			break
+		}
+	}
+	select {
+	case c := <-f.told:
+		if len(c.Rows) > 0 {
+			t.Errorf("told %v, which nobody sees yet", linesOf(c))
+		}
+	case <-time.After(500 * time.Millisecond): // a wrong one would be told within a moment
+	}
+	d.do("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+	f.wants("visible", "update firm 1", "end")
+	sel := connect.Selection{Table: connect.TableName{Name: "firm"}, Columns: []string{"v"}, Limit: 1, Where: []connect.Condition{{Column: "id", Op: connect.OpIn, Values: []connect.Value{connect.IntegerValue(1)}}}}
+	if rows, err := s.Query(t.Context(), sel); err != nil || rows[0][0].Text != "new" {
+		t.Errorf("what was told reads as %v, %v", rows, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSnapshotsAreReadAcrossTheWrap of 32-bit transaction numbers.
+func TestSnapshotsAreReadAcrossTheWrap(t *testing.T) {
+	const epoch = uint64(3) << 32
+	for _, c := range []struct {
+		text string
+		xid  uint32
+		want bool
+	}{
+		{"100:120:105,110", 99, true},
+		{"100:120:105,110", 105, false},
+		{"100:120:105,110", 106, true},
+		{"100:120:", 120, false},
+		{"100:120:", 4_000_000_000, false},
+		{fmt.Sprintf("%d:%d:", epoch+5, epoch+5), 0xffff_fff0, true},
+		{fmt.Sprintf("%d:%d:", epoch-10, epoch-5), 3, false},
+		{fmt.Sprintf("%d:%d:%d", epoch-10, epoch+5, epoch+1), 1, false},
+	} {
+		s, err := readSnapshot(c.text)
+		if err != nil || s.sees(c.xid) != c.want {
+			t.Errorf("%s sees %d: %t, %v", c.text, c.xid, s.sees(c.xid), err)
+		}
+	}
+	for _, bad := range []string{"", "1:2", "a:1:", "1:b:", "1:2:c"} {
+		if _, err := readSnapshot(bad); err == nil {
+			t.Errorf("%q is read", bad)
+		}
+	}
+}
+
 // FuzzFeedMessage: no message of a server, however damaged, takes the gateway with it.
 func FuzzFeedMessage(f *testing.F) {
 	const begin = "B\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01"
@@ -589,7 +660,7 @@ func FuzzFeedMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		told := 0
 		table := &followed{name: connect.TableName{Schema: "public", Name: "firm"}, key: []string{"code"}, kind: []connect.Kind{connect.Text}}
-		a := newAssembly(1, []*followed{table}, 0, func(c connect.Change) error {
+		a := newAssembly(1, []*followed{table}, 0, func(uint32) error { return nil }, func(c connect.Change) error {
 			told += len(c.Rows)
 			return c.Position.Check()
 		})

@@ -60,20 +60,21 @@ type assembly struct {
 	tables    map[connect.TableName]*followed
 	relations map[uint32]*relation
 	emit      func(connect.Change) error
+	await     func(xid uint32) error // until a transaction is visible; called before its first piece is told
 
 	told      lsn // everything before has been told
 	said      lsn // the position of the last Change
 	within    bool
 	committed time.Time
 	xid       uint32 // of the transaction
-	any       bool // something of this transaction was told
+	any       bool   // something of this transaction was told
 	rows      []connect.RowChange
 	size      int
 	quiet     time.Time // when the last empty Change was told
 }
 
-func newAssembly(system uint64, tables []*followed, from lsn, emit func(connect.Change) error) *assembly {
-	a := &assembly{system: system, tables: map[connect.TableName]*followed{}, relations: map[uint32]*relation{}, told: from, said: from, emit: emit}
+func newAssembly(system uint64, tables []*followed, from lsn, await func(xid uint32) error, emit func(connect.Change) error) *assembly {
+	a := &assembly{system: system, tables: map[connect.TableName]*followed{}, relations: map[uint32]*relation{}, told: from, said: from, await: await, emit: emit}
 	for _, t := range tables {
 		a.tables[t.name] = t
 	}
@@ -421,7 +422,18 @@ func (a *assembly) flush(last bool) error {
 		return nil
 	}
 	c := connect.Change{Position: position(a.system, a.told), Committed: a.committed, Rows: a.rows, Last: last}
-	a.rows, a.size, a.any, a.said = nil, 0, true, a.told
+	a.rows, a.size, a.said = nil, 0, a.told
+	return a.piece(c)
+}
+
+// piece tells a piece of a transaction that can be seen.
+func (a *assembly) piece(c connect.Change) error {
+	if !a.any {
+		if err := a.await(a.xid); err != nil {
+			return err
+		}
+	}
+	a.any = true
 	return a.emit(c)
 }
 
@@ -429,8 +441,7 @@ func (a *assembly) tell(d *connect.DDL) error {
 	if err := a.flush(false); err != nil {
 		return err
 	}
-	a.any = true
-	return a.emit(connect.Change{Position: position(a.system, a.told), Committed: a.committed, DDL: d})
+	return a.piece(connect.Change{Position: position(a.system, a.told), Committed: a.committed, DDL: d})
 }
 
 func (a *assembly) commit(end lsn) error {

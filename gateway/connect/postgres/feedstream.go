@@ -52,16 +52,21 @@ func (s *source) stream(ctx context.Context, p *plan, from connect.Position, fn 
 	if err := start(ctx, conn, p, at); err != nil {
 		return lost(err)
 	}
+	eye, err := pgconn.ConnectConfig(ctx, s.config)
+	if err != nil {
+		return failure(ctx, err)
+	}
+	defer closeNow(eye)
 	wire, err := conn.Hijack()
 	if err != nil {
 		return failure(ctx, err)
 	}
-	return lost(s.run(ctx, wire, p, at, system, fn))
+	return lost(s.run(ctx, wire, &sight{conn: eye}, p, at, system, fn))
 }
 
 // run hands Changes to fn while one goroutine reads and another answers the server, which
 // would take us for dead while fn works. It waits for the end of both.
-func (s *source) run(ctx context.Context, wire *pgconn.HijackedConn, p *plan, at lsn, system uint64, fn func(connect.Change) error) (err error) {
+func (s *source) run(ctx context.Context, wire *pgconn.HijackedConn, eye *sight, p *plan, at lsn, system uint64, fn func(connect.Change) error) (err error) {
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	var goroutines sync.WaitGroup
@@ -71,16 +76,8 @@ func (s *source) run(ctx context.Context, wire *pgconn.HijackedConn, p *plan, at
 
 	pieces, failed := make(chan connect.Change), make(chan error, 2)
 	goroutines.Go(func() {
-		var a *assembly
-		seen := false // the transaction seenXID is visible
-		var seenXID uint32
-		a = newAssembly(system, p.tables, at, func(c connect.Change) error {
-			if len(c.Rows) > 0 && !(seen && seenXID == a.xid) {
-				if err := s.visible(ctx, a.xid); err != nil {
-					return err
-				}
-				seen, seenXID = true, a.xid
-			}
+		await := func(xid uint32) error { return eye.await(ctx, xid) }
+		a := newAssembly(system, p.tables, at, await, func(c connect.Change) error {
 			select {
 			case pieces <- c:
 				return nil
