@@ -5,6 +5,7 @@
 package all
 
 import (
+	_ "mulian/gateway/connect/api"      // api:
 	_ "mulian/gateway/connect/files"    // files:, csv:, parquet:
 	_ "mulian/gateway/connect/mysql"    // mysql:, mariadb:, oceanbase:, tidb:
 	_ "mulian/gateway/connect/postgres" // postgres:, postgresql:
