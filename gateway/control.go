@@ -170,7 +170,7 @@ func (c controlAPI) entry(ctx context.Context, agreement, entry string) (string,
 	return parts[0].GetEntry(), nil
 }
 
-func (c controlAPI) State(context.Context, *rpc.Request[gatewayv1.StateRequest]) (*rpc.Response[gatewayv1.StateResponse], error) {
+func (c controlAPI) State(ctx context.Context, _ *rpc.Request[gatewayv1.StateRequest]) (*rpc.Response[gatewayv1.StateResponse], error) {
 	s := c.g.Status()
 	out := &gatewayv1.StateResponse{
 		Gateway: s.Account, Org: c.g.org, Version: s.Version, Url: "http://" + s.Addr, LogSize: s.LogSize, AnchoredSize: s.Anchored,
@@ -185,6 +185,11 @@ func (c controlAPI) State(context.Context, *rpc.Request[gatewayv1.StateRequest])
 		return nil, wire.Error(err)
 	}
 	out.Uncountersigned, out.UncountersignedSinceMs = uint64(late), since
+	subscribers, err := c.g.Subscribers(ctx)
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	out.Following, out.Subscribers = c.g.Followings(), subscribers
 	return rpc.NewResponse(out), nil
 }
 

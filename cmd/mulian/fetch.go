@@ -17,6 +17,7 @@ import (
 func (a *app) shareFetch() *cobra.Command {
 	m := &gatewayv1.FetchRequest{}
 	var gw string
+	var follow bool
 	c := &cobra.Command{
 		Use:     "fetch AGREEMENT [ENTRY]",
 		Short:   a.t("按协议把一条目录的数据取到本部门数据库（整表，一次事务）", "fetch an entry into the own database (whole table, one transaction)"),
@@ -26,6 +27,12 @@ func (a *app) shareFetch() *cobra.Command {
 			m.Agreement = args[0]
 			if len(args) == 2 {
 				m.Entry = args[1]
+			}
+			if follow && m.Append {
+				return fault.Newf(fault.Usage, "--follow keeps the table equal; it does not append")
+			}
+			if follow {
+				return a.follow(cmd.Context(), gw, &gatewayv1.FollowRequest{Agreement: m.Agreement, Entry: m.Entry, Into: m.Into}, true)
 			}
 			_, ctl, err := a.control([]string{gw})
 			if err != nil {
@@ -55,6 +62,7 @@ func (a *app) shareFetch() *cobra.Command {
 	}
 	c.Flags().StringVar(&m.Into, "into", "", a.t("目标表，默认由目录编号得出", "table in the own database; default from the entry's id"))
 	c.Flags().BoolVar(&m.Append, "append", false, a.t("追加而不是替换", "append instead of replacing"))
+	c.Flags().BoolVar(&follow, "follow", false, a.t("此后跟上每次变化，同 subscribe --watch", "follow each change after that, as subscribe --watch"))
 	c.Flags().StringVar(&gw, "gateway", "", a.t("用哪个网关；只有一个时可省略", "which gateway; may be left out if there is only one"))
 	return c
 }
