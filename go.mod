@@ -10,7 +10,6 @@ require (
 	github.com/cometbft/cometbft-db v0.14.1
 	github.com/emmansun/gmsm v0.44.0
 	github.com/go-sql-driver/mysql v1.9.3
-	github.com/go-sql-driver/mysql v1.9.3
 	github.com/goccy/go-yaml v1.19.2
 	github.com/google/btree v1.1.3
 	github.com/google/go-cmp v0.7.0
@@ -38,7 +37,6 @@ require (
 )
 
 require (
-	filippo.io/edwards25519 v1.1.0 // indirect
 	filippo.io/edwards25519 v1.1.0 // indirect
 	github.com/DataDog/zstd v1.5.7 // indirect
 	github.com/RaduBerinde/axisds v0.1.0 // indirect
