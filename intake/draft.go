@@ -364,7 +364,7 @@ func (b *builder) owner(d *Draft, r *record) {
 		b.tell(doubtful, r, Owner, fault.OwnerUnclear, b.lang.Say("提供单位“%s”不是单位名称", "the owner %q names nobody", text), b.lang.Say("用 --owner 指定提供单位", "name the provider with --owner"))
 	default:
 		if s, ok := b.spelling[raw]; ok {
-			b.tell(doubtful, r, Owner, fault.OwnerUnclear, b.lang.Say("提供单位“%s”在本文件中有 %d 种写法", "the owner %q is spelt in %d ways in this file", raw, s.ways), b.lang.Say("是否就是“%s”？", "is it %q?", s.usual))
+			b.tell(doubtful, r, Owner, fault.OwnerUnclear, b.lang.Say("提供单位“%s”在本文件中有 %d 种写法", "the owner %q is spelt in %d ways in this file", raw, s.ways), b.lang.Say("是否就是“%[1]s”？若是：--merge \"%[2]s=%[1]s\"", "is it %[1]q? If so: --merge \"%[2]s=%[1]s\"", s.usual, text))
 		}
 	}
 }

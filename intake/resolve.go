@@ -153,7 +153,7 @@ func (a *apply) resolveOwner(d *Draft) *sheet.Problem {
 	return &sheet.Problem{
 		Line: d.Line, Field: string(Owner), Code: fault.OwnerUnclear,
 		Message:    lang.Say("账本上没有单位“%s”，暂不提交", "there is no organisation %q on the ledger; it is held back", d.Owner),
-		Suggestion: lang.Say("先登记该单位，或改用已登记的名称", "register it first, or write the name that is registered"),
+		Suggestion: lang.Say("先登记该单位；若是已登记单位的另一写法：--merge \"%s=已登记的名称\"", "register it first; if it is another spelling of one that is registered: --merge \"%s=its registered name\"", d.Owner),
 	}
 }
 

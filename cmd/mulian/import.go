@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,7 @@ import (
 type importFlags struct {
 	encoding, sheet, kind, owner, duty, share, condition string
 	level, region, source, codeTable, header             string
-	columns                                              []string
+	columns, merge                                       []string
 	problems, confirm                                    int
 	register, part, withdraw, takeOver, revive, apart    bool
 }
@@ -55,6 +56,7 @@ The exit status is 1 when anything was held or refused by the ledger; 0 when all
 		Example: `  mulian catalogue import 目录.xlsx --dry-run
   mulian catalogue import list.csv --owner 11110000000021928B --duty 综合管理 --map "数据集=name"
   mulian catalogue import portals/ --register-owners --share 1 --as 111100000000300011
+  mulian catalogue import list.csv --merge "水務局=水务局" --merge "市水务局（本级）=水务局"
   curl -s https://data.example.org/data.json | mulian catalogue import - --source example --withdraw-missing`,
 		Args: atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runImport(cmd.Context(), args, fl) },
@@ -66,6 +68,7 @@ The exit status is 1 when anything was held or refused by the ledger; 0 when all
 	f.StringVar(&fl.kind, "kind", "", a.t("清单种类：entries duties matters codes organisations，默认由内容判断", "what the files list: entries duties matters codes organisations; default: from the content"))
 	f.StringArrayVar(&fl.columns, "map", nil, a.t("表头对应，如 \"数据集=name\"，可重复", "header=field, may be repeated"))
 	f.StringVar(&fl.owner, "owner", "", a.t("没有提供单位的记录归哪个部门（代码）", "organisation (code) for records without an owner"))
+	f.StringArrayVar(&fl.merge, "merge", nil, a.t("提供单位的写法对应账本上的哪个单位，如 \"水務局=水务局\"（右边为名称或代码），可重复", "spelling=organisation on the ledger (its name or code) for an owner of the list; may be repeated"))
 	f.StringVar(&fl.duty, "duty", "", a.t("没有写明职责的目录挂在哪条职责上（没有则登记）", "title of the duty for entries that name none; filed if it is not there"))
 	f.StringVar(&fl.share, "share", "", a.t("没有写明共享类型的按哪一种", "share type for entries that state none"))
 	f.StringVar(&fl.condition, "condition", "", a.t("配合 --share 有条件共享：共享范围", "with --share conditional: the scope"))
@@ -102,6 +105,16 @@ func (fl importFlags) order() (o filing.Order, err error) {
 	o = filing.Order{
 		Owner: fl.owner, Duty: fl.duty, Register: fl.register, Part: fl.part, Confirm: fl.confirm, Withdraw: fl.withdraw,
 		TakeOver: fl.takeOver, Revive: fl.revive,
+	}
+	for _, m := range fl.merge {
+		spelling, owner, ok := strings.Cut(m, "=")
+		if spelling, owner = strings.TrimSpace(spelling), strings.TrimSpace(owner); !ok || spelling == "" || owner == "" {
+			return o, fault.Newf(fault.Usage, "--merge %q: \"A=B\"", m)
+		}
+		if o.Merge == nil {
+			o.Merge = map[string]string{}
+		}
+		o.Merge[spelling] = owner
 	}
 	if fl.confirm < 0 || fl.part && (fl.withdraw || fl.confirm > 0) {
 		return o, fault.Newf(fault.Usage, "--part --withdraw-missing --confirm-missing %d", fl.confirm)

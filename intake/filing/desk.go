@@ -67,6 +67,8 @@ type Order struct {
 	Profile    *identityv1.OrgProfile       // level and region of organisations that state none; may be nil
 	Register   bool                         // owners that are not on board are registered provisionally
 
+	Merge map[string]string // spellings of owners in the list that a person says stand for an organisation on the ledger: by its name or code
+
 	Source   string // label of the catalogue; empty: entries get no origin, and nothing is missing
 	Part     bool   // the list is a part of its source's: nothing is missing
 	Confirm  int    // so many entries may be missing though they are many; 0 = none

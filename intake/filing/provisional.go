@@ -81,6 +81,9 @@ func (d *Desk) instead(code, name string) (string, bool) {
 func (d *Desk) register(ctx context.Context, p *intake.Plan, o Order) (n int, err error) {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(p.Owners())) {
+		if _, merged := o.Merge[name]; merged {
+			continue
+		}
 		if _, ok := d.org(name); !ok && utf8.RuneCountInString(name+provisionalMark) <= maxOrgName {
 			names = append(names, name)
 		}

@@ -3,6 +3,8 @@ package filing
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -39,7 +41,16 @@ func (d *Desk) target(ctx context.Context, p *intake.Plan, o Order, stop func(er
 		}
 		d.orgs = orgs
 	}
-	t.Org, t.Instead = d.org, d.instead
+	if err := d.checkMerge(o.Merge); err != nil {
+		return t, err
+	}
+	t.Instead = d.instead
+	t.Org = func(name string) (string, bool) {
+		if other, ok := o.Merge[name]; ok {
+			name = other
+		}
+		return d.org(name)
+	}
 	q := duties{desk: d, lists: map[string][]*cataloguev1.Duty{}, otherwise: o.Duty, register: o.Register}
 	t.Duty = func(org, text string) []string { return q.of(ctx, org, text) }
 	params := &governancev1.Parameters{}
@@ -59,6 +70,16 @@ func (d *Desk) target(ctx context.Context, p *intake.Plan, o Order, stop func(er
 	t.Table = func(org, text string) (string, bool) { return places.table(ctx, org, text) }
 	t.Columns = places.columns
 	return t, nil
+}
+
+// checkMerge refuses a merge with an organisation that is not on the ledger.
+func (d *Desk) checkMerge(merge map[string]string) error {
+	for _, spelling := range slices.Sorted(maps.Keys(merge)) {
+		if _, ok := d.org(merge[spelling]); !ok {
+			return fault.Newf(fault.NotFound, "--merge %q: %s", spelling+"="+merge[spelling], d.Lang.Say("账本上没有单位“%s”", "there is no organisation %q on the ledger", merge[spelling]))
+		}
+	}
+	return nil
 }
 
 // maxSource is the longest label of a source, in bytes: four fifths of an origin
