@@ -306,18 +306,23 @@ func (a *app) shareResume() *cobra.Command {
 }
 
 func (a *app) shareEnd() *cobra.Command {
-	var reason, filing string
+	var reason, filing, on string
 	c := &cobra.Command{
 		Use:     "end AGREEMENT",
 		Short:   a.t("终止共享协议；提供方须有协商备案号（条例第27条）", "end an agreement; the provider needs the filing number of the consultation (art. 27)"),
-		Example: "  mulian share end 0123456789abcdef --reason 业务结束 --as 11110000000025678C",
+		Example: "  mulian share end 0123456789abcdef --reason 业务结束 --as 11110000000025678C\n  mulian share end 0123456789abcdef --on 2026-12-31 --reason 职责调整 --filing 备〔2026〕12号 --as 11110000000021928B",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.simple(cmd, &sharev1.EndAgreement{Agreement: args[0], Reason: reason, Filing: filing})
+			ends, err := beijingDay(on)
+			if err != nil {
+				return err
+			}
+			return a.simple(cmd, &sharev1.EndAgreement{Agreement: args[0], Reason: reason, Filing: filing, EndsMs: ends})
 		},
 	}
 	c.Flags().StringVar(&reason, "reason", "", a.t("原因", "why"))
 	c.Flags().StringVar(&filing, "filing", "", a.t("协商备案号", "filing number"))
+	c.Flags().StringVar(&on, "on", "", a.t("到这一天终了为止仍然有效（如 2026-12-31）；不写则立即终止", "it holds to the end of this day (like 2026-12-31); without it, it ends now"))
 	_ = c.MarkFlagRequired("reason")
 	return c
 }
@@ -474,6 +479,7 @@ func (a *app) showAgreement(w io.Writer, m *sharev1.GetAgreementResponse) {
 		{a.t("期限", "term"), day(g.GetStartsMs()) + " – " + day(g.GetEndsMs())},
 		{a.t("交付期限", "delivery clock"), a.clock(g.GetClock())},
 	}
+	rows = append(rows, a.lifeRows(m)...)
 	for _, d := range m.GetDeliveries() {
 		rows = append(rows, []string{a.t("交付", "delivery"), fmt.Sprintf("%d  %s  %d %s", d.GetNumber(), a.word(d.GetState()), d.GetRows(), a.t("行", "rows"))})
 	}
