@@ -27,7 +27,7 @@ func (a *app) sourceCommand() *cobra.Command {
 		Example: `  mulian source inspect sqlite:permits.db
   mulian source drift list`,
 	}
-	c.AddCommand(a.sourceAdd(), a.sourceInspect(), a.sourceTest(), a.sourceList(), a.sourceFile(), a.sourceDrift())
+	c.AddCommand(a.sourceAdd(), a.sourceInspect(), a.sourceGrant(), a.sourceTest(), a.sourceList(), a.sourceFile(), a.sourceDrift())
 	return c
 }
 
@@ -105,7 +105,7 @@ func (a *app) sourceInspect() *cobra.Command {
 	return &cobra.Command{
 		Use:     "inspect URL",
 		Short:   a.t("看一个数据库的结构及其指纹（不需要节点）", "look at a database's structure and its fingerprint (needs no node)"),
-		Example: "  mulian source inspect sqlite:permits.db\n  mulian source inspect \"postgres://reader@127.0.0.1/permits?passfile=pgpass\"",
+		Example: "  mulian source inspect sqlite:permits.db\n  mulian source inspect \"postgres://reader@127.0.0.1/permits?passfile=pgpass\"\n  mulian source inspect \"mysql://reader@127.0.0.1/permits?passfile=pass\"",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := inspect(cmd.Context(), args[0])
