@@ -109,7 +109,7 @@ type pair interface {
 
 // openPair finds the databases: those of the options, private PostgreSQL servers, or
 // two SQLite files.
-func openPair(ctx context.Context, o Options, dir string) (pair, error) {
+func openPair(ctx context.Context, o Options, dir string, settings ...string) (pair, error) {
 	if o.SQLite {
 		return &sqlitePair{from: filepath.Join(dir, "from.db"), to: filepath.Join(dir, "to.db")}, nil
 	}
@@ -121,7 +121,7 @@ func openPair(ctx context.Context, o Options, dir string) (pair, error) {
 		return p, p.given(o)
 	}
 	for i, file := range []string{p.fromFile, p.toFile} {
-		s, err := pgserver.Start(pgserver.Options{Fsync: true, Settings: []string{"shared_buffers=128MB", "autovacuum=off"}})
+		s, err := pgserver.Start(pgserver.Options{Fsync: true, Settings: append([]string{"shared_buffers=128MB", "autovacuum=off"}, settings...)})
 		if err != nil {
 			p.close()
 			return nil, fault.Wrap(fault.SourceUnreachable, err, "no PostgreSQL can be started here: install it, give --from and --to, or measure --sqlite")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"mulian/internal/fault"
 )
 
 // TestMain is the other process of a bench too: see [PartCommand].
@@ -48,6 +50,22 @@ func TestDeliverAndQueryMeasure(t *testing.T) {
 				t.Errorf("nothing was measured: %v", r.Figures)
 			}
 		})
+	}
+}
+
+// TestDriftMeasures: both ways end with the figures that were promised.
+func TestDriftMeasures(t *testing.T) {
+	r, err := Drift(t.Context(), Options{Rows: 200, Seconds: 1})
+	if fault.CodeOf(err) == fault.SourceUnreachable && os.Getenv("MULIAN_REQUIRE_SERVERS") != "1" {
+		t.Skip("SKIP no postgres: " + err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ddl_to_ledger_p50_ms", "ddl_to_ledger_p95_ms", "rows_to_receiver_p50_ms", "rows_to_receiver_p95_ms"} {
+		if r.Value(name) <= 0 {
+			t.Errorf("%s was not measured: %v", name, r.Figures)
+		}
 	}
 }
 

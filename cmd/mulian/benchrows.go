@@ -51,6 +51,30 @@ mulian bench deliver.`),
 	return c
 }
 
+func (a *app) benchDriftCommand() *cobra.Command {
+	var o bench.Options
+	c := &cobra.Command{
+		Use:   "drift",
+		Short: a.t("变动感知：库表结构变动到上链、行变动到接收方，各多少毫秒", "drift: milliseconds from a change of structure to the ledger, and from changed rows to the receiver"),
+		Long: a.t(`真实的 PostgreSQL（200 张表）、真实的账本、两个网关各在自己的进程里。先反复给表加一列，计时从语句提交到账本所在区块提交
+（事件触发器，不靠轮询）；再由对方网关跟随该表，反复改十行，计时从提交到接收方自己的库提交。每个阶段 --seconds 秒。
+数据库同 mulian bench deliver；用 --from 给出的库须是 wal_level=logical，账号须能建事件触发器。`,
+			`A real PostgreSQL with 200 tables, a real ledger, two gateways in processes of their own. First a column is added again and
+again, timed from the statement's commit until the ledger's block is committed (event trigger, not the poll). Then the other
+gateway follows the table, ten rows change again and again, timed until the receiver's own database has committed them. Phases
+of --seconds each. The databases are as in mulian bench deliver; one given with --from needs wal_level=logical and an account
+that can make an event trigger.`),
+		Example: "  mulian bench drift --seconds 30\n  mulian bench drift --seconds 10 --json",
+		Args:    exactly(0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.measure(cmd.Context(), &o, bench.Drift) },
+	}
+	c.Flags().IntVar(&o.Rows, "rows", 10_000, a.t("表的行数", "rows of the table"))
+	a.benchFlags(c, &o, 30)
+	c.Flags().StringVar(&o.From, "from", "", a.t("源库：内容是 URL 的文件", "database to read from: a file that holds its URL"))
+	c.Flags().StringVar(&o.To, "to", "", a.t("目标库：内容是 URL 的文件", "database to load into: a file that holds its URL"))
+	return c
+}
+
 // benchPairFlags say which databases.
 func (a *app) benchPairFlags(c *cobra.Command, o *bench.Options) {
 	c.Flags().StringVar(&o.From, "from", "", a.t("源库：内容是 URL 的文件", "database to read from: a file that holds its URL"))
