@@ -16,6 +16,7 @@ func (a *app) commands() []*cobra.Command {
 		a.searchCommand(),
 		a.shareCommand(),
 		a.traceCommand(),
+		a.auditCommand(),
 		a.evidenceCommand(),
 		a.verifyCommand(),
 		a.orgCommand(),

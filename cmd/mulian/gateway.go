@@ -41,7 +41,7 @@ func (a *app) gatewayCommand() *cobra.Command {
 		Example: `  mulian gateway init main --name 规划委网关 --source permits=sqlite:permits.db --as 11110000000021928B
   mulian gateway run 11110000000021928B/g/main`,
 	}
-	c.AddCommand(a.gatewayInit(), a.gatewayRun(), a.gatewayReload(), a.gatewayRotate(), a.gatewayUnit(), a.gatewayBackup(), a.gatewayRestore(), a.gatewayList(), a.gatewayState())
+	c.AddCommand(a.gatewayInit(), a.gatewayRun(), a.gatewayReload(), a.gatewayRotate(), a.gatewayUnit(), a.gatewayBackup(), a.gatewayRestore(), a.gatewayList(), a.gatewayState(), a.gatewayReceipts())
 	return c
 }
 
@@ -271,6 +271,7 @@ func (a *app) gatewayState() *cobra.Command {
 					{a.t("地址", "url"), s.GetUrl()},
 					{a.t("访问日志", "access log"), fmt.Sprintf(a.t("%d 条，已锚定 %d", "%d records, %d anchored"), s.GetLogSize(), s.GetAnchoredSize())},
 					{a.t("链视图", "view of the chain"), fmt.Sprintf(a.t("高度 %d，%.1f 秒前", "height %d, %.1f s old"), s.GetViewHeight(), float64(s.GetViewAgeMs())/1000)},
+					{a.t("未会签", "not counter-signed"), fmt.Sprintf(a.t("%d 张收据", "%d receipts"), s.GetUncountersigned())},
 					{a.t("数据源", "sources"), strings.Join(s.GetSources(), ", ")},
 				})
 			})

@@ -69,22 +69,33 @@ func (a *app) traceCommand() *cobra.Command {
 const fileEnd = ".mulian-proof.json"
 
 func (a *app) traceExport() *cobra.Command {
-	var out string
+	var out, format string
+	var from uint64
 	c := &cobra.Command{
 		Use:     "export ID",
 		Aliases: []string{"导出"},
 		Short:   a.t("导出证明文件：陌生人离线可验", "write a proof file that a stranger can check offline"),
 		Long: a.t(`为一个对象、事件、交易或访问写一份证明文件，mulian verify 可以离线检查它。ID 可以是目录、申请、协议、交付、职责、
 漂移、存证、账户等的编号或状态键，交易编号（64 位十六进制），event:序号，网关:记录号，协议#访问编号，或收据文件
-（mulian share query --json 的输出）。写之前先自己验证：服务器说谎时不会写出文件。`,
+（mulian share query --json 的输出）。写之前先自己验证：服务器说谎时不会写出文件。
+--format opmon：ID 是网关，把它公开的访问日志写成 X-Road 运行监测数据，每行一条 JSON，字段对应见 client/opmon。`,
 			`Writes a proof file of an object, event, transaction or access, which mulian verify checks offline. ID is the id or state
 key of an entry, request, agreement, delivery, duty, drift, piece of evidence, account and so on; the id of a transaction
 (64 hex digits); event:NUMBER; GATEWAY:LEAF; AGREEMENT#NUMBER of an access; or a file with a receipt
 (mulian share query --json). The file is verified
-before it is written: a server that lies gets none.`),
-		Example: "  mulian trace export 0123456789abcdef\n  mulian trace export 0123456789abcdef#1 -o access.mulian-proof.json",
+before it is written: a server that lies gets none.
+--format opmon: ID is a gateway; its published access log is written as X-Road's operational monitoring data, one record in
+JSON on each line. The package client/opmon says how the fields map.`),
+		Example: "  mulian trace export 0123456789abcdef\n  mulian trace export 0123456789abcdef#1 -o access.mulian-proof.json\n  mulian trace export 11110000000021928B/g/main --format opmon -o opmon.jsonl",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch format {
+			case "proof":
+			case "opmon":
+				return a.exportOpmon(cmd.Context(), args[0], out, from)
+			default:
+				return fault.Newf(fault.Usage, "--format %q: proof, opmon", format)
+			}
 			cl, err := a.client()
 			if err != nil {
 				return err
@@ -111,7 +122,9 @@ before it is written: a server that lies gets none.`),
 			})
 		},
 	}
-	c.Flags().StringVarP(&out, "output", "o", "", a.t("写到哪个文件，默认由编号得出", "file to write; default from the id"))
+	c.Flags().StringVarP(&out, "output", "o", "", a.t("写到哪个文件，默认由编号得出；opmon 默认标准输出", "file to write; default from the id, of opmon stdout"))
+	c.Flags().StringVar(&format, "format", "proof", a.t("证明文件 proof，或运行监测 opmon", "proof, a proof file; or opmon, operational monitoring data"))
+	c.Flags().Uint64Var(&from, "from", 0, a.t("opmon：从第几条记录开始（0 起）", "of opmon: record from which to go on, from 0"))
 	return c
 }
 

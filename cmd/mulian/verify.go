@@ -138,12 +138,12 @@ func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-colum
 func (a *app) step(name string) string {
 	zh := map[string]string{
 		"form": "文件形式", "genesis": "创世", "header": "区块头", "validators": "验证节点集", "commit": "区块签名", "trust": "信任链", "sm2": "国密证书",
-		"state": "状态根", "object": "对象", "event": "事件", "transaction": "交易", "record": "访问记录", "log": "网关日志", "key": "密钥", "signature": "签名", "statement": "陈述",
+		"state": "状态根", "object": "对象", "event": "事件", "transaction": "交易", "record": "访问记录", "log": "网关日志", "key": "密钥", "signature": "签名", "statement": "陈述", "finding": "违规",
 	}
 	return a.t(zh[name], name)
 }
 
 func (a *app) kind(name string) string {
-	zh := map[string]string{"object": "对象", "event": "事件", "transaction": "交易", "access": "访问"}
+	zh := map[string]string{"object": "对象", "event": "事件", "transaction": "交易", "access": "访问", "finding": "违规证据"}
 	return a.t(zh[name], name)
 }
