@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mulian/gateway/connect"
+	"mulian/gateway/connect/internal/workbook"
 )
 
 const (
@@ -41,6 +42,8 @@ func formOf(name string) (stem string, f form, gz bool) {
 	switch strings.ToLower(ext) {
 	case ".csv", ".tsv":
 		return stem, delimitedForm, gz
+	case ".xlsx":
+		return stem, workbookForm, gz
 	case ".parquet":
 		return stem, columnarForm, gz
 	}
@@ -68,9 +71,18 @@ type part struct {
 	name  string // in the folder
 	form  form
 	gz    bool
-	sheet string // of a workbook with more than one
+	sheet string // of a workbook
+	book  *workbook.Book
+	temp  string // folder for temporary files
 	f     *os.File
 	stamp stamp
+}
+
+func (p *part) close() {
+	if p.book != nil {
+		p.book.Close()
+	}
+	p.f.Close()
 }
 
 // unchanged tells whether the file is what it was when it was opened: *[connect.ErrChanged].

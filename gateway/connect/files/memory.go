@@ -25,6 +25,34 @@ type memory struct {
 	mu   sync.Mutex
 	by   map[string]*shape
 	path string // of the sidecar; empty: none
+
+	sheets map[string]sheetNames // by the workbook's file
+}
+
+// sheetNames are the sheets of a workbook in one state.
+type sheetNames struct {
+	stamp stamp
+	names []string
+}
+
+// known are the sheet names of a workbook, if it is in a state in which they were seen, and
+// that cannot be mistaken for another.
+func (m *memory) known(p *part) ([]string, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok := m.sheets[p.name]
+	return slices.Clone(s.names), ok && s.stamp == p.stamp
+}
+
+func (m *memory) keep(p *part, names []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sheets == nil || len(m.sheets) > connect.MaxTables {
+		m.sheets = map[string]sheetNames{}
+	}
+	if time.Now().UnixNano()-max(p.stamp.Mtime, p.stamp.Ctime) > int64(settled) {
+		m.sheets[p.name] = sheetNames{p.stamp, slices.Clone(names)}
+	}
 }
 
 // newMemory reads the sidecar of a folder of tables. One that cannot be read is none.

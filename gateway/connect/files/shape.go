@@ -37,7 +37,7 @@ type opened struct {
 
 func (o *opened) close() {
 	for _, p := range o.parts {
-		p.f.Close()
+		p.close()
 	}
 }
 
@@ -70,7 +70,7 @@ func (s *source) open(ctx context.Context, root *os.Root, l *listing, at place, 
 			if p, err = l.openPart(root, name); err != nil {
 				break
 			}
-			p.sheet = sheet
+			p.sheet, p.temp = sheet, s.at.temp
 			o.parts = append(o.parts, p)
 		}
 	}

@@ -85,8 +85,15 @@ func (s *source) sheets(ctx context.Context, root *os.Root, l *listing, at place
 	if err != nil {
 		return nil, false, err
 	}
-	defer p.f.Close()
-	names, err = p.sheetNames(ctx)
+	p.temp = s.at.temp
+	defer p.close()
+	names, ok := s.shapes.known(p)
+	if !ok {
+		if names, err = p.sheetNames(ctx); err != nil {
+			return nil, false, err
+		}
+		s.shapes.keep(p, names)
+	}
 	if len(names) == 1 {
 		names[0] = ""
 	}
