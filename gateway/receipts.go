@@ -39,12 +39,12 @@ func (c controlAPI) Receipts(_ context.Context, req *rpc.Request[gatewayv1.Recei
 		return take(r, end)
 	}
 	const most = 1 << 40 // more receipts than a book can have
-	switch m.GetSide() {
-	case gatewayv1.ReceiptSide_RECEIPT_SIDE_RECEIVED:
+	switch m.GetKind() {
+	case gatewayv1.ReceiptKind_RECEIPT_KIND_RECEIVED:
 		err = c.g.asker.Receipts().Each(int(min(m.GetFrom(), most)), each)
-	case gatewayv1.ReceiptSide_RECEIPT_SIDE_GIVEN:
+	case gatewayv1.ReceiptKind_RECEIPT_KIND_GIVEN:
 		err = c.g.provider.Countersigned().Each(int(min(m.GetFrom(), most)), each)
-	case gatewayv1.ReceiptSide_RECEIPT_SIDE_MISSING:
+	case gatewayv1.ReceiptKind_RECEIPT_KIND_MISSING:
 		within := time.Duration(m.GetWithinSeconds()) * time.Second
 		if within == 0 {
 			within = deliver.CountersignWithin
@@ -54,7 +54,7 @@ func (c controlAPI) Receipts(_ context.Context, req *rpc.Request[gatewayv1.Recei
 			return take(r, end)
 		})
 	default:
-		err = fault.Newf(fault.Missing, "side: received, given or missing")
+		err = fault.Newf(fault.Missing, "kind: received, given or missing")
 	}
 	if err == nil && failed == nil && len(batch) > 0 {
 		send(end)

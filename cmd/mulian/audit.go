@@ -75,7 +75,7 @@ func (a *app) auditConsumer() *cobra.Command {
 					if file != "" {
 						return readReceipts(file, fn)
 					}
-					return a.receiptsOf(ctx, args, gatewayv1.ReceiptSide_RECEIPT_SIDE_RECEIVED, 0, fn)
+					return a.receiptsOf(ctx, args, gatewayv1.ReceiptKind_RECEIPT_KIND_RECEIVED, 0, fn)
 				})
 			})
 		},
@@ -254,12 +254,12 @@ func readReceipts(path string, fn func(*tracev1.Receipt) error) error {
 }
 
 // receiptsOf reads the receipts of a running gateway of this machine.
-func (a *app) receiptsOf(ctx context.Context, args []string, side gatewayv1.ReceiptSide, within time.Duration, fn func(*tracev1.Receipt) error) error {
+func (a *app) receiptsOf(ctx context.Context, args []string, kind gatewayv1.ReceiptKind, within time.Duration, fn func(*tracev1.Receipt) error) error {
 	_, ctl, err := a.control(args)
 	if err != nil {
 		return err
 	}
-	stream, err := ctl.Receipts(ctx, connect.NewRequest(&gatewayv1.ReceiptsRequest{Side: side, WithinSeconds: uint32(within / time.Second)}))
+	stream, err := ctl.Receipts(ctx, connect.NewRequest(&gatewayv1.ReceiptsRequest{Kind: kind, WithinSeconds: uint32(within / time.Second)}))
 	if err != nil {
 		return wire.Fault(err)
 	}
@@ -277,7 +277,7 @@ func (a *app) receiptsOf(ctx context.Context, args []string, side gatewayv1.Rece
 }
 
 func (a *app) gatewayReceipts() *cobra.Command {
-	var side string
+	var kind string
 	var within time.Duration
 	c := &cobra.Command{
 		Use:     "receipts [ACCOUNT]",
@@ -285,15 +285,15 @@ func (a *app) gatewayReceipts() *cobra.Command {
 		Short:   a.t("导出本机网关的收据：收到的、给出的、对方没有会签的", "write out the receipts of a gateway of this machine: received, given, not counter-signed"),
 		Long: a.t("每行一张 JSON。received：本网关收到数据的收据，双方签名；given：本网关放行、对方已会签的；missing：放行之后 --within 内对方没有会签的，只有本网关的签名。",
 			"One in JSON on each line. received: of what this gateway received, signed by both; given: of what it released, counter-signed by the asker; missing: of releases that the asker has not counter-signed within --within, signed by this gateway alone."),
-		Example: "  mulian gateway receipts --side received > receipts.jsonl\n  mulian gateway receipts 11110000000021928B/g/main --side missing",
+		Example: "  mulian gateway receipts --kind received > receipts.jsonl\n  mulian gateway receipts 11110000000021928B/g/main --kind missing",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			value, ok := gatewayv1.ReceiptSide_value["RECEIPT_SIDE_"+strings.ToUpper(side)]
+			value, ok := gatewayv1.ReceiptKind_value["RECEIPT_KIND_"+strings.ToUpper(kind)]
 			if !ok || value == 0 {
-				return fault.Newf(fault.Usage, "--side %q: received, given, missing", side)
+				return fault.Newf(fault.Usage, "--kind %q: received, given, missing", kind)
 			}
 			n := 0
-			err := a.receiptsOf(cmd.Context(), args, gatewayv1.ReceiptSide(value), within, func(r *tracev1.Receipt) error {
+			err := a.receiptsOf(cmd.Context(), args, gatewayv1.ReceiptKind(value), within, func(r *tracev1.Receipt) error {
 				n++
 				return a.printProto(r)
 			})
@@ -303,7 +303,7 @@ func (a *app) gatewayReceipts() *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&side, "side", "received", a.t("哪一种：received given missing", "which: received, given, missing"))
+	c.Flags().StringVar(&kind, "kind", "received", a.t("哪一种：received given missing", "which: received, given, missing"))
 	c.Flags().DurationVar(&within, "within", time.Minute, a.t("missing：多久没有会签算缺", "of missing: after how long without a counter-signature"))
 	return c
 }

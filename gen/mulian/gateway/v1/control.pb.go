@@ -22,56 +22,56 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ReceiptSide tells whose receipts.
-type ReceiptSide int32
+// ReceiptKind tells which receipts.
+type ReceiptKind int32
 
 const (
-	ReceiptSide_RECEIPT_SIDE_UNSPECIFIED ReceiptSide = 0
-	ReceiptSide_RECEIPT_SIDE_RECEIVED    ReceiptSide = 1 // of what this gateway received, signed by both
-	ReceiptSide_RECEIPT_SIDE_GIVEN       ReceiptSide = 2 // of what it released, signed by both
-	ReceiptSide_RECEIPT_SIDE_MISSING     ReceiptSide = 3 // of what it released: the asker has not signed within the bound
+	ReceiptKind_RECEIPT_KIND_UNSPECIFIED ReceiptKind = 0
+	ReceiptKind_RECEIPT_KIND_RECEIVED    ReceiptKind = 1 // of what this gateway received, signed by both
+	ReceiptKind_RECEIPT_KIND_GIVEN       ReceiptKind = 2 // of what it released, signed by both
+	ReceiptKind_RECEIPT_KIND_MISSING     ReceiptKind = 3 // of what it released: the asker has not signed within the bound
 )
 
-// Enum value maps for ReceiptSide.
+// Enum value maps for ReceiptKind.
 var (
-	ReceiptSide_name = map[int32]string{
-		0: "RECEIPT_SIDE_UNSPECIFIED",
-		1: "RECEIPT_SIDE_RECEIVED",
-		2: "RECEIPT_SIDE_GIVEN",
-		3: "RECEIPT_SIDE_MISSING",
+	ReceiptKind_name = map[int32]string{
+		0: "RECEIPT_KIND_UNSPECIFIED",
+		1: "RECEIPT_KIND_RECEIVED",
+		2: "RECEIPT_KIND_GIVEN",
+		3: "RECEIPT_KIND_MISSING",
 	}
-	ReceiptSide_value = map[string]int32{
-		"RECEIPT_SIDE_UNSPECIFIED": 0,
-		"RECEIPT_SIDE_RECEIVED":    1,
-		"RECEIPT_SIDE_GIVEN":       2,
-		"RECEIPT_SIDE_MISSING":     3,
+	ReceiptKind_value = map[string]int32{
+		"RECEIPT_KIND_UNSPECIFIED": 0,
+		"RECEIPT_KIND_RECEIVED":    1,
+		"RECEIPT_KIND_GIVEN":       2,
+		"RECEIPT_KIND_MISSING":     3,
 	}
 )
 
-func (x ReceiptSide) Enum() *ReceiptSide {
-	p := new(ReceiptSide)
+func (x ReceiptKind) Enum() *ReceiptKind {
+	p := new(ReceiptKind)
 	*p = x
 	return p
 }
 
-func (x ReceiptSide) String() string {
+func (x ReceiptKind) String() string {
 	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
 }
 
-func (ReceiptSide) Descriptor() protoreflect.EnumDescriptor {
+func (ReceiptKind) Descriptor() protoreflect.EnumDescriptor {
 	return file_mulian_gateway_v1_control_proto_enumTypes[0].Descriptor()
 }
 
-func (ReceiptSide) Type() protoreflect.EnumType {
+func (ReceiptKind) Type() protoreflect.EnumType {
 	return &file_mulian_gateway_v1_control_proto_enumTypes[0]
 }
 
-func (x ReceiptSide) Number() protoreflect.EnumNumber {
+func (x ReceiptKind) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// Deprecated: Use ReceiptSide.Descriptor instead.
-func (ReceiptSide) EnumDescriptor() ([]byte, []int) {
+// Deprecated: Use ReceiptKind.Descriptor instead.
+func (ReceiptKind) EnumDescriptor() ([]byte, []int) {
 	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{0}
 }
 
@@ -590,7 +590,7 @@ func (x *FetchResponse) GetBytes() uint64 {
 
 type ReceiptsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Side          ReceiptSide            `protobuf:"varint,1,opt,name=side,proto3,enum=mulian.gateway.v1.ReceiptSide" json:"side,omitempty"`
+	Kind          ReceiptKind            `protobuf:"varint,1,opt,name=kind,proto3,enum=mulian.gateway.v1.ReceiptKind" json:"kind,omitempty"`
 	From          uint64                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`                                        // number from which to go on
 	WithinSeconds uint32                 `protobuf:"varint,3,opt,name=within_seconds,json=withinSeconds,proto3" json:"within_seconds,omitempty"` // of MISSING: the bound; 0 = 60
 	unknownFields protoimpl.UnknownFields
@@ -627,11 +627,11 @@ func (*ReceiptsRequest) Descriptor() ([]byte, []int) {
 	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *ReceiptsRequest) GetSide() ReceiptSide {
+func (x *ReceiptsRequest) GetKind() ReceiptKind {
 	if x != nil {
-		return x.Side
+		return x.Kind
 	}
-	return ReceiptSide_RECEIPT_SIDE_UNSPECIFIED
+	return ReceiptKind_RECEIPT_KIND_UNSPECIFIED
 }
 
 func (x *ReceiptsRequest) GetFrom() uint64 {
@@ -1315,7 +1315,7 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\fmilliseconds\x18\b \x01(\x03R\fmilliseconds\x12\x14\n" +
 	"\x05bytes\x18\t \x01(\x04R\x05bytes\"\x80\x01\n" +
 	"\x0fReceiptsRequest\x122\n" +
-	"\x04side\x18\x01 \x01(\x0e2\x1e.mulian.gateway.v1.ReceiptSideR\x04side\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1e.mulian.gateway.v1.ReceiptKindR\x04kind\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12%\n" +
 	"\x0ewithin_seconds\x18\x03 \x01(\rR\rwithinSeconds\"\\\n" +
 	"\x10ReceiptsResponse\x124\n" +
@@ -1375,11 +1375,11 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x05again\x18\a \x01(\bR\x05again\x12\x17\n" +
 	"\aseen_ms\x18\b \x01(\x03R\x06seenMs\x124\n" +
 	"\asensing\x18\t \x01(\x0e2\x1a.mulian.gateway.v1.SensingR\asensing*x\n" +
-	"\vReceiptSide\x12\x1c\n" +
-	"\x18RECEIPT_SIDE_UNSPECIFIED\x10\x00\x12\x19\n" +
-	"\x15RECEIPT_SIDE_RECEIVED\x10\x01\x12\x16\n" +
-	"\x12RECEIPT_SIDE_GIVEN\x10\x02\x12\x18\n" +
-	"\x14RECEIPT_SIDE_MISSING\x10\x032\xf1\x03\n" +
+	"\vReceiptKind\x12\x1c\n" +
+	"\x18RECEIPT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15RECEIPT_KIND_RECEIVED\x10\x01\x12\x16\n" +
+	"\x12RECEIPT_KIND_GIVEN\x10\x02\x12\x18\n" +
+	"\x14RECEIPT_KIND_MISSING\x10\x032\xf1\x03\n" +
 	"\x0eControlService\x12D\n" +
 	"\x03Ask\x12\x1d.mulian.gateway.v1.AskRequest\x1a\x1e.mulian.gateway.v1.AskResponse\x12L\n" +
 	"\x05Fetch\x12\x1f.mulian.gateway.v1.FetchRequest\x1a .mulian.gateway.v1.FetchResponse0\x01\x12O\n" +
@@ -1403,7 +1403,7 @@ func file_mulian_gateway_v1_control_proto_rawDescGZIP() []byte {
 var file_mulian_gateway_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_mulian_gateway_v1_control_proto_goTypes = []any{
-	(ReceiptSide)(0),         // 0: mulian.gateway.v1.ReceiptSide
+	(ReceiptKind)(0),         // 0: mulian.gateway.v1.ReceiptKind
 	(*ReloadRequest)(nil),    // 1: mulian.gateway.v1.ReloadRequest
 	(*ReloadResponse)(nil),   // 2: mulian.gateway.v1.ReloadResponse
 	(*AskRequest)(nil),       // 3: mulian.gateway.v1.AskRequest
@@ -1436,7 +1436,7 @@ var file_mulian_gateway_v1_control_proto_depIdxs = []int32{
 	20, // 5: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
 	21, // 6: mulian.gateway.v1.AskResponse.verdict:type_name -> mulian.gateway.v1.Verdict
 	6,  // 7: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
-	0,  // 8: mulian.gateway.v1.ReceiptsRequest.side:type_name -> mulian.gateway.v1.ReceiptSide
+	0,  // 8: mulian.gateway.v1.ReceiptsRequest.kind:type_name -> mulian.gateway.v1.ReceiptKind
 	19, // 9: mulian.gateway.v1.ReceiptsResponse.receipts:type_name -> mulian.trace.v1.Receipt
 	15, // 10: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
 	16, // 11: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
