@@ -20,10 +20,10 @@ const (
 	reopenMost = 30 * time.Second
 )
 
-// Service is a gateway that takes a new configuration without letting go of its
+// Keeper is a gateway that takes a new configuration without letting go of its
 // port: it closes and opens everything else, and whoever connects meanwhile waits in
 // the socket's queue. A delivery that runs goes on after it, where it was.
-type Service struct {
+type Keeper struct {
 	// Load reads the configuration, at the start and at each reload.
 	Load func() (*Config, error)
 	// Options of each opening.
@@ -36,7 +36,7 @@ type Service struct {
 	again  chan *Config
 }
 
-// Turn is what happened to a service.
+// Turn is what happened to a kept gateway.
 type Turn uint8
 
 // The turns.
@@ -49,7 +49,7 @@ const (
 // Run serves until ctx ends. reload is received from for each wish to reload
 // (SIGHUP); the control socket's Reload is another. A configuration that is refused
 // leaves all as it is.
-func (s *Service) Run(ctx context.Context, reload <-chan os.Signal, opened func(*Gateway)) error {
+func (s *Keeper) Run(ctx context.Context, reload <-chan os.Signal, opened func(*Gateway)) error {
 	log := cmp.Or(s.Options.Logger, slog.Default())
 	s.again = make(chan *Config, 1)
 	s.Options.Reload = func() error { return s.reload(ctx) }
@@ -77,7 +77,7 @@ func (s *Service) Run(ctx context.Context, reload <-chan os.Signal, opened func(
 }
 
 // turn runs one gateway until ctx ends (nil), it fails, or a new configuration is there.
-func (s *Service) turn(ctx context.Context, g *Gateway, reload <-chan os.Signal, log *slog.Logger) (*Config, error) {
+func (s *Keeper) turn(ctx context.Context, g *Gateway, reload <-chan os.Signal, log *slog.Logger) (*Config, error) {
 	run, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
@@ -103,7 +103,7 @@ func (s *Service) turn(ctx context.Context, g *Gateway, reload <-chan os.Signal,
 
 // reload reads the configuration and hands it over if it can be used as far as one
 // can tell while the old gateway runs.
-func (s *Service) reload(ctx context.Context) error {
+func (s *Keeper) reload(ctx context.Context) error {
 	next, err := s.Load()
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (s *Service) reload(ctx context.Context) error {
 
 // usable tells why a configuration could not be opened: another home or account needs
 // another process; keys, databases and server must be there.
-func (s *Service) usable(ctx context.Context, next *Config) error {
+func (s *Keeper) usable(ctx context.Context, next *Config) error {
 	if s.cfg != nil && (next.Home != s.cfg.Home || next.Account != s.cfg.Account) {
 		return fault.Newf(fault.Usage, "home and account cannot change while a gateway runs: stop it and start the other")
 	}
@@ -135,8 +135,8 @@ func (s *Service) usable(ctx context.Context, next *Config) error {
 	return errors.Join(err, trial.Close())
 }
 
-// open opens a gateway on the service's port, which a changed address replaces.
-func (s *Service) open(ctx context.Context, cfg *Config) (*Gateway, error) {
+// open opens a gateway on the kept port, which a changed address replaces.
+func (s *Keeper) open(ctx context.Context, cfg *Config) (*Gateway, error) {
 	if s.socket == nil || s.cfg.Listen != cfg.Listen {
 		l, err := net.Listen("tcp", cmp.Or(cfg.Listen, "127.0.0.1:0"))
 		if err != nil {
@@ -166,7 +166,7 @@ func (s *Service) open(ctx context.Context, cfg *Config) (*Gateway, error) {
 
 // reopen opens with the new configuration, and if that fails with the old one, until
 // one of them works. It returns nil if ctx ends before.
-func (s *Service) reopen(ctx context.Context, next *Config, log *slog.Logger) *Gateway {
+func (s *Keeper) reopen(ctx context.Context, next *Config, log *slog.Logger) *Gateway {
 	before := s.cfg
 	for wait := reopenWait; ; wait = min(2*wait, reopenMost) {
 		for _, cfg := range []*Config{next, before} {
@@ -187,7 +187,7 @@ func (s *Service) reopen(ctx context.Context, next *Config, log *slog.Logger) *G
 	}
 }
 
-func (s *Service) tell(t Turn) {
+func (s *Keeper) tell(t Turn) {
 	if s.Tell != nil {
 		s.Tell(t)
 	}

@@ -19,8 +19,8 @@ import (
 	"mulian/internal/fault"
 )
 
-// service is planning's gateway as the command line runs it.
-type service struct {
+// kept is planning's gateway as the command line runs it.
+type kept struct {
 	mu     sync.Mutex
 	cfg    gateway.Config
 	opened atomic.Int64
@@ -29,17 +29,17 @@ type service struct {
 	stop   func()
 }
 
-func (s *service) set(edit func(*gateway.Config)) {
+func (s *kept) set(edit func(*gateway.Config)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	edit(&s.cfg)
 }
 
-func (w *town) serve(cfg gateway.Config) *service {
+func (w *town) serve(cfg gateway.Config) *kept {
 	w.t.Helper()
-	s := &service{cfg: cfg, signal: make(chan os.Signal, 1)}
+	s := &kept{cfg: cfg, signal: make(chan os.Signal, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
-	run := &gateway.Service{
+	run := &gateway.Keeper{
 		Load: func() (*gateway.Config, error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -66,7 +66,7 @@ func (w *town) serve(cfg gateway.Config) *service {
 		s.stop = func() {}
 		cancel()
 		if err := <-done; err != nil {
-			w.t.Errorf("the service's end: %v", err)
+			w.t.Errorf("its end: %v", err)
 		}
 	}
 	w.t.Cleanup(func() { s.stop() })

@@ -39,7 +39,7 @@ func (a *app) serveGateway(cmd *cobra.Command, path, logLevel string) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	s := &gateway.Service{
+	s := &gateway.Keeper{
 		Load:    func() (*gateway.Config, error) { return readGateway(path) },
 		Options: gateway.Options{Version: version, Logger: log},
 		Tell: func(t gateway.Turn) {
@@ -314,7 +314,7 @@ func (a *app) gatewayBackup() *cobra.Command {
 		Short: a.t("备份网关（可在运行中；再次备份只复制新的）", "back a gateway up (while it runs; the next one copies only what is new)"),
 		Long: a.t("复制不能重新生成的内容：访问日志、双方签名的回执、假名盐、配置、创世文件；--keys 时还有私钥。数据不在其中。\n丢失的是最后一次备份之后的记录，所以每分钟备份一次（systemd timer 或 cron）。",
 			"Copies what cannot be made again: the access log, receipts, the salt of pseudonyms, configuration, genesis; with --keys the private keys. No data is in it.\nWhat is lost with the machine are the records after the last backup: so take one every minute (systemd timer or cron)."),
-		Example: "  mulian gateway backup --to /mnt/backup/gateway\n  mulian gateway backup --check --to /mnt/backup/gateway",
+		Example: "  mulian gateway backup --to /backup/gateway\n  mulian gateway backup --check --to /backup/gateway",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if check {
 				m, err := backup.Check(cmd.Context(), to)
@@ -355,7 +355,7 @@ func (a *app) gatewayBackup() *cobra.Command {
 
 func (a *app) gatewayRestore() *cobra.Command {
 	return &cobra.Command{
-		Use: "restore DIR", Args: exactly(1), Example: "  mulian gateway restore /mnt/backup/gateway",
+		Use: "restore DIR", Args: exactly(1), Example: "  mulian gateway restore /backup/gateway",
 		Short: a.t("由备份重建网关目录；不覆盖已有的", "make a gateway's home out of a backup; nothing is overwritten"),
 		Long: a.t("先完整检查备份。账本上若有比备份更新的日志头，网关会说明并停止放行（否则就是改写过的日志）：请用最新的备份；补不齐的日志到此为止，登记一个新网关。",
 			"The backup is checked first. If the ledger has a later head of the access log than the backup, the gateway says so and releases nothing (its log would be a rewritten one): take the newest backup. A log that cannot be completed ends there; register a new gateway."),
