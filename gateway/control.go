@@ -97,6 +97,13 @@ func (c controlAPI) Ask(ctx context.Context, req *rpc.Request[gatewayv1.AskReque
 	if err != nil {
 		return nil, wire.Error(err)
 	}
+	if m.GetPredicate() != "" {
+		asked, err := c.g.Predicate(ctx, m.GetAgreement(), entry, m.GetPredicate(), m.GetParameters(), m.GetWhere()...)
+		if err != nil {
+			return nil, wire.Error(err)
+		}
+		return rpc.NewResponse(&gatewayv1.AskResponse{Verdict: asked.Verdict, Receipt: asked.Receipt, Record: asked.Record}), nil
+	}
 	res, err := c.g.Query(ctx, m.GetAgreement(), entry, m.GetItems(), m.GetLimit(), m.GetWhere()...)
 	if err != nil {
 		return nil, wire.Error(err)

@@ -327,6 +327,11 @@ func (g *Gateway) Query(ctx context.Context, agreement, entry string, items []st
 	return g.asker.Query(ctx, agreement, entry, items, limit, where...)
 }
 
+// Predicate is [deliver.Asker.Predicate].
+func (g *Gateway) Predicate(ctx context.Context, agreement, entry, name string, parameters []*gatewayv1.KeyValue, where ...*gatewayv1.KeyValue) (*deliver.Asked, error) {
+	return g.asker.Predicate(ctx, agreement, entry, name, parameters, where...)
+}
+
 // Fetch takes a whole entry into the own database; see [deliver.Asker.Fetch].
 func (g *Gateway) Fetch(ctx context.Context, f deliver.Fetch) (*deliver.Loaded, error) {
 	return g.asker.Fetch(ctx, f)

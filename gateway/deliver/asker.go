@@ -232,46 +232,67 @@ type peer struct {
 // Any refusal of the provider comes as its fault; VerificationFailed if the answer
 // or its receipt is not what it should be.
 func (a *Asker) Query(ctx context.Context, agreement, entry string, items []string, limit uint32, where ...*gatewayv1.KeyValue) (*Result, error) {
+	out, q, err := a.query(ctx, agreement, entry, &gatewayv1.QueryBody{Items: items, Where: where, Limit: limit})
+	if err == nil && (q.GetVerdict() != 0 || out.Record.GetPredicate() != "") {
+		return nil, fault.Newf(fault.VerificationFailed, "an answer to a predicate that was not asked")
+	}
+	return out, err
+}
+
+// query asks, checks the answer, counter-signs its receipt and keeps that.
+func (a *Asker) query(ctx context.Context, agreement, entry string, body *gatewayv1.QueryBody) (*Result, *gatewayv1.QueryResult, error) {
 	g, to, err := a.right(ctx, agreement, entry)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ask := &question{to: to, query: &gatewayv1.QueryBody{
-		Agreement: agreement, Entry: entry, Items: items, Purpose: g.GetTerms().GetPurpose(), Where: where, Limit: limit,
-	}}
+	body.Agreement, body.Entry, body.Purpose = agreement, entry, g.GetTerms().GetPurpose()
+	ask := &question{to: to, query: body}
 	if err := to.line.ask(ctx, ask); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ans := ask.answer
 	rec, err := a.check(to, ans.GetReceipt(), &tracev1.AccessRecord{
 		Agreement: agreement, Entry: entry, RequestId: ask.requestID, Outcome: tracev1.Outcome_OUTCOME_COMPLETED,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sum := sha256.Sum256(ans.GetSealed())
 	if string(rec.GetResponseHash()) != string(sum[:]) || string(rec.GetRequestHash()) != string(ask.hash[:]) {
-		return nil, fault.Newf(fault.VerificationFailed, "the receipt is for another answer")
+		return nil, nil, fault.Newf(fault.VerificationFailed, "the receipt is for another answer")
 	}
 	q := &gatewayv1.QueryResult{}
 	if err := a.open(ask.aad, ans, q); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := &Result{Columns: q.GetColumns(), Receipt: ans.GetReceipt(), Record: rec}
-	cols, rows, err := connect.DecodeRows(q.GetRows())
-	if err != nil || cols != len(q.GetColumns()) || uint64(len(rows)) != rec.GetRows() || uint64(len(rows)) != q.GetCount() {
-		return nil, &fault.Fault{Code: fault.VerificationFailed, Text: "the answer's rows are not what its receipt says", Err: err}
+	if out.Rows, err = rowsOf(q, rec); err != nil {
+		return nil, nil, err
 	}
-	out.Rows = rows
 	k, err := a.countersign(to, out.Receipt)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	select {
 	case a.acks <- k:
 	default:
 	}
-	return out, nil
+	return out, q, nil
+}
+
+// rowsOf reads the rows of an answer; that of a predicate has none. VerificationFailed.
+func rowsOf(q *gatewayv1.QueryResult, rec *tracev1.AccessRecord) ([]connect.Row, error) {
+	if q.GetVerdict() != 0 {
+		if len(q.GetRows())+len(q.GetColumns()) > 0 || rec.GetRows() != 0 {
+			return nil, fault.Newf(fault.VerificationFailed, "the answer of a predicate with rows")
+		}
+		return nil, nil
+	}
+	cols, rows, err := connect.DecodeRows(q.GetRows())
+	if err != nil || cols != len(q.GetColumns()) || uint64(len(rows)) != rec.GetRows() || uint64(len(rows)) != q.GetCount() {
+		return nil, &fault.Fault{Code: fault.VerificationFailed, Text: "the answer's rows are not what its receipt says", Err: err}
+	}
+	return rows, nil
 }
 
 // open opens an answer's seal and reads what is in it.

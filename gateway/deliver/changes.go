@@ -272,6 +272,10 @@ func (x *Subscriptions) logPage(ctx context.Context, r *request, c claim, d *dec
 		p.More = s.Touched > int64(p.GetUpserted()+p.GetDeleted())
 		hash, answer, cause = x.sealPage(r, d, p)
 	}
+	rows, bytes := p.GetUpserted()+p.GetDeleted(), uint64(len(answer.GetSealed()))
+	if cause == nil {
+		cause = x.quotas.hold(d.agreement, rows, bytes, time.Now().UnixMilli())
+	}
 	if cause = sourceFault(cause); cause != nil {
 		end.Outcome, end.Code = tracev1.Outcome_OUTCOME_FAILED, uint32(fault.CodeOf(cause))
 		x.count.Failed.Add(1)
@@ -284,13 +288,16 @@ func (x *Subscriptions) logPage(ctx context.Context, r *request, c claim, d *dec
 	// Power fails after this: the number is used, the asker asks for it again and gets the
 	// same keys.
 	if err := x.book.give(ctx, s, number, max(until, 1)); err != nil {
+		x.quotas.drop(c.agreement, rows, bytes)
 		return nil, false, err
 	}
 	end.Outcome, end.Rows, end.Bytes, end.ResponseHash = tracev1.Outcome_OUTCOME_COMPLETED, p.GetUpserted()+p.GetDeleted(), uint64(len(answer.GetSealed())), hash
 	_, e, err := x.cfg.Log.AppendWhole(ctx, rec, end)
 	if err != nil {
+		x.quotas.drop(c.agreement, rows, bytes)
 		return nil, false, fmt.Errorf("nothing is released: %w", err)
 	}
+	x.quotas.spend(c.agreement, rows, bytes, e.Record.GetAtMs())
 	x.count.Granted.Add(1)
 	x.count.Rows.Add(end.Rows)
 	x.count.Bytes.Add(end.Bytes)

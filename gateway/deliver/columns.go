@@ -28,7 +28,8 @@ func (d *decision) resultColumns() []*gatewayv1.ResultColumn {
 	}
 	whole := len(key) > 0
 	for _, k := range key {
-		whole = whole && slices.Contains(d.names(), k)
+		i := slices.IndexFunc(d.items, func(it *cataloguev1.Item) bool { return it.GetColumn() == k })
+		whole = whole && i >= 0 && distinct(d.agreedMask(d.items[i].GetCode()))
 	}
 	var out []*gatewayv1.ResultColumn
 	taken := map[string]bool{}
@@ -42,7 +43,7 @@ func (d *decision) resultColumns() []*gatewayv1.ResultColumn {
 		}
 		taken[name] = true
 		out = append(out, &gatewayv1.ResultColumn{
-			Item: it.GetCode(), Name: it.GetName(), Column: name, Type: d.columns[i].GetType(),
+			Item: it.GetCode(), Name: it.GetName(), Column: name, Type: maskedType(d.agreedMask(it.GetCode()), d.columns[i].GetType()),
 			PrimaryKey: whole && d.columns[i].GetPrimaryKey(), Length: it.GetLength(), Precision: it.GetPrecision(),
 		})
 	}

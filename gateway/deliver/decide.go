@@ -1,14 +1,17 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"mulian/gateway/connect"
 	"mulian/gateway/view"
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	gatewayv1 "mulian/gen/mulian/gateway/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
@@ -26,6 +29,7 @@ type claim struct {
 	agreement, entry, purpose string
 	items                     []string
 	method                    cataloguev1.Method
+	query                     *gatewayv1.QueryBody // nil: not one
 }
 
 func (c *claim) check() error {
@@ -59,11 +63,13 @@ type decision struct {
 	height    int64         // oldest state that it rests on
 	age       time.Duration // of the oldest
 	limit     time.Duration // that the age must not pass
+	form      *form         // nil: rows are given as they are
+	predicate *predicate    // nil: rows are given
 }
 
 // decide judges a claim, and judges it again on state read anew before it refuses.
 // The order of the checks is part of the protocol: NotWhitelisted,
-// AgreementSuspended, Expired, PurposeMismatch, FormatMethodMismatch,
+// AgreementSuspended, Expired, PurposeMismatch, FormatMethodMismatch, OutsideWindow,
 // FieldNotGranted, NotShared, EntryDrifted, StaleHeight. Quotas come after (quota.go).
 func (p *Provider) decide(ctx context.Context, r *request, c claim) (*decision, error) {
 	d, err := p.judge(ctx, r, c)
@@ -91,7 +97,21 @@ func (p *Provider) judge(ctx context.Context, r *request, c claim) (*decision, e
 	if err := p.terms(d, c); err != nil {
 		return d, err
 	}
+	if err := p.window(ctx, d, time.Now()); err != nil {
+		return d, err
+	}
+	if c.query != nil {
+		if err := p.findPredicate(d, c.query); err != nil {
+			return d, err
+		}
+		if d.predicate != nil {
+			c.items = d.looksAt()
+		}
+	}
 	if err := p.fields(d, c); err != nil {
+		return d, err
+	}
+	if err := p.form(d); err != nil {
 		return d, err
 	}
 	if d.age > d.limit {
@@ -298,13 +318,14 @@ func column(t *cataloguev1.Table, name string) *cataloguev1.Column {
 	return nil
 }
 
-// names are the columns to read.
+// names are the columns to read: those that are given, then those that only the row scope
+// looks at.
 func (d *decision) names() []string {
 	var out []string
 	for _, it := range d.items {
 		out = append(out, it.GetColumn())
 	}
-	return out
+	return append(out, d.form.extra()...)
 }
 
 // codes are the items that were decided on.
@@ -322,9 +343,18 @@ func (p *Provider) refuse(ctx context.Context, r *request, c claim, d *decision,
 	if ctx.Err() != nil {
 		return cause
 	}
+	if f, ok := errors.AsType[*fault.Fault](cause); ok && d != nil && d.ours {
+		why := *f
+		why.Rule = cmp.Or(f.Rule, "gateway/release")
+		why.Text += fmt.Sprintf(" (entry version %d, ledger height %d)", d.entry.GetVersion(), d.height)
+		cause = &why
+	}
 	rec := r.record()
 	rec.Outcome, rec.Code = tracev1.Outcome_OUTCOME_REFUSED, uint32(fault.CodeOf(cause))
 	rec.Entry, rec.Items, rec.Purpose = c.entry, c.items, c.purpose
+	if d != nil && d.predicate != nil { // one that is not agreed is no more than the asker's word
+		rec.Predicate = d.predicate.agreed.GetName()
+	}
 	if d != nil {
 		rec.ViewHeight, rec.EntryVersion = d.height, d.entry.GetVersion()
 		if d.ours {

@@ -117,7 +117,7 @@ func TestFields(t *testing.T) {
 // TestDays: a day of a quota is one of Beijing, and a call that was not logged does
 // not count.
 func TestDays(t *testing.T) {
-	q := quotas{of: map[string]calls{}}
+	q := quotas{of: map[string]used{}}
 	g := &sharev1.Agreement{Id: "a", Terms: &sharev1.Terms{MaxCallsPerDay: 2, MaxCalls: 4}}
 	noon := time.Date(2026, 3, 9, 12, 0, 0, 0, beijing)
 	late := time.Date(2026, 3, 9, 23, 59, 59, 0, beijing) // 15:59 UTC

@@ -7,10 +7,11 @@
 //
 //	asker                                      provider
 //	SignedRequest ───────────────────────────▶ admit:  who, for us, in time, once
-//	                                           decide: agreement, purpose, items, drift, age, quota
+//	                                           decide: agreement, days and hours, purpose, items, drift, age, quota
 //	                                             │ no ──▶ REFUSED, logged, durable ──▶ fault
 //	                                             ▼
-//	                                           read the agreed columns, seal to the asker
+//	                                           read the agreed columns of the agreed rows, mask, seal to the asker;
+//	                                           or only whether a predicate holds (predicate.go)
 //	                                           GRANTED and COMPLETED, logged with one write, durable
 //	open, verify ◀────── Answer{sealed, Receipt} ─┘
 //	counter-sign ── Acknowledge ─────────────▶ kept beside the log
@@ -43,6 +44,12 @@
 //  5. The asker's table holds the whole delivery or nothing of it, once.
 //  6. Memory does not grow with the number of rows: at most one batch and some pages
 //     on either side.
+//
+//  7. A row outside of the agreed scope, and what a mask takes from a value, is not in
+//     what is sealed; whatever a database makes of the conditions that it was given.
+//  8. The answer of a predicate is yes, no or unknown, in a box of one length. Nothing
+//     else depends on the row.
+//  9. Rows and bytes are counted before they are sealed, and never beyond what is agreed.
 //
 // Sources: order 809 art. 22, 26, 29; spec sharing 4.5, 4.6; DESIGN section 5.
 package deliver

@@ -211,10 +211,17 @@ func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) erro
 	s.mu.Lock()
 	s.spool, s.stop, s.idle = sp, stop, make(chan struct{})
 	s.mu.Unlock()
-	sel := connect.Selection{Table: name, Columns: d.names(), OrderBy: d.order()}
+	w.hold = func(bytes uint64) error { return p.holdFor(s, d.agreement, 0, bytes) }
+	take := func(b connect.Batch) error {
+		if err := p.holdFor(s, d.agreement, uint64(len(b.Rows)), 0); err != nil {
+			return err
+		}
+		return w.take(b)
+	}
+	sel := connect.Selection{Table: name, Columns: d.names(), Where: d.form.conditions(), OrderBy: d.order()}
 	p.spooling.Go(func() {
 		defer stop()
-		if err := p.fill(fillCtx, s, w, source, sel); err != nil {
+		if err := p.fill(fillCtx, s, w, source, sel, d.form.scan(take)); err != nil {
 			p.fail(p.running, s, err)
 		}
 	})
@@ -223,10 +230,10 @@ func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) erro
 
 // fill runs beside the pulls that already take its pages. It returns why the delivery
 // has failed; a stop is no failure.
-func (p *Provider) fill(ctx context.Context, s *session, w *spooler, source connect.Source, sel connect.Selection) error {
+func (p *Provider) fill(ctx context.Context, s *session, w *spooler, source connect.Source, sel connect.Selection, take func(connect.Batch) error) error {
 	defer close(s.idle)
 	defer w.stop() // whatever follows is the scan's error
-	err := source.Scan(ctx, sel, w.take)
+	err := source.Scan(ctx, sel, take)
 	var all *whole
 	if err == nil {
 		all, err = w.finish(s.now().Salt)
@@ -241,6 +248,22 @@ func (p *Provider) fill(ctx context.Context, s *session, w *spooler, source conn
 	err = sourceFault(err)
 	w.spool.end(err)
 	return err
+}
+
+// holdFor keeps rows and bytes of the agreement's quota for an open delivery, until it is
+// completed or gone.
+func (p *Provider) holdFor(s *session, g *sharev1.Agreement, rows, bytes uint64) error {
+	if err := p.quotas.hold(g, rows, bytes, time.Now().UnixMilli()); err != nil {
+		return err
+	}
+	s.heldRows.Add(rows)
+	s.heldBytes.Add(bytes)
+	return nil
+}
+
+// unhold ends that, and says how much it was.
+func (p *Provider) unhold(s *session) {
+	p.quotas.drop(s.now().Agreement, s.heldRows.Swap(0), s.heldBytes.Swap(0))
 }
 
 func (p *Provider) offerOf(s *session, r *request, d *decision, granted receipt.Entry) (*gatewayv1.Answer, error) {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,6 +61,7 @@ type Provider struct {
 	seen   replays
 	looks  looks
 	quotas quotas
+	rules  rules  // conditions that were checked
 	salt   []byte // of subjects; a secret of this gateway
 	turns  chan struct{}
 	acks   *receipt.Book
@@ -91,7 +93,7 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	p := &Provider{
 		cfg: cfg, seen: replays{until: map[string]time.Time{}}, looks: looks{last: map[string]time.Time{}},
-		quotas: quotas{of: map[string]calls{}}, turns: make(chan struct{}, maxQueries), sessions: map[sessionKey]*session{},
+		quotas: quotas{of: map[string]used{}}, turns: make(chan struct{}, maxQueries), sessions: map[sessionKey]*session{},
 		sealers: map[string]*seal.SharedSealer{}, signed: map[uint64]signed{},
 		hand: receipt.NewSigner(cfg.Key), eye: &receipt.Verifier{},
 	}
@@ -235,7 +237,7 @@ func (p *Provider) query(ctx context.Context, r *request, q *gatewayv1.QueryBody
 	if q == nil {
 		return nil, fault.Newf(fault.Malformed, "the request is no query")
 	}
-	c := claim{agreement: q.GetAgreement(), entry: q.GetEntry(), purpose: q.GetPurpose(), items: q.GetItems(), method: methodQuery}
+	c := claim{agreement: q.GetAgreement(), entry: q.GetEntry(), purpose: q.GetPurpose(), items: q.GetItems(), method: methodQuery, query: q}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -244,16 +246,31 @@ func (p *Provider) query(ctx context.Context, r *request, q *gatewayv1.QueryBody
 	if err == nil {
 		s, err = d.selection(q, p.cfg.Drifted)
 	}
+	subject := p.subject(q)
 	give := func() {}
 	if err == nil {
-		give, err = p.quotas.take(d.agreement, time.Now().UnixMilli())
+		give, err = p.call(d, subject, time.Now().UnixMilli())
 	}
 	if err != nil {
 		return nil, p.refuse(ctx, r, c, d, err)
 	}
 	rec := p.grant(r, c, d)
-	rec.Subject = p.subject(q)
+	rec.Subject = subject
 	return p.release(ctx, r, d, s, rec, give)
+}
+
+// call counts a query, and the answer if it is one of a predicate.
+func (p *Provider) call(d *decision, subject []byte, nowMs int64) (give func(), err error) {
+	give, err = p.quotas.take(d.agreement, nowMs)
+	if err != nil || d.predicate == nil {
+		return give, err
+	}
+	giveToo, err := p.quotas.answer(d.agreement, d.predicate.agreed, string(subject), nowMs)
+	if err != nil {
+		give()
+		return nil, err
+	}
+	return func() { give(); giveToo() }, nil
 }
 
 // grant makes the record of a release that was decided.
@@ -262,6 +279,9 @@ func (p *Provider) grant(r *request, c claim, d *decision) *tracev1.AccessRecord
 	rec.Outcome = tracev1.Outcome_OUTCOME_GRANTED
 	rec.Agreement, rec.Entry, rec.EntryVersion, rec.Items, rec.Purpose = c.agreement, c.entry, d.entry.GetVersion(), d.codes(), c.purpose
 	rec.ViewHeight = d.height
+	if d.predicate != nil {
+		rec.Predicate = d.predicate.agreed.GetName()
+	}
 	return rec
 }
 
@@ -269,7 +289,7 @@ func (p *Provider) grant(r *request, c claim, d *decision) *tracev1.AccessRecord
 // this gateway can compute it.
 func (p *Provider) subject(q *gatewayv1.QueryBody) []byte {
 	h := hmac.New(sha256.New, p.salt)
-	for _, w := range q.GetWhere() {
+	for _, w := range slices.SortedFunc(slices.Values(q.GetWhere()), func(a, b *gatewayv1.KeyValue) int { return cmp.Compare(a.GetItem(), b.GetItem()) }) {
 		h.Write(canon.Frame("mulian/gateway/subject/v1", []byte(q.GetEntry()), []byte(w.GetItem()), []byte(w.GetValue())))
 	}
 	return h.Sum(nil)
@@ -293,6 +313,9 @@ func (d *decision) selection(q *gatewayv1.QueryBody, drifted func(table, column 
 		if it == nil || !agreed[w.GetItem()] && !it.GetPrimaryKey() {
 			return s, fault.Newf(fault.FieldNotGranted, "item %.100q may not be asked by", w.GetItem())
 		}
+		if d.agreedMask(w.GetItem()) != nil && !it.GetPrimaryKey() {
+			return s, ruled("mask", fault.FieldNotGranted, "item %s is masked and may not be asked by", w.GetItem())
+		}
 		if denied(d.entry, it) {
 			return s, fault.Newf(fault.NotShared, "item %s is not shared and may not be asked by", w.GetItem())
 		}
@@ -309,6 +332,12 @@ func (d *decision) selection(q *gatewayv1.QueryBody, drifted func(table, column 
 		}
 		s.Where = append(s.Where, connect.Condition{Column: it.GetColumn(), Op: connect.OpIn, Values: []connect.Value{v}})
 	}
+	if d.predicate != nil {
+		if err := d.predicate.byKey(d, q, &s); err != nil {
+			return s, err
+		}
+	}
+	s.Where = append(s.Where, d.form.conditions()...)
 	return s, nil
 }
 
@@ -336,11 +365,21 @@ func (p *Provider) release(ctx context.Context, r *request, d *decision, s conne
 	readCtx, cancel := context.WithTimeout(ctx, sourceWait)
 	defer cancel()
 	var header, sealed []byte
-	rows, cause := source.Query(readCtx, s)
-	if cause == nil {
+	rows, cause := p.readRows(readCtx, d, source, s)
+	switch {
+	case cause == nil && d.predicate != nil:
+		header, sealed, cause = p.sealVerdict(d, r.aad, rows)
+		rows = nil // none is given
+	case cause == nil:
 		header, sealed, cause = p.sealResult(d, r.aad, rows)
 	}
 	cause = sourceFault(cause)
+	if cause == nil {
+		if err := p.quotas.hold(d.agreement, uint64(len(rows)), uint64(len(sealed)), time.Now().UnixMilli()); err != nil {
+			give()
+			return nil, p.refuse(ctx, r, claim{agreement: rec.Agreement, entry: rec.Entry, purpose: rec.Purpose, items: rec.Items}, d, err)
+		}
+	}
 	end := proto.CloneOf(rec)
 	if cause == nil {
 		sum := sha256.Sum256(sealed)
@@ -353,6 +392,7 @@ func (p *Provider) release(ctx context.Context, r *request, d *decision, s conne
 	_, e, err := p.cfg.Log.AppendWhole(ctx, rec, end)
 	if err != nil {
 		give()
+		p.quotas.drop(rec.Agreement, end.Rows, end.Bytes)
 		return nil, errors.Join(cause, fmt.Errorf("nothing is released: %w", err))
 	}
 	p.count.Granted.Add(1)
@@ -360,6 +400,7 @@ func (p *Provider) release(ctx context.Context, r *request, d *decision, s conne
 		p.count.Failed.Add(1)
 		return nil, cause
 	}
+	p.quotas.spend(rec.Agreement, end.Rows, end.Bytes, e.Record.GetAtMs())
 	rcpt, err := p.sign(e)
 	if err != nil {
 		return nil, fmt.Errorf("nothing is released: %w", err)
@@ -367,6 +408,22 @@ func (p *Provider) release(ctx context.Context, r *request, d *decision, s conne
 	p.count.Rows.Add(end.Rows)
 	p.count.Bytes.Add(end.Bytes)
 	return &gatewayv1.Answer{SealHeader: header, Sealed: sealed, Receipt: rcpt}, nil
+}
+
+// readRows reads what was asked for, of the row scope and masked; for a predicate as it is.
+func (p *Provider) readRows(ctx context.Context, d *decision, source connect.Source, s connect.Selection) ([]connect.Row, error) {
+	most := s.Limit
+	if d.form != nil && d.form.scope != nil && !d.form.whole && d.predicate == nil {
+		s.Limit = maxLimit // some of them may not be of the scope
+	}
+	rows, err := source.Query(ctx, s)
+	if err != nil || d.predicate != nil {
+		return rows, err
+	}
+	if rows, err = d.form.apply(rows, time.Now()); err != nil {
+		return nil, err
+	}
+	return rows[:min(len(rows), most)], nil
 }
 
 // broke logs that a granted release did not end, and returns why.

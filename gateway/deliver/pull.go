@@ -136,6 +136,8 @@ func (p *Provider) completeDelivery(ctx context.Context, s *session, o offer) (r
 			if e, err = p.cfg.Log.Append(ctx, rec); err != nil {
 				return e, err
 			}
+			p.unhold(s)
+			p.quotas.spend(o.Agreement, o.Whole.Rows, o.Whole.Bytes, e.Record.GetAtMs())
 			p.count.Rows.Add(o.Whole.Rows)
 			p.count.Bytes.Add(o.Whole.Bytes)
 		}

@@ -36,10 +36,11 @@ type sessionKey struct {
 type session struct {
 	dir string
 
-	opening  sync.Mutex  // one OpenDelivery at a time
-	ending   sync.Mutex  // one end of pages at a time
-	starting atomic.Bool // who named it is putting it on the ledger
-	pulls    atomic.Int32
+	opening             sync.Mutex  // one OpenDelivery at a time
+	ending              sync.Mutex  // one end of pages at a time
+	starting            atomic.Bool // who named it is putting it on the ledger
+	pulls               atomic.Int32
+	heldRows, heldBytes atomic.Uint64 // of the agreement's quota, until COMPLETED
 
 	mu    sync.Mutex // guards the fields below; not held on disk or network
 	offer offer
@@ -154,6 +155,11 @@ func (p *Provider) restoreSessions() error {
 				s.offer.Whole = nil
 			}
 		}
+		if w := s.offer.Whole; w != nil && s.offer.Completed == 0 {
+			s.heldRows.Store(w.Rows)
+			s.heldBytes.Store(w.Bytes)
+			p.quotas.keep(s.offer.Agreement, w.Rows, w.Bytes)
+		}
 		p.sessions[sessionKey{s.offer.Agreement, s.offer.Number}] = s
 	}
 	return nil
@@ -241,6 +247,7 @@ func (p *Provider) drop(s *session) error {
 	if !ours {
 		return nil
 	}
+	p.unhold(s)
 	return errors.Join(s.close(), os.RemoveAll(s.dir))
 }
 

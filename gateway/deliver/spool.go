@@ -127,9 +127,10 @@ type spooler struct {
 	most   uint64 // rows that are agreed; 0: no bound
 	rows   *connect.Packer
 	digest *connect.Digest
-	pages  chan []byte   // to seal; closed by finish and stop
-	ended  chan struct{} // closed when the sealing goroutine has
-	closed bool          // pages is
+	hold   func(bytes uint64) error // keeps some of the agreement's quota; nil: no need
+	pages  chan []byte              // to seal; closed by finish and stop
+	ended  chan struct{}            // closed when the sealing goroutine has
+	closed bool                     // pages is
 
 	// Of the sealing goroutine alone until ended is closed.
 	sealer *seal.Sealer
@@ -225,6 +226,11 @@ func (w *spooler) put(page []byte) error {
 	}
 	if len(box) > maxBox {
 		return fault.Newf(fault.TooLong, "a row of %d bytes cannot be carried", len(page))
+	}
+	if w.hold != nil {
+		if err := w.hold(uint64(len(box))); err != nil {
+			return err
+		}
 	}
 	at, err := w.write(box)
 	if err != nil {

@@ -202,7 +202,8 @@ func (x *Subscriptions) begin(ctx context.Context, r *request, c claim, d *decis
 		Columns: shapeOf(d), Notify: b.GetNotify(), Reading: reading{Key: table.PrimaryKey},
 	}
 	watermark := watermarkOf(d)
-	switch byKey := wholeKey(d, table.PrimaryKey); {
+	// A deletion would tell the key of a row that is outside of the scope, or masked.
+	switch byKey := wholeKey(d, table.PrimaryKey) && !d.form.reshapes(); {
 	case byKey && n.feeds():
 		s.Sensing = sensingFeed
 	case byKey && watermark != "":
@@ -256,6 +257,9 @@ func watermarkOf(d *decision) string {
 // after another shape everything has to be taken again.
 func shapeOf(d *decision) []byte {
 	parts := [][]byte{[]byte(d.agreement.GetTerms().GetRowScope())}
+	for _, m := range d.agreement.GetTerms().GetMasks() {
+		parts = append(parts, fmt.Appendf(nil, "%s\x00%s\x00%d\x00%d\x00%d\x00%d", m.GetEntry(), m.GetItem(), m.GetKind(), m.GetFirst(), m.GetLast(), m.GetUnit()))
+	}
 	for i, c := range d.resultColumns() {
 		parts = append(parts, fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s\x00%t", c.GetItem(), c.GetColumn(), d.items[i].GetColumn(), c.GetType(), c.GetPrimaryKey()))
 	}

@@ -48,6 +48,7 @@ const (
 	WrongChain       Code = 12011 // signed for another chain
 	Suspended        Code = 12012 // the account or member is suspended
 	StaleHeight      Code = 12020 // the gateway's view of the chain is too old to decide
+	OutsideWindow    Code = 12021 // not within the agreed days and hours
 )
 
 // What the rules of sharing say: class 13.

@@ -61,6 +61,7 @@ var texts = []Text{
 	{WrongChain, "WrongChain", "为另一条链签的名", "signed for another chain", "核对 --server 指向的链", "check which chain --server points to"},
 	{Suspended, "Suspended", "账户已停用", "the account is suspended", "由主管部门或所属机构恢复", "the authority or its organisation can resume it"},
 	{StaleHeight, "StaleHeight", "网关看到的链太旧，不能作决定", "the gateway's view of the chain is too old to decide", "检查网关与节点的连接；恢复后自动继续", "check the gateway's connection to a node; it goes on by itself"},
+	{OutsideWindow, "OutsideWindow", "不在约定的日期和时段内", "not within the agreed days and hours", "在约定时段再试；mulian share show 可查", "try again within them; mulian share show tells which"},
 
 	{NotYourDuty, "NotYourDuty", "不是你的职责", "not your duty", "申请须依据本部门自己的职责", "a request rests on a duty of the asking department itself"},
 	{IncompleteRequest, "IncompleteRequest", "申请材料不完整", "the request is incomplete", "按一次性告知的清单补正：mulian share supplement", "supplement what was listed: mulian share supplement"},

@@ -138,7 +138,9 @@ func judgeConditions(v state.View, rule string, t *sharev1.Terms, p *sharev1.Par
 		if err != nil {
 			return act.Refuse(fault.Malformed, rule, "predicate %s: %s", x.Name, err)
 		}
-		if len(r.Fields()) == 0 {
+		if !slices.ContainsFunc(r.Fields(), func(f policy.Field) bool {
+			return !slices.ContainsFunc(x.Parameters, func(y *sharev1.Parameter) bool { return y.Name == f.Name })
+		}) {
 			return act.Refuse(fault.Malformed, rule, "predicate %s says nothing about a row", x.Name)
 		}
 	}
