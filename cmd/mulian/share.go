@@ -28,6 +28,7 @@ func (a *app) shareCommand() *cobra.Command {
 	c.AddCommand(a.shareApply(), a.shareAnswer(), a.shareMore(), a.shareSupplement(), a.shareExtend(), a.shareWithdraw(), a.shareConfirm(),
 		a.shareSuspend(), a.shareResume(), a.shareEnd(), a.shareList(), a.shareShow(), a.shareFetch(), a.shareQuery(), a.shareUse(),
 		a.shareSubscribe(), a.shareUnsubscribe(), a.shareSubscriptions())
+	c.AddCommand(a.lifeCommands()...)
 	return c
 }
 
