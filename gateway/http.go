@@ -51,12 +51,13 @@ func (g *Gateway) serve(ctx context.Context) error {
 }
 
 // Handler returns all routes: GatewayService, /log/ (checkpoint and tiles of the
-// access log, for anyone's tool), /healthz, /metrics.
+// access log, for anyone's tool), /usage/ (for data owners), /healthz, /metrics.
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.subs, rpc.WithReadMaxBytes(maxAsked), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
 		rpc.WithCompression("gzip", nil, nil))) // what is sealed does not get smaller
 	mux.Handle("GET /log/", http.StripPrefix("/log/", tiles(g.records.TilesDir())))
+	mux.Handle("GET /usage/", g.usages())
 	mux.HandleFunc("GET /healthz", g.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g.metrics(), promhttp.HandlerOpts{}))
 	return mux

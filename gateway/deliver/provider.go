@@ -3,7 +3,6 @@ package deliver
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -288,11 +286,7 @@ func (p *Provider) grant(r *request, c claim, d *decision) *tracev1.AccessRecord
 // subject is a pseudonym of the queried key: the same key gives the same, and only
 // this gateway can compute it.
 func (p *Provider) subject(q *gatewayv1.QueryBody) []byte {
-	h := hmac.New(sha256.New, p.salt)
-	for _, w := range slices.SortedFunc(slices.Values(q.GetWhere()), func(a, b *gatewayv1.KeyValue) int { return cmp.Compare(a.GetItem(), b.GetItem()) }) {
-		h.Write(canon.Frame("mulian/gateway/subject/v1", []byte(q.GetEntry()), []byte(w.GetItem()), []byte(w.GetValue())))
-	}
-	return h.Sum(nil)
+	return SubjectOf(p.UsageKey(q.GetEntry(), q.GetWhere()))
 }
 
 // selection is the query's form for the database: conditions on agreed items only.

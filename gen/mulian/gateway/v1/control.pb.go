@@ -588,6 +588,118 @@ func (x *FetchResponse) GetBytes() uint64 {
 	return 0
 }
 
+type UsageKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entry         string                 `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	Where         []*KeyValue            `protobuf:"bytes,2,rep,name=where,proto3" json:"where,omitempty"` // as askers ask by it, 1-16
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsageKeyRequest) Reset() {
+	*x = UsageKeyRequest{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsageKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsageKeyRequest) ProtoMessage() {}
+
+func (x *UsageKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsageKeyRequest.ProtoReflect.Descriptor instead.
+func (*UsageKeyRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UsageKeyRequest) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *UsageKeyRequest) GetWhere() []*KeyValue {
+	if x != nil {
+		return x.Where
+	}
+	return nil
+}
+
+type UsageKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`         // 32 bytes; whoever has it sees these accesses
+	Subject       []byte                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"` // what stands in the records
+	Url           string                 `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`         // base of the REST interface
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsageKeyResponse) Reset() {
+	*x = UsageKeyResponse{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsageKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsageKeyResponse) ProtoMessage() {}
+
+func (x *UsageKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsageKeyResponse.ProtoReflect.Descriptor instead.
+func (*UsageKeyResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UsageKeyResponse) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *UsageKeyResponse) GetSubject() []byte {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *UsageKeyResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
 type ReceiptsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          ReceiptKind            `protobuf:"varint,1,opt,name=kind,proto3,enum=mulian.gateway.v1.ReceiptKind" json:"kind,omitempty"`
@@ -599,7 +711,7 @@ type ReceiptsRequest struct {
 
 func (x *ReceiptsRequest) Reset() {
 	*x = ReceiptsRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +723,7 @@ func (x *ReceiptsRequest) String() string {
 func (*ReceiptsRequest) ProtoMessage() {}
 
 func (x *ReceiptsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +736,7 @@ func (x *ReceiptsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsRequest.ProtoReflect.Descriptor instead.
 func (*ReceiptsRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{8}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReceiptsRequest) GetKind() ReceiptKind {
@@ -658,7 +770,7 @@ type ReceiptsResponse struct {
 
 func (x *ReceiptsResponse) Reset() {
 	*x = ReceiptsResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +782,7 @@ func (x *ReceiptsResponse) String() string {
 func (*ReceiptsResponse) ProtoMessage() {}
 
 func (x *ReceiptsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +795,7 @@ func (x *ReceiptsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsResponse.ProtoReflect.Descriptor instead.
 func (*ReceiptsResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{9}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReceiptsResponse) GetReceipts() []*v1.Receipt {
@@ -708,7 +820,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +832,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +845,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{10}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{12}
 }
 
 type StateResponse struct {
@@ -760,7 +872,7 @@ type StateResponse struct {
 
 func (x *StateResponse) Reset() {
 	*x = StateResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +884,7 @@ func (x *StateResponse) String() string {
 func (*StateResponse) ProtoMessage() {}
 
 func (x *StateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +897,7 @@ func (x *StateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateResponse.ProtoReflect.Descriptor instead.
 func (*StateResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{11}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StateResponse) GetGateway() string {
@@ -912,7 +1024,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1036,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1049,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{12}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FollowRequest) GetAgreement() string {
@@ -979,7 +1091,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1103,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1116,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FollowResponse) GetFollowing() *Following {
@@ -1049,7 +1161,7 @@ type Following struct {
 
 func (x *Following) Reset() {
 	*x = Following{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1173,7 @@ func (x *Following) String() string {
 func (*Following) ProtoMessage() {}
 
 func (x *Following) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1186,7 @@ func (x *Following) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Following.ProtoReflect.Descriptor instead.
 func (*Following) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{14}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Following) GetAgreement() string {
@@ -1179,7 +1291,7 @@ type Subscriber struct {
 
 func (x *Subscriber) Reset() {
 	*x = Subscriber{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1303,7 @@ func (x *Subscriber) String() string {
 func (*Subscriber) ProtoMessage() {}
 
 func (x *Subscriber) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1316,7 @@ func (x *Subscriber) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscriber.ProtoReflect.Descriptor instead.
 func (*Subscriber) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{15}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Subscriber) GetSubscription() string {
@@ -1313,7 +1425,14 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x06digest\x18\x06 \x01(\tR\x06digest\x12\x16\n" +
 	"\x06height\x18\a \x01(\x03R\x06height\x12\"\n" +
 	"\fmilliseconds\x18\b \x01(\x03R\fmilliseconds\x12\x14\n" +
-	"\x05bytes\x18\t \x01(\x04R\x05bytes\"\x80\x01\n" +
+	"\x05bytes\x18\t \x01(\x04R\x05bytes\"Z\n" +
+	"\x0fUsageKeyRequest\x12\x14\n" +
+	"\x05entry\x18\x01 \x01(\tR\x05entry\x121\n" +
+	"\x05where\x18\x02 \x03(\v2\x1b.mulian.gateway.v1.KeyValueR\x05where\"P\n" +
+	"\x10UsageKeyResponse\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\fR\asubject\x12\x10\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"\x80\x01\n" +
 	"\x0fReceiptsRequest\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.mulian.gateway.v1.ReceiptKindR\x04kind\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12%\n" +
@@ -1379,12 +1498,13 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x18RECEIPT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15RECEIPT_KIND_RECEIVED\x10\x01\x12\x16\n" +
 	"\x12RECEIPT_KIND_GIVEN\x10\x02\x12\x18\n" +
-	"\x14RECEIPT_KIND_MISSING\x10\x032\xf1\x03\n" +
+	"\x14RECEIPT_KIND_MISSING\x10\x032\xcb\x04\n" +
 	"\x0eControlService\x12D\n" +
 	"\x03Ask\x12\x1d.mulian.gateway.v1.AskRequest\x1a\x1e.mulian.gateway.v1.AskResponse\x12L\n" +
 	"\x05Fetch\x12\x1f.mulian.gateway.v1.FetchRequest\x1a .mulian.gateway.v1.FetchResponse0\x01\x12O\n" +
 	"\x06Follow\x12 .mulian.gateway.v1.FollowRequest\x1a!.mulian.gateway.v1.FollowResponse0\x01\x12Z\n" +
-	"\bReceipts\x12\".mulian.gateway.v1.ReceiptsRequest\x1a#.mulian.gateway.v1.ReceiptsResponse\"\x03\x90\x02\x010\x01\x12O\n" +
+	"\bReceipts\x12\".mulian.gateway.v1.ReceiptsRequest\x1a#.mulian.gateway.v1.ReceiptsResponse\"\x03\x90\x02\x010\x01\x12X\n" +
+	"\bUsageKey\x12\".mulian.gateway.v1.UsageKeyRequest\x1a#.mulian.gateway.v1.UsageKeyResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\x05State\x12\x1f.mulian.gateway.v1.StateRequest\x1a .mulian.gateway.v1.StateResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\x06Reload\x12 .mulian.gateway.v1.ReloadRequest\x1a!.mulian.gateway.v1.ReloadResponseB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
 
@@ -1401,7 +1521,7 @@ func file_mulian_gateway_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_gateway_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_mulian_gateway_v1_control_proto_goTypes = []any{
 	(ReceiptKind)(0),         // 0: mulian.gateway.v1.ReceiptKind
 	(*ReloadRequest)(nil),    // 1: mulian.gateway.v1.ReloadRequest
@@ -1412,54 +1532,59 @@ var file_mulian_gateway_v1_control_proto_goTypes = []any{
 	(*ResultValue)(nil),      // 6: mulian.gateway.v1.ResultValue
 	(*FetchRequest)(nil),     // 7: mulian.gateway.v1.FetchRequest
 	(*FetchResponse)(nil),    // 8: mulian.gateway.v1.FetchResponse
-	(*ReceiptsRequest)(nil),  // 9: mulian.gateway.v1.ReceiptsRequest
-	(*ReceiptsResponse)(nil), // 10: mulian.gateway.v1.ReceiptsResponse
-	(*StateRequest)(nil),     // 11: mulian.gateway.v1.StateRequest
-	(*StateResponse)(nil),    // 12: mulian.gateway.v1.StateResponse
-	(*FollowRequest)(nil),    // 13: mulian.gateway.v1.FollowRequest
-	(*FollowResponse)(nil),   // 14: mulian.gateway.v1.FollowResponse
-	(*Following)(nil),        // 15: mulian.gateway.v1.Following
-	(*Subscriber)(nil),       // 16: mulian.gateway.v1.Subscriber
-	(*KeyValue)(nil),         // 17: mulian.gateway.v1.KeyValue
-	(*ResultColumn)(nil),     // 18: mulian.gateway.v1.ResultColumn
-	(*v1.Receipt)(nil),       // 19: mulian.trace.v1.Receipt
-	(*v1.AccessRecord)(nil),  // 20: mulian.trace.v1.AccessRecord
-	(Verdict)(0),             // 21: mulian.gateway.v1.Verdict
-	(Sensing)(0),             // 22: mulian.gateway.v1.Sensing
+	(*UsageKeyRequest)(nil),  // 9: mulian.gateway.v1.UsageKeyRequest
+	(*UsageKeyResponse)(nil), // 10: mulian.gateway.v1.UsageKeyResponse
+	(*ReceiptsRequest)(nil),  // 11: mulian.gateway.v1.ReceiptsRequest
+	(*ReceiptsResponse)(nil), // 12: mulian.gateway.v1.ReceiptsResponse
+	(*StateRequest)(nil),     // 13: mulian.gateway.v1.StateRequest
+	(*StateResponse)(nil),    // 14: mulian.gateway.v1.StateResponse
+	(*FollowRequest)(nil),    // 15: mulian.gateway.v1.FollowRequest
+	(*FollowResponse)(nil),   // 16: mulian.gateway.v1.FollowResponse
+	(*Following)(nil),        // 17: mulian.gateway.v1.Following
+	(*Subscriber)(nil),       // 18: mulian.gateway.v1.Subscriber
+	(*KeyValue)(nil),         // 19: mulian.gateway.v1.KeyValue
+	(*ResultColumn)(nil),     // 20: mulian.gateway.v1.ResultColumn
+	(*v1.Receipt)(nil),       // 21: mulian.trace.v1.Receipt
+	(*v1.AccessRecord)(nil),  // 22: mulian.trace.v1.AccessRecord
+	(Verdict)(0),             // 23: mulian.gateway.v1.Verdict
+	(Sensing)(0),             // 24: mulian.gateway.v1.Sensing
 }
 var file_mulian_gateway_v1_control_proto_depIdxs = []int32{
-	17, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
-	17, // 1: mulian.gateway.v1.AskRequest.parameters:type_name -> mulian.gateway.v1.KeyValue
-	18, // 2: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
+	19, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
+	19, // 1: mulian.gateway.v1.AskRequest.parameters:type_name -> mulian.gateway.v1.KeyValue
+	20, // 2: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
 	5,  // 3: mulian.gateway.v1.AskResponse.rows:type_name -> mulian.gateway.v1.ResultRow
-	19, // 4: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
-	20, // 5: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
-	21, // 6: mulian.gateway.v1.AskResponse.verdict:type_name -> mulian.gateway.v1.Verdict
+	21, // 4: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
+	22, // 5: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
+	23, // 6: mulian.gateway.v1.AskResponse.verdict:type_name -> mulian.gateway.v1.Verdict
 	6,  // 7: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
-	0,  // 8: mulian.gateway.v1.ReceiptsRequest.kind:type_name -> mulian.gateway.v1.ReceiptKind
-	19, // 9: mulian.gateway.v1.ReceiptsResponse.receipts:type_name -> mulian.trace.v1.Receipt
-	15, // 10: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
-	16, // 11: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
-	15, // 12: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
-	22, // 13: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
-	22, // 14: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
-	3,  // 15: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
-	7,  // 16: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
-	13, // 17: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
-	9,  // 18: mulian.gateway.v1.ControlService.Receipts:input_type -> mulian.gateway.v1.ReceiptsRequest
-	11, // 19: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
-	1,  // 20: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
-	4,  // 21: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
-	8,  // 22: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
-	14, // 23: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
-	10, // 24: mulian.gateway.v1.ControlService.Receipts:output_type -> mulian.gateway.v1.ReceiptsResponse
-	12, // 25: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
-	2,  // 26: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
-	21, // [21:27] is the sub-list for method output_type
-	15, // [15:21] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	19, // 8: mulian.gateway.v1.UsageKeyRequest.where:type_name -> mulian.gateway.v1.KeyValue
+	0,  // 9: mulian.gateway.v1.ReceiptsRequest.kind:type_name -> mulian.gateway.v1.ReceiptKind
+	21, // 10: mulian.gateway.v1.ReceiptsResponse.receipts:type_name -> mulian.trace.v1.Receipt
+	17, // 11: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
+	18, // 12: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
+	17, // 13: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
+	24, // 14: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
+	24, // 15: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
+	3,  // 16: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
+	7,  // 17: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
+	15, // 18: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
+	11, // 19: mulian.gateway.v1.ControlService.Receipts:input_type -> mulian.gateway.v1.ReceiptsRequest
+	9,  // 20: mulian.gateway.v1.ControlService.UsageKey:input_type -> mulian.gateway.v1.UsageKeyRequest
+	13, // 21: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
+	1,  // 22: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
+	4,  // 23: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
+	8,  // 24: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
+	16, // 25: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
+	12, // 26: mulian.gateway.v1.ControlService.Receipts:output_type -> mulian.gateway.v1.ReceiptsResponse
+	10, // 27: mulian.gateway.v1.ControlService.UsageKey:output_type -> mulian.gateway.v1.UsageKeyResponse
+	14, // 28: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
+	2,  // 29: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
+	23, // [23:30] is the sub-list for method output_type
+	16, // [16:23] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_control_proto_init() }
@@ -1474,7 +1599,7 @@ func file_mulian_gateway_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_control_proto_rawDesc), len(file_mulian_gateway_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

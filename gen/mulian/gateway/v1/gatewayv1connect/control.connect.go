@@ -41,6 +41,8 @@ const (
 	ControlServiceFollowProcedure = "/mulian.gateway.v1.ControlService/Follow"
 	// ControlServiceReceiptsProcedure is the fully-qualified name of the ControlService's Receipts RPC.
 	ControlServiceReceiptsProcedure = "/mulian.gateway.v1.ControlService/Receipts"
+	// ControlServiceUsageKeyProcedure is the fully-qualified name of the ControlService's UsageKey RPC.
+	ControlServiceUsageKeyProcedure = "/mulian.gateway.v1.ControlService/UsageKey"
 	// ControlServiceStateProcedure is the fully-qualified name of the ControlService's State RPC.
 	ControlServiceStateProcedure = "/mulian.gateway.v1.ControlService/State"
 	// ControlServiceReloadProcedure is the fully-qualified name of the ControlService's Reload RPC.
@@ -60,6 +62,10 @@ type ControlServiceClient interface {
 	Follow(context.Context, *connect.Request[v1.FollowRequest]) (*connect.ServerStreamForClient[v1.FollowResponse], error)
 	// Receipts gives the receipts that this gateway keeps, in the order in which they came.
 	Receipts(context.Context, *connect.Request[v1.ReceiptsRequest]) (*connect.ServerStreamForClient[v1.ReceiptsResponse], error)
+	// UsageKey makes the key with which a data owner, whom the department has identified,
+	// finds out at /usage/ who asked for the record with that key, and finds these
+	// records in the public log himself.
+	UsageKey(context.Context, *connect.Request[v1.UsageKeyRequest]) (*connect.Response[v1.UsageKeyResponse], error)
 	// State tells how the gateway is.
 	State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error)
 	// Reload reads the configuration and the keys again. When it returns they are
@@ -103,6 +109,13 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		usageKey: connect.NewClient[v1.UsageKeyRequest, v1.UsageKeyResponse](
+			httpClient,
+			baseURL+ControlServiceUsageKeyProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("UsageKey")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		state: connect.NewClient[v1.StateRequest, v1.StateResponse](
 			httpClient,
 			baseURL+ControlServiceStateProcedure,
@@ -125,6 +138,7 @@ type controlServiceClient struct {
 	fetch    *connect.Client[v1.FetchRequest, v1.FetchResponse]
 	follow   *connect.Client[v1.FollowRequest, v1.FollowResponse]
 	receipts *connect.Client[v1.ReceiptsRequest, v1.ReceiptsResponse]
+	usageKey *connect.Client[v1.UsageKeyRequest, v1.UsageKeyResponse]
 	state    *connect.Client[v1.StateRequest, v1.StateResponse]
 	reload   *connect.Client[v1.ReloadRequest, v1.ReloadResponse]
 }
@@ -147,6 +161,11 @@ func (c *controlServiceClient) Follow(ctx context.Context, req *connect.Request[
 // Receipts calls mulian.gateway.v1.ControlService.Receipts.
 func (c *controlServiceClient) Receipts(ctx context.Context, req *connect.Request[v1.ReceiptsRequest]) (*connect.ServerStreamForClient[v1.ReceiptsResponse], error) {
 	return c.receipts.CallServerStream(ctx, req)
+}
+
+// UsageKey calls mulian.gateway.v1.ControlService.UsageKey.
+func (c *controlServiceClient) UsageKey(ctx context.Context, req *connect.Request[v1.UsageKeyRequest]) (*connect.Response[v1.UsageKeyResponse], error) {
+	return c.usageKey.CallUnary(ctx, req)
 }
 
 // State calls mulian.gateway.v1.ControlService.State.
@@ -172,6 +191,10 @@ type ControlServiceHandler interface {
 	Follow(context.Context, *connect.Request[v1.FollowRequest], *connect.ServerStream[v1.FollowResponse]) error
 	// Receipts gives the receipts that this gateway keeps, in the order in which they came.
 	Receipts(context.Context, *connect.Request[v1.ReceiptsRequest], *connect.ServerStream[v1.ReceiptsResponse]) error
+	// UsageKey makes the key with which a data owner, whom the department has identified,
+	// finds out at /usage/ who asked for the record with that key, and finds these
+	// records in the public log himself.
+	UsageKey(context.Context, *connect.Request[v1.UsageKeyRequest]) (*connect.Response[v1.UsageKeyResponse], error)
 	// State tells how the gateway is.
 	State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error)
 	// Reload reads the configuration and the keys again. When it returns they are
@@ -211,6 +234,13 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceUsageKeyHandler := connect.NewUnaryHandler(
+		ControlServiceUsageKeyProcedure,
+		svc.UsageKey,
+		connect.WithSchema(controlServiceMethods.ByName("UsageKey")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceStateHandler := connect.NewUnaryHandler(
 		ControlServiceStateProcedure,
 		svc.State,
@@ -234,6 +264,8 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceFollowHandler.ServeHTTP(w, r)
 		case ControlServiceReceiptsProcedure:
 			controlServiceReceiptsHandler.ServeHTTP(w, r)
+		case ControlServiceUsageKeyProcedure:
+			controlServiceUsageKeyHandler.ServeHTTP(w, r)
 		case ControlServiceStateProcedure:
 			controlServiceStateHandler.ServeHTTP(w, r)
 		case ControlServiceReloadProcedure:
@@ -261,6 +293,10 @@ func (UnimplementedControlServiceHandler) Follow(context.Context, *connect.Reque
 
 func (UnimplementedControlServiceHandler) Receipts(context.Context, *connect.Request[v1.ReceiptsRequest], *connect.ServerStream[v1.ReceiptsResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.Receipts is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) UsageKey(context.Context, *connect.Request[v1.UsageKeyRequest]) (*connect.Response[v1.UsageKeyResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.UsageKey is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) State(context.Context, *connect.Request[v1.StateRequest]) (*connect.Response[v1.StateResponse], error) {
