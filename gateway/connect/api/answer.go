@@ -14,6 +14,26 @@ import (
 	"mulian/gateway/connect"
 )
 
+// maxPiece bounds what is read beyond the last piece of JSON that was understood: one row, or what
+// stands beside the rows. It is held in memory. A longest value, half of it escaped.
+const maxPiece = 48 << 20
+
+// pieces ends an answer of which a piece does not end.
+type pieces struct {
+	r    io.Reader
+	read int64
+	dec  *json.Decoder
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if p.read-p.dec.InputOffset() > maxPiece {
+		return 0, fmt.Errorf("%w: a row of more than %d bytes", connect.ErrTooLarge, maxPiece)
+	}
+	n, err := p.r.Read(b)
+	p.read += int64(n)
+	return n, err
+}
+
 // maxDepth of the JSON of one row. The deepest interface that we know of has eight.
 const maxDepth = 64
 
@@ -31,7 +51,9 @@ type reader struct {
 
 // readAnswer calls row for each row of e in body. at is the row's JSON pointer.
 func readAnswer(e *endpoint, body io.Reader, want []string, row func(at string, raw json.RawMessage) error) (seen, error) {
-	r := &reader{dec: json.NewDecoder(body), want: want, out: seen{}, row: row}
+	in := &pieces{r: body}
+	in.dec = json.NewDecoder(in)
+	r := &reader{dec: in.dec, want: want, out: seen{}, row: row}
 	err := r.value(e, "", e.rows)
 	if err == nil {
 		var more json.RawMessage
@@ -174,8 +196,8 @@ func (e *endpoint) read(fields []*field, at string, n int64, raw json.RawMessage
 	fail := func(f *field, reason string) error {
 		return &connect.ValueError{Table: e.table.TableName, Column: f.column.Name, Row: n, Reason: reason + " (at " + at + "/" + strings.Join(f.path, "/") + ")"}
 	}
-	if len(raw) > connect.MaxRowBytes*6 || deeper(raw, maxDepth) { // \u0000 is six bytes for one
-		return &connect.ValueError{Table: e.table.TableName, Row: n, Reason: "a row that is too long or too deep (at " + at + ")"}
+	if deeper(raw, maxDepth) {
+		return &connect.ValueError{Table: e.table.TableName, Row: n, Reason: "a row that is too deep (at " + at + ")"}
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil || object == nil {

@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	// maxBody bounds one answer: a longest value, escaped, and room beside it.
-	maxBody = 128 << 20
+	// maxBody bounds one answer. It is read as a stream: an interface without pages may answer with
+	// millions of rows.
+	maxBody = 2 << 30
 	// attempts is how often a call is made that is answered with 429 or 503.
 	attempts = 6
 	// firstPause is doubled after each attempt; maxPause bounds what Retry-After may ask for.
