@@ -114,20 +114,21 @@ func (l *lie) findings() map[string]Finding {
 	short := l.given(func(r *tracev1.AccessRecord) { r.Place, r.Rows = 12, 5 })
 	late := l.given(func(r *tracev1.AccessRecord) { r.Place, r.AtMs = 50, l.base.UnixMilli()-599_000 })
 	return map[string]Finding{
-		RuleContradicted:          {Records: []Shown{{Receipt: short}, at(11)}, Event: -1},
-		RuleMisplaced:             {Records: []Shown{at(10)}, Event: -1},
-		RuleTwice:                 {Records: []Shown{at(8), at(9)}, Event: -1},
-		RuleGap:                   {Records: []Shown{at(8), at(7)}, Event: -1},
-		RuleGap + "-first":        {Records: []Shown{at(7)}, Event: -1},
-		RuleUnanchored:            {Records: []Shown{{Receipt: late}}, Event: -1},
-		RuleUnanchored + "-event": {Records: []Shown{{Receipt: late}}, Event: int64(l.eventOf(anchorVerb))},
-		RuleOutside:               {Records: []Shown{at(11)}, Event: -1},
-		RuleRevoked:               {Records: []Shown{at(11)}, Event: int64(l.eventOf("share/end_agreement"))},
-		RuleCounts:                {Records: []Shown{at(12)}, Event: -1},
-		RuleForked:                {Checkpoints: [][]byte{l.checkpoint(l.log), l.checkpoint(l.log2)}, Event: -1},
-		RuleForked + "-head":      {Checkpoints: [][]byte{l.checkpoint(l.log2)}, Event: -1},
-		RuleRewritten:             {Checkpoints: [][]byte{l.checkpoint(longer), l.checkpoint(l.log)}, Root: begins[:], Path: path, Event: -1},
-		RuleRewritten + "-head":   {Checkpoints: [][]byte{l.checkpoint(longer)}, Root: begins[:], Path: path, Event: -1},
+		RuleContradicted:           {Records: []Shown{{Receipt: short}, at(11)}, Event: -1},
+		RuleMisplaced:              {Records: []Shown{at(10)}, Event: -1},
+		RuleTwice:                  {Records: []Shown{at(8), at(9)}, Event: -1},
+		RuleGap:                    {Records: []Shown{at(8), at(7)}, Event: -1},
+		RuleGap + "-first":         {Records: []Shown{at(7)}, Event: -1},
+		RuleUnanchored:             {Records: []Shown{{Receipt: late}}, Event: -1},
+		RuleUnanchored + "-event":  {Records: []Shown{{Receipt: late}}, Event: int64(l.eventOf(anchorVerb))},
+		RuleOutside:                {Records: []Shown{at(11)}, Event: -1},
+		RuleOutside + "-predicate": {Records: []Shown{{Receipt: l.given(func(r *tracev1.AccessRecord) { r.Predicate = "is-adult" })}}, Event: -1},
+		RuleRevoked:                {Records: []Shown{at(11)}, Event: int64(l.eventOf("share/end_agreement"))},
+		RuleCounts:                 {Records: []Shown{at(12)}, Event: -1},
+		RuleForked:                 {Checkpoints: [][]byte{l.checkpoint(l.log), l.checkpoint(l.log2)}, Event: -1},
+		RuleForked + "-head":       {Checkpoints: [][]byte{l.checkpoint(l.log2)}, Event: -1},
+		RuleRewritten:              {Checkpoints: [][]byte{l.checkpoint(longer), l.checkpoint(l.log)}, Root: begins[:], Path: path, Event: -1},
+		RuleRewritten + "-head":    {Checkpoints: [][]byte{l.checkpoint(longer)}, Root: begins[:], Path: path, Event: -1},
 	}
 }
 

@@ -102,6 +102,7 @@ type pact struct {
 	purpose                    string
 	startsMs, endsMs, staleSec uint64
 	gateways                   []string
+	predicates                 [][2]string // name, entry
 	amended                    bool
 }
 
@@ -110,7 +111,7 @@ func scanPact(raw []byte) (*pact, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := scan(v.raw(6), false, field{1, 'B'}, field{2, 't'})
+	t, err := scan(v.raw(6), false, field{1, 'B'}, field{2, 't'}, field{16, 'B'})
 	if err != nil {
 		return nil, fmt.Errorf("terms: %w", err)
 	}
@@ -127,6 +128,13 @@ func scanPact(raw []byte) (*pact, error) {
 			return nil, fmt.Errorf("part: %w", err)
 		}
 		p.parts[x.text(1)] = append(p.parts[x.text(1)], x.texts(2)...)
+	}
+	for _, b := range t.bytes[16] {
+		x, err := scan(b, false, field{1, 't'}, field{2, 't'})
+		if err != nil {
+			return nil, fmt.Errorf("predicate: %w", err)
+		}
+		p.predicates = append(p.predicates, [2]string{x.text(1), x.text(2)})
 	}
 	return p, nil
 }
@@ -186,6 +194,12 @@ func outside(x *record, p *pact) []string {
 	}
 	if x.text(11) != p.purpose {
 		g.found("purpose")
+	}
+	switch asked := x.text(22); {
+	case asked == "" && len(p.predicates) > 0:
+		g.found("rows")
+	case asked != "" && !slices.Contains(p.predicates, [2]string{asked, x.text(8)}):
+		g.found("predicate %s", asked)
 	}
 	items, agreed := p.parts[x.text(8)]
 	if !agreed {

@@ -47,5 +47,8 @@ func (r *record) node() *node {
 	if r.number(20) != 0 { // records of before 2026-11-22 have none
 		n.with("place", number(r.number(20)), "previous", number(r.number(21)))
 	}
+	if r.text(22) != "" {
+		n.with("predicate", r.text(22))
+	}
 	return n
 }

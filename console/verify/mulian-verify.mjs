@@ -703,7 +703,7 @@ function scanEnvelope(raw) {
 const OUTCOMES = ['', 'granted', 'refused', 'completed', 'failed']
 function scanRecord(raw) {
   const v = scan(raw, true, {
-    1: 't', 2: 't', 3: 'n', 4: 'n', 5: 'n', 6: 't', 7: 't', 8: 't', 9: 'n', 10: 'T', 11: 't', 12: 'n', 13: 'n', 14: 'b', 15: 'b', 16: 'n', 17: 'n', 18: 'n', 19: 'b', 20: 'n', 21: 'n',
+    1: 't', 2: 't', 3: 'n', 4: 'n', 5: 'n', 6: 't', 7: 't', 8: 't', 9: 'n', 10: 'T', 11: 't', 12: 'n', 13: 'n', 14: 'b', 15: 'b', 16: 'n', 17: 'n', 18: 'n', 19: 'b', 20: 'n', 21: 'n', 22: 't',
   })
   if (!OUTCOMES[v.number(4)] || v.number(16) > MAX_MS) malformed(`its outcome is ${v.number(4)}, its time ${v.number(16)}`)
   return v
@@ -714,13 +714,14 @@ function scanLogKey(raw, account) {
   return { origin: p.text(3), key: p.raw(4) }
 }
 function scanPact(raw) {
-  const v = scan(raw, false, { 1: 't', 6: 'm', 8: 'n', 9: 'n', 10: 'n', 11: 't', 12: 'T', 22: 'n' }), t = scan(v.raw(6), false, { 1: 'B', 2: 't' }), parts = new Map()
+  const v = scan(raw, false, { 1: 't', 6: 'm', 8: 'n', 9: 'n', 10: 'n', 11: 't', 12: 'T', 22: 'n' }), t = scan(v.raw(6), false, { 1: 'B', 2: 't', 16: 'B' }), parts = new Map()
   if (v.number(8) > MAX_MS || v.number(9) > MAX_MS) malformed(`it is from ${v.number(8)} to ${v.number(9)}`)
   for (const b of t.all(1)) {
     const x = scan(b, false, { 1: 't', 2: 'T' })
     parts.set(x.text(1), [...(parts.get(x.text(1)) ?? []), ...x.all(2)])
   }
-  return { id: v.text(1), parts, purpose: t.text(2), starts: v.number(8), ends: v.number(9), stale: v.number(10), asker: v.text(11), gateways: v.all(12), amended: v.number(22) > 0 }
+  const predicates = t.all(16).map((b) => scan(b, false, { 1: 't', 2: 't' }))
+  return { id: v.text(1), parts, predicates, purpose: t.text(2), starts: v.number(8), ends: v.number(9), stale: v.number(10), asker: v.text(11), gateways: v.all(12), amended: v.number(22) > 0 }
 }
 function scanHead(raw) {
   const v = scan(raw, false, { 1: 't', 2: 'n', 3: 'b' })
@@ -892,6 +893,9 @@ const RULES = {
     if (!p.gateways.includes(x.text(1))) say(`gateway ${x.text(1)}`)
     if (p.ends && ms >= p.ends + RECEIPT_SLACK_MS) say(`after ${clock(p.ends)}`)
     if (x.text(11) !== p.purpose) say('purpose')
+    const asked = x.text(22)
+    if (!asked && p.predicates.length) say('rows')
+    if (asked && !p.predicates.some((q) => q.text(1) === asked && q.text(2) === x.text(8))) say(`predicate ${asked}`)
     const agreed = p.parts.get(x.text(8))
     if (!agreed) return say(`entry ${x.text(8)}`)
     for (const it of x.all(10)) if (!agreed.includes(it)) say(`item ${it}`)
@@ -1287,6 +1291,7 @@ class Verifier {
 
 function recordNode(r) {
   const places = r.number(20) ? ['place', r.number(20), 'previous', r.number(21)] : []
+  if (r.text(22)) places.push('predicate', r.text(22))
   return object('gateway', r.text(1), 'agreement', r.text(2), 'seq', r.number(3), 'outcome', OUTCOMES[r.number(4)], 'code', r.number(5),
     'request_id', r.text(6), 'asker', r.text(7), 'entry', r.text(8), 'entry_version', r.number(9), 'items', items(r.all(10).map(text)),
     'purpose', r.text(11), 'rows', r.number(12), 'bytes', r.number(13), 'request_hash', hex(r.raw(14)), 'response_hash', hex(r.raw(15)), 'at', clock(r.number(16)),
