@@ -265,6 +265,13 @@ func (a *Asker) query(ctx context.Context, agreement, entry string, body *gatewa
 	if err := a.open(ask.aad, ans, q); err != nil {
 		return nil, nil, err
 	}
+	if err := withinAgreement(g, entry, body.GetItems(), q, rec); err != nil {
+		// It may have been amended a moment ago.
+		a.cfg.View.Forget("share/agreement/" + agreement)
+		if g, _, lookErr := a.right(ctx, agreement, entry); lookErr != nil || withinAgreement(g, entry, body.GetItems(), q, rec) != nil {
+			return nil, nil, err
+		}
+	}
 	out := &Result{Columns: q.GetColumns(), Receipt: ans.GetReceipt(), Record: rec}
 	if out.Rows, err = rowsOf(q, rec); err != nil {
 		return nil, nil, err
