@@ -234,7 +234,7 @@ func (s *Server) watch() error {
 func (s *Server) run() error {
 	args := []string{
 		"--no-defaults", "--datadir=" + s.dir + "/data", "--socket=" + s.Socket(), "--pid-file=" + s.dir + "/pid", "--log-error=" + s.dir + "/log",
-		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--skip-name-resolve", "--max-connections=60", "--max-allowed-packet=64M",
+		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--skip-name-resolve", "--max-connections=60", "--character-set-server=utf8mb4", "--max-allowed-packet=64M",
 		"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=64M", "--performance-schema=OFF", "--tmpdir=" + s.dir, "--plugin-maturity=unknown",
 	}
 	if !s.options.Sync {

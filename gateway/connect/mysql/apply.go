@@ -169,7 +169,7 @@ func (t *tableDescription) removal(key []string) string {
 		case f.kind == connect.Decimal:
 			param = "CAST(? AS DECIMAL(65,30))"
 		case f.kind == connect.Date || f.kind == connect.Timestamp || f.kind == connect.Instant:
-			param = place(f, connect.Null, false, param)
+			param = typed(f, connect.Null, false, param)
 		}
 		by = append(by, statement.Quote(k)+" = "+param)
 	}

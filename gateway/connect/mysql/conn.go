@@ -53,9 +53,10 @@ const readOnly = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ 
 
 // pool holds the connections to one database, and what is known of its tables.
 type pool struct {
-	db     *sql.DB
-	name   string // of the database
-	server server
+	db      *sql.DB
+	name    string // of the database
+	address *address
+	server  server
 
 	mu    sync.Mutex                   // guards known
 	known map[string]*tableDescription // by name
@@ -69,15 +70,15 @@ type server struct {
 
 // newPool opens a database; nothing is left open on an error.
 func newPool(ctx context.Context, rawURL string, write bool) (*pool, error) {
-	config, err := parse(rawURL)
+	at, err := parse(rawURL)
 	if err != nil {
 		return nil, err
 	}
-	inner, err := driver.NewConnector(config)
+	inner, err := driver.NewConnector(at.Config)
 	if err != nil {
 		return nil, invalid("refused by the driver")
 	}
-	p := &pool{db: sql.OpenDB(connector{inner, write}), name: config.DBName, known: map[string]*tableDescription{}}
+	p := &pool{db: sql.OpenDB(connector{inner, write}), name: at.DBName, address: at, known: map[string]*tableDescription{}}
 	p.db.SetMaxOpenConns(maxConns)
 	p.db.SetMaxIdleConns(maxConns)
 	p.db.SetConnMaxIdleTime(idleTime)

@@ -51,7 +51,14 @@
 //  9. Rows are loaded by multi-row INSERT and not by LOAD DATA LOCAL, which turns errors into
 //     warnings (insert.go).
 //
-//  10. Errors are retold without the server's message where that may hold a value or the account.
+//  10. A Source is a connect.Feeder on MariaDB 10.5 or later with log_bin, binlog_format=ROW,
+//     binlog_row_image=FULL or NOBLOB and binlog_row_metadata=FULL (the log then names its
+//     columns, so that a row is never read by the order of a later table), for tables whose key the log tells
+//     as it is (no enum, time, float; text in UTF-8) and that no foreign key changes behind the
+//     log's back. A change is told when a snapshot shows it (feed.go). What goes without a change of rows
+//     (a statement that was logged as text, DROP, a partition, XA) is connect.ErrPositionLost.
+//     The server keeps its log by its own rules; the account reads all of it, see grant.go.
+//  11. Errors are retold without the server's message where that may hold a value or the account.
 //
 // Structure is read from information_schema and not with ariga.io/atlas, for the reasons
 // that package postgres gives; the width of integers, which newer servers do not print, is left out.

@@ -17,7 +17,8 @@ import (
 // source is a MySQL database that is read.
 type source struct {
 	*pool
-	last struct { // the latest document's hash
+	following sync.Mutex // held by a Follow with tables
+	last      struct {   // the latest document's hash
 		sync.Mutex
 		hash string
 	}
@@ -78,7 +79,7 @@ func (t *tableDescription) dialect() statement.Dialect {
 		Compare: func(c connect.Column, q string) string { return byOrder(t.more[c.Name], q) },
 		Key:     func(c connect.Column, q string) string { return byOrder(t.more[c.Name], q) },
 		Place: func(b statement.Bound, param string) string {
-			return place(t.more[b.Column.Name], b.Value, b.Key || b.After, param)
+			return typed(t.more[b.Column.Name], b.Value, b.Key || b.After, param)
 		},
 		In: func(c connect.Column, q string, places []string) (string, bool) {
 			f, list := t.more[c.Name], strings.Join(places, ", ")

@@ -30,8 +30,18 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: mysql URL: %s", connect.ErrInvalid, fmt.Sprintf(format, args...))
 }
 
+// address is a parsed URL: the driver's own part, and ours.
+type address struct {
+	*driver.Config
+	passfile string
+	feed     string // the name of what the feed leaves on the server: its number there
+}
+
+// feedParameter names the feed, see connect.Feeder.
+const feedParameter = "mulian_feed"
+
 // parse reads a URL. Its errors do not repeat it.
-func parse(rawURL string) (*driver.Config, error) {
+func parse(rawURL string) (*address, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Opaque != "" || u.Fragment != "" {
 		return nil, invalid("not of the form mysql://USER@HOST:PORT/NAME")
@@ -66,7 +76,10 @@ func parse(rawURL string) (*driver.Config, error) {
 		}
 		c.Timeout = time.Duration(seconds) * time.Second
 	}
-	passfile := get("passfile")
+	a := &address{Config: c, passfile: get("passfile"), feed: or(get(feedParameter), "gateway")}
+	if len(a.feed) > 40 || strings.Trim(a.feed, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		return nil, invalid("%s is 1 to 40 of a-z, 0-9 and _", feedParameter)
+	}
 	t := transport{mode: get("sslmode"), root: get("sslrootcert"), cert: get("sslcert"), key: get("sslkey"), host: or(u.Hostname(), "127.0.0.1"), local: c.Net == "unix"}
 	for name := range q {
 		return nil, invalid("unknown parameter %.40q", name)
@@ -74,15 +87,15 @@ func parse(rawURL string) (*driver.Config, error) {
 	if err := t.apply(c); err != nil {
 		return nil, err
 	}
-	if passfile == "" {
-		return c, nil
+	if a.passfile == "" {
+		return a, nil
 	}
-	if _, err := password(passfile); err != nil {
+	if _, err := password(a.passfile); err != nil {
 		return nil, err
 	}
 	// Read again for each connection: a new password needs no restart.
-	return c, c.Apply(driver.BeforeConnect(func(_ context.Context, c *driver.Config) (err error) {
-		c.Passwd, err = password(passfile)
+	return a, c.Apply(driver.BeforeConnect(func(_ context.Context, c *driver.Config) (err error) {
+		c.Passwd, err = password(a.passfile)
 		return err
 	}))
 }

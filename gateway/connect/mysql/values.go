@@ -227,8 +227,8 @@ func bindTime(v connect.Value) (arg sqldriver.Value, possible bool) {
 	return t, len(t) <= len("2006-01-02T15:04:05.999999")
 }
 
-// place gives a parameter the type that it is compared in.
-func place(f columnForm, v connect.Value, key bool, param string) string {
+// typed gives a parameter the type that it is compared in.
+func typed(f columnForm, v connect.Value, key bool, param string) string {
 	switch f.kind {
 	case connect.Decimal:
 		// As many digits after the point as the value has: MySQL's decimals have 65 in all.
