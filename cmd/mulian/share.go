@@ -26,7 +26,7 @@ func (a *app) shareCommand() *cobra.Command {
   mulian share confirm 0123456789abcdef --as 11110000000025678C`,
 	}
 	c.AddCommand(a.shareApply(), a.shareAnswer(), a.shareMore(), a.shareSupplement(), a.shareExtend(), a.shareWithdraw(), a.shareConfirm(),
-		a.shareSuspend(), a.shareResume(), a.shareEnd(), a.shareList(), a.shareShow(), a.shareFetch(), a.shareQuery(), a.shareUse(),
+		a.shareSuspend(), a.shareResume(), a.shareEnd(), a.shareList(), a.shareShow(), a.shareFetch(), a.shareQuery(), a.shareAsk(), a.shareUse(),
 		a.shareSubscribe(), a.shareUnsubscribe(), a.shareSubscriptions())
 	c.AddCommand(a.lifeCommands()...)
 	return c
@@ -38,6 +38,7 @@ type termsFlags struct {
 	purpose, duty, matter, basis, system, scope, gatewayID string
 	days, perDay, life                                     uint32
 	rows, calls                                            uint64
+	conditions                                             conditionFlags
 }
 
 func (t *termsFlags) add(a *app, c *cobra.Command) {
@@ -56,6 +57,7 @@ func (t *termsFlags) add(a *app, c *cobra.Command) {
 	f.Uint64Var(&t.rows, "max-rows", 0, a.t("每次最多行数", "most rows in a call"))
 	f.Uint64Var(&t.calls, "max-calls", 0, a.t("总调用次数", "most calls in all"))
 	f.Uint32Var(&t.life, "data-life", 0, a.t("数据保存天数", "days after which the copy is destroyed"))
+	t.conditions.add(a, c)
 }
 
 func (a *app) shareApply() *cobra.Command {
@@ -91,6 +93,9 @@ func (a *app) shareApply() *cobra.Command {
 
 // terms makes the terms of the flags, asking the server for what may be left out.
 func (a *app) terms(cmd *cobra.Command, cl *client.Client, t *termsFlags, entries []string) (*sharev1.Terms, string, error) {
+	if len(t.conditions.predicates) > 0 && !cmd.Flags().Changed("method") {
+		t.method = "query" // predicates are answered by it
+	}
 	method, ok := map[string]cataloguev1.Method{"batch": cataloguev1.Method_METHOD_BATCH, "query": cataloguev1.Method_METHOD_QUERY, "file": cataloguev1.Method_METHOD_FILE}[t.method]
 	if !ok {
 		return nil, "", fault.Newf(fault.Usage, "--method %q: batch, query or file", t.method)
@@ -116,6 +121,9 @@ func (a *app) terms(cmd *cobra.Command, cl *client.Client, t *termsFlags, entrie
 			}
 		}
 		terms.Parts = append(terms.Parts, part)
+	}
+	if err := t.conditions.set(terms); err != nil {
+		return nil, "", err
 	}
 	org, _, _ := strings.Cut(strings.SplitN(a.as, "#", 2)[0], "/")
 	if terms.GetDuty() == "" {
@@ -457,6 +465,7 @@ func (a *app) showRequest(w io.Writer, r *sharev1.Request) {
 	for _, p := range r.GetTerms().GetParts() {
 		rows = append(rows, []string{a.t("目录", "entry"), p.GetEntry() + "  " + strings.Join(p.GetItems(), ",")})
 	}
+	rows = append(rows, a.conditionRows(r.GetTerms())...)
 	for _, m := range r.GetMissing() {
 		rows = append(rows, []string{a.t("需补正", "missing"), m})
 	}
@@ -480,6 +489,7 @@ func (a *app) showAgreement(w io.Writer, m *sharev1.GetAgreementResponse) {
 		{a.t("期限", "term"), day(g.GetStartsMs()) + " – " + day(g.GetEndsMs())},
 		{a.t("交付期限", "delivery clock"), a.clock(g.GetClock())},
 	}
+	rows = append(rows, a.conditionRows(g.GetTerms())...)
 	rows = append(rows, a.lifeRows(m)...)
 	for _, d := range m.GetDeliveries() {
 		rows = append(rows, []string{a.t("交付", "delivery"), fmt.Sprintf("%d  %s  %d %s", d.GetNumber(), a.word(d.GetState()), d.GetRows(), a.t("行", "rows"))})
