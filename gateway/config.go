@@ -47,6 +47,7 @@ type Source struct {
 	Name string `yaml:"name"`
 	// URL is sqlite:PATH, postgres://USER@HOST:PORT/NAME?passfile=FILE or
 	// mysql://USER@HOST:PORT/NAME?passfile=FILE. A password in it is refused.
+	// Folders are files:FOLDER, interfaces api:MAPPING (docs/sources.md).
 	URL string `yaml:"url"`
 	// URLFile is a file that holds the URL, instead of URL.
 	URLFile string `yaml:"url_file"`
@@ -57,7 +58,8 @@ type Source struct {
 
 // Sink is the database that is loaded into.
 type Sink struct {
-	// URL as of a source; the account needs to create tables.
+	// URL as of a source; the account needs to create tables. csv:FOLDER and parquet:FOLDER
+	// load into files.
 	URL string `yaml:"url"`
 	// URLFile is a file that holds the URL, instead of URL.
 	URLFile string `yaml:"url_file"`

@@ -38,10 +38,25 @@ func (a *app) sourceAdd() *cobra.Command {
 	var gw string
 	var tables []string
 	c := &cobra.Command{
-		Use:     "add NAME URL",
-		Short:   a.t("给网关增加一个只读数据库（先连上看一看）", "add a database to a gateway (it is looked at first)"),
-		Example: "  mulian source add permits sqlite:/var/lib/permits.db --gateway 11110000000021928B/g/main",
-		Args:    exactly(2),
+		Use:   "add NAME URL",
+		Short: a.t("给网关增加一个只读数据源（先连上看一看）", "add a source to a gateway (it is looked at first)"),
+		Long: a.t(`URL 的写法：
+  sqlite:文件                                   SQLite
+  postgres://用户@主机:端口/库?passfile=文件    PostgreSQL（以及说同一协议的数据库）
+  mysql://用户@主机:端口/库?passfile=文件       MySQL、MariaDB
+  files:文件夹                                  文件夹里的 csv、tsv（可 .gz）、xlsx、parquet
+  api:映射文件                                  用 OpenAPI 3 描述的 HTTP/JSON 接口
+文件夹和接口如何成为库表，见 docs/sources.md。`, `A URL is one of:
+  sqlite:FILE                                  SQLite
+  postgres://USER@HOST:PORT/NAME?passfile=FILE PostgreSQL, and what speaks its protocol
+  mysql://USER@HOST:PORT/NAME?passfile=FILE    MySQL, MariaDB
+  files:FOLDER                                 csv, tsv (also .gz), xlsx and parquet in a folder
+  api:MAPPING                                  an HTTP/JSON interface described by OpenAPI 3
+How folders and interfaces become tables: docs/sources.md.`),
+		Example: `  mulian source add permits sqlite:/var/lib/permits.db --gateway 11110000000021928B/g/main
+  mulian source add reports files:/srv/reports
+  mulian source add firms api:/etc/mulian/firms.yaml`,
+		Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			account, err := a.oneGateway([]string{gw})
 			if err != nil {
