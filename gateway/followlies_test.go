@@ -119,7 +119,9 @@ func TestFollowLies(t *testing.T) {
 	w.eventually("it follows", func() bool { return tap.Followings()[0].GetState() == "following" })
 	for round := 0; ; round++ {
 		w.exec(w.permits, "UPDATE permit SET project = project || 'x', issued = date(issued, '+1 day') WHERE no < 'P0000020'")
-		w.eventually("the changes are there", func() bool { return strings.Join(w.read(w.permits, there), "\n") == strings.Join(w.read(w.own, here), "\n") })
+		w.eventually("the changes are there", func() bool {
+			return strings.Join(w.read(w.permits, there), "\n") == strings.Join(w.read(w.own, here), "\n")
+		})
 		m.mu.Lock()
 		done := m.done
 		m.mu.Unlock()
