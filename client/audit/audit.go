@@ -170,7 +170,7 @@ func (a *Auditor) write(ctx context.Context, f *Finding, x *prooffile.Finding) e
 	if err := os.MkdirAll(a.cfg.Evidence, 0o700); err != nil {
 		return fault.Wrap(fault.Inaccessible, err, "folder of evidence")
 	}
-	name := fmt.Sprintf("%s-%s-%d", f.Rule, strings.Trim(unsafe.ReplaceAllString(f.Gateway, "-"), "-"), f.Place)
+	name := fmt.Sprintf("%s-%s-%d", f.Rule, strings.Trim(plainName.ReplaceAllString(f.Gateway, "-"), "-"), f.Place)
 	if n := a.files[name]; n > 0 {
 		name = fmt.Sprintf("%s-%d", name, n+1)
 	}

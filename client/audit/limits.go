@@ -13,8 +13,6 @@ const (
 	// maxMemory bounds the file in which one gateway is remembered: some 100 bytes for
 	// each agreement.
 	maxMemory = 256 << 20
-	// maxCheckpoint bounds a checkpoint (client/prooffile).
-	maxCheckpoint = 1024
 	// maxStops bounds the events of one agreement that are looked through.
 	maxStops = 20_000
 	// settleWait is how long a served log may be behind the ledger's head before that is

@@ -40,10 +40,10 @@ type numbers struct {
 
 var ranges = compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
 
-var unsafe = regexp.MustCompile(`[^0-9A-Za-z-]+`)
+var plainName = regexp.MustCompile(`[^0-9A-Za-z-]+`)
 
 func (a *Auditor) memoryPath(gateway string) string {
-	return filepath.Join(a.cfg.Store, unsafe.ReplaceAllString(gateway, "-")+".json")
+	return filepath.Join(a.cfg.Store, plainName.ReplaceAllString(gateway, "-")+".json")
 }
 
 // remember reads what is kept of a gateway; nothing is kept of one that was never seen,
