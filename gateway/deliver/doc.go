@@ -23,6 +23,13 @@
 //	load           one transaction of the asker's database, under the delivery's id
 //	confirm        ConfirmDelivery on the ledger, Acknowledge; the provider drops the spool
 //
+// What changed after that comes in pages (subscriptions.go, follow.go); docs/decisions/0015
+// says why a page is what rows are, and not what was done to them:
+//
+//	source's feed ──keys──▶ book (durable, with the feed's position) ──▶ page: decide, read, seal, log
+//	Notify ─────────────────▶ asker asks for the page after the last one that its database has applied
+//	apply                    one transaction of the asker's database, with the page's number
+//
 // # Where the power may fail
 //
 //	provider, before the spool is whole   the next Pull gets pages of a new snapshot under a new
@@ -32,6 +39,9 @@
 //	provider, after                       the same bytes again
 //	asker, before its commit              nothing is in the table; it begins at page 0
 //	asker, after                          the database knows the delivery's id: only confirm is left
+//	provider, after it took from a feed   keys and position are one transaction: told again, or not
+//	provider, after it gave a page        the number is used; the same page has the same keys, or fewer
+//	asker, around a page of changes       the database knows the page's number: applied, or asked for again
 //
 // # Invariants
 //

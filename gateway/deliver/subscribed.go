@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite" of database/sql
+	"modernc.org/sqlite" // and the driver "sqlite" of database/sql
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"mulian/gateway/connect"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
@@ -100,6 +102,27 @@ func openBook(path string) (*book, error) {
 		return nil, errors.Join(fault.Wrap(fault.Damaged, err, "%s", path), db.Close())
 	}
 	return b, nil
+}
+
+// openBookAnew is openBook, and sets a file aside that is no book any more (a backup that was
+// torn): then nobody is known here, and each asker takes the whole again.
+func openBookAnew(path string, log *slog.Logger) (*book, error) {
+	b, err := openBook(path)
+	var torn *sqlite.Error
+	if err == nil || !errors.As(err, &torn) || torn.Code()&0xff != sqlite3.SQLITE_CORRUPT && torn.Code()&0xff != sqlite3.SQLITE_NOTADB {
+		return b, err
+	}
+	aside := fmt.Sprintf("%s.damaged-%d", path, time.Now().Unix())
+	log.Warn("the book of subscriptions is damaged and set aside; who follows takes the whole again", "file", aside, "err", err)
+	if err := os.Rename(path, aside); err != nil {
+		return nil, err
+	}
+	for _, left := range []string{"-wal", "-shm"} { // of the damaged one
+		if err := os.Remove(path + left); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return openBook(path)
 }
 
 func (b *book) close() error { return b.db.Close() }

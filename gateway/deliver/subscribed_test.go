@@ -1,9 +1,12 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -165,6 +168,26 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 	}
 	if at, err = b.position(t.Context(), "plan"); found(t, b, "one").Touched != 5000 || at != "P2" || err != nil {
 		t.Errorf("%d keys wait, position %q, %v", found(t, b, "one").Touched, at, err)
+	}
+}
+
+// TestADamagedBook: it is set aside, and an empty one takes its place.
+func TestADamagedBook(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "subscriptions.db")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openBook(path); err == nil {
+		t.Fatal("it was read")
+	}
+	b, err := openBookAnew(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	firms(t, b, "one")
+	if aside, err := filepath.Glob(path + ".damaged-*"); err != nil || len(aside) != 1 {
+		t.Errorf("set aside: %v, %v", aside, err)
 	}
 }
 

@@ -86,7 +86,7 @@ type Subscriptions struct {
 // that a provider has something for a subscription of this gateway, and tells whether
 // there is such a one; may be nil.
 func NewSubscriptions(p *Provider, told func(ctx context.Context, from, subscription string) bool) (*Subscriptions, error) {
-	b, err := openBook(filepath.Join(p.cfg.Dir, "subscriptions.db"))
+	b, err := openBookAnew(filepath.Join(p.cfg.Dir, "subscriptions.db"), p.cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
