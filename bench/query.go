@@ -110,9 +110,10 @@ func query(ctx context.Context, o Options, dir string, r *Result) (err error) {
 // questions is a provider's gateway in another process, an asker's in this one, and
 // what it asks.
 type questions struct {
-	door *part
-	ask  func(ctx context.Context, i int) error
-	stop func() error
+	door      *part
+	agreement string
+	ask       func(ctx context.Context, i int) error
+	stop      func() error
 }
 
 func (w *town) questions(ctx context.Context, o Options, p pair) (*questions, error) {
@@ -141,6 +142,7 @@ func (w *town) questions(ctx context.Context, o Options, p pair) (*questions, er
 	if err != nil {
 		return nil, joined(err, q.stop())
 	}
+	q.agreement = agreement
 	q.ask = func(ctx context.Context, i int) error {
 		id := strconv.Itoa(i%o.Rows + 1)
 		res, err := tap.Query(ctx, agreement, w.entry, nil, 1, &gatewayv1.KeyValue{Item: rowsColumns[0].name, Value: id})
