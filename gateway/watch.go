@@ -53,6 +53,7 @@ func (g *Gateway) watchers(ctx context.Context) ([]*drift.Watcher, error) {
 		w, err := drift.New(drift.Config{
 			Source: s.db, Path: filepath.Join(dir, s.cfg.Name), Interval: g.cfg.poll(), Tables: tables, Log: g.log,
 			Report: func(ctx context.Context, e drift.Event) error { return g.report(ctx, s, e) },
+			Rules:  func(ctx context.Context) ([]drift.FreshnessRule, error) { return g.freshnessRules(ctx, s) },
 		})
 		if err != nil {
 			return nil, fault.Wrap(fault.Damaged, err, "the watch of source %s", s.cfg.Name)
@@ -86,8 +87,11 @@ func (s *source) watched(ctx context.Context) (out []connect.TableName, err erro
 
 // report brings an event of the watch to the ledger; an error means again.
 func (g *Gateway) report(ctx context.Context, s *source, e drift.Event) error {
-	if e.Kind != drift.Drifted {
-		// What the ledger has no verb for stands in our own log.
+	switch e.Kind {
+	case drift.Drifted:
+	case drift.Stale, drift.Fresh:
+		return g.reportAge(ctx, s, e)
+	default: // what the ledger has no verb for stands in our own log
 		g.log.Warn("source", "source", s.cfg.Name, "event", e.Kind.String(), "table", e.Table.String(), "reason", e.Reason)
 		return nil
 	}

@@ -47,6 +47,7 @@ type Event struct {
 	Was     string            `json:"was,omitempty"` // the schema's hash before
 	Is      string            `json:"is,omitempty"`  // and after
 	Table   connect.TableName `json:"table,omitzero"`
+	Column  string            `json:"column,omitempty"` // of Stale and Fresh: the watermark
 	Reason  string            `json:"reason,omitempty"`
 	Changes []Change          `json:"changes,omitempty"`
 }

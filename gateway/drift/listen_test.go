@@ -173,3 +173,42 @@ func wait(t *testing.T, path string) {
 		}
 	}
 }
+
+// TestCyclesAreReadAnew before each look at the watermarks; those that cannot be read, or are
+// none, change nothing.
+func TestCyclesAreReadAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		defer o.close()
+		o.exec("INSERT INTO firm (code, at) VALUES ('a', '2000-01-01 08:00:00')")
+		c := &catalogue{start: time.Now()}
+		rule := FreshnessRule{Table: connect.TableName{Name: "firm"}, Watermark: "at", Cycle: time.Hour}
+		asked := 0
+		stop := run(t, Config{
+			Source: o, Path: filepath.Join(t.TempDir(), "memory"), Report: c.report, Interval: time.Minute, FreshnessEvery: time.Hour,
+			Rules: func(context.Context) ([]FreshnessRule, error) {
+				asked++
+				switch {
+				case asked <= 3:
+					return nil, nil // nothing is declared yet
+				case asked == 4:
+					return []FreshnessRule{rule}, nil
+				case asked == 5:
+					return nil, connect.ErrUnreachable
+				case asked == 6:
+					return []FreshnessRule{{Table: rule.Table}}, nil
+				}
+				rule.Cycle = 24 * time.Hour
+				return []FreshnessRule{rule}, nil
+			},
+		})
+		time.Sleep(7*time.Hour + 30*time.Minute)
+		stop()
+		if got, want := strings.Join(c.log, ", "), "3h0m0s stale/0, 6h0m0s fresh/0"; got != want {
+			t.Errorf("told %s, want %s", got, want)
+		}
+		if len(c.told) == 2 && c.told[0].Column != "at" {
+			t.Errorf("of column %q", c.told[0].Column)
+		}
+	})
+}

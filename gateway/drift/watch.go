@@ -52,6 +52,9 @@ type Config struct {
 	Tables []connect.TableName
 	// Freshness lists the tables whose watermark is watched.
 	Freshness []FreshnessRule
+	// Rules, if set, gives the rules anew before the watermarks are looked at: entries
+	// change. With an error those of before stay. Freshness is for the time until it first answered.
+	Rules func(ctx context.Context) ([]FreshnessRule, error)
 	// FreshnessEvery is the time between looks at watermarks; 0: 5 min.
 	FreshnessEvery time.Duration
 	// Log gets a line for each event, and why a look failed; nil: slog.Default.
@@ -77,10 +80,8 @@ func New(cfg Config) (*Watcher, error) {
 	if cfg.Source == nil || cfg.Report == nil || cfg.Path == "" {
 		return nil, errors.New("drift: Config needs Source, Report and Path")
 	}
-	for _, r := range cfg.Freshness {
-		if r.Cycle <= 0 || r.Tolerance < 0 || r.Watermark == "" {
-			return nil, fmt.Errorf("drift: freshness rule of %s needs a watermark column and a cycle", r.Table)
-		}
+	if err := checkRules(cfg.Freshness); err != nil {
+		return nil, err
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -97,6 +98,15 @@ func New(cfg Config) (*Watcher, error) {
 		w.memory.Baseline = w.watched(cfg.Pinned)
 	}
 	return w, nil
+}
+
+func checkRules(rules []FreshnessRule) error {
+	for _, r := range rules {
+		if r.Cycle <= 0 || r.Tolerance < 0 || r.Watermark == "" {
+			return fmt.Errorf("drift: freshness rule of %s needs a watermark column and a cycle", r.Table)
+		}
+	}
+	return nil
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {
@@ -279,6 +289,17 @@ func (w *Watcher) watched(s *connect.Schema) *connect.Schema {
 // freshness looks at all watermarks. What cannot be read is passed over: a
 // table or column that is gone is drift, a lost connection shows at the next look.
 func (w *Watcher) freshness(ctx context.Context) (events []Event) {
+	if w.cfg.Rules != nil {
+		rules, err := w.cfg.Rules(ctx)
+		if err == nil {
+			err = checkRules(rules)
+		}
+		if err != nil {
+			w.cfg.Log.Warn("update cycles cannot be read; those of before stay", "error", err)
+		} else {
+			w.cfg.Freshness = rules
+		}
+	}
 	for _, r := range w.cfg.Freshness {
 		f, err := w.cfg.Source.Freshness(ctx, r.Table, r.Watermark)
 		if err != nil || len(w.memory.Pending)+len(events) >= maxPending {
@@ -294,10 +315,10 @@ func (w *Watcher) freshness(ctx context.Context) (events []Event) {
 				reason = err.Error()
 			}
 			w.memory.Stale = append(w.memory.Stale, r.Table)
-			events = append(events, Event{Kind: Stale, At: now, Table: r.Table, Reason: reason}.sealed())
+			events = append(events, Event{Kind: Stale, At: now, Table: r.Table, Column: r.Watermark, Reason: reason}.sealed())
 		case !late && err == nil && told >= 0:
 			w.memory.Stale = slices.Delete(w.memory.Stale, told, told+1)
-			events = append(events, Event{Kind: Fresh, At: now, Table: r.Table}.sealed())
+			events = append(events, Event{Kind: Fresh, At: now, Table: r.Table, Column: r.Watermark}.sealed())
 		}
 	}
 	return events

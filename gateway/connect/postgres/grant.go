@@ -44,7 +44,9 @@ func grants(rawURL string, g connect.Grant) ([]string, error) {
 			"-- and max_slot_wal_keep_size set): the keys of these tables leave the server by it, no other value",
 			"ALTER ROLE "+role+" REPLICATION;",
 			"-- in pg_hba.conf, before other lines, so that it can copy no whole server: host replication "+g.Role+" all reject",
-			fmt.Sprintf("CREATE PUBLICATION %s FOR TABLE %s WITH (publish_via_partition_root = true);", statement.Quote(p.name.publication()), strings.Join(published, ", ")))
+			fmt.Sprintf("CREATE PUBLICATION %s FOR TABLE %s WITH (publish_via_partition_root = true);", statement.Quote(p.name.publication()), strings.Join(published, ", ")),
+			"-- optional too, by a superuser: changes of the structure are told at once")
+		out = append(out, triggerSQL...)
 	}
 	return out, nil
 }
