@@ -160,8 +160,10 @@ tables:
   found: {operation: POST /search, params: {code: q}, fixed: {lang: zh}}
 `)
 	ask := func(table string, values ...string) ([]connect.Row, error) {
-		return s.Query(t.Context(), connect.Selection{Table: connect.TableName{Name: table}, Columns: []string{"code"}, Limit: 10,
-			Where: []connect.Condition{{Column: "code", Op: connect.OpIn, Values: connecttest.R(values...)}}})
+		return s.Query(t.Context(), connect.Selection{
+			Table: connect.TableName{Name: table}, Columns: []string{"code"}, Limit: 10,
+			Where: []connect.Condition{{Column: "code", Op: connect.OpIn, Values: connecttest.R(values...)}},
+		})
 	}
 	got, err := ask("one", "text A/B", "text none")
 	if diff := connecttest.Diff([]connect.Row{connecttest.R("text A/B")}, got); err != nil || diff != "" {

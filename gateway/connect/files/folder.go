@@ -226,6 +226,15 @@ func (l *listing) openPart(root *os.Root, name string) (*part, error) {
 	if err == nil {
 		p.stamp, err = stampOf(f)
 	}
+	var magic [8]byte
+	if n, _ := f.ReadAt(magic[:], 0); n >= 4 && p.form == delimitedForm {
+		switch {
+		case string(magic[:4]) == "PK\x03\x04": // portals publish workbooks under the name of csv
+			p.form = workbookForm
+		case string(magic[:]) == "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+			err = fmt.Errorf("%w: a workbook of the old form (xls); save it as xlsx or csv", connect.ErrInvalid)
+		}
+	}
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("file %s: %w", name, failure(err))

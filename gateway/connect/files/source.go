@@ -78,7 +78,7 @@ func (s *source) sheets(ctx context.Context, root *os.Root, l *listing, at place
 	if err != nil || d.Skip {
 		return nil, true, err
 	}
-	if _, f, _ := formOf(at.files[0]); f != workbookForm || len(at.files) > 1 {
+	if len(at.files) > 1 {
 		return []string{""}, false, nil
 	}
 	p, err := l.openPart(root, at.files[0])
@@ -87,6 +87,9 @@ func (s *source) sheets(ctx context.Context, root *os.Root, l *listing, at place
 	}
 	p.temp = s.at.temp
 	defer p.close()
+	if p.form != workbookForm {
+		return []string{""}, false, nil
+	}
 	names, ok := s.shapes.known(p)
 	if !ok {
 		if names, err = p.sheetNames(ctx); err != nil {

@@ -86,7 +86,7 @@ func (parquetForm) write(f *os.File, columns []connect.Column) (tableWriter, err
 	}
 	schema := parquet.NewSchema("mulian", group)
 	w := &parquetWriter{
-		w: parquet.NewWriter(f, schema, parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.PageBufferSize(256<<10),
+		w: parquet.NewGenericWriter[any](f, schema, parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.PageBufferSize(256<<10),
 			parquet.CreatedBy("mulian", "", "")),
 		cells: make(parquet.Row, len(columns)), columns: columns, at: make([]int, len(columns)),
 	}
@@ -98,7 +98,7 @@ func (parquetForm) write(f *os.File, columns []connect.Column) (tableWriter, err
 }
 
 type parquetWriter struct {
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	columns []connect.Column
 	at      []int // by column: which leaf
 	cells   parquet.Row

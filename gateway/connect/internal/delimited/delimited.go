@@ -176,8 +176,7 @@ func (r *Reader) end(c byte, err error) (more bool, _ error) {
 // A Writer writes records with commas, LF ends and quotes where a field says so
 // or needs them. It belongs to one goroutine.
 type Writer struct {
-	w     *bufio.Writer
-	bytes int64
+	w *bufio.Writer
 }
 
 // NewWriter writes to w.
