@@ -1,0 +1,48 @@
+// Package dsp lets connectors of other data spaces speak the Dataspace Protocol
+// 2025-1 with a gateway: its provider side (catalogue, negotiation, transfer by
+// HttpData-PULL) as another face of our own agreements.
+//
+// It is not an authority and has no contracts of its own. A foreign connector acts as
+// a participant: an organisation that is on our ledger, with a gateway account whose
+// keys are entrusted to this process. What the connector asks for is a share request
+// of that organisation, what it verifies is its signature under the agreement, and
+// each row that it gets has gone the ordinary way: asked by that gateway account,
+// decided, logged and counted by the provider's gateway, receipted by both.
+//
+//	connector                     facade                          ledger
+//	ContractRequestMessage ─────▶ REQUESTED ── FileRequest ─────▶ RECEIVED
+//	                                                              │ Answer, or the standing order
+//	◀── ContractAgreementMessage  AGREED    ◀──────────────────── OFFERED
+//	…VerificationMessage ───────▶ VERIFIED  ── ConfirmAgreement ▶ │
+//	◀── EventMessage FINALIZED    FINALIZED ◀──────────────────── ACTIVE
+//	◀── TerminationMessage ─────▶ TERMINATED  WithdrawRequest, EndAgreement | REFUSED
+//
+//	transfer: REQUESTED ─▶ STARTED ⇄ SUSPENDED ─▶ TERMINATED ; STARTED ─▶ COMPLETED
+//	          an agreement that is suspended, resumed or over moves its transfers
+//
+// OFFERED and ACCEPTED of the protocol do not occur: they belong to counter-offers,
+// and ours are amendments, which both sides sign on the ledger. A message that would
+// lead there, like every other that does not fit the state, is answered with 400.
+//
+// # Where the power may fail
+//
+//	before the journal has the request   the connector has no answer and asks again
+//	before the ledger has it             the same signed transaction is sent again, until it ends
+//	before a message was delivered       it is sent again; the connector may get it twice
+//
+// # Invariants
+//
+//  1. The state of a negotiation is read from the ledger, with proof; the journal has
+//     only which pids belong to which request, what the connector said, and what it
+//     was told.
+//  2. No contract is made that the participant's organisation did not sign, and none
+//     whose offer differs from the one in the catalogue.
+//  3. Messages go only to addresses below the participant's configured one, over
+//     https (http: loopback), and never follow a redirect.
+//  4. No token is kept: the journal and the memory have their SHA-256.
+//  5. A participant sees its own negotiations and transfers; those of others are not
+//     there for it.
+//
+// Sources: Dataspace Protocol 2025-1 (Eclipse), its JSON schemas and HTTPS binding;
+// spec sharing, "Standards we speak" and 4.4; docs/decisions/0016.
+package dsp
