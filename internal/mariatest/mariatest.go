@@ -1,7 +1,7 @@
 // Package mariatest gives tests a real, private MariaDB server (package mariaserver).
 //
-// One server per test process, started by the first call of URL. It is no product
-// code: only tests import it.
+// One server per test process, started by the first call of URL, and one that keeps a log of
+// rows, by that of Logging. It is no product code: only tests import it.
 //
 //	first URL ──> server ──> database per call ...
 //	end of the process, however it ends ──> the server and its folder go
@@ -26,23 +26,32 @@ import (
 	"mulian/internal/mariaserver"
 )
 
-var shared = struct {
+// once is a server of the process, started when it is first wanted.
+type once struct {
 	sync.Once
 	server *mariaserver.Server
 	err    error
-}{}
+}
+
+var shared, logging once
+
+func (o *once) get(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	o.Do(func() { o.server, o.err = mariaserver.Start(mariaserver.Options{Settings: settings}) })
+	if o.err != nil {
+		absent(t, o.err)
+	}
+	return &Server{o.server}
+}
 
 // Shared is the process's server.
-func Shared(t testing.TB) *Server {
-	t.Helper()
-	shared.Do(func() {
-		shared.server, shared.err = mariaserver.Start(mariaserver.Options{})
-	})
-	if shared.err != nil {
-		absent(t, shared.err)
-	}
-	return &Server{shared.server}
-}
+func Shared(t testing.TB) *Server { t.Helper(); return shared.get(t) }
+
+// Log are the settings of a server whose log tells which rows change.
+var Log = []string{"log-bin=log", "server-id=7", "binlog-format=ROW", "binlog-row-metadata=FULL", "binlog-row-image=NOBLOB"}
+
+// Logging is a second server of the process, with Log.
+func Logging(t testing.TB) *Server { t.Helper(); return logging.get(t, Log...) }
 
 // URL creates a fresh database on the process's server and returns its URL. name
 // is a hint for people who look at it; it is made unique.

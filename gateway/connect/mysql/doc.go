@@ -58,6 +58,7 @@
 //     log's back. A change is told when a snapshot shows it (feed.go). What goes without a change of rows
 //     (a statement that was logged as text, DROP, a partition, XA) is connect.ErrPositionLost.
 //     The server keeps its log by its own rules; the account reads all of it, see grant.go.
+//
 //  11. Errors are retold without the server's message where that may hold a value or the account.
 //
 // Structure is read from information_schema and not with ariga.io/atlas, for the reasons

@@ -102,11 +102,10 @@ type follower struct {
 	fn      func(connect.Change) error
 	silent  bool // DDL alone, without positions
 
-	rows    []connect.RowChange // of the present transaction, not told yet
-	bytes   int
-	begun   bool // a transaction is open
-	last    time.Time
-	refused error // after the DDL event is told
+	rows  []connect.RowChange // of the present transaction, not told yet
+	bytes int
+	begun bool // a transaction is open
+	last  time.Time
 }
 
 // eventsAhead bounds what is read ahead of fn: rows come in events of 8 KB, or one row.

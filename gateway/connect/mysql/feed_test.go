@@ -13,11 +13,6 @@ import (
 	"mulian/internal/mariatest"
 )
 
-// logging is a server with the log that a feed needs.
-func logging(t *testing.T) *mariatest.Server {
-	return mariatest.Durable(t, "log-bin=log", "server-id=7", "binlog-format=ROW", "binlog-row-metadata=FULL", "binlog-row-image=NOBLOB")
-}
-
 // feed is a Follow that runs.
 type feed struct {
 	changes chan connect.Change
@@ -117,7 +112,7 @@ func show(c connect.Change) string {
 }
 
 func TestFeed(t *testing.T) {
-	server := logging(t)
+	server := mariatest.Durable(t, mariatest.Log...)
 	url := server.Database(t, "feed")
 	execSQL(t, url, "CREATE TABLE a (id int PRIMARY KEY, v text)", "CREATE TABLE other (id int PRIMARY KEY)", "INSERT INTO a VALUES (1, 'x')",
 		"CREATE TABLE keys_ (v int, u bigint unsigned, d decimal(12,3), t varchar(20) CHARACTER SET utf8mb4, at datetime(3), b binary(3), day date, m mediumint unsigned, PRIMARY KEY (t, u, d, at, b, day, m))")
@@ -198,7 +193,7 @@ func TestFeed(t *testing.T) {
 
 // TestFeedTellsWhatIsVisible: a row that is told can be read at once, as it was told or newer.
 func TestFeedTellsWhatIsVisible(t *testing.T) {
-	server := logging(t)
+	server := mariatest.Logging(t)
 	url := server.Database(t, "visible")
 	execSQL(t, url, "CREATE TABLE a (id int PRIMARY KEY, n int)", "INSERT INTO a VALUES (1, 0)")
 	source := connecttest.Source(t, url)
@@ -236,7 +231,7 @@ func TestFeedThatCannotBeComplete(t *testing.T) {
 		t.Errorf("a server without a log: %v", err)
 	}
 
-	server := logging(t)
+	server := mariatest.Logging(t)
 	url := server.Database(t, "feed")
 	execSQL(t, url, "CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE nokey (id int)", "CREATE TABLE e (id enum('a') PRIMARY KEY)",
 		"CREATE TABLE child (id int PRIMARY KEY, a int, FOREIGN KEY (a) REFERENCES a (id) ON DELETE CASCADE)")
@@ -271,10 +266,10 @@ func TestFeedThatCannotBeComplete(t *testing.T) {
 
 // TestFeedOfTheLeastAccount runs the printed statements with the feed's.
 func TestFeedOfTheLeastAccount(t *testing.T) {
-	server := logging(t)
+	server := mariatest.Logging(t)
 	url := server.Database(t, "least")
 	connecttest.RunGrants(t, database(), url, connecttest.Account{
-		Name: "least", Feed: true, Open: []string{"ALTER USER 'least'@'%' ACCOUNT UNLOCK"}, URL: as(url, "least"),
+		Name: "follower", Feed: true, Open: []string{"ALTER USER 'follower'@'%' ACCOUNT UNLOCK"}, URL: as(url, "follower"),
 		Run: func(string) error { return errors.New("tried in TestLeastAccount") },
 	})
 }
