@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"mulian/gateway/connect"
+	"mulian/internal/pgtest"
+)
+
+// TestLostPositions: what cannot be continued says so, and a new beginning works.
+func TestLostPositions(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY)", "CREATE TABLE later (id int PRIMARY KEY)")
+	s := openFeed(t, d.url)
+	lost := func(step string, from connect.Position) {
+		t.Helper()
+		err := s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, from, func(c connect.Change) error {
+			return nil // the server may notice while it reads
+		})
+		if !errors.Is(err, connect.ErrPositionLost) {
+			t.Errorf("%s: %v", step, err)
+		}
+	}
+	begin := func() connect.Position {
+		t.Helper()
+		f := follow(t, s, "", "firm")
+		at := f.next(true).Position
+		d.do("INSERT INTO firm SELECT coalesce(max(id), 0) + 1 FROM firm")
+		f.next(false)
+		f.end()
+		return at
+	}
+	first := begin()
+	lost("of another server", "0000000000000001"+first[16:])
+	lost("of no server", "binlog.000001:4")
+	f := follow(t, s, first, "firm", "later") // a table more: the publication grows
+	f.wants("told again", "insert firm 1", "end")
+	d.do("INSERT INTO later VALUES (1)")
+	f.wants("the new table", "insert later 1", "end")
+	if err := s.Acknowledge(t.Context(), f.last); err != nil {
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		p, err := s.survey(t.Context(), nil)
+		if err != nil || time.Now().After(until) {
+			t.Fatalf("the server does not hear the acknowledgement: %v", err)
+		}
+		if position(s.feed.system, p.slot.confirmed) >= f.last {
+			break
+		}
+	}
+	f.end()
+	lost("acknowledged", first)
+	second := begin()
+	if err := s.DropFeed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	lost("the slot was dropped", second)
+	third := begin()
+	d.do("DROP PUBLICATION mulian_gateway", "INSERT INTO firm VALUES (100)")
+	lost("the publication was dropped", third)
+	f = follow(t, s, "", "firm")
+	f.next(true)
+	d.do("INSERT INTO firm VALUES (101)")
+	f.wants("a new beginning", "insert firm 101", "end")
+	if err := s.Acknowledge(t.Context(), "nonsense"); !errors.Is(err, connect.ErrInvalid) {
+		t.Errorf("Acknowledge of a position that was never told: %v", err)
+	}
+}
+
+// TestTheServersDiskIsSafe: a slot that nobody reads is given up by the server at its
+// bound, and a server without a bound gets none.
+func TestTheServersDiskIsSafe(t *testing.T) {
+	server := pgtest.Durable(t, "wal_level=logical")
+	d := newDatabase(t, server.Database(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY, v text)")
+	s := openFeed(t, d.url)
+	err := s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, "", func(connect.Change) error { return errors.New("it began") })
+	var no *connect.NoFeedError
+	if !errors.As(err, &no) || !strings.Contains(no.Cause, "nothing bounds") {
+		t.Fatalf("a server without a bound: %v", err)
+	}
+	d.do(sqlOf(no.Statements)...)
+	d.do("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'", "SELECT pg_reload_conf()")
+	began := errors.New("it began")
+	var at connect.Position
+	for until := time.Now().Add(patience); !errors.Is(err, began); time.Sleep(20 * time.Millisecond) { // a process of the server takes the setting a moment later
+		err = s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, "", func(c connect.Change) error { at = c.Position; return began })
+		if time.Now().After(until) {
+			t.Fatalf("with a bound: %v", err)
+		}
+	}
+	for until := time.Now().Add(patience); ; {
+		d.do("INSERT INTO firm VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET v = 'y'", "SELECT pg_switch_wal()", "CHECKPOINT")
+		lag, err := s.FeedLag(t.Context())
+		if err != nil || time.Now().After(until) {
+			t.Fatalf("the slot is never given up: %+v, %v", lag, err)
+		}
+		if lag.Lost && lag.Warn() {
+			break
+		}
+	}
+	if err := s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, at, func(connect.Change) error { return began }); !errors.Is(err, connect.ErrPositionLost) {
+		t.Errorf("a slot that was given up: %v", err)
+	}
+	if err := s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, "", func(connect.Change) error { return began }); !errors.Is(err, began) {
+		t.Errorf("a new beginning: %v", err)
+	}
+}
+
+// TestSlowReceiverIsNotTakenForDead: fn works for longer than the server waits for a sign of life.
+func TestSlowReceiverIsNotTakenForDead(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY)")
+	d.do("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET wal_sender_timeout = %L', current_database(), '1s'); END $$")
+	s := openFeed(t, d.url)
+	f := follow(t, s, "", "firm")
+	f.next(true)
+	d.do("INSERT INTO firm SELECT generate_series(1, 2500)")
+	time.Sleep(2500 * time.Millisecond) // the receiver works; nothing is read meanwhile
+	rows := 0
+	for c := f.next(false); ; c = f.next(false) {
+		if rows += len(c.Rows); c.Last {
+			break
+		}
+	}
+	if rows != 2500 {
+		t.Errorf("%d rows", rows)
+	}
+}
+
+// TestWhatIsToldCanBeSeen: a commit that is in the log and waits for a standby is not told
+// before other connections see it.
+func TestWhatIsToldCanBeSeen(t *testing.T) {
+	server := pgtest.Durable(t)
+	d := newDatabase(t, server.Database(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY, v text)", "INSERT INTO firm VALUES (1, 'old')")
+	s := openFeed(t, d.url)
+	f := follow(t, s, "", "firm")
+	f.next(true)
+	d.do("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
+	slow := newDatabase(t, d.url)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := slow.own.Exec(context.Background(), "UPDATE firm SET v = 'new'").ReadAll()
+		ended <- err
+	}()
+	for until := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		r, err := d.own.Exec(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").ReadAll()
+		if err != nil || time.Now().After(until) {
+			t.Fatalf("the commit does not wait: %v", err)
+		}
+		if string(r[0].Rows[0][0]) == "1" {
+			break
+		}
+	}
+	select {
+	case c := <-f.told:
+		if len(c.Rows) > 0 {
+			t.Errorf("told %v, which nobody sees yet", linesOf(c))
+		}
+	case <-time.After(500 * time.Millisecond): // a wrong one would be told within a moment
+	}
+	d.do("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+	f.wants("visible", "update firm 1", "end")
+	sel := connect.Selection{Table: connect.TableName{Name: "firm"}, Columns: []string{"v"}, Limit: 1, Where: []connect.Condition{{Column: "id", Op: connect.OpIn, Values: []connect.Value{connect.IntegerValue(1)}}}}
+	if rows, err := s.Query(t.Context(), sel); err != nil || rows[0][0].Text != "new" {
+		t.Errorf("what was told reads as %v, %v", rows, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
