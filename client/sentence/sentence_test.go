@@ -219,6 +219,19 @@ func TestAnswersAndOppositesDiffer(t *testing.T) {
 			&txv1.Message{Kind: &txv1.Message_Answer{Answer: &sharev1.Answer{Request: "r", Accept: true, Terms: &sharev1.Terms{Purpose: "p"}}}},
 		},
 	}
+	file := func(t *sharev1.Terms) *txv1.Message {
+		return &txv1.Message{Kind: &txv1.Message_FileRequest{FileRequest: &sharev1.FileRequest{Terms: t}}}
+	}
+	for _, t := range []*sharev1.Terms{
+		{RowScope: "a == 1"},
+		{RowScope: "a == 2"},
+		{Predicates: []*sharev1.Predicate{{Name: "p", Condition: "a == 1"}}},
+		{Predicates: []*sharev1.Predicate{{Name: "p", Condition: "a == 2"}}},
+		{Masks: []*sharev1.Mask{{Item: "a", Kind: sharev1.MaskKind_MASK_KIND_HASH}}},
+		{Windows: []*sharev1.Window{{Days: 1}}},
+	} {
+		pairs = append(pairs, struct{ a, b *txv1.Message }{file(t), file(&sharev1.Terms{})})
+	}
 	pairs = append(pairs, lifePairs...)
 	for _, p := range pairs {
 		for _, lang := range []sentence.Language{sentence.Chinese, sentence.English} {

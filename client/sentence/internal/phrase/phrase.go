@@ -201,10 +201,31 @@ func terms(zh, en string, t *sharev1.Terms) Phrase {
 	if t.GetDays() > 0 {
 		termZh, termEn = fmt.Sprintf("%d 天", t.GetDays()), fmt.Sprintf("%d days", t.GetDays())
 	}
-	return Phrase{
+	p := Phrase{
 		fmt.Sprintf("%s %s 的 %d 个信息项，用于“%s”，%s", zh, strings.Join(entries, "、"), items, t.GetPurpose(), termZh),
 		fmt.Sprintf("%s %d items of %s, for “%s”, for %s", en, items, strings.Join(entries, ", "), t.GetPurpose(), termEn),
 	}
+	return p.conditions(t)
+}
+
+// conditions adds which rows are given, how and when: whoever signs has to see it.
+func (p Phrase) conditions(t *sharev1.Terms) Phrase {
+	add := func(zh, en string, args ...any) {
+		p.Chinese, p.English = p.Chinese+fmt.Sprintf("；"+zh, args...), p.English+fmt.Sprintf("; "+en, args...)
+	}
+	for _, x := range t.GetPredicates() {
+		add("只答是否 %s：%s", "only yes or no to %s: %s", x.GetName(), x.GetCondition())
+	}
+	if t.GetRowScope() != "" {
+		add("仅限满足 %s 的行", "only rows of which %s", t.GetRowScope())
+	}
+	for _, m := range t.GetMasks() {
+		add("%s 脱敏（%s）", "%s masked (%s)", m.GetItem(), strings.ToLower(strings.TrimPrefix(m.GetKind().String(), "MASK_KIND_")))
+	}
+	if n := len(t.GetWindows()); n > 0 {
+		add("仅在约定时段（%d 个）", "only within %d agreed times", n)
+	}
+	return p
 }
 
 func change(c *governancev1.Change) string {
