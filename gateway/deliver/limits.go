@@ -30,7 +30,7 @@ const (
 	maxTogether = 64 // queries of one signature (proto gateway.v1)
 	// maxFlying is how many requests to one provider may be on their way before others
 	// wait for company, lineWait for how long they do, maxWaiting how many.
-	maxFlying  = 2
+	maxFlying  = 3
 	lineWait   = 2 * time.Millisecond
 	maxWaiting = 10_000
 
