@@ -253,7 +253,13 @@ func TestFeedThatCannotBeComplete(t *testing.T) {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
-	// DDL alone needs no table, and has no positions.
+	execSQL(t, url, "SET GLOBAL binlog_row_metadata = 'NO_LOG'")
+	defer execSQL(t, url, "SET GLOBAL binlog_row_metadata = 'FULL'")
+	err = source.(connect.Feeder).Follow(t.Context(), tables, "", nil)
+	if !errors.As(err, &no) || len(no.Statements) != 1 || no.Statements[0] != "SET GLOBAL binlog_row_metadata = 'FULL';" {
+		t.Errorf("a log that names no columns: %v", err)
+	}
+	// DDL alone needs no table and no such log, and has no positions.
 	f := follow(t, connecttest.Source(t, url), "")
 	if at := f.begun(t); at != "" {
 		t.Errorf("position %s", at)

@@ -72,7 +72,8 @@ func (s *source) survey(ctx context.Context, c *session, names []connect.TableNa
 		return nil, p.err()
 	}
 	for _, set := range feedSettings {
-		if !slices.Contains(strings.Fields(set.want), settings[set.name]) {
+		// For DDL events alone any log will do.
+		if len(names) > 0 && !slices.Contains(strings.Fields(set.want), settings[set.name]) {
 			p.lacks(fmt.Sprintf("%s is %q", set.name, settings[set.name]), set.set)
 		}
 	}
