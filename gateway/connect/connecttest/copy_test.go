@@ -25,6 +25,8 @@ func places(t testing.TB) map[string]func() string {
 		"sqlite":   func() string { return "sqlite:" + filepath.Join(t.TempDir(), "asker.db") },
 		"postgres": func() string { return pgtest.URL(t, "copy") },
 		"mysql":    func() string { return mariatest.URL(t, "copy") },
+		"csv":      func() string { return "csv:" + t.TempDir() },
+		"parquet":  func() string { return "parquet:" + t.TempDir() },
 	}
 }
 
