@@ -27,7 +27,7 @@ func (a *app) sourceCommand() *cobra.Command {
 		Example: `  mulian source inspect sqlite:permits.db
   mulian source drift list`,
 	}
-	c.AddCommand(a.sourceAdd(), a.sourceInspect(), a.sourceGrant(), a.sourceTest(), a.sourceList(), a.sourceFile(), a.sourceDrift())
+	c.AddCommand(a.sourceAdd(), a.sourceInspect(), a.sourceGrant(), a.sourceCompare(), a.sourceTest(), a.sourceList(), a.sourceFile(), a.sourceDrift())
 	return c
 }
 
