@@ -103,6 +103,22 @@ func Check(v state.View, g *sharev1.Agreement) error {
 			return fmt.Errorf("agreement %s: delivery %d is missing", g.Id, n)
 		}
 	}
+	for _, of := range []struct {
+		what  string
+		count uint64
+		has   func(state.View, string) bool
+	}{
+		{"amendment", g.Amendments, amendments.Has},
+		{"violation", g.Violations, violations.Has},
+		{"disposal", g.Disposals, disposals.Has},
+		{"feedback", g.Feedbacks, feedbacks.Has},
+	} {
+		for n := uint64(1); n <= of.count+1; n++ {
+			if of.has(v, numbered(g.Id, n)) != (n <= of.count) {
+				return fmt.Errorf("agreement %s: %d of kind %s are counted, number %d says otherwise", g.Id, of.count, of.what, n)
+			}
+		}
+	}
 	for n := uint64(1); n <= g.Uses; n++ {
 		if !uses.Has(v, numbered(g.Id, n)) {
 			return fmt.Errorf("agreement %s: use %d is missing", g.Id, n)

@@ -107,6 +107,9 @@ func TestCheckNotices(t *testing.T) {
 		"used unsigned":     func(g *sharev1.Agreement) { g.State, g.Deliveries = offered, 1 },
 		"used unloaded":     func(g *sharev1.Agreement) { g.Uses = 1 },
 		"delivery not kept": func(g *sharev1.Agreement) { g.Deliveries = 1 },
+		"amendment kept":    func(g *sharev1.Agreement) { g.Amendments = 1 },
+		"state is stronger": func(g *sharev1.Agreement) { g.NoticeMs = 1 },
+		"given and ended":   func(g *sharev1.Agreement) { g.State, g.Given = ended, true },
 		"use not kept":      func(g *sharev1.Agreement) { g.Terms.Method, g.Uses = query, 1 },
 	} {
 		g, _ := share.FindAgreement(v, id)
