@@ -74,7 +74,7 @@ var texts = []Text{
 	{EntryDrifted, "EntryDrifted", "目录与库表不一致，已冻结", "catalogue and table differ; frozen until settled", "由提供部门处理：mulian source drift list、settle", "the provider settles it: mulian source drift list, settle"},
 	{ReceiptGap, "ReceiptGap", "访问记录缺号", "a number is missing in the access records", "停止使用该网关并由监督方核查：mulian trace", "stop using the gateway; the supervisor looks into it: mulian trace"},
 	{AlreadyCollected, "AlreadyCollected", "已有部门采集，不得重复采集", "another department has collected it", "向该部门申请共享（条例第19条）", "ask that department (order 809 art. 19)"},
-	{DisposalOverdue, "DisposalOverdue", "应销毁的数据逾期未销毁", "data of an ended agreement is not destroyed", "销毁并提交凭证", "destroy it and file the certificate"},
+	{DisposalOverdue, "DisposalOverdue", "应销毁的数据逾期未销毁", "data of an ended agreement is not destroyed", "销毁并提交证明：mulian share dispose；提交后可继续交付", "destroy it and file the certificate: mulian share dispose; then deliveries go on"},
 	{IllegalTransition, "IllegalTransition", "当前状态不允许这样做", "not possible from this state", "消息里写明了当前状态和可行的下一步", "the message names the state and what is possible from it"},
 	{Idempotency, "Idempotency", "同一编号，内容不同", "same id, other content", "换一个新编号", "use a new id"},
 	{LockHeld, "LockHeld", "已锁定，须会签方签名", "locked: its counter-signers have to sign", "由锁上写明的部门会签：mulian catalogue countersign", "the departments that the lock names sign: mulian catalogue countersign"},
