@@ -100,9 +100,10 @@ type cable struct {
 	net.Listener
 	to string
 
-	mu    sync.Mutex // guards the two below
+	mu    sync.Mutex // guards the three below
 	down  bool
 	conns []net.Conn
+	count int // connections so far
 }
 
 func newCable(t *testing.T, to string) *cable {
@@ -134,6 +135,7 @@ func (c *cable) connect(in net.Conn) {
 		return
 	}
 	c.conns = append(c.conns, in, out)
+	c.count++
 	for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
 		go func() {
 			io.Copy(way[0], way[1])
@@ -162,7 +164,17 @@ func TestFollowCut(t *testing.T) {
 	p.door.stop()
 	p.doorConfig.Listen, p.doorConfig.URL = addr, "http://"+wire.Addr().String()
 	p.door = p.open(p.doorConfig)
+	addr = p.tap.Addr()
+	p.tap.stop()
+	bell := newCable(t, addr)
+	p.tapConfig.Listen, p.tapConfig.URL = addr, "http://"+bell.Addr().String()
+	p.tap = p.open(p.tapConfig)
 	p.follow()
+	p.eventually("the provider has called the receiver", func() bool {
+		bell.mu.Lock()
+		defer bell.mu.Unlock()
+		return bell.count > 0
+	})
 	stop := p.writer(t)
 	for n := range 5 {
 		wire.cut(true)
