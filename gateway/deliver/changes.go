@@ -89,7 +89,7 @@ func (x *Subscriptions) subscribed(ctx context.Context, r *request, c claim, d *
 	case s == nil && !b.GetBegin():
 		return nil, nil
 	case s == nil:
-		if s, err = x.begin(ctx, r, c, d, b); err != nil {
+		if _, err = x.begin(ctx, r, c, d, b); err != nil {
 			return nil, err
 		}
 	case s.Again || string(s.Columns) != string(shapeOf(d)):
