@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mulian/gateway/connect"
+	"mulian/gateway/dsp"
 	"mulian/internal/fault"
 )
 
@@ -39,6 +40,9 @@ type Config struct {
 	// AnchorSeconds is how soon a record of the access log is on the ledger. 0: 3, or
 	// what the consortium has set.
 	AnchorSeconds int `yaml:"anchor_seconds"`
+	// DSP lets connectors of other data spaces speak the Dataspace Protocol with this
+	// gateway. Absent: none can.
+	DSP *dsp.Config `yaml:"dsp"`
 }
 
 // Source is one database that is read.
@@ -92,6 +96,9 @@ func (c *Config) Check() error {
 	}
 	if c.Sink.URL != "" && c.Sink.URLFile != "" {
 		return fault.Newf(fault.Usage, "gateway configuration: sink has both url and url_file")
+	}
+	if c.DSP != nil {
+		return c.DSP.Check()
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"mulian/client/keyring"
 	"mulian/gateway/connect"
 	"mulian/gateway/deliver"
+	"mulian/gateway/dsp"
 	"mulian/gateway/receipt"
 	"mulian/gateway/view"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
@@ -55,6 +56,7 @@ type Gateway struct {
 	asker       *deliver.Asker
 	subs        *deliver.Subscriptions
 	followings  *deliver.Followings
+	dataspace   *dsp.Facade // nil: none
 	sink        connect.Sink
 	sources     map[string]*source
 	drifted     drifted
@@ -197,8 +199,10 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 	if g.followings, err = deliver.NewFollowings(g.asker); err != nil {
 		return err
 	}
-	g.subs, err = deliver.NewSubscriptions(g.provider, g.followings.Told)
-	return err
+	if g.subs, err = deliver.NewSubscriptions(g.provider, g.followings.Told); err != nil {
+		return err
+	}
+	return g.openDataspace(ctx)
 }
 
 func (g *Gateway) signer() client.Signer {
@@ -218,6 +222,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	parts := []func(context.Context) error{g.anchor.Run, g.view.Run, g.provider.Run, g.serve, g.settle, g.control}
 	for _, w := range watchers {
 		parts = append(parts, w.Run)
+	}
+	if g.dataspace != nil {
+		parts = append(parts, g.dataspace.Run)
 	}
 	errs := make(chan error, len(parts))
 	for _, part := range parts {
@@ -287,6 +294,9 @@ func (g *Gateway) Close() error {
 		if err := g.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if g.dataspace != nil {
+		errs = append(errs, g.dataspace.Close())
 	}
 	if g.followings != nil {
 		errs = append(errs, g.followings.Close())

@@ -51,13 +51,19 @@ func (g *Gateway) serve(ctx context.Context) error {
 }
 
 // Handler returns all routes: GatewayService, /log/ (checkpoint and tiles of the
-// access log, for anyone's tool), /usage/ (for data owners), /healthz, /metrics.
+// access log, for anyone's tool), /usage/ (for data owners), /healthz, /metrics;
+// where it is configured, the Dataspace Protocol below /dsp/.
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.subs, rpc.WithReadMaxBytes(maxAsked), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
 		rpc.WithCompression("gzip", nil, nil))) // what is sealed does not get smaller
 	mux.Handle("GET /log/", http.StripPrefix("/log/", tiles(g.records.TilesDir())))
 	mux.Handle("GET /usage/", g.usages())
+	if g.dataspace != nil {
+		h := g.dataspace.Handler()
+		mux.Handle("/dsp/", h)
+		mux.Handle("GET /.well-known/dspace-version", h)
+	}
 	mux.HandleFunc("GET /healthz", g.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g.metrics(), promhttp.HandlerOpts{}))
 	return mux

@@ -48,12 +48,12 @@ type Catalog struct {
 	ID            string        `json:"@id"`
 	Type          string        `json:"@type"`
 	ParticipantID string        `json:"participantId"`
-	Service       []DataService `json:"service"`
+	Service       []Endpoint `json:"service"`
 	Dataset       []Dataset     `json:"dataset,omitempty"`
 }
 
-// DataService is where the protocol is spoken.
-type DataService struct {
+// Endpoint is where the protocol is spoken: a dcat:DataService.
+type Endpoint struct {
 	ID          string `json:"@id"`
 	Type        string `json:"@type"`
 	EndpointURL string `json:"endpointURL"`
@@ -99,8 +99,8 @@ func (f *Facade) dataset(e *cataloguev1.Entry) Dataset {
 	}
 }
 
-func (f *Facade) service() DataService {
-	return DataService{ID: orgURN + f.opts.Org + ":dsp", Type: "DataService", EndpointURL: f.base + "/dsp"}
+func (f *Facade) service() Endpoint {
+	return Endpoint{ID: orgURN + f.opts.Org + ":dsp", Type: "DataService", EndpointURL: f.base + "/dsp"}
 }
 
 // urn makes an id of ours; the id on the ledger may have any characters.
@@ -154,7 +154,7 @@ func (f *Facade) catalog(w http.ResponseWriter, r *http.Request, _ *participant)
 	}
 	c := &Catalog{
 		Context: []string{Context}, ID: orgURN + f.opts.Org + ":catalog", Type: "Catalog", ParticipantID: f.participantID,
-		Service: []DataService{f.service()},
+		Service: []Endpoint{f.service()},
 	}
 	for _, e := range res.Msg.GetEntries() {
 		if offered(e) && e.GetProvider() == f.opts.Org {

@@ -143,6 +143,7 @@ func callbackURL(below, address string) (*url.URL, error) {
 	if u.Scheme != base.Scheme || u.Host != base.Host || !clean || path != under && !strings.HasPrefix(path, under+"/") {
 		return nil, fault.Newf(fault.Forbidden, "the address %.100q is not below %s, which was agreed for this connector", address, below)
 	}
+	u.Path = path
 	return u, nil
 }
 

@@ -44,5 +44,5 @@
 //     there for it.
 //
 // Sources: Dataspace Protocol 2025-1 (Eclipse), its JSON schemas and HTTPS binding;
-// spec sharing, "Standards we speak" and 4.4; docs/decisions/0016.
+// spec sharing, "Standards we speak" and 4.4; docs/decisions/0019.
 package dsp

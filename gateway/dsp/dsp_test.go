@@ -89,8 +89,8 @@ func TestOurMessagesFitTheSchemas(t *testing.T) {
 		}
 	}
 	d := f.dataset(entry())
-	check("Catalog", &Catalog{Context: []string{Context}, ID: "c", Type: "Catalog", ParticipantID: "p", Service: []DataService{f.service()}, Dataset: []Dataset{d}})
-	check("Catalog", &Catalog{Context: []string{Context}, ID: "c", Type: "Catalog", ParticipantID: "p", Service: []DataService{f.service()}})
+	check("Catalog", &Catalog{Context: []string{Context}, ID: "c", Type: "Catalog", ParticipantID: "p", Service: []Endpoint{f.service()}, Dataset: []Dataset{d}})
+	check("Catalog", &Catalog{Context: []string{Context}, ID: "c", Type: "Catalog", ParticipantID: "p", Service: []Endpoint{f.service()}})
 	d.Context = []string{Context}
 	check("Dataset", d)
 	n := &negotiation{Pid: newPid(), ConsumerPid: "c", Participant: "p", Entry: "e", Permission: permission(entry()), Code: "x", Cause: ""}
