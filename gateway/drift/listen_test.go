@@ -19,12 +19,15 @@ import (
 type telling struct {
 	*office
 	events chan connect.DDL
-	refuse error
+	refuse error // guarded by office.mu
 }
 
 func (o *telling) Follow(ctx context.Context, _ []connect.TableName, _ connect.Position, fn func(connect.Change) error) error {
-	if o.refuse != nil {
-		return o.refuse
+	o.mu.Lock()
+	refuse := o.refuse
+	o.mu.Unlock()
+	if refuse != nil {
+		return refuse
 	}
 	if err := fn(connect.Change{}); err != nil {
 		return err
@@ -87,7 +90,9 @@ func TestWithoutEventsThePollingRemains(t *testing.T) {
 		time.Sleep(time.Minute)
 		o.exec("CREATE TABLE one (a text)")
 		time.Sleep(time.Minute)
+		o.mu.Lock()
 		o.refuse = nil // granted
+		o.mu.Unlock()
 		time.Sleep(10*time.Minute + time.Millisecond)
 		o.exec("CREATE TABLE two (a text)")
 		o.events <- connect.DDL{}
