@@ -410,6 +410,7 @@ func (a *app) writeGateway(path string, cfg *gateway.Config) error {
 		"sink":           a.t("接收数据的本部门数据库；空表示不接收", "own database into which deliveries go; empty = none"),
 		"poll_seconds":   a.t("多少秒看一次表结构；0 表示 5", "how often the structure of tables is looked at, in seconds; 0 = 5"),
 		"anchor_seconds": a.t("访问记录多少秒内上链；0 表示联盟规定的值", "how soon an access record is on the ledger, in seconds; 0 = the consortium's"),
+		"dsp":            a.t("数据空间协议（Dataspace Protocol 2025-1）：为哪些外部连接器开放；null 表示不开放（docs/decisions/0019）", "Dataspace Protocol 2025-1: which foreign connectors are served; null = none (docs/decisions/0019)"),
 	} {
 		var lines []string
 		for _, l := range strings.Split(text, "\n") {

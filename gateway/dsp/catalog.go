@@ -44,12 +44,12 @@ type Distribution struct {
 
 // Catalog is a dcat:Catalog: one page of the entries of this gateway's organisation.
 type Catalog struct {
-	Context       []string      `json:"@context"`
-	ID            string        `json:"@id"`
-	Type          string        `json:"@type"`
-	ParticipantID string        `json:"participantId"`
+	Context       []string   `json:"@context"`
+	ID            string     `json:"@id"`
+	Type          string     `json:"@type"`
+	ParticipantID string     `json:"participantId"`
 	Service       []Endpoint `json:"service"`
-	Dataset       []Dataset     `json:"dataset,omitempty"`
+	Dataset       []Dataset  `json:"dataset,omitempty"`
 }
 
 // Endpoint is where the protocol is spoken: a dcat:DataService.
