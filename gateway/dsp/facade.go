@@ -186,9 +186,9 @@ func (f *Facade) Run(ctx context.Context) error {
 	}
 }
 
-// wake makes Run look now.
-func (f *Facade) wake() {
-	f.schedule.now()
+// wake makes Run look at one record now.
+func (f *Facade) wake(pid string) {
+	f.schedule.now(pid)
 	select {
 	case f.awake <- struct{}{}:
 	default:
@@ -259,14 +259,12 @@ func (s *schedule) end(pid string, now time.Time, err error) bool {
 	return err != nil
 }
 
-// now makes everything due that has not failed: the connector has said something.
-func (s *schedule) now() {
+// now makes a record due, also one that was given up: the connector has said something.
+func (s *schedule) now(pid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, l := range s.at {
-		if l.attempts == 0 {
-			l.due, l.wait = time.Time{}, 0
-		}
+	if l := s.at[pid]; l != nil {
+		l.due, l.wait, l.attempts = time.Time{}, 0, 0
 	}
 }
 

@@ -102,6 +102,11 @@ func (f *Facade) request(w http.ResponseWriter, r *http.Request, p *participant)
 			Pid: newPid(), ConsumerPid: *m.ConsumerPid, Participant: p.ID, Callback: callback.String(), Entry: e.GetId(),
 			Permission: permission(e), AtMs: time.Now().UnixMilli(),
 		}
+		done, err := f.turns.take(r.Context(), n.Pid) // Run sees it as soon as it is kept
+		if err != nil {
+			return err
+		}
+		defer done()
 		if err := f.begin(r.Context(), p, e, &n); err != nil {
 			return pidError{n.Pid, n.ConsumerPid, err}
 		}
@@ -113,7 +118,7 @@ func (f *Facade) request(w http.ResponseWriter, r *http.Request, p *participant)
 	if !known {
 		state = Requested // what the ledger has answered since is told by message
 	}
-	f.wake()
+	f.wake(n.Pid)
 	return write(w, http.StatusCreated, f.negotiationMessage(&n, state))
 }
 
@@ -242,7 +247,7 @@ func (f *Facade) step(kind string, move func(context.Context, *participant, *neg
 		if err != nil {
 			return pidError{n.Pid, n.ConsumerPid, err}
 		}
-		f.wake()
+		f.wake(n.Pid)
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}

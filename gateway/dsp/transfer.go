@@ -74,7 +74,7 @@ func (f *Facade) requestTransfer(w http.ResponseWriter, r *http.Request, p *part
 			return err
 		}
 	}
-	f.wake()
+	f.wake(t.Pid)
 	return write(w, http.StatusCreated, transferMessage(&t))
 }
 
@@ -135,7 +135,7 @@ func (f *Facade) move(kind string) call {
 		if err := f.moved(r.Context(), &t, m); err != nil {
 			return pidError{t.Pid, t.ConsumerPid, err}
 		}
-		f.wake()
+		f.wake(t.Pid)
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
@@ -205,7 +205,9 @@ func (f *Facade) nextTransfer(ctx context.Context, pid string) (p *participant, 
 	switch {
 	case gone:
 		t.State, t.Token, t.Code, t.Cause = Terminated, nil, fault.Expired.String(), cmp.Or(g.GetEndReason(), "the agreement is over")
-	case !gives && (t.State == Started || t.State == Requested):
+	case !gives && t.State == Requested:
+		return p, "", nil, t.State, nil // the protocol has no way from there but to start or to end
+	case !gives && t.State == Started:
 		t.State, t.Ours, t.Code, t.Cause = Suspended, true, fault.AgreementSuspended.String(), cmp.Or(g.GetSuspendedCause(), "nothing is given under the agreement now")
 	case gives && (t.State == Requested || t.State == Suspended && t.Ours):
 		t.State, t.Ours, t.Told = Started, false, ""
