@@ -39,7 +39,7 @@
 //     whose offer differs from the one in the catalogue.
 //  3. Messages go only to addresses below the participant's configured one, over
 //     https (http: loopback), and never follow a redirect.
-//  4. No token is kept: the journal and the memory have their SHA-256.
+//  4. No token that is shown to us is kept: journal and memory have its SHA-256.
 //  5. A participant sees its own negotiations and transfers; those of others are not
 //     there for it.
 //
