@@ -379,6 +379,8 @@ func sourceFault(err error) error {
 		return &fault.Fault{Code: fault.EntryDrifted, Text: "the table is not what the catalogue says", Err: err}
 	case errors.Is(err, connect.ErrUnreachable), errors.Is(err, connect.ErrDenied), errors.Is(err, context.DeadlineExceeded):
 		return &fault.Fault{Code: fault.SourceUnreachable, Text: "the department's database does not answer", Err: err}
+	case errors.Is(err, connect.ErrChanged):
+		return &fault.Fault{Code: fault.SourceUnreachable, Text: "the department's data changed while it was read; it is read again", Err: err}
 	case errors.Is(err, connect.ErrTooLarge):
 		return &fault.Fault{Code: fault.TooLong, Text: "a row is too large to be carried", Err: err}
 	case errors.As(err, &value):

@@ -46,19 +46,26 @@
 // # Invariants
 //
 //  1. No byte of data leaves before a GRANTED record of it is durable.
+//
 //  2. What is released are columns of items that the agreement names and the
 //     catalogue has not frozen, read by name.
+//
 //  3. A refusal rests on state that was read anew, at most a second before.
+//
 //  4. The spool holds only what is sealed to the asker; this process keeps no key
 //     with which it could be opened.
+//
 //  5. The asker's table holds the whole delivery or nothing of it, once.
+//
 //  6. Memory does not grow with the number of rows: at most one batch and some pages
 //     on either side.
 //
 //  7. A row outside of the agreed scope, and what a mask takes from a value, is not in
 //     what is sealed; whatever a database makes of the conditions that it was given.
+//
 //  8. The answer of a predicate is yes, no or unknown, in a box of one length. Nothing
 //     else depends on the row.
+//
 //  9. Rows and bytes are counted before they are sealed, and never beyond what is agreed.
 //
 // Sources: order 809 art. 22, 26, 29; spec sharing 4.5, 4.6; DESIGN section 5.
