@@ -59,7 +59,10 @@ func (v *verifier) verify(file []byte, genesisHash [32]byte) *refusal {
 	if err == nil {
 		v.content, err = read(tree)
 	}
-	if err != nil {
+	switch {
+	case err != nil && !bytes.Contains(file[:min(len(file), 100)], []byte(Format)):
+		return refuse(stepForm, "the file", "this is no proof file: its first lines do not name %s (%v)", Format, err).as(fault.Malformed)
+	case err != nil:
 		return refuse(stepForm, "the file", "%v", err).as(fault.Malformed)
 	}
 	v.says(stepForm, "%d bytes in their one form", len(file))

@@ -941,7 +941,8 @@ class Verifier {
     if (file.length > MAX_FILE) refuse('form', 'the file', `${file.length} bytes, at most ${MAX_FILE}`, TOO_LONG)
     try { this.c = readContent(new Parser(file).file()) } catch (e) {
       if (e instanceof RangeError || e instanceof TypeError) throw e // our own mistake
-      refuse('form', 'the file', e.message, MALFORMED)
+      const named = String.fromCharCode(...file.subarray(0, 100)).includes('mulian-proof-v1')
+      refuse('form', 'the file', named ? e.message : `this is no proof file: its first lines do not name mulian-proof-v1 (${e.message})`, MALFORMED)
     }
     this.says('form', `${file.length} bytes in their one form`)
     this.checkGenesis(wanted)

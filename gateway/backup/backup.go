@@ -42,11 +42,12 @@ import (
 
 // What a gateway cannot make again, by its place in the home. Books only grow: of
 // them a backup copies what is new. Small files are copied whole. All else comes
-// back by itself: tiles from the log, pages and pictures of tables from the
-// databases. Receipts come first: one may not speak of a record that the log lacks.
+// back by itself: tiles from the log, pages and pictures of tables from the databases,
+// subscriptions from their receivers, who begin them again. Receipts come first: one
+// may not speak of a record that the log lacks.
 var (
-	books = []string{"fetches/receipts", "deliveries/acknowledged", "log/journal"}
-	small = []string{"deliveries/subject.salt", "gateway.yaml", "genesis.bin"}
+	books = []string{"dsp/*/receipts", "fetches/receipts", "deliveries/acknowledged", "log/journal"}
+	small = []string{"dsp/journal", "fetches/*.fetch", "deliveries/subject.salt", "gateway.yaml", "genesis.bin"}
 )
 
 const (
@@ -111,7 +112,11 @@ func Take(ctx context.Context, o Order) (*Manifest, int64, error) {
 	}
 	now := &Manifest{Gateway: o.Gateway, Version: o.Version, Files: map[string]Saved{}, Keys: o.Keys != ""}
 	var fresh int64
-	for _, name := range books {
+	names, err := o.match(books)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, name := range names {
 		s, n, err := copyBook(ctx, filepath.Join(o.Home, name), filepath.Join(to, name), last.Files[name])
 		if err != nil {
 			return nil, 0, fmt.Errorf("backup of %s: %w", name, err)
@@ -165,18 +170,27 @@ func (m *Manifest) copySmall(o Order) (fresh int64, err error) {
 	return fresh, nil
 }
 
+// match returns the names in the home that fit the patterns, in their order.
+func (o *Order) match(patterns []string) (names []string, err error) {
+	for _, p := range patterns {
+		found, err := fs.Glob(os.DirFS(o.Home), p)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, found...)
+	}
+	return names, nil
+}
+
 // small returns where the small files are, by their name in the backup.
 func (o *Order) small() (map[string]string, error) {
 	from := map[string]string{}
-	for _, name := range small {
-		from[name] = filepath.Join(o.Home, name)
-	}
-	fetches, err := filepath.Glob(filepath.Join(o.Home, "fetches", "*.fetch"))
+	names, err := o.match(small)
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range fetches {
-		from["fetches/"+filepath.Base(path)] = path
+	for _, name := range names {
+		from[name] = filepath.Join(o.Home, name)
 	}
 	if o.Keys == "" {
 		return from, nil

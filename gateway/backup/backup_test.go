@@ -44,11 +44,12 @@ func home(t *testing.T) backup.Order {
 	t.Helper()
 	dir := t.TempDir()
 	o := backup.Order{Gateway: account, Home: filepath.Join(dir, "home"), Keys: filepath.Join(dir, "keys"), To: filepath.Join(dir, "copy"), Version: "test"}
-	for _, name := range []string{"log/journal", "fetches/receipts", "deliveries/acknowledged"} {
+	for _, name := range []string{"log/journal", "fetches/receipts", "deliveries/acknowledged", "dsp/org~g~host/receipts"} {
 		write(t, filepath.Join(o.Home, name), noise(3<<20))
 	}
 	write(t, filepath.Join(o.Home, "deliveries/subject.salt"), noise(32))
 	write(t, filepath.Join(o.Home, "fetches/r1.fetch"), []byte("{}"))
+	write(t, filepath.Join(o.Home, "dsp/journal"), []byte("{}\n"))
 	write(t, filepath.Join(o.Home, "deliveries/a-1/pages"), noise(1<<20)) // comes back by itself
 	write(t, filepath.Join(o.Keys, "11110000MULN00010J~g~main.machine.key"), noise(100))
 	write(t, filepath.Join(o.Keys, "another.root.key"), noise(100))
@@ -81,7 +82,7 @@ func TestOnlyWhatIsNewIsCopiedAndAllComesBack(t *testing.T) {
 	if _, err := backup.Restore(context.Background(), o.To, to, keys); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"log/journal", "fetches/receipts", "deliveries/acknowledged", "deliveries/subject.salt", "fetches/r1.fetch"} {
+	for _, name := range []string{"log/journal", "fetches/receipts", "deliveries/acknowledged", "deliveries/subject.salt", "fetches/r1.fetch", "dsp/journal", "dsp/org~g~host/receipts"} {
 		want, err := os.ReadFile(filepath.Join(o.Home, name))
 		got, err2 := os.ReadFile(filepath.Join(to, name))
 		if err != nil || err2 != nil || !bytes.Equal(got, want) {
