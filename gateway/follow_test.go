@@ -210,7 +210,7 @@ func TestFollowWithoutFeed(t *testing.T) {
 // read is a SQLite file's answer, a line for each row.
 func (w *town) read(path, query string) (out []string) {
 	w.t.Helper()
-	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(60000)")
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ const (
 	idleTimeout     = 2 * time.Minute
 	shutdownTimeout = 5 * time.Second
 	maxHeaderBytes  = 64 << 10
+	firstMark       = 3 * time.Second // for the first sight of the ledger; a block takes milliseconds
 )
 
 // maxAsked bounds what is read of a request before anything is known of the asker:
@@ -44,6 +45,13 @@ func (g *Gateway) serve(ctx context.Context) error {
 		}
 		stopped <- err
 	}()
+	// Who is first after a start, or connected during a reload, need not be refused because
+	// the view has no mark yet (12020): he waits in the socket's queue.
+	first, cancel := context.WithTimeout(ctx, firstMark)
+	if err := g.anchor.Now(first); err != nil && ctx.Err() == nil {
+		g.log.Warn("the ledger has not answered yet; requests are taken, and refused as long as that is so", "err", err)
+	}
+	cancel()
 	if err := server.Serve(g.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fault.Wrap(fault.Unreachable, err, "serve")
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"mulian/client"
@@ -33,7 +34,8 @@ type Keeper struct {
 
 	cfg    *Config
 	socket *net.TCPListener
-	again  chan *Config
+	mu     sync.Mutex   // held by who sends to again
+	again  chan *Config // holds one
 }
 
 // Turn is what happened to a kept gateway.
@@ -111,11 +113,13 @@ func (s *Keeper) reload(ctx context.Context) error {
 	if err := s.usable(ctx, next); err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	select {
 	case <-s.again: // the newest counts
 	default:
 	}
-	s.again <- next
+	s.again <- next // has room: nobody else sends meanwhile
 	return nil
 }
 

@@ -88,7 +88,7 @@ func TestFetch(t *testing.T) {
 func (w *town) equal(there, here string) {
 	w.t.Helper()
 	read := func(path, query string) (out [][4]string) {
-		db, err := sql.Open("sqlite", path)
+		db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(60000)")
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func (w *town) equal(there, here string) {
 
 func (w *town) exec(path, statement string) {
 	w.t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(60000)")
 	if err != nil {
 		w.t.Fatal(err)
 	}

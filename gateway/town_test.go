@@ -215,7 +215,7 @@ func (w *town) gateway(org client.Signer, account string) {
 // makePermits makes the planning commission's database with n permits.
 func (w *town) makePermits(n int) {
 	w.t.Helper()
-	db, err := sql.Open("sqlite", w.permits)
+	db, err := sql.Open("sqlite", w.permits+"?_pragma=busy_timeout(60000)")
 	if err != nil {
 		w.t.Fatal(err)
 	}

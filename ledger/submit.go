@@ -101,8 +101,13 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 	if err := l.enter(); err != nil {
 		return nil, err
 	}
-	err = l.offer(raw, sum, id)
+	cached, err := l.offer(raw, sum, id)
 	l.leave()
+	if cached { // it waits already, or a block brought it before this node had admitted it
+		if c, known, err := l.Tx(id); known || err != nil {
+			return c, err
+		}
+	}
 	if err != nil {
 		// A block may have carried it since: then the refusal is only that of a replay.
 		if c, known, err := l.Tx(id); known && err == nil {
@@ -127,34 +132,35 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 	}
 }
 
-// offer checks the transaction and gives it to the engine's mempool.
-func (l *Ledger) offer(raw []byte, sum, id [32]byte) error {
+// offer checks the transaction and gives it to the engine's mempool. cached: the engine
+// has seen it before.
+func (l *Ledger) offer(raw []byte, sum, id [32]byte) (cached bool, err error) {
 	if l.full(len(raw)) { // before the signature costs anything
-		return busy()
+		return false, busy()
 	}
 	if !l.app.admitted.has(sum) {
 		if err := l.app.admit(raw, sum, id, l.app.verdicts.checkGated); err != nil {
-			return err
+			return false, err
 		}
 	}
 	answer, err := l.queue(raw)
 	var full mempool.ErrMempoolIsFull
 	var large mempool.ErrTxTooLarge
 	switch {
-	case errors.Is(err, mempool.ErrTxInCache): // it waits already, or is in the block being made
-		return nil
+	case errors.Is(err, mempool.ErrTxInCache):
+		return true, nil
 	case errors.As(err, &full), errors.Is(err, mempool.ErrRecheckFull):
-		return busy()
+		return false, busy()
 	case errors.As(err, &large):
-		return fault.Newf(fault.TooLong, "a transaction of %d bytes; the bound is %d", large.Actual, large.Max)
+		return false, fault.Newf(fault.TooLong, "a transaction of %d bytes; the bound is %d", large.Actual, large.Max)
 	case fault.Is(err, fault.Busy):
-		return err
+		return false, err
 	case err != nil:
-		return fault.Wrap(fault.Internal, err, "the transaction could not be queued")
+		return false, fault.Wrap(fault.Internal, err, "the transaction could not be queued")
 	case answer != nil && answer.Code != 0:
-		return fault.Newf(fault.Code(answer.Code), "%s", answer.Log)
+		return false, fault.Newf(fault.Code(answer.Code), "%s", answer.Log)
 	}
-	return nil
+	return false, nil
 }
 
 // full reports whether so much waits that a transaction of that size must not be added.

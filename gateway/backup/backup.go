@@ -47,7 +47,7 @@ import (
 // may not speak of a record that the log lacks.
 var (
 	books = []string{"dsp/*/receipts", "fetches/receipts", "deliveries/acknowledged", "log/journal"}
-	small = []string{"dsp/journal", "fetches/*.fetch", "deliveries/subject.salt", "gateway.yaml", "genesis.bin"}
+	small = []string{"dsp/journal", "fetches/*.fetch", "fetches/*.follow", "deliveries/subject.salt", "gateway.yaml", "genesis.bin"}
 )
 
 const (

@@ -247,7 +247,15 @@ func (a *Asker) query(ctx context.Context, agreement, entry string, body *gatewa
 	}
 	body.Agreement, body.Entry, body.Purpose = agreement, entry, g.GetTerms().GetPurpose()
 	ask := &question{to: to, query: body}
-	if err := to.line.ask(ctx, ask); err != nil {
+	err = to.line.ask(ctx, ask)
+	// Connections break when their gateway opens anew, all that are kept at once: again,
+	// as another request.
+	for wait := firstAgain; fault.Is(err, fault.Unreachable) && wait <= lastAgain && ctx.Err() == nil; wait *= 4 {
+		time.Sleep(wait)
+		ask = &question{to: to, query: body}
+		err = to.line.ask(ctx, ask)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	ans := ask.answer

@@ -50,6 +50,10 @@ const (
 	// sourceWait bounds one query at the database, busyWait the waiting for a turn.
 	sourceWait = 15 * time.Second
 	busyWait   = 2 * time.Second
+	// firstAgain is how long an asker whose connection broke waits before it asks again,
+	// then four times as long, at most lastAgain: a reload takes 0.1 to 0.3 s.
+	firstAgain = 20 * time.Millisecond
+	lastAgain  = 320 * time.Millisecond
 	// redecide is how often a running Pull looks whether it may still go on.
 	redecide = 2 * time.Second
 )
