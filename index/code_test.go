@@ -61,6 +61,9 @@ func TestEveryMistypedCodeIsFound(t *testing.T) {
 			rt.Fatalf("%q for %q finds nothing", string(r), c.code)
 		}
 		if !res.GetHits()[0].GetCorrected() {
+			if slices.Contains(ids(res.GetHits()), c.id) {
+				return // what is left of it is a word that finds the same ("307039305982S/000003" has 000003)
+			}
 			rt.Fatalf("%q: not told that it was corrected", string(r))
 		}
 		// Another code may be as near; the one that was meant is among the suggestions.

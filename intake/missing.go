@@ -34,11 +34,11 @@ func Missing(ctx context.Context, p *Plan, t Target, had map[string]Absent) (*La
 	now := make(map[string]string)             // origin -> id, of what is under another id than it was
 	lack := &Lack{Had: len(had), Absent: []Absent{}}
 	err := p.each(ctx, func(d *Draft, v verdict) error {
-		if d.Entry == nil {
+		if v == rejected && (d.Entry == nil || d.Entry.Name == "" && d.Local == "") {
+			lack.Unclear++ // also what is behind a place where the file breaks off
 			return nil
 		}
-		if v == rejected && d.Entry.Name == "" && d.Local == "" {
-			lack.Unclear++
+		if d.Entry == nil {
 			return nil
 		}
 		origin := originOf(t.Source, d)

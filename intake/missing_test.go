@@ -74,6 +74,29 @@ func TestWhatAListLacks(t *testing.T) {
 	}
 }
 
+// TestATornListWithdrawsNothing: what stands behind the place where a list breaks off
+// may be what is missing, however little that is.
+func TestATornListWithdrawsNothing(t *testing.T) {
+	c := newChain(t)
+	var whole strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&whole, ",{\"资源名称\":\"目录%03d\",\"资源代码\":\"A-%03d\",\"提供方\":\"水务局\"}", i, i)
+	}
+	list := "[" + whole.String()[1:] + "]"
+	p, _ := mustPlan(t, file(t, "old.json", list), Options{})
+	before := had(t, p, sourced(c))
+	if len(before) != 200 {
+		t.Fatalf("%d entries", len(before))
+	}
+	for _, cut := range []int{20, 150, 500, 1000} { // bytes from its end: one to some twenty entries
+		p, _ := mustPlan(t, file(t, "torn.json", list[:len(list)-cut]), Options{})
+		lack, err := Missing(t.Context(), p, sourced(c), before)
+		if err != nil || lack.Missing == 0 || lack.Unclear == 0 || lack.Partial == "" {
+			t.Errorf("%d bytes cut off: %+v, %v", cut, lack, err)
+		}
+	}
+}
+
 // TestHowMuchMayBeMissing holds the bounds of a list that is no part of another.
 func TestHowMuchMayBeMissing(t *testing.T) {
 	for _, tc := range []struct {

@@ -85,10 +85,10 @@ func (b *builder) native(d *Draft, r *record) {
 	}
 	e := d.Entry
 	d.ours, d.native, d.linked, d.partial = true, !r.linked, r.linked, r.linked
-	if r.linked && e.Abstract == e.Name {
-		e.Abstract = "" // DCAT wants a description: our export puts the name there
-	}
 	b.blank = blanks(m.ProtoReflect(), r.native, b.blank)
+	if r.linked && e.Abstract == e.Name {
+		e.Abstract = "" // DCAT wants a description: our export puts the name there; it says nothing, and clears nothing
+	}
 	d.Local, d.DutyRefs = strings.TrimPrefix(e.Id, d.Code+":"), e.Duties
 	e.Id, e.Provider, e.Duties = "", "", nil
 	e.State, e.Version, e.CreatedMs, e.UpdatedMs, e.Lock, e.ContentHash, e.ReturnedReason, e.SuspendedCause, e.SuspendedBy = 0, 0, 0, 0, nil, nil, "", "", ""

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strconv"
 	"strings"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
@@ -322,6 +323,9 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 	line, taken := j.ids[id]
 	if d.Entry != nil {
 		key, _ := j.build.keys.key(d.Entry.Name)
+		if n := revival(d.Local); n != "" { // what was withdrawn and came back stands in our exports twice, as X and X.2
+			key += "\x00" + n
+		}
 		sum := pairSum(owner, key)
 		if at, ok := j.names[sum]; ok && (taken || !j.plan.tellsApart(d, sum)) {
 			return &sheet.Problem{
@@ -341,6 +345,15 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 	}
 	j.ids[id] = int32(r.line)
 	return nil
+}
+
+// revival is the number that an id got when it came back; empty if it never did.
+func revival(local string) string {
+	n := local[strings.LastIndexByte(local, '.')+1:]
+	if v, err := strconv.Atoi(n); err != nil || v < 2 || v > maxRevivals+1 || len(n) == len(local) {
+		return ""
+	}
+	return n
 }
 
 // unstated tells what the ledger wants of every entry and this file has of none.

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"context"
 	"slices"
 
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
@@ -33,4 +34,22 @@ func withinAgreement(g *sharev1.Agreement, entry string, asked []string, q *gate
 		}
 	}
 	return nil
+}
+
+// heldTo refuses what [withinAgreement] refuses, of the columns of a batch or a page of
+// changes. The agreement is read again before: it may have been amended a moment ago.
+func (a *Asker) heldTo(ctx context.Context, agreement, entry string, columns []*gatewayv1.ResultColumn, rec *tracev1.AccessRecord) error {
+	q := &gatewayv1.QueryResult{Columns: columns}
+	g, _, err := a.right(ctx, agreement, entry)
+	if err != nil {
+		return err
+	}
+	if withinAgreement(g, entry, nil, q, rec) == nil {
+		return nil
+	}
+	a.cfg.View.Forget("share/agreement/" + agreement)
+	if g, _, err = a.right(ctx, agreement, entry); err != nil {
+		return err
+	}
+	return withinAgreement(g, entry, nil, q, rec)
 }

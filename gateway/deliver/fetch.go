@@ -276,9 +276,13 @@ func (a *Asker) offer(ctx context.Context, f *fetch, g *sharev1.Agreement, to *p
 	if err := a.open(answerAAD(m.GetBody()), res.Msg, offer); err != nil {
 		return nil, err
 	}
-	if _, err := a.check(to, res.Msg.GetReceipt(), &tracev1.AccessRecord{
+	rec, err := a.check(to, res.Msg.GetReceipt(), &tracev1.AccessRecord{
 		Agreement: f.Agreement, Entry: f.Entry, Outcome: tracev1.Outcome_OUTCOME_GRANTED, Delivery: offer.GetDelivery(),
-	}); err != nil {
+	})
+	if err == nil {
+		err = a.heldTo(ctx, f.Agreement, f.Entry, offer.GetColumns(), rec)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if offer.GetDelivery() == 0 || len(offer.GetSalt()) < 16 {

@@ -225,6 +225,9 @@ func (x *Followings) ask(ctx context.Context, f *following, b *gatewayv1.Changes
 	if string(rec.GetResponseHash()) != string(sum[:]) || string(rec.GetRequestHash()) != string(asked[:]) || rec.GetRows() != page.GetUpserted()+page.GetDeleted() {
 		return nil, nil, fault.Newf(fault.VerificationFailed, "the receipt is for other changes")
 	}
+	if err := x.asker.heldTo(ctx, f.Agreement, f.Entry, page.GetColumns(), rec); err != nil {
+		return nil, nil, err
+	}
 	// Before they are applied: what is in the table has its receipt, whenever the power fails.
 	k, err := a.countersign(to, res.Msg.GetReceipt())
 	return page, &k, err

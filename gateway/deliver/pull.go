@@ -50,6 +50,10 @@ func (p *Provider) pull(ctx context.Context, r *request, out *rpc.ServerStream[g
 	if err != nil {
 		return p.refuse(ctx, r, c, d, err)
 	}
+	if err := o.holds(d); err != nil { // the pages are those of terms that do not hold any more
+		p.fail(ctx, s, err)
+		return err
+	}
 	s.mu.Lock()
 	sp := s.spool
 	s.mu.Unlock()
@@ -69,6 +73,10 @@ func (p *Provider) pull(ctx context.Context, r *request, out *rpc.ServerStream[g
 			p.cfg.Anchor.Touch()
 			if d, err = p.decide(ctx, r, c); err != nil {
 				return p.refuse(ctx, r, c, d, err)
+			}
+			if err := o.holds(d); err != nil {
+				p.fail(ctx, s, err)
+				return err
 			}
 			decided = time.Now()
 		}

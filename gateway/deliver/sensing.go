@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mulian/gateway/connect"
@@ -102,8 +103,15 @@ func (n *sensor) follow(ctx context.Context) error {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer cancel(nil)
-	watching.Go(func() { n.watchTables(followCtx, cancel, tables) })
-	err = feeder.Follow(followCtx, tables, from, func(c connect.Change) error { return n.piece(followCtx, feeder, tables, c) })
+	var stands atomic.Bool // the feed has told from where on nothing is missed
+	watching.Go(func() { n.watchTables(followCtx, cancel, tables, &stands) })
+	err = feeder.Follow(followCtx, tables, from, func(c connect.Change) error {
+		err := n.piece(followCtx, feeder, tables, c)
+		if err == nil && !stands.Swap(true) {
+			n.nudge() // for who began between the two
+		}
+		return err
+	})
 	switch {
 	case errors.Is(context.Cause(followCtx), errTablesChanged):
 		return errTablesChanged
@@ -129,7 +137,7 @@ func (n *sensor) tables(ctx context.Context) (out []connect.TableName, err error
 }
 
 // watchTables ends the Follow when other tables than these have subscriptions.
-func (n *sensor) watchTables(ctx context.Context, cancel context.CancelCauseFunc, tables []connect.TableName) {
+func (n *sensor) watchTables(ctx context.Context, cancel context.CancelCauseFunc, tables []connect.TableName, stands *atomic.Bool) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -144,6 +152,9 @@ func (n *sensor) watchTables(ctx context.Context, cancel context.CancelCauseFunc
 		if !same {
 			cancel(errTablesChanged)
 			return
+		}
+		if !stands.Load() {
+			continue // its first piece makes all ready that are there by then
 		}
 		// Another subscription to a table that is followed: it misses nothing from here on.
 		if err := n.ready(ctx, tables, nil); err != nil && ctx.Err() == nil {

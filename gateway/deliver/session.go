@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,6 +65,7 @@ type offer struct {
 	Granted      uint64   `json:"granted,omitempty"`   // leaf of GRANTED, from 1; 0: not yet
 	RowsEstimate int64    `json:"rows_estimate"`       // when it was opened
 	Columns      [][]byte `json:"columns,omitempty"`   // gateway.v1.ResultColumn
+	Shape        []byte   `json:"shape,omitempty"`     // of columns, row scope and masks, as granted
 	Whole        *whole   `json:"whole,omitempty"`     // the spool is complete
 	Completed    uint64   `json:"completed,omitempty"` // leaf of COMPLETED, from 1
 	OnLedger     bool     `json:"on_ledger,omitempty"` // CompleteDelivery is committed
@@ -192,7 +194,7 @@ func (p *Provider) name(number uint64, r *request, c claim, d *decision, request
 	k := sessionKey{c.agreement, number}
 	s := &session{dir: p.sessionDir(k), offer: offer{
 		Agreement: c.agreement, Number: number, Entry: c.entry, Asker: r.asker.GetId(), RequestKey: requestKey,
-		Purpose: c.purpose, Items: d.codes(), Salt: newSalt(), CreatedMs: time.Now().UnixMilli(),
+		Purpose: c.purpose, Items: d.codes(), Salt: newSalt(), CreatedMs: time.Now().UnixMilli(), Shape: shapeOf(d),
 	}}
 	for _, col := range d.resultColumns() {
 		raw, err := proto.Marshal(col)
@@ -332,8 +334,9 @@ func (p *Provider) logged(o tracev1.Outcome, agreement string, number uint64) (e
 	return e, found, err
 }
 
-// holds tells whether a decision of now is on the columns that were offered:
-// EntryDrifted if the entry has changed since in what the receiver's table is made of.
+// holds tells whether a decision of now is on what was offered: EntryDrifted if the
+// entry has changed since in what the receiver's table is made of, or the terms in
+// which rows and masks are agreed.
 func (o offer) holds(d *decision) error {
 	was, err := o.columns()
 	if err != nil {
@@ -342,8 +345,8 @@ func (o offer) holds(d *decision) error {
 	same := func(a, b *gatewayv1.ResultColumn) bool {
 		return a.GetItem() == b.GetItem() && a.GetColumn() == b.GetColumn() && a.GetType() == b.GetType() && a.GetPrimaryKey() == b.GetPrimaryKey()
 	}
-	if !slices.EqualFunc(was, d.resultColumns(), same) {
-		return fault.Newf(fault.EntryDrifted, "entry %s was changed after delivery %d was granted; it has to be asked for again", o.Entry, o.Number)
+	if !slices.EqualFunc(was, d.resultColumns(), same) || len(o.Shape) > 0 && !bytes.Equal(o.Shape, shapeOf(d)) {
+		return fault.Newf(fault.EntryDrifted, "entry %s, or what is agreed of it, was changed after delivery %d was granted; it has to be asked for again", o.Entry, o.Number)
 	}
 	return nil
 }

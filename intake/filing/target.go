@@ -97,30 +97,53 @@ func (d *Desk) org(name string) (string, bool) {
 	return "", false
 }
 
-// readOrgs reads who is on board. A provisional organisation is found by its code
-// only: its name is that of the one whose place it keeps.
+// readOrgs reads who is on board, by what [byName] finds them.
 func (d *Desk) readOrgs(ctx context.Context) (map[string]string, error) {
-	orgs := map[string]string{}
+	var all []*identityv1.Account
 	for after := ""; ; {
 		res, err := d.Client.Identity.ListAccounts(ctx, connect.NewRequest(&identityv1.ListAccountsRequest{Kind: identityv1.AccountKind_ACCOUNT_KIND_ORG, After: after, Limit: 500}))
 		if err != nil {
 			return nil, wire.Fault(err)
 		}
-		for _, acc := range res.Msg.GetAccounts() {
-			orgs[acc.GetId()] = acc.GetId()
-			if strings.HasPrefix(acc.GetId(), ProvisionalPrefix) {
-				continue
-			}
-			for _, name := range []string{acc.GetProfile().GetName(), acc.GetProfile().GetShortName()} {
-				if k := nameKey(name); k != "" {
-					orgs[k] = acc.GetId()
-				}
-			}
-		}
+		all = append(all, res.Msg.GetAccounts()...)
 		if after = res.Msg.GetNext(); after == "" {
-			return orgs, nil
+			return byName(all), nil
 		}
 	}
+}
+
+// byName finds organisations by code, full and short name. A provisional one is found
+// by its code only: its name is that of the one whose place it keeps. A full name goes
+// before a short one, and a name that two organisations have finds neither: who is meant
+// is for a person to say.
+func byName(all []*identityv1.Account) map[string]string {
+	names, short, orgs := map[string]string{}, map[string]string{}, map[string]string{}
+	for _, acc := range all {
+		orgs[acc.GetId()] = acc.GetId()
+		if !strings.HasPrefix(acc.GetId(), ProvisionalPrefix) {
+			claim(names, nameKey(acc.GetProfile().GetName()), acc.GetId())
+			claim(short, nameKey(acc.GetProfile().GetShortName()), acc.GetId())
+		}
+	}
+	for name, id := range short {
+		if _, taken := names[name]; !taken {
+			names[name] = id
+		}
+	}
+	for name, id := range names {
+		if _, code := orgs[name]; !code && name != "" && id != "" {
+			orgs[name] = id
+		}
+	}
+	return orgs
+}
+
+// claim notes whose name it is; "" if it is that of several.
+func claim(names map[string]string, name, id string) {
+	if have, taken := names[name]; taken && have != id {
+		id = ""
+	}
+	names[name] = id
 }
 
 // known is what the ledger has, read once for each organisation: one call for some

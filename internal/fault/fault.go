@@ -61,8 +61,8 @@ func Wrap(c Code, err error, format string, args ...any) error {
 
 // CodeOf returns the code of the outermost Fault in err's chain, OK if err is
 // nil, Cancelled or Timeout for the context's errors, DiskFull where the system
-// found no room (also for a quota), Inaccessible where it forbids, and Internal
-// otherwise.
+// found no room (also for a quota), Inaccessible where it forbids or has no such path,
+// and Internal otherwise.
 func CodeOf(err error) Code {
 	if err == nil {
 		return OK
@@ -77,7 +77,7 @@ func CodeOf(err error) Code {
 		return Timeout
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return DiskFull
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.EROFS):
 		return Inaccessible
 	}
 	return Internal

@@ -174,32 +174,32 @@ func recoverFolder(root *os.Root) error {
 }
 
 // commitLine appends a delivery. If the power fails before it returns, the line is there
-// as a whole or does not count.
-func commitLine(root *os.Root, l line) error {
+// as a whole or does not count. written says that it may be there, also with an error.
+func commitLine(root *os.Root, l line) (written bool, err error) {
 	var text bytes.Buffer
 	if err := json.NewEncoder(&text).Encode(l); err != nil {
-		return err
+		return false, err
 	}
 	if text.Len() > maxLine {
-		return fmt.Errorf("%w: names and ids of %d bytes", connect.ErrTooLarge, text.Len())
+		return false, fmt.Errorf("%w: names and ids of %d bytes", connect.ErrTooLarge, text.Len())
 	}
 	f, err := root.OpenFile(ControlFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
 	if err != nil {
-		return failure(err)
+		return false, failure(err)
 	}
 	defer f.Close()
 	is, err := f.Stat()
 	if err != nil {
-		return failure(err)
+		return false, failure(err)
 	}
 	if _, err = f.Write(text.Bytes()); err != nil {
-		_ = f.Truncate(is.Size()) // no room for all of it: then for nothing of it
-		return failure(err)
+		// No room for all of it: then for nothing of it.
+		return f.Truncate(is.Size()) != nil, failure(err)
 	}
 	if err := f.Sync(); err != nil {
-		return failure(err)
+		return true, failure(err)
 	}
-	return syncFolder(root)
+	return true, syncFolder(root)
 }
 
 func syncFolder(root *os.Root) error {

@@ -326,10 +326,13 @@ func (l *load) Commit(ctx context.Context) (connect.Receipt, error) {
 	}
 	// Power fails before here: nothing was loaded. After: all was, and readers and the next
 	// load know under which names the files are.
-	if err := commitLine(l.root, line{Receipt: r, Files: files}); err != nil {
+	written, err := commitLine(l.root, line{Receipt: r, Files: files})
+	if written { // what the line names is not this load's to remove any more, error or not
+		l.name, l.schema = "", ""
+	}
+	if err != nil {
 		return connect.Receipt{}, err
 	}
-	l.name, l.schema = "", ""
 	for _, m := range files {
 		if crashed(m.To) {
 			return connect.Receipt{}, errCrashed

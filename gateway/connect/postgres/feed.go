@@ -88,13 +88,19 @@ func (s *source) end() {
 }
 
 // publish makes what is missing, if the account may. It has to be there before the slot: the
-// server reads the log with the publication of that time.
+// server reads the log with the publication of that time. It waits until every transaction
+// that was writing then has ended: their rows are told by nobody, and a snapshot sees them.
 func (s *source) publish(ctx context.Context, p *plan) error {
 	sql := p.publish()
 	if sql == "" {
 		return nil
 	}
-	err := s.alone(ctx, func(conn *pgconn.PgConn) error { return exec(ctx, conn, sql) })
+	err := s.alone(ctx, func(conn *pgconn.PgConn) error {
+		if err := exec(ctx, conn, sql); err != nil {
+			return err
+		}
+		return settle(ctx, conn)
+	})
 	if errors.Is(err, connect.ErrDenied) { // it owns neither the tables nor the publication
 		p.lacks("the tables are not published, and the account may not do it", sql)
 		return p.err()

@@ -156,6 +156,9 @@ func (p *plan) table(ctx context.Context, conn *pgconn.PgConn, n connect.TableNa
 			p.lacks(fmt.Sprintf("table %s is not in the log (unlogged)", n), "ALTER TABLE "+statement.Table(n)+" SET LOGGED;")
 		case !isTrue(v[3]):
 			p.lacks(fmt.Sprintf("the primary key of table %s is deferrable", n))
+		case identity == "f" && p.version >= 150000:
+			// A publication of key columns alone would make every UPDATE of the table fail.
+			p.lacks(fmt.Sprintf("table %s logs whole rows (REPLICA IDENTITY FULL)", n), "ALTER TABLE "+statement.Table(n)+" REPLICA IDENTITY DEFAULT;")
 		case identity != "d" && identity != "f":
 			p.lacks(fmt.Sprintf("table %s does not log its primary key", n), "ALTER TABLE "+statement.Table(n)+" REPLICA IDENTITY DEFAULT;")
 		}
