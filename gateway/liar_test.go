@@ -325,7 +325,9 @@ func TestLyingGateway(t *testing.T) {
 	l.holds(r, prooffile.RuleUnanchored, "not on the ledger", true)
 	// That receipt is older than its agreement, too: found if the two are further apart
 	// than the ten minutes that clocks may differ, which is a matter of half a second here.
-	others := slices.DeleteFunc(slices.Clone(r.Findings), func(f audit.Finding) bool { return f.Rule == prooffile.RuleOutside && strings.Contains(f.Says, "before") })
+	others := slices.DeleteFunc(slices.Clone(r.Findings), func(f audit.Finding) bool {
+		return f.Rule == prooffile.RuleOutside && strings.Contains(f.Says, "before")
+	})
 	if r.Receipts.Matching != 3 || len(others) != 2 {
 		t.Errorf("receipts: %+v %+v", r.Receipts, r.Findings)
 	}
