@@ -248,7 +248,7 @@ NoNewPrivileges=yes
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectSystem=strict
-ProtectHome=%[6]s
+ProtectHome=read-only
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectControlGroups=yes
@@ -293,11 +293,7 @@ func (a *app) gatewayUnit() *cobra.Command {
 					return fault.Newf(fault.Usage, "systemd does not take the path %q as it is: move it to one without spaces and quotes", *p)
 				}
 			}
-			home := "yes"
-			if strings.HasPrefix(cfg.Home, "/home/") || strings.HasPrefix(cfg.Home, "/root/") {
-				home = "no"
-			}
-			text := fmt.Sprintf(unit, cfg.Account, program, path, user, cfg.Home, home)
+			text := fmt.Sprintf(unit, cfg.Account, program, path, user, cfg.Home)
 			return a.print(map[string]any{"unit": text}, func(w io.Writer) { fmt.Fprint(w, text) })
 		},
 	}

@@ -63,50 +63,7 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 }
 
-// TestServerThatComesAndGoes: killed under an open source and an open load, then back.
-func TestServerThatComesAndGoes(t *testing.T) {
-	server := mariatest.Durable(t)
-	url := server.Database(t, "durable")
-	sink, source := connecttest.Sink(t, url), connecttest.Source(t, url)
-	target := connect.Target{Table: connect.TableName{Name: "t"}, Columns: connecttest.Columns("id integer!"), PrimaryKey: []string{"id"}, Mode: connect.Append, Delivery: "1"}
-	connecttest.MustLoad(t, sink, target, connecttest.R("integer 1"))
-	target.Delivery = "2"
-	l, err := sink.Begin(t.Context(), target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Append(t.Context(), connecttest.Page(t, connecttest.R("integer 2"))); err != nil {
-		t.Fatal(err)
-	}
-	before, err := source.Inspect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	server.Kill(t)
-	if _, err := l.Commit(t.Context()); !errors.Is(err, connect.ErrUnreachable) {
-		t.Errorf("commit to a dead server: %v", err)
-	}
-	for range 2 {
-		if _, err := source.Inspect(t.Context()); !errors.Is(err, connect.ErrUnreachable) {
-			t.Errorf("inspect of a dead server: %v", err)
-		} else if strings.Contains(err.Error(), "tester") {
-			t.Errorf("the error repeats the URL: %v", err)
-		}
-	}
-	server.Start(t)
-	after, err := source.Inspect(t.Context())
-	if err != nil || before.Hash() != after.Hash() {
-		t.Errorf("the same source after the restart: %v", err)
-	}
-	got := connecttest.All(t, source, connect.Selection{Table: target.Table, Columns: []string{"id"}})
-	if diff := connecttest.Diff([]connect.Row{connecttest.R("integer 1")}, got); diff != "" {
-		t.Errorf("after the power cut: %s", diff)
-	}
-	if r := connecttest.MustLoad(t, sink, target, connecttest.R("integer 2")); r.Repeated {
-		t.Error("the load that was cut off counts as loaded")
-	}
-}
+func TestServerThatComesAndGoes(t *testing.T) { connecttest.RunRestart(t, mariatest.Durable(t)) }
 
 // TestFirstLoadThatDies: the table was made, and power fails before the first commit. The
 // next load may even have other columns.
