@@ -1142,19 +1142,23 @@ func (x *FollowResponse) GetExpected() int64 {
 
 // Following is one table that is kept equal.
 type Following struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
-	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
-	Table         string                 `protobuf:"bytes,3,opt,name=table,proto3" json:"table,omitempty"`
-	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`        // "taking", "following", "waiting"
-	Number        uint64                 `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`     // last page applied, of the subscription as it is now
-	Upserted      uint64                 `protobuf:"varint,6,opt,name=upserted,proto3" json:"upserted,omitempty"` // since the gateway's start
-	Deleted       uint64                 `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`
-	Taken         uint64                 `protobuf:"varint,8,opt,name=taken,proto3" json:"taken,omitempty"` // how often it was taken whole
-	Sensing       Sensing                `protobuf:"varint,9,opt,name=sensing,proto3,enum=mulian.gateway.v1.Sensing" json:"sensing,omitempty"`
-	AtMs          int64                  `protobuf:"varint,10,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"` // when it was last known to be equal
-	Problem       string                 `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"`        // why it waits: fault code and text
-	Subscription  string                 `protobuf:"bytes,12,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Agreement string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Entry     string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	Table     string                 `protobuf:"bytes,3,opt,name=table,proto3" json:"table,omitempty"`
+	// "taking", "following"; "stale": the provider does not notice changes now; "quota", "window": nothing is
+	// given until until_ms; "waiting": for what the problem says
+	State         string  `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	Number        uint64  `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`     // last page applied, of the subscription as it is now
+	Upserted      uint64  `protobuf:"varint,6,opt,name=upserted,proto3" json:"upserted,omitempty"` // since the gateway's start
+	Deleted       uint64  `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Taken         uint64  `protobuf:"varint,8,opt,name=taken,proto3" json:"taken,omitempty"` // how often it was taken whole
+	Sensing       Sensing `protobuf:"varint,9,opt,name=sensing,proto3,enum=mulian.gateway.v1.Sensing" json:"sensing,omitempty"`
+	AtMs          int64   `protobuf:"varint,10,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"` // when it was last known to be equal
+	Problem       string  `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"`        // why it waits: fault code and text
+	Subscription  string  `protobuf:"bytes,12,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	UntilMs       int64   `protobuf:"varint,13,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"` // when it is asked for again; 0 = as soon as possible, or when the agreement is amended
+	LagMs         int64   `protobuf:"varint,14,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"`       // time since at_ms; -1 = never equal since the gateway's start
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1273,6 +1277,20 @@ func (x *Following) GetSubscription() string {
 	return ""
 }
 
+func (x *Following) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *Following) GetLagMs() int64 {
+	if x != nil {
+		return x.LagMs
+	}
+	return 0
+}
+
 // Subscriber is one subscription at this gateway.
 type Subscriber struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1285,6 +1303,10 @@ type Subscriber struct {
 	Again         bool                   `protobuf:"varint,7,opt,name=again,proto3" json:"again,omitempty"`                 // more changed than is kept: it has to be taken whole
 	SeenMs        int64                  `protobuf:"varint,8,opt,name=seen_ms,json=seenMs,proto3" json:"seen_ms,omitempty"` // when the asker last asked
 	Sensing       Sensing                `protobuf:"varint,9,opt,name=sensing,proto3,enum=mulian.gateway.v1.Sensing" json:"sensing,omitempty"`
+	State         string                 `protobuf:"bytes,10,opt,name=state,proto3" json:"state,omitempty"`                        // "beginning", "given", "waiting" (keys wait), "again", "unsensed" (changes are not noticed now)
+	Problem       string                 `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"`                    // why they are not: fault code
+	SensedMs      int64                  `protobuf:"varint,12,opt,name=sensed_ms,json=sensedMs,proto3" json:"sensed_ms,omitempty"` // until when changes are known; 0 = not since the gateway's start
+	LagMs         int64                  `protobuf:"varint,13,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"`          // time since the oldest change that was not given; 0 = none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1382,6 +1404,34 @@ func (x *Subscriber) GetSensing() Sensing {
 	return Sensing_SENSING_UNSPECIFIED
 }
 
+func (x *Subscriber) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Subscriber) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *Subscriber) GetSensedMs() int64 {
+	if x != nil {
+		return x.SensedMs
+	}
+	return 0
+}
+
+func (x *Subscriber) GetLagMs() int64 {
+	if x != nil {
+		return x.LagMs
+	}
+	return 0
+}
+
 var File_mulian_gateway_v1_control_proto protoreflect.FileDescriptor
 
 const file_mulian_gateway_v1_control_proto_rawDesc = "" +
@@ -1468,7 +1518,7 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x0eFollowResponse\x12:\n" +
 	"\tfollowing\x18\x01 \x01(\v2\x1c.mulian.gateway.v1.FollowingR\tfollowing\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x1a\n" +
-	"\bexpected\x18\x03 \x01(\x03R\bexpected\"\xd8\x02\n" +
+	"\bexpected\x18\x03 \x01(\x03R\bexpected\"\x8a\x03\n" +
 	"\tFollowing\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x14\n" +
@@ -1482,7 +1532,9 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x05at_ms\x18\n" +
 	" \x01(\x03R\x04atMs\x12\x18\n" +
 	"\aproblem\x18\v \x01(\tR\aproblem\x12\"\n" +
-	"\fsubscription\x18\f \x01(\tR\fsubscription\"\x91\x02\n" +
+	"\fsubscription\x18\f \x01(\tR\fsubscription\x12\x19\n" +
+	"\buntil_ms\x18\r \x01(\x03R\auntilMs\x12\x15\n" +
+	"\x06lag_ms\x18\x0e \x01(\x03R\x05lagMs\"\xf5\x02\n" +
 	"\n" +
 	"Subscriber\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\tR\fsubscription\x12\x1c\n" +
@@ -1493,7 +1545,12 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\awaiting\x18\x06 \x01(\x04R\awaiting\x12\x14\n" +
 	"\x05again\x18\a \x01(\bR\x05again\x12\x17\n" +
 	"\aseen_ms\x18\b \x01(\x03R\x06seenMs\x124\n" +
-	"\asensing\x18\t \x01(\x0e2\x1a.mulian.gateway.v1.SensingR\asensing*x\n" +
+	"\asensing\x18\t \x01(\x0e2\x1a.mulian.gateway.v1.SensingR\asensing\x12\x14\n" +
+	"\x05state\x18\n" +
+	" \x01(\tR\x05state\x12\x18\n" +
+	"\aproblem\x18\v \x01(\tR\aproblem\x12\x1b\n" +
+	"\tsensed_ms\x18\f \x01(\x03R\bsensedMs\x12\x15\n" +
+	"\x06lag_ms\x18\r \x01(\x03R\x05lagMs*x\n" +
 	"\vReceiptKind\x12\x1c\n" +
 	"\x18RECEIPT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15RECEIPT_KIND_RECEIVED\x10\x01\x12\x16\n" +

@@ -1612,7 +1612,9 @@ type ChangePage struct {
 	More          bool                   `protobuf:"varint,8,opt,name=more,proto3" json:"more,omitempty"`   // the next page has something already
 	Again         bool                   `protobuf:"varint,9,opt,name=again,proto3" json:"again,omitempty"` // the whole entry has to be taken again, under a new subscription
 	Sensing       Sensing                `protobuf:"varint,10,opt,name=sensing,proto3,enum=mulian.gateway.v1.Sensing" json:"sensing,omitempty"`
-	SinceMs       int64                  `protobuf:"varint,11,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"` // when the oldest change of the page was noticed
+	SinceMs       int64                  `protobuf:"varint,11,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`                  // when the oldest change of the page was noticed
+	SensingAgeMs  int64                  `protobuf:"varint,12,opt,name=sensing_age_ms,json=sensingAgeMs,proto3" json:"sensing_age_ms,omitempty"` // how long ago it was last known what had changed; -1 = not since the gateway's start
+	SensingCode   uint32                 `protobuf:"varint,13,opt,name=sensing_code,json=sensingCode,proto3" json:"sensing_code,omitempty"`      // fault code for which changes are not noticed now; 0 = they are
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1720,6 +1722,20 @@ func (x *ChangePage) GetSensing() Sensing {
 func (x *ChangePage) GetSinceMs() int64 {
 	if x != nil {
 		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *ChangePage) GetSensingAgeMs() int64 {
+	if x != nil {
+		return x.SensingAgeMs
+	}
+	return 0
+}
+
+func (x *ChangePage) GetSensingCode() uint32 {
+	if x != nil {
+		return x.SensingCode
 	}
 	return 0
 }
@@ -1925,7 +1941,7 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x05begin\x18\x06 \x01(\bR\x05begin\x12\x17\n" +
 	"\await_ms\x18\a \x01(\rR\x06waitMs\x12\x16\n" +
 	"\x06notify\x18\b \x01(\bR\x06notify\x12\x10\n" +
-	"\x03end\x18\t \x01(\bR\x03end\"\xe8\x02\n" +
+	"\x03end\x18\t \x01(\bR\x03end\"\xb1\x03\n" +
 	"\n" +
 	"ChangePage\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\tR\fsubscription\x12\x16\n" +
@@ -1939,7 +1955,9 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x05again\x18\t \x01(\bR\x05again\x124\n" +
 	"\asensing\x18\n" +
 	" \x01(\x0e2\x1a.mulian.gateway.v1.SensingR\asensing\x12\x19\n" +
-	"\bsince_ms\x18\v \x01(\x03R\asinceMs\"0\n" +
+	"\bsince_ms\x18\v \x01(\x03R\asinceMs\x12$\n" +
+	"\x0esensing_age_ms\x18\f \x01(\x03R\fsensingAgeMs\x12!\n" +
+	"\fsensing_code\x18\r \x01(\rR\vsensingCode\"0\n" +
 	"\n" +
 	"NotifyBody\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\tR\fsubscription\"\x10\n" +
