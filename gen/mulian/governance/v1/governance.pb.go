@@ -36,6 +36,7 @@ const (
 	Role_ROLE_FINANCE_BUREAU  Role = 3 // 财政: confirms systems
 	Role_ROLE_OPERATOR        Role = 4 // runs nodes; decides nothing
 	Role_ROLE_AUDITOR         Role = 5 // may read what is sealed to the auditor
+	Role_ROLE_SECRECY_OFFICE  Role = 6 // 保密审批机关: may order investigative secrecy for accesses of others
 )
 
 // Enum value maps for Role.
@@ -47,6 +48,7 @@ var (
 		3: "ROLE_FINANCE_BUREAU",
 		4: "ROLE_OPERATOR",
 		5: "ROLE_AUDITOR",
+		6: "ROLE_SECRECY_OFFICE",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":     0,
@@ -55,6 +57,7 @@ var (
 		"ROLE_FINANCE_BUREAU":  3,
 		"ROLE_OPERATOR":        4,
 		"ROLE_AUDITOR":         5,
+		"ROLE_SECRECY_OFFICE":  6,
 	}
 )
 
@@ -1716,14 +1719,15 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x03yes\x18\x02 \x01(\bR\x03yes\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\".\n" +
 	"\x10WithdrawProposal\x12\x1a\n" +
-	"\bproposal\x18\x01 \x01(\tR\bproposal*\x88\x01\n" +
+	"\bproposal\x18\x01 \x01(\tR\bproposal*\xa1\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eROLE_AUTHORITY\x10\x01\x12\x18\n" +
 	"\x14ROLE_STAFFING_OFFICE\x10\x02\x12\x17\n" +
 	"\x13ROLE_FINANCE_BUREAU\x10\x03\x12\x11\n" +
 	"\rROLE_OPERATOR\x10\x04\x12\x10\n" +
-	"\fROLE_AUDITOR\x10\x05*\x9f\x02\n" +
+	"\fROLE_AUDITOR\x10\x05\x12\x17\n" +
+	"\x13ROLE_SECRECY_OFFICE\x10\x06*\x9f\x02\n" +
 	"\x05Clock\x12\x15\n" +
 	"\x11CLOCK_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16CLOCK_CATALOGUE_UPDATE\x10\x01\x12\x1a\n" +

@@ -717,10 +717,12 @@ func (x *OrgProfile) GetGuidanceCode() string {
 // GatewayProfile: where a department's door is and to which key to seal.
 type GatewayProfile struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`                                         // base URL that other gateways reach, <= 500 characters
-	SealingKey    *Key                   `protobuf:"bytes,2,opt,name=sealing_key,json=sealingKey,proto3" json:"sealing_key,omitempty"`         // SM2 or P-256; level and state are not used
-	LogOrigin     string                 `protobuf:"bytes,3,opt,name=log_origin,json=logOrigin,proto3" json:"log_origin,omitempty"`            // origin line of its access log's checkpoints, unique on the chain
-	LogPublicKey  []byte                 `protobuf:"bytes,4,opt,name=log_public_key,json=logPublicKey,proto3" json:"log_public_key,omitempty"` // Ed25519 key of the log's checkpoints, 32 bytes (C2SP signed-note)
+	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`                                            // base URL that other gateways reach, <= 500 characters
+	SealingKey    *Key                   `protobuf:"bytes,2,opt,name=sealing_key,json=sealingKey,proto3" json:"sealing_key,omitempty"`            // SM2 or P-256; level and state are not used
+	LogOrigin     string                 `protobuf:"bytes,3,opt,name=log_origin,json=logOrigin,proto3" json:"log_origin,omitempty"`               // origin line of its access log's checkpoints, unique on the chain
+	LogPublicKey  []byte                 `protobuf:"bytes,4,opt,name=log_public_key,json=logPublicKey,proto3" json:"log_public_key,omitempty"`    // Ed25519 key of the log's checkpoints, 32 bytes (C2SP signed-note): the newest
+	OldSealingKey *Key                   `protobuf:"bytes,5,opt,name=old_sealing_key,json=oldSealingKey,proto3" json:"old_sealing_key,omitempty"` // before the last rotation, while something that was sealed to it may still come
+	LogKeys       []*LogKey              `protobuf:"bytes,6,rep,name=log_keys,json=logKeys,proto3" json:"log_keys,omitempty"`                     // 0-16, all that ever signed, in their order; none = log_public_key alone, of every size
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -783,6 +785,81 @@ func (x *GatewayProfile) GetLogPublicKey() []byte {
 	return nil
 }
 
+func (x *GatewayProfile) GetOldSealingKey() *Key {
+	if x != nil {
+		return x.OldSealingKey
+	}
+	return nil
+}
+
+func (x *GatewayProfile) GetLogKeys() []*LogKey {
+	if x != nil {
+		return x.LogKeys
+	}
+	return nil
+}
+
+// LogKey is a key of a log's checkpoints and the sizes that it signs.
+type LogKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PublicKey     []byte                 `protobuf:"bytes,1,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`  // Ed25519, 32 bytes
+	FromSize      uint64                 `protobuf:"varint,2,opt,name=from_size,json=fromSize,proto3" json:"from_size,omitempty"`    // first
+	UntilSize     uint64                 `protobuf:"varint,3,opt,name=until_size,json=untilSize,proto3" json:"until_size,omitempty"` // first that it does not sign any more; 0 = it still signs
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogKey) Reset() {
+	*x = LogKey{}
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogKey) ProtoMessage() {}
+
+func (x *LogKey) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogKey.ProtoReflect.Descriptor instead.
+func (*LogKey) Descriptor() ([]byte, []int) {
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *LogKey) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *LogKey) GetFromSize() uint64 {
+	if x != nil {
+		return x.FromSize
+	}
+	return 0
+}
+
+func (x *LogKey) GetUntilSize() uint64 {
+	if x != nil {
+		return x.UntilSize
+	}
+	return 0
+}
+
 // RegisterOrg brings an organisation on board. Signed by an account that holds
 // the role AUTHORITY (主管部门), which vouches for code and keys.
 // AlreadyExists if the code is taken, DuplicateName if the name is,
@@ -798,7 +875,7 @@ type RegisterOrg struct {
 
 func (x *RegisterOrg) Reset() {
 	*x = RegisterOrg{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[4]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -810,7 +887,7 @@ func (x *RegisterOrg) String() string {
 func (*RegisterOrg) ProtoMessage() {}
 
 func (x *RegisterOrg) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[4]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -823,7 +900,7 @@ func (x *RegisterOrg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterOrg.ProtoReflect.Descriptor instead.
 func (*RegisterOrg) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{4}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RegisterOrg) GetCode() string {
@@ -858,7 +935,7 @@ type UpdateOrg struct {
 
 func (x *UpdateOrg) Reset() {
 	*x = UpdateOrg{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[5]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -870,7 +947,7 @@ func (x *UpdateOrg) String() string {
 func (*UpdateOrg) ProtoMessage() {}
 
 func (x *UpdateOrg) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[5]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -883,7 +960,7 @@ func (x *UpdateOrg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateOrg.ProtoReflect.Descriptor instead.
 func (*UpdateOrg) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{5}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UpdateOrg) GetProfile() *OrgProfile {
@@ -914,7 +991,7 @@ type RegisterUnit struct {
 
 func (x *RegisterUnit) Reset() {
 	*x = RegisterUnit{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[6]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -926,7 +1003,7 @@ func (x *RegisterUnit) String() string {
 func (*RegisterUnit) ProtoMessage() {}
 
 func (x *RegisterUnit) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[6]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -939,7 +1016,7 @@ func (x *RegisterUnit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterUnit.ProtoReflect.Descriptor instead.
 func (*RegisterUnit) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{6}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RegisterUnit) GetKind() AccountKind {
@@ -990,7 +1067,7 @@ type RegisterGateway struct {
 
 func (x *RegisterGateway) Reset() {
 	*x = RegisterGateway{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[7]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1079,7 @@ func (x *RegisterGateway) String() string {
 func (*RegisterGateway) ProtoMessage() {}
 
 func (x *RegisterGateway) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[7]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1092,7 @@ func (x *RegisterGateway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterGateway.ProtoReflect.Descriptor instead.
 func (*RegisterGateway) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{7}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RegisterGateway) GetLocalId() string {
@@ -1047,7 +1124,8 @@ func (x *RegisterGateway) GetKeys() []*Key {
 }
 
 // UpdateGateway replaces url and keys of the log or sealing. Signed by the
-// gateway itself or its organisation. The log's origin never changes.
+// gateway itself or its organisation. The log's origin never changes, nor what
+// log_keys says of keys that have ended: IllegalTransition.
 type UpdateGateway struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Gateway       string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
@@ -1059,7 +1137,7 @@ type UpdateGateway struct {
 
 func (x *UpdateGateway) Reset() {
 	*x = UpdateGateway{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[8]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1071,7 +1149,7 @@ func (x *UpdateGateway) String() string {
 func (*UpdateGateway) ProtoMessage() {}
 
 func (x *UpdateGateway) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[8]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1162,7 @@ func (x *UpdateGateway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateGateway.ProtoReflect.Descriptor instead.
 func (*UpdateGateway) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{8}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpdateGateway) GetGateway() string {
@@ -1121,7 +1199,7 @@ type OpenAccount struct {
 
 func (x *OpenAccount) Reset() {
 	*x = OpenAccount{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[9]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1133,7 +1211,7 @@ func (x *OpenAccount) String() string {
 func (*OpenAccount) ProtoMessage() {}
 
 func (x *OpenAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[9]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1146,7 +1224,7 @@ func (x *OpenAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenAccount.ProtoReflect.Descriptor instead.
 func (*OpenAccount) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{9}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *OpenAccount) GetKind() AccountKind {
@@ -1182,7 +1260,7 @@ type AddKey struct {
 
 func (x *AddKey) Reset() {
 	*x = AddKey{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[10]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1272,7 @@ func (x *AddKey) String() string {
 func (*AddKey) ProtoMessage() {}
 
 func (x *AddKey) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[10]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1285,7 @@ func (x *AddKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddKey.ProtoReflect.Descriptor instead.
 func (*AddKey) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{10}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AddKey) GetAccount() string {
@@ -1237,7 +1315,7 @@ type RotateKey struct {
 
 func (x *RotateKey) Reset() {
 	*x = RotateKey{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[11]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1327,7 @@ func (x *RotateKey) String() string {
 func (*RotateKey) ProtoMessage() {}
 
 func (x *RotateKey) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[11]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1340,7 @@ func (x *RotateKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKey.ProtoReflect.Descriptor instead.
 func (*RotateKey) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{11}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RotateKey) GetAccount() string {
@@ -1299,7 +1377,7 @@ type RevokeKey struct {
 
 func (x *RevokeKey) Reset() {
 	*x = RevokeKey{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[12]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1311,7 +1389,7 @@ func (x *RevokeKey) String() string {
 func (*RevokeKey) ProtoMessage() {}
 
 func (x *RevokeKey) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[12]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1324,7 +1402,7 @@ func (x *RevokeKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKey.ProtoReflect.Descriptor instead.
 func (*RevokeKey) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{12}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RevokeKey) GetAccount() string {
@@ -1360,7 +1438,7 @@ type SuspendAccount struct {
 
 func (x *SuspendAccount) Reset() {
 	*x = SuspendAccount{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[13]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1450,7 @@ func (x *SuspendAccount) String() string {
 func (*SuspendAccount) ProtoMessage() {}
 
 func (x *SuspendAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[13]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1463,7 @@ func (x *SuspendAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendAccount.ProtoReflect.Descriptor instead.
 func (*SuspendAccount) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{13}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SuspendAccount) GetAccount() string {
@@ -1413,7 +1491,7 @@ type ResumeAccount struct {
 
 func (x *ResumeAccount) Reset() {
 	*x = ResumeAccount{}
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[14]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1503,7 @@ func (x *ResumeAccount) String() string {
 func (*ResumeAccount) ProtoMessage() {}
 
 func (x *ResumeAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_identity_v1_identity_proto_msgTypes[14]
+	mi := &file_mulian_identity_v1_identity_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1516,7 @@ func (x *ResumeAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccount.ProtoReflect.Descriptor instead.
 func (*ResumeAccount) Descriptor() ([]byte, []int) {
-	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{14}
+	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ResumeAccount) GetAccount() string {
@@ -1491,14 +1569,22 @@ const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"\x06region\x18\x05 \x01(\tR\x06region\x12\x16\n" +
 	"\x06parent\x18\x06 \x01(\tR\x06parent\x12%\n" +
 	"\x0esharing_office\x18\a \x01(\tR\rsharingOffice\x12#\n" +
-	"\rguidance_code\x18\b \x01(\tR\fguidanceCode\"\xa1\x01\n" +
+	"\rguidance_code\x18\b \x01(\tR\fguidanceCode\"\x99\x02\n" +
 	"\x0eGatewayProfile\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x128\n" +
 	"\vsealing_key\x18\x02 \x01(\v2\x17.mulian.identity.v1.KeyR\n" +
 	"sealingKey\x12\x1d\n" +
 	"\n" +
 	"log_origin\x18\x03 \x01(\tR\tlogOrigin\x12$\n" +
-	"\x0elog_public_key\x18\x04 \x01(\fR\flogPublicKey\"\x88\x01\n" +
+	"\x0elog_public_key\x18\x04 \x01(\fR\flogPublicKey\x12?\n" +
+	"\x0fold_sealing_key\x18\x05 \x01(\v2\x17.mulian.identity.v1.KeyR\roldSealingKey\x125\n" +
+	"\blog_keys\x18\x06 \x03(\v2\x1a.mulian.identity.v1.LogKeyR\alogKeys\"c\n" +
+	"\x06LogKey\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x01 \x01(\fR\tpublicKey\x12\x1b\n" +
+	"\tfrom_size\x18\x02 \x01(\x04R\bfromSize\x12\x1d\n" +
+	"\n" +
+	"until_size\x18\x03 \x01(\x04R\tuntilSize\"\x88\x01\n" +
 	"\vRegisterOrg\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x128\n" +
 	"\aprofile\x18\x02 \x01(\v2\x1e.mulian.identity.v1.OrgProfileR\aprofile\x12+\n" +
@@ -1589,7 +1675,7 @@ func file_mulian_identity_v1_identity_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_identity_v1_identity_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_mulian_identity_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_mulian_identity_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_mulian_identity_v1_identity_proto_goTypes = []any{
 	(KeyAlgorithm)(0),       // 0: mulian.identity.v1.KeyAlgorithm
 	(KeyLevel)(0),           // 1: mulian.identity.v1.KeyLevel
@@ -1601,17 +1687,18 @@ var file_mulian_identity_v1_identity_proto_goTypes = []any{
 	(*Account)(nil),         // 7: mulian.identity.v1.Account
 	(*OrgProfile)(nil),      // 8: mulian.identity.v1.OrgProfile
 	(*GatewayProfile)(nil),  // 9: mulian.identity.v1.GatewayProfile
-	(*RegisterOrg)(nil),     // 10: mulian.identity.v1.RegisterOrg
-	(*UpdateOrg)(nil),       // 11: mulian.identity.v1.UpdateOrg
-	(*RegisterUnit)(nil),    // 12: mulian.identity.v1.RegisterUnit
-	(*RegisterGateway)(nil), // 13: mulian.identity.v1.RegisterGateway
-	(*UpdateGateway)(nil),   // 14: mulian.identity.v1.UpdateGateway
-	(*OpenAccount)(nil),     // 15: mulian.identity.v1.OpenAccount
-	(*AddKey)(nil),          // 16: mulian.identity.v1.AddKey
-	(*RotateKey)(nil),       // 17: mulian.identity.v1.RotateKey
-	(*RevokeKey)(nil),       // 18: mulian.identity.v1.RevokeKey
-	(*SuspendAccount)(nil),  // 19: mulian.identity.v1.SuspendAccount
-	(*ResumeAccount)(nil),   // 20: mulian.identity.v1.ResumeAccount
+	(*LogKey)(nil),          // 10: mulian.identity.v1.LogKey
+	(*RegisterOrg)(nil),     // 11: mulian.identity.v1.RegisterOrg
+	(*UpdateOrg)(nil),       // 12: mulian.identity.v1.UpdateOrg
+	(*RegisterUnit)(nil),    // 13: mulian.identity.v1.RegisterUnit
+	(*RegisterGateway)(nil), // 14: mulian.identity.v1.RegisterGateway
+	(*UpdateGateway)(nil),   // 15: mulian.identity.v1.UpdateGateway
+	(*OpenAccount)(nil),     // 16: mulian.identity.v1.OpenAccount
+	(*AddKey)(nil),          // 17: mulian.identity.v1.AddKey
+	(*RotateKey)(nil),       // 18: mulian.identity.v1.RotateKey
+	(*RevokeKey)(nil),       // 19: mulian.identity.v1.RevokeKey
+	(*SuspendAccount)(nil),  // 20: mulian.identity.v1.SuspendAccount
+	(*ResumeAccount)(nil),   // 21: mulian.identity.v1.ResumeAccount
 }
 var file_mulian_identity_v1_identity_proto_depIdxs = []int32{
 	0,  // 0: mulian.identity.v1.Key.algorithm:type_name -> mulian.identity.v1.KeyAlgorithm
@@ -1624,23 +1711,25 @@ var file_mulian_identity_v1_identity_proto_depIdxs = []int32{
 	9,  // 7: mulian.identity.v1.Account.gateway:type_name -> mulian.identity.v1.GatewayProfile
 	5,  // 8: mulian.identity.v1.OrgProfile.level:type_name -> mulian.identity.v1.OrgLevel
 	6,  // 9: mulian.identity.v1.GatewayProfile.sealing_key:type_name -> mulian.identity.v1.Key
-	8,  // 10: mulian.identity.v1.RegisterOrg.profile:type_name -> mulian.identity.v1.OrgProfile
-	6,  // 11: mulian.identity.v1.RegisterOrg.keys:type_name -> mulian.identity.v1.Key
-	8,  // 12: mulian.identity.v1.UpdateOrg.profile:type_name -> mulian.identity.v1.OrgProfile
-	3,  // 13: mulian.identity.v1.RegisterUnit.kind:type_name -> mulian.identity.v1.AccountKind
-	6,  // 14: mulian.identity.v1.RegisterUnit.keys:type_name -> mulian.identity.v1.Key
-	9,  // 15: mulian.identity.v1.RegisterGateway.profile:type_name -> mulian.identity.v1.GatewayProfile
-	6,  // 16: mulian.identity.v1.RegisterGateway.keys:type_name -> mulian.identity.v1.Key
-	9,  // 17: mulian.identity.v1.UpdateGateway.profile:type_name -> mulian.identity.v1.GatewayProfile
-	3,  // 18: mulian.identity.v1.OpenAccount.kind:type_name -> mulian.identity.v1.AccountKind
-	6,  // 19: mulian.identity.v1.OpenAccount.keys:type_name -> mulian.identity.v1.Key
-	6,  // 20: mulian.identity.v1.AddKey.key:type_name -> mulian.identity.v1.Key
-	6,  // 21: mulian.identity.v1.RotateKey.new_key:type_name -> mulian.identity.v1.Key
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	6,  // 10: mulian.identity.v1.GatewayProfile.old_sealing_key:type_name -> mulian.identity.v1.Key
+	10, // 11: mulian.identity.v1.GatewayProfile.log_keys:type_name -> mulian.identity.v1.LogKey
+	8,  // 12: mulian.identity.v1.RegisterOrg.profile:type_name -> mulian.identity.v1.OrgProfile
+	6,  // 13: mulian.identity.v1.RegisterOrg.keys:type_name -> mulian.identity.v1.Key
+	8,  // 14: mulian.identity.v1.UpdateOrg.profile:type_name -> mulian.identity.v1.OrgProfile
+	3,  // 15: mulian.identity.v1.RegisterUnit.kind:type_name -> mulian.identity.v1.AccountKind
+	6,  // 16: mulian.identity.v1.RegisterUnit.keys:type_name -> mulian.identity.v1.Key
+	9,  // 17: mulian.identity.v1.RegisterGateway.profile:type_name -> mulian.identity.v1.GatewayProfile
+	6,  // 18: mulian.identity.v1.RegisterGateway.keys:type_name -> mulian.identity.v1.Key
+	9,  // 19: mulian.identity.v1.UpdateGateway.profile:type_name -> mulian.identity.v1.GatewayProfile
+	3,  // 20: mulian.identity.v1.OpenAccount.kind:type_name -> mulian.identity.v1.AccountKind
+	6,  // 21: mulian.identity.v1.OpenAccount.keys:type_name -> mulian.identity.v1.Key
+	6,  // 22: mulian.identity.v1.AddKey.key:type_name -> mulian.identity.v1.Key
+	6,  // 23: mulian.identity.v1.RotateKey.new_key:type_name -> mulian.identity.v1.Key
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_mulian_identity_v1_identity_proto_init() }
@@ -1654,7 +1743,7 @@ func file_mulian_identity_v1_identity_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_identity_v1_identity_proto_rawDesc), len(file_mulian_identity_v1_identity_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

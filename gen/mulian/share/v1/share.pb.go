@@ -1153,6 +1153,7 @@ type Agreement struct {
 	Disposed         uint64                 `protobuf:"varint,30,opt,name=disposed,proto3" json:"disposed,omitempty"`                          // copies of the deliveries 1 to this are destroyed
 	CopyOverdue      uint64                 `protobuf:"varint,31,opt,name=copy_overdue,json=copyOverdue,proto3" json:"copy_overdue,omitempty"` // copies up to this delivery have outlived data_life_days; 0 = none
 	Feedbacks        uint64                 `protobuf:"varint,32,opt,name=feedbacks,proto3" json:"feedbacks,omitempty"`
+	Secrecy          uint64                 `protobuf:"varint,33,opt,name=secrecy,proto3" json:"secrecy,omitempty"` // number of the latest order of investigative secrecy (trace.v1.Secrecy); 0 = none
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1407,6 +1408,13 @@ func (x *Agreement) GetCopyOverdue() uint64 {
 func (x *Agreement) GetFeedbacks() uint64 {
 	if x != nil {
 		return x.Feedbacks
+	}
+	return 0
+}
+
+func (x *Agreement) GetSecrecy() uint64 {
+	if x != nil {
+		return x.Secrecy
 	}
 	return 0
 }
@@ -2730,7 +2738,7 @@ const file_mulian_share_v1_share_proto_rawDesc = "" +
 	"\n" +
 	"decided_by\x18\x0e \x01(\tR\tdecidedBy\x12\x1c\n" +
 	"\tautomatic\x18\x0f \x01(\bR\tautomatic\x12\x18\n" +
-	"\agateway\x18\x10 \x01(\tR\agateway\"\xa5\b\n" +
+	"\agateway\x18\x10 \x01(\tR\agateway\"\xbf\b\n" +
 	"\tAgreement\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x18\n" +
@@ -2771,7 +2779,8 @@ const file_mulian_share_v1_share_proto_rawDesc = "" +
 	"\tdisposals\x18\x1d \x01(\x04R\tdisposals\x12\x1a\n" +
 	"\bdisposed\x18\x1e \x01(\x04R\bdisposed\x12!\n" +
 	"\fcopy_overdue\x18\x1f \x01(\x04R\vcopyOverdue\x12\x1c\n" +
-	"\tfeedbacks\x18  \x01(\x04R\tfeedbacks\"\xbd\x03\n" +
+	"\tfeedbacks\x18  \x01(\x04R\tfeedbacks\x12\x18\n" +
+	"\asecrecy\x18! \x01(\x04R\asecrecy\"\xbd\x03\n" +
 	"\bDelivery\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x14\n" +

@@ -13,6 +13,7 @@ package tracev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	v1 "mulian/gen/mulian/identity/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -34,6 +35,7 @@ const (
 	Outcome_OUTCOME_REFUSED     Outcome = 2 // with code
 	Outcome_OUTCOME_COMPLETED   Outcome = 3 // after release: what really went out
 	Outcome_OUTCOME_FAILED      Outcome = 4 // release did not end
+	Outcome_OUTCOME_OPENED      Outcome = 5 // no access: what a sealed record left out, after its date
 )
 
 // Enum value maps for Outcome.
@@ -44,6 +46,7 @@ var (
 		2: "OUTCOME_REFUSED",
 		3: "OUTCOME_COMPLETED",
 		4: "OUTCOME_FAILED",
+		5: "OUTCOME_OPENED",
 	}
 	Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED": 0,
@@ -51,6 +54,7 @@ var (
 		"OUTCOME_REFUSED":     2,
 		"OUTCOME_COMPLETED":   3,
 		"OUTCOME_FAILED":      4,
+		"OUTCOME_OPENED":      5,
 	}
 )
 
@@ -207,9 +211,10 @@ type AccessRecord struct {
 	Subject      []byte                 `protobuf:"bytes,19,opt,name=subject,proto3" json:"subject,omitempty"`                               // salted pseudonym of the queried key, 32 bytes; empty for batches
 	// What a record says of its own place, so that a receipt contradicts a log in
 	// which something else stands there. 0 in records of before 2026-11-22.
-	Place         uint64 `protobuf:"varint,20,opt,name=place,proto3" json:"place,omitempty"`        // its number in the gateway's log, from 1 on: leaf + 1
-	Previous      uint64 `protobuf:"varint,21,opt,name=previous,proto3" json:"previous,omitempty"`  // of a decision: place of the agreement's decision before it; 0 = it is the first
-	Predicate     string `protobuf:"bytes,22,opt,name=predicate,proto3" json:"predicate,omitempty"` // that was answered yes, no or unknown; empty = rows were given
+	Place         uint64  `protobuf:"varint,20,opt,name=place,proto3" json:"place,omitempty"`        // its number in the gateway's log, from 1 on: leaf + 1
+	Previous      uint64  `protobuf:"varint,21,opt,name=previous,proto3" json:"previous,omitempty"`  // of a decision: place of the agreement's decision before it; 0 = it is the first
+	Predicate     string  `protobuf:"bytes,22,opt,name=predicate,proto3" json:"predicate,omitempty"` // that was answered yes, no or unknown; empty = rows were given
+	Sealed        *Sealed `protobuf:"bytes,23,opt,name=sealed,proto3" json:"sealed,omitempty"`       // under investigative secrecy: for what is left out; of OUTCOME_OPENED: what was
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -398,6 +403,153 @@ func (x *AccessRecord) GetPredicate() string {
 	return ""
 }
 
+func (x *AccessRecord) GetSealed() *Sealed {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// Sealed stands in a record for its content (the fields 5, 6, 8 to 15, 18, 19 and 22)
+// until the secrecy that was ordered is over. Gateway, agreement, asker, number, outcome,
+// times, and the places that chain the log stay.
+type Sealed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         uint64                 `protobuf:"varint,1,opt,name=order,proto3" json:"order,omitempty"`                       // of the agreement's Secrecy
+	UnsealMs      int64                  `protobuf:"varint,2,opt,name=unseal_ms,json=unsealMs,proto3" json:"unseal_ms,omitempty"` // of that order, as it stood when this was written
+	Commitment    []byte                 `protobuf:"bytes,3,opt,name=commitment,proto3" json:"commitment,omitempty"`              // digest of salt and content (internal/secrecy), 32 bytes
+	Box           []byte                 `protobuf:"bytes,4,opt,name=box,proto3" json:"box,omitempty"`                            // the Opening, sealed to the order's reader
+	Opening       *Opening               `protobuf:"bytes,5,opt,name=opening,proto3" json:"opening,omitempty"`                    // of OUTCOME_OPENED
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sealed) Reset() {
+	*x = Sealed{}
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sealed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sealed) ProtoMessage() {}
+
+func (x *Sealed) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sealed.ProtoReflect.Descriptor instead.
+func (*Sealed) Descriptor() ([]byte, []int) {
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Sealed) GetOrder() uint64 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *Sealed) GetUnsealMs() int64 {
+	if x != nil {
+		return x.UnsealMs
+	}
+	return 0
+}
+
+func (x *Sealed) GetCommitment() []byte {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
+func (x *Sealed) GetBox() []byte {
+	if x != nil {
+		return x.Box
+	}
+	return nil
+}
+
+func (x *Sealed) GetOpening() *Opening {
+	if x != nil {
+		return x.Opening
+	}
+	return nil
+}
+
+// Opening is what a sealed record leaves out.
+type Opening struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Place         uint64                 `protobuf:"varint,1,opt,name=place,proto3" json:"place,omitempty"`    // of the sealed record in the log, from 1 on; 0 where the place is known
+	Salt          []byte                 `protobuf:"bytes,2,opt,name=salt,proto3" json:"salt,omitempty"`       // 32 random bytes
+	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"` // AccessRecord with the fields that were left out, canonical
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Opening) Reset() {
+	*x = Opening{}
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Opening) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Opening) ProtoMessage() {}
+
+func (x *Opening) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Opening.ProtoReflect.Descriptor instead.
+func (*Opening) Descriptor() ([]byte, []int) {
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Opening) GetPlace() uint64 {
+	if x != nil {
+		return x.Place
+	}
+	return 0
+}
+
+func (x *Opening) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
+func (x *Opening) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 // Receipt is what a provider's gateway gives with each release, and what the
 // consumer's gateway signs back.
 type Receipt struct {
@@ -408,13 +560,14 @@ type Receipt struct {
 	ProviderSignature []byte                 `protobuf:"bytes,4,opt,name=provider_signature,json=providerSignature,proto3" json:"provider_signature,omitempty"`
 	ConsumerKey       string                 `protobuf:"bytes,5,opt,name=consumer_key,json=consumerKey,proto3" json:"consumer_key,omitempty"`
 	ConsumerSignature []byte                 `protobuf:"bytes,6,opt,name=consumer_signature,json=consumerSignature,proto3" json:"consumer_signature,omitempty"`
+	Opening           *Opening               `protobuf:"bytes,7,opt,name=opening,proto3" json:"opening,omitempty"` // of a sealed record: for the consumer, who keeps it as the law tells him
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[2]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -426,7 +579,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[2]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -439,7 +592,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{2}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Receipt) GetRecord() []byte {
@@ -484,6 +637,13 @@ func (x *Receipt) GetConsumerSignature() []byte {
 	return nil
 }
 
+func (x *Receipt) GetOpening() *Opening {
+	if x != nil {
+		return x.Opening
+	}
+	return nil
+}
+
 // Head of a gateway's log, under "trace/head/<gateway>".
 type Head struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -499,7 +659,7 @@ type Head struct {
 
 func (x *Head) Reset() {
 	*x = Head{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[3]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -511,7 +671,7 @@ func (x *Head) String() string {
 func (*Head) ProtoMessage() {}
 
 func (x *Head) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[3]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -524,7 +684,7 @@ func (x *Head) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Head.ProtoReflect.Descriptor instead.
 func (*Head) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{3}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Head) GetGateway() string {
@@ -579,13 +739,14 @@ type Sequence struct {
 	Granted       uint64                 `protobuf:"varint,4,opt,name=granted,proto3" json:"granted,omitempty"` // of these, releases
 	Refused       uint64                 `protobuf:"varint,5,opt,name=refused,proto3" json:"refused,omitempty"`
 	AtMs          int64                  `protobuf:"varint,6,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	Secrecy       []*SecrecyCount        `protobuf:"bytes,7,rep,name=secrecy,proto3" json:"secrecy,omitempty"` // by order ascending
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sequence) Reset() {
 	*x = Sequence{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[4]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -597,7 +758,7 @@ func (x *Sequence) String() string {
 func (*Sequence) ProtoMessage() {}
 
 func (x *Sequence) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[4]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -610,7 +771,7 @@ func (x *Sequence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sequence.ProtoReflect.Descriptor instead.
 func (*Sequence) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{4}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Sequence) GetAgreement() string {
@@ -655,6 +816,287 @@ func (x *Sequence) GetAtMs() int64 {
 	return 0
 }
 
+func (x *Sequence) GetSecrecy() []*SecrecyCount {
+	if x != nil {
+		return x.Secrecy
+	}
+	return nil
+}
+
+// SecrecyCount is how many records of an agreement are sealed under one order, and how
+// many of these are open again. Of a message: how many the new head brings.
+type SecrecyCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"` // of a message
+	Order         uint64                 `protobuf:"varint,2,opt,name=order,proto3" json:"order,omitempty"`
+	Sealed        uint64                 `protobuf:"varint,3,opt,name=sealed,proto3" json:"sealed,omitempty"` // records, ends of accesses among them
+	Opened        uint64                 `protobuf:"varint,4,opt,name=opened,proto3" json:"opened,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecrecyCount) Reset() {
+	*x = SecrecyCount{}
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecrecyCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecrecyCount) ProtoMessage() {}
+
+func (x *SecrecyCount) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecrecyCount.ProtoReflect.Descriptor instead.
+func (*SecrecyCount) Descriptor() ([]byte, []int) {
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SecrecyCount) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *SecrecyCount) GetOrder() uint64 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *SecrecyCount) GetSealed() uint64 {
+	if x != nil {
+		return x.Sealed
+	}
+	return 0
+}
+
+func (x *SecrecyCount) GetOpened() uint64 {
+	if x != nil {
+		return x.Opened
+	}
+	return 0
+}
+
+// Secrecy 侦查保密 of an agreement: the orders by which records of accesses under it are
+// sealed for a time, under "trace/secrecy/<agreement>". That they exist, who gave
+// them and how long they hold is on the ledger for everybody.
+type Secrecy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Orders        []*SecrecyOrder        `protobuf:"bytes,2,rep,name=orders,proto3" json:"orders,omitempty"` // 1-60; order n is the n-th
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Secrecy) Reset() {
+	*x = Secrecy{}
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Secrecy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Secrecy) ProtoMessage() {}
+
+func (x *Secrecy) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Secrecy.ProtoReflect.Descriptor instead.
+func (*Secrecy) Descriptor() ([]byte, []int) {
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Secrecy) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *Secrecy) GetOrders() []*SecrecyOrder {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+// SecrecyOrder is one of them.
+type SecrecyOrder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`           // that ordered it; holds ROLE_SECRECY_OFFICE
+	By            string                 `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`             // account that signed
+	Entitled      string                 `protobuf:"bytes,4,opt,name=entitled,proto3" json:"entitled,omitempty"` // organisation whose accesses are sealed: the consumer
+	LegalBasis    string                 `protobuf:"bytes,5,opt,name=legal_basis,json=legalBasis,proto3" json:"legal_basis,omitempty"`
+	CaseHash      []byte                 `protobuf:"bytes,6,opt,name=case_hash,json=caseHash,proto3" json:"case_hash,omitempty"`            // salted hash of the case's number
+	FromMs        int64                  `protobuf:"varint,7,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`                 // records of from here on are sealed: the block time
+	UntilMs       int64                  `protobuf:"varint,8,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`              // first moment at which they are not
+	UnsealMs      int64                  `protobuf:"varint,9,opt,name=unseal_ms,json=unsealMs,proto3" json:"unseal_ms,omitempty"`           // first moment at which what was sealed has to be open
+	SubjectOpen   bool                   `protobuf:"varint,10,opt,name=subject_open,json=subjectOpen,proto3" json:"subject_open,omitempty"` // the pseudonym stays in the record: the owner sees that there was an access
+	Reader        string                 `protobuf:"bytes,11,opt,name=reader,proto3" json:"reader,omitempty"`                               // organisation with ROLE_AUDITOR that can open the boxes
+	ReaderKey     *v1.Key                `protobuf:"bytes,12,opt,name=reader_key,json=readerKey,proto3" json:"reader_key,omitempty"`        // SM2 or P-256; id, algorithm and bytes
+	Extends       uint64                 `protobuf:"varint,13,opt,name=extends,proto3" json:"extends,omitempty"`                            // order before it that it makes longer; 0 = none
+	LiftedMs      int64                  `protobuf:"varint,14,opt,name=lifted_ms,json=liftedMs,proto3" json:"lifted_ms,omitempty"`          // 0 = it was not ended early
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecrecyOrder) Reset() {
+	*x = SecrecyOrder{}
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecrecyOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecrecyOrder) ProtoMessage() {}
+
+func (x *SecrecyOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecrecyOrder.ProtoReflect.Descriptor instead.
+func (*SecrecyOrder) Descriptor() ([]byte, []int) {
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SecrecyOrder) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *SecrecyOrder) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *SecrecyOrder) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *SecrecyOrder) GetEntitled() string {
+	if x != nil {
+		return x.Entitled
+	}
+	return ""
+}
+
+func (x *SecrecyOrder) GetLegalBasis() string {
+	if x != nil {
+		return x.LegalBasis
+	}
+	return ""
+}
+
+func (x *SecrecyOrder) GetCaseHash() []byte {
+	if x != nil {
+		return x.CaseHash
+	}
+	return nil
+}
+
+func (x *SecrecyOrder) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *SecrecyOrder) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *SecrecyOrder) GetUnsealMs() int64 {
+	if x != nil {
+		return x.UnsealMs
+	}
+	return 0
+}
+
+func (x *SecrecyOrder) GetSubjectOpen() bool {
+	if x != nil {
+		return x.SubjectOpen
+	}
+	return false
+}
+
+func (x *SecrecyOrder) GetReader() string {
+	if x != nil {
+		return x.Reader
+	}
+	return ""
+}
+
+func (x *SecrecyOrder) GetReaderKey() *v1.Key {
+	if x != nil {
+		return x.ReaderKey
+	}
+	return nil
+}
+
+func (x *SecrecyOrder) GetExtends() uint64 {
+	if x != nil {
+		return x.Extends
+	}
+	return 0
+}
+
+func (x *SecrecyOrder) GetLiftedMs() int64 {
+	if x != nil {
+		return x.LiftedMs
+	}
+	return 0
+}
+
 // Range is the numbers of one agreement that a new head brings.
 type Range struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -669,7 +1111,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[5]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +1123,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[5]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +1136,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{5}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Range) GetAgreement() string {
@@ -743,13 +1185,14 @@ type AnchorHead struct {
 	Root          []byte                 `protobuf:"bytes,3,opt,name=root,proto3" json:"root,omitempty"`
 	Consistency   [][]byte               `protobuf:"bytes,4,rep,name=consistency,proto3" json:"consistency,omitempty"` // proof from the last anchored size, <= 64 hashes
 	Ranges        []*Range               `protobuf:"bytes,5,rep,name=ranges,proto3" json:"ranges,omitempty"`           // <= 1000, by agreement ascending
+	Secrecy       []*SecrecyCount        `protobuf:"bytes,6,rep,name=secrecy,proto3" json:"secrecy,omitempty"`         // <= 1000, by agreement and order ascending
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AnchorHead) Reset() {
 	*x = AnchorHead{}
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[6]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -761,7 +1204,7 @@ func (x *AnchorHead) String() string {
 func (*AnchorHead) ProtoMessage() {}
 
 func (x *AnchorHead) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_trace_v1_trace_proto_msgTypes[6]
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -774,7 +1217,7 @@ func (x *AnchorHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnchorHead.ProtoReflect.Descriptor instead.
 func (*AnchorHead) Descriptor() ([]byte, []int) {
-	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{6}
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AnchorHead) GetGateway() string {
@@ -812,11 +1255,199 @@ func (x *AnchorHead) GetRanges() []*Range {
 	return nil
 }
 
+func (x *AnchorHead) GetSecrecy() []*SecrecyCount {
+	if x != nil {
+		return x.Secrecy
+	}
+	return nil
+}
+
+// OrderSecrecy seals the records of an agreement's accesses from this block on, SECRECY
+// OFFICE, OFFICER, which is no party of the agreement. An order that extends the latest
+// one moves the date of all that was sealed under that one, too.
+type OrderSecrecy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Entitled      string                 `protobuf:"bytes,2,opt,name=entitled,proto3" json:"entitled,omitempty"`
+	LegalBasis    string                 `protobuf:"bytes,3,opt,name=legal_basis,json=legalBasis,proto3" json:"legal_basis,omitempty"` // <= 1000
+	CaseHash      []byte                 `protobuf:"bytes,4,opt,name=case_hash,json=caseHash,proto3" json:"case_hash,omitempty"`
+	UntilMs       int64                  `protobuf:"varint,5,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`    // at most 92 days ahead
+	UnsealMs      int64                  `protobuf:"varint,6,opt,name=unseal_ms,json=unsealMs,proto3" json:"unseal_ms,omitempty"` // not before until_ms, at most 366 days ahead; in all 5 years from the first that is extended
+	SubjectOpen   bool                   `protobuf:"varint,7,opt,name=subject_open,json=subjectOpen,proto3" json:"subject_open,omitempty"`
+	Reader        string                 `protobuf:"bytes,8,opt,name=reader,proto3" json:"reader,omitempty"`
+	ReaderKey     *v1.Key                `protobuf:"bytes,9,opt,name=reader_key,json=readerKey,proto3" json:"reader_key,omitempty"`
+	Extends       uint64                 `protobuf:"varint,10,opt,name=extends,proto3" json:"extends,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderSecrecy) Reset() {
+	*x = OrderSecrecy{}
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderSecrecy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderSecrecy) ProtoMessage() {}
+
+func (x *OrderSecrecy) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderSecrecy.ProtoReflect.Descriptor instead.
+func (*OrderSecrecy) Descriptor() ([]byte, []int) {
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *OrderSecrecy) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *OrderSecrecy) GetEntitled() string {
+	if x != nil {
+		return x.Entitled
+	}
+	return ""
+}
+
+func (x *OrderSecrecy) GetLegalBasis() string {
+	if x != nil {
+		return x.LegalBasis
+	}
+	return ""
+}
+
+func (x *OrderSecrecy) GetCaseHash() []byte {
+	if x != nil {
+		return x.CaseHash
+	}
+	return nil
+}
+
+func (x *OrderSecrecy) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *OrderSecrecy) GetUnsealMs() int64 {
+	if x != nil {
+		return x.UnsealMs
+	}
+	return 0
+}
+
+func (x *OrderSecrecy) GetSubjectOpen() bool {
+	if x != nil {
+		return x.SubjectOpen
+	}
+	return false
+}
+
+func (x *OrderSecrecy) GetReader() string {
+	if x != nil {
+		return x.Reader
+	}
+	return ""
+}
+
+func (x *OrderSecrecy) GetReaderKey() *v1.Key {
+	if x != nil {
+		return x.ReaderKey
+	}
+	return nil
+}
+
+func (x *OrderSecrecy) GetExtends() uint64 {
+	if x != nil {
+		return x.Extends
+	}
+	return 0
+}
+
+// LiftSecrecy ends the latest order before its time: what was sealed under it has to be
+// open from this block on. Who ordered it, OFFICER.
+type LiftSecrecy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Order         uint64                 `protobuf:"varint,2,opt,name=order,proto3" json:"order,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // <= 500
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LiftSecrecy) Reset() {
+	*x = LiftSecrecy{}
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LiftSecrecy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LiftSecrecy) ProtoMessage() {}
+
+func (x *LiftSecrecy) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_trace_v1_trace_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LiftSecrecy.ProtoReflect.Descriptor instead.
+func (*LiftSecrecy) Descriptor() ([]byte, []int) {
+	return file_mulian_trace_v1_trace_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *LiftSecrecy) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *LiftSecrecy) GetOrder() uint64 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *LiftSecrecy) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_mulian_trace_v1_trace_proto protoreflect.FileDescriptor
 
 const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\n" +
-	"\x1bmulian/trace/v1/trace.proto\x12\x0fmulian.trace.v1\"\xbf\x01\n" +
+	"\x1bmulian/trace/v1/trace.proto\x12\x0fmulian.trace.v1\x1a!mulian/identity/v1/identity.proto\"\xbf\x01\n" +
 	"\x05Event\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x03R\x06height\x12\x17\n" +
 	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\x12\x13\n" +
@@ -825,7 +1456,7 @@ const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\x05actor\x18\x05 \x01(\tR\x05actor\x12\x12\n" +
 	"\x04verb\x18\x06 \x01(\tR\x04verb\x12\x18\n" +
 	"\aobjects\x18\a \x03(\tR\aobjects\x12\x12\n" +
-	"\x04note\x18\b \x01(\tR\x04note\"\xee\x04\n" +
+	"\x04note\x18\b \x01(\tR\x04note\"\x9f\x05\n" +
 	"\fAccessRecord\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x1c\n" +
 	"\tagreement\x18\x02 \x01(\tR\tagreement\x12\x10\n" +
@@ -851,7 +1482,20 @@ const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\asubject\x18\x13 \x01(\fR\asubject\x12\x14\n" +
 	"\x05place\x18\x14 \x01(\x04R\x05place\x12\x1a\n" +
 	"\bprevious\x18\x15 \x01(\x04R\bprevious\x12\x1c\n" +
-	"\tpredicate\x18\x16 \x01(\tR\tpredicate\"\xe4\x01\n" +
+	"\tpredicate\x18\x16 \x01(\tR\tpredicate\x12/\n" +
+	"\x06sealed\x18\x17 \x01(\v2\x17.mulian.trace.v1.SealedR\x06sealed\"\xa1\x01\n" +
+	"\x06Sealed\x12\x14\n" +
+	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x1b\n" +
+	"\tunseal_ms\x18\x02 \x01(\x03R\bunsealMs\x12\x1e\n" +
+	"\n" +
+	"commitment\x18\x03 \x01(\fR\n" +
+	"commitment\x12\x10\n" +
+	"\x03box\x18\x04 \x01(\fR\x03box\x122\n" +
+	"\aopening\x18\x05 \x01(\v2\x18.mulian.trace.v1.OpeningR\aopening\"M\n" +
+	"\aOpening\x12\x14\n" +
+	"\x05place\x18\x01 \x01(\x04R\x05place\x12\x12\n" +
+	"\x04salt\x18\x02 \x01(\fR\x04salt\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\"\x98\x02\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\fR\x06record\x12\x1d\n" +
 	"\n" +
@@ -859,40 +1503,88 @@ const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\fprovider_key\x18\x03 \x01(\tR\vproviderKey\x12-\n" +
 	"\x12provider_signature\x18\x04 \x01(\fR\x11providerSignature\x12!\n" +
 	"\fconsumer_key\x18\x05 \x01(\tR\vconsumerKey\x12-\n" +
-	"\x12consumer_signature\x18\x06 \x01(\fR\x11consumerSignature\"\x8f\x01\n" +
+	"\x12consumer_signature\x18\x06 \x01(\fR\x11consumerSignature\x122\n" +
+	"\aopening\x18\a \x01(\v2\x18.mulian.trace.v1.OpeningR\aopening\"\x8f\x01\n" +
 	"\x04Head\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04root\x18\x03 \x01(\fR\x04root\x12\x13\n" +
 	"\x05at_ms\x18\x04 \x01(\x03R\x04atMs\x12\x16\n" +
 	"\x06height\x18\x05 \x01(\x03R\x06height\x12\x18\n" +
-	"\aanchors\x18\x06 \x01(\x04R\aanchors\"\x9f\x01\n" +
+	"\aanchors\x18\x06 \x01(\x04R\aanchors\"\xd8\x01\n" +
 	"\bSequence\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x18\n" +
 	"\agateway\x18\x02 \x01(\tR\agateway\x12\x12\n" +
 	"\x04last\x18\x03 \x01(\x04R\x04last\x12\x18\n" +
 	"\agranted\x18\x04 \x01(\x04R\agranted\x12\x18\n" +
 	"\arefused\x18\x05 \x01(\x04R\arefused\x12\x13\n" +
-	"\x05at_ms\x18\x06 \x01(\x03R\x04atMs\"\x83\x01\n" +
+	"\x05at_ms\x18\x06 \x01(\x03R\x04atMs\x127\n" +
+	"\asecrecy\x18\a \x03(\v2\x1d.mulian.trace.v1.SecrecyCountR\asecrecy\"r\n" +
+	"\fSecrecyCount\x12\x1c\n" +
+	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
+	"\x05order\x18\x02 \x01(\x04R\x05order\x12\x16\n" +
+	"\x06sealed\x18\x03 \x01(\x04R\x06sealed\x12\x16\n" +
+	"\x06opened\x18\x04 \x01(\x04R\x06opened\"^\n" +
+	"\aSecrecy\x12\x1c\n" +
+	"\tagreement\x18\x01 \x01(\tR\tagreement\x125\n" +
+	"\x06orders\x18\x02 \x03(\v2\x1d.mulian.trace.v1.SecrecyOrderR\x06orders\"\x9d\x03\n" +
+	"\fSecrecyOrder\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x10\n" +
+	"\x03org\x18\x02 \x01(\tR\x03org\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\x12\x1a\n" +
+	"\bentitled\x18\x04 \x01(\tR\bentitled\x12\x1f\n" +
+	"\vlegal_basis\x18\x05 \x01(\tR\n" +
+	"legalBasis\x12\x1b\n" +
+	"\tcase_hash\x18\x06 \x01(\fR\bcaseHash\x12\x17\n" +
+	"\afrom_ms\x18\a \x01(\x03R\x06fromMs\x12\x19\n" +
+	"\buntil_ms\x18\b \x01(\x03R\auntilMs\x12\x1b\n" +
+	"\tunseal_ms\x18\t \x01(\x03R\bunsealMs\x12!\n" +
+	"\fsubject_open\x18\n" +
+	" \x01(\bR\vsubjectOpen\x12\x16\n" +
+	"\x06reader\x18\v \x01(\tR\x06reader\x126\n" +
+	"\n" +
+	"reader_key\x18\f \x01(\v2\x17.mulian.identity.v1.KeyR\treaderKey\x12\x18\n" +
+	"\aextends\x18\r \x01(\x04R\aextends\x12\x1b\n" +
+	"\tlifted_ms\x18\x0e \x01(\x03R\bliftedMs\"\x83\x01\n" +
 	"\x05Range\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x04R\x05first\x12\x12\n" +
 	"\x04last\x18\x03 \x01(\x04R\x04last\x12\x18\n" +
 	"\agranted\x18\x04 \x01(\x04R\agranted\x12\x18\n" +
-	"\arefused\x18\x05 \x01(\x04R\arefused\"\xa0\x01\n" +
+	"\arefused\x18\x05 \x01(\x04R\arefused\"\xd9\x01\n" +
 	"\n" +
 	"AnchorHead\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04root\x18\x03 \x01(\fR\x04root\x12 \n" +
 	"\vconsistency\x18\x04 \x03(\fR\vconsistency\x12.\n" +
-	"\x06ranges\x18\x05 \x03(\v2\x16.mulian.trace.v1.RangeR\x06ranges*w\n" +
+	"\x06ranges\x18\x05 \x03(\v2\x16.mulian.trace.v1.RangeR\x06ranges\x127\n" +
+	"\asecrecy\x18\x06 \x03(\v2\x1d.mulian.trace.v1.SecrecyCountR\asecrecy\"\xcb\x02\n" +
+	"\fOrderSecrecy\x12\x1c\n" +
+	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x1a\n" +
+	"\bentitled\x18\x02 \x01(\tR\bentitled\x12\x1f\n" +
+	"\vlegal_basis\x18\x03 \x01(\tR\n" +
+	"legalBasis\x12\x1b\n" +
+	"\tcase_hash\x18\x04 \x01(\fR\bcaseHash\x12\x19\n" +
+	"\buntil_ms\x18\x05 \x01(\x03R\auntilMs\x12\x1b\n" +
+	"\tunseal_ms\x18\x06 \x01(\x03R\bunsealMs\x12!\n" +
+	"\fsubject_open\x18\a \x01(\bR\vsubjectOpen\x12\x16\n" +
+	"\x06reader\x18\b \x01(\tR\x06reader\x126\n" +
+	"\n" +
+	"reader_key\x18\t \x01(\v2\x17.mulian.identity.v1.KeyR\treaderKey\x12\x18\n" +
+	"\aextends\x18\n" +
+	" \x01(\x04R\aextends\"Y\n" +
+	"\vLiftSecrecy\x12\x1c\n" +
+	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
+	"\x05order\x18\x02 \x01(\x04R\x05order\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason*\x8b\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOUTCOME_GRANTED\x10\x01\x12\x13\n" +
 	"\x0fOUTCOME_REFUSED\x10\x02\x12\x15\n" +
 	"\x11OUTCOME_COMPLETED\x10\x03\x12\x12\n" +
-	"\x0eOUTCOME_FAILED\x10\x04B$Z\"mulian/gen/mulian/trace/v1;tracev1b\x06proto3"
+	"\x0eOUTCOME_FAILED\x10\x04\x12\x12\n" +
+	"\x0eOUTCOME_OPENED\x10\x05B$Z\"mulian/gen/mulian/trace/v1;tracev1b\x06proto3"
 
 var (
 	file_mulian_trace_v1_trace_proto_rawDescOnce sync.Once
@@ -907,25 +1599,41 @@ func file_mulian_trace_v1_trace_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_trace_v1_trace_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mulian_trace_v1_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_mulian_trace_v1_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_mulian_trace_v1_trace_proto_goTypes = []any{
 	(Outcome)(0),         // 0: mulian.trace.v1.Outcome
 	(*Event)(nil),        // 1: mulian.trace.v1.Event
 	(*AccessRecord)(nil), // 2: mulian.trace.v1.AccessRecord
-	(*Receipt)(nil),      // 3: mulian.trace.v1.Receipt
-	(*Head)(nil),         // 4: mulian.trace.v1.Head
-	(*Sequence)(nil),     // 5: mulian.trace.v1.Sequence
-	(*Range)(nil),        // 6: mulian.trace.v1.Range
-	(*AnchorHead)(nil),   // 7: mulian.trace.v1.AnchorHead
+	(*Sealed)(nil),       // 3: mulian.trace.v1.Sealed
+	(*Opening)(nil),      // 4: mulian.trace.v1.Opening
+	(*Receipt)(nil),      // 5: mulian.trace.v1.Receipt
+	(*Head)(nil),         // 6: mulian.trace.v1.Head
+	(*Sequence)(nil),     // 7: mulian.trace.v1.Sequence
+	(*SecrecyCount)(nil), // 8: mulian.trace.v1.SecrecyCount
+	(*Secrecy)(nil),      // 9: mulian.trace.v1.Secrecy
+	(*SecrecyOrder)(nil), // 10: mulian.trace.v1.SecrecyOrder
+	(*Range)(nil),        // 11: mulian.trace.v1.Range
+	(*AnchorHead)(nil),   // 12: mulian.trace.v1.AnchorHead
+	(*OrderSecrecy)(nil), // 13: mulian.trace.v1.OrderSecrecy
+	(*LiftSecrecy)(nil),  // 14: mulian.trace.v1.LiftSecrecy
+	(*v1.Key)(nil),       // 15: mulian.identity.v1.Key
 }
 var file_mulian_trace_v1_trace_proto_depIdxs = []int32{
-	0, // 0: mulian.trace.v1.AccessRecord.outcome:type_name -> mulian.trace.v1.Outcome
-	6, // 1: mulian.trace.v1.AnchorHead.ranges:type_name -> mulian.trace.v1.Range
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0,  // 0: mulian.trace.v1.AccessRecord.outcome:type_name -> mulian.trace.v1.Outcome
+	3,  // 1: mulian.trace.v1.AccessRecord.sealed:type_name -> mulian.trace.v1.Sealed
+	4,  // 2: mulian.trace.v1.Sealed.opening:type_name -> mulian.trace.v1.Opening
+	4,  // 3: mulian.trace.v1.Receipt.opening:type_name -> mulian.trace.v1.Opening
+	8,  // 4: mulian.trace.v1.Sequence.secrecy:type_name -> mulian.trace.v1.SecrecyCount
+	10, // 5: mulian.trace.v1.Secrecy.orders:type_name -> mulian.trace.v1.SecrecyOrder
+	15, // 6: mulian.trace.v1.SecrecyOrder.reader_key:type_name -> mulian.identity.v1.Key
+	11, // 7: mulian.trace.v1.AnchorHead.ranges:type_name -> mulian.trace.v1.Range
+	8,  // 8: mulian.trace.v1.AnchorHead.secrecy:type_name -> mulian.trace.v1.SecrecyCount
+	15, // 9: mulian.trace.v1.OrderSecrecy.reader_key:type_name -> mulian.identity.v1.Key
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_mulian_trace_v1_trace_proto_init() }
@@ -939,7 +1647,7 @@ func file_mulian_trace_v1_trace_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_trace_v1_trace_proto_rawDesc), len(file_mulian_trace_v1_trace_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
