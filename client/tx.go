@@ -19,8 +19,18 @@ import (
 	"mulian/internal/wire"
 )
 
-// Domain stands before the body in what is signed and hashed.
-const Domain = "mulian-tx-v1\x00"
+// Domain stands before the body in what is hashed to a transaction's id, and
+// SignDomain before the id in what is signed.
+const (
+	Domain     = "mulian-tx-v1\x00"
+	SignDomain = "mulian-tx-sign-v1\x00"
+)
+
+// ID returns the id of a transaction from the bytes of its body.
+func ID(body []byte) [32]byte { return sha256.Sum256(append([]byte(Domain), body...)) }
+
+// Signed returns what is signed of a transaction.
+func Signed(id [32]byte) []byte { return append([]byte(SignDomain), id[:]...) }
 
 // Lifetime is how long an envelope of ours counts. Long enough for a slow
 // consortium and some seconds of clock skew, short enough that "unknown" soon
@@ -87,8 +97,8 @@ func SignBody(body *txv1.Body, key sm.PrivateKey) (*Envelope, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Malformed, err, "the transaction cannot be encoded")
 	}
-	signed := append([]byte(Domain), raw...)
-	sig, err := key.Sign(signed)
+	id := ID(raw)
+	sig, err := key.Sign(Signed(id))
 	if err != nil {
 		return nil, fmt.Errorf("client: sign: %w", err)
 	}
@@ -99,7 +109,7 @@ func SignBody(body *txv1.Body, key sm.PrivateKey) (*Envelope, error) {
 	if len(env) > MaxEnvelope {
 		return nil, fault.Newf(fault.TooLong, "a transaction of %d bytes, at most %d: send it in several", len(env), MaxEnvelope)
 	}
-	return &Envelope{Raw: env, ID: sha256.Sum256(signed), Body: body}, nil
+	return &Envelope{Raw: env, ID: id, Body: body}, nil
 }
 
 // Send signs the messages as one transaction, all or nothing, and waits until it

@@ -38,12 +38,12 @@ func TestAnEnvelopeIsWhatWasSigned(t *testing.T) {
 		if err := proto.Unmarshal(e.Raw, &env); err != nil {
 			t.Fatal(err)
 		}
-		signed := append([]byte("mulian-tx-v1\x00"), env.GetBody()...)
-		if !key.Public().Verify(signed, env.GetSignature().GetSignature()) || env.GetSignature().GetKey() != key.Public().ID() {
-			t.Errorf("%s: the signature is not over domain and body", alg)
+		id := sha256.Sum256(append([]byte("mulian-tx-v1\x00"), env.GetBody()...))
+		if !key.Public().Verify(append([]byte("mulian-tx-sign-v1\x00"), id[:]...), env.GetSignature().GetSignature()) || env.GetSignature().GetKey() != key.Public().ID() {
+			t.Errorf("%s: the signature is not over domain and id", alg)
 		}
-		if e.ID != sha256.Sum256(signed) {
-			t.Errorf("%s: the id is not that of what was signed", alg)
+		if e.ID != id {
+			t.Errorf("%s: the id is not that of the body", alg)
 		}
 		var body txv1.Body
 		if err := proto.Unmarshal(env.GetBody(), &body); err != nil || !proto.Equal(&body, e.Body) {

@@ -18,9 +18,9 @@
 //
 // # Invariants
 //
-//  1. What is signed is the bytes of the body as they came, after
-//     "mulian-tx-v1" 0x00; nothing is encoded again. A body has one byte form, so
-//     nobody can make a second transaction of it.
+//  1. The id is the hash of the bytes of the body as they came, after
+//     "mulian-tx-v1" 0x00, and the id is what is signed; nothing is encoded again. A
+//     body has one byte form, so nobody can make a second transaction of it.
 //  2. The order of the checks is part of the protocol: the first that fails gives
 //     the code. [order_test.go] walks it.
 //  3. No message is carried out under a key or account that does not sign at that

@@ -17,9 +17,14 @@ import (
 	"mulian/state/machine"
 )
 
-// domain stands before the body in what is signed and hashed, so that a signature
-// of a transaction is never one of something else.
-const domain = "mulian-tx-v1\x00"
+// domain stands before the body in what is hashed to the id, and signDomain before the
+// id in what is signed, so that a signature of a transaction is never one of something
+// else. The id is signed, not the body, so that who signed can be shown without the
+// body: docs/decisions/0020.
+const (
+	domain     = "mulian-tx-v1\x00"
+	signDomain = "mulian-tx-sign-v1\x00"
+)
 
 // A transaction is an opened envelope whose signature holds.
 type transaction struct {
@@ -45,8 +50,7 @@ func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed := withDomain(e.Body)
-	t := &transaction{id: sha256.Sum256(signed), body: new(txv1.Body), perMin: p.TxPerMinute}
+	t := &transaction{id: idOf(e.Body), body: new(txv1.Body), perMin: p.TxPerMinute}
 	if err := check(e.Body, t.body); err != nil {
 		return nil, act.Refuse(malformed(err), "tx/body", "%v", err)
 	}
@@ -65,8 +69,8 @@ func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	if err != nil {
 		panic("rules: key " + t.key.Id + " of " + t.account.Id + " is in the state and no key")
 	}
-	if !env.Verify(public, signed, e.Signature.GetSignature()) {
-		return nil, act.Refuse(fault.BadAuthorisation, "tx/signature", "the signature is not that of key %s of %s over these bytes", t.key.Id, t.account.Id)
+	if !env.Verify(public, append([]byte(signDomain), t.id[:]...), e.Signature.GetSignature()) {
+		return nil, act.Refuse(fault.BadAuthorisation, "tx/signature", "the signature is not that of key %s of %s over this transaction", t.key.Id, t.account.Id)
 	}
 	return t, nil
 }
@@ -92,11 +96,9 @@ func malformed(err error) fault.Code {
 	return fault.Malformed
 }
 
-func idOf(body []byte) [32]byte { return sha256.Sum256(withDomain(body)) }
-
-// withDomain returns what is signed and hashed.
-func withDomain(body []byte) []byte {
-	return append(append(make([]byte, 0, len(domain)+len(body)), domain...), body...)
+// idOf hashes a body as it came.
+func idOf(body []byte) [32]byte {
+	return sha256.Sum256(append(append(make([]byte, 0, len(domain)+len(body)), domain...), body...))
 }
 
 // checkBody checks what needs no state: chain, salt, and that there are messages.

@@ -51,7 +51,7 @@ func FuzzBody(f *testing.F) {
 	f.Add(marshal(f, &txv1.Body{ChainId: rulestest.ChainID, Account: li, ExpiresMs: w.Now + 1, Salt: make([]byte, 8), Messages: []*txv1.Message{{}}}))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		w.Under(t)
-		sig, err := key.Sign(append([]byte("mulian-tx-v1\x00"), body...))
+		sig, err := key.Sign(rulestest.Signed(body))
 		if err != nil {
 			t.Fatal(err)
 		}

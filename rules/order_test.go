@@ -51,7 +51,7 @@ func same(b []byte) []byte { return b }
 func (a *attempt) envelope(t *testing.T) []byte {
 	t.Helper()
 	body := a.inBody(marshal(t, a.body))
-	sig, err := a.key.Sign(append([]byte("mulian-tx-v1\x00"), body...))
+	sig, err := a.key.Sign(rulestest.Signed(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ type content struct {
 	access    *access  // of an access, else nil
 	finding   *finding // of a finding, else nil
 	events    []logged
-	envelopes [][]byte
+	sealed    []sealed
 	objects   []stated
 	treeRoot  []byte
 	logRoot   []byte
@@ -46,6 +46,15 @@ type logged struct {
 	seq   uint64
 	event []byte
 	path  []byte
+}
+
+// sealed is a transaction that somebody has signed: by its id, so that its body may be
+// left out.
+type sealed struct {
+	id        []byte
+	body      []byte // nil: left out
+	key       string
+	signature []byte
 }
 
 // stated is an object of the state with its way to the root of the tree.
@@ -87,7 +96,9 @@ func (c *content) node() *node {
 	events := each(c.events, func(e logged) *node {
 		return object("seq", number(e.seq), "event", base(w.pack(e.event)), "path", base(e.path))
 	})
-	transactions := each(c.envelopes, func(e []byte) *node { return text(base(w.pack(e))) })
+	transactions := each(c.sealed, func(s sealed) *node {
+		return object("id", hex.EncodeToString(s.id), "body", base(w.pack(s.body)), "key", s.key, "signature", base(s.signature))
+	})
 	n := object("format", Format, "statement", c.statement)
 	if a := c.access; a != nil {
 		n.with("access", a.node())
@@ -169,7 +180,7 @@ func read(n *node) (*content, error) {
 		c.events = append(c.events, r.logged(e, fmt.Sprintf("events[%d]", i)))
 	}
 	for i, e := range r.list(rest[1], "transactions", 0, maxEvents) {
-		c.envelopes = append(c.envelopes, r.base(e, fmt.Sprintf("transactions[%d]", i)))
+		c.sealed = append(c.sealed, r.sealed(e, fmt.Sprintf("transactions[%d]", i)))
 	}
 	for i, o := range r.list(rest[2], "objects", 0, maxObjects) {
 		c.objects = append(c.objects, r.stated(o, fmt.Sprintf("objects[%d]", i)))
@@ -198,8 +209,8 @@ func (c *content) unpack(r *reader) {
 	for i := range c.events {
 		c.events[i].event = r.unpack(w, c.events[i].event, fmt.Sprintf("events[%d].event", i))
 	}
-	for i := range c.envelopes {
-		c.envelopes[i] = r.unpack(w, c.envelopes[i], fmt.Sprintf("transactions[%d]", i))
+	for i := range c.sealed {
+		c.sealed[i].body = r.unpack(w, c.sealed[i].body, fmt.Sprintf("transactions[%d].body", i))
 	}
 }
 
@@ -351,6 +362,14 @@ func (r *reader) logged(n *node, path string) logged {
 		return logged{}
 	}
 	return logged{seq: r.number(f[0], path+".seq", 0, maxNumber), event: r.base(f[1], path+".event"), path: r.hashes(f[2], path+".path", maxPath)}
+}
+
+func (r *reader) sealed(n *node, path string) sealed {
+	f := r.object(n, path, "id", "body", "key", "signature")
+	if r.err != nil {
+		return sealed{}
+	}
+	return sealed{id: r.hex(f[0], path+".id", 32), body: r.base(f[1], path+".body"), key: r.text(f[2], path+".key"), signature: r.base(f[3], path+".signature")}
 }
 
 func (r *reader) stated(n *node, path string) stated {

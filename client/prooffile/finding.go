@@ -146,7 +146,7 @@ func (v *verifier) checkFinding() *refusal {
 	if !known {
 		return refuse(stepFinding, "finding.rule", "this verifier does not know the rule %q", f.rule)
 	}
-	if !within(len(f.records), s.records) || !within(len(f.checkpoints), s.checkpoints) || !within(len(v.acts), s.events) || len(v.bodies) > 0 ||
+	if !within(len(f.records), s.records) || !within(len(f.checkpoints), s.checkpoints) || !within(len(v.acts), s.events) || len(v.sealed) > 0 ||
 		s.consistency != (len(f.root) > 0) || !s.consistency && len(f.path) > 0 {
 		return refuse(stepFinding, "finding", "the parts are not those of the rule %s", f.rule)
 	}

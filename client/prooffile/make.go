@@ -233,10 +233,11 @@ func (n *needs) objects(first string) []string {
 	return append([]string{first}, keys...)
 }
 
-// fetchEnvelopes fetches the transactions of the events, each once, in order.
+// fetchEnvelopes fetches the transactions of the events, each once, in order. Bodies for
+// which there is no room are left out.
 func (m *Maker) fetchEnvelopes(ctx context.Context, d *draft, c *content) (*needs, error) {
 	n := &needs{keys: map[[2]string]bool{}, retired: map[[2]string]bool{}}
-	seen := map[string]bool{}
+	seen, room := map[string]bool{}, shownBytes
 	for _, a := range d.events {
 		if len(a.tx) == 0 || seen[string(a.tx)] {
 			continue
@@ -252,15 +253,29 @@ func (m *Maker) fetchEnvelopes(ctx context.Context, d *draft, c *content) (*need
 			}
 			continue // its event stays, unsigned
 		}
-		e, err := scanEnvelope(res.Msg.GetEnvelope())
+		x, err := scanEnvelope(res.Msg.GetEnvelope())
 		if err != nil {
 			return nil, fault.Wrap(fault.VerificationFailed, err, "transaction %x", a.tx)
 		}
-		n.want(e.account, e.key)
-		c.envelopes = append(c.envelopes, res.Msg.GetEnvelope())
+		b, err := scanBody(x.body)
+		if err != nil {
+			return nil, fault.Wrap(fault.VerificationFailed, err, "transaction %x", a.tx)
+		}
+		n.want(b.account, x.key)
+		if room -= len(x.body); room < 0 && !d.whole {
+			room += len(x.body)
+			x.body = nil
+		}
+		c.sealed = append(c.sealed, *x)
 	}
 	return n, nil
 }
+
+// shownBytes bounds the bodies of transactions in a file that is about something else:
+// with the blocks of ten validators it stays below 16 KiB. A body that carries two
+// hundred entries is left out; what its id is signed for says the event, and the
+// body itself is in the file of the transaction.
+const shownBytes = 3 << 10
 
 // moved is the sign to try again.
 func moved(what string) error {

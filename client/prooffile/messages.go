@@ -123,16 +123,22 @@ func (v values) texts(n protowire.Number) []string {
 	return out
 }
 
-// envelope is a signed transaction.
-type envelope struct {
-	body           []byte
+// body is what a transaction says of itself.
+type body struct {
 	chain, account string
 	messages       int
-	key            string
-	signature      []byte
 }
 
-func scanEnvelope(raw []byte) (*envelope, error) {
+func scanBody(raw []byte) (*body, error) {
+	v, err := scan(raw, false, field{1, 't'}, field{2, 't'}, field{5, 'B'})
+	if err != nil {
+		return nil, err
+	}
+	return &body{chain: v.text(1), account: v.text(2), messages: len(v.bytes[5])}, nil
+}
+
+// scanEnvelope takes apart what a server answers: a file has the parts.
+func scanEnvelope(raw []byte) (*sealed, error) {
 	v, err := scan(raw, true, field{1, 'b'}, field{2, 'm'})
 	if err != nil {
 		return nil, err
@@ -141,14 +147,8 @@ func scanEnvelope(raw []byte) (*envelope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
 	}
-	b, err := scan(v.raw(1), false, field{1, 't'}, field{2, 't'}, field{5, 'B'})
-	if err != nil {
-		return nil, fmt.Errorf("body: %w", err)
-	}
-	return &envelope{
-		body: v.raw(1), chain: b.text(1), account: b.text(2), messages: len(b.bytes[5]),
-		key: s.text(1), signature: s.raw(2),
-	}, nil
+	id := idOf(v.raw(1))
+	return &sealed{id: id[:], body: v.raw(1), key: s.text(1), signature: s.raw(2)}, nil
 }
 
 // record is one leaf of a gateway's log.

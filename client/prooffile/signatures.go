@@ -10,9 +10,11 @@ import (
 	"mulian/state/proof"
 )
 
-// Domains of what is signed (client.Domain, gateway/receipt.Domain).
+// Domains of what is hashed and signed (client.Domain, client.SignDomain,
+// gateway/receipt.Domain).
 const (
 	transactionDomain = "mulian-tx-v1\x00"
+	signDomain        = "mulian-tx-sign-v1\x00"
 	receiptDomain     = "mulian-receipt-v1\x00"
 )
 
@@ -100,46 +102,70 @@ func (v *verifier) checkSigned(s signed) *refusal {
 	return nil
 }
 
-// checkTransactions checks the envelopes: each is that of an event in the file, by
-// its id, and signed by the account that the event names.
+// idOf is the id of the transaction with this body.
+func idOf(body []byte) [32]byte { return sha256.Sum256(append([]byte(transactionDomain), body...)) }
+
+// checkTransactions checks what was signed: each is the transaction of an event in the
+// file, by its id, and signed by the account that the event names. Its body is compared
+// with the events if it is there.
 func (v *verifier) checkTransactions() *refusal {
 	before := -1
-	for i, raw := range v.envelopes {
+	for i, x := range v.sealed {
 		at := fmt.Sprintf("transactions[%d]", i)
-		e, err := scanEnvelope(raw)
-		if err != nil {
-			return refuse(stepTransaction, at, "%v", err)
+		b, r := v.bodyOf(x, at)
+		if r != nil {
+			return r
 		}
-		if e.chain != v.founding.chain {
-			return refuse(stepTransaction, at, "signed for the chain %q, not %q", e.chain, v.founding.chain).as(fault.WrongChain)
-		}
-		message := append([]byte(transactionDomain), e.body...)
-		id := sha256.Sum256(message)
 		first := -1
-		for j, x := range v.acts {
-			if string(x.tx) != string(id[:]) {
+		for j, e := range v.acts {
+			if string(e.tx) != string(x.id) {
 				continue
-			}
-			if x.actor != e.account || x.message >= uint64(e.messages) {
-				return refuse(stepTransaction, at, "event %d is of message %d by %s, the transaction has %d by %s", v.events[j].seq, x.message, x.actor, e.messages, e.account)
 			}
 			if first < 0 {
 				first = j
 			}
+			switch by := v.acts[first].actor; {
+			case e.actor != by:
+				return refuse(stepTransaction, at, "event %d is by %s, event %d of the same transaction by %s", v.events[j].seq, e.actor, v.events[first].seq, by)
+			case b != nil && (e.actor != b.account || e.message >= uint64(b.messages)):
+				return refuse(stepTransaction, at, "event %d is of message %d by %s, the transaction has %d by %s", v.events[j].seq, e.message, e.actor, b.messages, b.account)
+			}
 		}
 		if first <= before {
-			return refuse(stepTransaction, at, "no event before the next transaction's has the id %x", id)
+			return refuse(stepTransaction, at, "no event before the next transaction's has the id %x", x.id)
 		}
 		before = first
-		v.bodies = append(v.bodies, e)
-		v.says(stepTransaction, "%x", id)
+		if b != nil {
+			v.says(stepTransaction, "%x, %d bytes", x.id, len(x.body))
+		} else {
+			v.says(stepTransaction, "%x, its body is not in the file", x.id)
+		}
 		if r := v.checkSigned(signed{
-			account: e.account, key: e.key, as: v.acts[first].verb, message: message, sig: e.signature, timeMs: v.acts[first].timeMs, at: at,
+			account: v.acts[first].actor, key: x.key, as: v.acts[first].verb, message: append([]byte(signDomain), x.id...), sig: x.signature,
+			timeMs: v.acts[first].timeMs, at: at,
 		}); r != nil {
 			return r
 		}
 	}
 	return nil
+}
+
+// bodyOf reads the body of a transaction; nil if it was left out.
+func (v *verifier) bodyOf(x sealed, at string) (*body, *refusal) {
+	if len(x.body) == 0 {
+		return nil, nil
+	}
+	b, err := scanBody(x.body)
+	if err != nil {
+		return nil, refuse(stepTransaction, at+".body", "%v", err)
+	}
+	if b.chain != v.founding.chain {
+		return nil, refuse(stepTransaction, at+".body", "made for the chain %q, not %q", b.chain, v.founding.chain).as(fault.WrongChain)
+	}
+	if id := idOf(x.body); string(id[:]) != string(x.id) {
+		return nil, refuse(stepTransaction, at+".body", "expected the body of %x, this is that of %x", x.id, id)
+	}
+	return b, nil
 }
 
 // receiptSlackMs is how far a gateway's clock may be from the ledger's: more than a
@@ -250,7 +276,7 @@ func (v *verifier) checkSubject() *refusal {
 				return refuse(stepStatement, fmt.Sprintf("events[%d]", i), "it is not of the transaction %q", subject)
 			}
 		}
-		if len(v.acts) == 0 || len(v.envelopes) != 1 || len(subject) != 64 {
+		if len(v.acts) == 0 || len(v.sealed) != 1 || len(subject) != 64 {
 			return refuse(stepStatement, "statement.subject", "expected one transaction and its events")
 		}
 	default:

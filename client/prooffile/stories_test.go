@@ -12,6 +12,7 @@ import (
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
+	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/canon"
 	"mulian/internal/sm"
 )
@@ -83,6 +84,32 @@ func (s *story) anchored(size int) {
 	s.brings = nil
 }
 
+func entryKey(i int) string { return fmt.Sprintf("catalogue/entry/%s:%03d", provider, i) }
+
+// submit brings n entries in one transaction, as an import does: each has an event of its
+// own.
+func (s *story) submit(n int) [32]byte {
+	m := &catalogv1.SubmitEntries{}
+	for i := range n {
+		m.Entries = append(m.Entries, &catalogv1.Entry{
+			Id: fmt.Sprintf("%s:%03d", provider, i), Name: fmt.Sprintf("第%d类许可信息", i), Provider: provider, Abstract: fmt.Sprintf("演示市第 %x 号", seed(fmt.Sprint("entry", i))),
+		})
+	}
+	body := &txv1.Body{ChainId: s.chain, Account: provider, ExpiresMs: s.time(s.height + 60).UnixMilli(), Salt: []byte("of many "), Messages: []*txv1.Message{client.Msg(m)}}
+	env, err := client.SignBody(body, key(s.t, sm.SM2, provider))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.txs[string(env.ID[:])] = env.Raw
+	for i, e := range m.Entries {
+		s.put(entryKey(i), e)
+		s.world.log(&tracev1.Event{Actor: provider, Verb: "catalogue/submit_entries", Objects: []string{entryKey(i)}, Note: "published v1", TxId: env.ID[:]})
+	}
+	s.block(nil)
+	s.block(nil)
+	return env.ID
+}
+
 func (s *story) receiptOf(leaf int) *tracev1.Receipt {
 	sign := func(account string, alg sm.Algorithm) (string, []byte) {
 		k := key(s.t, alg, account)
@@ -136,6 +163,10 @@ func validFiles(t testing.TB) (files map[string][]byte, hashes map[string][32]by
 	add("transaction", m, ok(m.Transaction(ctx, one.answer)))
 	add("access", m, ok(m.Receipt(ctx, one.receipt, one.log)))
 	add("access-anchored", m, ok(m.Access(ctx, doorID, 0, one.log)))
+
+	many := one.submit(60)
+	add("object-of-many", m, ok(m.Object(ctx, entryKey(7))))
+	add("transaction-of-many", m, ok(m.Transaction(ctx, many)))
 
 	one.setKey(provider, sm.SM2, func(k *identityv1.Key) {
 		k.State, k.RevokedMs = identityv1.KeyState_KEY_STATE_REVOKED, one.time(one.height).UnixMilli()

@@ -157,17 +157,39 @@ var badParts = []bad{
 		o.bitmap = append(o.bitmap[:o.depth/8], 0xff<<(8-o.depth%8))
 	}},
 	{name: "object-twice", shows: "an object twice", from: "object", step: "object", edit: func(_ testing.TB, c *content) { c.objects = append(c.objects, c.objects[0]) }},
-	{name: "object-unused", shows: "an object on which nothing rests", from: "object", step: "object", edit: func(_ testing.TB, c *content) { c.events, c.envelopes = nil, nil }},
+	{name: "object-unused", shows: "an object on which nothing rests", from: "object", step: "object", edit: func(_ testing.TB, c *content) { c.events, c.sealed = nil, nil }},
 	{name: "event-seq", shows: "another place in the log", from: "event", step: "event", edit: func(_ testing.TB, c *content) { c.events[0].seq++ }},
 	{name: "event-path", shows: "a path one hash too long", from: "event", step: "event", edit: func(_ testing.TB, c *content) { c.events[0].path = append(c.events[0].path, make([]byte, 32)...) }},
 	{name: "event-note", shows: "an event with another note", from: "event-of-the-ledger", step: "event", edit: func(_ testing.TB, c *content) { flipByte(c.events[0].event) }},
 	{name: "events-order", shows: "events that do not ascend", from: "object", step: "event", edit: func(_ testing.TB, c *content) { c.events[0], c.events[1] = c.events[1], c.events[0] }},
-	{name: "transaction-cut", shows: "an envelope that is none", from: "transaction", step: "transaction", edit: func(_ testing.TB, c *content) { c.envelopes[0] = c.envelopes[0][:9] }},
-	{name: "transaction-body", shows: "another body", from: "transaction", step: "transaction", edit: func(_ testing.TB, c *content) { c.envelopes[0][len("proof-one")+40] ^= 1 }},
-	{name: "transaction-order", shows: "transactions in another order than their events", from: "object", step: "transaction", edit: func(_ testing.TB, c *content) {
-		c.envelopes[0], c.envelopes[1] = c.envelopes[1], c.envelopes[0]
+	{name: "transaction-cut", shows: "a body that is none", from: "transaction", step: "transaction", edit: func(_ testing.TB, c *content) { c.sealed[0].body = c.sealed[0].body[:9] }},
+	{name: "transaction-body", shows: "another body", from: "transaction", step: "transaction", edit: func(_ testing.TB, c *content) {
+		c.sealed[0].body[bytes.Index(c.sealed[0].body, []byte("salt"))] ^= 1
 	}},
-	{name: "signature", shows: "another signature", from: "transaction", code: fault.BadAuthorisation, step: "signature", edit: func(_ testing.TB, c *content) { c.envelopes[0][len(c.envelopes[0])-1] ^= 1 }},
+	{name: "transaction-id", shows: "another id, without the body", from: "object-of-many", step: "transaction", edit: func(_ testing.TB, c *content) { flipByte(c.sealed[0].id) }},
+	{name: "transaction-actor", shows: "the body of another account's transaction", from: "object", step: "transaction", edit: func(_ testing.TB, c *content) {
+		c.sealed[0].body = c.sealed[1].body
+	}},
+	{name: "transaction-order", shows: "transactions in another order than their events", from: "object", step: "transaction", edit: func(_ testing.TB, c *content) {
+		c.sealed[0], c.sealed[1] = c.sealed[1], c.sealed[0]
+	}},
+	{name: "signature", shows: "another signature", from: "transaction", code: fault.BadAuthorisation, step: "signature", edit: func(_ testing.TB, c *content) {
+		c.sealed[0].signature[len(c.sealed[0].signature)-1] ^= 1
+	}},
+	{name: "signature-of-many", shows: "a signature over the body instead of the id", from: "object-of-many", code: fault.BadAuthorisation, step: "signature", edit: func(t testing.TB, c *content) {
+		sig, err := key(t, sm.SM2, provider).Sign(append([]byte(transactionDomain), c.sealed[0].id...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.sealed[0].signature = sig
+	}},
+	{name: "signature-other", shows: "the signature of another transaction of the same account", from: "object-of-many", code: fault.BadAuthorisation, step: "signature", edit: func(t testing.TB, c *content) {
+		sig, err := key(t, sm.SM2, provider).Sign(append([]byte(signDomain), c.treeRoot...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.sealed[0].signature = sig
+	}},
 	{name: "key-unknown", shows: "the signer's account is left out", from: "transaction", code: fault.NotWhitelisted, step: "key", edit: func(_ testing.TB, c *content) { c.objects = nil }},
 	{name: "record-rows", shows: "a record with other bytes", from: "access", step: "log", edit: func(_ testing.TB, c *content) { c.access.record[bytes.Index(c.access.record, []byte("name"))] ^= 1 }},
 	{name: "record-unknown", shows: "a record with a field that is not in the format", from: "access", step: "record", edit: func(_ testing.TB, c *content) {
@@ -226,7 +248,7 @@ var badParts = []bad{
 	{name: "statement-events", shows: "an event of something else", from: "object", step: "statement", edit: func(_ testing.TB, c *content) {
 		setText(c.statement, c.objects[1].key, "subject")
 		c.objects[0], c.objects[1] = c.objects[1], c.objects[0]
-		c.objects, c.envelopes = c.objects[:1], nil
+		c.objects, c.sealed = c.objects[:1], nil
 	}},
 }
 

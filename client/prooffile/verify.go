@@ -38,7 +38,6 @@ type verifier struct {
 	state    map[string]int // index of the object with that key
 	used     []bool         // objects that something rests on
 	acts     []*event
-	bodies   []*envelope
 	record   *record
 	charge   *charge // of a finding
 	leaves   uint64  // of the gateway's log

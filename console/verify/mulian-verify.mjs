@@ -474,7 +474,10 @@ function readContent(n) {
     const p = `events[${i}]`, [seq, event, path] = asObject(e, p, ['seq', 'event', 'path'])
     return { seq: asNumber(seq, p + '.seq', 0, MAX_NUMBER), event: asBase(event, p + '.event'), path: asHashes(path, p + '.path', MAX_PATH) }
   })
-  c.envelopes = asList(transactions, 'transactions', 0, MAX_EVENTS).map((e, i) => asBase(e, `transactions[${i}]`))
+  c.sealed = asList(transactions, 'transactions', 0, MAX_EVENTS).map((x, i) => {
+    const p = `transactions[${i}]`, [id, body, key, signature] = asObject(x, p, ['id', 'body', 'key', 'signature'])
+    return { id: asHex(id, p + '.id', 32), body: asBase(body, p + '.body'), key: asText(key, p + '.key'), sig: asBase(signature, p + '.signature') }
+  })
   c.objects = asList(objects, 'objects', 0, MAX_OBJECTS).map((o, i) => {
     const p = `objects[${i}]`, [key, value, depth, bitmap, siblings] = asObject(o, p, ['key', 'value', 'depth', 'bitmap', 'siblings'])
     const out = {
@@ -611,7 +614,7 @@ function unpackAll(c) {
   c.genesis = w.unpack(c.genesis, 'genesis')
   c.objects.forEach((o, i) => { o.value = w.unpack(o.value, `objects[${i}].value`) })
   c.events.forEach((e, i) => { e.event = w.unpack(e.event, `events[${i}].event`) })
-  c.envelopes = c.envelopes.map((e, i) => w.unpack(e, `transactions[${i}]`))
+  c.sealed.forEach((x, i) => { x.body = w.unpack(x.body, `transactions[${i}].body`) })
 }
 
 // ---- messages of the ledger (section 3.1) ----
@@ -696,9 +699,9 @@ function scanEvent(raw) {
   if (![0, 32].includes(e.tx.length) || e.ms > MAX_MS) malformed(`its transaction id has ${e.tx.length} bytes, its time is ${e.ms}`)
   return e
 }
-function scanEnvelope(raw) {
-  const v = scan(raw, true, { 1: 'b', 2: 'm' }), s = scan(v.raw(2), true, { 1: 't', 2: 'b' }), b = scan(v.raw(1), false, { 1: 't', 2: 't', 5: 'B' })
-  return { body: v.raw(1), chain: b.text(1), account: b.text(2), messages: b.all(5).length, key: s.text(1), sig: s.raw(2) }
+function scanBody(raw) {
+  const b = scan(raw, false, { 1: 't', 2: 't', 5: 'B' })
+  return { chain: b.text(1), account: b.text(2), messages: b.all(5).length }
 }
 const OUTCOMES = ['', 'granted', 'refused', 'completed', 'failed']
 function scanRecord(raw) {
@@ -1111,23 +1114,32 @@ class Verifier {
 
   checkTransactions() {
     let before = -1
-    this.c.envelopes.forEach((raw, i) => {
-      const at = `transactions[${i}]`
-      let e
-      try { e = scanEnvelope(raw) } catch (x) { refuse('transaction', at, x.message) }
-      if (e.chain !== this.g.chain) refuse('transaction', at, `signed for the chain ${JSON.stringify(e.chain)}, not ${JSON.stringify(this.g.chain)}`, WRONG_CHAIN)
-      const message = concat(utf8('mulian-tx-v1\0'), e.body), id = sha256(message)
+    this.c.sealed.forEach((x, i) => {
+      const at = `transactions[${i}]`, b = this.bodyOf(x, at)
       let first = -1
-      this.acts.forEach((x, j) => {
-        if (!equal(x.tx, id)) return
-        if (x.actor !== e.account || x.message >= e.messages) refuse('transaction', at, `event ${this.c.events[j].seq} is of message ${x.message} by ${x.actor}, the transaction has ${e.messages} by ${e.account}`)
+      this.acts.forEach((e, j) => {
+        if (!equal(e.tx, x.id)) return
         if (first < 0) first = j
+        const by = this.acts[first].actor, seq = this.c.events[j].seq
+        if (e.actor !== by) refuse('transaction', at, `event ${seq} is by ${e.actor}, event ${this.c.events[first].seq} of the same transaction by ${by}`)
+        if (b && (e.actor !== b.account || e.message >= b.messages)) refuse('transaction', at, `event ${seq} is of message ${e.message} by ${e.actor}, the transaction has ${b.messages} by ${b.account}`)
       })
-      if (first <= before) refuse('transaction', at, `no event before the next transaction's has the id ${hex(id)}`)
+      if (first <= before) refuse('transaction', at, `no event before the next transaction's has the id ${hex(x.id)}`)
       before = first
-      this.says('transaction', hex(id))
-      this.checkSigned({ account: e.account, key: e.key, as: this.acts[first].verb, message, sig: e.sig, ms: this.acts[first].ms, at })
+      this.says('transaction', b ? `${hex(x.id)}, ${x.body.length} bytes` : `${hex(x.id)}, its body is not in the file`)
+      const { actor, verb, ms } = this.acts[first]
+      this.checkSigned({ account: actor, key: x.key, as: verb, message: concat(utf8('mulian-tx-sign-v1\0'), x.id), sig: x.sig, ms, at })
     })
+  }
+
+  bodyOf(x, at) { // null: left out
+    if (!x.body.length) return null
+    let b
+    try { b = scanBody(x.body) } catch (e) { refuse('transaction', at + '.body', e.message) }
+    if (b.chain !== this.g.chain) refuse('transaction', at + '.body', `made for the chain ${JSON.stringify(b.chain)}, not ${JSON.stringify(this.g.chain)}`, WRONG_CHAIN)
+    const id = sha256(concat(utf8('mulian-tx-v1\0'), x.body))
+    if (!equal(id, x.id)) refuse('transaction', at + '.body', `expected the body of ${hex(x.id)}, this is that of ${hex(id)}`)
+    return b
   }
 
   checkAccess() {
@@ -1162,7 +1174,7 @@ class Verifier {
     if (!f) return
     const s = Object.hasOwn(RULES, f.rule) ? RULES[f.rule] : refuse('finding', 'finding.rule', `this verifier does not know the rule ${JSON.stringify(f.rule)}`)
     const fits = (n, [least, most]) => n >= least && n <= most
-    if (!fits(f.records.length, s.records) || !fits(f.checkpoints.length, s.checkpoints) || !fits(this.acts.length, s.events) || this.c.envelopes.length ||
+    if (!fits(f.records.length, s.records) || !fits(f.checkpoints.length, s.checkpoints) || !fits(this.acts.length, s.events) || this.c.sealed.length ||
       s.consistency !== f.root.length > 0 || !s.consistency && f.path.length) refuse('finding', 'finding', `the parts are not those of the rule ${f.rule}`)
     const g = this.charge = { gateway: this.said('subject'), records: [], states: [], head: null, breach: [] }
     this.leaves = 0
@@ -1258,7 +1270,7 @@ class Verifier {
       if (c.events.length !== 1 || String(c.events[0].seq) !== subject) refuse('statement', 'statement.subject', `expected the number of the one event, the file says ${JSON.stringify(subject)}`)
     } else if (kind === 'transaction') {
       this.acts.forEach((x, i) => { if (hex(x.tx) !== subject) refuse('statement', `events[${i}]`, `it is not of the transaction ${JSON.stringify(subject)}`) })
-      if (!this.acts.length || c.envelopes.length !== 1 || utf8(subject).length !== 64) refuse('statement', 'statement.subject', 'expected one transaction and its events')
+      if (!this.acts.length || c.sealed.length !== 1 || utf8(subject).length !== 64) refuse('statement', 'statement.subject', 'expected one transaction and its events')
     } else refuse('statement', 'statement.kind', `expected object, event, transaction, access or finding, the file says ${JSON.stringify(kind)}`)
   }
 

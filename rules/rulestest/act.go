@@ -1,6 +1,7 @@
 package rulestest
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 
@@ -98,8 +99,14 @@ func (w *World) Seal(b *txv1.Body, key sm.PrivateKey) []byte {
 	raw := w.encode(b)
 	return w.encode(&txv1.Envelope{
 		Body:      raw,
-		Signature: &txv1.Signature{Key: key.Public().ID(), Signature: w.sign(key, append([]byte("mulian-tx-v1\x00"), raw...))},
+		Signature: &txv1.Signature{Key: key.Public().ID(), Signature: w.sign(key, Signed(raw))},
 	})
+}
+
+// Signed is what is signed of a body: its id, which is its hash.
+func Signed(body []byte) []byte {
+	id := sha256.Sum256(append([]byte("mulian-tx-v1\x00"), body...))
+	return append([]byte("mulian-tx-sign-v1\x00"), id[:]...)
 }
 
 // Org registers an organisation of that name and returns its code.
