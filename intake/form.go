@@ -57,6 +57,7 @@ var formHeaders = map[Field][]string{
 	ItemKey:     {"是否主键", "primary key"},
 	ItemMark:    {"是否时间水印", "watermark"},
 	ItemColumn:  {"对应库表字段", "mapped column"},
+	Resources:   FilesColumn[:],
 	Serial:      {"账本状态", "账本版本", "ledger state", "ledger version"},
 }
 

@@ -61,6 +61,7 @@ type Plan struct {
 	like         *sheet.File            // the file as it was opened before: what was found then is not sought again
 	table        *cataloguev1.CodeTable // of a list of codes
 	tableGuessed bool                   // from the form of its codes
+	shelf        *shelf                 // of a workbook of ours: the sheet of files
 	alike        map[[16]byte]bool      // owners with names that stand for several entries
 }
 
@@ -99,6 +100,10 @@ func (p *Plan) survey(ctx context.Context) (map[string]int, error) {
 	defer rd.close()
 	rd.sort.light = true
 	p.digest = rd.file.Digest
+	if p.shelf, err = p.readShelf(rd.file); err != nil {
+		return nil, err
+	}
+	rd.shelf = p.shelf
 	owners := make(map[string]int)
 	present := make(map[Field]bool)
 	for _, h := range rd.file.Header {
@@ -213,6 +218,7 @@ func (p *Plan) judge(ctx context.Context) (*Report, error) {
 	rep.Rows += rep.Blank
 	rep.Entries = len(p.verdicts)
 	p.toldApart(rep)
+	p.tellShelf(rep, rd.shelved)
 	rep.add(p.tellHeadless()...)
 	rep.add(j.build.summary()...)
 	j.unusedColumns()
@@ -432,6 +438,9 @@ type reader struct {
 	codes *unfolder      // of a list of codes
 	asked bool           // whether it is one
 	queue []sheet.Record // taken out of one record, and not yet given
+
+	shelf   *shelf // the sheet of files; nil for none
+	shelved int    // files of it that entries had
 }
 
 // read opens the file for one more pass.
@@ -445,7 +454,7 @@ func (p *Plan) read(ctx context.Context) (*reader, error) {
 		return nil, err
 	}
 	p.like = f
-	return &reader{ctx: ctx, file: f, sort: &sorter{lang: p.opts.Lang, extra: p.columns, kind: p.Kind}}, nil
+	return &reader{ctx: ctx, file: f, shelf: p.shelf, sort: &sorter{lang: p.opts.Lang, extra: p.columns, kind: p.Kind}}, nil
 }
 
 func (rd *reader) close() { rd.file.Close() }
@@ -493,6 +502,9 @@ func (rd *reader) next() (*record, error) {
 			break
 		}
 		r.join(n)
+	}
+	if rd.shelf != nil {
+		rd.shelved += rd.shelf.attach(r)
 	}
 	return r, nil
 }

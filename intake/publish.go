@@ -148,7 +148,7 @@ func (b *builder) files(e *cataloguev1.Entry, r *record) {
 	}
 	size, left := 0, r.moreFiles
 	for _, p := range list {
-		f := b.resource(p)
+		f := b.resource(p, r.ownFiles)
 		if e.Licence == "" {
 			e.Licence = p["licence"]
 		}
@@ -165,7 +165,7 @@ func (b *builder) files(e *cataloguev1.Entry, r *record) {
 	if left > 0 {
 		b.tell(accepted, r, Resources, fault.TooLong, b.lang.Say("%d 个资源文件没有可用的网址，或超过 %d 个，未导入", "%d resources have no usable address, or are beyond %d; they are not imported", left, maxResources), "")
 	}
-	if e.Format == 0 {
+	if e.Format == 0 && !r.ownFiles {
 		for _, f := range e.Resources {
 			if v, err := b.parseFormat(f.Format); err == nil && f.Format != "" {
 				e.Format = cataloguev1.Format(v)
@@ -175,8 +175,9 @@ func (b *builder) files(e *cataloguev1.Entry, r *record) {
 	}
 }
 
-// resource is one distribution, or nil for one without an address.
-func (b *builder) resource(p map[string]string) *cataloguev1.Resource {
+// resource is one distribution, or nil for one without an address. What portals say of
+// one tells whether it is an interface; ours say it themselves.
+func (b *builder) resource(p map[string]string, ours bool) *cataloguev1.Resource {
 	f := &cataloguev1.Resource{
 		Title: first(oneLine(p["title"]), maxTitle), Url: oneLine(p["url"]),
 		Format: first(oneLine(lastStep(p["format"], "/file-type/")), 100), MediaType: first(oneLine(lastStep(p["media"], "/media-types/")), 200),
@@ -188,7 +189,7 @@ func (b *builder) resource(p map[string]string) *cataloguev1.Resource {
 		f.Bytes = n
 	}
 	f.Modified, _ = dayOf(p["modified"])
-	if v, err := b.parseFormat(f.Format); f.Format != "" && err == nil && v == code.FormatAPI || p["api"] != "" && p["api"] != "false" {
+	if v, err := b.parseFormat(f.Format); !ours && f.Format != "" && err == nil && v == code.FormatAPI || p["api"] != "" && p["api"] != "false" {
 		f.Api = true
 	}
 	return f

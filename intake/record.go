@@ -35,6 +35,7 @@ type record struct {
 	linked    bool                // native was made of our own DCAT, which cannot say everything
 	files     []map[string]string // the parts of each distribution; at most as many as the ledger takes
 	moreFiles int                 // beyond them
+	ownFiles  bool                // they are those of our own table, which says of them what the ledger has
 	contacts  int                 // names, addresses and numbers of persons; nothing of them is kept
 }
 
@@ -146,6 +147,7 @@ func (s *sorter) put(r *record, path string, f sheet.Field) {
 	switch {
 	case field == Contact:
 		r.contacts += leaves(f)
+	case field == Resources && strings.HasPrefix(f.Text, "[") && s.packedFiles(r, name, f.Text):
 	case field == Resources && (len(f.Parts) > 0 || linkable(f.Text)):
 		s.putFiles(r, name, f)
 	case len(f.Parts) > 0 && shifted(f.Parts, s):
@@ -473,8 +475,13 @@ func (r *record) join(next *record) {
 	r.rows += next.rows
 	r.items = append(r.items, next.items...)
 	r.problems = append(r.problems, next.problems...)
+	r.add(next.sum)
+}
+
+// add puts more content into the record's sum.
+func (r *record) add(sum [16]byte) {
 	for at := 0; at < len(r.sum); at += 8 {
-		binary.BigEndian.PutUint64(r.sum[at:], mix(binary.BigEndian.Uint64(r.sum[at:]), binary.BigEndian.Uint64(next.sum[at:])))
+		binary.BigEndian.PutUint64(r.sum[at:], mix(binary.BigEndian.Uint64(r.sum[at:]), binary.BigEndian.Uint64(sum[at:])))
 	}
 }
 

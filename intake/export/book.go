@@ -2,10 +2,12 @@ package export
 
 import (
 	"encoding/csv"
+	"slices"
 
 	"github.com/xuri/excelize/v2"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	"mulian/intake"
 	"mulian/intake/sheet"
 	"mulian/internal/fault"
 )
@@ -26,7 +28,7 @@ type book struct {
 	text, head int // styles
 }
 
-// workbook writes the form: 目录, 职责, 系统, 库表.
+// workbook writes the form: 目录, 文件, 职责, 系统, 库表.
 func (e *export) workbook() error {
 	f := excelize.NewFile()
 	defer f.Close()
@@ -75,21 +77,40 @@ func (e *export) entrySheet(b *book) error {
 	if err := b.file.SetSheetName("Sheet1", name); err != nil {
 		return err
 	}
-	widths := make([]float64, 0, len(entryColumns)+len(itemColumns))
-	for _, c := range entryColumns {
-		widths = append(widths, c.wide)
-	}
-	for _, c := range itemColumns {
-		widths = append(widths, c.wide)
-	}
-	s, err := b.begin(name, e.header(), widths)
+	s, err := b.begin(name, e.header(), append(widthsOf(e.columns), widthsOf(itemColumns)...))
 	if err != nil {
 		return err
 	}
-	if err := e.entries(func(m *cataloguev1.Entry) error { return e.formRows(m, s.row) }); err != nil {
+	filesName := e.say(intake.FilesSheets[0], intake.FilesSheets[1])
+	if _, err := b.file.NewSheet(filesName); err != nil {
+		return err
+	}
+	files, err := b.begin(filesName, headerOf(e, fileColumns), widthsOf(fileColumns))
+	if err != nil {
+		return err
+	}
+	if err := e.entries(func(m *cataloguev1.Entry) error {
+		for _, f := range m.GetResources() {
+			if err := files.row(rowOf(e, fileColumns, fileRow{m.GetId(), f})); err != nil {
+				return err
+			}
+		}
+		return e.formRows(m, s.row)
+	}); err != nil {
+		return err
+	}
+	if err := files.Flush(); err != nil {
 		return err
 	}
 	return s.Flush()
+}
+
+func widthsOf[M any](cols []column[M]) []float64 {
+	out := make([]float64, len(cols))
+	for i, c := range cols {
+		out[i] = c.wide
+	}
+	return out
 }
 
 // sheetOf writes one more sheet.
@@ -97,11 +118,7 @@ func sheetOf[M any](e *export, b *book, name string, cols []column[M], rows func
 	if _, err := b.file.NewSheet(name); err != nil {
 		return err
 	}
-	widths := make([]float64, len(cols))
-	for i, c := range cols {
-		widths[i] = c.wide
-	}
-	s, err := b.begin(name, headerOf(e, cols), widths)
+	s, err := b.begin(name, headerOf(e, cols), widthsOf(cols))
 	if err != nil {
 		return err
 	}
@@ -174,7 +191,8 @@ func (e *export) text() error {
 	e.out.WriteString("\ufeff")
 	w := csv.NewWriter(e.out)
 	w.UseCRLF = true
-	guarded := make([]string, len(entryColumns)+len(itemColumns))
+	e.columns = append(slices.Clone(entryColumns), filesColumn)
+	guarded := make([]string, len(e.columns)+len(itemColumns))
 	row := func(cells []string) error {
 		for i, c := range cells {
 			guarded[i] = sheet.Guard(c)

@@ -89,7 +89,7 @@ type Summary struct {
 // The faults: Usage for a format that is none, TooLong when a sheet has no room for
 // the rows, Cancelled, and those of the source.
 func Write(ctx context.Context, w io.Writer, f Format, s Source, o Options) (Summary, error) {
-	e := &export{ctx: ctx, src: s, opts: o, out: bufio.NewWriterSize(w, 256<<10)}
+	e := &export{ctx: ctx, src: s, opts: o, out: bufio.NewWriterSize(w, 256<<10), columns: entryColumns}
 	if e.opts.Base == "" {
 		e.opts.Base = "urn:mulian:" + s.Chain + ":"
 	}
@@ -139,6 +139,8 @@ type export struct {
 	opts Options
 	out  *bufio.Writer
 	done Summary
+
+	columns []entryColumn // of the form
 }
 
 func (e *export) org(code string) Org {

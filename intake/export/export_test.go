@@ -118,8 +118,6 @@ func read(t interface {
 func held(f Format, e *cataloguev1.Entry) *cataloguev1.Entry {
 	e = Content(e)
 	switch f {
-	case Workbook, Text:
-		e.Resources = nil
 	case DCAT:
 		heldByDCAT(e)
 	case OpenData:

@@ -1,10 +1,14 @@
 package export
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protojson"
+
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	"mulian/intake"
 	"mulian/internal/code"
 )
 
@@ -100,23 +104,65 @@ var itemColumns = []itemColumn{
 	{"对应库表字段", "Mapped column", func(_ *export, m *cataloguev1.Item) string { return m.GetColumn() }, 20},
 }
 
-// header is the header row of the sheet 目录.
-func (e *export) header() []string {
-	out := make([]string, 0, len(entryColumns)+len(itemColumns))
-	for _, c := range entryColumns {
-		out = append(out, e.say(c.zh, c.en))
+// filesColumn holds the files of an entry in csv, which has no second sheet: a list in
+// JSON, each file under the schema's names.
+var filesColumn = entryColumn{intake.FilesColumn[0], intake.FilesColumn[1], func(_ *export, m *cataloguev1.Entry) string {
+	if len(m.GetResources()) == 0 {
+		return ""
 	}
-	for _, c := range itemColumns {
-		out = append(out, e.say(c.zh, c.en))
+	list := make([]json.RawMessage, len(m.GetResources()))
+	for i, r := range m.GetResources() {
+		raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(r)
+		if err != nil {
+			return "" // a text of the ledger that is no UTF-8: there is none
+		}
+		list[i] = raw
+	}
+	raw, _ := json.Marshal(list) // of valid JSON; it writes it without blanks
+	return string(raw)
+}, 30}
+
+// fileRow is one row of the sheet of files.
+type fileRow struct {
+	code string
+	file *cataloguev1.Resource
+}
+
+// fileColumns stand in the order of [intake.FilesHeaders].
+var fileColumns = fileColumnsOf([]func(e *export, r fileRow) string{
+	func(_ *export, r fileRow) string { return r.code },
+	func(_ *export, r fileRow) string { return r.file.GetUrl() },
+	func(_ *export, r fileRow) string { return r.file.GetTitle() },
+	func(_ *export, r fileRow) string { return r.file.GetFormat() },
+	func(_ *export, r fileRow) string { return r.file.GetMediaType() },
+	func(_ *export, r fileRow) string {
+		if r.file.GetBytes() == 0 {
+			return ""
+		}
+		return strconv.FormatUint(r.file.GetBytes(), 10)
+	},
+	func(_ *export, r fileRow) string { return r.file.GetModified() },
+	func(e *export, r fileRow) string { return yes(e, r.file.GetApi()) },
+})
+
+func fileColumnsOf(texts []func(*export, fileRow) string) []column[fileRow] {
+	out := make([]column[fileRow], len(texts))
+	for i, h := range intake.FilesHeaders {
+		out[i] = column[fileRow]{h.ZH, h.EN, texts[i], map[int]float64{0: 34, 1: 48, 2: 36}[i]}
 	}
 	return out
+}
+
+// header is the header row of the sheet 目录.
+func (e *export) header() []string {
+	return append(headerOf(e, e.columns), headerOf(e, itemColumns)...)
 }
 
 // formRows calls row for each row of an entry: one for each item, and one for an
 // entry that has none. The slice is used again.
 func (e *export) formRows(m *cataloguev1.Entry, row func([]string) error) error {
-	cells := make([]string, len(entryColumns)+len(itemColumns))
-	for i, c := range entryColumns {
+	cells := make([]string, len(e.columns)+len(itemColumns))
+	for i, c := range e.columns {
 		cells[i] = c.text(e, m)
 	}
 	if len(m.GetItems()) == 0 {
@@ -124,10 +170,10 @@ func (e *export) formRows(m *cataloguev1.Entry, row func([]string) error) error 
 	}
 	for n, it := range m.GetItems() {
 		if n == 1 {
-			clear(cells[identityColumns:len(entryColumns)])
+			clear(cells[identityColumns:len(e.columns)])
 		}
 		for i, c := range itemColumns {
-			cells[len(entryColumns)+i] = c.text(e, it)
+			cells[len(e.columns)+i] = c.text(e, it)
 		}
 		if err := row(cells); err != nil {
 			return err

@@ -22,7 +22,8 @@ func dangerous() *cataloguev1.Entry {
 	return &cataloguev1.Entry{
 		Id: orgA + ":007", Provider: orgA, Name: "=HYPERLINK(\"http://evil\")", Abstract: "+86 10", Category: "-1", Matters: []string{"110108199001011234"},
 		ShareType: cataloguev1.ShareType_SHARE_TYPE_UNCONDITIONAL, CoverageRegion: "110108", CoverageTime: "1-2", Keywords: []string{"@SUM(A1:A9)", "2E17"},
-		Items: []*cataloguev1.Item{{Code: "0012", Name: "'=quoted"}, {Code: "x", Name: "＝全角"}},
+		Items:     []*cataloguev1.Item{{Code: "0012", Name: "'=quoted"}, {Code: "x", Name: "＝全角"}},
+		Resources: []*cataloguev1.Resource{{Title: "=1+1", Url: "https://data.example.gov.cn/1", Format: "CSV"}},
 	}
 }
 
@@ -55,7 +56,7 @@ func TestNoCellIsComputed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer book.Close()
-	if got := fmt.Sprint(book.GetSheetList()); got != "[目录 职责 系统 库表]" {
+	if got := fmt.Sprint(book.GetSheetList()); got != "[目录 文件 职责 系统 库表]" {
 		t.Errorf("sheets %s", got)
 	}
 	for _, name := range book.GetSheetList() {

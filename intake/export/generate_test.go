@@ -44,7 +44,8 @@ func plainWord(t *rapid.T, name string) string {
 }
 
 func block(t *rapid.T, name string) string {
-	return strings.TrimSpace(strings.Join(rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return line(t, "line", 1) }), 0, 3).Draw(t, name), "\n"))
+	lines := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return line(t, "line", 1) }), 0, 3).Draw(t, name)
+	return strings.TrimSpace(strings.Join(lines, rapid.SampledFrom([]string{"\n", "\n", "\t"}).Draw(t, name+" between")))
 }
 
 func few(t *rapid.T, name string, f func(*rapid.T, string) string) []string {

@@ -10,10 +10,11 @@ func (f Format) Lacks() (zh, en string) {
 	case Native:
 		return "什么都不丢", "holds everything"
 	case Workbook, Text:
-		zh, en = "不含门户发布的文件（resources）；连续空白并为一个；条件栏里只写“无”“是”的视同没写", "no published files (resources); runs of blanks become one; a condition that only says yes or none counts as not stated"
+		zh, en = "连续空白并为一个；条件栏里只写“无”“是”的视同没写", "runs of blanks become one; a condition that only says yes or none counts as not stated"
 		if f == Text {
-			zh, en = zh+"；只有“目录”一张表，没有职责、系统、库表", en+"; only the sheet of entries, without duties, systems and tables"
+			return zh + "；只有“目录”一张表，没有职责、系统、库表；门户发布的文件以 JSON 写在“文件（JSON）”列", en + "; only the sheet of entries, without duties, systems and tables; published files stand as JSON in the column Files (JSON)"
 		}
+		zh, en = zh+"；门户发布的文件在“文件”表", en+"; published files stand on the sheet Files"
 		return zh, en
 	case DCAT:
 		return "不含数源单位、提供方式、共享用途与附加要求、事项、系统、库表、保存天数与时效、自动答复、其他编码、敏感级别、加工程度、信息项对应的字段和时间水印；没有摘要的以名称代替，读回时不当作摘要",

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -103,14 +105,27 @@ func (e *export) contracts() error {
 		if err != nil {
 			return err
 		}
-		raw, err := yaml.MarshalWithOptions(c, yaml.IndentSequence(true))
+		doc, err := yaml.ValueToNode(c, yaml.IndentSequence(true))
 		if err != nil {
 			return err
 		}
+		ast.Walk(quoteTabs{}, doc)
 		e.out.WriteString("---\n")
-		_, err = e.out.Write(raw)
+		_, err = e.out.WriteString(doc.String() + "\n")
 		return err
 	})
+}
+
+// quoteTabs puts texts with a tab between double quotes: bare, the library that wrote
+// it does not read it back.
+type quoteTabs struct{}
+
+// Visit implements [ast.Visitor].
+func (q quoteTabs) Visit(n ast.Node) ast.Visitor {
+	if s, ok := n.(*ast.StringNode); ok && strings.ContainsRune(s.Value, '\t') {
+		s.Token.Type = token.DoubleQuoteType
+	}
+	return q
 }
 
 func (e *export) contract(m *cataloguev1.Entry) (*contract, error) {
