@@ -227,15 +227,15 @@ func (c *chain) paced(ctx context.Context, rate float64, seconds int) (*phase, e
 }
 
 // submit hands one transaction in and waits until it is committed. A node that is
-// full is asked again, and the time runs on.
+// full is asked again as [client.Client.Submit] does, and the time runs on.
 func (c *chain) submit(ctx context.Context, caller int, tx []byte) (time.Duration, error) {
 	begin := time.Now()
 	n := c.nodes[caller%len(c.nodes)]
-	for {
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		res, err := n.Submit(ctx, tx)
 		switch {
 		case fault.Is(err, fault.Busy) && ctx.Err() == nil:
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(wait)
 			continue
 		case err != nil:
 			return 0, err

@@ -82,6 +82,58 @@ func (m stalling) Check(v state.View, env machine.Env, raw []byte) error {
 	return m.Machine.Check(v, env, raw)
 }
 
+// counting is a machine that counts what it is asked, and holds up the first block with
+// transactions.
+type counting struct {
+	ledgertest.Machine
+	asked            *atomic.Int64
+	once             *sync.Once
+	entered, release chan struct{}
+}
+
+func (m counting) ID(raw []byte) ([32]byte, error) { m.asked.Add(1); return m.Machine.ID(raw) }
+
+func (m counting) Check(v state.View, env machine.Env, raw []byte) error {
+	m.asked.Add(1)
+	return m.Machine.Check(v, env, raw)
+}
+
+func (m counting) Apply(tx *state.Tx, env machine.Env, raw []byte) machine.Result {
+	m.once.Do(func() { close(m.entered); <-m.release })
+	return m.Machine.Apply(tx, env, raw)
+}
+
+// TestFullNodeRefusesForNothing: thousands who are told to come again must not take the
+// processor from those who are in.
+func TestFullNodeRefusesForNothing(t *testing.T) {
+	c := ledgertest.NewChain(t, t.TempDir(), 1)
+	m := counting{asked: &atomic.Int64{}, once: &sync.Once{}, entered: make(chan struct{}), release: make(chan struct{})}
+	l, err := ledger.Open(t.Context(), ledger.Holding(c.Configs[0], 1), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	first, second := ledgertest.Tx(t, "a", "1"), ledgertest.Tx(t, "b", "1")
+	var all sync.WaitGroup
+	all.Go(func() {
+		if _, err := l.Submit(t.Context(), first); err != nil {
+			t.Error(err)
+		}
+	})
+	<-m.entered
+	before := m.asked.Load()
+	for range 3 {
+		if _, err := l.Submit(t.Context(), second); !fault.Is(err, fault.Busy) {
+			t.Errorf("%v, want Busy", err)
+		}
+	}
+	if n := m.asked.Load() - before; n != 0 {
+		t.Errorf("the rules were asked %d times", n)
+	}
+	close(m.release)
+	all.Wait()
+}
+
 // TestFullNodeSaysSo: with room for a few, many that come at once are each answered: with
 // a block or with Busy. The engine drops those that find no room after it has looked once,
 // and says that it has taken them: while a peer's transaction holds it up, all are there.

@@ -82,18 +82,24 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 	if err := l.enter(); err != nil {
 		return nil, err
 	}
-	l.leave()
 	if len(raw) > MaxTxBytes {
+		l.leave()
 		return nil, fault.Newf(fault.TooLong, "a transaction of %d bytes; the bound is %d", len(raw), MaxTxBytes)
+	}
+	sum := sha256.Sum256(raw)
+	again := l.app.admitted.has(sum)
+	full := !again && l.full(len(raw))
+	l.leave()
+	if full { // those who must come again must not take the time of those who are in
+		return nil, busy()
 	}
 	id, err := l.machine.ID(raw)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(raw)
 	me := l.waiting.join(id, sum) // before looking, so that no block slips between
 	defer l.waiting.leave(id, me)
-	if l.app.admitted.has(sum) { // sent again, and perhaps in a block since
+	if again { // and perhaps in a block since
 		if c, known, err := l.Tx(id); known || err != nil {
 			return c, err
 		}
@@ -107,6 +113,9 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 		if c, known, err := l.Tx(id); known || err != nil {
 			return c, err
 		}
+	}
+	if fault.Is(err, fault.Busy) {
+		return nil, err
 	}
 	if err != nil {
 		// A block may have carried it since: then the refusal is only that of a replay.
