@@ -10,7 +10,7 @@ import (
 // What a feed can fail with, beside the errors of errors.go, for errors.Is.
 var (
 	// ErrNoFeed: this source tells no changes, or not of these tables. It is always a
-	// *NoFeedError, which knows why and what would help. Asking again does not.
+	// *NoFeedError, which knows why, of which tables, and what would help. Asking again does not.
 	ErrNoFeed = errors.New("source tells no changes")
 	// ErrPositionLost: the source no longer has what came after the position (the log was
 	// dropped, the slot is gone, it is another server). Follow from "" and read a full
@@ -81,7 +81,22 @@ type Feeder interface {
 	// that is no loss, for what was not dropped is only told again.
 	// A source that keeps its log by its own rules (binlog expiry) does nothing.
 	Acknowledge(ctx context.Context, p Position) error
+
+	// Followable tells what a Follow of the tables would be refused with; nil: it can begin. It
+	// leaves nothing on the server, and may be called beside a Follow.
+	Followable(ctx context.Context, tables []TableName) error
+
+	// TableVersion is a text that is another one after rows of the table became others though no
+	// row was changed: a column was converted or filled by ALTER TABLE, a partition came or went, a
+	// name of an enumeration or a policy is another. It is also another one after what only
+	// moves rows on the disk (VACUUM FULL, OPTIMIZE): then a snapshot is read that nobody needed.
+	// What changes rows by rows (an UPDATE inside of a migration) is told by Follow alone.
+	// ErrNoTable.
+	TableVersion(ctx context.Context, table TableName) (string, error)
 }
+
+// MaxVersionBytes is the longest text of TableVersion.
+const MaxVersionBytes = 64
 
 // A Position is a place in the log of one source: an opaque text, durable across restarts of
 // both sides. "" is "now". Of one source, positions are in the order of their bytes: the later one is
@@ -181,6 +196,9 @@ func (o RowOp) String() string {
 // A NoFeedError says why there is no feed, and what the database's administrator can do.
 type NoFeedError struct {
 	Cause string // one sentence, without values
+	// Tables are those that cannot be followed, or not from that position on: the others of that
+	// Follow can, without them and from the same position. Empty: none can.
+	Tables []TableName
 	// Statements would make the feed possible, each one complete. Empty: nothing would.
 	// A line that begins with "--" is a remark.
 	Statements []string

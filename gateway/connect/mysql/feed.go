@@ -88,6 +88,17 @@ func (s *source) Follow(ctx context.Context, tables []connect.TableName, from co
 	return f.run(ctx)
 }
 
+// Followable is connect.Feeder's.
+func (s *source) Followable(ctx context.Context, tables []connect.TableName) error {
+	if err := connect.CheckFollow(tables, ""); err != nil {
+		return err
+	}
+	return s.on(ctx, func(ctx context.Context, c *session) error {
+		_, err := s.survey(ctx, c, tables)
+		return err
+	})
+}
+
 // Acknowledge does nothing: the server keeps its log by its own rules (expire_logs_days,
 // binlog_expire_logs_seconds).
 func (s *source) Acknowledge(_ context.Context, p connect.Position) error { return p.Check() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -241,15 +242,25 @@ func TestFeedThatCannotBeComplete(t *testing.T) {
 			t.Errorf("table %s: %v", name, err)
 		}
 	}
-	if err := source.(connect.Feeder).Follow(t.Context(), []connect.TableName{{Name: "absent"}}, "", nil); !errors.Is(err, connect.ErrNoTable) {
-		t.Errorf("no table: %v", err)
+	// The unfit tables are named, and the others can be followed.
+	names := []connect.TableName{{Name: "a"}, {Name: "nokey"}, {Name: "absent"}}
+	err = source.(connect.Feeder).Follow(t.Context(), names, "", nil)
+	if !errors.As(err, &no) || !slices.Equal(no.Tables, names[1:]) {
+		t.Errorf("two of three tables are unfit: %v", err)
 	}
-	for _, sql := range []string{"SET STATEMENT binlog_format = 'STATEMENT' FOR INSERT INTO a VALUES (1)", "DROP TABLE child, a", "CREATE OR REPLACE TABLE a (id int PRIMARY KEY)"} {
+	if err := source.(connect.Feeder).Followable(t.Context(), names[:1]); err != nil {
+		t.Errorf("the third: %v", err)
+	}
+	for sql, unfit := range map[string][]connect.TableName{
+		"SET STATEMENT binlog_format = 'STATEMENT' FOR INSERT INTO a VALUES (1)": nil,
+		"DROP TABLE child, a": {{Name: "a"}}, "CREATE OR REPLACE TABLE a (id int PRIMARY KEY)": {{Name: "a"}},
+	} {
 		execSQL(t, url, "CREATE TABLE IF NOT EXISTS a (id int PRIMARY KEY)")
 		f := follow(t, connecttest.Source(t, url), "", "a")
 		f.begun(t)
 		execSQL(t, url, sql)
-		if err := f.ended(t); !errors.Is(err, connect.ErrPositionLost) {
+		err := f.ended(t)
+		if unfit == nil && !errors.Is(err, connect.ErrPositionLost) || unfit != nil && (!errors.As(err, &no) || !slices.Equal(no.Tables, unfit)) {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
@@ -278,4 +289,17 @@ func TestFeedOfTheLeastAccount(t *testing.T) {
 		Name: "follower", Feed: true, Open: []string{"ALTER USER 'follower'@'%' ACCOUNT UNLOCK"}, URL: as(url, "follower"),
 		Run: func(string) error { return errors.New("tried in TestLeastAccount") },
 	})
+}
+
+// TestTableVersions: what writes rows anew shows, and what changes rows does not.
+func TestTableVersions(t *testing.T) {
+	url := mariatest.URL(t, "version")
+	execSQL(t, url, "CREATE TABLE a (id int PRIMARY KEY, n int, g int AS (n * 2) STORED, t varchar(20))", "CREATE TABLE b (id int PRIMARY KEY)")
+	source := connecttest.Source(t, url)
+	connecttest.RunVersions(t, source, connect.TableName{Name: "a"}, func(sql string) { execSQL(t, url, sql) },
+		[]string{"INSERT INTO a (id, n, t) VALUES (1, 2, 'x')", "UPDATE a SET n = 3", "ALTER TABLE b ADD COLUMN v int", "DELETE FROM a"},
+		[]string{
+			"ALTER TABLE a MODIFY g int AS (n * 3) STORED", "ALTER TABLE a DROP COLUMN n, DROP COLUMN g, ADD COLUMN n int DEFAULT 7",
+			"ALTER TABLE a DROP COLUMN t", "ALTER TABLE a ADD COLUMN t varchar(20) DEFAULT 'y'", "ALTER TABLE a PARTITION BY HASH (id) PARTITIONS 2",
+		})
 }

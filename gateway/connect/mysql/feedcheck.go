@@ -11,10 +11,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"mulian/gateway/connect"
+	"mulian/gateway/connect/internal/lacking"
 )
 
 // feedPlan is what a Follow needs to know, and what it found missing.
@@ -26,8 +28,9 @@ type feedPlan struct {
 	files    map[uint64]uint64
 	tables   map[string]*followedTable
 
-	causes, statements []string
-	told               bool // a piece of the present transaction
+	told bool // a piece of the present transaction
+
+	lacking.List
 }
 
 // followedTable is a table whose changes are told, by its key.
@@ -35,11 +38,6 @@ type followedTable struct {
 	name  connect.TableName
 	key   []string
 	forms []columnForm
-}
-
-func (p *feedPlan) lacks(cause string, statements ...string) {
-	p.causes = append(p.causes, cause)
-	p.statements = append(p.statements, statements...)
 }
 
 // feedSettings are the server's settings that a feed needs.
@@ -68,13 +66,13 @@ func (s *source) survey(ctx context.Context, c *session, names []connect.TableNa
 	sum := sha256.Sum256([]byte(settings["hostname"] + "\x00" + settings["port"] + "\x00" + settings["datadir"] + "\x00" + settings["server_id"]))
 	p.server = hex.EncodeToString(sum[:6])
 	if settings["log_bin"] != "ON" {
-		p.lacks("the server keeps no binary log", "-- in the server's configuration: log_bin, binlog_format=ROW, binlog_row_metadata=FULL; and restart it")
-		return nil, p.err()
+		p.Source("the server keeps no binary log", "-- in the server's configuration: log_bin, binlog_format=ROW, binlog_row_metadata=FULL; and restart it")
+		return nil, p.Err()
 	}
 	for _, set := range feedSettings {
 		// For DDL events alone any log will do.
 		if len(names) > 0 && !slices.Contains(strings.Fields(set.want), settings[set.name]) {
-			p.lacks(fmt.Sprintf("%s is %q", set.name, settings[set.name]), set.set)
+			p.Source(fmt.Sprintf("%s is %q", set.name, settings[set.name]), set.set)
 		}
 	}
 	if err := p.logFiles(ctx, c); err != nil {
@@ -85,19 +83,11 @@ func (s *source) survey(ctx context.Context, c *session, names []connect.TableNa
 			return nil, err
 		}
 	}
-	if err := p.err(); err != nil {
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	p.now, err = snapshotPlace(ctx, c)
 	return p, err
-}
-
-// err is all that is missing, at once: an administrator is asked one time.
-func (p *feedPlan) err() error {
-	if len(p.causes) == 0 {
-		return nil
-	}
-	return &connect.NoFeedError{Cause: strings.Join(p.causes, "; "), Statements: p.statements}
 }
 
 // logFiles lists what the server keeps.
@@ -112,7 +102,7 @@ func (p *feedPlan) logFiles(ctx context.Context, c *session) error {
 		return err
 	})
 	if errors.Is(err, connect.ErrDenied) {
-		p.lacks("the account may not read the log", "-- the statements of: mulian source grant-sql --feed")
+		p.Source("the account may not read the log", "-- the statements of: mulian source grant-sql --feed")
 		return nil
 	}
 	return err
@@ -122,18 +112,22 @@ func (p *feedPlan) logFiles(ctx context.Context, c *session) error {
 // from it.
 func (s *source) followable(ctx context.Context, c *session, p *feedPlan, n connect.TableName) error {
 	t, err := s.described(ctx, c, n, 0)
+	if errors.Is(err, connect.ErrNoTable) {
+		p.Table(n, "is not there, or the account may not read it")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	if t.View || len(t.PrimaryKey) == 0 {
-		p.lacks(fmt.Sprintf("%s is no table with a primary key", n))
+		p.Table(n, "is no table with a primary key")
 		return nil
 	}
 	f := &followedTable{name: t.TableName, key: t.PrimaryKey}
 	for _, k := range t.PrimaryKey {
 		form := t.more[k]
 		if !form.inLog() {
-			p.lacks(fmt.Sprintf("the key of table %s has a column of type %s", n, form.full))
+			p.Table(n, "its key has a column of type "+form.full)
 		}
 		f.forms = append(f.forms, form)
 	}
@@ -142,7 +136,7 @@ func (s *source) followable(ctx context.Context, c *session, p *feedPlan, n conn
 	return c.query(ctx, `SELECT CONSTRAINT_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ?
 		AND (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))`, []sqldriver.Value{s.name, t.Name},
 		func(v []sqldriver.Value) error {
-			p.lacks(fmt.Sprintf("table %s changes with another one (foreign key %.64q), which the log does not tell", n, text(v[0])))
+			p.Table(n, fmt.Sprintf("changes with another one (foreign key %.64q), which the log does not tell", text(v[0])))
 			return nil
 		})
 }
@@ -175,7 +169,7 @@ func (t *followedTable) columnsIn(e *replication.TableMapEvent) ([]logColumn, er
 	for _, k := range t.key {
 		at := slices.IndexFunc(e.ColumnName, func(name []byte) bool { return bytes.Equal(name, []byte(k)) })
 		if at < 0 {
-			return nil, fmt.Errorf("%w: table %s had no column %q then", connect.ErrPositionLost, t.name, k)
+			return nil, &connect.NoFeedError{Cause: fmt.Sprintf("table %s: it had no column %q then", t.name, k), Tables: []connect.TableName{t.name}}
 		}
 		out = append(out, logColumn{at, unsigned[at]})
 	}
@@ -247,4 +241,62 @@ func padded(f columnForm, x []byte) []byte {
 		return x
 	}
 	return append(slices.Clone(x), make([]byte, n-len(x))...)
+}
+
+// createdPause is how long TableVersion waits until the second is over in which a table was
+// made: the server tells it no finer, and an ALTER TABLE within it would not show.
+const createdPause = 200 * time.Millisecond
+
+// TableVersion is connect.Feeder's. Each ALTER TABLE, and what writes the table anew, gives it
+// another time of creation.
+func (s *source) TableVersion(ctx context.Context, table connect.TableName) (version string, err error) {
+	n, err := s.named(table)
+	if err != nil {
+		return "", err
+	}
+	for {
+		old := false
+		err := s.on(ctx, func(ctx context.Context, c *session) error {
+			version, old, err = s.versionOf(ctx, c, n)
+			return err
+		})
+		if err != nil || old {
+			return version, err
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(createdPause):
+		}
+	}
+}
+
+// versionOf reads it once; not old: the table was made within this second.
+func (s *source) versionOf(ctx context.Context, c *session, n connect.TableName) (version string, old bool, err error) {
+	sum := sha256.New()
+	there := false
+	note := func(v []sqldriver.Value) error {
+		for _, x := range v {
+			fmt.Fprintf(sum, "%d\x00%s\x00", len(text(x)), text(x))
+		}
+		return nil
+	}
+	args := []sqldriver.Value{s.name, n.Name}
+	err = c.query(ctx, `SELECT CREATE_TIME, ENGINE, coalesce(timestampdiff(SECOND, CREATE_TIME, now()) <> 0, 1)
+		FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?`, args, func(v []sqldriver.Value) error {
+		there, old = true, text(v[2]) != "0"
+		return note(v[:2])
+	})
+	if err == nil {
+		err = c.query(ctx, `SELECT ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, GENERATION_EXPRESSION
+			FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`, args, note)
+	}
+	if err == nil {
+		err = c.query(ctx, `SELECT PARTITION_NAME, SUBPARTITION_NAME, CREATE_TIME
+			FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY PARTITION_NAME, SUBPARTITION_NAME`, args, note)
+	}
+	if err == nil && !there {
+		err = fmt.Errorf("%w: %s", connect.ErrNoTable, n)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16]), old, err
 }

@@ -67,7 +67,7 @@ func (f *follower) statement(ctx context.Context, database, sql string, end plac
 // ddl tells an event of the structure, and what it did to rows.
 func (f *follower) ddl(ctx context.Context, ddl *connect.DDL, words []string, end place, when time.Time) error {
 	var gone []connect.RowChange
-	ended := false
+	var ended []connect.TableName // which rows went is not told
 	for _, n := range ddl.Tables {
 		if f.tables[n.Name] == nil {
 			continue
@@ -76,16 +76,18 @@ func (f *follower) ddl(ctx context.Context, ddl *connect.DDL, words []string, en
 		case ddl.Tag == "TRUNCATE TABLE":
 			gone = append(gone, connect.RowChange{Table: n, Op: connect.RowTruncate})
 		case ddl.Tag != "ALTER TABLE" || contains(words, "PARTITION", "RENAME"):
-			ended = ddl.Tag != "CREATE INDEX" && ddl.Tag != "DROP INDEX"
+			if ddl.Tag != "CREATE INDEX" && ddl.Tag != "DROP INDEX" {
+				ended = append(ended, f.tables[n.Name].name)
+			}
 		}
-	}
-	if ddl.Tag == "TRUNCATE TABLE" && len(ddl.Tables) == 0 {
-		ended = true
 	}
 	if err := f.tell(connect.Change{Position: f.at.position(f.server), Committed: when, DDL: ddl}); err != nil {
 		return err
 	}
-	if ended {
+	switch {
+	case len(ended) > 0:
+		return &connect.NoFeedError{Cause: fmt.Sprintf("rows of table %s went without a change of rows (%s)", ended[0], ddl.Tag), Tables: ended}
+	case ddl.Tag == "TRUNCATE TABLE" && len(ddl.Tables) == 0:
 		return fmt.Errorf("%w: rows of a table went without a change of rows (%s)", connect.ErrPositionLost, ddl.Tag)
 	}
 	f.at = end

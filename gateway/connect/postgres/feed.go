@@ -62,13 +62,57 @@ func (s *source) Follow(ctx context.Context, tables []connect.TableName, from co
 	if err != nil {
 		return err
 	}
-	if err := p.err(); err != nil {
+	if err := p.Err(); err != nil {
 		return err
 	}
 	if err := s.publish(ctx, p); err != nil {
 		return err
 	}
 	return s.stream(ctx, p, from, fn)
+}
+
+// Followable is connect.Feeder's.
+func (s *source) Followable(ctx context.Context, tables []connect.TableName) error {
+	if err := connect.CheckFollow(tables, ""); err != nil {
+		return err
+	}
+	p, err := s.survey(ctx, tables)
+	if err != nil {
+		return err
+	}
+	return p.Err()
+}
+
+// versionSQL is all that makes rows others without a change of rows. attnum tells a column that was
+// dropped and made again; relfilenode changes when the rows are written anew; partitions come
+// and go (xmin tells one that was away for a while), and are emptied, without a word in the feed.
+const versionSQL = `
+SELECT md5(concat_ws('|',
+  (SELECT string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attgenerated, pg_get_expr(d.adbin, d.adrelid)), ',' ORDER BY a.attnum)
+     FROM pg_attribute a LEFT JOIN pg_attrdef d ON a.attgenerated <> '' AND d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+  (SELECT string_agg(e.enumtypid || ' ' || e.oid || ' ' || e.enumlabel, ',' ORDER BY e.oid)
+     FROM pg_enum e WHERE e.enumtypid IN (SELECT atttypid FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped)),
+  (SELECT string_agg(p::text, ',' ORDER BY p.oid) FROM pg_policy p WHERE p.polrelid = c.oid), c.relrowsecurity, c.relforcerowsecurity,
+  c.oid, c.relfilenode,
+  (SELECT string_agg(concat_ws(' ', part.oid, part.relfilenode, i.xmin), ',' ORDER BY part.oid)
+     FROM pg_partition_tree(c.oid) t JOIN pg_class part ON part.oid = t.relid LEFT JOIN pg_inherits i ON i.inhrelid = part.oid)))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1::text AND c.relname = $2::text`
+
+// TableVersion is connect.Feeder's.
+func (s *source) TableVersion(ctx context.Context, table connect.TableName) (version string, err error) {
+	n := named(table)
+	err = s.read(ctx, func(conn *pgconn.PgConn) error {
+		err := query(ctx, conn, versionSQL, [][]byte{[]byte(n.Schema), []byte(n.Name)}, func(_ []pgconn.FieldDescription, v [][]byte) error {
+			version = string(v[0])
+			return nil
+		})
+		if err == nil && version == "" {
+			err = fmt.Errorf("%w: %s", connect.ErrNoTable, n)
+		}
+		return err
+	})
+	return version, err
 }
 
 func (s *source) begin() error {
@@ -102,8 +146,8 @@ func (s *source) publish(ctx context.Context, p *plan) error {
 		return settle(ctx, conn)
 	})
 	if errors.Is(err, connect.ErrDenied) { // it owns neither the tables nor the publication
-		p.lacks("the tables are not published, and the account may not do it", sql)
-		return p.err()
+		p.Source("the tables are not published, and the account may not do it", sql)
+		return p.Err()
 	}
 	return err
 }
@@ -258,9 +302,9 @@ func (s *source) FeedSQL(ctx context.Context, tables []connect.TableName) ([]str
 		return nil, err
 	}
 	if sql := p.publish(); sql != "" && len(p.tables) > 0 {
-		p.lacks("not published", sql)
+		p.Source("not published", sql)
 	}
-	out := append(p.statements, "-- for DDL events, by a superuser:")
+	out := append(p.Statements(), "-- for DDL events, by a superuser:")
 	return append(out, triggerSQL...), nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"mulian/gateway/connect"
+	"mulian/gateway/connect/connecttest"
 	"mulian/internal/pgtest"
 )
 
@@ -374,19 +375,27 @@ func TestPrintedStatementsAreEnough(t *testing.T) {
 		return no
 	}
 	no := try("", connect.TableName{Name: "bare"}, connect.TableName{Name: "seen"})
-	if !strings.Contains(no.Cause, "bare has no primary key") || !strings.Contains(no.Cause, "seen has no primary key") {
-		t.Errorf("tables that cannot be followed: %v", no)
-	}
-	if err := s.Follow(t.Context(), []connect.TableName{{Name: "absent"}}, "", nil); !errors.Is(err, connect.ErrNoTable) {
-		t.Errorf("a table that is not there: %v", err)
+	if !strings.Contains(no.Cause, "bare: has no primary key") || !strings.Contains(no.Cause, "seen: has no primary key") || no.Tables != nil {
+		t.Errorf("tables that cannot be followed: %v, %v", no, no.Tables)
 	}
 	no = try("", connect.TableName{Name: "firm"})
-	d.do(sqlOf(no.Statements)...)
-	no = try("", connect.TableName{Name: "firm"})
-	if want := `CREATE PUBLICATION "mulian_gateway" FOR TABLE "public"."firm" ("n", "code") WITH (publish_via_partition_root = true);`; !slices.Equal(no.Statements, []string{want}) {
-		t.Fatalf("now it needs %q", no.Statements)
+	want := []string{`ALTER ROLE "feed_reader" REPLICATION;`, `CREATE PUBLICATION "mulian_gateway" FOR TABLE "public"."firm" ("n", "code") WITH (publish_via_partition_root = true);`}
+	if !slices.Equal(sqlOf(no.Statements), want) {
+		t.Fatalf("it needs %q", no.Statements)
 	}
 	d.do(sqlOf(no.Statements)...)
+	if err := s.Followable(t.Context(), []connect.TableName{{Name: "firm"}}); err != nil {
+		t.Fatalf("after what was printed: %v", err)
+	}
+	// Of a source that can be followed the unfit tables are named.
+	d.do("CREATE TABLE unseen (a int PRIMARY KEY)", "CREATE TABLE theirs (a int PRIMARY KEY)", "GRANT SELECT ON theirs TO feed_reader")
+	no = try("", connect.TableName{Name: "firm"}, connect.TableName{Name: "bare"}, connect.TableName{Name: "unseen"}, connect.TableName{Name: "theirs"})
+	if unfit := []connect.TableName{{Schema: "public", Name: "bare"}, {Schema: "public", Name: "unseen"}, {Schema: "public", Name: "theirs"}}; !slices.Equal(no.Tables, unfit) {
+		t.Errorf("unfit are %v", no.Tables)
+	}
+	if want := []string{`ALTER PUBLICATION "mulian_gateway" ADD TABLE "public"."theirs" ("a");`}; !slices.Equal(no.Statements, want) {
+		t.Errorf("they need %q", no.Statements)
+	}
 	if no := try(""); !slices.Equal(no.Statements, triggerSQL) {
 		t.Errorf("DDL alone needs %q", no.Statements)
 	}
@@ -459,9 +468,13 @@ func TestLongKeysAndChangedTables(t *testing.T) {
 	d.do("ALTER TABLE long ADD w text", "INSERT INTO long VALUES ('new', '')")
 	f.wants("another look, noticed without a trigger", "ddl RELATION [public.long]", "insert long new", "end")
 	d.do("ALTER TABLE long RENAME k TO kk", "INSERT INTO long VALUES ('newer', '')")
-	if err := f.ended(); !errors.Is(err, connect.ErrPositionLost) {
+	var no *connect.NoFeedError
+	if err := f.ended(); !errors.As(err, &no) || !slices.Equal(no.Tables, []connect.TableName{{Schema: "public", Name: "long"}}) {
 		t.Errorf("the key has another name: %v", err)
 	}
+	f = follow(t, s, f.last, "part") // the other goes on from there
+	d.do("INSERT INTO part VALUES ('a', 8)")
+	f.wants("without the table whose key is another", "insert part a 8", "end")
 }
 
 // TestSnapshotsAreReadAcrossTheWrap of 32-bit transaction numbers.
@@ -524,4 +537,21 @@ func FuzzFeedMessage(f *testing.F) {
 			t.Errorf("%d rows of a message of %d bytes", told+len(a.rows), len(b))
 		}
 	})
+}
+
+// TestTableVersions: what makes rows others without a change of rows shows, and changes of rows do not.
+func TestTableVersions(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "version"), "CREATE TYPE mood AS ENUM ('good', 'bad')", "CREATE TABLE a (id int PRIMARY KEY, n int, t text, m mood, at timestamp, g int GENERATED ALWAYS AS (n * 2) STORED)",
+		"CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)", "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20)")
+	s := openFeed(t, d.url)
+	run := func(sql string) { d.do(sql) }
+	connecttest.RunVersions(t, s, connect.TableName{Schema: "public", Name: "a"}, run,
+		[]string{"INSERT INTO a (id, n, t, m, at) VALUES (1, 2, 'x', 'good', now())", "UPDATE a SET n = 3", "CREATE INDEX a_n ON a (n)", "ALTER TABLE a ALTER n SET DEFAULT 4", "VACUUM a", "ANALYZE a", "DELETE FROM a"},
+		[]string{
+			"ALTER TABLE a DROP g, ADD g int GENERATED ALWAYS AS (n * 3) STORED", "ALTER TABLE a DROP g", "ALTER TABLE a ALTER n TYPE int USING n * 100",
+			"ALTER TABLE a ALTER at TYPE timestamptz", "ALTER TABLE a ADD v float DEFAULT random()", "ALTER TYPE mood RENAME VALUE 'bad' TO 'worse'", "ALTER TABLE a RENAME t TO u",
+			"ALTER TABLE a ADD t text DEFAULT 'same for all'", "ALTER TABLE a ENABLE ROW LEVEL SECURITY", "CREATE POLICY own ON a USING (n > 0)", "ALTER POLICY own ON a USING (n > 1)",
+		})
+	connecttest.RunVersions(t, s, connect.TableName{Schema: "public", Name: "p"}, run, []string{"INSERT INTO p VALUES (1), (11)"},
+		[]string{"TRUNCATE p1", "ALTER TABLE p DETACH PARTITION p1", "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10)", "DROP TABLE p2"})
 }

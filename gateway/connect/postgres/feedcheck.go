@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"mulian/gateway/connect"
+	"mulian/gateway/connect/internal/lacking"
 	"mulian/gateway/connect/internal/statement"
 )
 
@@ -33,8 +35,9 @@ type plan struct {
 	missing   []connect.TableName
 	slot      slotState
 
-	causes     []string
-	statements []string
+	mayPublish bool // the account may change the publication, or make it
+
+	lacking.List
 }
 
 type slotState struct {
@@ -49,23 +52,6 @@ func (f feedName) publication() string { return "mulian_" + string(f) }
 
 // slot is unique in a server, not in a database.
 func (p *plan) slotName() string { return fmt.Sprintf("mulian_%s_%d", p.feed, p.databaseN) }
-
-func (p *plan) lacks(cause string, statements ...string) {
-	p.causes = append(p.causes, cause)
-	for _, s := range statements {
-		if !slices.Contains(p.statements, s) {
-			p.statements = append(p.statements, s)
-		}
-	}
-}
-
-// err is all that is missing, at once: an administrator is asked one time.
-func (p *plan) err() error {
-	if len(p.causes) == 0 {
-		return nil
-	}
-	return &connect.NoFeedError{Cause: strings.Join(p.causes, "; "), Statements: p.statements}
-}
 
 // survey finds out what the server has and lacks for a feed of the tables.
 func (s *source) survey(ctx context.Context, tables []connect.TableName) (*plan, error) {
@@ -82,6 +68,7 @@ func (s *source) survey(ctx context.Context, tables []connect.TableName) (*plan,
 		if err := p.publication(ctx, conn); err != nil {
 			return err
 		}
+		p.unpublished()
 		return p.slotOf(ctx, conn)
 	})
 }
@@ -104,21 +91,21 @@ func (p *plan) server(ctx context.Context, conn *pgconn.PgConn) error {
 		p.version, p.role, p.database, p.databaseN = version, string(v[1]), string(v[2]), uint32(number)
 		p.ending = time.Duration(millis) * time.Millisecond
 		if p.version < 140000 {
-			p.lacks(fmt.Sprintf("the server has version %d, the feed needs 14 or later", p.version/10000))
+			p.Source(fmt.Sprintf("the server has version %d, the feed needs 14 or later", p.version/10000))
 		}
 		if isTrue(v[6]) {
-			p.lacks("this server is a standby; the feed is read from the primary")
+			p.Source("this server is a standby; the feed is read from the primary")
 			return nil
 		}
 		if string(v[4]) != "logical" {
-			p.lacks("wal_level is "+string(v[4]), "ALTER SYSTEM SET wal_level = 'logical';", "-- and restart the server")
+			p.Source("wal_level is "+string(v[4]), "ALTER SYSTEM SET wal_level = 'logical';", "-- and restart the server")
 		}
 		if string(v[7]) == "-1" {
 			// A receiver that is away must not fill the department's disk.
-			p.lacks("nothing bounds what a slot keeps of the log", "ALTER SYSTEM SET max_slot_wal_keep_size = '"+keepBytes+"';", "SELECT pg_reload_conf();")
+			p.Source("nothing bounds what a slot keeps of the log", "ALTER SYSTEM SET max_slot_wal_keep_size = '"+keepBytes+"';", "SELECT pg_reload_conf();")
 		}
 		if !isTrue(v[5]) {
-			p.lacks("the account may not read the log", "ALTER ROLE "+statement.Quote(p.role)+" REPLICATION;",
+			p.Source("the account may not read the log", "ALTER ROLE "+statement.Quote(p.role)+" REPLICATION;",
 				"-- and in pg_hba.conf, before other lines, so that it can copy no whole server: host replication "+statement.Quote(p.role)+" all reject")
 		}
 		return nil
@@ -126,7 +113,7 @@ func (p *plan) server(ctx context.Context, conn *pgconn.PgConn) error {
 }
 
 const identitySQL = `
-SELECT c.relkind, c.relpersistence, c.relreplident, coalesce(i.indimmediate, true)
+SELECT c.relkind, c.relpersistence, c.relreplident, coalesce(i.indimmediate, true), pg_has_role(c.relowner, 'USAGE')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
 WHERE n.nspname = $1::text AND c.relname = $2::text`
 
@@ -134,11 +121,15 @@ WHERE n.nspname = $1::text AND c.relname = $2::text`
 // that cannot be told is never published: then its UPDATEs would fail.
 func (p *plan) table(ctx context.Context, conn *pgconn.PgConn, n connect.TableName) error {
 	t, _, err := one(ctx, conn, n)
+	if errors.Is(err, connect.ErrNoTable) {
+		p.Table(n, "is not there, or the account may not read it")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	if len(t.PrimaryKey) == 0 {
-		p.lacks(fmt.Sprintf("table %s has no primary key", n))
+		p.Table(n, "has no primary key")
 		return nil
 	}
 	f := &followed{name: n, key: t.PrimaryKey}
@@ -146,22 +137,25 @@ func (p *plan) table(ctx context.Context, conn *pgconn.PgConn, n connect.TableNa
 		col, _ := t.Column(name)
 		f.kind = append(f.kind, col.Kind)
 	}
-	p.tables = append(p.tables, f)
 	return query(ctx, conn, identitySQL, [][]byte{[]byte(n.Schema), []byte(n.Name)}, func(_ []pgconn.FieldDescription, v [][]byte) error {
 		kind, persistence, identity := string(v[0]), string(v[1]), string(v[2])
+		f.owned = isTrue(v[4])
 		switch {
 		case kind != "r" && kind != "p":
-			p.lacks(fmt.Sprintf("%s is no table", n))
-		case persistence != "p":
-			p.lacks(fmt.Sprintf("table %s is not in the log (unlogged)", n), "ALTER TABLE "+statement.Table(n)+" SET LOGGED;")
+			p.Table(n, "is no table")
+			return nil
 		case !isTrue(v[3]):
-			p.lacks(fmt.Sprintf("the primary key of table %s is deferrable", n))
+			p.Table(n, "its primary key is deferrable")
+			return nil
+		case persistence != "p":
+			p.Table(n, "is not in the log (unlogged)", "ALTER TABLE "+statement.Table(n)+" SET LOGGED;")
 		case identity == "f" && p.version >= 150000:
 			// A publication of key columns alone would make every UPDATE of the table fail.
-			p.lacks(fmt.Sprintf("table %s logs whole rows (REPLICA IDENTITY FULL)", n), "ALTER TABLE "+statement.Table(n)+" REPLICA IDENTITY DEFAULT;")
+			p.Table(n, "logs whole rows (REPLICA IDENTITY FULL)", "ALTER TABLE "+statement.Table(n)+" REPLICA IDENTITY DEFAULT;")
 		case identity != "d" && identity != "f":
-			p.lacks(fmt.Sprintf("table %s does not log its primary key", n), "ALTER TABLE "+statement.Table(n)+" REPLICA IDENTITY DEFAULT;")
+			p.Table(n, "does not log its primary key", "ALTER TABLE "+statement.Table(n)+" REPLICA IDENTITY DEFAULT;")
 		}
+		p.tables = append(p.tables, f) // with what is printed it will do
 		return nil
 	})
 }
@@ -169,11 +163,16 @@ func (p *plan) table(ctx context.Context, conn *pgconn.PgConn, n connect.TableNa
 // publication looks what is published, by the rows of pg_publication_tables.
 func (p *plan) publication(ctx context.Context, conn *pgconn.PgConn) error {
 	name := [][]byte{[]byte(p.feed.publication())}
-	err := query(ctx, conn, `SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate AND pubviaroot FROM pg_publication WHERE pubname = $1::text`, name,
+	const mine = `SELECT has_database_privilege(current_database(), 'CREATE')`
+	err := query(ctx, conn, mine, nil, func(_ []pgconn.FieldDescription, v [][]byte) error { p.mayPublish = isTrue(v[0]); return nil })
+	if err != nil {
+		return err
+	}
+	err = query(ctx, conn, `SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate AND pubviaroot, pg_has_role(pubowner, 'USAGE') FROM pg_publication WHERE pubname = $1::text`, name,
 		func(_ []pgconn.FieldDescription, v [][]byte) error {
-			p.published = true
+			p.published, p.mayPublish = true, isTrue(v[1])
 			if !isTrue(v[0]) {
-				p.lacks("the publication leaves changes out", p.dropPublication(), p.createPublication())
+				p.Source("the publication leaves changes out", p.dropPublication(), p.createPublication())
 			}
 			return nil
 		})
@@ -201,11 +200,11 @@ func (p *plan) publication(ctx context.Context, conn *pgconn.PgConn) error {
 		}
 		for _, k := range p.tables[i].key {
 			if v[2] != nil && !slices.Contains(names, k) {
-				p.lacks(fmt.Sprintf("the publication lacks column %q of table %s", k, n), p.dropPublication(), p.createPublication())
+				p.Table(n, fmt.Sprintf("the publication lacks column %q", k), p.republish(p.tables[i])...)
 			}
 		}
 		if v[3] != nil {
-			p.lacks(fmt.Sprintf("the publication leaves rows of table %s out", n), p.dropPublication(), p.createPublication())
+			p.Table(n, "the publication leaves rows out", p.republish(p.tables[i])...)
 		}
 		return nil
 	})
@@ -215,6 +214,24 @@ func (p *plan) publication(ctx context.Context, conn *pgconn.PgConn) error {
 		}
 	}
 	return err
+}
+
+// unpublished notes the tables that are not published and that the account may not publish: it
+// owns neither them nor the publication.
+func (p *plan) unpublished() {
+	for _, f := range p.tables {
+		if !p.mayPublish || !f.owned {
+			if slices.Contains(p.missing, f.name) {
+				p.Table(f.name, "is not published, and the account may not do it", p.publish())
+			}
+		}
+	}
+}
+
+// republish is what publishes a table anew, and leaves the others as they are.
+func (p *plan) republish(f *followed) []string {
+	alter := "ALTER PUBLICATION " + statement.Quote(p.feed.publication())
+	return []string{alter + " DROP TABLE " + statement.Table(f.name) + ";", alter + " ADD TABLE " + p.publishes(f) + ";"}
 }
 
 func (p *plan) dropPublication() string {
@@ -262,7 +279,7 @@ FROM pg_replication_slots WHERE slot_name = $1::text`
 func (p *plan) slotOf(ctx context.Context, conn *pgconn.PgConn) error {
 	return query(ctx, conn, slotSQL, [][]byte{[]byte(p.slotName())}, func(_ []pgconn.FieldDescription, v [][]byte) error {
 		if !isTrue(v[0]) {
-			p.lacks("somebody else's slot has the name "+p.slotName(), "SELECT pg_drop_replication_slot('"+p.slotName()+"');")
+			p.Source("somebody else's slot has the name "+p.slotName(), "SELECT pg_drop_replication_slot('"+p.slotName()+"');")
 			return nil
 		}
 		at, err := strconv.ParseUint(string(v[2]), 10, 64)

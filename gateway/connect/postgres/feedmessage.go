@@ -36,6 +36,8 @@ type followed struct {
 	name connect.TableName
 	key  []string       // columns of the primary key
 	kind []connect.Kind // of them
+	// owned: the account owns it, and so may publish it.
+	owned bool
 }
 
 // relation is what the server says a table looks like, before the first row of it.
@@ -212,7 +214,7 @@ func (r *relation) same(s *relation) bool {
 }
 
 // keys finds the primary key's columns. If the key is another than when the feed began,
-// keys of then and now do not compare: a snapshot has to be read.
+// keys of then and now do not compare: the table cannot be followed from there.
 func (r *relation) keys(identity byte) error {
 	marked := 0
 	for _, col := range r.columns {
@@ -228,7 +230,7 @@ func (r *relation) keys(identity byte) error {
 			}
 		}
 		if at < 0 || identity != 'f' && marked != len(r.table.key) {
-			return fmt.Errorf("%w: the key of table %s is another than when the feed began", connect.ErrPositionLost, r.name)
+			return &connect.NoFeedError{Cause: fmt.Sprintf("table %s: its key is another than in its changes so far", r.name), Tables: []connect.TableName{r.name}}
 		}
 		r.key = append(r.key, at)
 	}

@@ -2,7 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"errors"
+	"fmt"
 	"time"
 
 	"mulian/gateway/connect"
@@ -20,7 +23,7 @@ func (s *source) Follow(ctx context.Context, tables []connect.TableName, from co
 		return err
 	}
 	if len(tables) > 0 {
-		return &connect.NoFeedError{Cause: "SQLite tells nobody which rows other programs change"}
+		return errNoRows
 	}
 	before, err := s.schemaVersion(ctx)
 	if err != nil {
@@ -59,4 +62,32 @@ func (s *source) schemaVersion(ctx context.Context) (n int64, err error) {
 		return failure(ctx, tx.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&n))
 	})
 	return n, err
+}
+
+// Followable is connect.Feeder's.
+func (s *source) Followable(ctx context.Context, tables []connect.TableName) error {
+	if err := connect.CheckFollow(tables, ""); err != nil || len(tables) == 0 {
+		return err
+	}
+	return errNoRows
+}
+
+// errNoRows is why there is no feed of rows.
+var errNoRows = &connect.NoFeedError{Cause: "SQLite tells nobody which rows other programs change"}
+
+// TableVersion is connect.Feeder's. SQLite has no statement that writes a table anew but VACUUM:
+// who wants that makes another table and gives it the name, which then begins on another page.
+func (s *source) TableVersion(ctx context.Context, table connect.TableName) (version string, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		var text string
+		var page int64
+		err := tx.QueryRowContext(ctx, "SELECT coalesce(sql, ''), rootpage FROM main.sqlite_master WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')", table.Name).Scan(&text, &page)
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("%w: %s", connect.ErrNoTable, table)
+		}
+		sum := sha256.Sum256([]byte(text))
+		version = fmt.Sprintf("%x.%d", sum[:12], page)
+		return failure(ctx, err)
+	})
+	return version, err
 }

@@ -198,3 +198,12 @@ func TestAskersOwnTableDoesNotSpoil(t *testing.T) {
 		t.Errorf("text into STRING: %v", err)
 	}
 }
+
+// TestTableVersions: a table that was made anew, and one that was not.
+func TestTableVersions(t *testing.T) {
+	url := newFile(t)
+	execFile(t, url, "CREATE TABLE a (id integer PRIMARY KEY, n int)", "CREATE TABLE b (id integer)")
+	connecttest.RunVersions(t, connecttest.Source(t, url), connect.TableName{Name: "a"}, func(sql string) { execFile(t, url, strings.Split(sql, ";")...) },
+		[]string{"INSERT INTO a VALUES (1, 2)", "UPDATE a SET n = 3", "ALTER TABLE b ADD COLUMN v", "CREATE INDEX by_n ON a (n)"},
+		[]string{"CREATE TABLE c (id integer PRIMARY KEY, n int); INSERT INTO c SELECT id, n * 100 FROM a; DROP TABLE a; ALTER TABLE c RENAME TO a", "ALTER TABLE a ADD COLUMN v DEFAULT 5"})
+}
