@@ -9,10 +9,13 @@ func TestProofMeasures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"make_ms", "verify_ms", "bytes", "engine_ms", "verify_cpu_us"} {
+	for _, name := range []string{"make_ms", "verify_ms", "bytes", "engine_ms", "duty_bytes", "entry_bytes", "duty_verify_cpu_us", "entry_verify_cpu_us"} {
 		if r.Value(name) <= 0 {
 			t.Errorf("%s is %v", name, r.Value(name))
 		}
+	}
+	if r.Value("bytes") != max(r.Value("duty_bytes"), r.Value("entry_bytes")) || r.Value("verify_ms") < r.Value("entry_verify_ms") {
+		t.Errorf("what is told is not the worse kind: %+v", r.Figures)
 	}
 	if r.Value("bytes") > 16<<10 || r.Figures[0].Name != "make_ms" || r.Figures[1].Name != "verify_ms" || r.Figures[2].Name != "bytes" {
 		t.Errorf("%+v", r.Figures)
