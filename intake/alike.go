@@ -10,7 +10,7 @@ import (
 
 // Portals publish data sets of one title under one organisation, told apart by
 // their identifiers alone: one a year, one a branch. The ledger wants names that
-// differ. With Options.TellApart each of them gets its own code behind its name, all
+// differ. With Options.TellApart, the command line's default, each of them gets its own code behind its name, all
 // of them and not the later ones, so that the order of the file does not matter.
 
 // tellsApart reports whether a draft with the name of an earlier entry of its owner

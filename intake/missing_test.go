@@ -198,7 +198,7 @@ func TestNamesAreToldApartInAnyOrder(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if r.Rejected != 1 || len(names) != 4 || names[water+":R-2020"] != "年报（R-2020）" {
+		if r.Rejected != 1 || r.Doubtful != 1 || len(names) != 4 || names[water+":R-2020"] != "年报（R-2020）" {
 			t.Errorf("order %v: %d rejected, %v", order, r.Rejected, names)
 		}
 		for id, name := range want {
@@ -265,5 +265,20 @@ func TestAnOriginIsShort(t *testing.T) {
 	}
 	if o := originOf("", d); o != "" || sourceOf("no source") != "" {
 		t.Errorf("%q", o)
+	}
+}
+
+// TestTokyoIsTakenWhole: CKAN tells data sets by their ids; 443 of Tokyo's 5,077 have a
+// title that their organisation uses more than once, and none of them is lost.
+func TestTokyoIsTakenWhole(t *testing.T) {
+	p, r := mustPlan(t, shared(t, "catalogues/jp/tokyo_ckan_packages_2021.jsonl.gz"), Options{TellApart: true})
+	if r.Entries != 5077 || r.Rejected != 0 || r.Counts["11010"] < 443 || r.Doubtful < r.Counts["11010"] {
+		t.Fatalf("%d entries, %d rejected, %d doubtful, %v", r.Entries, r.Rejected, r.Doubtful, r.Counts)
+	}
+	names := map[string]int{}
+	for _, d := range drafts(t, p) {
+		if names[d.Owner+"\x00"+plain(d.Entry.Name)]++; names[d.Owner+"\x00"+plain(d.Entry.Name)] == 2 {
+			t.Errorf("%s has two entries %q", d.Owner, d.Entry.Name)
+		}
 	}
 }

@@ -260,8 +260,8 @@ func (j *judge) one(r *record) (v verdict) {
 		})
 	} else {
 		j.sums[r.sum] = int32(r.line)
-		if p := j.clash(d, r, v); p != nil {
-			v, problems = rejected, append(problems, *p)
+		if p, worse := j.clash(d, r, v); p != nil {
+			v, problems = max(v, worse), append(problems, *p)
 		}
 	}
 	j.rep.add(problems...)
@@ -311,9 +311,10 @@ func (p *Plan) Coded() map[string]string { return p.coded }
 
 // clash finds an earlier entry of the same owner with the same name or the same
 // code, and other content. The ledger takes one of them; which one is right is for
-// a person to say, so the later is rejected. Without an owner nothing clashes:
-// two departments may have an entry of one name.
-func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
+// a person to say, so the later is rejected; one that can be told apart by its code is
+// doubtful. Without an owner nothing clashes: two departments may have an entry of one
+// name.
+func (j *judge) clash(d *Draft, r *record, v verdict) (p *sheet.Problem, worse verdict) {
 	owner := d.Code
 	if owner == "" {
 		owner, _ = j.build.keys.often(d.Owner)
@@ -322,7 +323,7 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 		owner = d.CodeTable.Id
 	}
 	if v == rejected || owner == "" {
-		return nil
+		return nil, v
 	}
 	lang := j.plan.opts.Lang
 	id := pairSum(owner, d.Local)
@@ -333,12 +334,21 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 			key += "\x00" + n
 		}
 		sum := pairSum(owner, key)
-		if at, ok := j.names[sum]; ok && (taken || !j.plan.tellsApart(d, sum)) {
+		at, clashes := j.names[sum]
+		switch {
+		case clashes && (taken || !j.plan.tellsApart(d, sum)):
 			return &sheet.Problem{
 				Line: r.line, Field: string(Name), Code: fault.DuplicateName,
 				Message:    lang.Say("第 %d 行已有同一单位的同名目录，内容不同", "line %d has an entry of that name and owner, with other content", at),
 				Suggestion: lang.Say("核对哪一条有效，或改名；各有代码的用 --tell-apart", "see which of them holds, or rename one; --tell-apart puts their codes behind the names"),
+			}, rejected
+		case clashes:
+			p = &sheet.Problem{
+				Line: r.line, Field: string(Name), Code: fault.DuplicateName,
+				Message:    lang.Say("第 %d 行已有同一单位的同名目录，代码不同：各在名称后加上代码", "line %d has an entry of that name and owner, under another code: each gets its code behind its name", at),
+				Suggestion: lang.Say("若是同一数据，删去一条", "if they are the same data, delete one of them"),
 			}
+			worse = doubtful
 		}
 		j.names[sum] = int32(r.line)
 	}
@@ -347,10 +357,10 @@ func (j *judge) clash(d *Draft, r *record, v verdict) *sheet.Problem {
 			Line: r.line, Field: string(Code), Code: fault.AlreadyExists,
 			Message:    lang.Say("代码 %s 已用于第 %d 行", "the code %s is used in line %d", d.Local, line),
 			Suggestion: lang.Say("核对代码", "see which of them has the code"),
-		}
+		}, rejected
 	}
 	j.ids[id] = int32(r.line)
-	return nil
+	return p, worse
 }
 
 // revival is the number that an id got when it came back; empty if it never did.

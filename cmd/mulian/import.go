@@ -82,7 +82,7 @@ The exit status is 1 when anything was held or refused by the ledger; 0 when all
 	f.BoolVar(&fl.withdraw, "withdraw-missing", false, a.t("撤销该来源新清单中已没有的目录", "withdraw what the source's list has no more"))
 	f.BoolVar(&fl.takeOver, "take-over", false, a.t("别的来源导入过的目录改以本文件为准", "entries that another source brought follow this file from now on"))
 	f.BoolVar(&fl.revive, "revive", false, a.t("已撤销的目录以新编号恢复", "bring withdrawn entries back, under a new id"))
-	f.BoolVar(&fl.apart, "tell-apart", false, a.t("同一单位下名称相同而代码不同的，在名称后加上代码", "put the code behind the name of entries of one owner and name, and codes that differ"))
+	f.BoolVar(&fl.apart, "tell-apart", true, a.t("同一单位下名称相同而代码不同的，在名称后加上代码；=false 则拒绝后出现的", "put the code behind the name of entries of one owner and name, and codes that differ; =false rejects the later ones"))
 	f.IntVar(&fl.problems, "problems", 20, a.t("每个文件列出多少条问题", "how many problems to list of each file"))
 	return c
 }
