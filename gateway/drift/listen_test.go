@@ -22,7 +22,7 @@ type telling struct {
 	refuse error // guarded by office.mu
 }
 
-func (o *telling) Followable(context.Context, []connect.TableName) error { return nil }
+func (o *telling) Followable(context.Context, []connect.TableName) error           { return nil }
 func (o *telling) TableVersion(context.Context, connect.TableName) (string, error) { return "", nil }
 
 func (o *telling) Follow(ctx context.Context, _ []connect.TableName, _ connect.Position, fn func(connect.Change) error) error {

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -335,6 +337,51 @@ func TestKillAtEachStepOfACommit(t *testing.T) {
 			if left, _ := filepath.Glob(filepath.Join(dir, tempPrefix+"*")); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
+		}
+	}
+}
+
+// TestACommitThatMayHaveHappenedKeepsItsFiles: the line of the delivery is written, and then the disk
+// does not say that it has it. Whether it counts the next one sees who reads; so the file that
+// it names must be there.
+func TestACommitThatMayHaveHappenedKeepsItsFiles(t *testing.T) {
+	for _, scheme := range []string{"csv", "parquet"} {
+		dir := t.TempDir()
+		url, control := scheme+":"+dir, filepath.Join(dir, ControlFile)
+		target := connect.Target{Table: connect.TableName{Name: "pair"}, Columns: connecttest.Columns("id integer!", "v text"), PrimaryKey: []string{"id"}, Mode: connect.Replace, Delivery: "d"}
+		load, err := connecttest.Sink(t, url).Begin(t.Context(), target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := connecttest.R("integer 1", "text a")
+		if err := load.Append(t.Context(), connecttest.Page(t, row)); err != nil {
+			t.Fatal(err)
+		}
+		// A pipe takes the line, and refuses to be synchronised.
+		if err := syscall.Mkfifo(control, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		pipe, err := os.OpenFile(control, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pipe.Close()
+		if _, err := load.Commit(t.Context()); err == nil {
+			t.Fatalf("%s: a commit that is not on the disk", scheme)
+		}
+		line, err := bufio.NewReader(pipe).ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(control); err != nil {
+			t.Fatal(err)
+		}
+		put(t, control, line) // the disk has it after all
+		if diff := connecttest.Diff([]connect.Row{row}, connecttest.All(t, connecttest.Source(t, url), selection("pair", "id", "v"))); diff != "" {
+			t.Errorf("%s: the delivery counts, and its rows are not there: %s", scheme, diff)
+		}
+		if r := connecttest.MustLoad(t, connecttest.Sink(t, url), target, row); !r.Repeated {
+			t.Errorf("%s: loaded twice", scheme)
 		}
 	}
 }

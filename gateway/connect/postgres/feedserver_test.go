@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,96 @@ func TestLostPositions(t *testing.T) {
 	if err := s.Acknowledge(t.Context(), "nonsense"); !errors.Is(err, connect.ErrInvalid) {
 		t.Errorf("Acknowledge of a position that was never told: %v", err)
 	}
+}
+
+// TestATableAddedWhileOthersWrite: what was written before the table was published, and is
+// committed after the feed stands, is in the snapshot or in the feed.
+func TestATableAddedWhileOthersWrite(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY)", "CREATE TABLE later (id int PRIMARY KEY)")
+	s := openFeed(t, d.url)
+	f := follow(t, s, "", "firm")
+	at := f.next(true).Position
+	f.end()
+	writer := newDatabase(t, d.url, "BEGIN", "INSERT INTO later VALUES (1)")
+	f = follow(t, s, at, "firm", "later")
+	waits := func() bool {
+		r, err := d.own.Exec(t.Context(), fmt.Sprintf(`SELECT count(*) FROM pg_stat_activity a, pg_stat_activity writer
+			WHERE writer.pid = %d AND a.query_start > writer.xact_start AND a.query LIKE 'SELECT txid_snapshot_xmin(%%'`, writer.own.PID())).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(r[0].Rows[0][0]) != "0"
+	}
+	known, began := map[string]bool{}, false
+	for until := time.Now().Add(patience); !began && !waitsFor(f, &began, waits); {
+		if time.Now().After(until) {
+			t.Fatal("the feed neither stands nor waits")
+		}
+	}
+	if began { // too early: what the snapshot sees lacks the row
+		scanKeys(t, s, "later", known)
+	}
+	writer.do("COMMIT")
+	if !began {
+		f.next(true)
+		scanKeys(t, s, "later", known)
+	}
+	d.do("INSERT INTO later VALUES (2)")
+	for !known["2"] {
+		for _, r := range f.next(false).Rows {
+			known[r.Key[0].Text] = true
+		}
+	}
+	if !known["1"] {
+		t.Error("a row is neither in the snapshot nor in the feed")
+	}
+}
+
+// waitsFor tells whether the feed waits; began is set if it stands instead.
+func waitsFor(f *follower, began *bool, waits func() bool) bool {
+	select {
+	case <-f.told:
+		*began = true
+		return false
+	case <-time.After(10 * time.Millisecond):
+		return waits()
+	}
+}
+
+// scanKeys notes the keys of a table of one column.
+func scanKeys(t *testing.T, s *source, table string, known map[string]bool) {
+	t.Helper()
+	err := s.Scan(t.Context(), connect.Selection{Table: connect.TableName{Name: table}, Columns: []string{"id"}}, func(b connect.Batch) error {
+		for _, r := range b.Rows {
+			known[r[0].Text] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWholeRowsInTheLogAreRefused: from version 15 on a publication of the key alone would make
+// every UPDATE of a table fail that logs whole rows; so it is never published, and its owner
+// can go on.
+func TestWholeRowsInTheLogAreRefused(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY, v text)", "ALTER TABLE firm REPLICA IDENTITY FULL", "INSERT INTO firm VALUES (1, 'a')")
+	s := openFeed(t, d.url)
+	if p, err := s.survey(t.Context(), nil); err != nil || p.version < 150000 {
+		t.Skipf("SKIP the server knows no column lists (%v)", err)
+	}
+	err := s.Follow(t.Context(), []connect.TableName{{Name: "firm"}}, "", func(connect.Change) error { return errors.New("it began") })
+	d.do("UPDATE firm SET v = 'b'", "DELETE FROM firm")
+	var no *connect.NoFeedError
+	if !errors.As(err, &no) || len(no.Tables) != 1 || len(no.Statements) != 1 {
+		t.Fatalf("REPLICA IDENTITY FULL: %v", err)
+	}
+	d.do(no.Statements[0])
+	f := follow(t, s, "", "firm")
+	f.next(true)
+	d.do("INSERT INTO firm VALUES (1, 'a')", "UPDATE firm SET v = 'b'")
+	f.wants("after what was printed", "insert firm 1", "end", "update firm 1", "end")
 }
 
 // TestTheServersDiskIsSafe: a slot that nobody reads is given up by the server at its
