@@ -63,6 +63,7 @@ type decision struct {
 	height    int64         // oldest state that it rests on
 	age       time.Duration // of the oldest
 	limit     time.Duration // that the age must not pass
+	at        time.Time     // when it was made
 	form      *form         // nil: rows are given as they are
 	predicate *predicate    // nil: rows are given
 }
@@ -84,7 +85,7 @@ func (p *Provider) decide(ctx context.Context, r *request, c claim) (*decision, 
 }
 
 func (p *Provider) judge(ctx context.Context, r *request, c claim) (*decision, error) {
-	d := &decision{height: r.sight.Height, limit: defaultStaleness}
+	d := &decision{height: r.sight.Height, limit: defaultStaleness, at: time.Now()}
 	if err := p.cfg.Anchor.Refused(); err != nil {
 		return d, err
 	}

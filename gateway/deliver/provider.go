@@ -254,7 +254,7 @@ func (p *Provider) query(ctx context.Context, r *request, q *gatewayv1.QueryBody
 	}
 	rec := p.grant(r, c, d)
 	rec.Subject = subject
-	return p.release(ctx, r, d, s, rec, give)
+	return p.release(ctx, r, c, d, s, rec, give)
 }
 
 // call counts a query, and the answer if it is one of a predicate.
@@ -349,11 +349,14 @@ func (d *decision) agreedItems() map[string]bool {
 
 // release reads and seals, logs the grant and how it ended with one write, and only
 // when that is durable answers.
-func (p *Provider) release(ctx context.Context, r *request, d *decision, s connect.Selection, rec *tracev1.AccessRecord, give func()) (*gatewayv1.Answer, error) {
+func (p *Provider) release(ctx context.Context, r *request, c claim, d *decision, s connect.Selection, rec *tracev1.AccessRecord, give func()) (*gatewayv1.Answer, error) {
+	refuse := func(d *decision, cause error) error {
+		give()
+		return p.refuse(ctx, r, claim{agreement: rec.Agreement, entry: rec.Entry, purpose: rec.Purpose, items: rec.Items}, d, cause)
+	}
 	source, name, err := p.cfg.Table(d.table.GetSource(), d.table.GetName())
 	if err != nil {
-		give()
-		return nil, p.refuse(ctx, r, claim{agreement: rec.Agreement, entry: rec.Entry, purpose: rec.Purpose, items: rec.Items}, d, err)
+		return nil, refuse(d, err)
 	}
 	s.Table = name
 	readCtx, cancel := context.WithTimeout(ctx, sourceWait)
@@ -369,9 +372,12 @@ func (p *Provider) release(ctx context.Context, r *request, d *decision, s conne
 	}
 	cause = sourceFault(cause)
 	if cause == nil {
-		if err := p.quotas.hold(d.agreement, uint64(len(rows)), uint64(len(sealed)), time.Now().UnixMilli()); err != nil {
-			give()
-			return nil, p.refuse(ctx, r, claim{agreement: rec.Agreement, entry: rec.Entry, purpose: rec.Purpose, items: rec.Items}, d, err)
+		if d, err = p.lastLook(ctx, r, c, d); err == nil {
+			rec.ViewHeight = d.height
+			err = p.quotas.hold(d.agreement, uint64(len(rows)), uint64(len(sealed)), time.Now().UnixMilli())
+		}
+		if err != nil {
+			return nil, refuse(d, err)
 		}
 	}
 	end := proto.CloneOf(rec)
@@ -397,6 +403,10 @@ func (p *Provider) release(ctx context.Context, r *request, d *decision, s conne
 	p.quotas.spend(rec.Agreement, end.Rows, end.Bytes, e.Record.GetAtMs())
 	rcpt, err := p.sign(e)
 	if err != nil {
+	// The disk may have been slow, too. What is logged counts; it does not leave.
+	if d, err = p.lastLook(ctx, r, c, d); err != nil {
+		return nil, p.refuse(ctx, r, c, d, err)
+	}
 		return nil, fmt.Errorf("nothing is released: %w", err)
 	}
 	p.count.Rows.Add(end.Rows)

@@ -60,7 +60,6 @@ func (p *Provider) pull(ctx context.Context, r *request, out *rpc.ServerStream[g
 	if sp == nil {
 		return fault.Newf(fault.Busy, "the pages of delivery %d have to be read anew; open it again", o.Number)
 	}
-	decided := time.Now()
 	for n := b.GetFromPage(); ; n++ {
 		header, box, done, err := sp.page(ctx, n)
 		if err != nil {
@@ -69,16 +68,8 @@ func (p *Provider) pull(ctx context.Context, r *request, out *rpc.ServerStream[g
 		if done {
 			return p.end(ctx, s, d, n, out)
 		}
-		if since := time.Since(decided); since > redecide || d.age+since > d.limit {
-			p.cfg.Anchor.Touch()
-			if d, err = p.decide(ctx, r, c); err != nil {
-				return p.refuse(ctx, r, c, d, err)
-			}
-			if err := o.holds(d); err != nil {
-				p.fail(ctx, s, err)
-				return err
-			}
-			decided = time.Now()
+		if d, err = p.mayGoOn(ctx, r, c, d, s); err != nil {
+			return err
 		}
 		page := &gatewayv1.Page{Number: n, Sealed: box}
 		if n == b.GetFromPage() {

@@ -261,6 +261,15 @@ func (v *View) Forget(key string) {
 	}
 }
 
+// Holds tells whether an object that [Get] gave is still what this view has of key, and no
+// event has named it since. It asks nobody.
+func (v *View) Holds(key string, value proto.Message) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	o := v.objects[key]
+	return o != nil && !o.touched && o.value == value
+}
+
 // Run follows the ledger's events, and keeps what is in use fresh after each mark,
 // until ctx ends.
 func (v *View) Run(ctx context.Context) error {
