@@ -237,6 +237,10 @@ func recordVerb(a *act.Act, m *txv1.Message) error {
 	switch k := m.GetKind().(type) {
 	case *txv1.Message_AnchorHead:
 		return trace.AnchorHead(a, k.AnchorHead)
+	case *txv1.Message_OrderSecrecy:
+		return trace.OrderSecrecy(a, k.OrderSecrecy)
+	case *txv1.Message_LiftSecrecy:
+		return trace.LiftSecrecy(a, k.LiftSecrecy)
 	case *txv1.Message_AnchorEvidence:
 		return evidence.AnchorEvidence(a, k.AnchorEvidence)
 	}

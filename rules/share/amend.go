@@ -142,19 +142,6 @@ func putAmendment(a *act.Act, m *sharev1.Amendment) string {
 	return amendments.Name() + "/" + numbered(m.Agreement, m.Number)
 }
 
-// waiting returns the agreement with the amendment that waits under that number.
-func waiting(a *act.Act, rule, id string, number uint64) (*sharev1.Agreement, *sharev1.Amendment, error) {
-	g, err := findAgreement(a, rule, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, ok := amendments.Get(a.Tx, numbered(g.Id, number))
-	if !ok {
-		return nil, nil, act.Refuse(fault.NotFound, rule, "there is no amendment %d of agreement %s", number, g.Id)
-	}
-	return g, m, nil
-}
-
 // SignAmendment is the signature of the side that did not propose it, OFFICER. It is
 // in force at once; what the catalogue says is looked at again.
 //
@@ -162,7 +149,7 @@ func waiting(a *act.Act, rule, id string, number uint64) (*sharev1.Agreement, *s
 // neither AMENDING nor RENEWING), then as the proposal.
 func SignAmendment(a *act.Act, m *sharev1.SignAmendment) error {
 	const rule = "share/sign_amendment"
-	g, n, err := waiting(a, rule, m.GetAgreement(), m.GetNumber())
+	g, n, err := partOf(a, rule, "amendment", amendments, m.GetAgreement(), m.GetNumber())
 	if err != nil {
 		return err
 	}
@@ -227,7 +214,7 @@ func isOpen(rule string, n *sharev1.Amendment) error {
 // Malformed (reason).
 func DropAmendment(a *act.Act, m *sharev1.DropAmendment) error {
 	const rule = "share/drop_amendment"
-	g, n, err := waiting(a, rule, m.GetAgreement(), m.GetNumber())
+	g, n, err := partOf(a, rule, "amendment", amendments, m.GetAgreement(), m.GetNumber())
 	if err != nil {
 		return err
 	}

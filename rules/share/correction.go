@@ -2,7 +2,6 @@ package share
 
 import (
 	"encoding/hex"
-	"slices"
 
 	governancev1 "mulian/gen/mulian/governance/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
@@ -98,19 +97,8 @@ func putCorrection(a *act.Act, verb string, c *sharev1.Correction, also ...strin
 	a.Emit(verb, lower(c.State), append([]string{correctionKey(c.Id), entryKey(c.Entry)}, also...)...)
 }
 
-// stepCorrection returns the correction if it can go to that state.
 func stepCorrection(a *act.Act, rule, id string, to sharev1.CorrectionState, need func(*sharev1.Correction) error) (*sharev1.Correction, error) {
-	c, ok := corrections.Get(a.Tx, id)
-	if !ok {
-		return nil, act.Refuse(fault.NotFound, rule, "there is no correction %.40q", id)
-	}
-	if err := need(c); err != nil {
-		return nil, err
-	}
-	if !slices.Contains(afterCorrection[c.State], to) {
-		return nil, illegal(rule, "correction", c.Id, c.State, to, afterCorrection[c.State])
-	}
-	return c, nil
+	return stepOf(a, rule, "correction", corrections, id, to, afterCorrection[:], need)
 }
 
 // AnswerCorrection acknowledges it, confirms that the value is wrong, or rejects it
@@ -173,7 +161,10 @@ func CompleteCorrection(a *act.Act, m *sharev1.CompleteCorrection) error {
 // CORRECTED, which the ledger itself leaves.
 //
 // NotFound, Forbidden, IllegalTransition (not yet; holders have not applied it),
-// OutOfRange (score), TooLong, Malformed (feedback).
+// OutOfRange (score, or one where nothing was answered), TooLong, Malformed (feedback).
+//
+// A mark counts for the provider only if it is the filer's, who is another, and an answer
+// was there to be judged.
 func CloseCorrection(a *act.Act, m *sharev1.CloseCorrection) error {
 	const rule = "share/close_correction"
 	authority := a.Has(governancev1.Role_ROLE_AUTHORITY)
@@ -188,7 +179,8 @@ func CloseCorrection(a *act.Act, m *sharev1.CloseCorrection) error {
 	case c.State == fannedOut && c.Applied < c.Holders && !authority:
 		return act.Refuse(fault.IllegalTransition, rule, "correction %s: %d of %d holders have put it right", c.Id, c.Applied, c.Holders)
 	}
-	if err := act.First(checkScore(rule, m.Score), act.Text(rule, "feedback", m.Feedback, maxEffect, false)); err != nil {
+	judged := a.Org() == c.FiledBy && c.FiledBy != c.Provider && c.State != filedCorrection && c.State != acknowledged
+	if err := act.First(checkMark(rule, m.Score, judged), act.Text(rule, "feedback", m.Feedback, maxEffect, false)); err != nil {
 		return err
 	}
 	answered(a, c)

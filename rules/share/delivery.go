@@ -207,6 +207,15 @@ func Served(a *act.Act, agreement string) {
 	agreements.Put(a.Tx, g.Id, g)
 }
 
+// Secret notes the latest order of secrecy for the records of an agreement, so that a
+// gateway which reads the agreement knows that there is one. The trace calls it.
+func Secret(a *act.Act, agreement string, order uint64) {
+	if g, ok := agreements.Get(a.Tx, agreement); ok {
+		g.Secrecy = order
+		agreements.Put(a.Tx, g.Id, g)
+	}
+}
+
 func findDelivery(a *act.Act, rule, agreement string, number uint64) (*sharev1.Delivery, error) {
 	d, ok := deliveries.Get(a.Tx, numbered(agreement, number))
 	if !ok {

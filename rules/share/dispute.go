@@ -1,8 +1,6 @@
 package share
 
 import (
-	"slices"
-
 	governancev1 "mulian/gen/mulian/governance/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	"mulian/internal/fault"
@@ -41,41 +39,27 @@ const settledByClock = "clock"
 // Malformed (statement, evidence), AlreadyExists (an open one about the same).
 func RaiseDispute(a *act.Act, m *sharev1.RaiseDispute) error {
 	const rule = "share/raise_dispute"
-	if err := a.NeedOrg(a.Org(), officer); err != nil {
-		return err
-	}
-	p, err := partiesOf(a, rule, m.GetSubject())
-	if err != nil {
-		return err
-	}
-	other, err := p.against(a, rule)
+	c, err := complain(a, rule, "dispute", m.GetSubject())
 	if err != nil {
 		return err
 	}
 	var o *sharev1.Objection
-	if p.table == objections.Name() {
-		o, _ = objections.Get(a.Tx, m.Subject[len(p.table)+1:])
+	if c.table == objections.Name() {
+		o, _ = objections.Get(a.Tx, m.Subject[len(c.table)+1:])
 		if o.Dispute != "" || o.State == filedObjection && a.TimeMs < o.Clock.GetDueMs() {
 			return act.Refuse(fault.IllegalTransition, rule, "objection %s has time to be answered, or led to a dispute before", o.Id)
 		}
 	}
-	if err := act.First(
-		act.Text(rule, "statement", m.Statement, maxDispute, true),
-		act.Hash(rule, "evidence_hash", m.EvidenceHash, false),
-	); err != nil {
+	if err := c.check(a, rule, "dispute", m.Statement, maxDispute, m.EvidenceHash); err != nil {
 		return err
-	}
-	open := key("dispute", m.Subject, a.Org())
-	if id, taken := contestedIndex.Get(a.Tx, open); taken {
-		return act.Refuse(fault.AlreadyExists, rule, "dispute %s about the same is open", id)
 	}
 	d := &sharev1.Dispute{
 		Id:      newID(a, func(id string) bool { return disputes.Has(a.Tx, id) }),
-		Subject: m.Subject, Claimant: a.Org(), Respondent: other, Statement: m.Statement, EvidenceHash: m.EvidenceHash,
+		Subject: m.Subject, Claimant: a.Org(), Respondent: c.other, Statement: m.Statement, EvidenceHash: m.EvidenceHash,
 		State: openDispute, Level: negotiate, CreatedMs: a.TimeMs,
 	}
 	d.Clock = begin(a, governancev1.Clock_CLOCK_DISPUTE, dueDispute, d.Id)
-	contestedIndex.Put(a.Tx, open, d.Id)
+	contestedIndex.Put(a.Tx, c.open, d.Id)
 	if o != nil {
 		o.Dispute = d.Id
 		objections.Put(a.Tx, o.Id, o)
@@ -91,19 +75,8 @@ func putDispute(a *act.Act, verb string, d *sharev1.Dispute, also ...string) {
 	a.Emit(verb, lower(d.State), append([]string{disputeKey(d.Id), d.Subject}, also...)...)
 }
 
-// stepDispute returns the dispute if it can go to that state.
 func stepDispute(a *act.Act, rule, id string, to sharev1.DisputeState, need func(*sharev1.Dispute) error) (*sharev1.Dispute, error) {
-	d, ok := disputes.Get(a.Tx, id)
-	if !ok {
-		return nil, act.Refuse(fault.NotFound, rule, "there is no dispute %.40q", id)
-	}
-	if err := need(d); err != nil {
-		return nil, err
-	}
-	if !slices.Contains(afterDispute[d.State], to) {
-		return nil, illegal(rule, "dispute", d.Id, d.State, to, afterDispute[d.State])
-	}
-	return d, nil
+	return stepOf(a, rule, "dispute", disputes, id, to, afterDispute[:], need)
 }
 
 // mayDecide: what the parties came to is recorded by the respondent; what a higher

@@ -42,7 +42,7 @@ func TestGolden(t *testing.T) {
 	_, third := w.Agree(nil)
 	wholeLife(w, third)
 	quarrels(w, third)
-	const want = "d2d4c351ddb3aea3c30061a6a28eafd77ce46400db11835a2b3b56111e44f08c"
+	const want = "2a943664cb22863d1ff2f8a4fe5a7104f92b0fcd257004c7282d70209d684fca"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}
@@ -68,7 +68,7 @@ func quarrels(w *towntest.Town, id string) {
 	w.Must(w.Provider, &sharev1.AnswerCorrection{Correction: c, Answer: confirmed})
 	w.Must(w.ProviderGateway, &sharev1.CompleteCorrection{Correction: c, Note: "已更正"})
 	w.Must(w.ConsumerGateway, &sharev1.ApplyCorrection{Correction: c, Agreement: id})
-	w.Must(w.Authority, &sharev1.CloseCorrection{Correction: c, Solved: true, Score: 4})
+	w.Must(w.Authority, &sharev1.CloseCorrection{Correction: c, Solved: true})
 	o := w.Must(w.Consumer, &sharev1.FileObjection{Kind: 3, Subject: "share/agreement/" + id, Statement: "交付不及时"})[0]
 	w.Must(w.Provider, &sharev1.AnswerObjection{Objection: o, Answer: "已改进"})
 	d := w.Must(w.Consumer, &sharev1.RaiseDispute{Subject: "share/objection/" + o, Statement: "仍不及时"})[0]

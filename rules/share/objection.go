@@ -1,7 +1,6 @@
 package share
 
 import (
-	"slices"
 	"strings"
 
 	governancev1 "mulian/gen/mulian/governance/v1"
@@ -86,14 +85,7 @@ func (p *parties) against(a *act.Act, rule string) (string, error) {
 // evidence), AlreadyExists (an open one about the same).
 func FileObjection(a *act.Act, m *sharev1.FileObjection) error {
 	const rule = "share/file_objection"
-	if err := a.NeedOrg(a.Org(), officer); err != nil {
-		return err
-	}
-	p, err := partiesOf(a, rule, m.GetSubject())
-	if err != nil {
-		return err
-	}
-	other, err := p.against(a, rule)
+	c, err := complain(a, rule, "objection", m.GetSubject())
 	if err != nil {
 		return err
 	}
@@ -101,32 +93,24 @@ func FileObjection(a *act.Act, m *sharev1.FileObjection) error {
 		sharev1.ObjectionKind_OBJECTION_KIND_CATALOGUE: "catalogue/entry", sharev1.ObjectionKind_OBJECTION_KIND_APPLICATION: requests.Name(),
 		sharev1.ObjectionKind_OBJECTION_KIND_USE: agreements.Name(),
 	}[m.Kind]
-	open := key("objection", m.Subject, a.Org())
-	other1, taken := contestedIndex.Get(a.Tx, open)
 	switch err := act.Listed(rule, "kind", m.Kind); {
 	case err != nil:
 		return err
 	case m.Kind == 0:
 		return act.Refuse(fault.Missing, rule, "the kind is missing")
-	case wants != "" && wants != p.table, p.table == objections.Name():
-		return act.Refuse(fault.CodeInconsistent, rule, "an objection of kind %s is not about %s", m.Kind, p.table)
+	case wants != "" && wants != c.table, c.table == objections.Name():
+		return act.Refuse(fault.CodeInconsistent, rule, "an objection of kind %s is not about %s", m.Kind, c.table)
 	}
-	if err := act.First(
-		act.Text(rule, "statement", m.Statement, maxStatement, true),
-		act.Hash(rule, "evidence_hash", m.EvidenceHash, false),
-	); err != nil {
+	if err := c.check(a, rule, "objection", m.Statement, maxStatement, m.EvidenceHash); err != nil {
 		return err
-	}
-	if taken {
-		return act.Refuse(fault.AlreadyExists, rule, "objection %s about the same is open", other1)
 	}
 	o := &sharev1.Objection{
 		Id:   newID(a, func(id string) bool { return objections.Has(a.Tx, id) }),
-		Kind: m.Kind, Subject: m.Subject, FiledBy: a.Org(), Against: other, Account: a.Signer(), Statement: m.Statement, EvidenceHash: m.EvidenceHash,
+		Kind: m.Kind, Subject: m.Subject, FiledBy: a.Org(), Against: c.other, Account: a.Signer(), Statement: m.Statement, EvidenceHash: m.EvidenceHash,
 		State: filedObjection, CreatedMs: a.TimeMs,
 	}
 	o.Clock = begin(a, governancev1.Clock_CLOCK_OBJECTION, dueObjection, o.Id)
-	contestedIndex.Put(a.Tx, open, o.Id)
+	contestedIndex.Put(a.Tx, c.open, o.Id)
 	putObjection(a, rule, o)
 	return nil
 }
@@ -140,17 +124,9 @@ func putObjection(a *act.Act, verb string, o *sharev1.Objection, also ...string)
 
 // stepObjection returns the objection if the signer may bring it to that state.
 func stepObjection(a *act.Act, rule, id string, to sharev1.ObjectionState, party func(*sharev1.Objection) string) (*sharev1.Objection, error) {
-	o, ok := objections.Get(a.Tx, id)
-	if !ok {
-		return nil, act.Refuse(fault.NotFound, rule, "there is no objection %.40q", id)
-	}
-	if err := partyOrAuthority(a, rule, party(o)); err != nil {
-		return nil, err
-	}
-	if !slices.Contains(afterObjection[o.State], to) {
-		return nil, illegal(rule, "objection", o.Id, o.State, to, afterObjection[o.State])
-	}
-	return o, nil
+	return stepOf(a, rule, "objection", objections, id, to, afterObjection[:], func(o *sharev1.Objection) error {
+		return partyOrAuthority(a, rule, party(o))
+	})
 }
 
 // AnswerObjection answers it. Signed by the side that it is against, or the
@@ -175,15 +151,17 @@ func AnswerObjection(a *act.Act, m *sharev1.AnswerObjection) error {
 // CloseObjection ends it, with whether it was solved and a mark of 1 to 5 for the
 // answer. Signed by whoever filed it, or the AUTHORITY, OFFICER.
 //
-// NotFound, Forbidden, IllegalTransition, OutOfRange (score), TooLong, Malformed
-// (comment).
+// A mark is that of whoever filed it, for an answer that is there.
+//
+// NotFound, Forbidden, IllegalTransition, OutOfRange (score, or one where nothing was
+// answered), TooLong, Malformed (comment).
 func CloseObjection(a *act.Act, m *sharev1.CloseObjection) error {
 	const rule = "share/close_objection"
 	o, err := stepObjection(a, rule, m.GetObjection(), closedObjection, (*sharev1.Objection).GetFiledBy)
 	if err != nil {
 		return err
 	}
-	if err := act.First(checkScore(rule, m.Score), act.Text(rule, "comment", m.Comment, maxEffect, false)); err != nil {
+	if err := act.First(checkMark(rule, m.Score, a.Org() == o.FiledBy && o.State == answeredObjection), act.Text(rule, "comment", m.Comment, maxEffect, false)); err != nil {
 		return err
 	}
 	stop(a, o.Clock)

@@ -36,6 +36,15 @@ func checkScore(rule string, score uint32) error {
 	return nil
 }
 
+// checkMark refuses a mark where there is nothing to be marked: only whoever asked for
+// an answer, got one, and did not give it himself, says how good it was.
+func checkMark(rule string, score uint32, judges bool) error {
+	if score != 0 && !judges {
+		return act.Refuse(fault.OutOfRange, rule, "a score is given by whoever filed it, for the answer of another, when there is one")
+	}
+	return checkScore(rule, score)
+}
+
 // FileFeedback says what the shared data brought. Signed by the consumer, OFFICER;
 // its score counts for the provider.
 //

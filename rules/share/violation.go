@@ -74,18 +74,6 @@ func putViolation(a *act.Act, x *sharev1.Violation) string {
 	return violations.Name() + "/" + numbered(x.Agreement, x.Number)
 }
 
-func findViolation(a *act.Act, rule, id string, number uint64) (*sharev1.Agreement, *sharev1.Violation, error) {
-	g, err := findAgreement(a, rule, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	x, ok := violations.Get(a.Tx, numbered(g.Id, number))
-	if !ok {
-		return nil, nil, act.Refuse(fault.NotFound, rule, "there is no violation %d of agreement %s", number, g.Id)
-	}
-	return g, x, nil
-}
-
 func illegalViolation(rule string, x *sharev1.Violation, to sharev1.ViolationState) error {
 	var can []sharev1.ViolationState
 	if int(x.State) < len(afterViolation) {
@@ -101,7 +89,7 @@ func illegalViolation(rule string, x *sharev1.Violation, to sharev1.ViolationSta
 // (measures).
 func RectifyViolation(a *act.Act, m *sharev1.RectifyViolation) error {
 	const rule = "share/rectify_violation"
-	g, x, err := findViolation(a, rule, m.GetAgreement(), m.GetNumber())
+	g, x, err := partOf(a, rule, "violation", violations, m.GetAgreement(), m.GetNumber())
 	if err != nil {
 		return err
 	}
@@ -132,7 +120,7 @@ func RectifyViolation(a *act.Act, m *sharev1.RectifyViolation) error {
 // RefusalNeedsReason, TooLong, Malformed (decision), Missing (filing).
 func SettleViolation(a *act.Act, m *sharev1.SettleViolation) error {
 	const rule = "share/settle_violation"
-	g, x, err := findViolation(a, rule, m.GetAgreement(), m.GetNumber())
+	g, x, err := partOf(a, rule, "violation", violations, m.GetAgreement(), m.GetNumber())
 	if err != nil {
 		return err
 	}

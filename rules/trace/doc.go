@@ -11,6 +11,9 @@
 //	(none) ─────────────▶ Head size n ────────────────────────────────▶ Head size m ≥ n
 //	                          └── same size, same root: sign of life
 //
+//	Secrecy (agreement):  OrderSecrecy ──▶ order n ── until: seals ── unseal: open ──▶ counted
+//	                          └─ order n+1 that extends it; LiftSecrecy: open now
+//
 //	Sequence (agreement, gateway):  0 ── range 1..k ──▶ k ── range k+1..l ──▶ l
 //
 // # Invariants
@@ -24,6 +27,9 @@
 //  3. The numbers anchored for a gateway are together no more than its log has
 //     leaves: each stands on one.
 //  4. A gateway has numbers only in agreements that name it as the provider's.
+//  5. Records count as sealed only under an order of secrecy that the ledger has, and
+//     never more as opened than as sealed. No party of an agreement orders secrecy for it,
+//     and no order says that something never opens.
 //
 // # Cost
 //
@@ -32,7 +38,8 @@
 //
 // # Sources
 //
-// State Council order 809 art. 29 (records of use). RFC 6962 section 2.1.
+// Criminal Procedure Law (2018) art. 151: an approval holds three months, an extension
+// as long. State Council order 809 art. 29 (records of use). RFC 6962 section 2.1.
 // spec/sharing.md 4.6: one sequence for each agreement and gateway, so that a
 // missing number is provable; heads every few seconds.
 package trace

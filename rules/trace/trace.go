@@ -29,7 +29,7 @@ const (
 
 // The facts. Their encoding is part of the chain.
 var (
-	heads     = state.NewTable[tracev1.Head]("trace/head")         // by gateway
+	heads     = act.Heads                                          // by gateway
 	sequences = state.NewTable[tracev1.Sequence]("trace/sequence") // by agreement/gateway
 )
 
@@ -45,7 +45,9 @@ var totals = state.NewIndex("trace/x/total") // gateway -> decimal number
 // proof that does not hold); then range by range CodeInconsistent (not ascending),
 // NotFound (agreement), Forbidden (not its provider's gateway), OutOfRange (last
 // before first; granted and refused are not as many), ReceiptGap (does not follow
-// the last number); CodeInconsistent (more numbers than leaves).
+// the last number); CodeInconsistent (more numbers than leaves); then count by count of
+// what is sealed CodeInconsistent (not ascending), NotFound (no numbers in the agreement),
+// Forbidden (no such order), OutOfRange (more opened than sealed, or none of either).
 func AnchorHead(a *act.Act, m *tracev1.AnchorHead) error {
 	const rule = "trace/anchor_head"
 	if a.Signer() != m.GetGateway() {
@@ -76,6 +78,15 @@ func AnchorHead(a *act.Act, m *tracev1.AnchorHead) error {
 		Gateway: m.Gateway, Size: m.Size, Root: m.Root,
 		AtMs: a.TimeMs, Height: a.Height, Anchors: was.Anchors + 1,
 	})
+	secret, err := count(a, rule, m.Gateway, m.Secrecy)
+	if err != nil {
+		return err
+	}
+	for _, o := range secret {
+		if !slices.Contains(objects, o) {
+			objects = append(objects, o)
+		}
+	}
 	a.Emit(rule, strconv.FormatUint(m.Size, 10), append([]string{heads.Name() + "/" + m.Gateway}, objects...)...)
 	return nil
 }
@@ -84,6 +95,7 @@ func checkHead(rule string, m *tracev1.AnchorHead) error {
 	if err := act.First(
 		act.AtMost(rule, "consistency", len(m.Consistency), MaxConsistency),
 		act.AtMost(rule, "ranges", len(m.Ranges), MaxRanges),
+		act.AtMost(rule, "secrecy", len(m.Secrecy), MaxRanges),
 		act.Hash(rule, "root", m.Root, true),
 	); err != nil {
 		return err

@@ -5,6 +5,7 @@ package phrase
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
@@ -44,6 +45,10 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 		return say("撤回表决 %s", "withdraw proposal %s", k.WithdrawProposal.GetProposal())
 	case *txv1.Message_AnchorHead:
 		return ofAnchor(k.AnchorHead)
+	case *txv1.Message_OrderSecrecy:
+		return ofOrder(k.OrderSecrecy, name)
+	case *txv1.Message_LiftSecrecy:
+		return say("解除协议 %s 的侦查保密（第 %d 号决定），原因：%s", "lift the secrecy of accesses under agreement %s (order %d), because: %s", k.LiftSecrecy.GetAgreement(), k.LiftSecrecy.GetOrder(), k.LiftSecrecy.GetReason())
 	case *txv1.Message_AnchorEvidence:
 		return ofEvidence(k.AnchorEvidence, name)
 	}
@@ -52,6 +57,23 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 
 func ofAnchor(a *tracev1.AnchorHead) Phrase {
 	return say("锚定网关 %s 的访问日志，共 %d 条", "anchor the access log of gateway %s, %d records", a.GetGateway(), a.GetSize())
+}
+
+func ofOrder(o *tracev1.OrderSecrecy, name func(string) string) Phrase {
+	p := say("决定对 %s 在协议 %s 下的访问侦查保密至 %s，%s 必须解封；依据：%s；%s 可阅", "order that accesses by %s under agreement %s are secret until %s and open on %s; basis: %s; %s can read them",
+		name(o.GetEntitled()), o.GetAgreement(), day(o.GetUntilMs()), day(o.GetUnsealMs()), o.GetLegalBasis(), name(o.GetReader()))
+	if o.GetSubjectOpen() {
+		p.Chinese, p.English = p.Chinese+"；数据主体可知有一次访问", p.English+"; the data owner sees that there was an access"
+	}
+	if o.GetExtends() != 0 {
+		p.Chinese, p.English = p.Chinese+fmt.Sprintf("；延长第 %d 号决定", o.GetExtends()), p.English+fmt.Sprintf("; this extends order %d", o.GetExtends())
+	}
+	return p
+}
+
+// day is a moment in Beijing time.
+func day(ms int64) string {
+	return time.UnixMilli(ms).In(time.FixedZone("UTC+8", 8*3600)).Format("2006-01-02 15:04")
 }
 
 func ofIdentity(m *txv1.Message, name func(string) string) (Phrase, bool) {

@@ -83,7 +83,9 @@ var verbs = map[string]Phrase{
 	"share/expired":             {"协议到期", "let the agreement run out"},
 	"share/overdue":             {"超过法定期限", "past the statutory period:"},
 
-	"trace/anchor_head": {"锚定访问日志", "anchored the access log of"},
+	"trace/anchor_head":   {"锚定访问日志", "anchored the access log of"},
+	"trace/order_secrecy": {"决定侦查保密", "ordered the secrecy of accesses under"},
+	"trace/lift_secrecy":  {"解除侦查保密", "lifted the secrecy of accesses under"},
 
 	"evidence/anchor": {"存证", "anchored the evidence"},
 }
