@@ -29,9 +29,14 @@ type connector struct {
 	schemas *dsptest.Schemas
 	door    string // URL
 	server  *httptest.Server
+	*inbox
+}
 
-	mu  sync.Mutex // guards got
-	got []told
+// inbox is what the connector was sent, and what it does not want to be.
+type inbox struct {
+	mu   sync.Mutex // guards what follows
+	got  []told
+	deaf map[string]bool // consumerPids whose messages are taken, and answered with 503
 }
 
 // told is one message that the connector was sent.
@@ -46,7 +51,7 @@ const (
 )
 
 func newConnector(w *town) *connector {
-	c := &connector{w: w, schemas: dsptest.Load(w.t)}
+	c := &connector{w: w, schemas: dsptest.Load(w.t), inbox: &inbox{}}
 	c.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		raw, err := io.ReadAll(r.Body)
 		m := told{path: r.URL.Path}
@@ -62,6 +67,9 @@ func newConnector(w *town) *connector {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.got = append(c.got, m)
+		if m.ConsumerPid != nil && c.deaf[*m.ConsumerPid] {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+		}
 	}))
 	w.t.Cleanup(c.server.Close)
 	return c
@@ -155,17 +163,35 @@ func (c *connector) hears(kind, consumerPid string) told {
 	c.w.t.Helper()
 	var found told
 	c.w.eventually(kind+" for "+consumerPid, func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		for _, m := range c.got {
-			if m.Type == kind && *m.ConsumerPid == consumerPid {
-				found = m
-				return true
-			}
+		all := c.heard(kind, consumerPid)
+		if len(all) > 0 {
+			found = all[0]
 		}
-		return false
+		return len(all) > 0
 	})
 	return found
+}
+
+// heard lists the messages of a kind to one pid.
+func (c *connector) heard(kind, consumerPid string) (all []told) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.got {
+		if m.Type == kind && *m.ConsumerPid == consumerPid {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// shut has the connector fail each message to one pid.
+func (c *connector) shut(consumerPid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deaf == nil {
+		c.deaf = map[string]bool{}
+	}
+	c.deaf[consumerPid] = true
 }
 
 func (c *connector) forget() {
@@ -410,18 +436,7 @@ func TestDataspaceAnswers(t *testing.T) {
 			t.Fatalf("state %s, want REQUESTED", s)
 		}
 		c.say(http.StatusBadRequest, "negotiations/"+pid+"/agreement/verification", pids("ContractAgreementVerificationMessage", pid, consumerPid))
-		r := &sharev1.Request{}
-		err := w.chain.List(t.Context(), "share/request/", func(_ string, value []byte) bool {
-			x := &sharev1.Request{}
-			if proto.Unmarshal(value, x) == nil && x.State == sharev1.RequestState_REQUEST_STATE_RECEIVED {
-				r = x
-			}
-			return true
-		})
-		if err != nil || r.Gateway != w.tap || r.Requester != w.water.Account {
-			t.Fatalf("request %v, %v", r, err)
-		}
-		return pid, r
+		return pid, w.received()
 	}
 	ended := func(pid, consumerPid string) {
 		t.Helper()

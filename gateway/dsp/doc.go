@@ -12,6 +12,8 @@
 //	connector                     facade                          ledger
 //	ContractRequestMessage ─────▶ REQUESTED ── FileRequest ─────▶ RECEIVED
 //	                                                              │ Answer, or the standing order
+//	◀── ContractOfferMessage      OFFERED   ◀──────────────────── OFFERED, on narrower terms
+//	EventMessage ACCEPTED ──────▶ ACCEPTED                        │
 //	◀── ContractAgreementMessage  AGREED    ◀──────────────────── OFFERED
 //	…VerificationMessage ───────▶ VERIFIED  ── ConfirmAgreement ▶ │
 //	◀── EventMessage FINALIZED    FINALIZED ◀──────────────────── ACTIVE
@@ -20,9 +22,9 @@
 //	transfer: REQUESTED ─▶ STARTED ⇄ SUSPENDED ─▶ TERMINATED ; STARTED ─▶ COMPLETED
 //	          an agreement that is suspended, resumed or over moves its transfers
 //
-// OFFERED and ACCEPTED of the protocol do not occur: they belong to counter-offers,
-// and ours are amendments, which both sides sign on the ledger. A message that would
-// lead there, like every other that does not fit the state, is answered with 400.
+// A provider that answers with narrower terms than were asked for has made an offer;
+// a connector that answers an offer with another one has declined it, and its
+// negotiation ends. A message that does not fit the state is answered with 400.
 //
 // # Where the power may fail
 //
@@ -41,8 +43,10 @@
 //     https (http: loopback), and never follow a redirect.
 //  4. No token that is shown to us is kept: journal and memory have its SHA-256.
 //  5. A participant sees its own negotiations and transfers; those of others are not
-//     there for it.
+//     there for it. It takes at most its share of the calls that are answered at once.
+//  6. The journal grows with what is kept, not with what was said.
 //
-// Sources: Dataspace Protocol 2025-1 (Eclipse), its JSON schemas and HTTPS binding;
+// Sources: Dataspace Protocol 2025-1 (Eclipse), its JSON schemas and HTTPS binding; the
+// provider cases of its test kit (package gateway, TestTCKNegotiations, TestTCKTransfers);
 // spec sharing, "Standards we speak" and 4.4; docs/decisions/0019.
 package dsp

@@ -62,7 +62,7 @@ func TestOfficialExamplesAreRead(t *testing.T) {
 func facade() *Facade {
 	return &Facade{
 		opts: Options{Org: "11110000000021928Y"}, base: "https://gw.example", participantID: "urn:mulian:org:11110000000021928Y",
-		caller: newCaller(), log: slog.New(slog.DiscardHandler),
+		caller: newCaller(), log: slog.New(slog.DiscardHandler), participants: map[string]*participant{},
 	}
 }
 
@@ -93,18 +93,19 @@ func TestOurMessagesFitTheSchemas(t *testing.T) {
 	check("Catalog", &Catalog{Context: []string{Context}, ID: "c", Type: "Catalog", ParticipantID: "p", Service: []Endpoint{f.service()}})
 	d.Context = []string{Context}
 	check("Dataset", d)
-	n := &negotiation{Pid: newPid(), ConsumerPid: "c", Participant: "p", Entry: "e", Permission: permission(entry()), Code: "x", Cause: ""}
-	g := &sharev1.Agreement{Id: "0123456789abcdef", StartsMs: 1_767_225_600_000, EndsMs: 1_798_761_600_000}
-	for _, state := range []string{Agreed, Finalized, Terminated} {
+	n := &negotiation{exchange: exchange{Pid: newPid(), ConsumerPid: "c", Participant: "p", Entry: "e", Code: "x"}, Permission: permission(entry())}
+	g := &sharev1.Agreement{Id: "0123456789abcdef", Terms: &sharev1.Terms{Parts: []*sharev1.Part{{Entry: "e", Items: []string{"no"}}}}, StartsMs: 1_767_225_600_000, EndsMs: 1_798_761_600_000}
+	n.Narrowed = narrowed(n.Permission, &sharev1.Terms{Parts: []*sharev1.Part{{Entry: "e", Items: []string{"no", "name"}}}}, g)
+	for _, state := range []string{Offered, Agreed, Finalized, Terminated} {
 		m, _ := f.news(n, state, g)
 		check(m.Type, m)
 	}
-	for _, state := range []string{Requested, Agreed, Verified, Finalized, Terminated} {
-		check("ContractNegotiation", f.negotiationMessage(n, state))
+	for _, state := range []string{Requested, Offered, Accepted, Agreed, Verified, Finalized, Terminated} {
+		check("ContractNegotiation", f.negotiating().message(&n.exchange, state))
 	}
 	for _, state := range []string{Requested, Started, Suspended, Completed, Terminated} {
-		tr := &transfer{Pid: newPid(), ConsumerPid: "c", State: state, Code: "x", Cause: "y"}
-		check("TransferProcess", transferMessage(tr))
+		tr := &transfer{exchange: exchange{Pid: newPid(), ConsumerPid: "c", Code: "x", Cause: "y"}, State: state}
+		check("TransferProcess", f.transferring().message(&tr.exchange, state))
 		m, _ := f.transferNews(tr, g)
 		check(m.Type, m)
 	}
@@ -196,10 +197,10 @@ func TestJournalSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, l := range []line{
-		{Negotiation: &negotiation{Pid: "1", ConsumerPid: "c1", Participant: "p", AtMs: now.UnixMilli()}},
-		{Negotiation: &negotiation{Pid: "2", Ended: true, Told: Terminated, AtMs: now.Add(-keepEnded - time.Hour).UnixMilli()}},
-		{Transfer: &transfer{Pid: "3", State: Requested, AtMs: now.UnixMilli()}},
-		{Transfer: &transfer{Pid: "3", State: Started, AtMs: now.UnixMilli()}},
+		{Negotiation: &negotiation{exchange: exchange{Pid: "1", ConsumerPid: "c1", Participant: "p", AtMs: now.UnixMilli()}}},
+		{Negotiation: &negotiation{exchange: exchange{Pid: "2", Told: Terminated, AtMs: now.Add(-keepEnded - time.Hour).UnixMilli()}, Ended: true}},
+		{Transfer: &transfer{exchange: exchange{Pid: "3", AtMs: now.UnixMilli()}, State: Requested}},
+		{Transfer: &transfer{exchange: exchange{Pid: "3", AtMs: now.UnixMilli()}, State: Started}},
 	} {
 		if err := j.put(l); err != nil {
 			t.Fatal(err)
@@ -208,24 +209,25 @@ func TestJournalSurvives(t *testing.T) {
 	if err := j.close(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.WriteString(`{"transfer":{"pid":"4"`); err != nil {
+	if _, err := file.WriteString(`{"transfer":{"pid":"4"`); err != nil {
 		t.Fatal(err)
 	}
-	f.Close()
+	file.Close()
+	f := facade()
 	if j, err = openJournal(path, now); err != nil {
 		t.Fatal(err)
 	}
 	defer j.close()
-	n, ok := j.negotiation("1")
-	if _, old := j.negotiation("2"); !ok || old || n.ConsumerPid != "c1" {
+	n, ok := recall(j, f.negotiating().kept, "1")
+	if _, old := recall(j, f.negotiating().kept, "2"); !ok || old || n.ConsumerPid != "c1" {
 		t.Errorf("%+v, %v, the old one is there: %v", n, ok, old)
 	}
-	tr, _ := j.transfer("3")
-	if _, torn := j.transfer("4"); tr.State != Started || torn {
+	tr, _ := recall(j, f.transferring().kept, "3")
+	if _, torn := recall(j, f.transferring().kept, "4"); tr.State != Started || torn {
 		t.Errorf("%+v, torn: %v", tr, torn)
 	}
 	if err := os.WriteFile(path, []byte("no\n{}\n"), 0o600); err != nil {

@@ -49,6 +49,7 @@ type Facade struct {
 	journal       *journal
 	participants  map[string]*participant
 	turns         turns
+	flying        sync.Map // pid -> state that a message on its way tells
 	calls         chan struct{}
 	awake         chan struct{}
 	schedule      schedule
@@ -61,6 +62,7 @@ type participant struct {
 	shown  string // token that we show; empty: none
 	signer client.Signer
 	asker  *deliver.Asker
+	calls  chan struct{} // as many as it may make at once
 }
 
 // Open reads tokens, keys and journal, and checks with the ledger that each connector's
@@ -94,7 +96,7 @@ func Open(ctx context.Context, opts Options) (_ *Facade, err error) {
 }
 
 func (f *Facade) openParticipant(ctx context.Context, c Participant, i int) (p *participant, err error) {
-	p = &participant{Participant: c}
+	p = &participant{Participant: c, calls: make(chan struct{}, maxEach)}
 	token, err := readToken(c.TokenFile)
 	if err != nil {
 		return nil, err
@@ -158,7 +160,7 @@ func (f *Facade) Run(ctx context.Context) error {
 		for _, kind := range []struct {
 			pids []string
 			do   func(context.Context, string) error
-		}{{negotiations, f.advance}, {transfers, f.advanceTransfer}} {
+		}{{negotiations, f.negotiating().tell(f)}, {transfers, f.transferring().tell(f)}} {
 			for _, pid := range kind.pids {
 				if !f.schedule.begin(pid, time.Now()) {
 					continue

@@ -27,19 +27,21 @@ func (f *Facade) Handler() http.Handler {
 	post("catalog/request", "CatalogError", f.catalog)
 	get("catalog/datasets/{id}", "CatalogError", f.oneDataset)
 	const negotiationError, transferError = "ContractNegotiationError", "TransferError"
+	n := f.negotiating()
 	post("negotiations/request", negotiationError, f.request)
-	get("negotiations/{pid}", negotiationError, f.showNegotiation)
-	post("negotiations/{pid}/request", negotiationError, f.step("ContractRequestMessage", never))
-	post("negotiations/{pid}/events", negotiationError, f.step("ContractNegotiationEventMessage", never))
-	post("negotiations/{pid}/agreement/verification", negotiationError, f.step("ContractAgreementVerificationMessage", f.verify))
-	post("negotiations/{pid}/termination", negotiationError, f.step("ContractNegotiationTerminationMessage", f.terminate))
+	get("negotiations/{pid}", negotiationError, n.show(f))
+	post("negotiations/{pid}/request", negotiationError, n.step(f, "ContractRequestMessage", f.counter))
+	post("negotiations/{pid}/events", negotiationError, n.step(f, "ContractNegotiationEventMessage", f.accept))
+	post("negotiations/{pid}/agreement/verification", negotiationError, n.step(f, "ContractAgreementVerificationMessage", f.verify))
+	post("negotiations/{pid}/termination", negotiationError, n.step(f, "ContractNegotiationTerminationMessage", f.terminate))
+	t := f.transferring()
 	post("transfers/request", transferError, f.requestTransfer)
-	get("transfers/{pid}", transferError, f.showTransfer)
+	get("transfers/{pid}", transferError, t.show(f))
 	for path, kind := range map[string]string{
 		"start": "TransferStartMessage", "suspension": "TransferSuspensionMessage",
 		"completion": "TransferCompletionMessage", "termination": "TransferTerminationMessage",
 	} {
-		post("transfers/{pid}/"+path, transferError, f.move(kind))
+		post("transfers/{pid}/"+path, transferError, t.step(f, kind, f.move))
 	}
 	mux.Handle("GET /dsp/data/{pid}", f.bounded(transferError, f.rows))
 	return mux
@@ -56,8 +58,20 @@ func (f *Facade) route(errorType string, c call) http.Handler {
 		if p == nil {
 			return fault.Newf(fault.BadAuthorisation, "no connector here has this token")
 		}
-		return c(w, r, p)
+		return p.turn(func() error { return c(w, r, p) })
 	})
+}
+
+// turn lets a participant make so many calls at once, and no more: one that is slow or
+// hostile takes nobody else's place.
+func (p *participant) turn(c func() error) error {
+	select {
+	case p.calls <- struct{}{}:
+		defer func() { <-p.calls }()
+		return c()
+	default:
+		return fault.Newf(fault.Busy, "%d messages of this connector are being answered", maxEach)
+	}
 }
 
 // bounded bounds number, time and size of calls, and writes refusals as the protocol
@@ -116,7 +130,7 @@ func (f *Facade) refuse(w http.ResponseWriter, r *http.Request, kind string, err
 		known.provider = r.PathValue("pid")
 	}
 	status := statusOf(fault.CodeOf(err))
-	f.log.Info("refused", "path", r.URL.Path, "code", fault.CodeOf(err).String(), "status", status)
+	f.log.Info("refused", "path", r.URL.Path[:min(len(r.URL.Path), maxLogged)], "code", fault.CodeOf(err).String(), "status", status)
 	switch status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")

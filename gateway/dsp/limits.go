@@ -16,9 +16,12 @@ const (
 	maxCalls   = 32 // requests at once
 	maxOpen    = 1000
 	maxKnown   = 10_000 // negotiations and transfers of one participant
+	maxEach    = 8      // requests of one participant at once
 	maxLine    = 1 << 20
-	maxWhere   = 16   // conditions of one reading (package deliver)
-	maxRows    = 1000 // of one reading (package deliver)
+	maxHistory = 10_000 // lines of the journal that only say what was
+	maxLogged  = 200    // bytes of a path in the log
+	maxWhere   = 16     // conditions of one reading (package deliver)
+	maxRows    = 1000   // of one reading (package deliver)
 
 	// keepEnded is how long what has ended stays in the journal.
 	keepEnded = 90 * 24 * time.Hour

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"mulian/internal/fault"
 )
@@ -23,6 +26,8 @@ const httpEndpoint = "https://w3id.org/idsa/v4.1/HTTP"
 // States of negotiations and transfers.
 const (
 	Requested  = "REQUESTED"
+	Offered    = "OFFERED"
+	Accepted   = "ACCEPTED"
 	Agreed     = "AGREED"
 	Verified   = "VERIFIED"
 	Finalized  = "FINALIZED"
@@ -193,10 +198,24 @@ func (m *Message) check() error {
 	if m.ConsumerPid != nil && *m.ConsumerPid == "" {
 		return fault.Newf(fault.Empty, "consumerPid is empty")
 	}
+	if m.ConsumerPid != nil && !plain(*m.ConsumerPid) {
+		return fault.Newf(fault.Malformed, "consumerPid: a URN, a UUID or an address, without steps to other places (..) and without characters that cannot be seen")
+	}
 	if len(m.Reason) > maxReasons {
 		return fault.Newf(fault.TooLong, "%d reasons", len(m.Reason))
 	}
 	return nil
+}
+
+// plain tells whether a pid of the connector may stand in an address below its own. Its
+// slashes are escaped there, but not every server leaves them so.
+func plain(pid string) bool {
+	for part := range strings.FieldsFuncSeq(pid, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if part == "." || part == ".." {
+			return false
+		}
+	}
+	return utf8.ValidString(pid) && !strings.ContainsFunc(pid, func(r rune) bool { return !unicode.IsGraphic(r) || r == ' ' })
 }
 
 // reason is what a connector gave as reasons, as one line for the ledger.

@@ -6,8 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"mulian/client"
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
@@ -15,8 +19,9 @@ import (
 	"mulian/internal/fault"
 )
 
-// state derives a negotiation's state from the ledger. The request and the agreement
-// are nil where there is none yet.
+// state derives a negotiation's state from the ledger. The agreement is nil where there
+// is none yet. The provider may have answered with narrower terms than were asked for:
+// they are its offer, and the agreement message follows when the connector has accepted.
 func (f *Facade) state(ctx context.Context, n *negotiation) (string, *sharev1.Agreement, error) {
 	switch {
 	case n.Ended:
@@ -48,12 +53,47 @@ func (f *Facade) state(ctx context.Context, n *negotiation) (string, *sharev1.Ag
 	case over(g):
 		n.Code, n.Cause = "ended", g.GetEndReason()
 		return Terminated, g, nil
-	case !n.Verified:
-		return Agreed, g, nil
-	case g.GetState() == sharev1.AgreementState_AGREEMENT_STATE_OFFERED:
+	case n.Verified && g.GetState() == sharev1.AgreementState_AGREEMENT_STATE_OFFERED:
 		return Verified, g, nil
+	case n.Verified:
+		return Finalized, g, nil
 	}
-	return Finalized, g, nil
+	return f.offered(n, q, g), g, nil
+}
+
+// offered is the state of a negotiation whose agreement the provider alone has signed.
+func (f *Facade) offered(n *negotiation, q *sharev1.Request, g *sharev1.Agreement) string {
+	if proto.Equal(q.GetTerms(), g.GetTerms()) {
+		return Agreed
+	}
+	n.Narrowed = narrowed(n.Permission, q.GetTerms(), g)
+	if !n.Accepted {
+		return Offered
+	}
+	if on, _ := f.flying.Load(n.Pid); n.Told == Agreed || on == Agreed {
+		return Agreed
+	}
+	return Accepted
+}
+
+// narrowed says the provider's narrower terms as far as there are words for it: until
+// when, which items. The last constraint names the agreement on the ledger, which has all.
+func narrowed(asked []Rule, q *sharev1.Terms, g *sharev1.Agreement) []Rule {
+	use := Rule{Action: "use"}
+	if len(asked) > 0 {
+		use.Constraint = slices.Clone(asked[0].Constraint)
+	}
+	more := func(left, operator string, right any) {
+		use.Constraint = append(use.Constraint, map[string]any{"leftOperand": left, "operator": operator, "rightOperand": right})
+	}
+	more("dateTime", "lt", time.UnixMilli(g.GetEndsMs()).UTC().Format(time.RFC3339))
+	for i, part := range g.GetTerms().GetParts() {
+		if i < len(q.GetParts()) && !proto.Equal(part, q.GetParts()[i]) {
+			more("urn:mulian:item", "isAnyOf", part.GetItems())
+		}
+	}
+	more("urn:mulian:terms", "eq", urn(agreementURN, g.GetId()))
+	return []Rule{use}
 }
 
 func over(g *sharev1.Agreement) bool {
@@ -72,11 +112,7 @@ func (f *Facade) request(w http.ResponseWriter, r *http.Request, p *participant)
 		return err
 	}
 	if m.ProviderPid != nil {
-		return fault.Newf(fault.IllegalTransition, "a request with a providerPid belongs to its negotiation, and counter-offers are not negotiated")
-	}
-	callback, err := callbackURL(p.Callback, m.CallbackAddress)
-	if err != nil {
-		return err
+		return fault.Newf(fault.IllegalTransition, "a request with a providerPid belongs to its negotiation")
 	}
 	e, err := f.entry(r.Context(), offerURN, m.Offer.ID)
 	if err != nil {
@@ -85,41 +121,24 @@ func (f *Facade) request(w http.ResponseWriter, r *http.Request, p *participant)
 	if err := unchanged(m.Offer, e); err != nil {
 		return err
 	}
-	free, err := f.turns.take(r.Context(), p.ID+"\x00"+*m.ConsumerPid)
+	k := f.negotiating()
+	n, known, err := k.once(r.Context(), f, p, m,
+		func(n *negotiation) bool { return n.Entry == e.GetId() },
+		func(n *negotiation) error {
+			n.Entry, n.Permission = e.GetId(), permission(e)
+			return f.begin(r.Context(), p, e, n)
+		})
 	if err != nil {
 		return err
 	}
-	defer free()
-	n, known := f.journal.find(p.ID, func(n *negotiation) bool { return n.ConsumerPid == *m.ConsumerPid })
-	if known && n.Entry != e.GetId() {
-		return fault.Newf(fault.Idempotency, "consumerPid %.100s is another negotiation", *m.ConsumerPid)
-	}
-	if !known {
-		if err := f.journal.room(p.ID); err != nil {
+	state := Requested // what the ledger has answered since is told by message
+	if known {
+		if state, err = k.state(r.Context(), &n); err != nil {
 			return err
 		}
-		n = negotiation{
-			Pid: newPid(), ConsumerPid: *m.ConsumerPid, Participant: p.ID, Callback: callback.String(), Entry: e.GetId(),
-			Permission: permission(e), AtMs: time.Now().UnixMilli(),
-		}
-		done, err := f.turns.take(r.Context(), n.Pid) // Run sees it as soon as it is kept
-		if err != nil {
-			return err
-		}
-		defer done()
-		if err := f.begin(r.Context(), p, e, &n); err != nil {
-			return pidError{n.Pid, n.ConsumerPid, err}
-		}
-	}
-	state, _, err := f.state(r.Context(), &n)
-	if err != nil {
-		return err
-	}
-	if !known {
-		state = Requested // what the ledger has answered since is told by message
 	}
 	f.wake(n.Pid)
-	return write(w, http.StatusCreated, f.negotiationMessage(&n, state))
+	return write(w, http.StatusCreated, k.message(&n.exchange, state))
 }
 
 // unchanged refuses an offer that is not the one in the catalogue.
@@ -147,13 +166,13 @@ func (f *Facade) begin(ctx context.Context, p *participant, e *cataloguev1.Entry
 		return err
 	}
 	n.Envelope = env.Raw
-	if err := f.journal.put(line{Negotiation: n}); err != nil {
+	if err := f.journal.put(n.line()); err != nil {
 		return err
 	}
 	err = f.file(ctx, n)
 	if n.Ended {
 		n.Told = Terminated // by the answer
-		if e := f.journal.put(line{Negotiation: n}); e != nil {
+		if e := f.journal.put(n.line()); e != nil {
 			return e
 		}
 		return err
@@ -174,9 +193,10 @@ func (f *Facade) file(ctx context.Context, n *negotiation) error {
 	case passing(err) || ctx.Err() != nil:
 		return err
 	default:
-		n.Ended, n.Code, n.Cause = true, fault.CodeOf(err).String(), err.Error()
+		_, text := reasons(err)
+		n.Ended, n.Code, n.Cause = true, fault.CodeOf(err).String(), fmt.Sprint(text...)
 	}
-	return errors.Join(err, f.journal.put(line{Negotiation: n}))
+	return errors.Join(err, f.journal.put(n.line()))
 }
 
 // terms are those of the participant for one entry.
@@ -189,180 +209,121 @@ func (p *participant) terms(e *cataloguev1.Entry) *sharev1.Terms {
 	}
 }
 
-// ours finds the negotiation of a path, which the message in it has to name as well.
-func (f *Facade) ours(r *http.Request, p *participant, m *Message) (negotiation, error) {
-	pid := r.PathValue("pid")
-	n, ok := f.journal.negotiation(pid)
-	if !ok || n.Participant != p.ID {
-		return n, fault.Newf(fault.NotFound, "there is no negotiation %.100q", pid)
-	}
-	if m != nil && (*m.ProviderPid != n.Pid || *m.ConsumerPid != n.ConsumerPid) {
-		return n, pidError{n.Pid, n.ConsumerPid, fault.Newf(fault.CodeInconsistent, "the message is for another negotiation than its address")}
-	}
-	return n, nil
-}
-
-func (f *Facade) showNegotiation(w http.ResponseWriter, r *http.Request, p *participant) error {
-	n, err := f.ours(r, p, nil)
+// accept takes the consumer's acceptance of what the provider offered.
+func (f *Facade) accept(ctx context.Context, _ *participant, n *negotiation, m *Message) error {
+	state, _, err := f.state(ctx, n)
 	if err != nil {
 		return err
 	}
-	state, _, err := f.state(r.Context(), &n)
+	if state != Offered || m.EventType != Accepted {
+		return illegal(m.Type+" "+m.EventType, state)
+	}
+	n.Accepted = true
+	return f.journal.put(n.line())
+}
+
+// counter takes a consumer's counter-offer. Who answers an offer with another one has
+// declined it (Civil Code, article 488), and other terms are another request: so the
+// negotiation ends, and the connector is told why.
+func (f *Facade) counter(ctx context.Context, p *participant, n *negotiation, m *Message) error {
+	state, _, err := f.state(ctx, n)
 	if err != nil {
-		return pidError{n.Pid, n.ConsumerPid, err}
+		return err
 	}
-	return write(w, http.StatusOK, f.negotiationMessage(&n, state))
-}
-
-func (f *Facade) negotiationMessage(n *negotiation, state string) *Message {
-	m := message("ContractNegotiation", n.Pid, n.ConsumerPid)
-	m.State = state
-	return m
-}
-
-// step is one message of the connector that may move a negotiation.
-func (f *Facade) step(kind string, move func(context.Context, *participant, *negotiation, string, *Message) error) call {
-	return func(w http.ResponseWriter, r *http.Request, p *participant) error {
-		m, err := Read(r.Body, kind)
-		if err != nil {
-			return err
-		}
-		if m.ProviderPid == nil {
-			return fault.Newf(fault.Missing, "providerPid is missing")
-		}
-		n, err := f.ours(r, p, m)
-		if err != nil {
-			return err
-		}
-		free, err := f.turns.take(r.Context(), n.Pid)
-		if err != nil {
-			return pidError{n.Pid, n.ConsumerPid, err}
-		}
-		defer free()
-		n, _ = f.journal.negotiation(n.Pid)
-		state, _, err := f.state(r.Context(), &n)
-		if err == nil {
-			err = move(r.Context(), p, &n, state, m)
-		}
-		if err != nil {
-			return pidError{n.Pid, n.ConsumerPid, err}
-		}
-		f.wake(n.Pid)
-		w.WriteHeader(http.StatusOK)
-		return nil
+	if state != Offered {
+		return illegal(m.Type, state)
 	}
-}
-
-func illegal(kind, state string) error {
-	return fault.Newf(fault.IllegalTransition, "a %s does not fit the state %s", kind, state)
-}
-
-// never answers the messages of counter-offers, which have no state of ours.
-func never(_ context.Context, _ *participant, _ *negotiation, state string, m *Message) error {
-	return illegal(m.Type, state)
+	return f.decline(ctx, p, n, "declined", "the offer was answered with another one: other terms are another request")
 }
 
 // verify takes the consumer's acceptance of the agreement; the signature on the ledger
-// follows in [Facade.Run]. Said twice, it counts once.
-func (f *Facade) verify(_ context.Context, _ *participant, n *negotiation, state string, m *Message) error {
+// follows in [Facade.Run].
+func (f *Facade) verify(ctx context.Context, _ *participant, n *negotiation, m *Message) error {
+	state, _, err := f.state(ctx, n)
+	if err != nil {
+		return err
+	}
 	if state != Agreed {
 		return illegal(m.Type, state)
 	}
 	n.Verified = true
-	return f.journal.put(line{Negotiation: n})
+	return f.journal.put(n.line())
 }
 
 // terminate withdraws the request or ends the agreement that is not in force yet.
-func (f *Facade) terminate(ctx context.Context, p *participant, n *negotiation, state string, m *Message) error {
+func (f *Facade) terminate(ctx context.Context, p *participant, n *negotiation, m *Message) error {
+	state, _, err := f.state(ctx, n)
+	switch {
+	case err != nil:
+		return err
+	case state == Finalized || state == Terminated:
+		return illegal(m.Type, state)
+	case n.Request == "":
+		return fault.Newf(fault.Busy, "the ledger has not answered yet")
+	}
+	n.Told = Terminated // by itself
+	return f.decline(ctx, p, n, m.Code, m.reason())
+}
+
+// decline ends a negotiation on the ledger in the name of its organisation.
+func (f *Facade) decline(ctx context.Context, p *participant, n *negotiation, code, reason string) error {
 	ctx, cancel := context.WithTimeout(ctx, ledgerWait)
 	defer cancel()
-	var err error
-	switch state {
-	case Requested:
-		if n.Request == "" {
-			return fault.Newf(fault.Busy, "the ledger has not answered yet")
-		}
-		_, err = f.opts.Chain.Send(ctx, p.signer, &sharev1.WithdrawRequest{Request: n.Request, Reason: m.reason()})
-	case Agreed, Verified:
-		_, err = f.opts.Chain.Send(ctx, p.signer, &sharev1.EndAgreement{Agreement: n.Agreement, Reason: m.reason()})
-	default:
-		return illegal(m.Type, state)
+	var end proto.Message = &sharev1.WithdrawRequest{Request: n.Request, Reason: reason}
+	if n.Agreement != "" {
+		end = &sharev1.EndAgreement{Agreement: n.Agreement, Reason: reason}
 	}
-	if err != nil {
+	if _, err := f.opts.Chain.Send(ctx, p.signer, end); err != nil {
 		return err
 	}
-	n.Ended, n.Told, n.Code, n.Cause = true, Terminated, m.Code, m.reason()
-	return f.journal.put(line{Negotiation: n})
+	n.Ended, n.Code, n.Cause = true, code, reason
+	return f.journal.put(n.line())
 }
 
-// advance does what a negotiation waits for on our side: the request filed, the
-// agreement signed, the connector told. The turn is not held while the connector is
-// told: it may answer with the next message before it answers the call.
-func (f *Facade) advance(ctx context.Context, pid string) error {
-	p, to, m, state, err := f.next(ctx, pid)
-	if err != nil || m == nil {
-		return err
-	}
-	if err := f.send(ctx, p, to, m); err != nil {
-		return err
-	}
-	free, err := f.turns.take(ctx, pid)
-	if err != nil {
-		return err
-	}
-	defer free()
-	n, _ := f.journal.negotiation(pid)
-	if n.over() {
-		return nil
-	}
-	n.Told = state
-	return f.journal.put(line{Negotiation: &n})
-}
-
-// next moves a negotiation as far as the ledger lets it, and returns the message that
-// the connector has to get, nil if none.
-func (f *Facade) next(ctx context.Context, pid string) (p *participant, to string, m *Message, state string, err error) {
-	free, err := f.turns.take(ctx, pid)
-	if err != nil {
-		return nil, "", nil, "", err
-	}
-	defer free()
-	n, ok := f.journal.negotiation(pid)
-	if p = f.participants[n.Participant]; !ok || p == nil || n.over() {
-		return p, "", nil, "", nil
-	}
+// next files the request, signs the agreement, and finds what there is to tell.
+func (f *Facade) next(ctx context.Context, p *participant, n *negotiation) (m *Message, path, state string, err error) {
 	if n.Request == "" && !n.Ended {
-		if err := f.file(ctx, &n); err != nil && !n.Ended {
-			return p, "", nil, "", err
+		if err := f.file(ctx, n); err != nil && !n.Ended {
+			return nil, "", "", err
 		}
 	}
-	state, g, err := f.state(ctx, &n)
+	state, g, err := f.state(ctx, n)
 	if err == nil && state == Verified {
 		if _, err = f.opts.Chain.Send(ctx, p.signer, &sharev1.ConfirmAgreement{Agreement: g.GetId(), Version: g.GetVersion()}); err == nil {
-			state, g, err = f.state(ctx, &n)
+			state, g, err = f.state(ctx, n)
 		}
+	}
+	if state == Accepted {
+		state = Agreed // by the message that says so
 	}
 	if err != nil || n.Told == state {
-		return p, "", nil, state, err
+		return nil, "", state, err
 	}
-	m, path := f.news(&n, state, g)
+	m, path = f.news(n, state, g)
 	if final, ended := state == Finalized, state == Terminated; m != nil && (final != n.Final || ended != n.Ended) {
 		n.Final, n.Ended = final, ended // so it is, told or not
-		if err := f.journal.put(line{Negotiation: &n}); err != nil {
-			return p, "", nil, state, err
+		if err := f.journal.put(n.line()); err != nil {
+			return nil, "", state, err
 		}
 	}
-	return p, n.Callback + "/negotiations/" + pathID(n.ConsumerPid) + path, m, state, nil
+	return m, path, state, nil
 }
 
 // news is the message that tells a state, nil for those that need none.
 func (f *Facade) news(n *negotiation, state string, g *sharev1.Agreement) (m *Message, path string) {
 	switch state {
+	case Offered:
+		m = message("ContractOfferMessage", n.Pid, n.ConsumerPid)
+		m.Offer = &Policy{ID: urn(offerURN, n.Entry), Type: "Offer", Target: urn(entryURN, n.Entry), Permission: n.Narrowed}
+		return m, "/offers"
 	case Agreed:
 		m = message("ContractAgreementMessage", n.Pid, n.ConsumerPid)
 		m.Agreement = &Policy{
 			ID: urn(agreementURN, g.GetId()), Type: "Agreement", Target: urn(entryURN, n.Entry), Assigner: f.participantID, Assignee: n.Participant,
 			Timestamp: time.UnixMilli(g.GetStartsMs()).UTC().Format(time.RFC3339), Permission: n.Permission,
+		}
+		if n.Narrowed != nil {
+			m.Agreement.Permission = n.Narrowed
 		}
 		return m, "/agreement"
 	case Finalized:

@@ -22,7 +22,7 @@ import (
 // absent), "$items" names fewer items than agreed. It is an ordinary query of the
 // participant's gateway under the agreement, and refused like one.
 func (f *Facade) rows(w http.ResponseWriter, r *http.Request) error {
-	t, ok := f.journal.transfer(r.PathValue("pid"))
+	t, ok := recall(f.journal, f.transferring().kept, r.PathValue("pid"))
 	var want secret
 	copy(want[:], t.Token)
 	if !want.is(bearer(r)) || !ok || len(t.Token) != len(want) {
@@ -41,7 +41,11 @@ func (f *Facade) rows(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return pidError{t.Pid, t.ConsumerPid, err}
 	}
-	res, err := p.asker.Query(r.Context(), t.Agreement, t.Entry, ask.items, ask.limit, ask.where...)
+	var res *deliver.Result
+	err = p.turn(func() (err error) {
+		res, err = p.asker.Query(r.Context(), t.Agreement, t.Entry, ask.items, ask.limit, ask.where...)
+		return err
+	})
 	if err != nil {
 		return pidError{t.Pid, t.ConsumerPid, err}
 	}
