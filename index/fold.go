@@ -1,13 +1,18 @@
 package index
 
 import (
-	_ "embed" // variants.txt
-	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"mulian/internal/hanzi"
+)
+
+// Han characters, most of what is folded, of which some have a simplified form.
+const (
+	firstHan = 0x3400
+	lastHan  = 0x9FFF
 )
 
 // Folding makes texts comparable: full width becomes half width (NFKC, rune by
@@ -32,36 +37,10 @@ type folded struct {
 	from, to int
 }
 
-//go:embed variants.txt
-var variantsFile string
-
-// Han characters that can have a simplified form.
-const (
-	firstVariant = 0x3400
-	lastVariant  = 0x9FFF
-)
-
-// variants is the simplified form of each character, 0 where there is none.
-var variants = sync.OnceValue(func() []uint16 {
-	table := make([]uint16, lastVariant-firstVariant+1)
-	for line := range strings.Lines(variantsFile) {
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		for pair := range strings.FieldsSeq(line) {
-			from, n := utf8.DecodeRuneInString(pair)
-			to, _ := utf8.DecodeRuneInString(pair[n:])
-			table[from-firstVariant] = uint16(to)
-		}
-	}
-	return table
-})
-
 // fold calls emit for the characters of a folded text in order, with the bytes of
 // text that each came from. One character may become several (㈱, ﬁ) or none (a
 // combining accent).
 func fold(text string, emit func(folded)) {
-	simple := variants()
 	for i := 0; i < len(text); {
 		c := text[i]
 		if c < utf8.RuneSelf {
@@ -73,11 +52,8 @@ func fold(text string, emit func(folded)) {
 		r, n := utf8.DecodeRuneInString(text[i:])
 		n = accents(text, i+n) - i
 		switch {
-		case r >= firstVariant && r <= lastVariant:
-			if s := simple[r-firstVariant]; s != 0 {
-				r = rune(s)
-			}
-			emit(folded{r, han, i, i + n})
+		case r >= firstHan && r <= lastHan:
+			emit(folded{hanzi.Simplified(r), han, i, i + n})
 		case r == utf8.RuneError && n == 1:
 			emit(folded{' ', gap, i, i + 1})
 		case unicode.Is(unicode.Mn, r): // an accent of its own
@@ -111,12 +87,7 @@ func plain(r rune) folded {
 	case r < utf8.RuneSelf:
 		return folded{r: asciiFold[r].r, class: asciiFold[r].class}
 	case r == 'ー' || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul):
-		if r >= firstVariant && r <= lastVariant {
-			if s := variants()[r-firstVariant]; s != 0 {
-				r = rune(s)
-			}
-		}
-		return folded{r: r, class: han}
+		return folded{r: hanzi.Simplified(r), class: han}
 	case unicode.IsLetter(r) || unicode.IsDigit(r):
 		return folded{r: unicode.ToLower(r), class: latin}
 	}

@@ -22,8 +22,8 @@
 //  4. Nothing that a person types reaches FTS5 but letters and digits in quotation
 //     marks, and no search does more work than its bounds allow (query.go).
 //
-// Sources: docs/decisions/0009-search.md for what was measured; variants.txt names
-// where the table of characters is from.
+// Sources: docs/decisions/0009-search.md for what was measured; internal/hanzi/variants.txt
+// names where the table of characters is from.
 //
 // If this part lies, a list is wrong; no right, no access and no proof depends on
 // it (docs/trust.md).

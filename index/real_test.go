@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	"mulian/internal/hanzi"
 )
 
 // sharedFile is a file of the real inputs beside the repository.
@@ -85,15 +86,4 @@ func lastLatin(text string) string {
 	return ""
 }
 
-func simplified(text string) string {
-	var out strings.Builder
-	for _, c := range text {
-		if c >= firstVariant && c <= lastVariant {
-			if s := variants()[c-firstVariant]; s != 0 {
-				c = rune(s)
-			}
-		}
-		out.WriteRune(c)
-	}
-	return out.String()
-}
+func simplified(text string) string { return strings.Map(hanzi.Simplified, text) }

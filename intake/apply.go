@@ -56,6 +56,7 @@ type Standing struct {
 type Target struct {
 	Org     func(name string) (code string, ok bool)    // an organisation by its name
 	Instead func(code, name string) (string, bool)      // who stands for an owner that the file names with his code: himself, if he is on board; nil: himself
+	Like    func(name string) []string                  // organisations whose name is probably another spelling of name, the best first: for suggestions
 	Duty    func(org, text string) (ids []string)       // duties of org by code or title; text "" asks for those of an entry that names none
 	System  func(org, text string) (id string, ok bool) // a system of org by code or name
 	Table   func(org, text string) (id string, ok bool) // a table of org by id or name

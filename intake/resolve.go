@@ -150,11 +150,24 @@ func (a *apply) resolveOwner(d *Draft) *sheet.Problem {
 			Suggestion: lang.Say("在文件中改正提供单位", "correct the owner in the file"),
 		}
 	}
-	return &sheet.Problem{
+	p := &sheet.Problem{
 		Line: d.Line, Field: string(Owner), Code: fault.OwnerUnclear,
 		Message:    lang.Say("账本上没有单位“%s”，暂不提交", "there is no organisation %q on the ledger; it is held back", d.Owner),
 		Suggestion: lang.Say("先登记该单位；若是已登记单位的另一写法：--merge \"%s=已登记的名称\"", "register it first; if it is another spelling of one that is registered: --merge \"%s=its registered name\"", d.Owner),
 	}
+	if a.target.Like != nil {
+		if like := a.target.Like(d.Owner); len(like) > 0 {
+			p.Suggestion = SuggestMerge(lang, d.Owner, like)
+		}
+	}
+	return p
+}
+
+// SuggestMerge asks whether an owner's name is another spelling of one of those on the
+// ledger, and says what to type if it is.
+func SuggestMerge(lang sheet.Lang, owner string, like []string) string {
+	return lang.Say("是否就是账本上的“%[1]s”？若是：--merge \"%[2]s=%[3]s\"；若不是，先登记该单位", "is it \"%[1]s\" on the ledger? If so: --merge \"%[2]s=%[3]s\"; if not, register it first",
+		strings.Join(like, lang.Say("”或“", "\" or \"")), owner, like[0])
 }
 
 // resolveCode asks whose part is that of an owner whom the file names with his code.

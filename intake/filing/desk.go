@@ -49,7 +49,8 @@ type Desk struct {
 	seen    int64           // events of the ledger that the index has to have before a source's entries are asked for, plus one; 0: those of now
 	brought map[string]bool // sources of which it has imported a list
 
-	orgs map[string]string // code and name keys -> code; nil until read
+	orgs  map[string]string // code and name keys -> code; nil until read
+	names []spelling        // of those: for suggestions
 
 	mu      sync.Mutex // guards what follows: batches are sent at once
 	signers map[string]client.Signer
@@ -109,7 +110,7 @@ func (d *Desk) Import(ctx context.Context, p *intake.Plan, o Order) (*Outcome, e
 		}
 	}
 	if o.Register && p.Kind != intake.OrgList {
-		if out.Registered, err = d.register(ctx, p, o); err != nil {
+		if out.Registered, err = d.register(ctx, p, o, out); err != nil {
 			return out, err
 		}
 	}

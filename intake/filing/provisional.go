@@ -77,8 +77,9 @@ func (d *Desk) instead(code, name string) (string, bool) {
 // register brings the owners of a plan on board that are not: one organisation for
 // each name as it is spelt, with one key that lies in the keyring here. It returns
 // how many were registered now. Names that are too long are left: their entries are
-// held back.
-func (d *Desk) register(ctx context.Context, p *intake.Plan, o Order) (n int, err error) {
+// held back. A name that is probably another spelling of one on the ledger is registered
+// all the same, and told: nobody is merged in silence.
+func (d *Desk) register(ctx context.Context, p *intake.Plan, o Order, out *Outcome) (n int, err error) {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(p.Owners())) {
 		if _, merged := o.Merge[name]; merged {
@@ -104,6 +105,7 @@ func (d *Desk) register(ctx context.Context, p *intake.Plan, o Order) (n int, er
 	if err != nil {
 		return 0, err
 	}
+	d.tellLike(names, out)
 	for len(names) > 0 {
 		batch := names[:min(registerAtOnce, len(names))]
 		names = names[len(batch):]
@@ -135,6 +137,7 @@ func (d *Desk) registerSome(ctx context.Context, authority client.Signer, like *
 	for i, s := range signers {
 		d.remember(s)
 		d.orgs[s.Account] = s.Account
+		d.names = append(d.names, spellingOf(names[i]))
 		d.mu.Lock()
 		if d.fresh == nil {
 			d.fresh = make(map[string]bool)

@@ -35,11 +35,11 @@ func (d *Desk) target(ctx context.Context, p *intake.Plan, o Order, stop func(er
 		return t, fault.Newf(fault.Usage, "--source %q: %s", o.Source, d.Lang.Say("不含 #，至多 100 字节", "without #, at most 100 bytes"))
 	}
 	if d.orgs == nil {
-		orgs, err := d.readOrgs(ctx)
+		all, err := d.readOrgs(ctx)
 		if err != nil {
 			return t, err
 		}
-		d.orgs = orgs
+		d.orgs, d.names = byName(all), namesOf(all)
 	}
 	if err := d.checkMerge(o.Merge); err != nil {
 		return t, err
@@ -51,6 +51,7 @@ func (d *Desk) target(ctx context.Context, p *intake.Plan, o Order, stop func(er
 		}
 		return d.org(name)
 	}
+	t.Like = remembered(d.like)
 	q := duties{desk: d, lists: map[string][]*cataloguev1.Duty{}, otherwise: o.Duty, register: o.Register}
 	t.Duty = func(org, text string) []string { return q.of(ctx, org, text) }
 	params := &governancev1.Parameters{}
@@ -97,8 +98,8 @@ func (d *Desk) org(name string) (string, bool) {
 	return "", false
 }
 
-// readOrgs reads who is on board, by what [byName] finds them.
-func (d *Desk) readOrgs(ctx context.Context) (map[string]string, error) {
+// readOrgs reads who is on board.
+func (d *Desk) readOrgs(ctx context.Context) ([]*identityv1.Account, error) {
 	var all []*identityv1.Account
 	for after := ""; ; {
 		res, err := d.Client.Identity.ListAccounts(ctx, connect.NewRequest(&identityv1.ListAccountsRequest{Kind: identityv1.AccountKind_ACCOUNT_KIND_ORG, After: after, Limit: 500}))
@@ -107,7 +108,7 @@ func (d *Desk) readOrgs(ctx context.Context) (map[string]string, error) {
 		}
 		all = append(all, res.Msg.GetAccounts()...)
 		if after = res.Msg.GetNext(); after == "" {
-			return byName(all), nil
+			return all, nil
 		}
 	}
 }
