@@ -244,8 +244,11 @@ type FeedKeeper interface {
 	FeedLag(ctx context.Context) (FeedLag, error)
 	// DropFeed removes what the feed left on the server, when a source is given up or will not
 	// be followed for long: else the server keeps its log up to FeedLag.Limit. ErrFeedBusy while a Follow runs.
-	// Positions of before are lost by it. Nothing there is no error.
+	// Positions of before are lost by it. Nothing there is no error. If the account may not,
+	// it is a *NoFeedError with the statements of DropSQL.
 	DropFeed(ctx context.Context) error
+	// DropSQL prints what an administrator runs to remove it, where DropFeed cannot.
+	DropSQL() []string
 	// FeedSQL prints what an administrator has to run once so that the tables can be
 	// followed: what is missing for rows, and all of what DDL events need.
 	FeedSQL(ctx context.Context, tables []TableName) ([]string, error)
@@ -258,7 +261,28 @@ type FeedLag struct {
 	Lost   bool  `json:"lost"`   // the bound was reached: the next Follow says ErrPositionLost
 	Bytes  int64 `json:"bytes"`  // kept for it
 	Limit  int64 `json:"limit"`  // what the server keeps at most; 0: no bound
+	// IdleSince is since when nobody has followed; zero: not known, or somebody does.
+	IdleSince time.Time `json:"idle_since,omitzero"`
 }
 
-// Warn tells whether an administrator should look: half of the bound is used, or all of it.
-func (l FeedLag) Warn() bool { return l.Lost || l.Limit > 0 && l.Bytes > l.Limit/2 }
+// The bounds of Warn; our own choice.
+const (
+	// idleTooLong is a night and a weekend's morning: a gateway that is being mended is back by then.
+	idleTooLong = 24 * time.Hour
+	// idleTooMuch is for servers that do not tell since when: more than some minutes of a busy one.
+	idleTooMuch = 1 << 30
+)
+
+// Warn tells whether an administrator should look: half of the bound is used, or all of it, or
+// the log is kept for nobody for long.
+func (l FeedLag) Warn(now time.Time) bool {
+	switch {
+	case !l.There:
+		return false
+	case l.Lost, l.Limit > 0 && l.Bytes > l.Limit/2:
+		return true
+	case l.Active:
+		return false
+	}
+	return !l.IdleSince.IsZero() && now.Sub(l.IdleSince) > idleTooLong || l.IdleSince.IsZero() && l.Bytes > idleTooMuch
+}

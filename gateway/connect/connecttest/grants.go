@@ -3,6 +3,7 @@ package connecttest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,13 @@ type Account struct {
 	Run func(statement string) error
 	// Feed: follow the table too.
 	Feed bool
+	// Excess are rights too many, and how they are told.
+	Excess []Excess
 }
+
+// Excess is a statement that gives an account a right too many, the phrase that tells it, and
+// the statement that takes it back.
+type Excess struct{ Grant, Says, Revoke string }
 
 // RunGrants prints the statements of a least account, runs them on the real server, and finds
 // that the account reads what it was given, and nothing else.
@@ -87,6 +94,7 @@ func RunGrants(t *testing.T, db Database, url string, account Account) {
 		}
 	}
 	if !account.Feed {
+		testExcess(t, db, url, source, account)
 		return
 	}
 	feeder, ok := source.(connect.Feeder)
@@ -97,9 +105,40 @@ func RunGrants(t *testing.T, db Database, url string, account Account) {
 	if !errors.Is(err, errEnough) {
 		t.Errorf("follow: %v", err)
 	}
+	testExcess(t, db, url, source, account)
 	if keeper, ok := source.(connect.FeedKeeper); ok {
 		if err := keeper.DropFeed(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("drop the feed: %v", err)
+		}
+	}
+}
+
+// testExcess: the least account has no right too many, and each further one is named.
+func testExcess(t *testing.T, db Database, url string, source connect.Source, account Account) {
+	t.Helper()
+	r, ok := source.(connect.Restricted)
+	if !ok {
+		t.Fatal("the source does not tell what its account may do")
+	}
+	if excess, err := r.Excess(t.Context()); err != nil || len(excess) > 0 {
+		t.Errorf("the least account may do more: %q, %v", excess, err)
+	}
+	for _, e := range account.Excess {
+		db.Exec(t, url, e.Grant)
+		// On a connection of its own: some rights count from the next one on.
+		again, err := connect.Open(t.Context(), account.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		excess, err := again.(connect.Restricted).Excess(t.Context())
+		if closed := again.Close(); closed != nil {
+			t.Error(closed)
+		}
+		if err != nil || !slices.Contains(excess, e.Says) {
+			t.Errorf("after %s: %q, %v, want %q", e.Grant, excess, err, e.Says)
+		}
+		if e.Revoke != "" {
+			db.Exec(t, url, e.Revoke)
 		}
 	}
 }

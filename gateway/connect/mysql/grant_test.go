@@ -38,7 +38,16 @@ func TestLeastAccount(t *testing.T) {
 	connecttest.RunGrants(t, database(), rawURL, connecttest.Account{
 		Name: role, Open: []string{"ALTER USER '" + role + "'@'%' IDENTIFIED BY 'secret' ACCOUNT UNLOCK"}, URL: as(rawURL, role) + "&passfile=" + url.QueryEscape(pass),
 		Refused: []string{"CREATE TABLE own (a int)", "CREATE TEMPORARY TABLE own (a int)", "SELECT * FROM mysql.user", "SHOW BINARY LOGS"},
-		Run:     func(s string) error { _, err := db.ExecContext(t.Context(), s); return err },
+		Excess: []connecttest.Excess{
+			{Grant: "GRANT INSERT (name), DELETE ON firm TO '" + role + "'@'%'", Says: "INSERT, DELETE on " + c.DBName + ".firm"},
+			{Grant: "GRANT CREATE, DROP ON " + c.DBName + ".* TO '" + role + "'@'%'", Says: "CREATE, DROP on " + c.DBName + ".*"},
+			{Grant: "GRANT SELECT ON firm TO '" + role + "'@'%' WITH GRANT OPTION", Says: "INSERT, DELETE, GRANT OPTION on " + c.DBName + ".firm"},
+			{Grant: "GRANT FILE, SUPER ON *.* TO '" + role + "'@'%'", Says: "FILE, SUPER on *.*"},
+			{Grant: "CREATE ROLE r_" + role, Says: "FILE, SUPER on *.*"},
+			{Grant: "GRANT UPDATE ON " + c.DBName + ".* TO r_" + role, Says: "FILE, SUPER on *.*"},
+			{Grant: "GRANT r_" + role + " TO '" + role + "'@'%'", Says: "role r_" + role},
+		},
+		Run: func(s string) error { _, err := db.ExecContext(t.Context(), s); return err },
 	})
 	table := connect.Table{TableName: connect.TableName{Schema: "other", Name: "t"}, Columns: connecttest.Columns("a text")}
 	for name, g := range map[string]connect.Grant{

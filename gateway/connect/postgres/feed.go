@@ -253,27 +253,38 @@ func (s *source) Acknowledge(_ context.Context, p connect.Position) error {
 	return nil
 }
 
-// FeedLag is connect.FeedKeeper's.
+// slotIs picks this feed's slot: $1 is the name without the database's number.
+const slotIs = ` slot_name = $1::text || (SELECT oid FROM pg_database WHERE datname = current_database())`
+
+// FeedLag is connect.FeedKeeper's. inactive_since is of version 17.
 func (s *source) FeedLag(ctx context.Context) (lag connect.FeedLag, err error) {
 	const sql = `
 SELECT coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint, active, coalesce(wal_status = 'lost', false),
-       (SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size')
-FROM pg_replication_slots WHERE slot_name LIKE $1::text AND database = current_database()`
+       (SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),
+       coalesce(extract(epoch FROM (to_jsonb(s)->>'inactive_since')::timestamptz)::bigint, 0)
+FROM pg_replication_slots s WHERE` + slotIs
 	err = s.read(ctx, func(conn *pgconn.PgConn) error {
-		return query(ctx, conn, sql, [][]byte{[]byte(strings.ReplaceAll("mulian_"+string(s.feed.name), "_", `\_`) + `\_%`)}, func(_ []pgconn.FieldDescription, v [][]byte) error {
+		return query(ctx, conn, sql, [][]byte{[]byte(s.slotPrefix())}, func(_ []pgconn.FieldDescription, v [][]byte) error {
 			kept, err1 := strconv.ParseInt(string(v[0]), 10, 64)
 			limit, err2 := strconv.ParseInt(string(v[3]), 10, 64)
+			idle, err3 := strconv.ParseInt(string(v[4]), 10, 64)
 			lag = connect.FeedLag{There: true, Bytes: kept, Active: isTrue(v[1]), Lost: isTrue(v[2])}
 			if limit > 0 {
 				lag.Limit = limit << 20 // the setting is in MiB
 			}
-			return errors.Join(err1, err2)
+			if idle > 0 {
+				lag.IdleSince = time.Unix(idle, 0).UTC()
+			}
+			return errors.Join(err1, err2, err3)
 		})
 	})
 	return lag, err
 }
 
-// DropFeed is connect.FeedKeeper's: it removes the slot. The publication stays, it costs nothing.
+func (s *source) slotPrefix() string { return "mulian_" + string(s.feed.name) + "_" }
+
+// DropFeed is connect.FeedKeeper's: it removes the slot, and the publication if it is the
+// account's own: as long as a table is published the type of its key cannot be changed.
 func (s *source) DropFeed(ctx context.Context) error {
 	s.feed.mu.Lock()
 	following := s.feed.following
@@ -281,16 +292,37 @@ func (s *source) DropFeed(ctx context.Context) error {
 	if following {
 		return fmt.Errorf("%w: by this program", connect.ErrFeedBusy)
 	}
-	return s.dropSlot(ctx)
+	if err := s.dropSlot(ctx); err != nil {
+		if errors.Is(err, connect.ErrDenied) {
+			return &connect.NoFeedError{Cause: "the account may not remove what the feed left", Statements: s.DropSQL()}
+		}
+		return err
+	}
+	const own = `SELECT true FROM pg_publication WHERE pubname = $1::text AND pg_get_userbyid(pubowner) = current_user`
+	return s.alone(ctx, func(conn *pgconn.PgConn) error {
+		there := false
+		err := query(ctx, conn, own, [][]byte{[]byte(s.feed.name.publication())}, func([]pgconn.FieldDescription, [][]byte) error { there = true; return nil })
+		if err != nil || !there {
+			return err
+		}
+		return exec(ctx, conn, "DROP PUBLICATION IF EXISTS "+statement.Quote(s.feed.name.publication()))
+	})
+}
+
+// DropSQL is connect.FeedKeeper's.
+func (s *source) DropSQL() []string {
+	return []string{
+		"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND" + strings.Replace(slotIs, "$1::text", "'"+s.slotPrefix()+"'", 1) + ";",
+		"DROP PUBLICATION IF EXISTS " + statement.Quote(s.feed.name.publication()) + ";",
+	}
 }
 
 // dropSlot waits a little for the end of our own connection of before.
 func (s *source) dropSlot(ctx context.Context) error {
-	const sql = `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1::text || (SELECT oid FROM pg_database WHERE datname = current_database())`
-	name := "mulian_" + string(s.feed.name) + "_"
+	const sql = `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE` + slotIs
 	return s.alone(ctx, func(conn *pgconn.PgConn) error {
 		return patient(ctx, func() error {
-			return query(ctx, conn, sql, [][]byte{[]byte(name)}, func([]pgconn.FieldDescription, [][]byte) error { return nil })
+			return query(ctx, conn, sql, [][]byte{[]byte(s.slotPrefix())}, func([]pgconn.FieldDescription, [][]byte) error { return nil })
 		})
 	})
 }

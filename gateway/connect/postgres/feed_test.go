@@ -242,7 +242,7 @@ func TestFeedTellsWhatWasCommitted(t *testing.T) {
 	if err := s.Follow(t.Context(), []connect.TableName{{Schema: "public", Name: "firm"}}, "", func(connect.Change) error { return nil }); !errors.Is(err, connect.ErrFeedBusy) {
 		t.Errorf("a second Follow: %v", err)
 	}
-	if lag, err := s.FeedLag(t.Context()); err != nil || !lag.There || !lag.Active || lag.Lost || lag.Limit != 256<<20 || lag.Bytes <= 0 || lag.Warn() {
+	if lag, err := s.FeedLag(t.Context()); err != nil || !lag.There || !lag.Active || lag.Lost || lag.Limit != 256<<20 || lag.Bytes <= 0 || lag.Warn(time.Now()) {
 		t.Errorf("FeedLag = %+v, %v", lag, err)
 	}
 	if err := s.DropFeed(t.Context()); !errors.Is(err, connect.ErrFeedBusy) {

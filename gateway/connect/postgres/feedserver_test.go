@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +163,49 @@ func TestWholeRowsInTheLogAreRefused(t *testing.T) {
 	f.wants("after what was printed", "insert firm 1", "end", "update firm 1", "end")
 }
 
+// TestAFeedThatIsGivenUpLeavesNothing: neither slot nor publication; another gateway's, whose name
+// begins alike, stays; and who may not remove it says what the administrator has to run.
+func TestAFeedThatIsGivenUpLeavesNothing(t *testing.T) {
+	d := newDatabase(t, pgtest.URL(t, "feed"), "CREATE TABLE firm (id int PRIMARY KEY)", "DROP ROLE IF EXISTS feed_poor", "CREATE ROLE feed_poor LOGIN", "GRANT SELECT ON firm TO feed_poor")
+	t.Cleanup(func() { d.do("DROP OWNED BY feed_poor", "DROP ROLE feed_poor") })
+	left := func() (out []string) {
+		t.Helper()
+		r, err := d.own.Exec(t.Context(), "SELECT slot_name FROM pg_replication_slots WHERE database = current_database() UNION ALL SELECT pubname FROM pg_publication ORDER BY 1").ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range r[0].Rows {
+			out = append(out, strings.TrimRight(string(row[0]), "0123456789"))
+		}
+		return out
+	}
+	one, two := openFeed(t, d.url), openFeed(t, d.url+"&mulian_feed=gateway_two")
+	for _, s := range []*source{one, two} {
+		f := follow(t, s, "", "firm")
+		f.next(true)
+		f.end()
+	}
+	if lag, err := one.FeedLag(t.Context()); err != nil || !lag.There {
+		t.Errorf("FeedLag = %+v, %v", lag, err)
+	}
+	poor := openFeed(t, d.as("feed_poor"))
+	err := poor.DropFeed(t.Context())
+	var no *connect.NoFeedError
+	if !errors.As(err, &no) || len(left()) != 4 {
+		t.Fatalf("DropFeed of who may not: %v, left %q", err, left())
+	}
+	d.do(no.Statements...)
+	if got := left(); !slices.Equal(got, []string{"mulian_gateway_two", "mulian_gateway_two_"}) {
+		t.Errorf("after the printed statements: %q", got)
+	}
+	if lag, err := one.FeedLag(t.Context()); err != nil || lag.There {
+		t.Errorf("FeedLag of a feed that is gone: %+v, %v", lag, err)
+	}
+	if err := two.DropFeed(t.Context()); err != nil || len(left()) != 0 {
+		t.Errorf("DropFeed: %v, left %q", err, left())
+	}
+}
+
 // TestTheServersDiskIsSafe: a slot that nobody reads is given up by the server at its
 // bound, and a server without a bound gets none.
 func TestTheServersDiskIsSafe(t *testing.T) {
@@ -189,7 +233,7 @@ func TestTheServersDiskIsSafe(t *testing.T) {
 		if err != nil || time.Now().After(until) {
 			t.Fatalf("the slot is never given up: %+v, %v", lag, err)
 		}
-		if lag.Lost && lag.Warn() {
+		if lag.Lost && lag.Warn(time.Now()) {
 			break
 		}
 	}
