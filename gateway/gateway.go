@@ -175,6 +175,7 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 	})
 	if err != nil {
 		return err
+		Secrecy: g.secrecy,
 	}
 	g.anchor = receipt.NewAnchor(receipt.AnchorConfig{
 		Log: g.records, Chain: g.chain, Proved: g.proved, Signer: g.signer(), Every: every, Logger: g.log,
@@ -219,7 +220,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	parts := []func(context.Context) error{g.anchor.Run, g.view.Run, g.provider.Run, g.serve, g.settle, g.control}
+	parts := []func(context.Context) error{g.anchor.Run, g.view.Run, g.provider.Run, g.serve, g.settle, g.control, g.unseal}
 	for _, w := range watchers {
 		parts = append(parts, w.Run)
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	rpc "connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"mulian/gateway/deliver"
 	"mulian/gateway/receipt"
@@ -101,6 +103,9 @@ type usage struct {
 	Number    uint64   `json:"number"`
 	Outcome   string   `json:"outcome"`
 	Leaf      uint64   `json:"leaf"`
+	// Of one that was or is secret by an order: until when, or since when it is open.
+	SealedUntil string `json:"sealedUntil,omitempty"`
+	OpenedTime  string `json:"openedTime,omitempty"`
 }
 
 // found is the answer of findUsage.
@@ -110,6 +115,17 @@ type found struct {
 	Complete complete `json:"complete"`
 	Next     uint64   `json:"next,omitempty"`
 	Usages   []usage  `json:"usages"`
+	// Sealed are the accesses among these records that are secret by an order: to whose
+	// record they were, nobody is told before the date.
+	Sealed []withheld `json:"sealed,omitempty"`
+}
+
+// withheld is how many accesses under one agreement are secret by one order.
+type withheld struct {
+	Agreement string `json:"agreement"`
+	Order     uint64 `json:"order"`
+	Until     string `json:"until"`
+	Count     uint64 `json:"count"`
 }
 
 // complete says among which records the accesses are all.
@@ -168,24 +184,85 @@ func (u *usages) list(subject []byte, offset uint64, limit int) (*found, error) 
 	size := u.g.records.Size()
 	out := &found{Gateway: u.g.cfg.Account, Subject: hex.EncodeToString(subject), Usages: []usage{}}
 	out.Complete = complete{From: min(offset, size), To: min(offset, size), Size: size, Anchored: head.GetSize(), Height: head.GetHeight()}
+	var failed error
 	err := u.g.records.Each(out.Complete.From, func(e receipt.Entry) bool {
 		if e.Index >= size || len(out.Usages) >= limit || e.Index-out.Complete.From >= usageScan {
 			return false
 		}
 		out.Complete.To = e.Index + 1
-		if rec := e.Record; rec.GetOutcome() != tracev1.Outcome_OUTCOME_GRANTED && bytes.Equal(rec.GetSubject(), subject) {
-			out.Usages = append(out.Usages, usage{
-				LogTime: moment(rec.GetAtMs()), Action: rec.GetPurpose(), Receiver: orgOf(rec.GetAsker()), Sender: orgOf(rec.GetGateway()), Entry: rec.GetEntry(),
-				Items: append([]string{}, rec.GetItems()...), Agreement: rec.GetAgreement(), Number: rec.GetSeq(),
-				Outcome: strings.ToLower(strings.TrimPrefix(rec.GetOutcome().String(), "OUTCOME_")), Leaf: e.Index,
-			})
+		if failed = u.look(out, e, subject); failed != nil {
+			return false
 		}
 		return true
 	})
 	if out.Complete.To < size {
 		out.Next = out.Complete.To
 	}
-	return out, err
+	return out, cmp.Or(err, failed)
+}
+
+// look takes a record into the answer if it is of the subject. Of a secret one the answer
+// has what everybody can see in the log: that there is one, and until when; its subject
+// only if the order leaves that open. It is shown where it is opened.
+func (u *usages) look(out *found, e receipt.Entry, subject []byte) error {
+	seen := e.Record
+	if sealed := e.Record.GetSealed(); sealed != nil {
+		seen = &tracev1.AccessRecord{}
+		if err := proto.Unmarshal(e.Raw, seen); err != nil {
+			return fault.Wrap(fault.Damaged, err, "record %d", e.Index)
+		}
+		switch {
+		case seen.GetOutcome() == tracev1.Outcome_OUTCOME_OPENED:
+			return u.opened(out, e, subject)
+		case !u.g.records.IsSecret(e.Index + 1):
+			return nil // open by now, and found where it was opened
+		case seen.GetOutcome() == tracev1.Outcome_OUTCOME_GRANTED || seen.GetOutcome() == tracev1.Outcome_OUTCOME_REFUSED:
+			out.withhold(seen)
+		}
+	}
+	if seen.GetOutcome() == tracev1.Outcome_OUTCOME_GRANTED || !bytes.Equal(seen.GetSubject(), subject) {
+		return nil
+	}
+	x := usageOf(seen, e.Index)
+	if s := seen.GetSealed(); s != nil {
+		x.SealedUntil, x.Receiver, x.Items = moment(s.GetUnsealMs()), "", []string{}
+	}
+	out.Usages = append(out.Usages, x)
+	return nil
+}
+
+// opened takes the access that a record opens.
+func (u *usages) opened(out *found, e receipt.Entry, subject []byte) error {
+	was, err := u.g.records.Record(e.Record.GetSealed().GetOpening().GetPlace() - 1)
+	if err != nil {
+		return err
+	}
+	if was.Record.GetOutcome() != tracev1.Outcome_OUTCOME_GRANTED && bytes.Equal(was.Record.GetSubject(), subject) {
+		x := usageOf(was.Record, was.Index)
+		x.OpenedTime = moment(e.Record.GetAtMs())
+		out.Usages = append(out.Usages, x)
+	}
+	return nil
+}
+
+// withhold counts a secret access.
+func (f *found) withhold(r *tracev1.AccessRecord) {
+	for i := range f.Sealed {
+		if w := &f.Sealed[i]; w.Agreement == r.GetAgreement() && w.Order == r.GetSealed().GetOrder() {
+			w.Count++
+			w.Until = max(w.Until, moment(r.GetSealed().GetUnsealMs()))
+			return
+		}
+	}
+	f.Sealed = append(f.Sealed, withheld{Agreement: r.GetAgreement(), Order: r.GetSealed().GetOrder(), Until: moment(r.GetSealed().GetUnsealMs()), Count: 1})
+}
+
+func usageOf(r *tracev1.AccessRecord, leaf uint64) usage {
+	return usage{
+		LogTime: moment(r.GetAtMs()), Action: r.GetPurpose(), Receiver: orgOf(r.GetAsker()), Sender: orgOf(r.GetGateway()), Entry: r.GetEntry(),
+		Items: append([]string{}, r.GetItems()...), Agreement: r.GetAgreement(), Number: r.GetSeq(),
+		Outcome: strings.ToLower(strings.TrimPrefix(r.GetOutcome().String(), "OUTCOME_")), Leaf: leaf,
+	}
 }
 
 func orgOf(gateway string) string {

@@ -44,9 +44,10 @@ import (
 // them a backup copies what is new. Small files are copied whole. All else comes
 // back by itself: tiles from the log, pages and pictures of tables from the databases,
 // subscriptions from their receivers, who begin them again. Receipts come first: one
-// may not speak of a record that the log lacks.
+// may not speak of a record that the log lacks. What was sealed comes behind the log: an
+// opening without its record opens nothing, the reverse is lost.
 var (
-	books = []string{"dsp/*/receipts", "fetches/receipts", "deliveries/acknowledged", "log/journal"}
+	books = []string{"dsp/*/receipts", "fetches/receipts", "deliveries/acknowledged", "log/journal", "log/openings"}
 	small = []string{"dsp/journal", "fetches/*.fetch", "fetches/*.follow", "deliveries/subject.salt", "gateway.yaml", "genesis.bin"}
 )
 

@@ -28,6 +28,7 @@ import (
 	"mulian/internal/durable"
 	"mulian/internal/fault"
 	"mulian/internal/seal"
+	"mulian/internal/secrecy"
 	"mulian/internal/sm"
 	"mulian/internal/wire"
 )
@@ -336,6 +337,11 @@ func (a *Asker) check(from *provider, r *tracev1.Receipt, want *tracev1.AccessRe
 	}
 	switch {
 	case rec.GetGateway() != from.account.GetId(), rec.GetAsker() != a.cfg.Gateway,
+	if rec.GetSealed() != nil { // secret for others; we have to know what we sign
+		if rec, err = secrecy.Open(rec, r.GetOpening()); err != nil {
+			return nil, err
+		}
+	}
 		rec.GetAgreement() != want.GetAgreement(), rec.GetEntry() != want.GetEntry(),
 		rec.GetOutcome() != want.GetOutcome(), rec.GetSeq() == 0,
 		want.GetRequestId() != "" && rec.GetRequestId() != want.GetRequestId(),

@@ -484,7 +484,11 @@ func (p *Provider) sign(e receipt.Entry) (*tracev1.Receipt, error) {
 		p.signed[e.Index] = s
 		p.mu.Unlock()
 	}
-	return &tracev1.Receipt{Record: e.Raw, LeafIndex: e.Index, ProviderKey: p.cfg.Key.Public().ID(), ProviderSignature: s.sig}, nil
+	r := &tracev1.Receipt{Record: e.Raw, LeafIndex: e.Index, ProviderKey: p.cfg.Key.Public().ID(), ProviderSignature: s.sig}
+	if o := e.Opening; o != nil { // the other side is no stranger to its own access
+		r.Opening = &tracev1.Opening{Salt: o.Salt, Content: o.Content}
+	}
+	return r, nil
 }
 
 // record finds a record of the log, without the disk if it is a late one.

@@ -281,11 +281,11 @@ func HeadKey(gateway string) string { return "trace/head/" + gateway }
 // message makes the anchor from the head on the ledger to size, or to a smaller one
 // where its bounds end.
 func (a *Anchor) message(ctx context.Context, head *tracev1.Head, size uint64) (*tracev1.AnchorHead, error) {
-	ranges, size, err := a.cfg.Log.ranges(head.GetSize(), size)
+	ranges, secrets, size, err := a.cfg.Log.ranges(head.GetSize(), size)
 	if err != nil {
 		return nil, err
 	}
-	m := &tracev1.AnchorHead{Gateway: a.cfg.Signer.Account, Size: size, Ranges: ranges}
+	m := &tracev1.AnchorHead{Gateway: a.cfg.Signer.Account, Size: size, Ranges: ranges, Secrecy: secrets}
 	if m.Root, err = a.cfg.Log.Root(ctx, size); err != nil {
 		return nil, err
 	}
@@ -311,50 +311,84 @@ func (a *Anchor) prove(ctx context.Context, before *tracev1.Head, m *tracev1.Anc
 	return nil
 }
 
+// errFull says that one anchor has no room for more agreements.
+var errFull = errors.New("full")
+
+// sums is what one anchor says of its records, by agreement, and by order of secrecy.
+type sums struct {
+	ranges  map[string]*tracev1.Range
+	secrecy map[Secret]*tracev1.SecrecyCount
+}
+
 // ranges sums the records from to end by agreement, ascending, and returns where the
 // bounds of one anchor end.
-func (l *Log) ranges(from, end uint64) ([]*tracev1.Range, uint64, error) {
+func (l *Log) ranges(from, end uint64) ([]*tracev1.Range, []*tracev1.SecrecyCount, uint64, error) {
 	end = min(end, from+maxAnchorRecords)
-	by := map[string]*tracev1.Range{}
-	stopped := errors.New("full")
+	by := sums{ranges: map[string]*tracev1.Range{}, secrecy: map[Secret]*tracev1.SecrecyCount{}}
 	for i := from; i < end; i++ {
-		err := func() error {
-			e, err := l.Record(i)
-			if err != nil || e.Record.GetAgreement() == "" || !decides(e.Record.Outcome) {
-				return err
-			}
-			r := by[e.Record.Agreement]
-			if r == nil {
-				if len(by) == MaxRanges {
-					return stopped
-				}
-				r = &tracev1.Range{Agreement: e.Record.Agreement, First: e.Record.Seq}
-				by[e.Record.Agreement] = r
-			}
-			if r.Last != 0 && e.Record.Seq != r.Last+1 {
-				return fault.Newf(fault.ReceiptGap, "record %d of agreement %s follows %d", e.Record.Seq, r.Agreement, r.Last)
-			}
-			r.Last = e.Record.Seq
-			switch e.Record.Outcome {
-			case tracev1.Outcome_OUTCOME_GRANTED:
-				r.Granted++
-			case tracev1.Outcome_OUTCOME_REFUSED:
-				r.Refused++
-			}
-			return nil
-		}()
-		if err == stopped {
+		e, err := l.leaf(i)
+		if err == nil {
+			err = by.add(e.Record)
+		}
+		if err == errFull {
 			end = i
 			break
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("anchor: %w", err)
+			return nil, nil, 0, fmt.Errorf("anchor: %w", err)
 		}
 	}
 	var out []*tracev1.Range
-	for _, r := range by {
+	for _, r := range by.ranges {
 		out = append(out, r)
 	}
 	slices.SortFunc(out, func(x, y *tracev1.Range) int { return cmp.Compare(x.Agreement, y.Agreement) })
-	return out, end, nil
+	var secret []*tracev1.SecrecyCount
+	for _, c := range by.secrecy {
+		secret = append(secret, c)
+	}
+	slices.SortFunc(secret, func(x, y *tracev1.SecrecyCount) int {
+		return cmp.Or(cmp.Compare(x.Agreement, y.Agreement), cmp.Compare(x.Order, y.Order))
+	})
+	return out, secret, end, nil
+}
+
+// add counts a record; errFull leaves the sums as they were.
+func (by *sums) add(rec *tracev1.AccessRecord) error {
+	if rec.GetAgreement() == "" {
+		return nil
+	}
+	which := Secret{Agreement: rec.Agreement, Order: rec.GetSealed().GetOrder()}
+	r, c := by.ranges[rec.Agreement], by.secrecy[which]
+	needsRange, needsCount := decides(rec.Outcome), which.Order != 0
+	if needsRange && r == nil && len(by.ranges) == MaxRanges || needsCount && c == nil && len(by.secrecy) == MaxRanges {
+		return errFull
+	}
+	if needsRange {
+		if r == nil {
+			r = &tracev1.Range{Agreement: rec.Agreement, First: rec.Seq}
+			by.ranges[rec.Agreement] = r
+		}
+		if r.Last != 0 && rec.Seq != r.Last+1 {
+			return fault.Newf(fault.ReceiptGap, "record %d of agreement %s follows %d", rec.Seq, r.Agreement, r.Last)
+		}
+		r.Last = rec.Seq
+		if rec.Outcome == tracev1.Outcome_OUTCOME_GRANTED {
+			r.Granted++
+		} else {
+			r.Refused++
+		}
+	}
+	if needsCount {
+		if c == nil {
+			c = &tracev1.SecrecyCount{Agreement: rec.Agreement, Order: which.Order}
+			by.secrecy[which] = c
+		}
+		if rec.Outcome == opened {
+			c.Opened++
+		} else {
+			c.Sealed++
+		}
+	}
+	return nil
 }

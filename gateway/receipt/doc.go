@@ -23,17 +23,25 @@
 //
 //  1. When Append returns nil the record is on disk, and will be leaf Index of the
 //     tree.
+//
 //  2. The decisions (GRANTED, REFUSED) under one agreement are numbered 1, 2, 3, …
 //     without gaps, also over a restart; how a granted one ended (COMPLETED, FAILED)
 //     stands under the same number. Each record names its own place in the log, and
 //     each decision the place of the agreement's decision before it: a receipt
 //     contradicts a log in which something else stands there.
+//
 //  3. The tree's leaves are the journal's records, in its order. Open proves it
 //     by recomputing the root, and refuses a folder in which it does not hold.
+//
 //  4. After a failed write nothing is appended until the process has started
 //     again: every later Append fails (fail closed).
+//
 //  5. A head that the ledger refuses as rewritten or with a gap stops the log for
 //     good ([Anchor.Refused]); no error of the network does.
+//
+//  6. While an order of secrecy holds, the leaf of an access has no content, and what was
+//     taken out of it is durable before it; number, place and times are as of any other.
+//     Publish puts it into the log for everybody.
 //
 // A torn end of the journal is cut at Open: Append never returned its records. A
 // loss that is more than that shows as Damaged (the tree has more leaves than the

@@ -21,13 +21,16 @@ import (
 	"mulian/internal/sm"
 )
 
-// Config says where a log is and whose it is. All fields are required but Logger.
+// Config says where a log is and whose it is. All fields are required but the last two.
 type Config struct {
 	Dir     string        // of this log alone; made if absent, mode 0700
 	Gateway string        // account whose log it is
 	Origin  string        // of its checkpoints, as on the ledger
 	Key     sm.PrivateKey // Ed25519, signs the checkpoints
 	Logger  *slog.Logger  // nil: slog.Default
+	// Secrecy returns the orders of secrecy of an agreement, as the ledger has them; nil
+	// if there is none. Records of accesses are sealed while one holds. nil: none ever is.
+	Secrecy func(ctx context.Context, agreement string) (*tracev1.Secrecy, error)
 }
 
 // Log is one gateway's access log. It is safe for concurrent use.
@@ -36,6 +39,9 @@ type Log struct {
 	lock    *durable.Lock
 	journal *journal
 	tree    *tree
+	// openings is what was taken out of sealed records: never served, and published record
+	// by record ([Log.Publish]).
+	openings *journal
 
 	queue   chan *pending  // to write
 	leaves  chan leafBatch // to integrate
@@ -46,6 +52,8 @@ type Log struct {
 	mu         sync.RWMutex       // guards the fields below; not held during disk work
 	offsets    []int64            // of each record in the journal
 	of         map[string]history // by agreement
+	kept       map[uint64][]int64 // offsets in openings, by place
+	secrets    map[uint64]Secret  // sealed and not published, by place
 	integrated uint64             // records in the tree
 	err        error              // the first failure; nothing is appended after
 	grown      chan struct{}      // closed and replaced when integrated rises
@@ -60,17 +68,22 @@ type history struct {
 
 // Entry is one record as it stands in the log.
 type Entry struct {
-	Index  uint64
-	Record *tracev1.AccessRecord
-	Raw    []byte // its canonical bytes, the leaf
+	Index uint64
+	// Record is the whole record, with the content of a sealed one, as far as this gateway
+	// has it: for its own use. What others may see of it is Raw.
+	Record  *tracev1.AccessRecord
+	Raw     []byte           // its canonical bytes, the leaf
+	Opening *tracev1.Opening // of a sealed record; nil: it is not sealed, or lost
 }
 
 // pending is records that wait to be written together: one, or a decision and its end.
 type pending struct {
-	records []*tracev1.AccessRecord
-	done    chan struct{}
-	entries []Entry
-	err     error
+	records  []*tracev1.AccessRecord // as they will stand in the log
+	whole    []*tracev1.AccessRecord // of sealed ones; nil: not sealed
+	openings []*tracev1.Opening      // of sealed ones
+	done     chan struct{}
+	entries  []Entry
+	err      error
 }
 
 type leafBatch struct {
@@ -99,6 +112,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l := &Log{
 		cfg: cfg, lock: lock, queue: make(chan *pending, maxWaiting), leaves: make(chan leafBatch, treeQueue),
 		stop: make(chan struct{}), gone: make(chan struct{}), of: map[string]history{}, grown: make(chan struct{}),
+		kept: map[uint64][]int64{}, secrets: map[uint64]Secret{},
 	}
 	if err := l.restore(ctx, signer); err != nil {
 		lock.Unlock()
@@ -117,14 +131,19 @@ func (l *Log) restore(ctx context.Context, signer *checkpointSigner) (err error)
 	defer func() {
 		if err != nil {
 			l.tree.close()
-			if l.journal != nil {
-				l.journal.close()
+			for _, j := range []*journal{l.journal, l.openings} {
+				if j != nil {
+					j.close()
+				}
 			}
 		}
 	}()
 	size, err := l.tree.size(ctx)
 	if err != nil {
 		return fmt.Errorf("access log: %w", err)
+	}
+	if l.openings, err = openJournal(filepath.Join(l.cfg.Dir, "openings"), l.noteOpening, func(int64) error { return nil }); err != nil {
+		return err
 	}
 	sum, sumRoot := ranges.NewEmptyRange(0), []byte(nil)
 	var missing [][]byte
@@ -200,6 +219,7 @@ func (l *Log) noted(offset int64, r *tracev1.AccessRecord) error {
 		h.at = append(h.at, uint64(len(l.offsets)))
 		l.of[a] = h
 	}
+	l.noteSecret(r)
 	l.offsets = append(l.offsets, offset)
 	return nil
 }
@@ -244,10 +264,17 @@ func (l *Log) append(ctx context.Context, records ...*tracev1.AccessRecord) ([]E
 		if r.AtMs == 0 {
 			r.AtMs = time.Now().UnixMilli()
 		}
+		if i > 0 && p.whole[0] != nil {
+			r.Sealed = &tracev1.Sealed{Order: p.records[0].Sealed.Order}
+		}
+		whole, opening, err := l.seal(ctx, r)
+		if err != nil {
+			return nil, err
+		}
 		if n := proto.Size(r); n > MaxRecordBytes-64 { // room for number and place
 			return nil, fault.Newf(fault.TooLong, "an access record of %d bytes, at most %d", n, MaxRecordBytes-64)
 		}
-		p.records = append(p.records, r)
+		p.records, p.whole, p.openings = append(p.records, r), append(p.whole, whole), append(p.openings, opening)
 	}
 	if err := l.Err(); err != nil {
 		return nil, err
@@ -336,6 +363,9 @@ func (l *Log) writeBatch(batch []*pending) {
 	}
 	raw, err := l.number(batch)
 	if err == nil {
+		err = l.keepOpenings(batch)
+	}
+	if err == nil {
 		// Power fails here: whole frames of this batch may be there at the next start.
 		// Then they count: a record of what was not released is no harm, the reverse is.
 		var offset int64
@@ -377,7 +407,12 @@ func (l *Log) number(batch []*pending) ([][]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			p.entries = append(p.entries, Entry{Index: uint64(len(l.offsets) + len(raw)), Record: r, Raw: b})
+			e := Entry{Index: uint64(len(l.offsets) + len(raw)), Record: r, Raw: b, Opening: p.openings[i]}
+			if w := p.whole[i]; w != nil {
+				w.Seq, w.Place, w.Previous, w.Sealed = r.Seq, r.Place, r.Previous, r.Sealed
+				e.Record = w
+			}
+			p.entries = append(p.entries, e)
 			raw = append(raw, b)
 		}
 	}
@@ -498,8 +533,10 @@ func (l *Log) Close() error {
 	close(l.stop)
 	l.writers.Wait()
 	err := l.tree.close()
-	if jerr := l.journal.close(); err == nil {
-		err = jerr
+	for _, j := range []*journal{l.journal, l.openings} {
+		if jerr := j.close(); err == nil {
+			err = jerr
+		}
 	}
 	if uerr := l.lock.Unlock(); err == nil {
 		err = uerr

@@ -69,8 +69,26 @@ func (l *Log) reaches(size uint64) error {
 	return nil
 }
 
-// Record returns a record. NotFound if there is none.
+// Record returns a record, a sealed one with its content. NotFound if there is none.
 func (l *Log) Record(index uint64) (Entry, error) {
+	e, err := l.leaf(index)
+	if err != nil {
+		return Entry{}, err
+	}
+	if e.Record.GetSealed() != nil && e.Record.Outcome != opened {
+		whole, opening, err := l.openingOf(index+1, e.Record)
+		if err != nil {
+			return Entry{}, err
+		}
+		if whole != nil {
+			e.Record, e.Opening = whole, opening
+		}
+	}
+	return e, nil
+}
+
+// leaf returns a record as everybody sees it.
+func (l *Log) leaf(index uint64) (Entry, error) {
 	l.mu.RLock()
 	if index >= uint64(len(l.offsets)) {
 		l.mu.RUnlock()

@@ -124,6 +124,20 @@ func Get[T proto.Message](ctx context.Context, v *View, key string, make func() 
 	return value.(T), sight, nil
 }
 
+// Last returns the object at key as it was last seen, however old, without asking anybody;
+// false if it was never seen. The message is shared: nobody changes it.
+func Last[T proto.Message](v *View, key string) (T, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	o := v.objects[key]
+	if o == nil || o.height == 0 {
+		var none T
+		return none, false
+	}
+	value, _ := o.value.(T)
+	return value, true
+}
+
 func (v *View) get(ctx context.Context, key string, make func() proto.Message, maxAge time.Duration) (proto.Message, Sight, error) {
 	if value, sight, ok := v.cached(key, maxAge); ok {
 		return value, sight, nil
