@@ -35,6 +35,8 @@ type Report struct {
 
 	// Value is the proved object of kind object: the message's canonical bytes.
 	Value []byte `json:"-"`
+
+	why phrase // of Reason
 }
 
 // Signer is one signature that holds.
@@ -50,6 +52,14 @@ type Signer struct {
 type Check struct {
 	Step string `json:"step"`
 	Says string `json:"says"`
+
+	phrase
+}
+
+// phrase is a sentence before its words stand in it, so that it can be said in Chinese.
+type phrase struct {
+	format string
+	args   []any
 }
 
 // The steps, in the order in which they are taken.
@@ -78,13 +88,14 @@ type refusal struct {
 	code        fault.Code
 	step, field string
 	text        string
+	phrase
 }
 
 // Error is a method of error.
 func (r *refusal) Error() string { return fmt.Sprintf("%s: %s: %s", r.step, r.field, r.text) }
 
 func refuse(step, field, format string, args ...any) *refusal {
-	return &refusal{fault.VerificationFailed, step, field, fmt.Sprintf(format, args...)}
+	return &refusal{fault.VerificationFailed, step, field, fmt.Sprintf(format, args...), phrase{format, args}}
 }
 
 // as gives the refusal another code.

@@ -22,7 +22,7 @@ func Verify(file []byte, genesisHash [32]byte) *Report {
 	if err == nil {
 		r = v.report()
 	} else {
-		r.Code, r.Step, r.Field, r.Reason = err.code, err.step, err.field, err.text
+		r.Code, r.Step, r.Field, r.Reason, r.why = err.code, err.step, err.field, err.text, err.phrase
 	}
 	r.Milliseconds = float64(time.Since(began).Microseconds()) / 1000
 	return r
@@ -46,7 +46,7 @@ type verifier struct {
 }
 
 func (v *verifier) says(step, format string, args ...any) {
-	v.checks = append(v.checks, Check{step, fmt.Sprintf(format, args...)})
+	v.checks = append(v.checks, Check{step, fmt.Sprintf(format, args...), phrase{format, args}})
 }
 
 // verify takes the steps in their order, which is part of the format.
@@ -59,6 +59,8 @@ func (v *verifier) verify(file []byte, genesisHash [32]byte) *refusal {
 		v.content, err = read(tree)
 	}
 	switch {
+	case err != nil && copied(file) != "":
+		return refuse(stepForm, "the file", "%s", copied(file)).as(fault.Malformed)
 	case err != nil && !bytes.Contains(file[:min(len(file), 100)], []byte(Format)):
 		return refuse(stepForm, "the file", "this is no proof file: its first lines do not name %s (%v)", Format, err).as(fault.Malformed)
 	case err != nil:
@@ -74,6 +76,22 @@ func (v *verifier) verify(file []byte, genesisHash [32]byte) *refusal {
 		}
 	}
 	return nil
+}
+
+// copied tells how a program that copied or saved the file has changed it, "" if it has
+// not: the bytes are signed for, so a file is copied as it is.
+func copied(file []byte) string {
+	switch {
+	case bytes.HasPrefix(file, []byte("\xef\xbb\xbf")):
+		return "an editor or a copy has put a byte order mark before it: get the original, and copy it as it is"
+	case bytes.HasPrefix(file, []byte("\xff\xfe")), bytes.HasPrefix(file, []byte("\xfe\xff")):
+		return "an editor or a copy has turned it into UTF-16: get the original, and copy it as it is"
+	case bytes.HasPrefix(file, []byte("{\r\n")):
+		return "an editor or a copy has turned its line feeds into those of Windows (CR LF): get the original, and copy it as it is"
+	case bytes.HasSuffix(file, []byte("}\n\n")), bytes.HasSuffix(file, []byte("\n}")):
+		return "an editor or a copy has added or taken away a line feed at its end: get the original, and copy it as it is"
+	}
+	return ""
 }
 
 func (v *verifier) checkGenesis(want [32]byte) *refusal {

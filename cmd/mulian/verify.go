@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"mulian/client/prooffile"
+	"mulian/client/sentence"
 	"mulian/internal/fault"
 )
 
@@ -30,13 +32,14 @@ else genesis.bin in --home. What does not hold ends with exit status 7 and says 
 		Example: "  mulian verify agreement.mulian-proof.json\n  mulian verify access.mulian-proof.json --genesis genesis.bin --json",
 		Args:    exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			began := time.Now()
 			want, err := a.trusted(genesis, hash)
 			if err != nil {
-				return err
+				return a.unchecked(err, began)
 			}
 			file, err := readBounded(args[0], prooffile.MaxFile+1)
 			if err != nil {
-				return err
+				return a.unchecked(err, began)
 			}
 			return a.verdict(prooffile.Verify(file, want))
 		},
@@ -68,6 +71,19 @@ func (a *app) trusted(genesis, hash string) (want [32]byte, err error) {
 	return prooffile.GenesisHash(raw)
 }
 
+// unchecked is the answer when nothing could be checked: file or genesis are not there.
+// With --json it has the fields of every verdict; the exit status is that of the error.
+func (a *app) unchecked(err error, began time.Time) error {
+	if !a.json {
+		return err
+	}
+	v := map[string]any{"ok": false, "code": uint32(fault.CodeOf(err)), "reason": err.Error(), "milliseconds": float64(time.Since(began).Microseconds()) / 1000}
+	if perr := a.print(v, nil); perr != nil {
+		return perr
+	}
+	return quietExit(exitOf(err))
+}
+
 func there(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
@@ -78,14 +94,22 @@ func there(path string) bool {
 func readBounded(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fault.Newf(fault.NotFound, "%s", err)
+		return nil, fault.Newf(fault.NotFound, "there is no file %s", path)
 	}
 	if err != nil {
-		return nil, fault.Wrap(fault.Inaccessible, err, "open")
+		return nil, fault.Wrap(fault.Inaccessible, bare(err), "read %s", path)
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, most))
-	return raw, fault.Wrap(fault.Inaccessible, err, "read %s", path)
+	return raw, fault.Wrap(fault.Inaccessible, bare(err), "read %s", path)
+}
+
+// bare is an error of the file system without the path, which its reader names.
+func bare(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err
+	}
+	return err
 }
 
 // notHeld is the exit status for a file that does not hold, whatever its code.
@@ -104,22 +128,38 @@ func (a *app) verdict(r *prooffile.Report) error {
 
 func (a *app) tellReport(w io.Writer, r *prooffile.Report) {
 	for _, c := range r.Checks {
-		fmt.Fprintf(w, "✓ %s  %s\n", pad(a.step(c.Step), 10), visible(c.Says))
+		fmt.Fprintf(w, "✓ %s  %s\n", pad(a.step(c.Step), 10), visible(c.In(a.chinese())))
 	}
 	if !r.OK {
-		fmt.Fprintf(w, "✗ %s  %s %s\n  %s\n", pad(a.step(r.Step), 10), r.Code, visible(r.Field), visible(r.Reason))
+		fmt.Fprintf(w, "✗ %s  %s %s\n  %s\n", pad(a.step(r.Step), 10), r.Code, visible(r.Field), visible(r.Because(a.chinese())))
 		fmt.Fprintln(w, a.t("不成立：不要相信这份文件。", "It does not hold: do not believe this file."))
 		return
 	}
 	fmt.Fprintf(w, a.t("\n成立：%s %s\n链 %s，高度 %d，区块时间 %s，%s 表决权签署（SM2：%s）\n", "\nIt holds: %s %s\nchain %s, height %d, block time %s, signed by %s of the voting power (SM2: %s)\n"),
-		a.kind(r.Kind), visible(r.Object), visible(r.Chain), r.Height, r.Time, r.Power, r.SM2)
+		a.kind(r.Kind), visible(r.Object), visible(r.Chain), r.Height, r.Time, a.share(r.Power), a.share(r.SM2))
 	for _, s := range r.Signers {
-		fmt.Fprintf(w, a.t("签名 %s：%s，密钥 %s（%s，%s）\n", "signed as %s: %s, key %s (%s, %s)\n"), visible(s.As), visible(s.Account), visible(s.Key), s.Algorithm, s.State)
+		fmt.Fprintf(w, a.t("签名 %s：%s，密钥 %s（%s，%s）\n", "signed as %s: %s, key %s (%s, %s)\n"), visible(s.As), visible(s.Account), visible(s.Key), s.Algorithm, a.keyState(s.State))
 	}
 	if len(r.Signers) == 0 {
 		fmt.Fprintln(w, a.t("! 文件里没有任何人的签名：只有账本的见证", "! the file has nobody's signature: it is the ledger's word alone"))
 	}
 	fmt.Fprintf(w, a.t("创世 %s，%.1f 毫秒，离线\n", "genesis %s, %.1f ms, offline\n"), r.Genesis, r.Milliseconds)
+}
+
+// chinese says that the person reads Chinese.
+func (a *app) chinese() bool { return a.language() == sentence.Chinese }
+
+// share writes the part of the voting power, "3 of 4", in the person's language.
+func (a *app) share(of string) string {
+	if of == "none" {
+		return a.t("无", of)
+	}
+	return a.t(strings.Replace(of, " of ", "/", 1), of)
+}
+
+// keyState writes whether a key is active or was revoked.
+func (a *app) keyState(state string) string {
+	return a.t(strings.Replace(strings.Replace(state, "active", "有效", 1), "revoked", "吊销于", 1), state)
 }
 
 // visible shows what a file says without letting it speak to the terminal.

@@ -945,7 +945,7 @@ class Verifier {
     try { this.c = readContent(new Parser(file).file()) } catch (e) {
       if (e instanceof RangeError || e instanceof TypeError) throw e // our own mistake
       const named = String.fromCharCode(...file.subarray(0, 100)).includes('mulian-proof-v1')
-      refuse('form', 'the file', named ? e.message : `this is no proof file: its first lines do not name mulian-proof-v1 (${e.message})`, MALFORMED)
+      refuse('form', 'the file', copied(file) ?? (named ? e.message : `this is no proof file: its first lines do not name mulian-proof-v1 (${e.message})`), MALFORMED)
     }
     this.says('form', `${file.length} bytes in their one form`)
     this.checkGenesis(wanted)
@@ -1312,6 +1312,16 @@ function recordNode(r) {
 }
 
 const kindOf = (n) => n.fields ? 'an object' : n.list ? 'a list' : 'a text'
+
+// copied tells how a program that copied or saved the file has changed it, null if it has not.
+function copied(file) {
+  const begins = (...b) => b.every((x, i) => file[i] === x), ends = (...b) => b.every((x, i) => file[file.length - b.length + i] === x)
+  if (begins(0xef, 0xbb, 0xbf)) return 'an editor or a copy has put a byte order mark before it: get the original, and copy it as it is'
+  if (begins(0xff, 0xfe) || begins(0xfe, 0xff)) return 'an editor or a copy has turned it into UTF-16: get the original, and copy it as it is'
+  if (begins(123, 13, 10)) return 'an editor or a copy has turned its line feeds into those of Windows (CR LF): get the original, and copy it as it is'
+  if (ends(125, 10, 10) || ends(10, 125)) return 'an editor or a copy has added or taken away a line feed at its end: get the original, and copy it as it is'
+  return null
+}
 
 // differ returns the first place where two trees differ, null if there is none.
 function differ(want, got, path) {
