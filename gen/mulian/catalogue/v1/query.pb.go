@@ -2355,6 +2355,7 @@ type Score struct {
 	Entries       int64                  `protobuf:"varint,3,opt,name=entries,proto3" json:"entries,omitempty"`
 	Points        uint32                 `protobuf:"varint,4,opt,name=points,proto3" json:"points,omitempty"` // 0-100
 	Parts         []*ScorePart           `protobuf:"bytes,5,rep,name=parts,proto3" json:"parts,omitempty"`
+	Unjudged      []FindingKind          `protobuf:"varint,6,rep,packed,name=unjudged,proto3,enum=mulian.catalogue.v1.FindingKind" json:"unjudged,omitempty"` // parts that nothing of the organisation's could be judged by: their weight is shared out over the others
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2420,6 +2421,13 @@ func (x *Score) GetPoints() uint32 {
 func (x *Score) GetParts() []*ScorePart {
 	if x != nil {
 		return x.Parts
+	}
+	return nil
+}
+
+func (x *Score) GetUnjudged() []FindingKind {
+	if x != nil {
+		return x.Unjudged
 	}
 	return nil
 }
@@ -2842,13 +2850,14 @@ const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
 	"\x03why\x18\x06 \x01(\tR\x03why\x12\x1c\n" +
 	"\n" +
 	"what_to_do\x18\a \x01(\tR\bwhatToDo\x12\x1a\n" +
-	"\blikeness\x18\b \x01(\rR\blikeness\"\x9c\x01\n" +
+	"\blikeness\x18\b \x01(\rR\blikeness\"\xda\x01\n" +
 	"\x05Score\x12\x10\n" +
 	"\x03org\x18\x01 \x01(\tR\x03org\x12\x19\n" +
 	"\borg_name\x18\x02 \x01(\tR\aorgName\x12\x18\n" +
 	"\aentries\x18\x03 \x01(\x03R\aentries\x12\x16\n" +
 	"\x06points\x18\x04 \x01(\rR\x06points\x124\n" +
-	"\x05parts\x18\x05 \x03(\v2\x1e.mulian.catalogue.v1.ScorePartR\x05parts\"\x7f\n" +
+	"\x05parts\x18\x05 \x03(\v2\x1e.mulian.catalogue.v1.ScorePartR\x05parts\x12<\n" +
+	"\bunjudged\x18\x06 \x03(\x0e2 .mulian.catalogue.v1.FindingKindR\bunjudged\"\x7f\n" +
 	"\tScorePart\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .mulian.catalogue.v1.FindingKindR\x04kind\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\rR\x06weight\x12\x12\n" +
@@ -3010,39 +3019,40 @@ var file_mulian_catalogue_v1_query_proto_depIdxs = []int32{
 	28, // 34: mulian.catalogue.v1.SearchResponse.facets:type_name -> mulian.catalogue.v1.Facet
 	1,  // 35: mulian.catalogue.v1.Finding.kind:type_name -> mulian.catalogue.v1.FindingKind
 	32, // 36: mulian.catalogue.v1.Score.parts:type_name -> mulian.catalogue.v1.ScorePart
-	1,  // 37: mulian.catalogue.v1.ScorePart.kind:type_name -> mulian.catalogue.v1.FindingKind
-	1,  // 38: mulian.catalogue.v1.CheckRequest.kinds:type_name -> mulian.catalogue.v1.FindingKind
-	31, // 39: mulian.catalogue.v1.CheckResponse.scores:type_name -> mulian.catalogue.v1.Score
-	30, // 40: mulian.catalogue.v1.CheckResponse.findings:type_name -> mulian.catalogue.v1.Finding
-	2,  // 41: mulian.catalogue.v1.CatalogueService.ListEntries:input_type -> mulian.catalogue.v1.ListEntriesRequest
-	4,  // 42: mulian.catalogue.v1.CatalogueService.GetEntry:input_type -> mulian.catalogue.v1.GetEntryRequest
-	7,  // 43: mulian.catalogue.v1.CatalogueService.ListDuties:input_type -> mulian.catalogue.v1.ListDutiesRequest
-	9,  // 44: mulian.catalogue.v1.CatalogueService.ListTables:input_type -> mulian.catalogue.v1.ListTablesRequest
-	11, // 45: mulian.catalogue.v1.CatalogueService.ListSystems:input_type -> mulian.catalogue.v1.ListSystemsRequest
-	13, // 46: mulian.catalogue.v1.CatalogueService.ListDrifts:input_type -> mulian.catalogue.v1.ListDriftsRequest
-	15, // 47: mulian.catalogue.v1.CatalogueService.ListPending:input_type -> mulian.catalogue.v1.ListPendingRequest
-	23, // 48: mulian.catalogue.v1.CatalogueService.Search:input_type -> mulian.catalogue.v1.SearchRequest
-	33, // 49: mulian.catalogue.v1.CatalogueService.Check:input_type -> mulian.catalogue.v1.CheckRequest
-	19, // 50: mulian.catalogue.v1.CatalogueService.ListMatters:input_type -> mulian.catalogue.v1.ListMattersRequest
-	21, // 51: mulian.catalogue.v1.CatalogueService.ListCodes:input_type -> mulian.catalogue.v1.ListCodesRequest
-	17, // 52: mulian.catalogue.v1.CatalogueService.Count:input_type -> mulian.catalogue.v1.CountRequest
-	3,  // 53: mulian.catalogue.v1.CatalogueService.ListEntries:output_type -> mulian.catalogue.v1.ListEntriesResponse
-	5,  // 54: mulian.catalogue.v1.CatalogueService.GetEntry:output_type -> mulian.catalogue.v1.GetEntryResponse
-	8,  // 55: mulian.catalogue.v1.CatalogueService.ListDuties:output_type -> mulian.catalogue.v1.ListDutiesResponse
-	10, // 56: mulian.catalogue.v1.CatalogueService.ListTables:output_type -> mulian.catalogue.v1.ListTablesResponse
-	12, // 57: mulian.catalogue.v1.CatalogueService.ListSystems:output_type -> mulian.catalogue.v1.ListSystemsResponse
-	14, // 58: mulian.catalogue.v1.CatalogueService.ListDrifts:output_type -> mulian.catalogue.v1.ListDriftsResponse
-	16, // 59: mulian.catalogue.v1.CatalogueService.ListPending:output_type -> mulian.catalogue.v1.ListPendingResponse
-	29, // 60: mulian.catalogue.v1.CatalogueService.Search:output_type -> mulian.catalogue.v1.SearchResponse
-	34, // 61: mulian.catalogue.v1.CatalogueService.Check:output_type -> mulian.catalogue.v1.CheckResponse
-	20, // 62: mulian.catalogue.v1.CatalogueService.ListMatters:output_type -> mulian.catalogue.v1.ListMattersResponse
-	22, // 63: mulian.catalogue.v1.CatalogueService.ListCodes:output_type -> mulian.catalogue.v1.ListCodesResponse
-	18, // 64: mulian.catalogue.v1.CatalogueService.Count:output_type -> mulian.catalogue.v1.CountResponse
-	53, // [53:65] is the sub-list for method output_type
-	41, // [41:53] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	1,  // 37: mulian.catalogue.v1.Score.unjudged:type_name -> mulian.catalogue.v1.FindingKind
+	1,  // 38: mulian.catalogue.v1.ScorePart.kind:type_name -> mulian.catalogue.v1.FindingKind
+	1,  // 39: mulian.catalogue.v1.CheckRequest.kinds:type_name -> mulian.catalogue.v1.FindingKind
+	31, // 40: mulian.catalogue.v1.CheckResponse.scores:type_name -> mulian.catalogue.v1.Score
+	30, // 41: mulian.catalogue.v1.CheckResponse.findings:type_name -> mulian.catalogue.v1.Finding
+	2,  // 42: mulian.catalogue.v1.CatalogueService.ListEntries:input_type -> mulian.catalogue.v1.ListEntriesRequest
+	4,  // 43: mulian.catalogue.v1.CatalogueService.GetEntry:input_type -> mulian.catalogue.v1.GetEntryRequest
+	7,  // 44: mulian.catalogue.v1.CatalogueService.ListDuties:input_type -> mulian.catalogue.v1.ListDutiesRequest
+	9,  // 45: mulian.catalogue.v1.CatalogueService.ListTables:input_type -> mulian.catalogue.v1.ListTablesRequest
+	11, // 46: mulian.catalogue.v1.CatalogueService.ListSystems:input_type -> mulian.catalogue.v1.ListSystemsRequest
+	13, // 47: mulian.catalogue.v1.CatalogueService.ListDrifts:input_type -> mulian.catalogue.v1.ListDriftsRequest
+	15, // 48: mulian.catalogue.v1.CatalogueService.ListPending:input_type -> mulian.catalogue.v1.ListPendingRequest
+	23, // 49: mulian.catalogue.v1.CatalogueService.Search:input_type -> mulian.catalogue.v1.SearchRequest
+	33, // 50: mulian.catalogue.v1.CatalogueService.Check:input_type -> mulian.catalogue.v1.CheckRequest
+	19, // 51: mulian.catalogue.v1.CatalogueService.ListMatters:input_type -> mulian.catalogue.v1.ListMattersRequest
+	21, // 52: mulian.catalogue.v1.CatalogueService.ListCodes:input_type -> mulian.catalogue.v1.ListCodesRequest
+	17, // 53: mulian.catalogue.v1.CatalogueService.Count:input_type -> mulian.catalogue.v1.CountRequest
+	3,  // 54: mulian.catalogue.v1.CatalogueService.ListEntries:output_type -> mulian.catalogue.v1.ListEntriesResponse
+	5,  // 55: mulian.catalogue.v1.CatalogueService.GetEntry:output_type -> mulian.catalogue.v1.GetEntryResponse
+	8,  // 56: mulian.catalogue.v1.CatalogueService.ListDuties:output_type -> mulian.catalogue.v1.ListDutiesResponse
+	10, // 57: mulian.catalogue.v1.CatalogueService.ListTables:output_type -> mulian.catalogue.v1.ListTablesResponse
+	12, // 58: mulian.catalogue.v1.CatalogueService.ListSystems:output_type -> mulian.catalogue.v1.ListSystemsResponse
+	14, // 59: mulian.catalogue.v1.CatalogueService.ListDrifts:output_type -> mulian.catalogue.v1.ListDriftsResponse
+	16, // 60: mulian.catalogue.v1.CatalogueService.ListPending:output_type -> mulian.catalogue.v1.ListPendingResponse
+	29, // 61: mulian.catalogue.v1.CatalogueService.Search:output_type -> mulian.catalogue.v1.SearchResponse
+	34, // 62: mulian.catalogue.v1.CatalogueService.Check:output_type -> mulian.catalogue.v1.CheckResponse
+	20, // 63: mulian.catalogue.v1.CatalogueService.ListMatters:output_type -> mulian.catalogue.v1.ListMattersResponse
+	22, // 64: mulian.catalogue.v1.CatalogueService.ListCodes:output_type -> mulian.catalogue.v1.ListCodesResponse
+	18, // 65: mulian.catalogue.v1.CatalogueService.Count:output_type -> mulian.catalogue.v1.CountResponse
+	54, // [54:66] is the sub-list for method output_type
+	42, // [42:54] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_mulian_catalogue_v1_query_proto_init() }
