@@ -161,5 +161,6 @@ func (g *Gateway) metrics() *prometheus.Registry {
 	number("refused", "Refusals since the start.", func(s Status) float64 { return float64(s.Refused) })
 	number("failed", "Releases that did not end, since the start.", func(s Status) float64 { return float64(s.Failed) })
 	number("rows", "Rows released since the start.", func(s Status) float64 { return float64(s.Rows) })
+	reg.MustRegister(g.feedMeter())
 	return reg
 }

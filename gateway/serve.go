@@ -65,6 +65,8 @@ func (s *Keeper) Run(ctx context.Context, reload <-chan os.Signal, opened func(*
 	}
 	defer func() { _ = s.socket.Close() }() // the gateways' own ends are closed
 	opened(g)
+	var givingUp sync.WaitGroup
+	defer givingUp.Wait()
 	for g != nil {
 		next, err := s.turn(ctx, g, reload, log)
 		if next == nil {
@@ -73,7 +75,10 @@ func (s *Keeper) Run(ctx context.Context, reload <-chan os.Signal, opened func(*
 		if err != nil {
 			log.Warn("the end before a reload", "err", err)
 		}
-		g = s.reopen(ctx, next, log)
+		before := s.cfg
+		if g = s.reopen(ctx, next, log); g != nil && s.cfg == next {
+			givingUp.Go(func() { giveUp(ctx, before, next, log) })
+		}
 	}
 	return nil
 }
