@@ -33,6 +33,9 @@ type Options struct {
 	// Listener serves other gateways instead of one on the configuration's Listen; the
 	// gateway closes it.
 	Listener net.Listener
+	// Patience is how long who asks or answers may say nothing before the connection is
+	// given up; 0: [deliver.DefaultPatience].
+	Patience time.Duration
 	// Reload is what the control socket's Reload does; nil: Usage.
 	Reload func() error
 }
@@ -185,14 +188,14 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 	g.provider, err = deliver.NewProvider(deliver.ProviderConfig{
 		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, Dir: filepath.Join(g.cfg.Home, "deliveries"),
 		Log: g.records, Anchor: g.anchor, View: g.view, Chain: g.chain, Table: g.table, Drifted: g.drifted.is,
-		Version: g.opts.Version, Logger: g.log,
+		Patience: g.opts.Patience, Version: g.opts.Version, Logger: g.log,
 	})
 	if err != nil {
 		return err
 	}
 	g.asker, err = deliver.NewAsker(deliver.AskerConfig{
 		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, SealKey: g.keys.Seal, Dir: filepath.Join(g.cfg.Home, "fetches"),
-		View: g.view, Chain: g.chain, Sink: g.sink, Logger: g.log,
+		View: g.view, Chain: g.chain, Sink: g.sink, Patience: g.opts.Patience, Logger: g.log,
 	})
 	if err != nil {
 		return err

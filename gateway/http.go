@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"mulian/gateway/deliver"
 	"mulian/gateway/view"
 	"mulian/gen/mulian/gateway/v1/gatewayv1connect"
 	"mulian/internal/fault"
@@ -33,7 +35,7 @@ const (
 const maxAsked = 512 << 10
 
 func (g *Gateway) serve(ctx context.Context) error {
-	server := &http.Server{Handler: g.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes}
+	server := &http.Server{Handler: patient(g.Handler(), cmp.Or(g.opts.Patience, deliver.DefaultPatience)), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -263,7 +263,14 @@ type running struct {
 }
 
 // open starts a gateway on a free port and puts its address on the ledger.
-func (w *town) open(cfg gateway.Config) *running {
+func (w *town) open(cfg gateway.Config) *running { return w.openWith(cfg, gateway.Options{}) }
+
+// openPatient is open for tests in which somebody says nothing.
+func (w *town) openPatient(cfg gateway.Config) *running {
+	return w.openWith(cfg, gateway.Options{Patience: patience})
+}
+
+func (w *town) openWith(cfg gateway.Config, opts gateway.Options) *running {
 	w.t.Helper()
 	if cfg.Listen == "" {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -274,7 +281,8 @@ func (w *town) open(cfg gateway.Config) *running {
 		l.Close()
 		cfg.URL = "http://" + cfg.Listen
 	}
-	g, err := gateway.Open(context.Background(), cfg, gateway.Options{Version: "test", Logger: quiet(w.t)})
+	opts.Version, opts.Logger = "test", quiet(w.t)
+	g, err := gateway.Open(context.Background(), cfg, opts)
 	if err != nil {
 		w.t.Fatalf("open %s: %v", cfg.Account, err)
 	}

@@ -44,7 +44,9 @@ type AskerConfig struct {
 	View    *view.View
 	Chain   *client.Client
 	Sink    connect.Sink // nil: this gateway takes no batches
-	Logger  *slog.Logger
+	// Patience is how long a provider may say nothing; 0: [DefaultPatience].
+	Patience time.Duration
+	Logger   *slog.Logger
 }
 
 // Asker asks other gateways, checks what they answer and keeps their receipts. It
@@ -92,7 +94,7 @@ const maxAcks = 1024
 
 // NewAsker opens the receipts of an earlier one. Open fetches go on with [Asker.Resume].
 func NewAsker(cfg AskerConfig) (*Asker, error) {
-	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	cfg.Logger, cfg.Patience = cmp.Or(cfg.Logger, slog.Default()), cmp.Or(cfg.Patience, DefaultPatience)
 	if err := durable.MkdirPrivate(cfg.Dir); err != nil {
 		return nil, err
 	}
@@ -101,7 +103,7 @@ func NewAsker(cfg AskerConfig) (*Asker, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	a := &Asker{cfg: cfg, http: client.HTTPClient(), opener: seal.NewSharedOpener(cfg.SealKey), receipts: book, hand: &countersigner{key: cfg.Key, book: book}, acks: make(chan ack, maxAcks), stop: stop, busy: map[string]bool{}}
+	a := &Asker{cfg: cfg, http: watchful{client.HTTPClient()}, opener: seal.NewSharedOpener(cfg.SealKey), receipts: book, hand: &countersigner{key: cfg.Key, book: book}, acks: make(chan ack, maxAcks), stop: stop, busy: map[string]bool{}}
 	a.writers.Go(func() { a.sendAcks(ctx) })
 	return a, nil
 }

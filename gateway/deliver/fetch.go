@@ -268,7 +268,9 @@ func (a *Asker) offer(ctx context.Context, f *fetch, g *sharev1.Agreement, to *p
 	if err != nil {
 		return nil, err
 	}
-	res, err := to.client.OpenDelivery(ctx, rpc.NewRequest(m))
+	short, cancel := context.WithTimeout(ctx, a.cfg.Patience)
+	defer cancel()
+	res, err := to.client.OpenDelivery(short, rpc.NewRequest(m))
 	if err != nil {
 		return nil, answered(err)
 	}
@@ -303,6 +305,7 @@ type arrival struct {
 	f       *fetch
 	to      *provider
 	load    connect.Load
+	own     *patience // with the own database
 	columns int
 	opener  *seal.Opener
 	header  []byte
@@ -311,9 +314,17 @@ type arrival struct {
 	hash    hash.Hash
 	bytes   uint64
 	next    uint64
-	end     *gatewayv1.PageEnd
-	told    func(int64)
+	// disorders is how often a page came that was not the next one: twice, or too early.
+	disorders int
+	end       *gatewayv1.PageEnd
+	told      func(int64)
 }
+
+// errDisorder is of pages that do not come one after the other. They are asked for again,
+// maxDisorders times in a load: more is no accident.
+var errDisorder = errors.New("pages out of order")
+
+const maxDisorders = 2
 
 // maxPageContent bounds a page after unpacking (connect.MaxPageBytes).
 const maxPageContent = connect.MaxPageBytes
@@ -342,9 +353,13 @@ func (a *Asker) load(ctx context.Context, f *fetch, to *provider, offer *gateway
 	if err != nil {
 		return connect.Receipt{}, err
 	}
-	load, err := a.cfg.Sink.Begin(ctx, connect.Target{Table: f.Into, Columns: cols, PrimaryKey: key, Mode: f.Mode, Delivery: f.id()})
+	own := newPatience(ctx, databasePatience*a.cfg.Patience)
+	defer own.end()
+	own.begin()
+	load, err := a.cfg.Sink.Begin(own, connect.Target{Table: f.Into, Columns: cols, PrimaryKey: key, Mode: f.Mode, Delivery: f.id()})
+	own.done()
 	if err != nil {
-		return connect.Receipt{}, sinkFault(err)
+		return connect.Receipt{}, own.fault(fault.SourceUnreachable, sinkFault(err), "the own database")
 	}
 	defer load.Rollback()
 	unpack, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPageContent))
@@ -352,7 +367,7 @@ func (a *Asker) load(ctx context.Context, f *fetch, to *provider, offer *gateway
 		return connect.Receipt{}, err
 	}
 	defer unpack.Close()
-	in := &arrival{asker: a, f: f, to: to, load: load, columns: len(cols), unpack: unpack, hash: sha256.New(), told: func(int64) {}}
+	in := &arrival{asker: a, f: f, to: to, load: load, own: own, columns: len(cols), unpack: unpack, hash: sha256.New(), told: func(int64) {}}
 	if progress != nil {
 		in.told = func(rows int64) { progress(rows, offer.GetRowsEstimate()) }
 	}
@@ -368,8 +383,10 @@ func (a *Asker) load(ctx context.Context, f *fetch, to *provider, offer *gateway
 		return connect.Receipt{}, err
 	}
 	// Power fails here: the database decides whether the delivery is in the table.
-	got, err := load.Commit(ctx)
-	return got, sinkFault(err)
+	own.begin()
+	got, err := load.Commit(own)
+	own.done()
+	return got, own.fault(fault.SourceUnreachable, sinkFault(err), "the own database")
 }
 
 // all pulls until the end has come, over broken connections too, as long as each
@@ -387,8 +404,12 @@ func (in *arrival) all(ctx context.Context) error {
 		if in.next > before {
 			tries = 0
 		}
-		// Busy: the provider has to begin anew, and so have we.
-		if ctx.Err() != nil || !passing(err) || fault.Is(err, fault.Busy) || tries >= 5 {
+		if errors.Is(err, errDisorder) && in.disorders < maxDisorders {
+			in.disorders++
+			continue
+		}
+		// Busy, SourceUnreachable: the provider has to begin anew, and so have we.
+		if ctx.Err() != nil || !passing(err) || fault.Is(err, fault.Busy) || fault.Is(err, fault.SourceUnreachable) || tries >= 5 {
 			return err
 		}
 		select {
@@ -407,26 +428,36 @@ func (in *arrival) pull(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stream, err := in.to.client.Pull(ctx, rpc.NewRequest(m))
+	// A network that is cut says nothing.
+	wait := newPatience(ctx, in.asker.cfg.Patience)
+	defer wait.end()
+	wait.begin()
+	stream, err := in.to.client.Pull(wait, rpc.NewRequest(m))
 	if err != nil {
-		return answered(err)
+		return wait.fault(fault.Unreachable, answered(err), "the provider")
 	}
 	defer stream.Close()
 	for in.end == nil && stream.Receive() {
-		if err := in.page(ctx, stream.Msg()); err != nil {
+		wait.done()
+		if err := in.page(stream.Msg()); err != nil {
 			return err
 		}
+		wait.begin()
 	}
 	if in.end != nil {
 		return nil
 	}
-	return answered(stream.Err())
+	if err = wait.fault(fault.Unreachable, answered(stream.Err()), "the provider"); fault.Is(err, fault.NotFound) {
+		// It was open a moment ago, and has failed there since; why, the next offer says.
+		return &fault.Fault{Code: fault.Busy, Text: fmt.Sprintf("the provider has given up delivery %d", in.f.Delivery), Err: err}
+	}
+	return err
 }
 
 // page takes the next page, or the end.
-func (in *arrival) page(ctx context.Context, p *gatewayv1.Page) error {
+func (in *arrival) page(p *gatewayv1.Page) error {
 	if p.GetNumber() != in.next {
-		return fault.Newf(fault.VerificationFailed, "page %d came, %d is the next one", p.GetNumber(), in.next)
+		return &fault.Fault{Code: fault.VerificationFailed, Text: fmt.Sprintf("page %d came, %d is the next one", p.GetNumber(), in.next), Err: errDisorder}
 	}
 	if p.GetLast() {
 		return in.last(p)
@@ -457,8 +488,11 @@ func (in *arrival) page(ctx context.Context, p *gatewayv1.Page) error {
 	if err != nil || page.Columns() != in.columns {
 		return &fault.Fault{Code: fault.VerificationFailed, Text: fmt.Sprintf("page %d holds no rows of %d columns", p.GetNumber(), in.columns), Err: err}
 	}
-	if err := in.load.Append(ctx, page); err != nil {
-		return sinkFault(err)
+	in.own.begin()
+	err = in.load.Append(in.own, page)
+	in.own.done()
+	if err != nil {
+		return in.own.fault(fault.SourceUnreachable, sinkFault(err), "the own database")
 	}
 	in.hash.Write(p.GetSealed())
 	in.bytes += uint64(len(p.GetSealed()))

@@ -194,7 +194,7 @@ func (x *Followings) ask(ctx context.Context, f *following, b *gatewayv1.Changes
 		return nil, nil, err
 	}
 	// A network that is cut says nothing.
-	askCtx, cancel := context.WithTimeout(ctx, time.Duration(b.GetWaitMs())*time.Millisecond+pollMore)
+	askCtx, cancel := context.WithTimeout(ctx, time.Duration(b.GetWaitMs())*time.Millisecond+min(pollMore, a.cfg.Patience))
 	defer cancel()
 	res, err := to.client.Changes(askCtx, rpc.NewRequest(m))
 	if err != nil {

@@ -190,7 +190,9 @@ func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) erro
 	if err != nil {
 		return err
 	}
-	fresh, err := source.Freshness(ctx, name, "")
+	short, cancel := context.WithTimeout(ctx, p.sourceWait())
+	defer cancel()
+	fresh, err := source.Freshness(short, name, "")
 	if err != nil {
 		return sourceFault(err)
 	}
@@ -233,7 +235,16 @@ func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) erro
 func (p *Provider) fill(ctx context.Context, s *session, w *spooler, source connect.Source, sel connect.Selection, take func(connect.Batch) error) error {
 	defer close(s.idle)
 	defer w.stop() // whatever follows is the scan's error
-	err := source.Scan(ctx, sel, take)
+	// A database that is held by a lock, or behind a cut, must not hold the delivery.
+	wait := newPatience(ctx, databasePatience*p.cfg.Patience)
+	defer wait.end()
+	wait.begin()
+	err := source.Scan(wait, sel, func(b connect.Batch) error {
+		wait.done()
+		defer wait.begin()
+		return take(b)
+	})
+	err = wait.fault(fault.SourceUnreachable, err, "the department's database")
 	var all *whole
 	if err == nil {
 		all, err = w.finish(s.now().Salt)

@@ -48,8 +48,10 @@ type ProviderConfig struct {
 	// Drifted tells whether a breaking change of a column is known here that the
 	// ledger may not know yet.
 	Drifted func(table, column string) bool
-	Version string
-	Logger  *slog.Logger
+	// Patience is what of a database is bounded by; 0: [DefaultPatience].
+	Patience time.Duration
+	Version  string
+	Logger   *slog.Logger
 }
 
 // Provider answers other gateways. It is the handler of gateway.v1.GatewayService
@@ -88,7 +90,7 @@ type Counts struct {
 // NewProvider opens what an earlier one left behind: deliveries that were not
 // taken, counts, request ids.
 func NewProvider(cfg ProviderConfig) (*Provider, error) {
-	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	cfg.Logger, cfg.Patience = cmp.Or(cfg.Logger, slog.Default()), cmp.Or(cfg.Patience, DefaultPatience)
 	p := &Provider{
 		cfg: cfg, seen: replays{until: map[string]time.Time{}}, looks: looks{last: map[string]time.Time{}},
 		quotas: quotas{of: map[string]used{}}, turns: make(chan struct{}, maxQueries), sessions: map[sessionKey]*session{},
@@ -359,7 +361,7 @@ func (p *Provider) release(ctx context.Context, r *request, c claim, d *decision
 		return nil, refuse(d, err)
 	}
 	s.Table = name
-	readCtx, cancel := context.WithTimeout(ctx, sourceWait)
+	readCtx, cancel := context.WithTimeout(ctx, p.sourceWait())
 	defer cancel()
 	var header, sealed []byte
 	rows, cause := p.readRows(readCtx, d, source, s)
@@ -403,16 +405,19 @@ func (p *Provider) release(ctx context.Context, r *request, c claim, d *decision
 	p.quotas.spend(rec.Agreement, end.Rows, end.Bytes, e.Record.GetAtMs())
 	rcpt, err := p.sign(e)
 	if err != nil {
-	// The disk may have been slow, too. What is logged counts; it does not leave.
-	if d, err = p.lastLook(ctx, r, c, d); err != nil {
-		return nil, p.refuse(ctx, r, c, d, err)
-	}
+		// The disk may have been slow, too. What is logged counts; it does not leave.
+		if d, err = p.lastLook(ctx, r, c, d); err != nil {
+			return nil, p.refuse(ctx, r, c, d, err)
+		}
 		return nil, fmt.Errorf("nothing is released: %w", err)
 	}
 	p.count.Rows.Add(end.Rows)
 	p.count.Bytes.Add(end.Bytes)
 	return &gatewayv1.Answer{SealHeader: header, Sealed: sealed, Receipt: rcpt}, nil
 }
+
+// sourceWait bounds one query at the database.
+func (p *Provider) sourceWait() time.Duration { return min(sourceWait, p.cfg.Patience) }
 
 // readRows reads what was asked for, of the row scope and masked; for a predicate as it is.
 func (p *Provider) readRows(ctx context.Context, d *decision, source connect.Source, s connect.Selection) ([]connect.Row, error) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
+	"os"
 	"time"
 
 	rpc "connectrpc.com/connect"
@@ -62,6 +64,9 @@ func (p *Provider) pull(ctx context.Context, r *request, out *rpc.ServerStream[g
 	}
 	for n := b.GetFromPage(); ; n++ {
 		header, box, done, err := sp.page(ctx, n)
+		if errors.Is(err, os.ErrClosed) {
+			return fault.Newf(fault.Busy, "delivery %d was given up here", o.Number)
+		}
 		if err != nil {
 			return err
 		}

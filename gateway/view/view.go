@@ -28,6 +28,12 @@ const (
 	readWait    = 5 * time.Second
 	refreshWait = 3 * time.Second
 	refreshRest = time.Second
+	// lostWait bounds both while the ledger does not answer: whoever asks meanwhile is told
+	// so soon, and not after one readWait for each object.
+	lostWait = 500 * time.Millisecond
+	// hearWait is how long after a mark the event of its own anchor may take. A connection
+	// that does not bring it is there, and says nothing.
+	hearWait = 3 * time.Second
 )
 
 // View reads and keeps objects. It is safe for concurrent use.
@@ -41,6 +47,10 @@ type View struct {
 	marks   []receipt.Mark
 	objects map[string]*object
 	tired   time.Time // no refresh before
+	heard   time.Time // when the latest event came
+	deaf    func()    // makes Run listen anew; nil while it does not listen
+	lost    bool      // the latest try got no answer
+	away    time.Time // and no read before this
 }
 
 type object struct {
@@ -75,14 +85,26 @@ func New(chain *client.Client, proved *client.Verified, refresh func(context.Con
 // Mark takes a proved anchor of ours (receipt.AnchorConfig.Marked).
 func (v *View) Mark(m receipt.Mark) {
 	v.mu.Lock()
+	v.lost, v.away, v.tired = false, time.Time{}, time.Time{}
 	v.marks = append(v.marks, m)
 	if len(v.marks) > maxMarks {
 		v.marks = v.marks[1:]
 	}
 	v.mu.Unlock()
+	time.AfterFunc(hearWait, func() { v.listens(m.Sent) })
 	select {
 	case v.marked <- struct{}{}:
 	default:
+	}
+}
+
+// listens makes Run listen anew if no event came since an anchor of ours was sent that is
+// on the ledger.
+func (v *View) listens(since time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.deaf != nil && v.heard.Before(since) {
+		v.deaf()
 	}
 }
 
@@ -166,12 +188,12 @@ func (v *View) get(ctx context.Context, key string, make func() proto.Message, m
 // renew makes a mark.
 func (v *View) renew(ctx context.Context) error {
 	v.mu.Lock()
-	tired := time.Now().Before(v.tired)
+	tired, most := time.Now().Before(v.tired), v.within(refreshWait)
 	v.mu.Unlock()
 	if tired {
 		return fault.Newf(fault.StaleHeight, "no anchor of ours was committed a moment ago")
 	}
-	ctx, cancel := context.WithTimeout(ctx, refreshWait)
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	err := v.refresh(ctx)
 	if err != nil {
@@ -180,6 +202,15 @@ func (v *View) renew(ctx context.Context) error {
 		v.mu.Unlock()
 	}
 	return err
+}
+
+// within is a wait while the ledger answers, and a short one while it does not. The
+// caller holds mu.
+func (v *View) within(wait time.Duration) time.Duration {
+	if v.lost {
+		return lostWait
+	}
+	return wait
 }
 
 func (v *View) cached(key string, maxAge time.Duration) (proto.Message, Sight, bool) {
@@ -222,6 +253,11 @@ func (v *View) fetch(ctx context.Context, key string, make func() proto.Message)
 			return ctx.Err()
 		}
 	}
+	if time.Now().Before(v.away) {
+		v.mu.Unlock()
+		return fault.Newf(fault.StaleHeight, "the ledger did not answer a moment ago")
+	}
+	most := v.within(readWait)
 	f := &flight{done: makeDone()}
 	o.flight = f
 	o.touched = false // an event from here on counts against what is being read
@@ -229,13 +265,16 @@ func (v *View) fetch(ctx context.Context, key string, make func() proto.Message)
 
 	value := make()
 	// Not the caller's end alone: others wait for this read too.
-	readCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readWait)
+	readCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
 	defer cancel()
 	found, at, err := v.proved.Get(readCtx, key, value)
 
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	o.flight = nil
+	if v.lost = fault.Is(err, fault.Timeout) || fault.Is(err, fault.Unreachable); v.lost {
+		v.away = time.Now().Add(refreshRest)
+	}
 	switch {
 	case err != nil:
 		o.touched = true
@@ -290,9 +329,29 @@ func (v *View) Run(ctx context.Context) error {
 	var warm sync.WaitGroup
 	defer warm.Wait()
 	warm.Go(func() { v.keepWarm(ctx) })
-	return v.chain.Watch(ctx, -1, nil, func(u client.Update) error {
+	for from := int64(-1); ; {
+		err := v.listen(ctx, &from)
+		if ctx.Err() != nil || !fault.Is(err, fault.Cancelled) {
+			return err
+		}
+	}
+}
+
+// listen follows the events until ctx ends or they stop coming. What was missed if the
+// first never came is not known: all is looked at anew.
+func (v *View) listen(ctx context.Context, from *int64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	v.mu.Lock()
+	v.deaf, v.heard = cancel, time.Now()
+	for _, o := range v.objects {
+		o.touched = o.touched || *from < 0
+	}
+	v.mu.Unlock()
+	return v.chain.Watch(ctx, *from, nil, func(u client.Update) error {
 		v.mu.Lock()
 		defer v.mu.Unlock()
+		v.heard, *from = time.Now(), u.Next
 		for _, e := range u.Events {
 			for _, key := range e.GetObjects() {
 				if o := v.objects[key]; o != nil {
