@@ -337,13 +337,13 @@ func (a *Asker) check(from *provider, r *tracev1.Receipt, want *tracev1.AccessRe
 	if err := a.eye.Verify(pub, r.GetRecord(), r.GetProviderSignature()); err != nil {
 		return nil, err
 	}
-	switch {
-	case rec.GetGateway() != from.account.GetId(), rec.GetAsker() != a.cfg.Gateway,
 	if rec.GetSealed() != nil { // secret for others; we have to know what we sign
 		if rec, err = secrecy.Open(rec, r.GetOpening()); err != nil {
 			return nil, err
 		}
 	}
+	switch {
+	case rec.GetGateway() != from.account.GetId(), rec.GetAsker() != a.cfg.Gateway,
 		rec.GetAgreement() != want.GetAgreement(), rec.GetEntry() != want.GetEntry(),
 		rec.GetOutcome() != want.GetOutcome(), rec.GetSeq() == 0,
 		want.GetRequestId() != "" && rec.GetRequestId() != want.GetRequestId(),
