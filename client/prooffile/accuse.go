@@ -5,6 +5,7 @@ import (
 	"time"
 
 	identityv1 "mulian/gen/mulian/identity/v1"
+	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/fault"
 )
@@ -86,6 +87,15 @@ func (m *Maker) present(ctx context.Context, d *draft, x *Finding) error {
 			return fault.Wrap(fault.Malformed, err, "the record")
 		}
 		d.more = objectsOf(x.Rule, rec)
+		if x.Rule == RuleSecrecy || x.Rule == RuleUnopened {
+			g := &sharev1.Agreement{}
+			if _, err := m.c.Get(ctx, pactPrefix+rec.text(2), g); err != nil {
+				return err
+			}
+			if g.GetSecrecy() > 0 {
+				d.more = append(d.more, secrecyPrefix+rec.text(2))
+			}
+		}
 	}
 	if len(x.Checkpoints) > 0 {
 		account := accountPrefix + x.Gateway
@@ -95,7 +105,7 @@ func (m *Maker) present(ctx context.Context, d *draft, x *Finding) error {
 			return err
 		}
 		for _, note := range x.Checkpoints {
-			plain, err := PlainNote(note, a.GetGateway().GetLogOrigin())
+			plain, err := OwnNote(note, a.GetGateway())
 			if err != nil {
 				return err
 			}
@@ -114,6 +124,10 @@ func objectsOf(rule string, r *record) []string {
 	switch {
 	case rule == RuleCounts:
 		return []string{deliveryKey(r)}
+	case rule == RuleSecrecy:
+		return []string{pactPrefix + r.text(2)}
+	case rule == RuleUnopened:
+		return []string{pactPrefix + r.text(2), sequencePrefix + r.text(2) + "/" + r.gateway()}
 	case rule == RuleRevoked, rule == RuleOutside && r.text(2) != "":
 		return []string{pactPrefix + r.text(2)}
 	}

@@ -207,6 +207,8 @@ var saidInChinese = map[string]string{
 	"the signature is not that of the log's key":                                        "签名不是日志密钥所签",
 	"it is no anchor of %s":                                                             "不是 %s 的锚定",
 	"%s%s is no agreement":                                                              "%s%s 不是协议",
+	"%s%s has no orders: %v":                                                            "%s%s 读不出保密决定：%v",
+	"%s is no sequence":                                                                 "%s 不是序号记录",
 	"it does not stop the agreement %q":                                                 "它没有停止协议 %q",
 	"%s is no delivery":                                                                 "%s 不是交付",
 	"expected two states of the log":                                                    "应有日志的两个状态",

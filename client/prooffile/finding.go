@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/fault"
 	"mulian/internal/sm"
 	"mulian/state/proof"
@@ -114,6 +115,8 @@ var shapes = map[string]shape{
 	RuleOutside:      {records: [2]int{1, 1}, check: (*verifier).checkOutside},
 	RuleRevoked:      {records: [2]int{1, 1}, events: [2]int{1, 1}, check: (*verifier).checkRevoked},
 	RuleCounts:       {records: [2]int{1, 1}, check: (*verifier).checkCounts},
+	RuleSecrecy:      {records: [2]int{1, 1}, check: (*verifier).checkSecrecy},
+	RuleUnopened:     {records: [2]int{1, 1}, check: (*verifier).checkUnopened},
 	RuleForked:       {checkpoints: [2]int{1, 2}, check: (*verifier).checkForked},
 	RuleRewritten:    {checkpoints: [2]int{1, 2}, consistency: true, check: (*verifier).checkRewritten},
 }
@@ -223,13 +226,9 @@ func (v *verifier) checkNote(gateway string, note []byte, at string) (*logState,
 	if !ok {
 		return nil, refuse(stepKey, at, "the file has no proof of %s%s", accountPrefix, gateway).as(fault.NotWhitelisted)
 	}
-	origin, key, err := scanLogKey(raw, gateway)
+	origin, keys, err := scanLogKeys(raw, gateway)
 	if err != nil {
 		return nil, refuse(stepKey, at, "%s%s has no key of a log: %v", accountPrefix, gateway, err)
-	}
-	public, err := sm.ParsePublic(sm.Ed25519, key)
-	if err != nil {
-		return nil, refuse(stepKey, at, "%s%s has no key of a log", accountPrefix, gateway)
 	}
 	lines := strings.Split(string(note), "\n")
 	if len(lines) != 6 || lines[3] != "" || lines[5] != "" {
@@ -241,6 +240,16 @@ func (v *verifier) checkNote(gateway string, note []byte, at string) (*logState,
 	st.root = r.base(text(lines[2]), at)
 	name, line, cut := strings.Cut(strings.TrimPrefix(lines[4], "— "), " ")
 	sig := r.base(text(line), at)
+	key := keys[0].public
+	for _, k := range keys { // that of those which sign this size
+		if h := sum(append([]byte(origin+"\n\x01"), k.public...)); len(sig) == 68 && string(sig[:4]) == string(h[:4]) && k.from <= st.size && (k.until == 0 || st.size < k.until) {
+			key = k.public
+		}
+	}
+	public, err := sm.ParsePublic(sm.Ed25519, key)
+	if err != nil {
+		return nil, refuse(stepKey, at, "%s%s has no key of a log", accountPrefix, gateway)
+	}
 	hash := sum(append([]byte(origin+"\n\x01"), key...))
 	if r.err != nil || lines[0] != origin || len(st.root) != 32 || !cut || name != origin || !strings.HasPrefix(lines[4], "— ") || len(sig) != 68 || string(sig[:4]) != string(hash[:4]) {
 		return nil, refuse(stepFinding, at, "it is no checkpoint of %q by its key", origin)
@@ -269,6 +278,39 @@ func PlainNote(note []byte, origin string) ([]byte, error) {
 		}
 	}
 	return nil, fault.Newf(fault.Malformed, "the checkpoint has no signature of %s", origin)
+}
+
+// OwnNote is [PlainNote] of a checkpoint that a key of the gateway's log has signed which,
+// as the ledger says, signs its size. VerificationFailed if none has; Malformed if it is
+// no checkpoint.
+func OwnNote(note []byte, p *identityv1.GatewayProfile) ([]byte, error) {
+	size, _, err := ReadNote(note)
+	if err != nil {
+		return nil, err
+	}
+	body, sigs, _ := strings.Cut(string(note), "\n\n")
+	body += "\n"
+	keys := p.GetLogKeys()
+	if len(keys) == 0 {
+		keys = []*identityv1.LogKey{{PublicKey: p.GetLogPublicKey()}}
+	}
+	origin := p.GetLogOrigin()
+	for line := range strings.SplitSeq(sigs, "\n") {
+		rest, ours := strings.CutPrefix(line, "— "+origin+" ")
+		raw, err := base64.StdEncoding.Strict().DecodeString(rest)
+		if !ours || err != nil || len(raw) != 68 || !strings.HasPrefix(body, origin+"\n") {
+			continue
+		}
+		for _, k := range keys {
+			pub, err := sm.ParsePublic(sm.Ed25519, k.GetPublicKey())
+			hash := sum(append([]byte(origin+"\n\x01"), k.GetPublicKey()...))
+			signs := k.GetFromSize() <= size && (k.GetUntilSize() == 0 || size < k.GetUntilSize())
+			if err == nil && signs && string(raw[:4]) == string(hash[:4]) && pub.Verify([]byte(body), raw[4:]) {
+				return []byte(body + "\n" + line + "\n"), nil
+			}
+		}
+	}
+	return nil, fault.Newf(fault.VerificationFailed, "the checkpoint is not signed by a key that the ledger has for a log of %d records", size)
 }
 
 // SplitNote takes a checkpoint in that form apart: what is signed, and the signature.

@@ -158,7 +158,7 @@ func scanRecord(raw []byte) (*record, error) {
 	v, err := scan(
 		raw, true, field{1, 't'}, field{2, 't'}, field{3, 'n'}, field{4, 'n'}, field{5, 'n'}, field{6, 't'}, field{7, 't'}, field{8, 't'},
 		field{9, 'n'}, field{10, 'T'}, field{11, 't'}, field{12, 'n'}, field{13, 'n'}, field{14, 'b'}, field{15, 'b'}, field{16, 'n'},
-		field{17, 'n'}, field{18, 'n'}, field{19, 'b'}, field{20, 'n'}, field{21, 'n'}, field{22, 't'}, field{22, 't'},
+		field{17, 'n'}, field{18, 'n'}, field{19, 'b'}, field{20, 'n'}, field{21, 'n'}, field{22, 't'}, field{23, 'b'},
 	)
 	if err != nil {
 		return nil, err
@@ -167,27 +167,52 @@ func scanRecord(raw []byte) (*record, error) {
 	if outcome := v.number(4); outcome == 0 || outcome >= uint64(len(outcomes)) || v.number(16) > maxMs {
 		return nil, fmt.Errorf("its outcome is %d, its time %d", v.number(4), v.number(16))
 	}
+	if _, err := r.secret(); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 
 // outcomes by number (mulian.trace.v1.Outcome).
-var outcomes = []string{"", "granted", "refused", "completed", "failed"}
+var outcomes = []string{"", "granted", "refused", "completed", "failed", "opened"}
 
 func (r *record) gateway() string { return r.text(1) }
 func (r *record) asker() string   { return r.text(7) }
 func (r *record) atMs() uint64    { return r.number(16) }
 
-// scanLogKey reads origin and key of the log of a gateway's account.
-func scanLogKey(raw []byte, account string) (origin string, key []byte, err error) {
+// logKey is a key of a log and the sizes that it signs.
+type logKey struct {
+	public      []byte
+	from, until uint64 // until 0: it still signs
+}
+
+// scanLogKeys reads origin and keys of the log of a gateway's account: those that it
+// lists, or the one that it names, for every size.
+func scanLogKeys(raw []byte, account string) (origin string, keys []logKey, err error) {
 	v, err := scan(raw, false, field{1, 't'}, field{11, 'm'})
 	if err != nil || v.text(1) != account {
 		return "", nil, fmt.Errorf("it is not that account: %v", err)
 	}
-	p, err := scan(v.raw(11), false, field{3, 't'}, field{4, 'b'})
-	if err == nil && (p.text(3) == "" || len(p.raw(4)) != 32) {
-		err = fmt.Errorf("no origin, or a key of %d bytes", len(p.raw(4)))
+	p, err := scan(v.raw(11), false, field{3, 't'}, field{4, 'b'}, field{6, 'B'})
+	if err != nil {
+		return "", nil, err
 	}
-	return p.text(3), p.raw(4), err
+	for _, b := range p.bytes[6] {
+		k, err := scan(b, false, field{1, 'b'}, field{2, 'n'}, field{3, 'n'})
+		if err != nil {
+			return "", nil, err
+		}
+		keys = append(keys, logKey{k.raw(1), k.number(2), k.number(3)})
+	}
+	if len(keys) == 0 {
+		keys = []logKey{{public: p.raw(4)}}
+	}
+	for _, k := range keys {
+		if p.text(3) == "" || len(k.public) != 32 {
+			return "", nil, fmt.Errorf("no origin, or a key of %d bytes", len(k.public))
+		}
+	}
+	return p.text(3), keys, nil
 }
 
 // scanHead reads size and root of an anchored head.

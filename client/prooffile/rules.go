@@ -192,6 +192,9 @@ func outside(x *record, p *pact) []string {
 	if p.endsMs != 0 && x.atMs() >= p.endsMs+receiptSlackMs {
 		g.found("after %s", clock(p.endsMs))
 	}
+	if x.raw(23) != nil { // the rest is sealed: what an order of secrecy allows is another rule
+		return g.breach
+	}
 	if x.text(11) != p.purpose {
 		g.found("purpose")
 	}

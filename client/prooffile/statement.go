@@ -50,5 +50,8 @@ func (r *record) node() *node {
 	if r.text(22) != "" {
 		n.with("predicate", r.text(22))
 	}
+	if r.raw(23) != nil {
+		n.with("sealed", r.sealedNode())
+	}
 	return n
 }

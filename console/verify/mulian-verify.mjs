@@ -703,18 +703,40 @@ function scanBody(raw) {
   const b = scan(raw, false, { 1: 't', 2: 't', 5: 'B' })
   return { chain: b.text(1), account: b.text(2), messages: b.all(5).length }
 }
-const OUTCOMES = ['', 'granted', 'refused', 'completed', 'failed']
+const OUTCOMES = ['', 'granted', 'refused', 'completed', 'failed', 'opened']
 function scanRecord(raw) {
   const v = scan(raw, true, {
-    1: 't', 2: 't', 3: 'n', 4: 'n', 5: 'n', 6: 't', 7: 't', 8: 't', 9: 'n', 10: 'T', 11: 't', 12: 'n', 13: 'n', 14: 'b', 15: 'b', 16: 'n', 17: 'n', 18: 'n', 19: 'b', 20: 'n', 21: 'n', 22: 't',
+    1: 't', 2: 't', 3: 'n', 4: 'n', 5: 'n', 6: 't', 7: 't', 8: 't', 9: 'n', 10: 'T', 11: 't', 12: 'n', 13: 'n', 14: 'b', 15: 'b', 16: 'n', 17: 'n', 18: 'n', 19: 'b', 20: 'n', 21: 'n', 22: 't', 23: 'b',
   })
   if (!OUTCOMES[v.number(4)] || v.number(16) > MAX_MS) malformed(`its outcome is ${v.number(4)}, its time ${v.number(16)}`)
+  secretOf(v)
   return v
 }
-function scanLogKey(raw, account) {
-  const v = scan(raw, false, { 1: 't', 11: 'm' }), p = scan(v.raw(11), false, { 3: 't', 4: 'b' })
-  if (v.text(1) !== account || !p.text(3) || p.raw(4).length !== 32) malformed('it is not that account, or has no log')
-  return { origin: p.text(3), key: p.raw(4) }
+function secretOf(r) {
+  if (!r.raw(23).length) return null
+  let s
+  try { s = scan(r.raw(23), true, { 1: 'n', 2: 'n', 3: 'b', 4: 'b', 5: 'b' }) } catch (e) { malformed(`sealed: ${e.message}`) }
+  if (!s.number(1) || s.number(2) > MAX_MS) malformed(`sealed: order ${s.number(1)}, until ${s.number(2)}`)
+  return s
+}
+function scanOrders(raw, agreement) {
+  const v = scan(raw, false, { 1: 't', 2: 'B' })
+  if (v.text(1) !== agreement) malformed('it is of another agreement')
+  return v.all(2).map((b, i) => {
+    const o = scan(b, false, { 1: 'n', 7: 'n', 8: 'n', 9: 'n', 13: 'n', 14: 'n' })
+    if (o.number(1) !== i + 1 || [7, 8, 9, 14].some((f) => o.number(f) > MAX_MS)) malformed(`order ${i + 1}`)
+    return { n: i + 1, from: o.number(7), end: o.number(14) && o.number(14) < o.number(8) ? o.number(14) : o.number(8), unseal: o.number(9), extends: o.number(13), lifted: o.number(14) }
+  })
+}
+const lastOrder = (list, n) => list.slice(n).reduce((o, next) => next.extends === o.n ? next : o, list[n - 1])
+function scanLogKeys(raw, account) {
+  const v = scan(raw, false, { 1: 't', 11: 'm' })
+  if (v.text(1) !== account) malformed('it is not that account')
+  const p = scan(v.raw(11), false, { 3: 't', 4: 'b', 6: 'B' })
+  const keys = p.all(6).map((b) => scan(b, false, { 1: 'b', 2: 'n', 3: 'n' })).map((k) => ({ key: k.raw(1), from: k.number(2), until: k.number(3) }))
+  if (!keys.length) keys.push({ key: p.raw(4), from: 0, until: 0 })
+  if (!p.text(3) || keys.some((k) => k.key.length !== 32)) malformed('it is not that account, or has no log')
+  return { origin: p.text(3), keys }
 }
 function scanPact(raw) {
   const v = scan(raw, false, { 1: 't', 6: 'm', 8: 'n', 9: 'n', 10: 'n', 11: 't', 12: 'T', 22: 'n' }), t = scan(v.raw(6), false, { 1: 'B', 2: 't', 16: 'B' }), parts = new Map()
@@ -895,6 +917,7 @@ const RULES = {
     if (p.amended) return
     if (!p.gateways.includes(x.text(1))) say(`gateway ${x.text(1)}`)
     if (p.ends && ms >= p.ends + RECEIPT_SLACK_MS) say(`after ${clock(p.ends)}`)
+    if (x.raw(23).length) return
     if (x.text(11) !== p.purpose) say('purpose')
     const asked = x.text(22)
     if (!asked && p.predicates.length) say('rows')
@@ -919,6 +942,37 @@ const RULES = {
     try { d = scan(raw, false, { 1: 't', 2: 'n', 5: 'n', 6: 'n', 9: 't' }) } catch { /* told below */ }
     if (!d || d.text(1) !== x.text(2) || d.number(2) !== x.number(18)) refuse('finding', 'finding', `${key} is no delivery`)
     if ([2, 3].includes(d.number(5)) && x.number(4) === 3 && d.text(9) === x.text(1) && d.number(6) !== x.number(12)) g.breach.push(`${x.number(12)} rows, the ledger has ${d.number(6)}`)
+  }),
+  secrecy: rule([1, 1], [0, 0], [0, 0], false, (v, g, { records: [a] }) => {
+    const x = g.records[0], at = x.number(16), who = x.text(2), say = (s) => g.breach.push(s)
+    if (a.in !== 'head') return
+    const { known, list } = v.orders(x), sealed = secretOf(x)
+    if (x.number(4) === 5 || !who) return
+    const span = (o) => `order ${o.n} of agreement ${who}`
+    if (!sealed) {
+      for (const o of list) if (decides(x) && at > o.from + RECEIPT_SLACK_MS && at + RECEIPT_SLACK_MS < o.end) say(`in the clear at ${clock(at)}, ${span(o)} holds from ${clock(o.from)} to ${clock(o.end)}`)
+    } else if (sealed.number(1) > known) say(`sealed by order ${sealed.number(1)}, agreement ${who} has ${known}`)
+    else if (sealed.number(1) <= list.length) {
+      const o = list[sealed.number(1) - 1], until = lastOrder(list, o.n).unseal
+      if (decides(x) && (at + RECEIPT_SLACK_MS < o.from || at >= o.end + RECEIPT_SLACK_MS)) say(`sealed at ${clock(at)}, ${span(o)} is from ${clock(o.from)} to ${clock(o.end)}`)
+      if (sealed.number(2) > until) say(`sealed until ${clock(sealed.number(2))}, ${span(o)} says ${clock(until)}`)
+    }
+  }),
+  unopened: rule([1, 1], [0, 0], [0, 0], false, (v, g, { records: [a] }) => {
+    const x = g.records[0], sealed = secretOf(x), who = x.text(2)
+    if (a.in !== 'head' || !sealed || x.number(4) === 5) return
+    const { list } = v.orders(x), key = `trace/sequence/${who}/${g.gateway}`, raw = v.object(key), n = sealed.number(1)
+    if (!raw) refuse('finding', 'finding', `the file has no proof of ${key}`)
+    let s = null
+    try { s = scan(raw, false, { 1: 't', 2: 't', 7: 'B' }) } catch { /* told below */ }
+    if (!s || s.text(1) !== who || s.text(2) !== g.gateway) refuse('finding', 'finding', `${key} is no sequence`)
+    if (n > list.length) return
+    const o = lastOrder(list, n), due = o.lifted || o.unseal, now = v.last.time.seconds * 1000 + Math.floor(v.last.time.nanos / 1e6)
+    for (const b of s.all(7)) {
+      let k
+      try { k = scan(b, false, { 2: 'n', 3: 'n', 4: 'n' }) } catch (e) { refuse('finding', 'finding', `${key}: ${e.message}`) }
+      if (k.number(2) === n && k.number(4) < k.number(3) && now > due + RECEIPT_SLACK_MS) g.breach.push(`${k.number(4)} of ${k.number(3)} records of order ${n} of agreement ${who} are open at ${clock(now)}, all had to be at ${clock(due)}`)
+    }
   }),
   forked: rule([0, 0], [1, 2], [0, 0], false, (v, g) => {
     const [a, b] = twoStates(g)
@@ -1215,8 +1269,7 @@ class Verifier {
     const name = 'identity/account/' + gateway, raw = this.object(name)
     if (!raw) refuse('key', at, `the file has no proof of ${name}`, NOT_WHITELISTED)
     let log
-    try { log = scanLogKey(raw, gateway) } catch (e) { refuse('key', at, `${name} has no key of a log: ${e.message}`) }
-    if (!ALGORITHMS[3].usable(log.key)) refuse('key', at, `${name} has no key of a log`)
+    try { log = scanLogKeys(raw, gateway) } catch (e) { refuse('key', at, `${name} has no key of a log: ${e.message}`) }
     let lines = []
     try { lines = textOf(note).split('\n') } catch { /* told below */ }
     if (lines.length !== 6 || lines[3] !== '' || lines[5] !== '') refuse('finding', at, 'it is no checkpoint of three lines with one signature')
@@ -1227,9 +1280,12 @@ class Verifier {
       root = asBase(text(lines[2]), at)
       sig = lines[4].startsWith(begin) ? asBase(text(lines[4].slice(begin.length)), at) : new Uint8Array(0)
     } catch { bad() }
-    const hash = sha256(concat(utf8(log.origin + '\n\x01'), log.key))
+    const hashOf = (k) => sha256(concat(utf8(log.origin + '\n\x01'), k))
+    const key = log.keys.findLast((k) => sig.length === 68 && equal(sig.subarray(0, 4), hashOf(k.key).subarray(0, 4)) && k.from <= size && (!k.until || size < k.until))?.key ?? log.keys[0].key
+    if (!ALGORITHMS[3].usable(key)) refuse('key', at, `${name} has no key of a log`)
+    const hash = hashOf(key)
     if (lines[0] !== log.origin || log.origin.includes(' ') || root.length !== 32 || sig.length !== 68 || !equal(sig.subarray(0, 4), hash.subarray(0, 4))) bad()
-    if (!verifyEd25519(log.key, utf8(lines.slice(0, 3).join('\n') + '\n'), sig.subarray(4))) refuse('signature', at, "the signature is not that of the log's key", BAD_AUTHORISATION)
+    if (!verifyEd25519(key, utf8(lines.slice(0, 3).join('\n') + '\n'), sig.subarray(4))) refuse('signature', at, "the signature is not that of the log's key", BAD_AUTHORISATION)
     this.says('log', `checkpoint of ${log.origin}: ${size} records, root ${hex(root)}`)
     return { by: 'checkpoint', size, root }
   }
@@ -1240,6 +1296,18 @@ class Verifier {
     let p = null
     try { p = scanPact(raw) } catch { /* told below */ }
     return p?.id === x.text(2) ? p : refuse('finding', 'finding', `${key} is no agreement`)
+  }
+
+  orders(x) {
+    const key = 'share/agreement/' + x.text(2), raw = this.object(key), name = 'trace/secrecy/' + x.text(2)
+    if (!raw) refuse('finding', 'finding', `the file has no proof of ${key}`)
+    let p = null
+    try { p = scan(raw, false, { 1: 't', 33: 'n' }) } catch { /* told below */ }
+    if (p?.text(1) !== x.text(2)) refuse('finding', 'finding', `${key} is no agreement`)
+    if (!p.number(33)) return { known: 0, list: [] }
+    const orders = this.object(name)
+    if (!orders) refuse('finding', 'finding', `the file has no proof of ${name}`)
+    try { return { known: p.number(33), list: scanOrders(orders, x.text(2)) } } catch (e) { refuse('finding', 'finding', `${name} has no orders: ${e.message}`) }
   }
 
   checkUse() {
@@ -1308,6 +1376,8 @@ function recordNode(r) {
   return object('gateway', r.text(1), 'agreement', r.text(2), 'seq', r.number(3), 'outcome', OUTCOMES[r.number(4)], 'code', r.number(5),
     'request_id', r.text(6), 'asker', r.text(7), 'entry', r.text(8), 'entry_version', r.number(9), 'items', items(r.all(10).map(text)),
     'purpose', r.text(11), 'rows', r.number(12), 'bytes', r.number(13), 'request_hash', hex(r.raw(14)), 'response_hash', hex(r.raw(15)), 'at', clock(r.number(16)),
+  const s = secretOf(r)
+  if (s) places.push('sealed', object('order', s.number(1), 'until', clock(s.number(2)), 'bytes', hex(r.raw(23))))
     'view_height', r.number(17), 'delivery', r.number(18), 'pseudonym', hex(r.raw(19)), ...places)
 }
 
