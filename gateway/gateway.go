@@ -175,10 +175,10 @@ func (g *Gateway) openDatabases(ctx context.Context) error {
 func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, every time.Duration) (err error) {
 	g.records, err = receipt.Open(ctx, receipt.Config{
 		Dir: filepath.Join(g.cfg.Home, "log"), Gateway: g.cfg.Account, Origin: account.GetGateway().GetLogOrigin(), Key: g.keys.Log, Logger: g.log,
+		Secrecy: g.secrecy,
 	})
 	if err != nil {
 		return err
-		Secrecy: g.secrecy,
 	}
 	g.anchor = receipt.NewAnchor(receipt.AnchorConfig{
 		Log: g.records, Chain: g.chain, Proved: g.proved, Signer: g.signer(), Every: every, Logger: g.log,
