@@ -340,8 +340,8 @@ func (j *catalogueCheck) entry(e *cataloguev1.Entry) {
 	}
 	p[findDuplicate].good++ // taken back when one is found
 	p[findDuplicate].all++
-	if personal(e) {
-		one(findPersonal, sourced, flaw{})
+	if is, named := personal(e); is {
+		one(findPersonal, sourced, named)
 	}
 	if has && len(e.GetItems()) > 0 {
 		l, n := itemsWithout(e, func(it *cataloguev1.Item) bool { return it.GetColumn() != "" })
@@ -407,13 +407,6 @@ func moment(text string) (time.Time, bool) {
 	return t.AddDate(0, 0, 1), err == nil
 }
 
-func personal(e *cataloguev1.Entry) bool {
-	if e.GetPersonal() >= cataloguev1.Personal_PERSONAL_YES {
-		return true
-	}
-	return slices.ContainsFunc(e.GetItems(), func(it *cataloguev1.Item) bool { return it.GetPersonal() >= cataloguev1.Personal_PERSONAL_YES })
-}
-
 // itemsWithout names the items that are not good, the first five of them, and says
 // how many there are.
 func itemsWithout(e *cataloguev1.Entry, good func(*cataloguev1.Item) bool) (l flaw, n int) {
@@ -466,7 +459,7 @@ func tableKey(name string) string {
 }
 
 // settle makes the scores. A part that nothing of the department can be judged by
-// does not count: its weight goes to the others.
+// does not count: its weight goes to the others, and the score names it.
 func (j *catalogueCheck) settle() {
 	for i := range j.result.facts {
 		slices.SortStableFunc(j.result.facts[i].found, func(a, b flaw) int { return cmp.Compare(a.kind, b.kind) })
@@ -477,6 +470,7 @@ func (j *catalogueCheck) settle() {
 		for kind := findNoDuty; int(kind) < len(weights); kind++ {
 			c := p[kind]
 			if c.all == 0 {
+				s.Unjudged = append(s.Unjudged, kind)
 				continue
 			}
 			s.Parts = append(s.Parts, &cataloguev1.ScorePart{Kind: kind, Weight: weights[kind], Good: c.good, All: c.all})

@@ -2,7 +2,6 @@ package index
 
 import (
 	"cmp"
-	"hash/fnv"
 	"math"
 	"math/bits"
 	"regexp"
@@ -19,8 +18,9 @@ import (
 //	the same name  ── sorted by name ──▶ groups ─┐
 //	the same items ── MinHash, 16 bands of 4 ────┴▶ pairs, at most 32 for an entry in each ──▶ exact likeness
 //
-// Four things keep it from telling what is none. Names say little where items
-// contradict them. Items that many departments have (统一社会信用代码, 有效期) make no
+// Five things keep it from telling what is none. Names say little where items
+// contradict them. Items say little where names contradict them (check_subject.go).
+// Items that many departments have (统一社会信用代码, 有效期) make no
 // likeness. What two offices decide themselves - licences, penalties - is different
 // data, however alike the lists look: entries that both hang on duties of such a power
 // are not compared. And organisations of different regions, none within the other,
@@ -53,20 +53,24 @@ type shape struct {
 	region string
 	act    bool     // hangs on nothing but duties by which an office decides itself
 	name   string   // nameShape
+	aside  string   // asideOf
 	items  []uint64 // hashes of the items' names, ascending, each once
+
+	subject []uint64 // subjectOf
 }
 
 // commonItems say nothing of what an entry is about.
 var commonItems = map[string]bool{"序号": true, "编号": true, "备注": true, "id": true, "更新时间": true, "创建时间": true, "数据更新时间": true, "入库时间": true, "主键": true, "状态": true}
 
 func (j *catalogueCheck) shapeOf(at int32, e *cataloguev1.Entry) shape {
-	s := shape{fact: at, act: j.decides(e), org: e.GetProvider(), region: cmp.Or(e.GetCoverageRegion(), j.orgs[e.GetProvider()].region), name: nameShape(e.GetName())}
+	s := shape{fact: at, act: j.decides(e), org: e.GetProvider(), region: cmp.Or(e.GetCoverageRegion(), j.orgs[e.GetProvider()].region), name: nameShape(e.GetName()), aside: asideOf(e.GetName())}
 	for _, it := range e.GetItems() {
-		if k := nameShape(it.GetName()); k != "" && !commonItems[k] {
-			h := fnv.New64a()
-			h.Write([]byte(k)) //nolint:errcheck // it never fails
-			s.items = append(s.items, h.Sum64())
+		if k := itemShape(it.GetName()); k != "" && !commonItems[k] {
+			s.items = append(s.items, itemHash(k))
 		}
+	}
+	if len(s.items) >= fewestItems {
+		s.subject = subjectOf(e.GetName())
 	}
 	slices.Sort(s.items)
 	s.items = slices.Compact(s.items)
@@ -162,7 +166,11 @@ func (j *catalogueCheck) duplicates() {
 			continue
 		}
 		f := &j.result.facts[j.shapes[i].fact]
-		f.found = append(f.found, flaw{kind: findDuplicate, other: j.shapes[b.other].fact, likeness: uint32(b.likeness)})
+		l := flaw{kind: findDuplicate, other: j.shapes[b.other].fact, likeness: uint32(b.likeness)}
+		if len(j.shapes[i].items) == 0 || len(j.shapes[b.other].items) == 0 {
+			l.detail = "name" // that is all there is to compare
+		}
+		f.found = append(f.found, l)
 		j.parts[f.org][findDuplicate].good--
 	}
 }
@@ -221,7 +229,10 @@ func (j *catalogueCheck) compare(a, b int32, least int, found []best) {
 	if len(x.items) > 0 && len(y.items) > 0 {
 		likeness = jaccard(x.items, y.items)
 	}
-	if likeness < least || x.name != y.name && !j.rare(x.items, y.items) {
+	switch named := sameName(x, y); {
+	case likeness < least, len(x.items) == 0 && !named, len(y.items) == 0 && !named:
+		return
+	case !named && (likeness < alikeItems || !j.rare(x.items, y.items) || !sameSubject(x, y, likeness)):
 		return
 	}
 	for _, p := range [2][2]int32{{a, b}, {b, a}} {

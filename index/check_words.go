@@ -24,6 +24,10 @@ func (w checkWords) finding(c *checked, f *fact, l *flaw) *cataloguev1.Finding {
 		out.Other = other.id
 		out.Why = w.t("“%[1]s”与 %[3]s 的“%[2]s”相似 %[4]d%%，可能重复采集（国务院令第809号第十九条）",
 			"%[1]q is %[4]d %% like %[2]q of %[3]s: perhaps the same is collected twice (order 809, article 19)", f.name, other.name, c.orgName(other.org), l.likeness)
+		if l.detail != "" {
+			out.Why = w.t("“%[1]s”与 %[3]s 的“%[2]s”同名，没有信息项可比，可能重复采集（国务院令第809号第十九条）",
+				"%[1]q has the name of %[2]q of %[3]s; there are no items to compare: perhaps the same is collected twice (order 809, article 19)", f.name, other.name, c.orgName(other.org))
+		}
 		out.WhatToDo = w.t("与对方核对；确为同一数据的，由一方采集，另一方申请共享并撤销本条", "compare the two; if they are the same, one collects and the other asks for a share and withdraws its entry")
 		return out
 	}
@@ -58,6 +62,10 @@ func (w checkWords) single(f *fact, l *flaw) (why, what string) {
 	case findStale:
 		return w.t("“%s”超过更新周期未更新（%s）", "%q is older than its update cycle allows (%s)", f.name, l.detail), w.t("更新数据，或按实际情况改更新周期", "bring the data up to date, or state the cycle that holds")
 	case findPersonal:
+		if l.detail != "" {
+			return w.t("“%s”的信息项看来是个人信息（%s），未标明，而所挂职责没有法律依据", "%q has items that look like personal data (%s) and are not stated as such, and no duty of it names a legal source", f.name, l.detail),
+				w.t("标明是否个人信息；是的，为职责补上设定依据（个人信息保护法第十三条、第三十四条）", "state whether they are; if so, add the legal source to the duty (PIPL, articles 13 and 34)")
+		}
 		return w.t("“%s”含个人信息，而所挂职责没有法律依据", "%q holds personal data, and no duty of it names a legal source", f.name), w.t("为职责补上设定依据（个人信息保护法第十三条、第三十四条）", "add the legal source to the duty (PIPL, articles 13 and 34)")
 	case findUnmapped:
 		return w.t("“%s”的 %d 个信息项中有 %d 个没有对应字段：%s", "%q: of %d items %d lie on no column: %s", f.name, l.of, l.n, l.detail), w.t("补上对应字段后重新提交", "name their columns and submit the entry again")

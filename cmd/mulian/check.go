@@ -24,9 +24,12 @@ func (a *app) catalogueCheck() *cobra.Command {
 		Use:   "check",
 		Short: a.t("检查目录质量：缺职责、缺库表、过期、重复采集、个人信息无依据，并给各部门评分", "check the catalogue: missing duties and tables, stale data, data collected twice, personal data without a basis; a score for each department"),
 		Long: a.t(`逐条检查现行目录，说明问题在哪里、怎么办，并按部门评分（0-100，扣分原因逐项列出）。
-过期以最新区块的时间为准；有网关看守的库表以网关报告为准。重复只在不同部门之间、地域相关时提示，由人判断。
+过期以最新区块的时间为准；有网关看守的库表以网关报告为准。重复只在不同部门之间、地域相关、名称或信息项说的是一回事时提示，由人判断。
+个人信息既看标明的，也看信息项的名称（身份证号、手机号、姓名加出生日期……）。某项标准对一个部门不适用时，其权重按比例分给其余各项，表中注明。
 发现问题时退出码为 1。`, `Looks at every entry that is not withdrawn: what is wrong, what to do, and a score from 0 to 100 for each department with its reasons.
-Data is stale against the time of the latest block; where a gateway watches a table, by its word. Duplicates are told between departments whose regions overlap; a person decides.
+Data is stale against the time of the latest block; where a gateway watches a table, by its word. Duplicates are told between departments whose regions overlap, where names or items are of one subject; a person decides.
+Personal data is what is stated as such, and what items are named (身份证号, mobile number, name with date of birth …). A part by
+which a department cannot be judged weighs nothing: its weight is shared out over the others, and the table says so.
 The exit status is 1 when something was found.`),
 		Example: `  mulian catalogue check
   mulian catalogue check --org 11110000000021928B --kind duplicate --kind stale`,
@@ -89,9 +92,9 @@ func findingKind(name string) (cataloguev1.FindingKind, error) {
 
 func (a *app) showCheck(w io.Writer, req *cataloguev1.CheckRequest, m *cataloguev1.CheckResponse) {
 	if len(m.GetScores()) > 0 {
-		rows := [][]string{{a.t("得分", "SCORE"), a.t("部门", "DEPARTMENT"), a.t("目录", "ENTRIES"), a.t("扣分最多", "LOST MOST BY")}}
+		rows := [][]string{{a.t("得分", "SCORE"), a.t("部门", "DEPARTMENT"), a.t("目录", "ENTRIES"), a.t("扣分最多", "LOST MOST BY"), a.t("不适用，权重并入其余", "NOT JUDGED, ITS WEIGHT SHARED OUT")}}
 		for _, s := range m.GetScores() {
-			rows = append(rows, []string{fmt.Sprint(s.GetPoints()), s.GetOrgName(), fmt.Sprint(s.GetEntries()), a.reasons(s)})
+			rows = append(rows, []string{fmt.Sprint(s.GetPoints()), s.GetOrgName(), fmt.Sprint(s.GetEntries()), a.reasons(s), a.unjudged(s)})
 		}
 		table(w, rows)
 		fmt.Fprintln(w)
@@ -161,4 +164,21 @@ func (a *app) reasons(s *cataloguev1.Score) string {
 		out = append(out, fmt.Sprintf("%s -%.0f (%d/%d)", a.word(p.GetKind()), 100*lost(p)/weight, p.GetAll()-p.GetGood(), p.GetAll()))
 	}
 	return strings.Join(out, a.t("，", ", "))
+}
+
+// unjudged says by which parts a department could not be judged: what they weigh is
+// shared out over the others, so that 100 points can be reached all the same.
+func (a *app) unjudged(s *cataloguev1.Score) string {
+	var weight uint32
+	for _, p := range s.GetParts() {
+		weight += p.GetWeight()
+	}
+	if len(s.GetUnjudged()) == 0 || weight >= 100 {
+		return ""
+	}
+	words := make([]string, len(s.GetUnjudged()))
+	for i, k := range s.GetUnjudged() {
+		words[i] = a.word(k)
+	}
+	return fmt.Sprintf(a.t("%d 分：%s", "%d: %s"), 100-weight, strings.Join(words, a.t("、", ", ")))
 }
