@@ -8,6 +8,7 @@ func (a *app) commands() []*cobra.Command {
 		a.demoCommand(),
 		a.initCommand(),
 		a.nodeCommand(),
+		a.netCommand(),
 		a.serverCommand(),
 		a.gatewayCommand(),
 		a.sourceCommand(),
