@@ -1373,11 +1373,11 @@ class Verifier {
 function recordNode(r) {
   const places = r.number(20) ? ['place', r.number(20), 'previous', r.number(21)] : []
   if (r.text(22)) places.push('predicate', r.text(22))
+  const s = secretOf(r)
+  if (s) places.push('sealed', object('order', s.number(1), 'until', clock(s.number(2)), 'bytes', hex(r.raw(23))))
   return object('gateway', r.text(1), 'agreement', r.text(2), 'seq', r.number(3), 'outcome', OUTCOMES[r.number(4)], 'code', r.number(5),
     'request_id', r.text(6), 'asker', r.text(7), 'entry', r.text(8), 'entry_version', r.number(9), 'items', items(r.all(10).map(text)),
     'purpose', r.text(11), 'rows', r.number(12), 'bytes', r.number(13), 'request_hash', hex(r.raw(14)), 'response_hash', hex(r.raw(15)), 'at', clock(r.number(16)),
-  const s = secretOf(r)
-  if (s) places.push('sealed', object('order', s.number(1), 'until', clock(s.number(2)), 'bytes', hex(r.raw(23))))
     'view_height', r.number(17), 'delivery', r.number(18), 'pseudonym', hex(r.raw(19)), ...places)
 }
 
