@@ -27,6 +27,11 @@ func (a *Auditor) readPact(ctx context.Context, id string, p *pact) error {
 	if p.raw, err = canon.Marshal(g); err != nil {
 		return err
 	}
+	if p.secrecy = g.GetSecrecy(); p.secrecy > 0 {
+		if err := a.readOrders(ctx, id, p); err != nil {
+			return err
+		}
+	}
 	if g.GetState() == sharev1.AgreementState_AGREEMENT_STATE_ACTIVE && g.GetVersion() <= 2 {
 		return nil // signed by both, and nothing since
 	}

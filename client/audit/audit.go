@@ -91,6 +91,7 @@ func (a *Auditor) begin(role string) time.Time {
 func (a *Auditor) end(began time.Time) *Report {
 	r := a.report
 	r.OK = len(r.Findings) == 0
+	slices.SortFunc(r.Secrecy, sortSecrecy)
 	r.Millis = time.Since(began).Milliseconds()
 	slices.SortFunc(r.Sequences, func(x, y Sequence) int {
 		return cmp.Or(cmp.Compare(x.Gateway, y.Gateway), cmp.Compare(x.Agreement, y.Agreement))
@@ -183,6 +184,10 @@ func (a *Auditor) write(ctx context.Context, f *Finding, x *prooffile.Finding) e
 type pact struct {
 	raw   []byte // nil: there is none
 	stops []stop
+	// Of investigative secrecy: how many orders the agreement names, and they themselves.
+	secrecy  uint64
+	orders   []byte
+	commands *tracev1.Secrecy
 }
 
 type stop struct {

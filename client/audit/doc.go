@@ -23,7 +23,8 @@
 //     rewind stays a finding until the log is whole again.
 //  3. A file of evidence was verified before it was written; a finding without a file
 //     says so, and why.
-//  4. Memory grows with the number of agreements, not of records.
+//  4. Memory grows with the number of agreements, and of records that are secret for now,
+//     not of records.
 //
 // Sources: spec sharing 4.6; docs/spec/proof.md; C2SP tlog-tiles and tlog-checkpoint.
 package audit

@@ -10,6 +10,8 @@ const (
 	maxFindings = 1000
 	// maxAgreements bounds the agreements that are remembered of one gateway.
 	maxAgreements = 1 << 20
+	// maxSecrets bounds the sealed records of one gateway that are not open yet.
+	maxSecrets = 1 << 20
 	// maxMemory bounds the file in which one gateway is remembered: some 100 bytes for
 	// each agreement.
 	maxMemory = 256 << 20

@@ -27,6 +27,10 @@ type memory struct {
 	Hashes     [][]byte           `json:"hashes"`  // compact range of these
 	Placed     bool               `json:"placed"`  // a record named its place already
 	Agreements map[string]numbers `json:"agreements"`
+	// Of investigative secrecy: what is sealed and not open, by place, and the sums by
+	// agreement/order.
+	Secrets map[uint64]sealedAt `json:"secrets,omitempty"`
+	Secrecy map[string]tally    `json:"secrecy,omitempty"`
 }
 
 // numbers is how far one agreement's were read.
@@ -49,7 +53,7 @@ func (a *Auditor) memoryPath(gateway string) string {
 // remember reads what is kept of a gateway; nothing is kept of one that was never seen,
 // or without a store. Damaged if the file is none.
 func (a *Auditor) remember(gateway string) (*memory, error) {
-	m := &memory{Gateway: gateway, Genesis: a.genesis, Agreements: map[string]numbers{}}
+	m := &memory{Gateway: gateway, Genesis: a.genesis, Agreements: map[string]numbers{}, Secrets: map[uint64]sealedAt{}, Secrecy: map[string]tally{}}
 	if a.cfg.Store == "" {
 		return m, nil
 	}
@@ -74,6 +78,9 @@ func (a *Auditor) remember(gateway string) (*memory, error) {
 	}
 	if kept.Agreements == nil {
 		kept.Agreements = map[string]numbers{}
+	}
+	if kept.Secrets == nil {
+		kept.Secrets, kept.Secrecy = map[uint64]sealedAt{}, map[string]tally{}
 	}
 	return kept, nil
 }

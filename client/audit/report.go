@@ -10,6 +10,7 @@ const (
 	Unsigned    = "unsigned"    // a receipt without a valid signature of the gateway, or of us
 	Unplaced    = "unplaced"    // a record that names no place, behind ones that do
 	Unreadable  = "unreadable"  // a leaf that is no record
+	Misopened   = "misopened"   // a record that opens what is not sealed, or says other than what is
 )
 
 // Finding is one thing that does not fit.
@@ -61,6 +62,7 @@ type Report struct {
 	Genesis   string     `json:"genesis"`
 	Logs      []Log      `json:"logs"`
 	Sequences []Sequence `json:"sequences,omitempty"`
+	Secrecy   []Secrecy  `json:"secrecy,omitempty"`
 	Receipts  *Receipts  `json:"receipts,omitempty"`
 	Findings  []Finding  `json:"findings"`
 	More      int        `json:"more,omitempty"` // findings beyond those listed

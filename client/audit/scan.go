@@ -58,6 +58,9 @@ func (a *Auditor) scan(ctx context.Context, d *door) (ok bool, err error) {
 	if err := a.compareSequences(ctx, d); err != nil {
 		return false, err
 	}
+	if err := a.dueSecrets(ctx, d); err != nil {
+		return false, err
+	}
 	return true, a.overdue(ctx, d, sum)
 }
 
@@ -87,6 +90,9 @@ func (a *Auditor) leaf(ctx context.Context, d *door, index uint64, raw []byte) e
 		}
 	}
 	if err := a.number(ctx, d, r, f, shown); err != nil {
+		return err
+	}
+	if err := a.secret(ctx, d, r, raw, f, shown); err != nil {
 		return err
 	}
 	return a.judge(ctx, r, raw, f, shown)
@@ -152,6 +158,9 @@ func (a *Auditor) compareSequences(ctx context.Context, d *door) error {
 			}
 		}
 		a.report.Sequences = append(a.report.Sequences, out)
+		if err := a.compareSecrecy(ctx, d, agreement, s, moved); err != nil {
+			return err
+		}
 	}
 	return nil
 }
