@@ -9,8 +9,6 @@ import (
 	"mulian/client/prooffile"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
-	"mulian/internal/fault"
-	"mulian/internal/sm"
 	"mulian/state/proof"
 )
 

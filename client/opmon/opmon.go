@@ -65,9 +65,10 @@ type Record struct {
 const Protocol = "mulian-gateway-v1"
 
 // Of returns the record of an access on a chain; false for one that says only that it
-// began.
+// began, or opens an earlier one. One that is secret by an order has its times and sides.
 func Of(chain string, r *tracev1.AccessRecord) (Record, bool) {
-	if r.GetOutcome() == tracev1.Outcome_OUTCOME_GRANTED || r.GetOutcome() == tracev1.Outcome_OUTCOME_UNSPECIFIED {
+	switch r.GetOutcome() {
+	case tracev1.Outcome_OUTCOME_GRANTED, tracev1.Outcome_OUTCOME_OPENED, tracev1.Outcome_OUTCOME_UNSPECIFIED:
 		return Record{}, false
 	}
 	out := Record{
