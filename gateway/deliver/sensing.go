@@ -31,9 +31,14 @@ type sensor struct {
 	source connect.Source
 	wake   chan struct{} // somebody began or ended; holds one
 
-	mu     sync.Mutex                  // guards the two below
-	nofeed error                       // why the source tells no changes; nil: it does, or nobody has tried
-	marks  map[int64]map[string]string // by subscription: key -> watermark, as of the last look
+	mu     sync.Mutex                      // guards the two below
+	nofeed error                           // why the source tells no changes; nil: it does, or nobody has tried
+	fallen map[connect.TableName]*fallback // tables that it does not tell, or did not
+	marks  map[int64]map[string]string     // by subscription: key -> watermark, as of the last look
+}
+
+func newSensor(x *Subscriptions, name string, source connect.Source) *sensor {
+	return &sensor{subs: x, name: name, source: source, wake: make(chan struct{}, 1)}
 }
 
 func (n *sensor) nudge() {
@@ -41,14 +46,6 @@ func (n *sensor) nudge() {
 	case n.wake <- struct{}{}:
 	default:
 	}
-}
-
-// feeds tells whether the source may have a feed.
-func (n *sensor) feeds() bool {
-	_, ok := n.source.(connect.Feeder)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return ok && n.nofeed == nil
 }
 
 // run follows until ctx ends. What fails is tried again.
@@ -86,17 +83,20 @@ func (n *sensor) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	from, err := n.subs.book.position(ctx, n.name)
+	if err != nil {
+		return err
+	}
 	feeder, ok := n.source.(connect.Feeder)
 	if len(tables) == 0 || !ok {
+		if err := n.rest(ctx, from); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 		case <-n.wake:
 		}
 		return nil
-	}
-	from, err := n.subs.book.position(ctx, n.name)
-	if err != nil {
-		return err
 	}
 	followCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -112,9 +112,12 @@ func (n *sensor) follow(ctx context.Context) error {
 		}
 		return err
 	})
+	unfit := blamed(err, tables)
 	switch {
 	case errors.Is(context.Cause(followCtx), errTablesChanged):
 		return errTablesChanged
+	case len(unfit) > 0:
+		return n.unfit(ctx, unfit, err)
 	case errors.Is(err, connect.ErrPositionLost):
 		return n.lost(ctx)
 	case errors.Is(err, connect.ErrNoFeed), errors.Is(err, connect.ErrDenied):
@@ -193,6 +196,12 @@ func (n *sensor) piece(ctx context.Context, feeder connect.Feeder, tables []conn
 	if err != nil {
 		return err
 	}
+	if c.DDL != nil {
+		n.hurry(c.DDL)
+		if err := n.retake(ctx, slices.DeleteFunc(slices.Clone(all), func(s *subscription) bool { return !touches(c.DDL, s.Table) })); err != nil {
+			return err
+		}
+	}
 	now := time.Now().UnixMilli()
 	if !c.Committed.IsZero() && c.Committed.UnixMilli() < now {
 		now = c.Committed.UnixMilli()
@@ -250,18 +259,6 @@ func (n *sensor) lost(ctx context.Context) error {
 		_, err := tx.Exec("DELETE FROM feed WHERE source = ?", n.name)
 		return err
 	})
-	n.subs.stirred()
-	return err
-}
-
-// without: the source tells no changes. Its subscriptions begin anew, by watermark or
-// comparison.
-func (n *sensor) without(ctx context.Context, cause error) error {
-	n.mu.Lock()
-	n.nofeed = cause
-	n.mu.Unlock()
-	n.subs.cfg.Logger.Warn("a source tells no changes; it is looked at instead", "source", n.name, "err", cause)
-	err := n.subs.book.end(ctx, "source = ? AND sensing = ?", n.name, sensingFeed)
 	n.subs.stirred()
 	return err
 }

@@ -48,6 +48,8 @@ type reading struct {
 	Watermark string   `json:"watermark,omitempty"` // of SENSING_WATERMARK
 	Columns   []string `json:"columns,omitempty"`   // of SENSING_COMPARE
 	Order     []string `json:"order,omitempty"`
+	Version   string   `json:"version,omitempty"`  // of the table, connect.Feeder.TableVersion
+	Fallback  bool     `json:"fallback,omitempty"` // by the feed it would be, if that told of the table
 }
 
 // touched is a key that changed, and when it was noticed.

@@ -128,10 +128,11 @@ func (x *Subscriptions) sensor(name string) (*sensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &sensor{subs: x, name: name, source: source, wake: make(chan struct{}, 1)}
+	n := newSensor(x, name, source)
 	x.sensors[name] = n
 	x.working.Go(func() { n.run(x.ctx) })
 	x.working.Go(func() { n.look(x.ctx) })
+	x.working.Go(func() { n.guard(x.ctx) })
 	return n, nil
 }
 
@@ -199,12 +200,12 @@ func (x *Subscriptions) begin(ctx context.Context, r *request, c claim, d *decis
 	}
 	s := &subscription{
 		ID: b.GetSubscription(), Agreement: c.agreement, Entry: c.entry, Asker: r.asker.GetId(), Source: d.table.GetSource(), Table: name,
-		Columns: shapeOf(d), Notify: b.GetNotify(), Reading: reading{Key: table.PrimaryKey},
+		Columns: shapeOf(d), Notify: b.GetNotify(), Reading: reading{Key: table.PrimaryKey, Version: n.version(ctx, name)},
 	}
 	watermark := watermarkOf(d)
 	// A deletion would tell the key of a row that is outside of the scope, or masked.
 	switch byKey := wholeKey(d, table.PrimaryKey) && !d.form.reshapes(); {
-	case byKey && n.feeds():
+	case byKey && n.feeds(name):
 		s.Sensing = sensingFeed
 	case byKey && watermark != "":
 		s.Sensing, s.Ready, s.Reading.Watermark = sensingWatermark, true, watermark
@@ -220,6 +221,7 @@ func (x *Subscriptions) begin(ctx context.Context, r *request, c claim, d *decis
 			return nil, sourceFault(err)
 		}
 	}
+	s.Reading.Fallback = s.Sensing != sensingFeed && !table.View && !d.form.reshapes() && (len(table.PrimaryKey) == 0 || wholeKey(d, table.PrimaryKey))
 	if err := x.book.add(ctx, s); err != nil {
 		return nil, err
 	}
