@@ -43,9 +43,10 @@
 //     taken out of it is durable before it; number, place and times are as of any other.
 //     Publish puts it into the log for everybody.
 //
-// A torn end of the journal is cut at Open: Append never returned its records. A
-// loss that is more than that shows as Damaged (the tree has more leaves than the
-// journal) or LogRewritten (the ledger has).
+// A torn end of the journal is cut at Open: Append never returned its records. Of what
+// else a power failure has torn, Open makes again what the rest proves: tiles, bundles
+// and state from the journal, records of the journal from the bundles (mend.go). A
+// loss that is more than that shows as Damaged, or LogRewritten (the ledger has more).
 //
 // Sources: C2SP tlog-tiles, tlog-checkpoint and signed-note; RFC 6962; spec
 // sharing 4.6; DESIGN section 5.

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/transparency-dev/merkle/rfc6962"
 	"google.golang.org/protobuf/proto"
 
 	tracev1 "mulian/gen/mulian/trace/v1"
@@ -121,70 +119,6 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l.writers.Go(l.write)
 	l.writers.Go(l.integrate)
 	return l, nil
-}
-
-// restore reads the journal, compares it with the tree and replays the rest.
-func (l *Log) restore(ctx context.Context, signer *checkpointSigner) (err error) {
-	if l.tree, err = openTree(filepath.Join(l.cfg.Dir, "tiles"), signer, l.cfg.Logger); err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			l.tree.close()
-			for _, j := range []*journal{l.journal, l.openings} {
-				if j != nil {
-					j.close()
-				}
-			}
-		}
-	}()
-	size, err := l.tree.size(ctx)
-	if err != nil {
-		return fmt.Errorf("access log: %w", err)
-	}
-	if l.openings, err = openJournal(filepath.Join(l.cfg.Dir, "openings"), l.noteOpening, func(int64) error { return nil }); err != nil {
-		return err
-	}
-	sum, sumRoot := ranges.NewEmptyRange(0), []byte(nil)
-	var missing [][]byte
-	if size == 0 {
-		sumRoot = rfc6962.DefaultHasher.EmptyRoot()
-	}
-	l.journal, err = openJournal(filepath.Join(l.cfg.Dir, "journal"), func(offset int64, raw []byte) error {
-		if err := l.note(offset, raw); err != nil {
-			return err
-		}
-		if uint64(len(l.offsets)) > size {
-			missing = append(missing, raw)
-			return nil
-		}
-		if err := sum.Append(rfc6962.DefaultHasher.HashLeaf(raw), nil); err != nil {
-			return err
-		}
-		if uint64(len(l.offsets)) == size {
-			sumRoot, err = sum.GetRootHash(nil)
-		}
-		return err
-	}, func(bytes int64) error {
-		if have := uint64(len(l.offsets)); have < size {
-			return fault.Newf(fault.Damaged, "access log: record %d cannot be read (the tree has %d), and %d bytes follow", have, size, bytes)
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case sumRoot == nil:
-		return fault.Newf(fault.Damaged, "access log: the tree has %d records, the journal %d", size, len(l.offsets))
-	}
-	if err := l.tree.matches(ctx, size, sumRoot); err != nil {
-		return err
-	}
-	if err := l.tree.grow(ctx, size, missing); err != nil {
-		return err
-	}
-	l.integrated = uint64(len(l.offsets))
-	return nil
 }
 
 // decides tells whether a record is a decision, which takes the agreement's next
