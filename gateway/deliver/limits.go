@@ -50,6 +50,9 @@ const (
 	// sourceWait bounds one query at the database, busyWait the waiting for a turn.
 	sourceWait = 15 * time.Second
 	busyWait   = 2 * time.Second
+	// openWait bounds the opening of a delivery, which goes on without its asker: a
+	// transaction that waits for its block.
+	openWait = time.Minute
 	// firstAgain is how long an asker whose connection broke waits before it asks again,
 	// then four times as long, at most lastAgain: a reload takes 0.1 to 0.3 s.
 	firstAgain = 20 * time.Millisecond

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	rpc "connectrpc.com/connect"
@@ -67,6 +68,10 @@ func (p *Provider) open(ctx context.Context, r *request) (*gatewayv1.Answer, err
 	if err != nil {
 		return nil, p.refuse(ctx, r, c, d, err)
 	}
+	// What begins here does not end because the asker has: its next process asks for the
+	// same delivery, and the ledger may have its start already.
+	ctx, cancel := p.own(ctx)
+	defer cancel()
 	s := p.findByKey(c, r.asker.GetId(), b.GetRequestKey())
 	if s != nil {
 		if s, err = p.reopen(ctx, s, c); err != nil {
@@ -74,6 +79,9 @@ func (p *Provider) open(ctx context.Context, r *request) (*gatewayv1.Answer, err
 		}
 	}
 	if s == nil {
+		if err := p.failedBefore(c, r.asker.GetId(), b.GetRequestKey()); err != nil {
+			return nil, p.refuse(ctx, r, c, d, err)
+		}
 		give, err := p.quotas.take(d.agreement, time.Now().UnixMilli())
 		if err != nil {
 			return nil, p.refuse(ctx, r, c, d, err)
@@ -112,30 +120,40 @@ func (p *Provider) reopen(ctx context.Context, s *session, c claim) (*session, e
 	return nil, p.drop(s)
 }
 
-// start puts the delivery on the ledger under the next number.
+// own is a context that does not end with the asker's, but with this provider or after a
+// minute.
+func (p *Provider) own(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openWait)
+	unlink := context.AfterFunc(p.running, cancel)
+	return ctx, func() { unlink(); cancel() }
+}
+
+// start puts the delivery on the ledger under the next number; or takes up one that it has
+// and nobody here knows any more.
 func (p *Provider) start(ctx context.Context, r *request, c claim, d *decision, requestKey string) (*session, error) {
 	for try := 0; ; try++ {
-		number := d.agreement.GetDeliveries() + 1
+		number, found := p.orphan(ctx, c, d.agreement.GetDeliveries())
+		if !found {
+			number = d.agreement.GetDeliveries() + 1
+		}
 		s, err := p.name(number, r, c, d, requestKey)
 		if err != nil {
 			return nil, err
 		}
 		defer s.starting.Store(false)
-		// Power fails between here and the next change: the ledger has a delivery
-		// STARTED that we do not know. Its number is used up; the next one follows.
-		if err = s.change(func(*offer) {}); err == nil {
+		// Power fails between here and the next change: the session is read again at the next
+		// start, and reopen asks the ledger.
+		if err = s.change(func(o *offer) { o.Started = found }); err == nil && !found {
 			_, err = p.cfg.Chain.Send(ctx, p.signer(), &sharev1.StartDelivery{Agreement: c.agreement, Number: number, Entry: c.entry})
 		}
-		if err == nil {
-			return s, s.change(func(o *offer) { o.Started = true })
-		}
-		if fault.Is(err, fault.Timeout) && p.startedByUs(ctx, c, number) {
+		taken := fault.Is(err, fault.AlreadyExists) || fault.Is(err, fault.ReceiptGap)
+		if err == nil || !taken && p.startedByUs(ctx, c, number) { // the answer may have been lost
 			return s, s.change(func(o *offer) { o.Started = true })
 		}
 		if dropErr := p.drop(s); dropErr != nil {
 			return nil, dropErr
 		}
-		if !fault.Is(err, fault.AlreadyExists) && !fault.Is(err, fault.ReceiptGap) || try == 3 {
+		if !taken || try == 3 {
 			return nil, err
 		}
 		p.cfg.View.Forget("share/agreement/" + c.agreement) // another delivery was faster
@@ -145,11 +163,34 @@ func (p *Provider) start(ctx context.Context, r *request, c claim, d *decision, 
 	}
 }
 
+// orphan finds a delivery of the claim that the ledger has as begun by us, and of which
+// nothing is known here: the answer to its start was lost. Of the last ones only.
+func (p *Provider) orphan(ctx context.Context, c claim, last uint64) (number uint64, found bool) {
+	const reach = 8
+	for n := last; n > 0 && n+reach > last; n-- {
+		p.mu.Lock()
+		open := p.sessions[sessionKey{c.agreement, n}] != nil
+		p.mu.Unlock()
+		if open || !p.startedByUs(ctx, c, n) {
+			continue
+		}
+		known := false // what the log knows had an end here
+		err := p.cfg.Log.Of(c.agreement, func(e receipt.Entry) bool {
+			known = known || e.Record.GetDelivery() == n
+			return !known
+		})
+		if err == nil && !known {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
 // startedByUs tells whether the ledger has the delivery as one of ours.
 func (p *Provider) startedByUs(ctx context.Context, c claim, number uint64) bool {
 	d := &sharev1.Delivery{}
 	found, err := p.cfg.Chain.Get(ctx, deliveryKey(c.agreement, number), d)
-	return err == nil && found && d.GetGateway() == p.cfg.Gateway && d.GetEntry() == c.entry
+	return err == nil && found && d.GetGateway() == p.cfg.Gateway && d.GetEntry() == c.entry && d.GetState() == sharev1.DeliveryState_DELIVERY_STATE_STARTED
 }
 
 // grantDelivery logs the grant, once.
@@ -213,6 +254,8 @@ func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) erro
 	s.mu.Lock()
 	s.spool, s.stop, s.idle = sp, stop, make(chan struct{})
 	s.mu.Unlock()
+	s.readRows.Store(0)
+	s.readBytes.Store(0)
 	w.hold = func(bytes uint64) error { return p.holdFor(s, d.agreement, 0, bytes) }
 	take := func(b connect.Batch) error {
 		if err := p.holdFor(s, d.agreement, uint64(len(b.Rows)), 0); err != nil {
@@ -262,8 +305,16 @@ func (p *Provider) fill(ctx context.Context, s *session, w *spooler, source conn
 }
 
 // holdFor keeps rows and bytes of the agreement's quota for an open delivery, until it is
-// completed or gone.
+// completed or gone. What an earlier snapshot of it holds already is not held twice.
 func (p *Provider) holdFor(s *session, g *sharev1.Agreement, rows, bytes uint64) error {
+	more := func(n uint64, read, held *atomic.Uint64) uint64 {
+		if n == 0 {
+			return 0
+		}
+		all, has := read.Add(n), held.Load()
+		return all - min(all, has)
+	}
+	rows, bytes = more(rows, &s.readRows, &s.heldRows), more(bytes, &s.readBytes, &s.heldBytes)
 	if err := p.quotas.hold(g, rows, bytes, time.Now().UnixMilli()); err != nil {
 		return err
 	}

@@ -69,8 +69,9 @@ type Provider struct {
 	eye    *receipt.Verifier // checks counter-signatures
 	count  Counts
 
-	mu       sync.Mutex // guards the four below
+	mu       sync.Mutex // guards the five below
 	sessions map[sessionKey]*session
+	over     map[sessionKey]over           // deliveries that failed lately
 	acked    []uint64                      // a bit for each leaf whose receipt is counter-signed
 	sealers  map[string]*seal.SharedSealer // by the receiver's key
 	signed   map[uint64]signed             // late receipts, by leaf, until they are acknowledged
@@ -403,6 +404,10 @@ func (p *Provider) release(ctx context.Context, r *request, c claim, d *decision
 		return nil, cause
 	}
 	p.quotas.spend(rec.Agreement, end.Rows, end.Bytes, e.Record.GetAtMs())
+	// The disk may have been slow, too. What is logged counts; it does not leave.
+	if d, err = p.lastLook(ctx, r, c, d); err != nil {
+		return nil, p.refuse(ctx, r, c, d, err)
+	}
 	rcpt, err := p.sign(e)
 	if err != nil {
 		// The disk may have been slow, too. What is logged counts; it does not leave.
@@ -433,18 +438,6 @@ func (p *Provider) readRows(ctx context.Context, d *decision, source connect.Sou
 		return nil, err
 	}
 	return rows[:min(len(rows), most)], nil
-}
-
-// broke logs that a granted release did not end, and returns why.
-func (p *Provider) broke(ctx context.Context, granted receipt.Entry, cause error) error {
-	p.count.Failed.Add(1)
-	rec := proto.CloneOf(granted.Record)
-	rec.Outcome, rec.Code, rec.AtMs = tracev1.Outcome_OUTCOME_FAILED, uint32(fault.CodeOf(cause)), 0
-	// The record of an end must not depend on whether the asker still waits.
-	if _, err := p.cfg.Log.Append(context.WithoutCancel(ctx), rec); err != nil {
-		return errors.Join(cause, err)
-	}
-	return cause
 }
 
 func (p *Provider) sealResult(d *decision, aad []byte, rows []connect.Row) (header, sealed []byte, err error) {

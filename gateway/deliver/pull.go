@@ -76,6 +76,9 @@ func (p *Provider) pull(ctx context.Context, r *request, out *rpc.ServerStream[g
 		if d, err = p.mayGoOn(ctx, r, c, d, s); err != nil {
 			return err
 		}
+		if err := s.given.page(sp, n); err != nil {
+			return err
+		}
 		page := &gatewayv1.Page{Number: n, Sealed: box}
 		if n == b.GetFromPage() {
 			page.SealHeader = header
@@ -141,7 +144,7 @@ func (p *Provider) completeDelivery(ctx context.Context, s *session, o offer) (r
 				return e, err
 			}
 			p.unhold(s)
-			p.quotas.spend(o.Agreement, o.Whole.Rows, o.Whole.Bytes, e.Record.GetAtMs())
+			p.quotas.count(o.Agreement, o.Whole.Rows, o.Whole.Bytes, e.Record.GetAtMs())
 			p.count.Rows.Add(o.Whole.Rows)
 			p.count.Bytes.Add(o.Whole.Bytes)
 		}

@@ -20,7 +20,7 @@ func day(ms int64) int64 {
 
 // quotas counts the calls, rows and bytes of each agreement and the answers of each
 // predicate. It is the log, summed: a call is a GRANTED record, rows and bytes are those
-// of COMPLETED ones; and what is about to be.
+// of COMPLETED ones, and of FAILED ones what had left by then; and what is about to be.
 type quotas struct {
 	mu      sync.Mutex
 	of      map[string]used
@@ -54,7 +54,7 @@ func (q *quotas) restore(log *receipt.Log) error {
 			if r.GetPredicate() != "" {
 				q.note(r.GetAgreement(), r.GetPredicate(), string(r.GetSubject()), today)
 			}
-		case tracev1.Outcome_OUTCOME_COMPLETED:
+		case tracev1.Outcome_OUTCOME_COMPLETED, tracev1.Outcome_OUTCOME_FAILED:
 			q.addRows(r.GetAgreement(), r.GetRows(), r.GetBytes(), today)
 		}
 		return true
@@ -178,6 +178,11 @@ func (q *quotas) answer(g *sharev1.Agreement, p *sharev1.Predicate, subject stri
 		q.day, q.answers = today, map[asked]uint64{}
 	}
 	most := uint64(p.GetMaxPerSubject())
+	q.count(agreement, rows, bytes, nowMs)
+}
+
+// count counts what is not held any more as given.
+func (q *quotas) count(agreement string, rows, bytes uint64, nowMs int64) {
 	if most == 0 {
 		most = perSubject
 	}

@@ -39,9 +39,13 @@ type session struct {
 
 	opening             sync.Mutex  // one OpenDelivery at a time
 	ending              sync.Mutex  // one end of pages at a time
+	breaking            sync.Mutex  // one failure at a time; guards broken
+	broken              bool        // FAILED is in the log
 	starting            atomic.Bool // who named it is putting it on the ledger
 	pulls               atomic.Int32
 	heldRows, heldBytes atomic.Uint64 // of the agreement's quota, until COMPLETED
+	readRows, readBytes atomic.Uint64 // by the snapshot that is under way, or was taken
+	given               *given
 
 	mu    sync.Mutex // guards the fields below; not held on disk or network
 	offer offer
@@ -114,6 +118,7 @@ func (s *session) close() error {
 		stop()
 		<-idle
 	}
+	s.given.close()
 	if sp == nil {
 		return nil
 	}
@@ -141,6 +146,9 @@ func (p *Provider) restoreSessions() error {
 		if err == nil {
 			err = json.Unmarshal(raw, &s.offer)
 		}
+		if err == nil {
+			s.given, err = openGiven(dir)
+		}
 		if err != nil {
 			p.cfg.Logger.Warn("an open delivery cannot be read and is dropped", "folder", e.Name(), "err", err)
 			if err := os.RemoveAll(dir); err != nil {
@@ -157,10 +165,14 @@ func (p *Provider) restoreSessions() error {
 				s.offer.Whole = nil
 			}
 		}
-		if w := s.offer.Whole; w != nil && s.offer.Completed == 0 {
-			s.heldRows.Store(w.Rows)
-			s.heldBytes.Store(w.Bytes)
-			p.quotas.keep(s.offer.Agreement, w.Rows, w.Bytes)
+		if s.offer.Completed == 0 {
+			all := s.given.sum()
+			if w := s.offer.Whole; w != nil {
+				all = all.atLeast(amount{w.Rows, w.Bytes})
+			}
+			s.heldRows.Store(all.rows)
+			s.heldBytes.Store(all.bytes)
+			p.quotas.keep(s.offer.Agreement, all.rows, all.bytes)
 		}
 		p.sessions[sessionKey{s.offer.Agreement, s.offer.Number}] = s
 	}
@@ -172,7 +184,7 @@ func (p *Provider) find(k sessionKey, asker string) (*session, error) {
 	s := p.sessions[k]
 	p.mu.Unlock()
 	if s == nil || s.now().Asker != asker {
-		return nil, fault.Newf(fault.NotFound, "delivery %d of agreement %.40q is not open here", k.number, k.agreement)
+		return nil, p.why(k, asker)
 	}
 	return s, nil
 }
@@ -192,7 +204,7 @@ func (p *Provider) findByKey(c claim, asker, requestKey string) *session {
 // name makes a session with the number that the ledger will give the delivery.
 func (p *Provider) name(number uint64, r *request, c claim, d *decision, requestKey string) (*session, error) {
 	k := sessionKey{c.agreement, number}
-	s := &session{dir: p.sessionDir(k), offer: offer{
+	s := &session{dir: p.sessionDir(k), given: &given{path: filepath.Join(p.sessionDir(k), "given")}, offer: offer{
 		Agreement: c.agreement, Number: number, Entry: c.entry, Asker: r.asker.GetId(), RequestKey: requestKey,
 		Purpose: c.purpose, Items: d.codes(), Salt: newSalt(), CreatedMs: time.Now().UnixMilli(), Shape: shapeOf(d),
 	}}
@@ -255,6 +267,8 @@ func (p *Provider) drop(s *session) error {
 
 // fail ends a session that cannot be delivered: in the log, and on the ledger.
 func (p *Provider) fail(ctx context.Context, s *session, cause error) {
+	ctx, cancel := p.own(ctx)
+	defer cancel()
 	o := s.now()
 	if o.Started || p.startedByUs(ctx, claim{agreement: o.Agreement, entry: o.Entry}, o.Number) {
 		m := &sharev1.FailDelivery{Agreement: o.Agreement, Number: o.Number, Cause: fault.CodeOf(cause).String()}
@@ -265,24 +279,62 @@ func (p *Provider) fail(ctx context.Context, s *session, cause error) {
 	p.ended(ctx, s, cause)
 }
 
-// ended logs that a session ended without being delivered, and drops it.
+// ended logs that a session ended without being delivered, with what of it had left, and
+// drops it.
 func (p *Provider) ended(ctx context.Context, s *session, cause error) {
-	o := s.now()
-	if o.Granted != 0 && o.Completed == 0 {
-		if e, err := p.cfg.Log.Record(o.Granted - 1); err == nil {
-			p.broke(ctx, e, cause)
-		}
+	p.remember(s.now(), cause)
+	if err := p.broke(ctx, s, cause); err != nil {
+		// What has left would be forgotten with the folder: the next sweep tries again.
+		p.cfg.Logger.Error("the end of a delivery could not be logged", "delivery", s.now().Number, "err", err)
+		return
 	}
+	o := s.now()
 	if err := p.drop(s); err != nil {
 		p.cfg.Logger.Warn("the folder of a delivery could not be removed", "err", err)
 	}
 	p.cfg.Logger.Warn("delivery failed", "agreement", o.Agreement, "delivery", o.Number, "code", fault.CodeOf(cause).String(), "err", cause)
 }
 
+// broke logs that a granted delivery did not end, once, and counts what had left.
+func (p *Provider) broke(ctx context.Context, s *session, cause error) error {
+	s.breaking.Lock()
+	defer s.breaking.Unlock()
+	o, out := s.now(), s.given.end()
+	if o.Granted == 0 || o.Completed != 0 || s.broken {
+		return nil
+	}
+	// The power may have failed after the record and before the folder was gone.
+	_, found, err := p.logged(tracev1.Outcome_OUTCOME_FAILED, o.Agreement, o.Number)
+	if err != nil || found {
+		s.broken = found
+		return err
+	}
+	granted, err := p.cfg.Log.Record(o.Granted - 1)
+	if err != nil {
+		return err
+	}
+	rec := proto.CloneOf(granted.Record)
+	rec.Outcome, rec.Code, rec.AtMs = tracev1.Outcome_OUTCOME_FAILED, uint32(fault.CodeOf(cause)), 0
+	rec.Rows, rec.Bytes = out.rows, out.bytes
+	// The record of an end must not depend on whether the asker still waits.
+	e, err := p.cfg.Log.Append(context.WithoutCancel(ctx), rec)
+	if err != nil {
+		return err
+	}
+	s.broken = true
+	p.unhold(s)
+	p.quotas.count(o.Agreement, out.rows, out.bytes, e.Record.GetAtMs())
+	p.count.Failed.Add(1)
+	p.count.Rows.Add(out.rows)
+	p.count.Bytes.Add(out.bytes)
+	return nil
+}
+
 // Run ends deliveries that nobody takes any more, until ctx ends.
 func (p *Provider) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	p.sweep(ctx) // of what came to its end while this was away
 	for {
 		select {
 		case <-ctx.Done():

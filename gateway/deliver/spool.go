@@ -21,8 +21,8 @@ import (
 )
 
 // spool is the sealed pages of one delivery in a file of pieces, each with its
-// length (4 bytes, big endian) before it: the seal header, then the pages. One
-// goroutine writes; any number reads what is there and waits for more.
+// length and its number of rows (4 bytes each, big endian) before it: the seal header, then
+// the pages. One goroutine writes; any number reads what is there and waits for more.
 type spool struct {
 	file *os.File
 
@@ -30,10 +30,14 @@ type spool struct {
 	header []byte
 	pages  []int64 // offset of each page's content
 	sizes  []int
-	ended  bool  // no more pages come
-	err    error // why not
+	sums   []amount // of the pages up to each
+	ended  bool     // no more pages come
+	err    error    // why not
 	grew   chan struct{}
 }
+
+// pieceHead is what stands before a piece.
+const pieceHead = 8
 
 func createSpool(path string) (*spool, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -52,10 +56,10 @@ func reopenSpool(path string, w *whole) (*spool, error) {
 	s := &spool{file: f, grew: make(chan struct{}), ended: true}
 	sum, at, in := sha256.New(), int64(0), bufio.NewReaderSize(f, 1<<20)
 	for n := -1; n < int(w.Pages) && err == nil; n++ {
-		var head [4]byte
+		var head [pieceHead]byte
 		var piece []byte
 		if _, err = io.ReadFull(in, head[:]); err == nil {
-			size := binary.BigEndian.Uint32(head[:])
+			size := binary.BigEndian.Uint32(head[:4])
 			if size > maxBox {
 				err = errors.New("a piece over its bound")
 				break
@@ -67,9 +71,12 @@ func reopenSpool(path string, w *whole) (*spool, error) {
 		if n < 0 {
 			s.header = piece
 		} else {
-			s.pages, s.sizes = append(s.pages, at+4), append(s.sizes, len(piece))
+			s.add(at+pieceHead, len(piece), int(binary.BigEndian.Uint32(head[4:])))
 		}
-		at += 4 + int64(len(piece))
+		at += pieceHead + int64(len(piece))
+	}
+	if err == nil && s.upTo(w.Pages) != (amount{w.Rows, w.Bytes}) {
+		err = errors.New("its rows are not as many")
 	}
 	if err == nil && string(sum.Sum(nil)) != string(w.Hash) {
 		err = errors.New("its hash differs")
@@ -79,6 +86,33 @@ func reopenSpool(path string, w *whole) (*spool, error) {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	return s, nil
+}
+
+// add notes a page that is in the file. The caller holds mu, or nobody else has the spool.
+func (s *spool) add(at int64, size, rows int) {
+	var sum amount
+	if n := len(s.sums); n > 0 {
+		sum = s.sums[n-1]
+	}
+	s.pages, s.sizes = append(s.pages, at), append(s.sizes, size)
+	s.sums = append(s.sums, amount{sum.rows + uint64(rows), sum.bytes + uint64(size)})
+}
+
+// upTo is what the first pages hold together, of those that are there.
+func (s *spool) upTo(pages uint64) amount {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if pages = min(pages, uint64(len(s.sums))); pages == 0 {
+		return amount{}
+	}
+	return s.sums[pages-1]
+}
+
+// len is how many pages are there.
+func (s *spool) len() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return uint64(len(s.pages))
 }
 
 // page returns page n when it is there; done says that there is none, and none comes.
@@ -128,22 +162,28 @@ type spooler struct {
 	rows   *connect.Packer
 	digest *connect.Digest
 	hold   func(bytes uint64) error // keeps some of the agreement's quota; nil: no need
-	pages  chan []byte              // to seal; closed by finish and stop
+	pages  chan packed              // to seal; closed by finish and stop
 	ended  chan struct{}            // closed when the sealing goroutine has
 	closed bool                     // pages is
 
 	// Of the sealing goroutine alone until ended is closed.
 	sealer *seal.Sealer
 	pack   *zstd.Encoder
-	packed []byte // of the latest page; used again
+	box    []byte // the latest page, compressed; used again
 	hash   hash.Hash
 	at     int64
 	whole  whole
 	err    error // the first failure
 }
 
+// packed is a page on its way to the seal.
+type packed struct {
+	page []byte
+	rows int
+}
+
 func newSpooler(s *spool, to sm.PublicKey, aad []byte, cols int, most uint64) (*spooler, error) {
-	w := &spooler{spool: s, digest: connect.NewDigest(), hash: sha256.New(), most: most, pages: make(chan []byte, 1), ended: make(chan struct{})}
+	w := &spooler{spool: s, digest: connect.NewDigest(), hash: sha256.New(), most: most, pages: make(chan packed, 1), ended: make(chan struct{})}
 	var header []byte
 	var err error
 	if w.rows, err = connect.NewPacker(cols); err != nil {
@@ -155,7 +195,7 @@ func newSpooler(s *spool, to sm.PublicKey, aad []byte, cols int, most uint64) (*
 	if w.pack, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
 		return nil, err
 	}
-	if _, err = w.write(header); err != nil {
+	if _, err = w.write(header, 0); err != nil {
 		return nil, err
 	}
 	s.signal(func() { s.header = header })
@@ -164,14 +204,15 @@ func newSpooler(s *spool, to sm.PublicKey, aad []byte, cols int, most uint64) (*
 }
 
 // write appends a piece and returns where its content begins.
-func (w *spooler) write(piece []byte) (int64, error) {
-	b := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(piece)), uint32(len(piece)))
+func (w *spooler) write(piece []byte, rows int) (int64, error) {
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, pieceHead+len(piece)), uint32(len(piece)))
+	b = binary.BigEndian.AppendUint32(b, uint32(rows))
 	if _, err := w.spool.file.WriteAt(append(b, piece...), w.at); err != nil {
 		return 0, fmt.Errorf("spool: %w", err)
 	}
 	w.hash.Write(piece)
-	at := w.at + 4
-	w.at += 4 + int64(len(piece))
+	at := w.at + pieceHead
+	w.at += pieceHead + int64(len(piece))
 	return at, nil
 }
 
@@ -197,8 +238,9 @@ func (w *spooler) take(b connect.Batch) error {
 
 // flush hands the page over, and waits while the last one but one is not written.
 func (w *spooler) flush() error {
+	rows := w.rows.Rows()
 	select {
-	case w.pages <- w.rows.Take():
+	case w.pages <- packed{w.rows.Take(), rows}:
 		return nil
 	case <-w.ended:
 		return w.err
@@ -215,30 +257,30 @@ func (w *spooler) seal() {
 	}
 }
 
-func (w *spooler) put(page []byte) error {
-	packed := w.pack.EncodeAll(page, w.packed[:0])
-	if cap(packed) <= maxSharedPage {
-		w.packed = packed
+func (w *spooler) put(p packed) error {
+	small := w.pack.EncodeAll(p.page, w.box[:0])
+	if cap(small) <= maxSharedPage {
+		w.box = small
 	}
-	box, err := w.sealer.Seal(packed, false)
+	box, err := w.sealer.Seal(small, false)
 	if err != nil {
 		return err
 	}
 	if len(box) > maxBox {
-		return fault.Newf(fault.TooLong, "a row of %d bytes cannot be carried", len(page))
+		return fault.Newf(fault.TooLong, "a row of %d bytes cannot be carried", len(p.page))
 	}
 	if w.hold != nil {
 		if err := w.hold(uint64(len(box))); err != nil {
 			return err
 		}
 	}
-	at, err := w.write(box)
+	at, err := w.write(box, p.rows)
 	if err != nil {
 		return err
 	}
 	w.whole.Pages++
 	w.whole.Bytes += uint64(len(box))
-	w.spool.signal(func() { w.spool.pages, w.spool.sizes = append(w.spool.pages, at), append(w.spool.sizes, len(box)) })
+	w.spool.signal(func() { w.spool.add(at, len(box), p.rows) })
 	return nil
 }
 
