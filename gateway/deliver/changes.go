@@ -55,21 +55,24 @@ func (x *Subscriptions) changes(ctx context.Context, r *request) (*gatewayv1.Ans
 	if err != nil {
 		return nil, err
 	}
-	if s == nil || b.GetBegin() {
-		return x.nothing(r, d, s, b.GetSubscription(), s == nil && !b.GetEnd())
+	if s == nil {
+		return x.nothing(r, d, nil, sight{}, b.GetSubscription(), !b.GetEnd())
+	}
+	if b.GetBegin() {
+		return x.nothing(r, d, s, x.sightOf(s), b.GetSubscription(), false)
 	}
 	if s, err = x.waitFor(ctx, s, b); err != nil {
 		return nil, err
 	}
 	if s == nil || s.Again {
-		return x.nothing(r, d, s, b.GetSubscription(), true)
+		return x.nothing(r, d, nil, sight{}, b.GetSubscription(), true)
 	}
 	// The wait may have been long.
 	if d, err = x.decide(ctx, r, c); err != nil {
 		return nil, x.refuse(ctx, r, c, d, err)
 	}
 	if string(s.Columns) != string(shapeOf(d)) {
-		return x.nothing(r, d, s, b.GetSubscription(), true)
+		return x.nothing(r, d, nil, sight{}, b.GetSubscription(), true)
 	}
 	return x.page(ctx, r, c, d, s, b.GetAfter())
 }
@@ -77,10 +80,14 @@ func (x *Subscriptions) changes(ctx context.Context, r *request) (*gatewayv1.Ans
 // subscribed finds the subscription, or begins or ends it; nil if there is none, or
 // if it is of another time.
 func (x *Subscriptions) subscribed(ctx context.Context, r *request, c claim, d *decision, b *gatewayv1.ChangesBody) (*subscription, error) {
-	if b.GetEnd() {
-		return nil, x.book.end(ctx, "id = ? AND asker = ?", b.GetSubscription(), r.asker.GetId())
-	}
 	s, err := x.book.find(ctx, b.GetSubscription())
+	if b.GetEnd() {
+		if err == nil && s != nil && s.Asker == r.asker.GetId() {
+			x.giveUp([]*subscription{s})
+			err = x.book.end(ctx, "no = ?", s.no)
+		}
+		return nil, err
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -115,14 +122,28 @@ func (x *Subscriptions) whenReady(ctx context.Context, id string) (*subscription
 		select {
 		case <-stir:
 		case <-timer.C:
-			return nil, fault.Newf(fault.Busy, "the changes of the table are not followed yet; ask again")
+			return nil, x.notReady(ctx, s)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// waitFor returns when there is something for the asker, or its wait is over.
+// notReady tells how far a beginning is.
+func (x *Subscriptions) notReady(ctx context.Context, s *subscription) error {
+	if seen := x.sightOf(s); seen.code != fault.OK && seen.code != fault.Busy {
+		return fault.Newf(fault.Busy, "the changes of the table are not followed yet: %s; it is tried again", seen.code)
+	}
+	if s.Sensing == sensingCompare {
+		if c, err := x.book.comparison(ctx, s.no); err == nil && c.rows > 0 {
+			return fault.Newf(fault.Busy, "the table is read for the first time, to compare: %d rows so far; ask again", c.rows)
+		}
+	}
+	return fault.Newf(fault.Busy, "the changes of the table are not followed yet; ask again")
+}
+
+// waitFor returns when there is something for the asker, or its wait is over, or changes
+// began or ceased to be noticed.
 func (x *Subscriptions) waitFor(ctx context.Context, s *subscription, b *gatewayv1.ChangesBody) (*subscription, error) {
 	wait := min(time.Duration(b.GetWaitMs())*time.Millisecond, maxPoll)
 	if wait <= 0 || !x.poll(s.no, 1) {
@@ -131,10 +152,11 @@ func (x *Subscriptions) waitFor(ctx context.Context, s *subscription, b *gateway
 	defer x.poll(s.no, -1)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
+	seen := x.sightOf(s).code
 	for {
 		stir := x.stirring()
 		s, err := x.book.find(ctx, s.ID)
-		if err != nil || s == nil || s.Again || b.GetAfter() != s.Number || s.Touched > 0 && !x.onlyGiven(ctx, s) {
+		if err != nil || s == nil || s.Again || b.GetAfter() != s.Number || s.Touched > 0 && !x.onlyGiven(ctx, s) || x.sightOf(s).code != seen {
 			return s, err
 		}
 		select {
@@ -182,16 +204,22 @@ func (x *Subscriptions) alone(no int64) *sync.Mutex {
 }
 
 // nothing is an answer without changes: no record of it is kept, for no data leaves.
-func (x *Subscriptions) nothing(r *request, d *decision, s *subscription, id string, again bool) (*gatewayv1.Answer, error) {
+func (x *Subscriptions) nothing(r *request, d *decision, s *subscription, seen sight, id string, again bool) (*gatewayv1.Answer, error) {
 	page := &gatewayv1.ChangePage{Subscription: id, Again: again}
 	if s != nil {
-		page.Sensing = s.Sensing
+		x.tellSight(page, s, seen)
 	}
 	if !again {
 		page.Columns = d.resultColumns()
 	}
 	_, answer, err := x.sealPage(r, d, page)
 	return answer, err
+}
+
+// tellSight says how well changes are noticed. seen is as of before the page's keys were
+// looked for: what had changed by then is in this page, or one that follows it.
+func (x *Subscriptions) tellSight(p *gatewayv1.ChangePage, s *subscription, seen sight) {
+	p.Sensing, p.SensingAgeMs, p.SensingCode = s.Sensing, seen.ageMs(), uint32(seen.code)
 }
 
 func (x *Subscriptions) sealPage(r *request, d *decision, page *gatewayv1.ChangePage) (hash []byte, a *gatewayv1.Answer, err error) {
@@ -222,6 +250,7 @@ func (x *Subscriptions) page(ctx context.Context, r *request, c claim, d *decisi
 		return nil, fault.Newf(fault.Busy, "subscription %s is asked for twice at once", s.ID)
 	}
 	defer lock.Unlock()
+	seen := x.sightOf(s)
 	if s, err = x.book.find(ctx, s.ID); err != nil {
 		return nil, err
 	}
@@ -233,49 +262,46 @@ func (x *Subscriptions) page(ctx context.Context, r *request, c claim, d *decisi
 			return nil, err
 		}
 	}
-	most := changesKeys
-	if n := d.agreement.GetTerms().GetMaxRowsPerCall(); n != 0 && n < uint64(most) {
-		most = int(n)
-	}
-	number, keys, gap, err := x.book.peek(ctx, s, after, most)
+	number, keys, gap, err := x.book.peek(ctx, s, after, x.mostKeys(d))
 	switch {
 	case err != nil:
 		return nil, err
 	case gap:
-		return x.nothing(r, d, s, s.ID, true)
+		return x.nothing(r, d, nil, sight{}, s.ID, true)
 	case number == 0:
-		return x.nothing(r, d, s, s.ID, false)
+		return x.nothing(r, d, s, seen, s.ID, false)
 	}
 	give, err := x.quotas.take(d.agreement, time.Now().UnixMilli())
 	if err != nil {
 		return nil, x.refuse(ctx, r, c, d, err)
 	}
-	answer, counts, err := x.logPage(ctx, r, c, d, s, number, keys)
+	answer, counts, err := x.logPage(ctx, r, c, d, s, seen, number, keys)
 	if !counts {
 		give()
 	}
 	return answer, err
 }
 
-// logPage reads, seals, notes the page's number and logs it; only then it goes out.
-// counts tells whether the access log has the call.
-func (x *Subscriptions) logPage(ctx context.Context, r *request, c claim, d *decision, s *subscription, number uint64, keys []touched) (_ *gatewayv1.Answer, counts bool, _ error) {
+// mostKeys is how many keys a page may have: those that the agreement allows in one call, and
+// that are left of today and of all. One at least: of none left the quota says so.
+func (x *Subscriptions) mostKeys(d *decision) int {
+	most := uint64(changesKeys)
+	if n := d.agreement.GetTerms().GetMaxRowsPerCall(); n != 0 {
+		most = min(most, n)
+	}
+	return int(max(1, min(most, x.quotas.left(d.agreement, time.Now().UnixMilli()))))
+}
+
+// logPage reads, seals, judges once more, notes the page's number and logs it; only then it
+// goes out. counts tells whether the access log has the call.
+func (x *Subscriptions) logPage(ctx context.Context, r *request, c claim, d *decision, s *subscription, seen sight, number uint64, keys []touched) (_ *gatewayv1.Answer, counts bool, _ error) {
+	p, hash, answer, until, cause := x.readPage(ctx, r, d, s, seen, number, keys)
+	rows, bytes := p.GetUpserted()+p.GetDeleted(), uint64(len(answer.GetSealed()))
+	if quota(cause) { // the call is not used up by what nobody got
+		return nil, false, x.refuse(ctx, r, c, d, cause)
+	}
 	rec := x.grant(r, c, d)
 	end := proto.CloneOf(rec)
-	readCtx, cancel := context.WithTimeout(ctx, sourceWait)
-	defer cancel()
-	p, until, cause := x.rows(readCtx, d, s, keys)
-	var hash []byte
-	var answer *gatewayv1.Answer
-	if cause == nil {
-		p.Subscription, p.Number, p.Columns, p.Sensing = s.ID, number, d.resultColumns(), s.Sensing
-		p.More = s.Touched > int64(p.GetUpserted()+p.GetDeleted())
-		hash, answer, cause = x.sealPage(r, d, p)
-	}
-	rows, bytes := p.GetUpserted()+p.GetDeleted(), uint64(len(answer.GetSealed()))
-	if cause == nil {
-		cause = x.quotas.hold(d.agreement, rows, bytes, time.Now().UnixMilli())
-	}
 	if cause = sourceFault(cause); cause != nil {
 		end.Outcome, end.Code = tracev1.Outcome_OUTCOME_FAILED, uint32(fault.CodeOf(cause))
 		x.count.Failed.Add(1)
@@ -285,13 +311,18 @@ func (x *Subscriptions) logPage(ctx context.Context, r *request, c claim, d *dec
 		}
 		return nil, true, cause
 	}
+	// The database may have been slow: what was agreed then may not be agreed any more.
+	if now, err := x.lastLook(ctx, r, c, d); err != nil {
+		x.quotas.drop(c.agreement, rows, bytes)
+		return nil, false, x.refuse(ctx, r, c, now, err)
+	}
 	// Power fails after this: the number is used, the asker asks for it again and gets the
 	// same keys.
 	if err := x.book.give(ctx, s, number, max(until, 1)); err != nil {
 		x.quotas.drop(c.agreement, rows, bytes)
 		return nil, false, err
 	}
-	end.Outcome, end.Rows, end.Bytes, end.ResponseHash = tracev1.Outcome_OUTCOME_COMPLETED, p.GetUpserted()+p.GetDeleted(), uint64(len(answer.GetSealed())), hash
+	end.Outcome, end.Rows, end.Bytes, end.ResponseHash = tracev1.Outcome_OUTCOME_COMPLETED, rows, bytes, hash
 	_, e, err := x.cfg.Log.AppendWhole(ctx, rec, end)
 	if err != nil {
 		x.quotas.drop(c.agreement, rows, bytes)
@@ -305,6 +336,28 @@ func (x *Subscriptions) logPage(ctx context.Context, r *request, c claim, d *dec
 		return nil, true, fmt.Errorf("nothing is released: %w", err)
 	}
 	return answer, true, nil
+}
+
+// readPage reads and seals a page, and holds its rows and bytes of the quota: with fewer keys
+// where they would be too much. until is the turn of the last key in it.
+func (x *Subscriptions) readPage(ctx context.Context, r *request, d *decision, s *subscription, seen sight, number uint64, keys []touched) (p *gatewayv1.ChangePage, hash []byte, answer *gatewayv1.Answer, until int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sourceWait)
+	defer cancel()
+	for ; ; keys = keys[:(len(keys)+1)/2] {
+		if p, until, err = x.rows(ctx, d, s, keys); err != nil {
+			return p, nil, nil, 0, err
+		}
+		p.Subscription, p.Number, p.Columns = s.ID, number, d.resultColumns()
+		x.tellSight(p, s, seen)
+		p.More = s.Touched > int64(p.GetUpserted()+p.GetDeleted())
+		if hash, answer, err = x.sealPage(r, d, p); err != nil {
+			return p, nil, nil, 0, err
+		}
+		err = x.quotas.hold(d.agreement, p.GetUpserted()+p.GetDeleted(), uint64(len(answer.GetSealed())), time.Now().UnixMilli())
+		if err == nil || len(keys) <= 1 {
+			return p, hash, answer, until, err
+		}
+	}
 }
 
 // errOverfull: the rows of so many keys are more than a page.

@@ -23,9 +23,9 @@ import (
 const (
 	maxFollowings = 500
 	// pollWait is how long an asker lets the provider wait for changes, pollMore how much
-	// longer the network may take.
+	// longer the network, and reading the page (sourceWait, busyWait), may take.
 	pollWait = 25 * time.Second
-	pollMore = 15 * time.Second
+	pollMore = 30 * time.Second
 	// toldFor is how long a message proves that this gateway can be reached; while it does,
 	// nothing is polled but once in askEvery, in case that a message was lost.
 	toldFor  = 10 * time.Minute
@@ -64,6 +64,7 @@ type following struct {
 	stop  context.CancelFunc // nil until it is started; guarded by the followings' lock
 	ended chan struct{}
 	again time.Time // when the own table was last found not to fit; of its goroutine
+	begun time.Time // when it was begun anew; of its goroutine
 
 	mu       sync.Mutex           // guards the rest, and kept's Subscription and Whole against its goroutine
 	told     time.Time            // when the provider told last
@@ -201,11 +202,20 @@ func (x *Followings) Stop(ctx context.Context, agreement, entry string) error {
 	if _, _, err := x.ask(ctx, f, &gatewayv1.ChangesBody{End: true}); err != nil {
 		x.asker.cfg.Logger.Info("the provider does not know yet that a subscription has ended", "agreement", agreement, "entry", entry, "code", fault.CodeOf(err).String())
 	}
-	err := os.Remove(x.taking(f))
+	return errors.Join(x.leave(ctx, f), os.Remove(f.path))
+}
+
+// leave gives up the fetch of the whole, if one is open.
+func (x *Followings) leave(ctx context.Context, f *following) error {
+	raw, err := os.ReadFile(x.taking(f))
 	if errors.Is(err, os.ErrNotExist) {
-		err = nil
+		return nil
 	}
-	return errors.Join(err, os.Remove(f.path))
+	open := &fetch{path: x.taking(f)}
+	if err != nil || json.Unmarshal(raw, open) != nil {
+		return os.Remove(x.taking(f))
+	}
+	return x.asker.abandon(ctx, open, fault.Newf(fault.Cancelled, "the subscription has ended"))
 }
 
 func (x *Followings) find(agreement, entry string) *following {
@@ -260,7 +270,7 @@ func (x *Followings) Watch(ctx context.Context, agreement, entry string, fn func
 		f.mu.Lock()
 		now, rows, expected, moved := f.now, f.rows, f.expected, f.moved
 		f.mu.Unlock()
-		if !fn(now, rows, expected) {
+		if !fn(lagging(now), rows, expected) {
 			return nil
 		}
 		select {
@@ -280,7 +290,7 @@ func (x *Followings) List() []*gatewayv1.Following {
 	var out []*gatewayv1.Following
 	for _, f := range x.all {
 		f.mu.Lock()
-		out = append(out, f.now)
+		out = append(out, lagging(f.now))
 		f.mu.Unlock()
 	}
 	slices.SortFunc(out, func(a, b *gatewayv1.Following) int {
@@ -289,10 +299,23 @@ func (x *Followings) List() []*gatewayv1.Following {
 	return out
 }
 
+// lagging is a following with its lag as of now.
+func lagging(now *gatewayv1.Following) *gatewayv1.Following {
+	now = proto.CloneOf(now)
+	now.LagMs = -1
+	if at := now.GetAtMs(); at != 0 {
+		now.LagMs = max(0, time.Now().UnixMilli()-at)
+	}
+	return now
+}
+
 // The states of a following (proto gateway.v1, Following).
 const (
 	stateTaking    = "taking"
 	stateFollowing = "following"
+	stateStale     = "stale"  // the provider does not notice changes now
+	stateQuota     = "quota"  // what is agreed is used up, for today or for good
+	stateWindow    = "window" // nothing is given at this time of day
 	stateWaiting   = "waiting"
 )
 

@@ -22,6 +22,7 @@ import (
 // out.
 func (x *Followings) run(ctx context.Context, f *following) {
 	for wait := followRetry; ctx.Err() == nil; {
+		was := x.agreed(ctx, f) // before: what changes while it is refused counts too
 		err := x.step(ctx, f)
 		if err == nil {
 			wait = followRetry
@@ -40,7 +41,7 @@ func (x *Followings) run(ctx context.Context, f *following) {
 			now.State, now.Problem = stateWaiting, fmt.Sprintf("%s %s", fault.CodeOf(err), err)
 		})
 		wait = min(2*wait, most)
-		x.rest(ctx, f, wait)
+		x.waitOut(ctx, f, x.pauseFor(ctx, f, err, wait, time.Now()), was)
 	}
 }
 
@@ -68,9 +69,11 @@ func (x *Followings) step(ctx context.Context, f *following) error {
 	f.move(func(now *gatewayv1.Following) { now.Number = at.Number })
 	b := &gatewayv1.ChangesBody{After: at.Number, Notify: true}
 	f.mu.Lock()
-	pushed := time.Since(f.told) < toldFor
+	state := f.now.GetState()
+	// A message proves nothing about what the provider does not notice.
+	pushed := time.Since(f.told) < toldFor && state != stateStale
 	f.mu.Unlock()
-	if !pushed {
+	if !pushed && (state == stateFollowing || state == stateStale) { // else it is not known how it is
 		b.WaitMs = uint32(pollWait.Milliseconds())
 	}
 	page, k, err := x.ask(ctx, f, b)
@@ -80,9 +83,7 @@ func (x *Followings) step(ctx context.Context, f *following) error {
 	case page.GetAgain():
 		return x.anew(f)
 	case page.GetNumber() == 0:
-		f.move(func(now *gatewayv1.Following) {
-			now.State, now.Problem, now.AtMs, now.Sensing = stateFollowing, "", time.Now().UnixMilli(), page.GetSensing()
-		})
+		f.move(func(now *gatewayv1.Following) { seen(now, page, true) })
 		if pushed {
 			x.rest(ctx, f, askEvery)
 		}
@@ -93,8 +94,42 @@ func (x *Followings) step(ctx context.Context, f *following) error {
 	return x.apply(ctx, f, sink, page, k)
 }
 
-// anew begins under another subscription: what comes next is the whole.
+// staleAfter is how old a provider's knowledge of its own changes may be before a table is
+// called stale, staleCompared where it has to read the whole for it. Our own choice: a
+// feed that is quiet gives a sign of life every 10 s.
+const (
+	staleAfter    = time.Minute
+	staleCompared = time.Hour
+)
+
+// seen notes how well the provider notices changes. all: there are no more than these.
+func seen(now *gatewayv1.Following, page *gatewayv1.ChangePage, all bool) {
+	age, code, most := time.Duration(page.GetSensingAgeMs())*time.Millisecond, fault.Code(page.GetSensingCode()), staleAfter
+	if page.GetSensing() == sensingCompare {
+		most = staleCompared
+	}
+	now.State, now.Problem, now.UntilMs, now.Sensing = stateFollowing, "", 0, page.GetSensing()
+	// By our clock: the provider's tells only how long ago it was.
+	if at := time.Now().Add(-age).UnixMilli(); all && age >= 0 && at > now.GetAtMs() {
+		now.AtMs = at
+	}
+	switch {
+	case code == fault.Busy && age < 0:
+		now.State, now.Problem = stateStale, "the provider has not looked for changes since its start"
+	case code != fault.OK:
+		now.State, now.Problem = stateStale, fmt.Sprintf("%s the provider does not notice changes now", code)
+	case age < 0 || age > most:
+		now.State, now.Problem = stateStale, fmt.Sprintf("the provider has looked for changes %s ago", age.Round(time.Second))
+	}
+}
+
+// anew begins under another subscription: what comes next is the whole. Busy if that was so a
+// moment ago: a provider that always says so is not to have us run in circles.
 func (x *Followings) anew(f *following) error {
+	if time.Since(f.begun) < followRetryBusy {
+		return fault.Newf(fault.Busy, "the provider lets this table be taken whole again and again")
+	}
+	f.begun = time.Now()
 	f.mu.Lock()
 	f.Subscription, f.Whole = newID(), false
 	f.mu.Unlock()
@@ -120,7 +155,7 @@ func (x *Followings) takeWhole(ctx context.Context, f *following) error {
 		return x.anew(f) // the provider has that one as of another time
 	}
 	f.move(func(now *gatewayv1.Following) { now.Sensing = page.GetSensing() })
-	open, err := x.openWhole(f)
+	open, err := x.openWhole(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -150,9 +185,8 @@ func (x *Followings) takeWhole(ctx context.Context, f *following) error {
 	if err := f.save(); err != nil {
 		return err
 	}
-	f.move(func(now *gatewayv1.Following) {
-		now.State, now.Taken, now.AtMs = stateFollowing, now.Taken+1, time.Now().UnixMilli()
-	})
+	// What was changed since the subscription's beginning may be missing: the next step asks.
+	f.move(func(now *gatewayv1.Following) { now.Taken++ })
 	return nil
 }
 
@@ -161,7 +195,7 @@ const progressRows = 10_000
 
 // openWhole finds the interrupted fetch of this subscription, or writes down a new one.
 // One of an earlier subscription is no use: its rows may be of before this one.
-func (x *Followings) openWhole(f *following) (*fetch, error) {
+func (x *Followings) openWhole(ctx context.Context, f *following) (*fetch, error) {
 	path := x.taking(f)
 	raw, err := os.ReadFile(path)
 	if err == nil {
@@ -171,6 +205,11 @@ func (x *Followings) openWhole(f *following) (*fetch, error) {
 		}
 		if open.RequestKey == f.Subscription {
 			return open, nil
+		}
+		// Nobody would take it any more: the provider keeps it open for a day, and what it holds of
+		// the quota.
+		if err := x.asker.abandon(ctx, open, fault.Newf(fault.Cancelled, "the subscription has begun anew")); err != nil {
+			return nil, err
 		}
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -266,11 +305,8 @@ func (x *Followings) apply(ctx context.Context, f *following, sink connect.Follo
 		return sinkFault(err)
 	}
 	f.move(func(now *gatewayv1.Following) {
-		now.State, now.Problem, now.Number, now.Sensing = stateFollowing, "", page.GetNumber(), page.GetSensing()
-		now.Upserted, now.Deleted = now.Upserted+page.GetUpserted(), now.Deleted+page.GetDeleted()
-		if !page.GetMore() {
-			now.AtMs = time.Now().UnixMilli()
-		}
+		now.Number, now.Upserted, now.Deleted = page.GetNumber(), now.Upserted+page.GetUpserted(), now.Deleted+page.GetDeleted()
+		seen(now, page, !page.GetMore())
 	})
 	select {
 	case x.asker.acks <- *k:

@@ -16,10 +16,11 @@ import (
 )
 
 const (
-	// notifyWait bounds one Notify; an asker that cannot be reached is not tried again
-	// before notifyRetry.
-	notifyWait  = 5 * time.Second
-	notifyRetry = 30 * time.Second
+	// notifyWait bounds one Notify; an asker that does not ask after it is told again after
+	// notifyRetry, then twice as long, at most notifyRetryMost: it may be down, or have no right now.
+	notifyWait      = 5 * time.Second
+	notifyRetry     = 30 * time.Second
+	notifyRetryMost = 10 * time.Minute
 	// maxMessages is how many go out at once.
 	maxMessages = 16
 )
@@ -32,7 +33,10 @@ type messenger struct {
 }
 
 // message is one that was sent.
-type message struct{ again time.Time }
+type message struct {
+	again time.Time
+	wait  time.Duration // before it
+}
 
 // probe asks for a message although there is nothing: the asker sees by it that it can be
 // reached.
@@ -53,10 +57,15 @@ func (m *messenger) heard(no int64) {
 func (m *messenger) due(no int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if last, has := m.sent[no]; has && time.Now().Before(last.again) {
+	last, has := m.sent[no]
+	if has && time.Now().Before(last.again) {
 		return false
 	}
-	m.sent[no] = message{again: time.Now().Add(notifyRetry)}
+	if !has && len(m.sent) > 4*maxSubscriptions {
+		clear(m.sent) // of subscriptions that have ended
+	}
+	wait := min(max(2*last.wait, notifyRetry), notifyRetryMost)
+	m.sent[no] = message{again: time.Now().Add(wait), wait: wait}
 	return true
 }
 

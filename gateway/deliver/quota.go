@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -125,6 +126,23 @@ func (u used) room(g *sharev1.Agreement, rows, bytes uint64) error {
 	return nil
 }
 
+// left is how many rows may still be given today; what is held for others counts as given.
+func (q *quotas) left(g *sharev1.Agreement, nowMs int64) uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	u, t, left := q.on(g.GetId(), day(nowMs)), g.GetTerms(), uint64(math.MaxInt64)
+	if n := t.GetMaxRows(); n != 0 {
+		left = min(left, n-min(n, u.rows+u.heldRows))
+	}
+	if n := t.GetMaxRowsPerDay(); n != 0 {
+		left = min(left, n-min(n, u.rowsToday+u.heldRows))
+	}
+	return left
+}
+
+// quota tells whether a refusal is one by quota.
+func quota(err error) bool { return fault.Is(err, fault.DailyLimit) || fault.Is(err, fault.TotalLimit) }
+
 // hold keeps rows and bytes for a release that is about to be, or refuses them:
 // TotalLimit, DailyLimit. What is held is spent, or given back with drop.
 func (q *quotas) hold(g *sharev1.Agreement, rows, bytes uint64, nowMs int64) error {
@@ -160,6 +178,11 @@ func (q *quotas) drop(agreement string, rows, bytes uint64) {
 // spend counts what was held as given; a COMPLETED record of it is in the log.
 func (q *quotas) spend(agreement string, rows, bytes uint64, nowMs int64) {
 	q.drop(agreement, rows, bytes)
+	q.count(agreement, rows, bytes, nowMs)
+}
+
+// count counts what is not held any more as given.
+func (q *quotas) count(agreement string, rows, bytes uint64, nowMs int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.addRows(agreement, rows, bytes, day(nowMs))
@@ -178,11 +201,6 @@ func (q *quotas) answer(g *sharev1.Agreement, p *sharev1.Predicate, subject stri
 		q.day, q.answers = today, map[asked]uint64{}
 	}
 	most := uint64(p.GetMaxPerSubject())
-	q.count(agreement, rows, bytes, nowMs)
-}
-
-// count counts what is not held any more as given.
-func (q *quotas) count(agreement string, rows, bytes uint64, nowMs int64) {
 	if most == 0 {
 		most = perSubject
 	}

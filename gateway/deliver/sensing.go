@@ -4,9 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,14 +29,15 @@ type sensor struct {
 	source connect.Source
 	wake   chan struct{} // somebody began or ended; holds one
 
-	mu     sync.Mutex                      // guards the two below
+	mu     sync.Mutex                      // guards the rest
 	nofeed error                           // why the source tells no changes; nil: it does, or nobody has tried
 	fallen map[connect.TableName]*fallback // tables that it does not tell, or did not
 	marks  map[int64]map[string]string     // by subscription: key -> watermark, as of the last look
+	sights map[int64]sight                 // by subscription, of what has no feed; and [bySource]
 }
 
 func newSensor(x *Subscriptions, name string, source connect.Source) *sensor {
-	return &sensor{subs: x, name: name, source: source, wake: make(chan struct{}, 1)}
+	return &sensor{subs: x, name: name, source: source, wake: make(chan struct{}, 1), sights: map[int64]sight{}}
 }
 
 func (n *sensor) nudge() {
@@ -60,6 +59,7 @@ func (n *sensor) run(ctx context.Context) {
 			wait = feedRetry
 			continue
 		}
+		n.blind(bySource, err)
 		if time.Since(began) > time.Minute {
 			wait = feedRetry
 		}
@@ -107,10 +107,14 @@ func (n *sensor) follow(ctx context.Context) error {
 	watching.Go(func() { n.watchTables(followCtx, cancel, tables, &stands) })
 	err = feeder.Follow(followCtx, tables, from, func(c connect.Change) error {
 		err := n.piece(followCtx, feeder, tables, c)
-		if err == nil && !stands.Swap(true) {
+		if err != nil {
+			return err
+		}
+		n.saw(bySource, time.Now())
+		if !stands.Swap(true) {
 			n.nudge() // for who began between the two
 		}
-		return err
+		return nil
 	})
 	unfit := blamed(err, tables)
 	switch {
@@ -261,158 +265,4 @@ func (n *sensor) lost(ctx context.Context) error {
 	})
 	n.subs.stirred()
 	return err
-}
-
-// look polls what has no feed, until ctx ends.
-func (n *sensor) look(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	due := map[int64]time.Time{} // when a table may be looked at again
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		all, err := n.subs.book.list(ctx, "source = ? AND sensing <> ? AND again = 0", n.name, sensingFeed)
-		for _, s := range all {
-			began := time.Now()
-			if began.Before(due[s.no]) {
-				continue
-			}
-			look, every := n.after, lookEvery
-			if s.Sensing == sensingCompare {
-				look, every = n.compare, compareEvery
-			}
-			if err := look(ctx, s); err != nil && ctx.Err() == nil {
-				n.subs.cfg.Logger.Info("a table could not be looked at", "source", n.name, "entry", s.Entry, "err", err)
-			}
-			// A large table is not read all the time.
-			due[s.no] = time.Now().Add(max(every, lookShare*time.Since(began)))
-		}
-		if err != nil && ctx.Err() == nil {
-			n.subs.cfg.Logger.Warn("subscriptions cannot be read", "source", n.name, "err", err)
-		}
-	}
-}
-
-// after notes the rows whose watermark is greater than it was. A row that was written
-// before the greatest one and committed after it is found by looking back a little: what was
-// seen there already is remembered.
-func (n *sensor) after(ctx context.Context, s *subscription) error {
-	column := s.Reading.Watermark
-	from, ok := lookBack(s.Mark)
-	sel := connect.Selection{Table: s.Table, Columns: append(slices.Clone(s.Reading.Key), column)}
-	if ok {
-		sel.Where = []connect.Condition{{Column: column, Op: connect.OpAfter, Values: []connect.Value{from}}}
-	}
-	n.mu.Lock()
-	was := n.marks[s.no]
-	n.mu.Unlock()
-	is, mark := map[string]string{}, s.Mark
-	var keys []connect.Row
-	note := func() error {
-		if len(keys) == 0 {
-			return nil
-		}
-		err := n.subs.book.within(ctx, func(tx *sql.Tx) error { return n.subs.book.touch(tx, s, keys, time.Now().UnixMilli()) })
-		keys = nil
-		return err
-	}
-	err := n.source.Scan(ctx, sel, func(b connect.Batch) error {
-		for _, row := range b.Rows {
-			at := row[len(row)-1]
-			if at.IsNull() {
-				continue
-			}
-			if mark.IsNull() || later(at, mark) {
-				mark = at
-			}
-			raw, err := connect.EncodeRows(len(s.Reading.Key), []connect.Row{row[:len(s.Reading.Key)]})
-			if err != nil {
-				return err
-			}
-			if len(is) < maxTouched {
-				is[string(raw)] = at.Text
-			}
-			if was[string(raw)] != at.Text {
-				keys = append(keys, row[:len(s.Reading.Key)])
-			}
-		}
-		return note()
-	})
-	if err != nil {
-		return err
-	}
-	if mark != s.Mark {
-		if err := n.subs.book.set(ctx, s.no, "mark_kind = ?, mark = ?", mark.Kind, mark.Text); err != nil {
-			return err
-		}
-	}
-	n.mu.Lock()
-	if n.marks == nil || len(n.marks) > maxSubscriptions {
-		n.marks = map[int64]map[string]string{}
-	}
-	n.marks[s.no] = is
-	n.mu.Unlock()
-	n.subs.stirred()
-	return nil
-}
-
-// lookBack is a value somewhat before a watermark; not ok: everything has to be read.
-func lookBack(mark connect.Value) (from connect.Value, ok bool) {
-	switch mark.Kind {
-	case connect.Integer:
-		if x, err := strconv.ParseInt(mark.Text, 10, 64); err == nil {
-			return connect.IntegerValue(x - lookBackNumber), true
-		}
-	case connect.Timestamp, connect.Instant:
-		form := "2006-01-02T15:04:05.999999999"
-		if mark.Kind == connect.Instant {
-			form += "Z"
-		}
-		if t, err := time.Parse(form, mark.Text); err == nil {
-			return connect.Value{Kind: mark.Kind, Text: t.Add(-lookBackTime).Format(form)}, true
-		}
-	case connect.Date:
-		if t, err := time.Parse(time.DateOnly, mark.Text); err == nil {
-			return connect.Value{Kind: mark.Kind, Text: t.AddDate(0, 0, -1).Format(time.DateOnly)}, true
-		}
-	}
-	return connect.Null, false
-}
-
-// later compares two watermarks of one kind.
-func later(a, b connect.Value) bool {
-	if a.Kind == connect.Integer && b.Kind == connect.Integer {
-		x, errX := strconv.ParseInt(a.Text, 10, 64)
-		y, errY := strconv.ParseInt(b.Text, 10, 64)
-		return errX == nil && errY == nil && x > y
-	}
-	return a.Text > b.Text
-}
-
-// compare reads the whole and tells whether it is what it was.
-func (n *sensor) compare(ctx context.Context, s *subscription) error {
-	sum, err := digestOf(ctx, n.source, connect.Selection{Table: s.Table, Columns: s.Reading.Columns, OrderBy: s.Reading.Order})
-	if err != nil || string(sum) == string(s.Digest) {
-		return err
-	}
-	err = n.subs.book.within(ctx, func(tx *sql.Tx) error { return again(tx, "no = ?", s.no) })
-	n.subs.stirred()
-	return err
-}
-
-// digestOf is the digest of what a selection reads.
-func digestOf(ctx context.Context, source connect.Source, sel connect.Selection) ([]byte, error) {
-	d := connect.NewDigest()
-	err := source.Scan(ctx, sel, func(b connect.Batch) error {
-		d.Add(b.Rows...)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("compare %s: %w", sel.Table, err)
-	}
-	sum := d.Sum()
-	return sum[:], nil
 }

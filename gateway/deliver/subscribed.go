@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS subscription (
 	again INTEGER NOT NULL, touched INTEGER NOT NULL, notify INTEGER NOT NULL, seen_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS touched (no INTEGER NOT NULL, key BLOB NOT NULL, turn INTEGER NOT NULL, ms INTEGER NOT NULL, PRIMARY KEY (no, key)) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS touched_turn ON touched (no, turn);
-`
+` + comparisonSchema
 
 func openBook(path string) (*book, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would make it readable by others
@@ -195,8 +195,13 @@ func (b *book) add(ctx context.Context, s *subscription) error {
 		if err := drop(tx, "agreement = ? AND entry = ? AND asker = ?", s.Agreement, s.Entry, s.Asker); err != nil {
 			return err
 		}
-		_, err = tx.Exec("INSERT INTO subscription ("+subscriptionColumns+") VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, 0, 0, ?, ?)",
-			s.ID, s.Agreement, s.Entry, s.Asker, s.Source, s.Table.Schema, s.Table.Name, string(how), s.Columns, s.Sensing, s.Mark.Kind, s.Mark.Text, s.Digest,
+		// A number never comes again: a sensor that has read the list may still have the old one.
+		var no int64
+		if err := tx.QueryRow(`SELECT max(?, ifnull((SELECT max(no) FROM subscription), 0) + 1)`, time.Now().UnixMicro()).Scan(&no); err != nil {
+			return err
+		}
+		_, err = tx.Exec("INSERT INTO subscription ("+subscriptionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, 0, 0, ?, ?)",
+			no, s.ID, s.Agreement, s.Entry, s.Asker, s.Source, s.Table.Schema, s.Table.Name, string(how), s.Columns, s.Sensing, s.Mark.Kind, s.Mark.Text, s.Digest,
 			s.Ready, s.Notify, time.Now().UnixMilli())
 		return err
 	})
@@ -204,11 +209,21 @@ func (b *book) add(ctx context.Context, s *subscription) error {
 
 // drop ends subscriptions.
 func drop(tx *sql.Tx, where string, args ...any) error {
-	if _, err := tx.Exec("DELETE FROM touched WHERE no IN (SELECT no FROM subscription WHERE "+where+")", args...); err != nil {
+	if err := empty(tx, where, args...); err != nil {
 		return err
 	}
 	_, err := tx.Exec("DELETE FROM subscription WHERE "+where, args...)
 	return err
+}
+
+// empty forgets what was noticed for subscriptions.
+func empty(tx *sql.Tx, where string, args ...any) error {
+	for _, table := range []string{"touched", "comparison"} {
+		if _, err := tx.Exec("DELETE FROM "+table+" WHERE no IN (SELECT no FROM subscription WHERE "+where+")", args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *book) end(ctx context.Context, where string, args ...any) error {
@@ -254,7 +269,7 @@ func (b *book) stand(tx *sql.Tx, source string, p connect.Position) error {
 
 // again marks that subscriptions have missed something.
 func again(tx *sql.Tx, where string, args ...any) error {
-	if _, err := tx.Exec("DELETE FROM touched WHERE no IN (SELECT no FROM subscription WHERE "+where+")", args...); err != nil {
+	if err := empty(tx, where, args...); err != nil {
 		return err
 	}
 	_, err := tx.Exec("UPDATE subscription SET again = 1, touched = 0 WHERE "+where, args...)
@@ -297,7 +312,14 @@ func (b *book) touch(tx *sql.Tx, s *subscription, keys []connect.Row, ms int64) 
 	if s.Touched += fresh; s.Touched > maxTouched {
 		return again(tx, "no = ?", s.no)
 	}
-	_, err = tx.Exec("UPDATE subscription SET touched = touched + ? WHERE no = ?", fresh, s.no)
+	res, err := tx.Exec("UPDATE subscription SET touched = touched + ? WHERE no = ?", fresh, s.no)
+	if err != nil {
+		return err
+	}
+	if there, err := res.RowsAffected(); err != nil || there > 0 {
+		return err
+	}
+	_, err = tx.Exec("DELETE FROM touched WHERE no = ?", s.no) // it has ended meanwhile
 	return err
 }
 
@@ -339,12 +361,28 @@ func (b *book) peek(ctx context.Context, s *subscription, after uint64, most int
 	return number, keys, false, rows.Err()
 }
 
+// oldest is when the change was noticed that waits longest; now if none does.
+func (b *book) oldest(ctx context.Context, no int64) (ms int64, err error) {
+	err = b.db.QueryRowContext(ctx, "SELECT ms FROM touched WHERE no = ? ORDER BY turn LIMIT 1", no).Scan(&ms)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Now().UnixMilli(), nil
+	}
+	return ms, err
+}
+
 // given drops the keys of the page that the asker has applied.
 func (b *book) given(ctx context.Context, s *subscription) error {
 	if s.Until == 0 {
 		return nil
 	}
 	err := b.within(ctx, func(tx *sql.Tx) error {
+		var until int64
+		// Another request may have got the next page since s was read: its keys stay.
+		if err := tx.QueryRow("SELECT until FROM subscription WHERE no = ?", s.no).Scan(&until); errors.Is(err, sql.ErrNoRows) || err == nil && until != s.Until {
+			return errElsewhere
+		} else if err != nil {
+			return err
+		}
 		res, err := tx.Exec("DELETE FROM touched WHERE no = ? AND turn <= ?", s.no, s.Until)
 		if err != nil {
 			return err
@@ -357,11 +395,17 @@ func (b *book) given(ctx context.Context, s *subscription) error {
 		_, err = tx.Exec("UPDATE subscription SET until = 0, touched = touched - ? WHERE no = ?", n, s.no)
 		return err
 	})
+	if errors.Is(err, errElsewhere) {
+		return nil
+	}
 	if err == nil {
 		s.Until = 0
 	}
 	return err
 }
+
+// errElsewhere: the subscription is further than who asks knows.
+var errElsewhere = errors.New("the subscription has gone on")
 
 // give notes that a page goes out. From here on its number is used up.
 func (b *book) give(ctx context.Context, s *subscription, number uint64, until int64) error {

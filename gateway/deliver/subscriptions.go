@@ -30,8 +30,9 @@ const (
 	maxPoll = 30 * time.Second
 	// changesKeys is how many keys a page has at most.
 	changesKeys = connect.MaxConditionValues
-	// readyWait bounds how long a beginning waits for the source's feed.
-	readyWait = 15 * time.Second
+	// readyWait bounds how long a beginning waits until nothing is missed any more. Less than
+	// an asker waits for the answer (pollMore).
+	readyWait = 10 * time.Second
 	// subscriptionLife is how long one is kept that nobody asks for.
 	subscriptionLife = 7 * 24 * time.Hour
 
@@ -40,11 +41,17 @@ const (
 	// lookEvery is how often a watermark is looked at, compareEvery how often a whole table
 	// is; and neither takes more than one lookShare-th of the time.
 	lookEvery    = time.Second
-	compareEvery = time.Minute
+	compareEvery = 10 * time.Second
 	lookShare    = 20
+	// lookWait bounds one look at a watermark, maxLooks how many are under way in one source.
+	lookWait = 10 * time.Minute
+	maxLooks = 4
 	// How far behind the greatest watermark a transaction may commit and be found.
 	lookBackNumber = 1_000
 	lookBackTime   = 10 * time.Second
+	// lookAhead is how far in the future a watermark may lie to count: a table's time may be of
+	// another zone, and one row of the year 9999 must not hide those that come.
+	lookAhead = 26 * time.Hour
 )
 
 // Subscriptions is a provider that gives changes too: a subscription is taken whole
@@ -73,6 +80,7 @@ type Subscriptions struct {
 	end      context.CancelFunc
 	working  sync.WaitGroup
 	messages messenger
+	step     time.Duration // compareStep
 
 	mu      sync.Mutex // guards the rest
 	stir    chan struct{}
@@ -90,7 +98,7 @@ func NewSubscriptions(p *Provider, told func(ctx context.Context, from, subscrip
 	if err != nil {
 		return nil, err
 	}
-	x := &Subscriptions{Provider: p, book: b, told: told, stir: make(chan struct{}), sensors: map[string]*sensor{}, serial: map[int64]*sync.Mutex{}, polls: map[int64]int{}}
+	x := &Subscriptions{Provider: p, book: b, told: told, stir: make(chan struct{}), sensors: map[string]*sensor{}, serial: map[int64]*sync.Mutex{}, polls: map[int64]int{}, step: compareStep}
 	x.ctx, x.end = context.WithCancel(context.Background())
 	x.messages.sent = map[int64]message{}
 	if x.pack, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
@@ -167,20 +175,44 @@ func (x *Subscriptions) sweepSubscriptions() {
 	}
 }
 
-// Subscribers tells who follows this gateway's tables.
+// Subscribers tells who follows this gateway's tables, and how far each is.
 func (x *Subscriptions) Subscribers(ctx context.Context) ([]*gatewayv1.Subscriber, error) {
 	all, err := x.book.list(ctx, "1")
 	var out []*gatewayv1.Subscriber
 	for _, s := range all {
-		out = append(out, &gatewayv1.Subscriber{
+		one := &gatewayv1.Subscriber{
 			Subscription: s.ID, Agreement: s.Agreement, Entry: s.Entry, Asker: s.Asker, Number: s.Number, Waiting: uint64(max(s.Touched, 0)),
-			Again: s.Again, SeenMs: s.SeenMs, Sensing: s.Sensing,
-		})
+			Again: s.Again, SeenMs: s.SeenMs, Sensing: s.Sensing, State: "given",
+		}
+		seen := x.sightOf(s)
+		if !seen.at.IsZero() {
+			one.SensedMs = seen.at.UnixMilli()
+		}
+		if s.Touched > 0 {
+			oldest, err := x.book.oldest(ctx, s.no)
+			if err != nil {
+				return nil, err
+			}
+			one.State, one.LagMs = "waiting", max(1, time.Now().UnixMilli()-oldest)
+		}
+		switch {
+		case s.Again:
+			one.State = "again"
+		case !s.Ready:
+			one.State = "beginning"
+		case seen.code != fault.OK:
+			one.State = "unsensed"
+		}
+		if seen.code != fault.OK {
+			one.Problem = seen.code.String()
+		}
+		out = append(out, one)
 	}
 	return out, err
 }
 
-// begin writes a subscription down. It is not ready before the feed stands.
+// begin writes a subscription down. It is not ready before the feed stands, or the table was
+// looked at for the first time: both may take longer than the asker waits.
 func (x *Subscriptions) begin(ctx context.Context, r *request, c claim, d *decision, b *gatewayv1.ChangesBody) (*subscription, error) {
 	n, err := x.sensor(d.table.GetSource())
 	if err != nil {
@@ -208,27 +240,34 @@ func (x *Subscriptions) begin(ctx context.Context, r *request, c claim, d *decis
 	case byKey && n.feeds(name):
 		s.Sensing = sensingFeed
 	case byKey && watermark != "":
-		s.Sensing, s.Ready, s.Reading.Watermark = sensingWatermark, true, watermark
-		fresh, err := source.Freshness(ctx, name, watermark)
-		if err != nil {
-			return nil, sourceFault(err)
-		}
-		s.Mark = fresh.Watermark
+		s.Sensing, s.Reading.Watermark = sensingWatermark, watermark
 	default:
-		s.Sensing, s.Ready = sensingCompare, true
+		s.Sensing = sensingCompare
 		s.Reading.Columns, s.Reading.Order = d.names(), d.order()
-		if s.Digest, err = digestOf(ctx, source, connect.Selection{Table: name, Columns: d.names(), OrderBy: d.order()}); err != nil {
-			return nil, sourceFault(err)
-		}
+	}
+	before, err := x.book.list(ctx, "agreement = ? AND entry = ? AND asker = ?", s.Agreement, s.Entry, s.Asker)
+	if err != nil {
+		return nil, err
 	}
 	s.Reading.Fallback = s.Sensing != sensingFeed && !table.View && !d.form.reshapes() && (len(table.PrimaryKey) == 0 || wholeKey(d, table.PrimaryKey))
 	if err := x.book.add(ctx, s); err != nil {
 		return nil, err
 	}
+	x.giveUp(before)
 	n.nudge()
 	x.messages.probe(s.ID)
 	x.stirred()
 	return x.book.find(ctx, s.ID)
+}
+
+// giveUp ends the deliveries by which subscriptions that are over were taken whole: nobody takes
+// them any more, and they hold rows of the quota.
+func (x *Subscriptions) giveUp(over []*subscription) {
+	for _, s := range over {
+		if open := x.findByKey(claim{agreement: s.Agreement, entry: s.Entry}, s.Asker, s.ID); open != nil {
+			x.working.Go(func() { x.fail(x.ctx, open, fault.Newf(fault.Cancelled, "its subscription is over")) })
+		}
+	}
 }
 
 // wholeKey tells whether the table's key is delivered: without it the receiver could not
