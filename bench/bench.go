@@ -23,6 +23,8 @@ type Options struct {
 	Validators int
 	// Entries is the size of a catalogue, Rows that of a table; 0 = the bench's choice.
 	Entries, Rows int
+	// Keys is the size of an authenticated state; 0 = the bench's choice.
+	Keys int
 	// Database is the data source name of a PostgreSQL server, for the benches that
 	// want one; empty = the bench's own way to one.
 	Database string
@@ -32,6 +34,9 @@ type Options struct {
 	From, To string
 	// SQLite takes two files instead of servers.
 	SQLite bool
+	// Kill ends a gateway in the middle of a delivery with SIGKILL and starts it again:
+	// "provider", "asker"; empty = neither.
+	Kill string
 	// Progress takes what is going on, line by line; nil = nobody reads it.
 	Progress io.Writer
 	// Profile, if set, is the file for a CPU profile (pprof) of the measured phase.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"mulian/gateway"
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	"mulian/internal/fault"
 )
@@ -12,50 +11,31 @@ import (
 // Deliver measures a batch: a whole table goes from one department's database into
 // another's, agreed, sealed, logged, verified and confirmed on a real ledger, through
 // two gateways in processes of their own. Beside it, before and after, the same rows
-// go from server to server by a plain COPY.
+// go from server to server by a plain COPY. With [Options.Kill] it measures instead what
+// a kill in the middle costs.
 //
-// Usage, SourceUnreachable (no database), Cancelled.
+// Usage, SourceUnreachable (no database), VerificationFailed (not equal), Cancelled.
 func Deliver(ctx context.Context, o Options) (Result, error) {
-	r := Result{Bench: "deliver"}
-	dir, remove, err := o.Folder("deliver")
-	if err != nil {
-		return r, err
-	}
-	defer remove()
-	r.Machine = Facts(dir)
 	if o.Rows == 0 {
 		o.Rows = 1_000_000
 	}
-	return r, ended(ctx, deliver(ctx, o, dir, &r))
+	run := deliver
+	switch o.Kill {
+	case "":
+	case "provider", "asker":
+		run = deliverKilled
+	default:
+		return Result{Bench: "deliver"}, fault.Newf(fault.Usage, "kill %q: provider or asker", o.Kill)
+	}
+	return onStage(ctx, o, "deliver", o.rows, func(ctx context.Context, s *stage) error {
+		return s.between(ctx, cataloguev1.Method_METHOD_BATCH, func(door, tap *part, agreement string) error {
+			return run(ctx, s, door, tap, agreement)
+		})
+	})
 }
 
-func deliver(ctx context.Context, o Options, dir string, r *Result) (err error) {
-	o.Say("making %d rows of %d columns", o.Rows, len(rowsColumns))
-	p, err := openPair(ctx, o, dir)
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	if err := p.fill(ctx, o.Rows); err != nil {
-		return err
-	}
-	w, err := found(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = joined(err, w.stop()) }()
-	door, tap, err := w.gateways(ctx, o, p)
-	if err != nil {
-		return err
-	}
-	defer func() { err = joined(err, door.stop(), tap.stop()) }()
-	if err := w.publish(ctx, p); err != nil {
-		return err
-	}
-	agreement, err := w.agree(ctx, cataloguev1.Method_METHOD_BATCH)
-	if err != nil {
-		return err
-	}
+func deliver(ctx context.Context, s *stage, door, tap *part, agreement string) error {
+	o, p, r := s.o, s.pair, s.r
 	o.Say("the bare counterpart, once to warm up and once measured")
 	if _, _, err := p.bare(ctx); err != nil {
 		return err
@@ -67,7 +47,7 @@ func deliver(ctx context.Context, o Options, dir string, r *Result) (err error) 
 	o.Say("%.0f rows a second; now through the gateways", rate(o.Rows, before))
 	doorCPU, tapCPU, serverCPU := door.cpu(), tap.cpu(), p.cpu()
 	began := time.Now()
-	got, err := tap.fetch(ctx, agreement, w.entry, rowsLoaded)
+	got, err := tap.fetch(ctx, agreement, s.entry, rowsLoaded, nil)
 	if err != nil {
 		return err
 	}
@@ -78,10 +58,7 @@ func deliver(ctx context.Context, o Options, dir string, r *Result) (err error) 
 	if err != nil {
 		return err
 	}
-	if got.GetRows() != int64(o.Rows) {
-		return fault.Newf(fault.VerificationFailed, "%d rows were delivered, %d were there", got.GetRows(), o.Rows)
-	}
-	if err := p.same(ctx); err != nil {
+	if err := s.arrived(ctx, got.GetRows()); err != nil {
 		return err
 	}
 	copied := rate(2*o.Rows, before+after)
@@ -90,42 +67,71 @@ func deliver(ctx context.Context, o Options, dir string, r *Result) (err error) 
 	r.Add(Figure{Name: "copy_rows_per_second", Value: copied, Unit: "/s", Note: "the bare counterpart, before and after"})
 	r.Add(Figure{Name: "ratio", Value: rate(o.Rows, took) / copied, Goal: "≥ 0.5"})
 	r.Add(Figure{Name: "peak_mib", Value: max(door.peak(), tap.peak()), Unit: "MiB", Goal: "< 256", Note: "of the larger of the two gateways"})
-	r.Add(Figure{Name: "provider_peak_mib", Value: door.peak(), Unit: "MiB"})
-	r.Add(Figure{Name: "asker_peak_mib", Value: tap.peak(), Unit: "MiB"})
+	s.peaks(door, tap)
 	r.Add(Figure{Name: "provider_cpu_us_per_row", Value: each(doorCPU), Unit: "µs"})
 	r.Add(Figure{Name: "asker_cpu_us_per_row", Value: each(tapCPU), Unit: "µs"})
 	r.Add(Figure{Name: "servers_cpu_us_per_row", Value: each(serverCPU), Unit: "µs", Note: "of the two database servers"})
 	r.Add(Figure{Name: "copy_cpu_us_per_row", Value: each(bareCPU), Unit: "µs", Note: "of the two database servers, bare"})
 	r.Add(Figure{Name: "bytes_per_row", Value: float64(got.GetBytes()) / float64(o.Rows), Unit: "B", Note: "sealed, as they travelled"})
-	r.Note("%d rows of %d columns, %s; equal on both sides afterwards", o.Rows, len(rowsColumns), p.what())
+	s.delivered()
 	r.Note("bare counterpart: COPY TO piped into COPY FROM (SQLite: INSERT … SELECT), into a table with the same columns and key")
-	r.Note("SM2 and SM4-GCM; ledger of one validator in this process; each gateway in a process of its own")
 	return nil
 }
 
-func rate(n int, d time.Duration) float64 { return float64(n) / max(d.Seconds(), 1e-9) }
+// arrived tells as an error if not exactly the rows that were there have come.
+func (s *stage) arrived(ctx context.Context, rows int64) error {
+	if rows != int64(s.o.Rows) {
+		return fault.Newf(fault.VerificationFailed, "%d rows were delivered, %d were there", rows, s.o.Rows)
+	}
+	return s.pair.same(ctx)
+}
 
-// gateways starts the two, each in a process of its own.
-func (w *town) gateways(ctx context.Context, o Options, p pair) (door, tap *part, err error) {
-	from, to := p.urls()
-	addr, err := freeAddr()
-	if err != nil {
-		return nil, nil, err
+func (s *stage) delivered() {
+	s.r.Note("%d rows of %d columns, %s; equal on both sides afterwards", s.o.Rows, len(rowsColumns), s.pair.what())
+	s.r.Note("SM2 and SM4-GCM; ledger of one validator in this process; each gateway in a process of its own")
+}
+
+// killAfter is after which part of the rows a gateway is killed: one of so many.
+const killAfter = 8
+
+// deliverKilled kills one of the two with SIGKILL as soon as enough rows are loaded, starts
+// it again, and asks until the delivery is whole.
+func deliverKilled(ctx context.Context, s *stage, door, tap *part, agreement string) error {
+	victim := door
+	if s.o.Kill == "asker" {
+		victim = tap
 	}
-	cfg := w.config(w.door, addr)
-	source := gateway.Source{Name: "main", Tables: []string{rowsTable}}
-	setURL(&source.URL, &source.URLFile, from)
-	cfg.Sources, cfg.PollSeconds = []gateway.Source{source}, 60
-	if door, err = w.startGateway(ctx, cfg, profileOf(o, "provider")); err != nil {
-		return nil, nil, err
+	var killed time.Time
+	var at int64
+	first := func(rows, expected int64) error {
+		if rows < expected/killAfter || rows >= expected || !killed.IsZero() {
+			return nil
+		}
+		s.o.Say("%d rows are loaded: killing the %s's gateway", rows, s.o.Kill)
+		killed, at = time.Now(), rows
+		return victim.kill()
 	}
-	if addr, err = freeAddr(); err != nil {
-		return nil, nil, joined(err, door.stop())
+	got, err := tap.fetch(ctx, agreement, s.entry, rowsLoaded, first)
+	if killed.IsZero() {
+		return joined(err, fault.Newf(fault.Usage, "the delivery was over before anything could be killed: more rows"))
 	}
-	cfg = w.config(w.tap, addr)
-	setURL(&cfg.Sink.URL, &cfg.Sink.URLFile, to)
-	if tap, err = w.startGateway(ctx, cfg, profileOf(o, "asker")); err != nil {
-		return nil, nil, joined(err, door.stop())
+	if err := s.restart(ctx, victim); err != nil {
+		return err
 	}
-	return door, tap, nil
+	if err = until(ctx, "the delivery goes on", func() (bool, error) {
+		got, err = tap.fetch(ctx, agreement, s.entry, rowsLoaded, nil)
+		return err == nil, err
+	}); err != nil {
+		return err
+	}
+	took := time.Since(killed)
+	if err := s.arrived(ctx, got.GetRows()); err != nil {
+		return err
+	}
+	s.r.Add(Figure{Name: "killed_at_rows", Value: float64(at), Note: "loaded when the " + s.o.Kill + "'s gateway got its SIGKILL"})
+	s.r.Add(Figure{Name: "kill_to_confirmed_ms", Value: float64(took.Milliseconds()), Unit: "ms", Note: "its start and the rest of the delivery included"})
+	s.r.Add(Figure{Name: "peak_mib", Value: max(door.peak(), tap.peak()), Unit: "MiB", Goal: "< 256", Note: "of the larger of the two gateways"})
+	s.peaks(door, tap)
+	s.delivered()
+	return nil
 }

@@ -36,13 +36,6 @@ const (
 //
 // Usage, SourceUnreachable (no database), Cancelled.
 func Drift(ctx context.Context, o Options) (Result, error) {
-	r := Result{Bench: "drift"}
-	dir, remove, err := o.Folder("drift")
-	if err != nil {
-		return r, err
-	}
-	defer remove()
-	r.Machine = Facts(dir)
 	if o.Rows == 0 {
 		o.Rows = driftRows
 	}
@@ -50,53 +43,33 @@ func Drift(ctx context.Context, o Options) (Result, error) {
 		o.Seconds = 30
 	}
 	o.SQLite = false
-	return r, ended(ctx, measureDrift(ctx, o, dir, &r))
+	return onStage(ctx, o, "drift", func(ctx context.Context, p pair) error {
+		o.Say("making %d tables of %d columns, one with %d rows", driftTables, driftColumns, o.Rows)
+		return p.(*postgresPair).watched(ctx, o.Rows)
+	}, func(ctx context.Context, s *stage) error {
+		return s.between(ctx, cataloguev1.Method_METHOD_BATCH, func(door, tap *part, agreement string) error {
+			return measureDrift(ctx, s, door, tap, agreement)
+		})
+	}, "wal_level=logical", "max_slot_wal_keep_size=4GB")
 }
 
-func measureDrift(ctx context.Context, o Options, dir string, r *Result) (err error) {
-	o.Say("making %d tables of %d columns, one with %d rows", driftTables, driftColumns, o.Rows)
-	opened, err := openPair(ctx, o, dir, "wal_level=logical", "max_slot_wal_keep_size=4GB")
-	if err != nil {
-		return err
-	}
-	p := opened.(*postgresPair)
-	defer p.close()
-	if err := p.watched(ctx, o.Rows); err != nil {
-		return err
-	}
-	w, err := found(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = joined(err, w.stop()) }()
-	door, tap, err := w.gateways(ctx, o, p)
-	if err != nil {
-		return err
-	}
-	defer func() { err = joined(err, door.stop(), tap.stop()) }()
-	if err := w.publish(ctx, p); err != nil {
-		return err
-	}
-	agreement, err := w.agree(ctx, cataloguev1.Method_METHOD_BATCH)
-	if err != nil {
-		return err
-	}
+func measureDrift(ctx context.Context, s *stage, door, tap *part, agreement string) error {
+	p := s.pair.(*postgresPair)
 	source, err := pgx.Connect(ctx, p.from)
 	if err != nil {
 		return err
 	}
 	defer source.Close(context.WithoutCancel(ctx))
-	phase := time.Duration(o.Seconds) * time.Second
-	if err := w.ddlToLedger(ctx, o, p, source, door, phase, r); err != nil {
+	phase := time.Duration(s.o.Seconds) * time.Second
+	if err := s.ddlToLedger(ctx, s.o, p, source, door, phase, s.r); err != nil {
 		return err
 	}
-	if err := w.rowsToReceiver(ctx, o, p, source, tap, agreement, phase, r); err != nil {
+	if err := s.rowsToReceiver(ctx, s.o, p, source, tap, agreement, phase, s.r); err != nil {
 		return err
 	}
-	r.Add(Figure{Name: "provider_peak_mib", Value: door.peak(), Unit: "MiB"})
-	r.Add(Figure{Name: "asker_peak_mib", Value: tap.peak(), Unit: "MiB"})
-	r.Note("%d tables of %d columns are looked at; %s, the provider's with wal_level=logical", driftTables, driftColumns, p.what())
-	r.Note("an event trigger tells DDL, a logical slot tells rows; the poll of 60 s finds nothing first; SM2 and SM4-GCM; ledger of one validator in this process; each gateway in a process of its own")
+	s.peaks(door, tap)
+	s.r.Note("%d tables of %d columns are looked at; %s, the provider's with wal_level=logical", driftTables, driftColumns, p.what())
+	s.r.Note("an event trigger tells DDL, a logical slot tells rows; the poll of 60 s finds nothing first; SM2 and SM4-GCM; ledger of one validator in this process; each gateway in a process of its own")
 	return nil
 }
 

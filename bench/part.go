@@ -32,9 +32,11 @@ var PartCommand = []string{"bench", "gateway"}
 // part is a gateway in a process of its own: so its memory and its processor time are
 // its own too.
 type part struct {
-	cfg  gateway.Config
-	cmd  *exec.Cmd
-	life io.Closer // closing it ends the process
+	cfg     gateway.Config
+	profile string // file
+	cmd     *exec.Cmd
+	life    io.Closer // closing it ends the process
+	before  float64   // peak of an earlier process that was killed, MiB
 }
 
 // freeAddr finds a port that nobody listens on.
@@ -50,29 +52,16 @@ func freeAddr() (string, error) {
 // startGateway runs a gateway in another process and waits until the ledger has its
 // address. profile, if set, is the file for its CPU profile.
 func (w *town) startGateway(ctx context.Context, cfg gateway.Config, profile string) (*part, error) {
-	file := filepath.Join(w.dir, filepath.Base(cfg.Home)+".yaml")
+	p := &part{cfg: cfg, profile: profile}
 	raw, err := yaml.Marshal(&cfg)
 	if err == nil {
-		err = os.WriteFile(file, raw, 0o600)
+		err = os.WriteFile(w.configFile(cfg), raw, 0o600)
 	}
 	if err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
-	if err != nil {
+	if err := w.start(p); err != nil {
 		return nil, err
-	}
-	args := append(append([]string(nil), PartCommand...), file)
-	if profile != "" {
-		args = append(args, "--profile", profile)
-	}
-	p := &part{cfg: cfg, cmd: exec.Command(self, args...)}
-	if p.life, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	p.cmd.Stderr = os.Stderr
-	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start a gateway: %w", err)
 	}
 	if err := w.reached(ctx, cfg); err != nil {
 		return nil, errors.Join(err, p.stop())
@@ -80,9 +69,58 @@ func (w *town) startGateway(ctx context.Context, cfg gateway.Config, profile str
 	return p, nil
 }
 
+func (w *town) configFile(cfg gateway.Config) string {
+	return filepath.Join(w.dir, filepath.Base(cfg.Home)+".yaml")
+}
+
+// start begins the process.
+func (w *town) start(p *part) (err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := append(append([]string(nil), PartCommand...), w.configFile(p.cfg))
+	if p.profile != "" {
+		args = append(args, "--profile", p.profile)
+	}
+	p.cmd = exec.Command(self, args...)
+	if p.life, err = p.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	p.cmd.Stderr = os.Stderr
+	if err := p.cmd.Start(); err != nil {
+		return fmt.Errorf("start a gateway: %w", err)
+	}
+	return nil
+}
+
+// restart begins a killed process again and waits until it answers.
+func (w *town) restart(ctx context.Context, p *part) error {
+	if err := w.start(p); err != nil {
+		return err
+	}
+	return until(ctx, p.cfg.Account+" answers again", func() (bool, error) {
+		_, err := gateway.Control(p.cfg.Home).State(ctx, rpc.NewRequest(&gatewayv1.StateRequest{}))
+		return err == nil, err
+	})
+}
+
+// kill ends the process as a power failure would, and waits for its end.
+func (p *part) kill() error {
+	p.before = p.peak()
+	if err := p.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	_ = p.cmd.Wait() // it was killed: that is what it says
+	return p.life.Close()
+}
+
 // stop ends the process and waits for its end.
 func (p *part) stop() error {
 	p.life.Close()
+	if p.cmd.ProcessState != nil {
+		return nil // it was killed, and nobody started it again
+	}
 	return p.cmd.Wait()
 }
 
@@ -93,19 +131,26 @@ func (p *part) cpu() time.Duration { return processCPU(p.cmd.Process.Pid) }
 func (p *part) peak() float64 {
 	kib, _, _ := strings.Cut(strings.TrimSpace(valueOf(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), "VmHWM")), " ")
 	n, _ := strconv.ParseFloat(kib, 64) // 0 where there is no such file
-	return n / 1024
+	return max(n/1024, p.before)
 }
 
-// fetch has the gateway take the entry into its own database.
-func (p *part) fetch(ctx context.Context, agreement, entry, into string) (*gatewayv1.FetchResponse, error) {
+// fetch has the gateway take the entry into its own database. going, if there is one, is
+// called with what is loaded and what is expected.
+func (p *part) fetch(ctx context.Context, agreement, entry, into string, going func(rows, expected int64) error) (*gatewayv1.FetchResponse, error) {
 	stream, err := gateway.Control(p.cfg.Home).Fetch(ctx, rpc.NewRequest(&gatewayv1.FetchRequest{Agreement: agreement, Entry: entry, Into: into}))
 	if err != nil {
 		return nil, err
 	}
 	defer stream.Close()
 	for stream.Receive() {
-		if m := stream.Msg(); m.GetDone() {
+		m := stream.Msg()
+		if m.GetDone() {
 			return m, nil
+		}
+		if going != nil {
+			if err := going(m.GetRows(), m.GetExpected()); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return nil, errors.Join(stream.Err(), fault.Newf(fault.Unreachable, "the gateway ended before the delivery did"))

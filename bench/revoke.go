@@ -24,34 +24,15 @@ const (
 //
 // Usage, SourceUnreachable (no database), Cancelled.
 func Revoke(ctx context.Context, o Options) (Result, error) {
-	r := Result{Bench: "revoke"}
-	dir, remove, err := o.Folder("revoke")
-	if err != nil {
-		return r, err
-	}
-	defer remove()
-	r.Machine = Facts(dir)
 	if o.Rows == 0 {
 		o.Rows = 1000
 	}
-	return r, ended(ctx, revoke(ctx, o, dir, &r))
+	return onStage(ctx, o, "revoke", o.rows, revoke)
 }
 
-func revoke(ctx context.Context, o Options, dir string, r *Result) (err error) {
-	p, err := openPair(ctx, o, dir)
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	if err := p.fill(ctx, o.Rows); err != nil {
-		return err
-	}
-	w, err := found(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = joined(err, w.stop()) }()
-	q, err := w.questions(ctx, o, p)
+func revoke(ctx context.Context, s *stage) (err error) {
+	o, r := s.o, s.r
+	q, err := s.questions(ctx, o, s.pair)
 	if err != nil {
 		return err
 	}
@@ -59,7 +40,7 @@ func revoke(ctx context.Context, o Options, dir string, r *Result) (err error) {
 	last, committed := &Times{}, &Times{}
 	o.Say("suspending an agreement while %d ask under it", revokeAskers)
 	for end := time.Now().Add(time.Duration(o.Seconds) * time.Second); last.Len() < revokeTrials || time.Now().Before(end); {
-		if err := w.revokeOnce(ctx, q, last, committed); err != nil {
+		if err := s.revokeOnce(ctx, q, last, committed); err != nil {
 			return err
 		}
 	}

@@ -53,6 +53,28 @@ func TestDeliverAndQueryMeasure(t *testing.T) {
 	}
 }
 
+// TestAKilledGatewayDeliversTheSame: either of the two dies in the middle, and both sides
+// are equal afterwards (Deliver would fail otherwise).
+func TestAKilledGatewayDeliversTheSame(t *testing.T) {
+	for _, victim := range []string{"provider", "asker"} {
+		t.Run(victim, func(t *testing.T) {
+			r, err := Deliver(t.Context(), Options{Rows: 60_000, SQLite: true, Kill: victim})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at := r.Value("killed_at_rows"); at <= 0 || at >= 60_000 {
+				t.Errorf("killed at %v rows", at)
+			}
+			if r.Value("provider_peak_mib") <= 0 || r.Value("asker_peak_mib") <= 0 {
+				t.Errorf("memory was not measured: %v", r.Figures)
+			}
+		})
+	}
+	if _, err := Deliver(t.Context(), Options{Kill: "both"}); !fault.Is(err, fault.Usage) {
+		t.Errorf("kill both: %v", err)
+	}
+}
+
 // TestDriftMeasures: both ways end with the figures that were promised.
 func TestDriftMeasures(t *testing.T) {
 	r, err := Drift(t.Context(), Options{Rows: 200, Seconds: 1})

@@ -18,7 +18,7 @@ func (a *app) benchDeliverCommand() *cobra.Command {
 sealed, logged first, verified, confirmed on the ledger. Before and after, COPY TO piped into COPY FROM is the counterpart.
 The databases are two private servers that the bench starts, or those of --from and --to (files that hold a URL), or with
 --sqlite two SQLite files (the counterpart is INSERT … SELECT).`),
-		Example: "  mulian bench deliver --rows 1000000\n  mulian bench deliver --sqlite --rows 100000 --json",
+		Example: "  mulian bench deliver --rows 1000000\n  mulian bench deliver --kill provider\n  mulian bench deliver --sqlite --rows 100000 --json",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Seconds = 1 // it lasts as long as its rows
@@ -26,6 +26,7 @@ The databases are two private servers that the bench starts, or those of --from 
 		},
 	}
 	c.Flags().IntVar(&o.Rows, "rows", 1_000_000, a.t("行数", "rows"))
+	c.Flags().StringVar(&o.Kill, "kill", "", a.t("交付中途对 provider 或 asker 的网关 kill -9 再启动，测到上链确认用时，两侧须相等", "kill -9 the gateway of the provider or the asker in the middle and start it again: time until confirmed; both sides have to be equal"))
 	a.benchPlaces(c, &o)
 	a.benchPairFlags(c, &o)
 	return c
