@@ -39,15 +39,10 @@ func Check(ctx context.Context, folder, path string, genesisHash [32]byte) (*Ope
 	}
 	held := []Finding{{"opening", "commitment " + hex.EncodeToString(o.Commitment)}}
 	if path != "" {
-		d, meta, err := Look(ctx, path, nil)
-		switch {
-		case err != nil:
+		if err := o.Same(ctx, path); err != nil {
 			return o, nil, held, err
-		case meta.Bytes != o.Metadata.Bytes || !bytes.Equal(d.SHA256, o.SHA256) || !bytes.Equal(d.SM3, o.SM3):
-			return o, nil, held, fault.Newf(fault.VerificationFailed, "%s is not the file that was anchored: %d bytes, SHA-256 %x; the opening has %d bytes, %x",
-				path, meta.Bytes, []byte(d.SHA256), o.Metadata.Bytes, []byte(o.SHA256))
 		}
-		held = append(held, Finding{"file", "SHA-256 " + hex.EncodeToString(d.SHA256)})
+		held = append(held, Finding{"file", "SHA-256 " + hex.EncodeToString(o.SHA256)})
 	}
 	raw, err := readAtMost(filepath.Join(folder, o.ProofFile()), prooffile.MaxFile)
 	if fault.Is(err, fault.NotFound) {
@@ -97,12 +92,33 @@ func (o *Opening) agrees(r *prooffile.Report, e *evidencev1.Evidence, genesisHas
 	case e.GetSupersedes() != o.Supersedes:
 		return differ("supersedes", e.GetSupersedes(), o.Supersedes)
 	case !proto.Equal(e.GetProvenance(), mine.GetProvenance()):
-		return differ("provenance", e.GetProvenance(), mine.GetProvenance())
+		return differentProvenance(fromLedger(e.GetProvenance()), o.Provenance)
 	}
 	if tx, ok := Transaction(r); ok && len(o.Tx) > 0 && !bytes.Equal(tx, o.Tx) {
 		return differ("transaction", hex.EncodeToString(tx), hex.EncodeToString(o.Tx))
 	}
 	return nil
+}
+
+// differentProvenance names the first field in which two provenances differ, as
+// evidence.json names it.
+func differentProvenance(ledger, opening Provenance) error {
+	for _, f := range []struct{ name, ledger, opening string }{
+		{"capture", ledger.Capture, opening.Capture},
+		{"gateway", ledger.Gateway, opening.Gateway},
+		{"software", ledger.Software, opening.Software},
+		{"software_sha256", hex.EncodeToString(ledger.SoftwareHash), hex.EncodeToString(opening.SoftwareHash)},
+		{"source", ledger.Source, opening.Source},
+		{"captured_ms", fmt.Sprint(ledger.CapturedMs), fmt.Sprint(opening.CapturedMs)},
+		{"clock_source", ledger.ClockSource, opening.ClockSource},
+		{"clock_offset_ms", fmt.Sprint(ledger.ClockOffsetMs), fmt.Sprint(opening.ClockOffsetMs)},
+		{"clock_error_ms", fmt.Sprint(ledger.ClockErrorMs), fmt.Sprint(opening.ClockErrorMs)},
+	} {
+		if f.ledger != f.opening {
+			return fault.Newf(fault.VerificationFailed, "provenance, %s: the ledger says %q, the opening %q", f.name, f.ledger, f.opening)
+		}
+	}
+	return fault.Newf(fault.VerificationFailed, "provenance: the ledger's has a field that this program does not know")
 }
 
 // Transaction returns the transaction that anchored what the report proves, and

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,50 @@ func FolderOf(path string) string {
 		return path
 	}
 	return path + Suffix
+}
+
+// FindFolder returns the evidence folder that a person means: a folder with an opening in
+// it, however it is named, else that of the file.
+func FindFolder(path string) string {
+	path = filepath.Clean(path)
+	if st, err := os.Stat(filepath.Join(path, OpeningFile)); err == nil && st.Mode().IsRegular() {
+		return path
+	}
+	return FolderOf(path)
+}
+
+// FileBeside returns where the original of an opening is looked for: beside its folder,
+// by the folder's name, or, if the folder was renamed, by the file's own. The first of them
+// if neither is there.
+func (o *Opening) FileBeside(folder string) string {
+	named := strings.TrimSuffix(filepath.Clean(folder), Suffix)
+	own := filepath.Join(filepath.Dir(filepath.Clean(folder)), filepath.Base(o.Metadata.Name))
+	if abs, err := filepath.Abs(folder); err == nil && filepath.Base(filepath.Clean(folder)) == "." {
+		own = filepath.Join(filepath.Dir(abs), filepath.Base(o.Metadata.Name))
+	}
+	for _, path := range []string{named, own} {
+		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+			return path
+		}
+	}
+	if strings.HasSuffix(folder, Suffix) {
+		return named
+	}
+	return own
+}
+
+// Same tells whether the file at path is the one that was anchored: VerificationFailed if
+// it is another.
+func (o *Opening) Same(ctx context.Context, path string) error {
+	d, meta, err := Look(ctx, path, nil)
+	switch {
+	case err != nil:
+		return err
+	case meta.Bytes != o.Metadata.Bytes || !bytes.Equal(d.SHA256, o.SHA256) || !bytes.Equal(d.SM3, o.SM3):
+		return fault.Newf(fault.VerificationFailed, "%s is not the file that was anchored: %d bytes, SHA-256 %x; the opening has %d bytes, %x",
+			path, meta.Bytes, []byte(d.SHA256), o.Metadata.Bytes, []byte(o.SHA256))
+	}
+	return nil
 }
 
 // ReadOpening reads the opening in a folder, NotFound if there is none.

@@ -35,8 +35,17 @@ type Report struct {
 
 	// Value is the proved object of kind object: the message's canonical bytes.
 	Value []byte `json:"-"`
+	// Validators are those of the last block, in the engine's order.
+	Validators []Validator `json:"-"`
 
 	why phrase // of Reason
+}
+
+// Validator is one of the last block's, and whether its votes are in the file.
+type Validator struct {
+	PublicKey   []byte // Ed25519
+	Power       int64
+	Signed, SM2 bool
 }
 
 // Signer is one signature that holds.

@@ -202,6 +202,9 @@ func (v *verifier) report() *Report {
 	if r.Kind == kindObject {
 		r.Value = append([]byte{}, v.objects[0].value...)
 	}
+	for _, x := range v.last.voters {
+		r.Validators = append(r.Validators, Validator{PublicKey: x.key, Power: x.vote, Signed: x.sig != nil, SM2: x.sm2 != nil})
+	}
 	return r
 }
 

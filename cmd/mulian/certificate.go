@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,25 +10,22 @@ import (
 
 	"mulian/client"
 	"mulian/client/evidence"
-	"mulian/client/evidence/certificate"
+	"mulian/client/evidence/pack"
 	"mulian/client/prooffile"
-	identityv1 "mulian/gen/mulian/identity/v1"
-	"mulian/internal/durable"
 	"mulian/internal/fault"
 )
-
-// paperFile is the certificate's name in its folder.
-const paperFile = "certificate.pdf"
 
 func (a *app) evidenceCertificate() *cobra.Command {
 	return &cobra.Command{
 		Use:   "certificate FILE...",
-		Short: a.t("出具存证证书：PDF 和证明文件", "make the certificate: a PDF and the proof file"),
-		Long: a.t(`在证据夹里写好证书 certificate.pdf（中英文，A4）和证明文件 *.mulian-proof.json。证书上来自账本的每一项都取自已经验证的证明文件。
-证据夹就是可以交给法院的证据包：原文件、evidence.json（含盐值）、证明文件、证书。`,
-			`Writes certificate.pdf (Chinese and English, A4) and the proof file *.mulian-proof.json into the evidence folder. Whatever the
-paper says of the ledger comes from the proof file, after it was verified. The folder is what is handed to a court, with the
-file: evidence.json (which holds the salt), proof and certificate.`),
+		Short: a.t("出具存证证书和证据包：PDF、证明文件、离线核验页", "make the certificate and the evidence pack: PDF, proofs, a page that checks them offline"),
+		Long: a.t(`在证据夹里写好可以交给法院的证据包：证书 certificate.pdf（中英文，A4）、存证和存证人的证明文件 *.mulian-proof.json、创世
+genesis.bin、离线核验页 verify.html（浏览器打开即可）、说明 README.txt，以及写明每个文件的哈希、存证人和验证节点的
+manifest.json。证书上来自账本的每一项都取自已经验证的证明文件。原文件存证后若已改动，则不出具，并说明。`,
+			`Writes what is handed to a court into the evidence folder: certificate.pdf (Chinese and English, A4), the proof files
+*.mulian-proof.json of the evidence and of who anchored it, genesis.bin, verify.html (checks all of it offline in a browser),
+README.txt, and manifest.json with the hash of each file, the operator and the validators. Whatever the paper says of the ledger
+comes from proofs that were verified. A file that changed since it was anchored gets none, and is told so.`),
 		Example: "  mulian evidence certificate 批复.pdf\n  mulian evidence certificate 批复.pdf.evidence --json",
 		Args:    atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,10 +41,10 @@ file: evidence.json (which holds the salt), proof and certificate.`),
 			if err != nil {
 				return err
 			}
-			desk := certifier{a, maker, cl.Verify(g), g}
+			desk := certifier{a, maker, g, raw}
 			var made []map[string]any
 			for _, arg := range args {
-				v, err := desk.certify(cmd.Context(), evidence.FolderOf(arg))
+				v, err := desk.certify(cmd.Context(), arg)
 				if err != nil {
 					return err
 				}
@@ -66,15 +62,16 @@ file: evidence.json (which holds the salt), proof and certificate.`),
 
 // certifier makes certificates of one chain.
 type certifier struct {
-	a      *app
-	maker  *prooffile.Maker
-	proved *client.Verified
-	g      *client.Genesis
+	a     *app
+	maker *prooffile.Maker
+	g     *client.Genesis
+	raw   []byte // genesis file
 }
 
-// certify writes proof and paper into the folder. A proof that is there and holds is
+// certify fills the folder of a file, or a folder. A proof that is there and holds is
 // kept, so that the paper stays the same.
-func (d certifier) certify(ctx context.Context, folder string) (map[string]any, error) {
+func (d certifier) certify(ctx context.Context, arg string) (map[string]any, error) {
+	folder := evidence.FindFolder(arg)
 	o, err := evidence.ReadOpening(folder)
 	if err != nil {
 		return nil, err
@@ -82,59 +79,81 @@ func (d certifier) certify(ctx context.Context, folder string) (map[string]any, 
 	if !o.Anchored() {
 		return nil, fault.Newf(fault.NotFound, d.a.t("%s 还没有上链：mulian evidence anchor FILE", "%s is not anchored yet: mulian evidence anchor FILE"), folder)
 	}
-	proof := filepath.Join(folder, o.ProofFile())
-	report, err := d.prove(ctx, o, proof)
+	original, err := d.original(ctx, o, arg, folder)
 	if err != nil {
 		return nil, err
 	}
-	org, err := d.organisation(ctx, o.Account)
+	p := &pack.Pack{Genesis: d.raw, Program: pack.Program{Name: "mulian " + version}}
+	if p.Program.SHA256, err = evidence.ProgramHash(ctx); err != nil {
+		p.Program.SHA256 = nil // its name alone
+	}
+	if p.Opening, err = readBounded(filepath.Join(folder, evidence.OpeningFile), evidence.MaxOpening); err != nil {
+		return nil, err
+	}
+	if p.Proof, err = d.prove(ctx, o, filepath.Join(folder, o.ProofFile())); err != nil {
+		return nil, err
+	}
+	if err := d.proveOperator(ctx, o, folder, p); err != nil {
+		return nil, err
+	}
+	n, err := p.Write(folder)
 	if err != nil {
 		return nil, err
 	}
-	var paper bytes.Buffer
-	if err := certificate.Write(&paper, &certificate.Certificate{Opening: o, Proof: report, Org: org}); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(folder, paperFile)
-	if err := durable.ReplaceFile(path, paper.Bytes(), 0o600); err != nil {
-		return nil, fault.Wrap(fault.Inaccessible, err, "write %s", path)
-	}
-	return map[string]any{"id": o.ID, "folder": folder, "certificate": path, "proof": proof, "height": o.Height, "bytes": paper.Len()}, nil
+	return map[string]any{
+		"id": o.ID, "folder": folder, "certificate": filepath.Join(folder, pack.PaperFile), "proof": filepath.Join(folder, o.ProofFile()),
+		"page": filepath.Join(folder, pack.PageFile), "manifest": filepath.Join(folder, pack.ManifestFile), "file": original, "height": o.Height, "bytes": n,
+	}, nil
 }
 
-func (d certifier) prove(ctx context.Context, o *evidence.Opening, path string) (*prooffile.Report, error) {
+// original tells what has become of the file that was anchored: "same", "changed" or
+// "absent". A file that the person names and that changed gets no certificate; beside
+// a folder that he names it is a warning.
+func (d certifier) original(ctx context.Context, o *evidence.Opening, arg, folder string) (string, error) {
+	path, named := o.FileBeside(folder), filepath.Clean(arg) != folder
+	if named {
+		path = filepath.Clean(arg)
+	}
+	err := o.Same(ctx, path)
+	switch {
+	case err == nil:
+		return "same", nil
+	case fault.Is(err, fault.NotFound):
+		return "absent", nil
+	case !fault.Is(err, fault.VerificationFailed):
+		return "", err
+	case named:
+		return "", fault.Newf(fault.VerificationFailed, d.a.t("%s 在存证（高度 %d）之后已改动：证书证明的不是它现在的内容。先运行 mulian evidence anchor 存证现在的内容；要为当时的内容出具，请指明证据夹 %s",
+			"%s has changed since it was anchored at height %d: a certificate would be of what it was, not of what it is. Anchor what it is now with mulian evidence anchor; for a certificate of what it was name the folder %s"), path, o.Height, folder)
+	}
+	d.a.say(d.a.t("! %s 在存证之后已改动：证书证明的是当时的内容，不是它现在的内容", "! %s has changed since it was anchored: the certificate is of what it was, not of what it is"), path)
+	return "changed", nil
+}
+
+func (d certifier) prove(ctx context.Context, o *evidence.Opening, path string) ([]byte, error) {
 	if raw, err := readBounded(path, prooffile.MaxFile+1); err == nil {
-		if r, err := evidence.CheckProof(o, raw, d.g.Hash); err == nil {
-			return r, nil
+		if _, err := evidence.CheckProof(o, raw, d.g.Hash); err == nil {
+			return raw, nil
 		}
 	}
 	raw, err := d.maker.Object(ctx, "evidence/item/"+o.ID)
 	if err != nil {
 		return nil, err
 	}
-	r, err := evidence.CheckProof(o, raw, d.g.Hash)
-	if err != nil {
-		return nil, err
-	}
-	if err := durable.ReplaceFile(path, raw, 0o600); err != nil {
-		return nil, fault.Wrap(fault.Inaccessible, err, "write %s", path)
-	}
-	return r, nil
+	_, err = evidence.CheckProof(o, raw, d.g.Hash)
+	return raw, err
 }
 
-// organisation is the proved name of the organisation for which the account acts, ""
-// for a person or firm.
-func (d certifier) organisation(ctx context.Context, account string) (string, error) {
-	acc := &identityv1.Account{}
-	if _, _, err := d.proved.Get(ctx, "identity/account/"+account, acc); err != nil {
-		return "", err
+// proveOperator takes the proofs of who anchored it that are there and hold, else new ones.
+func (d certifier) proveOperator(ctx context.Context, o *evidence.Opening, folder string, p *pack.Pack) error {
+	p.Operator, _ = readBounded(filepath.Join(folder, pack.OperatorFile), prooffile.MaxFile+1)
+	p.Organisation, _ = readBounded(filepath.Join(folder, pack.OrganisationFile), prooffile.MaxFile+1)
+	if p.Open(d.g.Hash) == nil {
+		return nil
 	}
-	if acc.GetOrg() != "" && acc.GetOrg() != account {
-		org := &identityv1.Account{}
-		if _, _, err := d.proved.Get(ctx, "identity/account/"+acc.GetOrg(), org); err != nil {
-			return "", err
-		}
-		return org.GetProfile().GetName() + " " + acc.GetName(), nil
+	var err error
+	if p.Operator, p.Organisation, err = pack.Fetch(ctx, d.maker, o.Account); err != nil {
+		return err
 	}
-	return acc.GetProfile().GetName(), nil
+	return p.Open(d.g.Hash)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"mulian/client"
 	"mulian/client/evidence"
+	"mulian/client/evidence/pack"
 	"mulian/client/keyring"
 	"mulian/client/prooffile"
 	evidencev1 "mulian/gen/mulian/evidence/v1"
@@ -251,42 +253,26 @@ func (a *app) evidenceVerify() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify FOLDER [FILE]",
 		Short: a.t("离线核验：原文件、证据夹、证明文件是否相符", "check offline that file, evidence folder and proof belong together"),
-		Long: a.t(`检查原文件的哈希、证据夹里的盐值和元数据、承诺值，以及证明文件（只信创世，见 mulian verify）。不联网。不给 FILE 时取证据夹
-旁边的同名文件。相符时退出状态为 0，不符为 7，并说明哪一处。`,
-			`Checks the hashes of the original file, salt and metadata in the folder, the commitment, and the proof file (which rests on the
-genesis alone, see mulian verify). No network. Without FILE it takes the file beside the folder. Exit status 0 if all of it
-holds, 7 if not, with the place.`),
+		Long: a.t(`检查原文件的哈希、证据夹里的盐值和元数据、承诺值、证明文件（只信创世，见 mulian verify），以及清单写明的每个文件：证书和
+核验页由证明重新生成并逐字节比对。不联网。证据夹可以改名；不给 FILE 时取它旁边的原文件。相符时退出状态为 0，不符为 7，并
+说明哪一处。`,
+			`Checks the hashes of the original file, salt and metadata in the folder, the commitment, the proof file (which rests on the
+genesis alone, see mulian verify), and each file of the manifest: certificate and page are made again from the proofs and
+compared byte by byte. No network. The folder may be renamed; without FILE it takes the original beside it. Exit status 0 if all
+of it holds, 7 if not, with the place.`),
 		Example: "  mulian evidence verify 批复.pdf.evidence 批复.pdf\n  mulian evidence verify 批复.pdf.evidence --genesis genesis.bin --json",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			began := time.Now()
 			want, err := a.trusted(genesis, hash)
 			if err != nil {
-				return err
+				return a.unchecked(err, began)
 			}
-			folder := evidence.FolderOf(args[0])
-			file := strings.TrimSuffix(folder, evidence.Suffix)
+			file := ""
 			if len(args) == 2 {
 				file = args[1]
 			}
-			began := time.Now()
-			o, proof, findings, err := evidence.Check(cmd.Context(), folder, file, want)
-			if code := fault.CodeOf(err); code == fault.NotFound || code == fault.Inaccessible || code == fault.Cancelled {
-				return err
-			}
-			v := evidenceVerdict{OK: err == nil, Findings: findings, Proof: proof, Milliseconds: float64(time.Since(began).Microseconds()) / 1000}
-			if o != nil {
-				v.ID = o.ID
-			}
-			if err != nil {
-				v.Code, v.Reason = fault.CodeOf(err), err.Error()
-			}
-			if err := a.print(v, func(w io.Writer) { a.tellEvidence(w, v, o) }); err != nil {
-				return err
-			}
-			if !v.OK {
-				return quietExit(notHeld)
-			}
-			return nil
+			return a.checkEvidence(cmd.Context(), evidence.FindFolder(args[0]), file, want, began)
 		},
 	}
 	c.Flags().StringVar(&genesis, "genesis", "", a.t("信任的创世文件", "genesis file to trust"))
@@ -295,13 +281,65 @@ holds, 7 if not, with the place.`),
 	return c
 }
 
-func (a *app) tellEvidence(w io.Writer, v evidenceVerdict, o *evidence.Opening) {
-	steps := map[string]string{"opening": "证据夹", "file": "原文件", "proof": "证明文件"}
-	for _, f := range v.Findings {
-		fmt.Fprintf(w, "✓ %s  %s\n", pad(a.t(steps[f.Step], f.Step), 8), visible(f.Says))
+// checkEvidence checks a folder and its file; file "": the one beside the folder.
+func (a *app) checkEvidence(ctx context.Context, folder, file string, want [32]byte, began time.Time) error {
+	if o, err := evidence.ReadOpening(folder); err == nil && file == "" {
+		file = o.FileBeside(folder)
+	}
+	o, proof, findings, err := evidence.Check(ctx, folder, file, want)
+	if err == nil {
+		var more []evidence.Finding
+		more, err = a.checkPack(ctx, folder, want)
+		findings = append(findings, more...)
+	}
+	if code := fault.CodeOf(err); code == fault.NotFound || code == fault.Inaccessible || code == fault.Cancelled {
+		return a.unchecked(err, began)
+	}
+	v := evidenceVerdict{OK: err == nil, Findings: findings, Proof: proof, Milliseconds: float64(time.Since(began).Microseconds()) / 1000}
+	if o != nil {
+		v.ID = o.ID
+	}
+	if err != nil {
+		v.Code, v.Reason = fault.CodeOf(err), err.Error()
+	}
+	if err := a.print(v, func(w io.Writer) { a.tellEvidence(w, v, o) }); err != nil {
+		return err
 	}
 	if !v.OK {
-		fmt.Fprintf(w, "✗ %s  %s\n%s\n", v.Code, visible(v.Reason), a.t("不相符：不要采信。", "It does not hold: do not believe it."))
+		return quietExit(notHeld)
+	}
+	return nil
+}
+
+// checkPack checks the papers of a folder. A folder with a proof and no papers is one that
+// was not certified; papers that no manifest binds are not believed.
+func (a *app) checkPack(ctx context.Context, folder string, want [32]byte) ([]evidence.Finding, error) {
+	found, err := pack.Check(ctx, folder, want)
+	if !fault.Is(err, fault.NotFound) {
+		return found, err
+	}
+	for _, name := range []string{pack.PaperFile, pack.PageFile} {
+		if there(filepath.Join(folder, name)) {
+			return nil, fault.Newf(fault.VerificationFailed, "%s is in the folder, and no %s binds it: mulian evidence certificate makes both anew", name, pack.ManifestFile)
+		}
+	}
+	return nil, nil
+}
+
+func (a *app) tellEvidence(w io.Writer, v evidenceVerdict, o *evidence.Opening) {
+	steps := map[string]string{"opening": "证据夹", "file": "原文件", "proof": "证明文件", "manifest": "清单", "operator": "存证人", "papers": "证书"}
+	for _, f := range v.Findings {
+		fmt.Fprintf(w, "✓ %s  %s\n", pad(a.t(steps[f.Step], f.Step), 8), visible(a.evidenceWords(f.Says)))
+	}
+	if !v.OK {
+		reason := a.evidenceWords(v.Reason)
+		if v.Proof != nil && !v.Proof.OK {
+			reason = a.step(v.Proof.Step) + "，" + v.Proof.Field + "：" + v.Proof.Because(true)
+			if !a.chinese() {
+				reason = v.Reason
+			}
+		}
+		fmt.Fprintf(w, "✗ %s  %s\n%s\n", v.Code, visible(reason), a.t("不相符：不要采信。", "It does not hold: do not believe it."))
 		return
 	}
 	at := time.UnixMilli(o.AtMs).In(time.FixedZone("UTC+8", 8*3600)).Format("2006-01-02 15:04:05")

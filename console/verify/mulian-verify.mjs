@@ -1366,6 +1366,9 @@ class Verifier {
     }
     for (const name of ['chain', 'height']) if (!r[name]) delete r[name]
     if (!r.signers.length) delete r.signers
+    // For programs beside this one, not in its JSON: the proved value, and who voted.
+    if (r.kind === 'object') Object.defineProperty(r, 'value', { value: this.c.objects[0].value })
+    Object.defineProperty(r, 'validators', { value: b.voters.map((v) => ({ key: hex(v.key), power: v.power, signed: v.sig.length > 0, sm2: v.sm2.length > 0 })) })
     return r
   }
 }
