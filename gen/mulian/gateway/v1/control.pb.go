@@ -417,6 +417,7 @@ type FetchRequest struct {
 	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
 	Into          string                 `protobuf:"bytes,3,opt,name=into,proto3" json:"into,omitempty"`      // table in the own database; empty = a name made from the entry's
 	Append        bool                   `protobuf:"varint,4,opt,name=append,proto3" json:"append,omitempty"` // default: replace the table's content
+	Names         []string               `protobuf:"bytes,5,rep,name=names,proto3" json:"names,omitempty"`    // of files: only those that fit one of these patterns
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -477,6 +478,13 @@ func (x *FetchRequest) GetAppend() bool {
 		return x.Append
 	}
 	return false
+}
+
+func (x *FetchRequest) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
 }
 
 type FetchResponse struct {
@@ -1460,12 +1468,13 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x06values\x18\x01 \x03(\v2\x1e.mulian.gateway.v1.ResultValueR\x06values\"5\n" +
 	"\vResultValue\x12\x12\n" +
 	"\x04null\x18\x01 \x01(\bR\x04null\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"n\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\x84\x01\n" +
 	"\fFetchRequest\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x12\n" +
 	"\x04into\x18\x03 \x01(\tR\x04into\x12\x16\n" +
-	"\x06append\x18\x04 \x01(\bR\x06append\"\xef\x01\n" +
+	"\x06append\x18\x04 \x01(\bR\x06append\x12\x14\n" +
+	"\x05names\x18\x05 \x03(\tR\x05names\"\xef\x01\n" +
 	"\rFetchResponse\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x1a\n" +
 	"\bexpected\x18\x02 \x01(\x03R\bexpected\x12\x12\n" +

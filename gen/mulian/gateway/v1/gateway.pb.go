@@ -721,6 +721,7 @@ type DeliveryBody struct {
 	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
 	Purpose       string                 `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	RequestKey    string                 `protobuf:"bytes,4,opt,name=request_key,json=requestKey,proto3" json:"request_key,omitempty"` // the same key again is the same delivery (resume)
+	Names         []string               `protobuf:"bytes,5,rep,name=names,proto3" json:"names,omitempty"`                             // 0-64, of METHOD_FILE: only files whose name fits one of these (*, ?, [a-z]; "/" only by itself)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -781,6 +782,13 @@ func (x *DeliveryBody) GetRequestKey() string {
 		return x.RequestKey
 	}
 	return ""
+}
+
+func (x *DeliveryBody) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
 }
 
 type PullBody struct {
@@ -1871,13 +1879,14 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\aqueries\x18\x01 \x03(\v2\x1c.mulian.gateway.v1.QueryBodyR\aqueries\"4\n" +
 	"\bKeyValue\x12\x12\n" +
 	"\x04item\x18\x01 \x01(\tR\x04item\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"}\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x93\x01\n" +
 	"\fDeliveryBody\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x18\n" +
 	"\apurpose\x18\x03 \x01(\tR\apurpose\x12\x1f\n" +
 	"\vrequest_key\x18\x04 \x01(\tR\n" +
-	"requestKey\"a\n" +
+	"requestKey\x12\x14\n" +
+	"\x05names\x18\x05 \x03(\tR\x05names\"a\n" +
 	"\bPullBody\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x1a\n" +
 	"\bdelivery\x18\x02 \x01(\x04R\bdelivery\x12\x1b\n" +
