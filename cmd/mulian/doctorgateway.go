@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -50,7 +51,7 @@ func (a *app) examineOne(ctx context.Context, account string) []finding {
 	out = append(out, a.examineRunning(ctx, g, account)...)
 	for _, s := range cfg.Sources {
 		url, err := s.Address()
-		out = append(out, a.examineSource(ctx, g, s.Name, url, err))
+		out = append(out, a.examineSource(ctx, g, s.Name, url, err)...)
 	}
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(existing(cfg.Home), &st); err == nil && st.Bavail*uint64(st.Bsize) < fewBytes {
@@ -102,26 +103,92 @@ func (a *app) examineRunning(ctx context.Context, g, account string) []finding {
 	return out
 }
 
-// examineSource opens a database as the gateway would, and looks at its structure.
-func (a *app) examineSource(ctx context.Context, g, name, url string, err error) finding {
+// examineSource opens a database as the gateway would, and looks at its structure, what its
+// account may do, and what it keeps for the gateway.
+func (a *app) examineSource(ctx context.Context, g, name, url string, err error) []finding {
 	f := finding{Group: g, Name: a.t("数据源 ", "source ") + name, Mark: "ok"}
 	ctx, cancel := context.WithTimeout(ctx, sourceWait)
 	defer cancel()
 	began := time.Now()
+	var db connect.Source
 	var schema *connect.Schema
 	if err == nil {
-		schema, err = inspect(ctx, url)
+		db, err = connect.Open(ctx, url)
+	}
+	if err == nil {
+		defer db.Close()
+		schema, err = db.Inspect(ctx)
 	}
 	took := time.Since(began)
 	switch {
 	case err != nil:
-		f.Mark, f.Value, f.Cause = "fail", a.t("打不开", "cannot be opened"), err.Error()
+		f.Mark, f.Value, f.Cause = "fail", a.t("打不开", "cannot be opened"), databaseFault(err).Error()
 		f.Effect, f.Fix = a.t("这个库的数据交付不了", "nothing of it can be delivered"), "mulian source inspect URL"
+		return []finding{f}
 	case took > slowSource:
 		f.Mark, f.Value, f.Cause = "warn", took.Round(time.Millisecond).String(), a.t("数据库慢或网络远", "the database is slow, or far away")
 		f.Effect, f.Fix = a.t("查询也会慢", "queries will be slow, too"), a.t("看数据库负载和网络", "look at the database's load and the network")
 	default:
 		f.Value = fmt.Sprintf(a.t("%d 张表，%s", "%d tables, %s"), len(schema.Tables), took.Round(time.Millisecond))
 	}
+	out := append([]finding{f}, a.examineRights(ctx, f, db)...)
+	return append(out, a.examineFeed(ctx, f, db)...)
+}
+
+// examineRights tells what the account may do that the gateway never does.
+func (a *app) examineRights(ctx context.Context, of finding, db connect.Source) []finding {
+	r, ok := db.(connect.Restricted)
+	if !ok {
+		return nil
+	}
+	excess, err := r.Excess(ctx)
+	if err != nil || len(excess) == 0 {
+		return nil
+	}
+	return []finding{{
+		Group: of.Group, Name: of.Name + a.t(" 的账号", ", its account"), Mark: "warn", Value: strings.Join(excess, "; "),
+		Cause:  a.t("账号的权限超过 SELECT", "the account may do more than SELECT"),
+		Effect: a.t("谁拿到网关的口令文件，谁就有这些权限；网关自己从不使用", "who gets hold of the gateway's password file has these rights; the gateway never uses them"),
+		Fix:    a.t("按 mulian source grant-sql 换一个最小权限的账号", "mulian source grant-sql prints an account with the least rights"),
+	}}
+}
+
+// examineFeed tells when the database keeps its log for this gateway in vain.
+func (a *app) examineFeed(ctx context.Context, of finding, db connect.Source) []finding {
+	keeper, ok := db.(connect.FeedKeeper)
+	if !ok {
+		return nil
+	}
+	lag, err := keeper.FeedLag(ctx)
+	if err != nil || !lag.There {
+		return nil
+	}
+	return []finding{a.feedFinding(of, lag, keeper.DropSQL(), time.Now())}
+}
+
+func (a *app) feedFinding(of finding, lag connect.FeedLag, drop []string, now time.Time) finding {
+	mib := func(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
+	f := finding{Group: of.Group, Name: of.Name + a.t(" 的变更流", ", its feed"), Mark: "ok", Value: fmt.Sprintf(a.t("保留日志 %s，上限 %s", "keeps %s of its log, at most %s"), mib(lag.Bytes), mib(lag.Limit))}
+	if lag.Limit == 0 {
+		f.Value = fmt.Sprintf(a.t("保留日志 %s，没有上限", "keeps %s of its log, without a bound"), mib(lag.Bytes))
+	}
+	if !lag.Warn(now) {
+		return f
+	}
+	f.Mark = "warn"
+	switch {
+	case lag.Lost:
+		f.Cause, f.Effect = a.t("复制槽超过了上限，数据库已放弃它", "the slot passed its bound and the database gave it up"), a.t("订阅方要重新取全量", "followers take the whole again")
+		f.Fix = a.t("不用管：网关下次跟随时会新建；经常如此就加大 max_slot_wal_keep_size", "nothing: the gateway makes another when it follows again; if this happens often, raise max_slot_wal_keep_size")
+		return f
+	case lag.Active:
+		f.Cause = a.t("网关跟不上，或数据库里有很久没有结束的事务", "the gateway does not keep up, or a transaction of the database has been open for long")
+	case !lag.IdleSince.IsZero():
+		f.Cause = fmt.Sprintf(a.t("自 %s 起没有网关在跟随", "no gateway has followed since %s"), lag.IdleSince.Local().Format(time.DateTime))
+	default:
+		f.Cause = a.t("没有网关在跟随", "no gateway follows")
+	}
+	f.Effect = a.t("数据库为它保留日志，占用磁盘；到上限后订阅方要重新取全量", "the database keeps its log on its disk; beyond the bound followers take the whole again")
+	f.Fix = a.t("启动网关；不再需要就删除：", "run the gateway; if it is not needed any more: ") + strings.Join(drop, " ")
 	return f
 }

@@ -27,7 +27,7 @@ func (a *app) sourceCommand() *cobra.Command {
 		Example: `  mulian source inspect sqlite:permits.db
   mulian source drift list`,
 	}
-	c.AddCommand(a.sourceAdd(), a.sourceInspect(), a.sourceGrant(), a.sourceCompare(), a.sourceTest(), a.sourceList(), a.sourceFile(), a.sourceDrift())
+	c.AddCommand(a.sourceAdd(), a.sourceRemove(), a.sourceInspect(), a.sourceGrant(), a.sourceCompare(), a.sourceTest(), a.sourceList(), a.sourceFile(), a.sourceDrift())
 	return c
 }
 
@@ -116,6 +116,27 @@ func databaseFault(err error) error {
 	return fault.Wrap(fault.SourceUnreachable, err, "the database")
 }
 
+// tryOut opens a database, counts its tables, and asks what its account may do too much.
+func tryOut(ctx context.Context, url string) (tables int, excess []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
+	defer cancel()
+	db, err := connect.Open(ctx, url)
+	if err != nil {
+		return 0, nil, databaseFault(err)
+	}
+	defer db.Close()
+	s, err := db.Inspect(ctx)
+	if err != nil {
+		return 0, nil, databaseFault(err)
+	}
+	if r, ok := db.(connect.Restricted); ok {
+		if excess, err = r.Excess(ctx); err != nil {
+			return 0, nil, databaseFault(err)
+		}
+	}
+	return len(s.Tables), excess, nil
+}
+
 func (a *app) sourceInspect() *cobra.Command {
 	return &cobra.Command{
 		Use:     "inspect URL",
@@ -165,20 +186,19 @@ func (a *app) sourceTest() *cobra.Command {
 				OK     bool   `json:"ok"`
 				Tables int    `json:"tables"`
 				Error  string `json:"error,omitempty"`
+				// Excess is what the account may do beside SELECT.
+				Excess []string `json:"excess,omitempty"`
 			}
 			var out []result
 			bad := false
 			for _, s := range cfg.Sources {
 				r := result{Source: s.Name, OK: true}
 				url, err := s.Address()
-				var schema *connect.Schema
 				if err == nil {
-					schema, err = inspect(cmd.Context(), url)
+					r.Tables, r.Excess, err = tryOut(cmd.Context(), url)
 				}
 				if err != nil {
 					r.OK, r.Error, bad = false, err.Error(), true
-				} else {
-					r.Tables = len(schema.Tables)
 				}
 				out = append(out, r)
 			}
@@ -188,6 +208,9 @@ func (a *app) sourceTest() *cobra.Command {
 						fmt.Fprintf(w, a.t("✓ %s：%d 张表\n", "✓ %s: %d tables\n"), r.Source, r.Tables)
 					} else {
 						fmt.Fprintf(w, "✗ %s: %s\n", r.Source, r.Error)
+					}
+					if len(r.Excess) > 0 {
+						fmt.Fprintf(w, a.t("  ! 账号的权限超过 SELECT：%s（mulian source grant-sql 打印最小权限的账号）\n", "  ! its account may do more than SELECT: %s (mulian source grant-sql prints the least one)\n"), strings.Join(r.Excess, "; "))
 					}
 				}
 			}); err != nil {
