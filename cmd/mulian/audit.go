@@ -187,6 +187,9 @@ func (a *app) tellAudit(w io.Writer, r *audit.Report) {
 		}
 		fmt.Fprintf(w, a.t("协议 %s 在 %s：编号 %d–%d %s，放行 %d，拒绝 %d\n", "agreement %s at %s: numbers %d–%d %s, %d granted, %d refused\n"), s.Agreement, s.Gateway, s.First, s.Last, mark, s.Granted, s.Refused)
 	}
+	for _, s := range r.Secrecy {
+		fmt.Fprintf(w, a.t("协议 %s 在 %s：第 %d 号保密决定，密封 %d 条，已公开 %d 条，%s 前全部公开\n", "agreement %s at %s: order %d of secrecy, %d records sealed, %d open, all on %s\n"), s.Agreement, s.Gateway, s.Order, s.Sealed, s.Opened, day(s.OpensMs))
+	}
 	if x := r.Receipts; x != nil {
 		fmt.Fprintf(w, a.t("收据 %d 张：与日志一致 %d，未到锚定期 %d，旧式 %d\n", "%d receipts: %d as in the log, %d not due yet, %d of the old form\n"), x.Checked, x.Matching, x.Waiting, x.Old)
 	}
@@ -218,7 +221,7 @@ func (a *app) rule(name string) string {
 	zh := map[string]string{
 		"contradicted": "与收据矛盾", "misplaced": "错位", "twice": "编号重复", "gap": "缺号", "unanchored": "未锚定", "outside": "超出协议", "revoked": "撤销后放行", "counts": "数量不符",
 		"forked": "日志分叉", "rewritten": "日志被改写", "rewound": "日志被倒回", "withheld": "日志被扣留", "unreachable": "连不上", "uncounted": "计数不符", "unsigned": "收据无效",
-		"unplaced": "无位置", "unreadable": "读不懂",
+		"unplaced": "无位置", "unreadable": "读不懂", "secrecy": "不合保密决定", "unopened": "到期未公开", "misopened": "公开内容不符",
 	}
 	if zh[name] == "" {
 		return name

@@ -59,7 +59,7 @@ func (a *app) traceCommand() *cobra.Command {
 			})
 		},
 	}
-	c.AddCommand(a.traceExport())
+	c.AddCommand(a.secrecyCommand(), a.traceExport())
 	c.Flags().BoolVar(&direct, "direct", false, a.t("只看对象本身的事件", "only events of the object itself"))
 	c.Flags().Uint32Var(&limit, "limit", 200, a.t("最多多少条", "most events"))
 	return c
