@@ -32,6 +32,7 @@ import (
 	"mulian/gen/mulian/ledger/v1/ledgerv1connect"
 	"mulian/gen/mulian/share/v1/sharev1connect"
 	"mulian/gen/mulian/trace/v1/tracev1connect"
+	"mulian/internal/fault"
 	"mulian/internal/wire"
 )
 
@@ -44,6 +45,10 @@ type Client struct {
 	Identity   identityv1connect.IdentityServiceClient
 	Governance governancev1connect.GovernanceServiceClient
 	Trace      tracev1connect.TraceServiceClient
+
+	// Clock says until when an envelope counts; nil: time.Now. It is set before the first
+	// call, by a test.
+	Clock func() time.Time
 
 	url string
 
@@ -98,6 +103,35 @@ func (c *Client) Status(ctx context.Context) (*ledgerv1.GetStatusResponse, error
 		return nil, wire.Fault(err)
 	}
 	return res.Msg, nil
+}
+
+func (c *Client) now() time.Time {
+	if c.Clock == nil {
+		return time.Now()
+	}
+	return c.Clock()
+}
+
+// ClockOff tells by how much our clock is ahead of the server's (behind it: negative), as
+// far as that is certain; 0 if it need not be. The server's word for it is all there is:
+// enough to say why something does not work, and for nothing else.
+func (c *Client) ClockOff(ctx context.Context) (time.Duration, error) {
+	began := c.now()
+	res, err := c.Ledger.GetStatus(ctx, connect.NewRequest(&ledgerv1.GetStatusRequest{}))
+	if err != nil {
+		return 0, wire.Fault(err)
+	}
+	ended := c.now()
+	theirs, err := http.ParseTime(res.Header().Get("Date")) // in whole seconds
+	switch {
+	case err != nil:
+		return 0, fault.Newf(fault.NotFound, "the server does not tell its time")
+	case theirs.Add(time.Second).Before(began):
+		return began.Sub(theirs.Add(time.Second)), nil
+	case theirs.After(ended):
+		return ended.Sub(theirs), nil
+	}
+	return 0, nil
 }
 
 // ChainID returns the chain's id, asked once.

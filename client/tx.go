@@ -120,7 +120,7 @@ func (c *Client) Send(ctx context.Context, s Signer, messages ...proto.Message) 
 	if err != nil {
 		return nil, err
 	}
-	env, err := Sign(chainID, s, time.Now(), messages...)
+	env, err := Sign(chainID, s, c.now(), messages...)
 	if err != nil {
 		return nil, err
 	}

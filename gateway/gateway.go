@@ -36,6 +36,8 @@ type Options struct {
 	// Patience is how long who asks or answers may say nothing before the connection is
 	// given up; 0: [deliver.DefaultPatience].
 	Patience time.Duration
+	// Clock is what signatures and terms are judged by; nil: time.Now. A test sets it.
+	Clock func() time.Time
 	// Reload is what the control socket's Reload does; nil: Usage.
 	Reload func() error
 }
@@ -132,6 +134,7 @@ func (g *Gateway) meet(ctx context.Context) (*identityv1.Account, time.Duration,
 	}
 	g.chainID = genesis.GetChainId()
 	g.chain = client.New(g.cfg.Server)
+	g.chain.Clock = g.opts.Clock
 	g.proved = g.chain.Verify(genesis)
 	account := &identityv1.Account{}
 	found, _, err := g.proved.Get(ctx, "identity/account/"+g.cfg.Account, account)
@@ -188,12 +191,13 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 	g.provider, err = deliver.NewProvider(deliver.ProviderConfig{
 		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, Dir: filepath.Join(g.cfg.Home, "deliveries"),
 		Log: g.records, Anchor: g.anchor, View: g.view, Chain: g.chain, Table: g.table, Drifted: g.drifted.is,
-		Patience: g.opts.Patience, Version: g.opts.Version, Logger: g.log,
+		Patience: g.opts.Patience, Clock: g.opts.Clock, Version: g.opts.Version, Logger: g.log,
 	})
 	if err != nil {
 		return err
 	}
 	g.asker, err = deliver.NewAsker(deliver.AskerConfig{
+		Clock:   g.opts.Clock,
 		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, SealKey: g.keys.Seal, Dir: filepath.Join(g.cfg.Home, "fetches"),
 		View: g.view, Chain: g.chain, Sink: g.sink, Patience: g.opts.Patience, Logger: g.log,
 	})

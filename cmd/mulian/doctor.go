@@ -218,14 +218,8 @@ func (a *app) examineChain(ctx context.Context, cl *client.Client) []finding {
 		}
 		out = append(out, f)
 	}
-	if skew := time.Since(time.UnixMilli(st.GetTimeMs())); skew < -largeSkew {
-		out = append(out, finding{
-			Group: a.t("时间", "time"), Name: a.t("本机时钟", "this clock"), Mark: "fail", Value: fmt.Sprintf(a.t("比最新区块慢 %s", "%s behind the latest block"), -skew.Round(time.Second)),
-			Cause: a.t("时钟没有校准", "the clock is not synchronised"), Effect: a.t("签名会被判为过期", "signatures are taken as expired"), Fix: "timedatectl set-ntp true",
-		})
-	} else {
-		out = append(out, finding{Group: a.t("时间", "time"), Name: a.t("本机时钟", "this clock"), Mark: "ok", Value: a.t("不早于最新区块", "not behind the latest block")})
-	}
+	off, _ := cl.ClockOff(ctx) // a server that tells no time has told its latest block's
+	out = append(out, a.examineClock(off, time.Since(time.UnixMilli(st.GetTimeMs()))))
 	n, err := cl.Catalogue.Count(ctx, connect.NewRequest(&cataloguev1.CountRequest{}))
 	if err == nil && n.Msg.GetOpenDrifts() > 0 {
 		out = append(out, finding{
@@ -234,6 +228,25 @@ func (a *app) examineChain(ctx context.Context, cl *client.Client) []finding {
 		})
 	}
 	return out
+}
+
+// examineClock judges by how much this clock is ahead of the server's, and of the latest
+// block's time: no block is of the future.
+func (a *app) examineClock(ahead, sinceBlock time.Duration) finding {
+	f := finding{Group: a.t("时间", "time"), Name: a.t("本机时钟", "this clock"), Mark: "ok", Value: a.t("与服务器一致，不早于最新区块", "as the server's, and not behind the latest block")}
+	switch {
+	case sinceBlock < -largeSkew:
+		f.Value = fmt.Sprintf(a.t("比最新区块慢 %s", "%s behind the latest block"), -sinceBlock.Round(time.Second))
+	case ahead < -largeSkew:
+		f.Value = fmt.Sprintf(a.t("比服务器慢 %s", "%s behind the server's"), -ahead.Round(time.Second))
+	case ahead > largeSkew:
+		f.Value = fmt.Sprintf(a.t("比服务器快 %s", "%s ahead of the server's"), ahead.Round(time.Second))
+	default:
+		return f
+	}
+	f.Mark, f.Cause, f.Fix = "fail", a.t("时钟没有校准（本机或服务器）", "a clock is not synchronised (this one, or the server's)"), "timedatectl set-ntp true"
+	f.Effect = a.t("签名会被判为过期或为时过长；网关停止放行（12020）", "signatures are taken as expired or too long; a gateway releases nothing (12020)")
+	return f
 }
 
 // examineGenesis compares the server's genesis with the one of this home, and the

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -38,7 +39,7 @@ func (p *Provider) admit(ctx context.Context, m *gatewayv1.SignedRequest) (*requ
 		return nil, fault.Wrap(fault.Malformed, err, "the request cannot be read")
 	}
 	b := r.body
-	now := time.Now()
+	now := p.now()
 	left := time.UnixMilli(b.GetExpiresMs()).Sub(now)
 	switch {
 	case b.GetChainId() != p.cfg.ChainID:
@@ -48,9 +49,9 @@ func (p *Provider) admit(ctx context.Context, m *gatewayv1.SignedRequest) (*requ
 	case len(b.GetRequestId()) < minRequestID || len(b.GetRequestId()) > maxRequestID || !printable(b.GetRequestId()):
 		return nil, fault.Newf(fault.Malformed, "request_id: %d to %d printable characters", minRequestID, maxRequestID)
 	case left <= 0:
-		return nil, fault.Newf(fault.Expired, "the request ended %s ago", -left.Round(time.Millisecond))
+		return nil, fault.Newf(fault.Expired, "the request ended %s ago, by this gateway's clock%s", -left.Round(time.Millisecond), clocks(maxLife/2-left))
 	case left > maxLife+skew:
-		return nil, fault.Newf(fault.OutOfRange, "the request counts for %s, at most %s", left.Round(time.Second), maxLife)
+		return nil, fault.Newf(fault.OutOfRange, "the request counts for %s, at most %s%s", left.Round(time.Second), maxLife, clocks(left-maxLife/2))
 	}
 	r.hash, r.aad = sha256.Sum256(r.raw), answerAAD(r.raw)
 	if err := p.identify(ctx, r, m); err != nil {
@@ -60,6 +61,15 @@ func (p *Provider) admit(ctx context.Context, m *gatewayv1.SignedRequest) (*requ
 		return nil, fault.Newf(fault.Replayed, "request %s was sent before", b.GetRequestId())
 	}
 	return r, nil
+}
+
+// clocks says what it is when an expiry is off, from what a request of ours has, by more
+// than any network takes.
+func clocks(off time.Duration) string {
+	if off <= maxLife {
+		return ""
+	}
+	return fmt.Sprintf(": the clocks of the two gateways differ by about %s", off.Round(time.Minute))
 }
 
 // identify finds the asker on the ledger and checks its signature. What does not
@@ -88,7 +98,7 @@ func (p *Provider) identifyOnce(ctx context.Context, r *request, m *gatewayv1.Si
 	if r.asker.GetState() != identityv1.AccountState_ACCOUNT_STATE_ACTIVE {
 		return fault.Newf(fault.Suspended, "%s is not active", r.asker.GetId())
 	}
-	pub, err := activeKey(r.asker, m.GetKey(), time.Now())
+	pub, err := activeKey(r.asker, m.GetKey(), p.latest())
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ type AskerConfig struct {
 	Sink    connect.Sink // nil: this gateway takes no batches
 	// Patience is how long a provider may say nothing; 0: [DefaultPatience].
 	Patience time.Duration
+	Clock    func() time.Time // nil: time.Now; a test sets it
 	Logger   *slog.Logger
 }
 
@@ -95,6 +96,9 @@ const maxAcks = 1024
 // NewAsker opens the receipts of an earlier one. Open fetches go on with [Asker.Resume].
 func NewAsker(cfg AskerConfig) (*Asker, error) {
 	cfg.Logger, cfg.Patience = cmp.Or(cfg.Logger, slog.Default()), cmp.Or(cfg.Patience, DefaultPatience)
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
 	if err := durable.MkdirPrivate(cfg.Dir); err != nil {
 		return nil, err
 	}
@@ -177,7 +181,7 @@ func (a *Asker) acknowledge(ctx context.Context, k ack) error {
 
 func (a *Asker) request(to *provider, body *gatewayv1.RequestBody) (*gatewayv1.SignedRequest, error) {
 	body.ChainId, body.To, body.From = a.cfg.ChainID, to.account.GetId(), a.cfg.Gateway
-	return signRequest(a.cfg.Key, body)
+	return signRequest(a.cfg.Key, a.cfg.Clock(), body)
 }
 
 // right finds the agreement and the gateway at which the entry's table lies.

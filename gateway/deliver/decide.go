@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mulian/gateway/connect"
+	"mulian/gateway/receipt"
 	"mulian/gateway/view"
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
@@ -98,7 +99,7 @@ func (p *Provider) judge(ctx context.Context, r *request, c claim) (*decision, e
 	if err := p.terms(d, c); err != nil {
 		return d, err
 	}
-	if err := p.window(ctx, d, time.Now()); err != nil {
+	if err := p.window(ctx, d, p.latest()); err != nil {
 		return d, err
 	}
 	if c.query != nil {
@@ -116,9 +117,18 @@ func (p *Provider) judge(ctx context.Context, r *request, c claim) (*decision, e
 		return d, err
 	}
 	if d.age > d.limit {
-		return d, fault.Newf(fault.StaleHeight, "this gateway has not seen the ledger for %s, at most %s are allowed", age(d.age), d.limit)
+		return d, fault.Newf(fault.StaleHeight, "this gateway has not seen the ledger for %s, at most %s are allowed%s", age(d.age), d.limit, p.clockOff())
 	}
 	return d, nil
+}
+
+// clockOff says so if it is our clock for which the ledger is not seen.
+func (p *Provider) clockOff() string {
+	_, _, failing := p.cfg.Anchor.Status()
+	if off, ok := errors.AsType[*receipt.ClockError](failing); ok {
+		return ": " + off.Error()
+	}
+	return ""
 }
 
 func age(d time.Duration) string {
@@ -211,7 +221,7 @@ func (p *Provider) parties(ctx context.Context, d *decision, r *request, c claim
 	case r.asker.GetState() != identityv1.AccountState_ACCOUNT_STATE_ACTIVE:
 		return fault.Newf(fault.Suspended, "%s is not active", r.asker.GetId())
 	}
-	if _, err := activeKey(r.asker, r.key, time.Now()); err != nil {
+	if _, err := activeKey(r.asker, r.key, p.latest()); err != nil {
 		return err
 	}
 	org, s, err := view.Get(ctx, p.cfg.View, "identity/account/"+r.asker.GetOrg(), newAccount, d.limit)
@@ -236,7 +246,7 @@ func sealingKey(a *identityv1.Account) (sm.PublicKey, error) {
 
 // terms: does the agreement hold now, and for this.
 func (p *Provider) terms(d *decision, c claim) error {
-	g, now := d.agreement, time.Now().UnixMilli()
+	g, now := d.agreement, p.latest().UnixMilli()
 	if err := holds(g, now); err != nil {
 		return err
 	}

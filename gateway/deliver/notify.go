@@ -138,7 +138,7 @@ func (x *Subscriptions) message(ctx context.Context, http rpc.HTTPClient, s *sub
 	if !sight.Found || url == "" {
 		return fault.Newf(fault.NotFound, "%s has no address", s.Asker)
 	}
-	m, err := signRequest(x.cfg.Key, &gatewayv1.RequestBody{
+	m, err := signRequest(x.cfg.Key, x.now(), &gatewayv1.RequestBody{
 		ChainId: x.cfg.ChainID, To: s.Asker, From: x.cfg.Gateway,
 		Kind: &gatewayv1.RequestBody_Notify{Notify: &gatewayv1.NotifyBody{Subscription: s.ID}},
 	})

@@ -50,6 +50,7 @@ type ProviderConfig struct {
 	Drifted func(table, column string) bool
 	// Patience is what of a database is bounded by; 0: [DefaultPatience].
 	Patience time.Duration
+	Clock    func() time.Time // nil: time.Now; a test sets it
 	Version  string
 	Logger   *slog.Logger
 }
@@ -135,6 +136,23 @@ func secret(path string) ([]byte, error) {
 	b = make([]byte, 32)
 	rand.Read(b)
 	return b, durable.CreateFile(path, b, 0o600)
+}
+
+func (p *Provider) now() time.Time {
+	if p.cfg.Clock == nil {
+		return time.Now()
+	}
+	return p.cfg.Clock()
+}
+
+// latest is our time, or the ledger's if that is later: what is over there is over,
+// whatever our clock says.
+func (p *Provider) latest() time.Time {
+	now := p.now()
+	if p.cfg.View != nil && p.cfg.View.Time().After(now) {
+		return p.cfg.View.Time()
+	}
+	return now
 }
 
 // Counts returns the counters.

@@ -32,9 +32,9 @@ func SaltedDigest(salt []byte, rows [sha256.Size]byte) []byte {
 }
 
 // signRequest signs a body that has no id and expiry yet.
-func signRequest(key sm.PrivateKey, body *gatewayv1.RequestBody) (*gatewayv1.SignedRequest, error) {
+func signRequest(key sm.PrivateKey, now time.Time, body *gatewayv1.RequestBody) (*gatewayv1.SignedRequest, error) {
 	body.RequestId = newID()
-	body.ExpiresMs = time.Now().Add(maxLife / 2).UnixMilli()
+	body.ExpiresMs = now.Add(maxLife / 2).UnixMilli()
 	raw, err := canon.Marshal(body)
 	if err != nil {
 		return nil, fault.Wrap(fault.Malformed, err, "the request cannot be encoded")

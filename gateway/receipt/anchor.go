@@ -198,6 +198,9 @@ func (a *Anchor) once(ctx context.Context, asked bool) error {
 	if err == nil {
 		err = a.try(ctx, asked)
 	}
+	if fault.Is(err, fault.Expired) || fault.Is(err, fault.OutOfRange) {
+		err = a.clock(ctx, err)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err != nil && a.failing == nil && ctx.Err() == nil {
@@ -205,6 +208,35 @@ func (a *Anchor) once(ctx context.Context, asked bool) error {
 	}
 	a.failing = err
 	return err
+}
+
+// ClockError says that our clock is why the ledger does not take an anchor.
+type ClockError struct {
+	Off time.Duration // by which it is ahead of the server's; behind: negative
+}
+
+func (e *ClockError) Error() string {
+	way := "ahead of"
+	if e.Off < 0 {
+		way = "behind"
+	}
+	unit := time.Second
+	if e.Off.Abs() > 2*time.Minute {
+		unit = time.Minute
+	}
+	return fmt.Sprintf("this gateway's clock is %s %s that of the ledger's server (set it: timedatectl set-ntp true)", e.Off.Abs().Round(unit), way)
+}
+
+// clockDiffers is from when on a refused envelope is the clock's fault.
+const clockDiffers = 30 * time.Second
+
+// clock tells why an envelope of ours has ended, or counts for too long.
+func (a *Anchor) clock(ctx context.Context, cause error) error {
+	off, err := a.cfg.Chain.ClockOff(ctx)
+	if err != nil || off.Abs() < clockDiffers {
+		return cause
+	}
+	return &fault.Fault{Code: fault.CodeOf(cause), Text: "nothing can be anchored", Err: &ClockError{off}}
 }
 
 func (a *Anchor) try(ctx context.Context, asked bool) error {

@@ -124,6 +124,9 @@ func (v *View) age(height int64) time.Duration {
 	return NoAge
 }
 
+// Time is that of the newest block that was proved: by the ledger's clock it is later.
+func (v *View) Time() time.Time { return v.proved.Head().Time }
+
 // Height is that of the newest mark; 0 if there is none.
 func (v *View) Height() int64 {
 	v.mu.Lock()
