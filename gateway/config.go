@@ -35,6 +35,9 @@ type Config struct {
 	Sources []Source `yaml:"sources"`
 	// Sink is the department's database into which deliveries are loaded. Empty: none.
 	Sink Sink `yaml:"sink"`
+	// Documents is the folder into which files are delivered, each agreement's into a folder
+	// of their own below it. Empty: none are taken.
+	Documents string `yaml:"documents"`
 	// PollSeconds is how often the sources' structure is looked at. 0: 5.
 	PollSeconds int `yaml:"poll_seconds"`
 	// AnchorSeconds is how soon a record of the access log is on the ledger. 0: 3, or
@@ -51,7 +54,8 @@ type Source struct {
 	Name string `yaml:"name"`
 	// URL is sqlite:PATH, postgres://USER@HOST:PORT/NAME?passfile=FILE or
 	// mysql://USER@HOST:PORT/NAME?passfile=FILE. A password in it is refused.
-	// Folders are files:FOLDER, interfaces api:MAPPING (docs/sources.md).
+	// Folders of tables are files:FOLDER, folders of files that are delivered as they are
+	// documents:FOLDER, interfaces api:MAPPING (docs/sources.md).
 	URL string `yaml:"url"`
 	// URLFile is a file that holds the URL, instead of URL.
 	URLFile string `yaml:"url_file"`
@@ -132,6 +136,9 @@ func databaseURL(url, file string) (string, error) {
 
 // Address is the source's URL, read from its file where it has one.
 func (s *Source) Address() (string, error) { return databaseURL(s.URL, s.URLFile) }
+
+// Address is the sink's URL, read from its file where it has one; empty: there is none.
+func (s *Sink) Address() (string, error) { return databaseURL(s.URL, s.URLFile) }
 
 // wants tells whether a table is registered and watched.
 func (s *Source) wants(n connect.TableName) bool {

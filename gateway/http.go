@@ -11,6 +11,7 @@ import (
 
 	rpc "connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"mulian/gateway/deliver"
@@ -116,7 +117,9 @@ type Status struct {
 }
 
 // Status returns how the gateway is now.
-func (g *Gateway) Status() Status {
+func (g *Gateway) Status() Status { return g.status(error.Error) }
+
+func (g *Gateway) status(trouble func(error) string) Status {
 	head, mark, failing := g.anchor.Status()
 	c := g.provider.Counts()
 	s := Status{
@@ -129,15 +132,17 @@ func (g *Gateway) Status() Status {
 	}
 	for _, err := range []error{failing, g.records.Err(), g.anchor.Refused()} {
 		if err != nil {
-			s.Trouble = err.Error()
+			s.Trouble = trouble(err)
 			s.OK = false
 		}
 	}
 	return s
 }
 
+// health answers anybody: which trouble there is, by its number. What led to it names
+// places of this department; `mulian gateway status` and the log have it.
 func (g *Gateway) health(w http.ResponseWriter, _ *http.Request) {
-	s := g.Status()
+	s := g.status(func(err error) string { return fault.CodeOf(err).String() })
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	if !s.OK {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -145,24 +150,30 @@ func (g *Gateway) health(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(s) // the caller has gone
 }
 
+// metrics are of the gateway and its process: numbers of accesses, never whose or what.
 func (g *Gateway) metrics() *prometheus.Registry {
 	reg := prometheus.NewRegistry()
-	number := func(name, help string, value func(Status) float64) {
-		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "mulian_gateway_" + name, Help: help}, func() float64 { return value(g.Status()) }))
+	const prefix = "mulian_gateway_"
+	gauge := func(name, help string, value func(Status) float64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + name, Help: help}, func() float64 { return value(g.Status()) }))
 	}
-	number("ok", "1 if the gateway can release.", func(s Status) float64 {
-		if s.OK {
-			return 1
-		}
-		return 0
-	})
-	number("log_records", "Records in the access log.", func(s Status) float64 { return float64(s.LogSize) })
-	number("log_anchored_records", "Records whose head is on the ledger.", func(s Status) float64 { return float64(s.Anchored) })
-	number("view_age_seconds", "Age of the view of the ledger; -1 before the first mark.", func(s Status) float64 { return s.ViewAgeSeconds })
-	number("granted", "Releases since the start.", func(s Status) float64 { return float64(s.Granted) })
-	number("refused", "Refusals since the start.", func(s Status) float64 { return float64(s.Refused) })
-	number("failed", "Releases that did not end, since the start.", func(s Status) float64 { return float64(s.Failed) })
-	number("rows", "Rows released since the start.", func(s Status) float64 { return float64(s.Rows) })
+	counter := func(name, help string, value func(Status) uint64) {
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: prefix + name + "_total", Help: help}, func() float64 { return float64(value(g.Status())) }))
+	}
+	gauge("ok", "1 if the gateway can release.", func(s Status) float64 { return oneIf(s.OK) })
+	gauge("log_records", "Records in the access log.", func(s Status) float64 { return float64(s.LogSize) })
+	gauge("log_anchored_records", "Records whose head is on the ledger.", func(s Status) float64 { return float64(s.Anchored) })
+	gauge("view_height", "Height of the ledger that releases rest on.", func(s Status) float64 { return float64(s.ViewHeight) })
+	gauge("view_age_seconds", "Age of the view of the ledger; -1 before the first mark.", func(s Status) float64 { return s.ViewAgeSeconds })
+	gauge("receipts", "Receipts of what this gateway received.", func(s Status) float64 { return float64(s.Receipts) })
+	counter("granted", "Releases since the start.", func(s Status) uint64 { return s.Granted })
+	counter("refused", "Refusals since the start.", func(s Status) uint64 { return s.Refused })
+	counter("failed", "Releases that did not end, since the start.", func(s Status) uint64 { return s.Failed })
+	counter("rows", "Rows released since the start.", func(s Status) uint64 { return s.Rows })
+	reg.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "build_info", Help: "1; the version is in the label.", ConstLabels: prometheus.Labels{"version": g.opts.Version}}, func() float64 { return 1 }),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	reg.MustRegister(g.feedMeter())
 	return reg
 }

@@ -40,7 +40,7 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 	}
 	l, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return nil, fault.Wrap(fault.Busy, err, "the address %s cannot be taken", cfg.Listen)
+		return nil, fault.Wrap(fault.Usage, err, "the address %s cannot be taken (listen in mulian.yaml, $MULIAN_LISTEN)", cfg.Listen)
 	}
 	metrics := prometheus.NewRegistry()
 	if cfg.Node.Metrics == nil {

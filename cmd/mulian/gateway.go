@@ -65,13 +65,13 @@ func (a *app) gatewayInit() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg := gateway.Config{Account: s.Account + "/g/" + args[0], Listen: listen, URL: url, Sink: gateway.Sink{URL: sink}}
+			cfg := gateway.Config{Account: s.Account + "/g/" + args[0], Listen: listen, URL: url, Sink: gateway.Sink{URL: placed(sink)}}
 			for _, text := range sources {
 				n, u, ok := strings.Cut(text, "=")
 				if !ok {
 					return fault.Newf(fault.Usage, "--source %q: NAME=URL", text)
 				}
-				cfg.Sources = append(cfg.Sources, gateway.Source{Name: n, URL: u})
+				cfg.Sources = append(cfg.Sources, gateway.Source{Name: n, URL: placed(u)})
 			}
 			if cfg.URL == "" {
 				cfg.URL = "http://" + listen

@@ -228,7 +228,6 @@ func (a *app) spareMachineKey(acc *identityv1.Account) (key sm.PrivateKey, label
 // gateway does not need.
 const unit = `[Unit]
 Description=Mulian gateway %[1]s
-Documentation=man:mulian(1)
 After=network-online.target
 Wants=network-online.target
 
@@ -249,12 +248,24 @@ PrivateTmp=yes
 PrivateDevices=yes
 ProtectSystem=strict
 ProtectHome=read-only
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectControlGroups=yes
+ProtectProc=invisible
+ProcSubset=pid
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
 LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
 CapabilityBoundingSet=
 ReadWritePaths=%[5]s
 
@@ -285,21 +296,64 @@ func (a *app) gatewayUnit() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("where this program is: %w", err)
 			}
-			for _, p := range []*string{&path, &cfg.Home, &program} {
+			written := []string{cfg.Home}
+			if sink, err := cfg.Sink.Address(); err == nil { // a wrong one is told when it is opened
+				written = append(written, filled(sink)...)
+			}
+			paths := []*string{&path, &program}
+			for i := range written {
+				paths = append(paths, &written[i])
+			}
+			for _, p := range paths {
 				if *p, err = filepath.Abs(*p); err != nil {
 					return fmt.Errorf("unit: %w", err)
 				}
 				if strings.ContainsAny(*p, " \t\n%\"'\\") {
-					return fault.Newf(fault.Usage, "systemd does not take the path %q as it is: move it to one without spaces and quotes", *p)
+					return fault.Newf(fault.Usage, a.t("systemd 不能照原样使用路径 %q：请移到没有空格和引号的地方", "systemd does not take the path %q as it is: move it to one without spaces and quotes"), *p)
 				}
 			}
-			text := fmt.Sprintf(unit, cfg.Account, program, path, user, cfg.Home)
+			text := fmt.Sprintf(unit, cfg.Account, program, path, user, strings.Join(written, " "))
 			return a.print(map[string]any{"unit": text}, func(w io.Writer) { fmt.Fprint(w, text) })
 		},
 	}
 	c.Flags().StringVar(&user, "user", "mulian", a.t("以哪个系统用户运行", "system user that runs it"))
 	c.Flags().StringVar(&file, "config", "", a.t("配置文件", "configuration file"))
 	return c
+}
+
+// inFiles are the schemes of URLs that name a place on this machine.
+var inFiles = []string{"sqlite", "files", "api", "csv", "parquet"}
+
+// placed is a URL that means the same place wherever the gateway is started from: a
+// service begins in another folder than the person who wrote it.
+func placed(url string) string {
+	scheme, rest, _ := strings.Cut(url, ":")
+	path, query, asked := strings.Cut(rest, "?")
+	if !slices.Contains(inFiles, scheme) || path == "" || strings.HasPrefix(path, "//") || strings.HasPrefix(path, ":") {
+		return url
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return url
+	}
+	if asked {
+		abs += "?" + query
+	}
+	return scheme + ":" + abs
+}
+
+// filled are the folders that deliveries into a URL write to.
+func filled(url string) []string {
+	scheme, rest, _ := strings.Cut(url, ":")
+	path, _, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "?")
+	switch {
+	case path == "":
+	case scheme == "sqlite":
+		return []string{filepath.Dir(path)} // its journal stands beside it
+	case scheme == "csv", scheme == "parquet":
+		return []string{path}
+	}
+	return nil
 }
 
 func (a *app) gatewayBackup() *cobra.Command {

@@ -71,7 +71,7 @@ How folders and interfaces become tables: docs/sources.md.`),
 			if err != nil {
 				return err
 			}
-			cfg.Sources = append(cfg.Sources, gateway.Source{Name: args[0], URL: args[1], Tables: tables})
+			cfg.Sources = append(cfg.Sources, gateway.Source{Name: args[0], URL: placed(args[1]), Tables: tables})
 			if err := cfg.Check(); err != nil {
 				return err
 			}
