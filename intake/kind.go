@@ -46,12 +46,12 @@ func (p *Plan) needName(present map[Field]bool, f *sheet.File) error {
 	}
 	lang, g := p.opts.Lang, p.glance
 	switch {
-	case g.read == 0 && g.broken != nil:
-		c := g.broken.Code
-		if c == fault.Damaged { // of a file that somebody gave us; the code is for stores of our own
-			c = fault.Malformed
+	case g.broken != nil: // what is wrong with the file comes before what it lacks
+		none := lang.Say("%s 中没有可以读取的记录。", "no record of %s can be read. ", f.Name)
+		if g.read > 0 {
+			none = lang.Say("%s 的 %d 条可读记录都没有名称，其余不能读取。", "%s: no record that can be read (%d) has a name, and the rest cannot be read. ", f.Name, g.read)
 		}
-		return fault.Newf(c, "%s", lang.Say("%s 中没有可以读取的记录。第 %d 行：%s", "no record of %s can be read. Line %d: %s", f.Name, g.broken.Line, g.broken.Message))
+		return fault.Newf(g.broken.Code, "%s", none+lang.Say("第 %d 行：%s", "Line %d: %s", g.broken.Line, g.broken.Message))
 	case g.read == 0:
 		return fault.Newf(fault.Empty, "%s", lang.Say("%s 中没有记录", "there is no record in %s", f.Name))
 	}

@@ -202,3 +202,18 @@ func TestCodeColumns(t *testing.T) {
 		}
 	}
 }
+
+// TestASyntaxErrorIsToldFirst: where nothing has a name because the file is written
+// wrongly, what is wrong with the file is told, with its line; and a torn file is one.
+func TestASyntaxErrorIsToldFirst(t *testing.T) {
+	_, _, err := MakePlan(t.Context(), file(t, "list.ttl", "@prefix dcat: <http://www.w3.org/ns/dcat#> .\n<http://a/1> a dcat:Dataset ; dct:title \"One\" .\n"), Options{})
+	if !fault.Is(err, fault.Malformed) || !strings.Contains(err.Error(), "Line 2") || !strings.Contains(err.Error(), `the prefix "dct" is not declared`) {
+		t.Errorf("undeclared prefix: %v", err)
+	}
+	if _, _, err = MakePlan(t.Context(), file(t, "list.csv.gz", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03torn"), Options{}); !fault.Is(err, fault.Torn) || fault.Is(err, fault.Damaged) {
+		t.Errorf("torn gzip: %v", err)
+	}
+	if _, r := mustPlan(t, file(t, "list.json", `[{"title":"Water","publisher":"Office"},{"title":"Air`), Options{}); r.Broken != 2 || r.Accepted != 1 {
+		t.Errorf("torn list: %d of %d unreadable", r.Broken, r.Entries)
+	}
+}

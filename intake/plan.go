@@ -265,6 +265,9 @@ func (j *judge) one(r *record) (v verdict) {
 		}
 	}
 	j.rep.add(problems...)
+	if r.broken {
+		j.rep.Broken++
+	}
 	switch v {
 	case accepted:
 		j.rep.Accepted++
@@ -425,6 +428,7 @@ func (j *judge) unusedColumns() {
 		case f != "":
 			p.Message = lang.Say("“%s”列表示 %s，其中 %d 处不是可用的取值，或与另一列的内容不同，未导入", "the column %q means %s; in %d places its text is no such value, or another column says something else, and it is not imported", n, f, places)
 		default:
+			p.Unused = places
 			p.Message = lang.Say("“%s”列没有对应的字段，%d 处内容不导入", "the column %q has no field of ours; its text in %d places is not imported", n, places)
 		}
 		j.rep.add(p)

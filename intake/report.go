@@ -44,6 +44,7 @@ type Report struct {
 	Shape   string         `json:"shape"`             // delimiter, sheet, or shape of the JSON
 	Sheets  []string       `json:"sheets,omitempty"`  // of a workbook
 	Blank   int            `json:"blank"`             // of the rows
+	Broken  int            `json:"unreadable"`        // of the rejected: records of which nothing could be read; the file is torn, or written wrongly
 }
 
 // Problem is one finding at one place of the file.
@@ -53,6 +54,8 @@ type Problem struct {
 	Code       fault.Code `json:"code"`       // a number, as mulian explain lists them
 	Message    string     `json:"message"`    // in the language asked for
 	Suggestion string     `json:"suggestion"` // what to do; may be empty
+
+	Unused int `json:"-"` // of a column that has no field of ours: in how many places it has text
 }
 
 // add takes problems up to the bound, and counts all.
@@ -63,7 +66,7 @@ func (r *Report) add(list ...sheet.Problem) {
 			r.LeftOut++
 			continue
 		}
-		r.Problems = append(r.Problems, Problem{Line: p.Line, Field: p.Field, Code: p.Code, Message: p.Message, Suggestion: p.Suggestion})
+		r.Problems = append(r.Problems, Problem{Line: p.Line, Field: p.Field, Code: p.Code, Message: p.Message, Suggestion: p.Suggestion, Unused: p.Unused})
 	}
 }
 

@@ -90,7 +90,10 @@ func (l *Ledger) ProveEvent(seq, size int64) (*proof.Event, error) {
 	defer l.leave()
 	p, err := l.db.ProveEvent(seq, size)
 	if errors.Is(err, state.ErrNoEvent) {
-		return nil, fault.Newf(fault.NotFound, "the log has no event %d of %d; it has %d", seq, size, l.db.Events())
+		if has := l.db.Events(); size == 0 || seq >= has {
+			return nil, fault.Newf(fault.NotFound, "the log has no event %d; it has %d, from 0", seq, has)
+		}
+		return nil, fault.Newf(fault.NotFound, "the first %d events of the log do not have event %d", size, seq)
 	}
 	if err != nil {
 		return nil, storeFault(err, "prove event %d", seq)

@@ -90,13 +90,22 @@ func findingKind(name string) (cataloguev1.FindingKind, error) {
 	return 0, fault.Newf(fault.Usage, "--kind %q: %s", name, strings.Join(findingKinds(), ", "))
 }
 
+// lowestScores is how many departments are listed, those with the lowest scores.
+const lowestScores = 30
+
 func (a *app) showCheck(w io.Writer, req *cataloguev1.CheckRequest, m *cataloguev1.CheckResponse) {
 	if len(m.GetScores()) > 0 {
 		rows := [][]string{{a.t("得分", "SCORE"), a.t("部门", "DEPARTMENT"), a.t("目录", "ENTRIES"), a.t("扣分最多", "LOST MOST BY"), a.t("不适用，权重并入其余", "NOT JUDGED, ITS WEIGHT SHARED OUT")}}
-		for _, s := range m.GetScores() {
+		for i, s := range m.GetScores() {
+			if i == lowestScores {
+				break
+			}
 			rows = append(rows, []string{fmt.Sprint(s.GetPoints()), s.GetOrgName(), fmt.Sprint(s.GetEntries()), a.reasons(s), a.unjudged(s)})
 		}
 		table(w, rows)
+		if more := len(m.GetScores()) - lowestScores; more > 0 {
+			fmt.Fprintf(w, a.t("另有 %d 个部门得分更高（--json 全列，--org 看一个部门）\n", "and %d more departments with higher scores (--json lists all, --org shows one)\n"), more)
+		}
 		fmt.Fprintln(w)
 	}
 	if m.GetTotal() == 0 {

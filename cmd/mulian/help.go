@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -26,21 +27,25 @@ const usageText = `{{if .HasExample}}%[1]s
   {{.NameAndAliases}}{{end}}{{if .HasAvailableLocalFlags}}
 
 %[5]s
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+{{.LocalFlags.FlagUsages%[9]s | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
 
 %[6]s
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+{{.InheritedFlags.FlagUsages%[9]s | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
 
 %[7]s{{end}}
 `
+
+// defaultOf is how the library tells the default of a flag.
+var defaultOf = regexp.MustCompile(` \(default ("[^"\n]*"|[^)\n]*)\)`)
 
 // ours gives cobra's own parts our languages and our errors: usage, help, version
 // and the completion.
 func (a *app) ours(root *cobra.Command) {
 	if a.t("zh", "en") == "zh" {
-		root.SetUsageTemplate(fmt.Sprintf(usageText, "例子：", "用法：", "命令", "命令：", "选项：", "通用选项：", `每个命令的说明：{{.CommandPath}} 命令 --help`, "别名："))
+		cobra.AddTemplateFunc("flagsZh", func(usages string) string { return defaultOf.ReplaceAllString(usages, "（默认 $1）") })
+		root.SetUsageTemplate(fmt.Sprintf(usageText, "例子：", "用法：", "命令", "命令：", "选项：", "通用选项：", `每个命令的说明：{{.CommandPath}} 命令 --help`, "别名：", " | flagsZh"))
 	} else {
-		root.SetUsageTemplate(fmt.Sprintf(usageText, "Examples:", "Usage:", "COMMAND", "Commands:", "Flags:", "Global flags:", `More about a command: {{.CommandPath}} COMMAND --help`, "Aliases:"))
+		root.SetUsageTemplate(fmt.Sprintf(usageText, "Examples:", "Usage:", "COMMAND", "Commands:", "Flags:", "Global flags:", `More about a command: {{.CommandPath}} COMMAND --help`, "Aliases:", ""))
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(a.helpCommand(root))

@@ -187,20 +187,7 @@ func (a *app) runImport(ctx context.Context, args []string, fl importFlags) erro
 	if err := a.showLists(lists, fl.problems); err != nil {
 		return err
 	}
-	for _, l := range lists {
-		if l.err != nil && a.json {
-			return quietExit(exitOf(l.err)) // the answer has it already, with its code
-		}
-		if l.err != nil {
-			return l.err
-		}
-	}
-	for _, l := range lists {
-		if l.Applied != nil && l.Applied.Held+l.Applied.Refused > 0 {
-			return quietExit(1) // the answer says which, and why
-		}
-	}
-	return nil
+	return a.endImport(ctx, lists)
 }
 
 // judge plans the lists, a few at once; what is wrong with one is its own.

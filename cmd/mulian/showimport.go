@@ -123,8 +123,12 @@ func (a *app) showSum(w io.Writer, s sum) {
 }
 
 func (a *app) reportLine(r *intake.Report) string {
-	return fmt.Sprintf(a.t("%s：%s %s，%s，%s：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d", "%s: %s %s, %s, %s: %d accepted, %d doubtful, %d rejected, %d exact repeats"),
+	line := fmt.Sprintf(a.t("%s：%s %s，%s，%s：可导入 %d，存疑 %d，拒绝 %d，完全重复 %d", "%s: %s %s, %s, %s: %d accepted, %d doubtful, %d rejected, %d exact repeats"),
 		r.File, r.Format, r.Encoding, a.number(r.Rows, "行", "row"), a.number(r.Entries, "条", "record"), r.Accepted, r.Doubtful, r.Rejected, r.Duplicates)
+	if r.Broken > 0 {
+		line += fmt.Sprintf(a.t("；拒绝的有 %d 条读不出来", "; of the rejected %d cannot be read"), r.Broken)
+	}
+	return line
 }
 
 func (a *app) showApplied(w io.Writer, p *filing.Outcome, most int) {
@@ -160,29 +164,5 @@ func (a *app) showLack(w io.Writer, p *filing.Outcome, most int) {
 			line += "  → " + e.Moved
 		}
 		fmt.Fprintln(w, line)
-	}
-}
-
-func (a *app) showProblems(w io.Writer, problems []intake.Problem, leftOut, most int) {
-	for i, p := range problems {
-		if i == most {
-			leftOut += len(problems) - most
-			break
-		}
-		where := fmt.Sprintf(a.t("第 %d 行", "line %d"), p.Line)
-		if p.Line == 0 {
-			where = a.t("全文件", "file")
-		}
-		if p.Field != "" {
-			where += " " + p.Field
-		}
-		line := fmt.Sprintf("  %s  %s  %s", where, p.Code, p.Message)
-		if p.Suggestion != "" {
-			line += " → " + p.Suggestion
-		}
-		fmt.Fprintln(w, line)
-	}
-	if leftOut > 0 {
-		fmt.Fprintf(w, a.t("  另有 %d 个问题（--problems 可多列，--json 全列）\n", "  and %d more (--problems lists more, --json all)\n"), leftOut)
 	}
 }

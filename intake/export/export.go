@@ -124,9 +124,19 @@ func names() []string {
 	return out
 }
 
-// Parse finds a format by its name.
+// aliases are what else people call the formats: by the standard, or the ending.
+var aliases = map[string]Format{
+	"dcat-ap": DCAT, "dcatap": DCAT, "jsonld": DCAT, "json-ld": DCAT, "data.json": OpenData, "data-json": OpenData, "pod": OpenData,
+	"odcs.yaml": Contract, "yaml": Contract, "yml": Contract, "excel": Workbook, "native": Native, "mulian": Native,
+}
+
+// Parse finds a format by its name, or by what else people call it.
 func Parse(name string) (Format, error) {
-	if f := Format(strings.ToLower(name)); slices.Contains(Formats, f) {
+	name = strings.TrimPrefix(strings.ToLower(name), ".")
+	if f := Format(name); slices.Contains(Formats, f) {
+		return f, nil
+	}
+	if f, ok := aliases[name]; ok {
 		return f, nil
 	}
 	return "", fault.Newf(fault.Usage, "there is no format %q: %s", name, strings.Join(names(), ", "))

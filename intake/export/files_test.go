@@ -82,3 +82,12 @@ func TestFilesOfNobodyAreTold(t *testing.T) {
 	}
 	t.Errorf("nothing is told: %v", rep.Problems)
 }
+
+// TestFormatsByOtherNames: a format is found by its standard's name and by its ending.
+func TestFormatsByOtherNames(t *testing.T) {
+	for name, want := range map[string]Format{"dcat-ap": DCAT, "JSONLD": DCAT, "data.json": OpenData, "odcs": Contract, ".xlsx": Workbook, "docx": ""} {
+		if got, err := Parse(name); got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}

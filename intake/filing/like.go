@@ -1,6 +1,7 @@
 package filing
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,52 +16,54 @@ import (
 const mostLike = 3
 
 // spelling is the name of an organisation on the ledger, and how it is compared.
-type spelling struct{ name, key string }
+type spelling struct{ org, name, key string }
 
-func spellingOf(name string) spelling { return spelling{name, intake.OwnerKey(name)} }
+func spellingOf(org, name string) spelling { return spelling{org, name, intake.OwnerKey(name)} }
 
 // namesOf are the names by which people know organisations: of a provisional one that
 // whose place it keeps.
 func namesOf(all []*identityv1.Account) []spelling {
-	var names []string
+	var out []spelling
 	for _, acc := range all {
 		name, _ := strings.CutSuffix(acc.GetProfile().GetName(), provisionalMark)
-		names = append(names, name)
-		if short := acc.GetProfile().GetShortName(); !strings.HasPrefix(acc.GetId(), ProvisionalPrefix) {
-			names = append(names, short)
+		out = append(out, spellingOf(acc.GetId(), name))
+		if short := acc.GetProfile().GetShortName(); short != name && !strings.HasPrefix(acc.GetId(), ProvisionalPrefix) {
+			out = append(out, spellingOf(acc.GetId(), short))
 		}
 	}
-	slices.Sort(names)
-	var out []spelling
-	for _, name := range slices.Compact(names) {
-		if name != "" {
-			out = append(out, spellingOf(name))
-		}
-	}
+	out = slices.DeleteFunc(out, func(s spelling) bool { return s.name == "" })
+	slices.SortFunc(out, func(a, b spelling) int { return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.org, b.org)) })
 	return out
 }
 
 // like is intake.Target.Like: the names on the ledger that are written almost like one
 // that is not, those that differ only in how they are written before those that end in
-// it.
+// it; each organisation once.
 func (d *Desk) like(name string) []string {
-	var same, ends []string
+	var same, ends []spelling
 	key := intake.OwnerKey(name)
 	for _, other := range d.names {
 		switch kin := intake.Kin(key, other.key); {
 		case other.name == name:
 			return nil // it is on the ledger
 		case kin == 2:
-			same = append(same, other.name)
+			same = append(same, other)
 		case kin == 1:
-			ends = append(ends, other.name)
+			ends = append(ends, other)
 		}
 	}
 	if len(ends) > mostLike {
 		ends = nil
 	}
-	all := append(same, ends...)
-	return all[:min(len(all), mostLike)]
+	var names []string
+	told := map[string]bool{}
+	for _, s := range append(same, ends...) {
+		if !told[s.org] && len(names) < mostLike {
+			told[s.org] = true
+			names = append(names, s.name)
+		}
+	}
+	return names
 }
 
 // remembered asks f once for each name, and not for more names than a list has owners.

@@ -137,7 +137,7 @@ func (d *Desk) registerSome(ctx context.Context, authority client.Signer, like *
 	for i, s := range signers {
 		d.remember(s)
 		d.orgs[s.Account] = s.Account
-		d.names = append(d.names, spellingOf(names[i]))
+		d.names = append(d.names, spellingOf(s.Account, names[i]))
 		d.mu.Lock()
 		if d.fresh == nil {
 			d.fresh = make(map[string]bool)

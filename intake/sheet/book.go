@@ -135,7 +135,7 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 func (f *File) badBook(err error) error {
-	return fault.Wrap(fault.Damaged, err, "%s", f.lang.Say("工作簿 %s 已损坏或不完整：请重新下载或重新保存", "the workbook %s is damaged or torn: fetch or save it again", f.Name))
+	return fault.Wrap(fault.Torn, err, "%s", f.lang.Say("工作簿 %s 已损坏或不完整：请重新下载或重新保存", "the workbook %s is damaged or torn: fetch or save it again", f.Name))
 }
 
 // caught turns a panic of the workbook library, which parses bytes of strangers,

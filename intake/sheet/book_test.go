@@ -106,7 +106,7 @@ func TestWideWorkbook(t *testing.T) {
 func TestTornWorkbookIsRefused(t *testing.T) {
 	raw := workbook(t, nil, map[string][][]any{"s": {{"name", "owner"}, {"a", "b"}}}, "s")
 	for n := 4; n < len(raw); n += 97 {
-		if _, err := Read("torn", bytes.NewReader(raw[:n]), Options{Known: known}); !fault.Is(err, fault.Damaged) {
+		if _, err := Read("torn", bytes.NewReader(raw[:n]), Options{Known: known}); !fault.Is(err, fault.Torn) {
 			t.Fatalf("%d of %d bytes: %v", n, len(raw), err)
 		}
 	}
@@ -131,7 +131,7 @@ func TestTornSheetInAWholeArchive(t *testing.T) {
 		p.Write(part)
 	}
 	w.Close()
-	if _, err := Read("torn", bytes.NewReader(out.Bytes()), Options{Known: known}); !fault.Is(err, fault.Damaged) {
+	if _, err := Read("torn", bytes.NewReader(out.Bytes()), Options{Known: known}); !fault.Is(err, fault.Torn) {
 		t.Errorf("Read = %v", err)
 	}
 	var plain bytes.Buffer

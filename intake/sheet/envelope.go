@@ -177,7 +177,7 @@ func listOfObjects(b []byte) bool {
 // refuseList says why a JSON file is no list of records.
 func (f *File) refuseList(why string) error {
 	if why == "schema" {
-		return fault.Newf(fault.Malformed, "%s", f.lang.Say("%s 是 JSON 模式（JSON Schema），说明目录应有的格式，本身没有目录条目：请导入目录文件", "%s is a JSON schema: it says what a catalogue looks like and lists nothing; import the catalogue itself", f.Name))
+		return fault.Newf(fault.Missing, "%s", f.lang.Say("%s 是 JSON 模式（JSON Schema），说明目录应有的格式，本身没有目录条目：请导入目录文件", "%s is a JSON schema: it says what a catalogue looks like and lists nothing; import the catalogue itself", f.Name))
 	}
 	return fault.Newf(fault.Malformed, "%s", f.lang.Say("%s 只有数据集的标识（CKAN package_list 的答复），没有内容：请下载 package_search 的答复", "%s holds nothing but the names of data sets (CKAN's answer to package_list): fetch the answer to package_search", f.Name))
 }
@@ -197,7 +197,7 @@ func (o *objects) enter() (bool, *Record, error) {
 		if err != nil {
 			if o.state != outside && errors.Is(err, io.EOF) {
 				o.state = outside
-				rec := o.broken(o.line, fault.Damaged, "文件在清单中间结束：可能没有下载完整", "the file ends in the middle of its list: it may not be fetched completely")
+				rec := o.broken(o.line, fault.Torn, "文件在清单中间结束：可能没有下载完整", "the file ends in the middle of its list: it may not be fetched completely")
 				return false, &rec, nil
 			}
 			return false, nil, err
@@ -276,7 +276,7 @@ func (o *objects) member() *Record {
 	}
 	if err != nil && err != errLong {
 		o.state = outside
-		rec := o.broken(o.line, fault.Damaged, "文件在清单之外结束：可能没有下载完整", "the file ends before its list: it may not be fetched completely")
+		rec := o.broken(o.line, fault.Torn, "文件在清单之外结束：可能没有下载完整", "the file ends before its list: it may not be fetched completely")
 		return &rec
 	}
 	return nil

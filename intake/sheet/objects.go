@@ -114,7 +114,7 @@ func (o *objects) next() (Record, error) {
 		b, err := o.skipTo()
 		if err == io.EOF && o.array && !o.closed {
 			o.closed = true
-			return o.broken(o.line, fault.Damaged, "文件在数组中间结束：可能没有下载完整", "the file ends in the middle of the array: it may not be fetched completely"), nil
+			return o.broken(o.line, fault.Torn, "文件在数组中间结束：可能没有下载完整", "the file ends in the middle of the array: it may not be fetched completely"), nil
 		}
 		if err != nil {
 			return Record{}, err
@@ -175,7 +175,7 @@ func (o *objects) value() (Record, error) {
 	raw, err := o.cut()
 	switch {
 	case errors.Is(err, errTorn):
-		return o.broken(at, fault.Damaged, "该记录没有结束：文件可能没有下载完整", "the record does not end: the file may not be fetched completely"), nil
+		return o.broken(at, fault.Torn, "该记录没有结束：文件可能没有下载完整", "the record does not end: the file may not be fetched completely"), nil
 	case errors.Is(err, errLong):
 		mb := max(o.limit, maxRecordBytes) >> 20
 		return o.broken(at, fault.TooLong, fmt.Sprintf("该记录超过 %d MB", mb), fmt.Sprintf("the record is larger than %d MB", mb)), nil

@@ -81,9 +81,9 @@ func (g *graph) readXML(r io.ReadSeeker) error {
 	case errors.As(err, &syntax):
 		g.ended(line, fault.Malformed, "不是正确的 XML：%s", "not valid XML: %s", syntax.Msg)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		g.ended(line, fault.Damaged, "文件在中间结束：可能没有下载完整", "the file ends in the middle: it may not be fetched completely")
+		g.ended(line, fault.Torn, "文件在中间结束：可能没有下载完整", "the file ends in the middle: it may not be fetched completely")
 	default:
-		if f := g.file.unreadable(err); fault.Is(f, fault.Damaged) {
+		if f := g.file.unreadable(err); fault.Is(f, fault.Torn) {
 			return f
 		}
 		g.ended(line, fault.Malformed, "不是正确的 RDF/XML：%v", "not valid RDF/XML: %v", err)

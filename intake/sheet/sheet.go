@@ -129,6 +129,8 @@ type Problem struct {
 	Message    string
 	Suggestion string
 
+	Unused int // of a column that nobody reads: in how many places it has text
+
 	column int // from 1, until the table knows the column's name
 }
 
@@ -352,7 +354,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 // unreadable names an error of reading: a torn gzip file, or the disk.
 func (f *File) unreadable(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) {
-		return fault.Wrap(fault.Damaged, err, "%s", f.lang.Say("%s 不完整或已损坏：请重新下载", "%s is torn or damaged: fetch it again", f.Name))
+		return fault.Wrap(fault.Torn, err, "%s", f.lang.Say("%s 不完整或已损坏：请重新下载", "%s is torn or damaged: fetch it again", f.Name))
 	}
 	return fault.Wrap(fault.SourceUnreachable, err, "read %s", f.Name)
 }

@@ -210,11 +210,11 @@ func TestShapesOfJSON(t *testing.T) {
 		{"objects", "objects", "{\n \"name\": \"a\"\n}{\n \"name\": \"}{\\\"\"\n}", "1 name=\"a\"\n3 name=\"}{\\\"\"\n"},
 		{"objects with commas", "objects", "{\n\"name\":\"a\"},\n{\"name\":\"b\"}", "1 name=\"a\"\n3 name=\"b\"\n"},
 		{"order of keys", "objects", "{\"z\":\"1\",\n\"a\":true}", "1 z=\"1\" a=\"true\"\n"},
-		{"torn line", "lines", "{\"name\":\"a\"}\n{\"name\":\"b\n{\"name\":\"c\"}\n", "1 name=\"a\"\n2 broken\n! 2  19008\n3 name=\"c\"\n"},
+		{"torn line", "lines", "{\"name\":\"a\"}\n{\"name\":\"b\n{\"name\":\"c\"}\n", "1 name=\"a\"\n2 broken\n! 2  11036\n3 name=\"c\"\n"},
 		{"bad value", "array", "[{\"name\":\"a\"},{\"name\":b},{\"name\":\"c\"}]", "1 name=\"a\"\n1 broken\n! 1  11003\n1 name=\"c\"\n"},
 		{"no object", "array", "[1,{\"name\":\"a\"},\"x\"]", "1 broken\n! 1  11003\n1 name=\"a\"\n1 broken\n! 1  11003\n"},
-		{"torn array", "array", "[{\"name\":\"a\"},\n{\"name\":\"b\"", "1 name=\"a\"\n2 broken\n! 2  19008\n2 broken\n! 2  19008\n"},
-		{"torn object", "objects", "{\n\"name\":\"a\"}{\"name\":\n", "1 name=\"a\"\n2 broken\n! 2  19008\n"},
+		{"torn array", "array", "[{\"name\":\"a\"},\n{\"name\":\"b\"", "1 name=\"a\"\n2 broken\n! 2  11036\n2 broken\n! 2  11036\n"},
+		{"torn object", "objects", "{\n\"name\":\"a\"}{\"name\":\n", "1 name=\"a\"\n2 broken\n! 2  11036\n"},
 		{"bytes that are no text", "lines", "{\"name\":\"a\xffb\"}\n{\"name\":\"\\ud800\\n\"}\n", "1 name=\"a\ufffdb\"\n! 1  11033\n2 name=\"\ufffd\\n\"\n"},
 		{"twice the key", "lines", "{\"a\":\"1\",\"a\":\"2\"}\n{}\n", "1 a=\"1\" a=\"2\"\n"},
 	} {
@@ -262,7 +262,7 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 	}{
 		{"", fault.Empty, "empty"},
 		{" \n\n", fault.Empty, "empty"},
-		{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", fault.Damaged, "fetch"},
+		{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", fault.Torn, "fetch"},
 		{"<html><table>", fault.Malformed, ".xlsx"},
 		{"<?xml version=\"1.0\"?><Workbook/>", fault.Malformed, "RDF/XML"},
 		{"<?xml version=\"1.0\"?><rdf:RDF/>", fault.Empty, "dcat:Dataset"},
@@ -270,7 +270,7 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 		{"Rar!\x1a\x07", fault.Malformed, "unpack"},
 		{"SQLite format 3\x00", fault.Malformed, "source add"},
 		{"a\x00b\x00", fault.Malformed, "binary"},
-		{"PK\x03\x04torn", fault.Damaged, "fetch"},
+		{"PK\x03\x04torn", fault.Torn, "fetch"},
 		{"\x1f\x8b\x08torn", fault.Malformed, "gzip"},
 	} {
 		_, err := Read("x", strings.NewReader(c.in), Options{})
@@ -308,7 +308,7 @@ func TestPackedFile(t *testing.T) {
 		t.Errorf("%d records, packed %t", c.records, f.Packed)
 	}
 	_, err = Read("torn", bytes.NewReader(b.Bytes()[:b.Len()-20]), Options{Known: known})
-	if !fault.Is(err, fault.Damaged) || !errors.Is(err, io.ErrUnexpectedEOF) {
+	if !fault.Is(err, fault.Torn) || !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("torn: %v", err)
 	}
 }

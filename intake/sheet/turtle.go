@@ -41,9 +41,9 @@ func (g *graph) readTurtle(r *bufio.Reader) error {
 	case errors.Is(err, errDepth):
 		g.ended(t.line, fault.TooLong, "括号嵌套超过 %d 层", "brackets nest deeper than %d", maxElements)
 	case errors.Is(err, io.EOF):
-		g.ended(t.line, fault.Damaged, "文件在中间结束：可能没有下载完整", "the file ends in the middle: it may not be fetched completely")
+		g.ended(t.line, fault.Torn, "文件在中间结束：可能没有下载完整", "the file ends in the middle: it may not be fetched completely")
 	default:
-		if f := g.file.unreadable(err); fault.Is(f, fault.Damaged) {
+		if f := g.file.unreadable(err); fault.Is(f, fault.Torn) {
 			return f
 		}
 		g.ended(t.line, fault.Malformed, "不是正确的 Turtle：%v", "not valid Turtle: %v", err)

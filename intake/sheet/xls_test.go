@@ -162,7 +162,7 @@ func TestHostileWorkbooks(t *testing.T) {
 		"a header and nothing":      good[:512],
 	} {
 		_, err := Read("x", bytes.NewReader(raw), Options{Known: known})
-		if !fault.Is(err, fault.Damaged) {
+		if !fault.Is(err, fault.Torn) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -31,6 +31,7 @@ const (
 	Undecodable          Code = 11033 // bytes that are no text in the file's encoding
 	OwnerUnclear         Code = 11034 // no owner, or one spelt in several ways
 	PartialList          Code = 11035 // a list that lacks much of what its source had before
+	Torn                 Code = 11036 // a file that was given ends in the middle, or its bytes are damaged
 )
 
 // Who sent it, and how much: class 12.

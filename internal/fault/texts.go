@@ -47,6 +47,7 @@ var texts = []Text{
 	{Undecodable, "Undecodable", "无法按文件编码解读的字节", "bytes that are no text in the file's encoding", "用 --encoding 指明编码，或重新导出为 UTF-8", "name the encoding with --encoding, or export as UTF-8"},
 	{OwnerUnclear, "OwnerUnclear", "提供单位缺失或写法不一", "the owner is missing or spelt in several ways", "用 --owner 指定默认单位，或按建议合并写法", "give a default with --owner, or merge the spellings as suggested"},
 	{PartialList, "PartialList", "清单疑似不完整：上次导入的目录缺了许多", "the list lacks much of what its source had before", "核对文件是否完整；确属部分清单用 --part，确已减少用 --confirm-missing 加缺失条数", "see whether the file is whole; name it a part with --part, or confirm the number with --confirm-missing"},
+	{Torn, "Torn", "文件不完整或已损坏", "the file is torn or damaged", "重新下载或重新保存该文件，再试一次；账本没有变化", "fetch or save the file again and try once more; nothing on the ledger has changed"},
 
 	{BadAuthorisation, "BadAuthorisation", "签名不成立", "the signature does not hold", "检查是否用了正确的密钥；内容签名后不能改动", "check that the right key was used; nothing may change after signing"},
 	{Expired, "Expired", "已过期或尚未开始", "it has ended, or has not begun", "检查时钟；过期的请重新申请或签名", "check the clock; ask or sign again"},
