@@ -2163,7 +2163,7 @@ type SearchResponse struct {
 	Total           int64                  `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"` // matches in all; at most 10,000 are counted
 	MoreThanCounted bool                   `protobuf:"varint,4,opt,name=more_than_counted,json=moreThanCounted,proto3" json:"more_than_counted,omitempty"`
 	Facets          []*Facet               `protobuf:"bytes,5,rep,name=facets,proto3" json:"facets,omitempty"`
-	CorrectedTo     string                 `protobuf:"bytes,6,opt,name=corrected_to,json=correctedTo,proto3" json:"corrected_to,omitempty"` // the code that was meant, when nothing was found under the one asked
+	CorrectedTo     string                 `protobuf:"bytes,6,opt,name=corrected_to,json=correctedTo,proto3" json:"corrected_to,omitempty"` // what was meant, when nothing was found under what was asked: a code, or words taken apart
 	Height          int64                  `protobuf:"varint,7,opt,name=height,proto3" json:"height,omitempty"`                             // up to which the index has read
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
