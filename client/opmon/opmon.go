@@ -26,8 +26,9 @@
 //  1. A record says nothing that the access record does not.
 //  2. No value of the data and no pseudonym of a person is in it.
 //
-// Sources: X-Road: Operational Monitoring Protocol (PR-OPMON) 1.x, annex A, JSON schema
-// of query responses; spec sharing, access trace.
+// Sources: X-Road: Operational Monitoring Protocol (PR-OPMON) 1.0 to 1.7, annex B, JSON
+// schema of the payload of query responses, and the example in annex C (xRequestId); spec
+// sharing, access trace.
 package opmon
 
 import (

@@ -2,7 +2,6 @@ package opmon
 
 import (
 	"encoding/json"
-	"slices"
 	"testing"
 
 	tracev1 "mulian/gen/mulian/trace/v1"
@@ -26,18 +25,42 @@ func TestNames(t *testing.T) {
 	if err := json.Unmarshal(raw, &keys); err != nil {
 		t.Fatal(err)
 	}
-	// X-Road 7, query_operational_data_response.json.
-	theirs := []string{
-		"monitoringDataTs", "securityServerInternalIp", "securityServerType", "requestInTs", "requestOutTs", "responseInTs", "responseOutTs",
-		"clientXRoadInstance", "clientMemberClass", "clientMemberCode", "clientSubsystemCode", "serviceXRoadInstance", "serviceMemberClass", "serviceMemberCode",
-		"serviceSubsystemCode", "serviceCode", "serviceVersion", "representedPartyClass", "representedPartyCode", "messageId", "messageUserId", "messageIssue",
-		"messageProtocolVersion", "clientSecurityServerAddress", "serviceSecurityServerAddress", "requestSize", "requestMimeSize", "requestAttachmentCount",
-		"responseSize", "responseMimeSize", "responseAttachmentCount", "succeeded", "faultCode", "faultString", "xRequestId", "serviceType", "statusCode",
-	}
-	for k := range keys {
-		if !slices.Contains(theirs, k) {
-			t.Errorf("%s is no name of X-Road's", k)
+	// Annex B of PR-OPMON: text of at most 255 characters unless it says otherwise,
+	// integers that are not negative.
+	theirs := map[string]string{}
+	for kind, names := range map[string][]string{
+		"text": {
+			"securityServerInternalIp", "securityServerType", "clientXRoadInstance", "clientMemberClass", "clientMemberCode", "clientSubsystemCode",
+			"serviceXRoadInstance", "serviceMemberClass", "serviceMemberCode", "serviceSubsystemCode", "serviceCode", "serviceVersion", "representedPartyClass",
+			"representedPartyCode", "messageId", "messageUserId", "messageIssue", "messageProtocolVersion", "clientSecurityServerAddress",
+			"serviceSecurityServerAddress", "faultCode", "faultString", "serviceType", "xRequestId", "xRoadVersion",
+		},
+		"integer": {
+			"monitoringDataTs", "requestInTs", "requestOutTs", "responseInTs", "responseOutTs", "requestMimeSize", "requestAttachmentCount", "responseMimeSize",
+			"responseAttachmentCount", "requestSize", "responseSize", "statusCode",
+		},
+		"boolean": {"succeeded"},
+	} {
+		for _, name := range names {
+			theirs[name] = kind
 		}
+	}
+	for k, v := range keys {
+		fits := false
+		switch x := v.(type) {
+		case string:
+			fits = theirs[k] == "text" && len([]rune(x)) <= 255
+		case float64:
+			fits = theirs[k] == "integer" && x >= 0 && x == float64(int64(x))
+		case bool:
+			fits = theirs[k] == "boolean"
+		}
+		if !fits {
+			t.Errorf("%s = %v does not fit X-Road's schema (%q)", k, v, theirs[k])
+		}
+	}
+	if got.SecurityServerType != "Producer" { // one of Client, Producer
+		t.Errorf("type %s", got.SecurityServerType)
 	}
 	if got.ClientMemberCode != "11110000MULN00003T" || got.ClientSubsystemCode != "tap" || got.ServiceSubsystemCode != "main" || got.MessageIssue != "00112233445566aa#7" ||
 		got.MonitoringDataTs != 1_790_000_000 || got.ServiceVersion != "v3" || !got.Succeeded || got.FaultCode != "" {

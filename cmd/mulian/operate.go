@@ -300,6 +300,9 @@ func (a *app) gatewayUnit() *cobra.Command {
 			if sink, err := cfg.Sink.Address(); err == nil { // a wrong one is told when it is opened
 				written = append(written, filled(sink)...)
 			}
+			if cfg.Documents != "" {
+				written = append(written, cfg.Documents)
+			}
 			paths := []*string{&path, &program}
 			for i := range written {
 				paths = append(paths, &written[i])
@@ -322,7 +325,7 @@ func (a *app) gatewayUnit() *cobra.Command {
 }
 
 // inFiles are the schemes of URLs that name a place on this machine.
-var inFiles = []string{"sqlite", "files", "api", "csv", "parquet"}
+var inFiles = []string{"sqlite", "files", "documents", "api", "csv", "parquet"}
 
 // placed is a URL that means the same place wherever the gateway is started from: a
 // service begins in another folder than the person who wrote it.
