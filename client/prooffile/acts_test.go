@@ -39,6 +39,32 @@ func TestTheActsOfABusyObject(t *testing.T) {
 	}
 }
 
+// TestFilesStayBelow16KiB: what is proved of an object, event or access needs less, whatever the
+// transaction brought beside it, with the signature of who did it; the transaction itself is
+// in a file of its own, whole.
+func TestFilesStayBelow16KiB(t *testing.T) {
+	s := tell(newWorld(t, "proof-large", validator(t, "v1", 1, true)))
+	id := s.submit(200)
+	file := must(t)(s.maker.Object(context.Background(), entryKey(150)))
+	r := s.maker.Verify(file)
+	if !r.OK || len(file) > 8<<10 || len(r.Signers) != 1 || r.Signers[0].Account != provider || r.Signers[0].As != "catalogue/submit_entries" {
+		t.Errorf("%d bytes, %+v", len(file), r)
+	}
+	c := contentOf(t, file)
+	if len(c.sealed) != 1 || string(c.sealed[0].id) != string(id[:]) || c.sealed[0].body != nil {
+		t.Errorf("%+v", c.sealed)
+	}
+	whole := contentOf(t, must(t)(s.maker.Transaction(context.Background(), id)))
+	if got := idOf(whole.sealed[0].body); got != id || string(whole.sealed[0].signature) != string(c.sealed[0].signature) {
+		t.Errorf("the file of the transaction has another body, or another signature")
+	}
+	for _, v := range committed(t) {
+		if file, _ := v.read(t); v.OK && len(file) > 16<<10 && v.File != "transaction-of-many.mulian-proof.json" {
+			t.Errorf("%s has %d bytes", v.File, len(file))
+		}
+	}
+}
+
 // TestAnAccessByItsNumber: found between the anchors that brought its number, by
 // halving; a number that no anchor has is NotFound.
 func TestAnAccessByItsNumber(t *testing.T) {

@@ -46,11 +46,12 @@ func TestTilesReadARealLog(t *testing.T) {
 	defer server.Close()
 	tiles := prooffile.NewTiles(server.URL + "/log/")
 
-	// The checkpoint comes a moment after the records.
+	// The checkpoint comes a moment after the records, and what the log itself knows of it a moment later.
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
-		if _, err = tiles.Leaf(ctx, records-1); !fault.Is(err, fault.NotFound) || ctx.Err() != nil {
+		_, err = tiles.Leaf(ctx, records-1)
+		if have, _ := log.Integrated(); have == records && !fault.Is(err, fault.NotFound) || ctx.Err() != nil {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
