@@ -226,7 +226,7 @@ func (n *Node) Status(context.Context) (*ledgerv1.GetStatusResponse, error) {
 	return &ledgerv1.GetStatusResponse{
 		ChainId: s.ChainID, Height: s.Height, TimeMs: s.TimeMs, AppHash: s.AppHash[:], Version: n.version, Events: s.Events,
 		Validators: uint32(s.Validators), Peers: uint32(s.Peers), CatchingUp: s.CatchingUp, Indexed: -1,
-		DiskBytes: s.DiskBytes, StartedMs: s.StartedMs, GenesisHash: n.genesisHash[:],
+		DiskBytes: s.DiskBytes, StartedMs: s.StartedMs, GenesisHash: n.genesisHash[:], Nodes: n.nodes,
 	}, nil
 }
 

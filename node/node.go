@@ -1,9 +1,12 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"log/slog"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,6 +54,7 @@ type Node struct {
 	ledger      *ledger.Ledger
 	version     string
 	genesisHash [32]byte
+	nodes       []string // that a new one can follow
 	chainID     string
 	past        past
 }
@@ -129,7 +133,18 @@ func open(ctx context.Context, cfg Config, m machine.Machine, read func([]byte) 
 	if err != nil {
 		return nil, err
 	}
-	return &Node{ledger: l, version: cfg.Version, genesisHash: genesisHash(signed), chainID: g.GetChainId()}, nil
+	return &Node{ledger: l, version: cfg.Version, genesisHash: genesisHash(signed), nodes: nodesOf(cfg, l.Identity()), chainID: g.GetChainId()}, nil
+}
+
+// nodesOf are the nodes that a new one can follow: this one, unless it listens nowhere or
+// on every address without telling others which, and its peers.
+func nodesOf(cfg Config, id ledger.Identity) (out []string) {
+	at := cmp.Or(cfg.External, cfg.Listen)
+	host, port, err := net.SplitHostPort(at)
+	if ip, perr := netip.ParseAddr(host); err == nil && port != "0" && host != "" && (perr != nil || !ip.IsUnspecified()) {
+		out = append(out, id.NodeID+"@"+at)
+	}
+	return append(out, cfg.Peers...)
 }
 
 // Close stops the node. Calls that wait end first; no other call may follow.

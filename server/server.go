@@ -72,6 +72,7 @@ type Server struct {
 	log     *slog.Logger
 	metrics *metrics
 	started time.Time
+	inbox   inbox
 
 	closing context.Context
 	stop    context.CancelFunc

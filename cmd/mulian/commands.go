@@ -7,6 +7,7 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.demoCommand(),
 		a.initCommand(),
+		a.joinCommand(),
 		a.nodeCommand(),
 		a.netCommand(),
 		a.serverCommand(),

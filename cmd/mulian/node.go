@@ -120,29 +120,34 @@ func (a *app) nodeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log, err := a.logger(cfg.Log)
-			if err != nil {
-				return err
-			}
-			if err := checkAddress("listen", cfg.Listen); err != nil {
-				return err
-			}
 			if _, err := os.Stat(a.path(genesisFile)); err != nil {
 				return fault.Newf(fault.NotFound, "%s is no chain yet: mulian init CODE --name NAME, or mulian demo", a.home)
 			}
-			m, err := node.OpenMember(cmd.Context(), node.MemberConfig{
-				Listen: cfg.Listen, Index: a.path("index.db"),
-				Node: node.Config{
-					Home: a.path("node"), Listen: cfg.Node.Listen, External: cfg.Node.External, Peers: cfg.Node.Peers, Closed: cfg.Node.Closed,
-					TimeoutCommit: cfg.Node.TimeoutCommit, Heartbeat: cfg.Node.Heartbeat, KeepBlocks: cfg.Node.KeepBlocks, Version: version, Logger: log,
-				},
-			})
+			m, err := a.openMember(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
 			return a.serving(cmd.Context(), m.URL(), m.Run)
 		},
 	}
+}
+
+// openMember starts the member of this home.
+func (a *app) openMember(ctx context.Context, cfg *Config) (*node.Member, error) {
+	log, err := a.logger(cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkAddress("listen", cfg.Listen); err != nil {
+		return nil, err
+	}
+	return node.OpenMember(ctx, node.MemberConfig{
+		Listen: cfg.Listen, Index: a.path("index.db"),
+		Node: node.Config{
+			Home: a.path("node"), Listen: cfg.Node.Listen, External: cfg.Node.External, Peers: cfg.Node.Peers, Closed: cfg.Node.Closed,
+			TimeoutCommit: cfg.Node.TimeoutCommit, Heartbeat: cfg.Node.Heartbeat, KeepBlocks: cfg.Node.KeepBlocks, Version: version, Logger: log,
+		},
+	})
 }
 
 // serverCommand runs index and server over another member's node: for reading.

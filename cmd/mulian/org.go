@@ -21,7 +21,7 @@ func (a *app) orgCommand() *cobra.Command {
 		Short:   a.t("机构：登记、查看、停用", "organisations: register, show, suspend"),
 		Example: "  mulian org list\n  mulian org register 11110000000021928B --name 北京市规划委员会 --as 111100000000300011",
 	}
-	c.AddCommand(a.orgRegister(), a.orgUnit(), a.orgList(), a.orgShow(), a.orgSuspend(), a.orgResume())
+	c.AddCommand(a.orgRegister(), a.orgUnit(), a.orgList(), a.orgShow(), a.orgSuspend(), a.orgResume(), a.orgApplications(), a.orgAdmit())
 	return c
 }
 

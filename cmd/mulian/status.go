@@ -37,7 +37,7 @@ func (a *app) statusCommand() *cobra.Command {
 				if err != nil {
 					return wire.Fault(err)
 				}
-				if err := a.print(map[string]any{"status": st, "counts": n.Msg, "genesis": hex.EncodeToString(st.GetGenesisHash())}, func(w io.Writer) { a.showStatus(w, cl.URL(), st, n.Msg) }); err != nil || !watch {
+				if err := a.print(map[string]any{"status": st, "counts": n.Msg, "genesis": hex.EncodeToString(st.GetGenesisHash()), "server": cl.URL()}, func(w io.Writer) { a.showStatus(w, cl.URL(), st, n.Msg) }); err != nil || !watch {
 					return err
 				}
 				select {

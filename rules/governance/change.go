@@ -35,6 +35,8 @@ func checkChange(v state.View, rule string, c *governancev1.Change) error {
 		return checkCalendar(rule, k.SetCalendar)
 	case *governancev1.Change_SetValidator:
 		return checkValidator(v, rule, k.SetValidator)
+	case *governancev1.Change_Admit:
+		return checkAdmission(v, rule, k.Admit)
 	}
 	return act.Refuse(fault.Missing, rule, "the change is missing")
 }
@@ -74,6 +76,11 @@ func carryOut(a *act.Act, c *governancev1.Change) {
 	case *governancev1.Change_SetValidator:
 		setValidator(a.Tx, k.SetValidator)
 		a.Emit(verb, "set_validator", subject("validator", validatorKey(k.SetValidator.PublicKey)))
+	case *governancev1.Change_Admit:
+		admit(a.Tx, a.TimeMs, k.Admit.Member)
+		setValidator(a.Tx, k.Admit.Validator)
+		recount.Put(a.Tx, "", "")
+		a.Emit(verb, "admit", subject("member", k.Admit.Member.Org), subject("validator", validatorKey(k.Admit.Validator.PublicKey)))
 	default:
 		panic("rules/governance: a change of no kind was accepted")
 	}
@@ -120,6 +127,32 @@ func admit(tx *state.Tx, timeMs int64, m *governancev1.Member) {
 		since = now.SinceMs
 	}
 	act.Members.Put(tx, m.Org, &governancev1.Member{Org: m.Org, Weight: m.Weight, SinceMs: since})
+}
+
+// checkAdmission takes a new member with its first validator.
+func checkAdmission(v state.View, rule string, m *governancev1.Admission) error {
+	n := m.GetValidator()
+	switch {
+	case m.GetMember() == nil || n == nil:
+		return act.Refuse(fault.Missing, rule, "an admission names a member and its validator")
+	case n.Power == 0:
+		return act.Refuse(fault.OutOfRange, rule, "power 0 removes a validator")
+	case n.Org != m.Member.Org:
+		return act.Refuse(fault.CodeInconsistent, rule, "the validator is run by %.40q, not by %.40q", n.Org, m.Member.Org)
+	case act.Members.Has(v, m.Member.Org):
+		return act.Refuse(fault.AlreadyExists, rule, "%s is a member", m.Member.Org)
+	case validators.Has(v, validatorKey(n.PublicKey)):
+		return act.Refuse(fault.AlreadyExists, rule, "there is such a validator")
+	case len(Validators(v)) >= MaxValidators:
+		return act.Refuse(fault.TooLong, rule, "there are %d validators, at most %d", len(Validators(v)), MaxValidators)
+	}
+	if err := checkAdmit(v, rule, m.Member); err != nil {
+		return err
+	}
+	if err := checkNode(rule, n); err != nil {
+		return err
+	}
+	return checkPin(v, rule, n)
 }
 
 // checkRemove holds invariant 1: a member and a validator remain. The validators

@@ -20,6 +20,7 @@ func TestGolden(t *testing.T) {
 	w.Decide(settings(func(p *governancev1.Parameters) { p.VotePercent = 60 }))
 	w.Decide(node(w, tax, 3))
 	w.Decide(pinned(w, tax, 4, 1))
+	w.Decide(onBoard(w, w.Org("水务局"), 1))
 	w.Decide(&governancev1.Change{Kind: &governancev1.Change_SetClockProfile{SetClockProfile: standard.ClocksGuizhou()}})
 	w.Decide(&governancev1.Change{Kind: &governancev1.Change_SetCalendar{SetCalendar: standard.Calendar2026()}})
 	w.Must(tax, &governancev1.WithdrawProposal{Proposal: propose(w, tax, remove(w.Authority))})
@@ -29,7 +30,7 @@ func TestGolden(t *testing.T) {
 	propose(w, tax, remove(w.Authority))
 	w.Wait(30 * rulestest.Day)
 	w.Decide(remove(tax))
-	const want = "2215da3519d5fac07524166dbf691a0eb21e93ef3bcedfc38ce862f9ed00be6f"
+	const want = "169501efff08f56395749b4bdadc9fc3afff4149a7999149a8f57a6b9fa88d41"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

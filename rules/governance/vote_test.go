@@ -47,6 +47,13 @@ func node(w *rulestest.World, org string, power uint64) *governancev1.Change {
 	return &governancev1.Change{Kind: &governancev1.Change_SetValidator{SetValidator: &governancev1.Validator{PublicKey: w.NodeKey(org), Power: power, Org: org, Name: "node"}}}
 }
 
+// onBoard takes an organisation on board with its node.
+func onBoard(w *rulestest.World, org string, weight uint32) *governancev1.Change {
+	return &governancev1.Change{Kind: &governancev1.Change_Admit{Admit: &governancev1.Admission{
+		Member: &governancev1.Member{Org: org, Weight: weight}, Validator: node(w, org, 5).GetSetValidator(),
+	}}}
+}
+
 func yes(id string) *governancev1.CastVote { return &governancev1.CastVote{Proposal: id, Yes: true} }
 func no(id string) *governancev1.CastVote  { return &governancev1.CastVote{Proposal: id} }
 
@@ -236,6 +243,12 @@ func TestRefusedChanges(t *testing.T) {
 	since.GetAdmitMember().SinceMs = 1
 	badKey := node(w, w.Founders[0], 1)
 	badKey.GetSetValidator().PublicKey = make([]byte, 32)
+	water, there := w.Org("水务局"), governance.Validators(w.View())[0].PublicKey
+	admission := func(change func(*governancev1.Admission)) *governancev1.Change {
+		c := onBoard(w, water, 1)
+		change(c.GetAdmit())
+		return c
+	}
 	for name, tt := range map[string]struct {
 		want   fault.Code
 		change *governancev1.Change
@@ -251,6 +264,15 @@ func TestRefusedChanges(t *testing.T) {
 		"role of nobody":          {fault.NotFound, grant(1, "x")},
 		"role held":               {fault.AlreadyExists, grant(1, w.Authority)},
 		"role not held":           {fault.NotFound, revoke(4, w.Authority)},
+		"admission of nobody":     {fault.Missing, &governancev1.Change{Kind: &governancev1.Change_Admit{Admit: &governancev1.Admission{}}}},
+		"admission, no power":     {fault.OutOfRange, admission(func(a *governancev1.Admission) { a.Validator.Power = 0 })},
+		"admission, another's":    {fault.CodeInconsistent, admission(func(a *governancev1.Admission) { a.Validator.Org = w.Authority })},
+		"admission of a member":   {fault.AlreadyExists, onBoard(w, w.Founders[1], 1)},
+		"admission, node there":   {fault.AlreadyExists, admission(func(a *governancev1.Admission) { a.Validator.PublicKey = there })},
+		"admission, suspended":    {fault.Suspended, onBoard(w, tax, 1)},
+		"admission, weight":       {fault.OutOfRange, admission(func(a *governancev1.Admission) { a.Member.Weight = 0 })},
+		"admission, bad key":      {fault.Malformed, admission(func(a *governancev1.Admission) { a.Validator.PublicKey = make([]byte, 32) })},
+		"admission, no name":      {fault.Missing, admission(func(a *governancev1.Admission) { a.Validator.Name = "" })},
 		"validator of a stranger": {fault.NotFound, node(w, tax, 1)},
 		"validator's key":         {fault.Malformed, badKey},
 		"validator too strong":    {fault.OutOfRange, node(w, w.Founders[0], governance.MaxPower+1)},
@@ -260,6 +282,27 @@ func TestRefusedChanges(t *testing.T) {
 			t.Errorf("%s: %s (%s), want %s", name, got, w.Text, tt.want)
 		}
 	}
+}
+
+// TestAdmission: one vote makes a member and its validator, in the same block.
+func TestAdmission(t *testing.T) {
+	w := rulestest.Found(t, 50, 50)
+	water := w.Org("水务局")
+	before := len(governance.Validators(w.View()))
+	id := propose(w, w.Founders[0], onBoard(w, water, 20))
+	if _, on := governance.Member(w.View(), water); on {
+		t.Fatal("a member before the vote")
+	}
+	w.Must(w.Founders[1], yes(id))
+	wantState(w, id, accepted)
+	m, on := governance.Member(w.View(), water)
+	if !on || m.Weight != 20 || m.SinceMs == 0 {
+		t.Errorf("member %v", m)
+	}
+	if now := governance.Validators(w.View()); len(now) != before+1 {
+		t.Errorf("%d validators after %d", len(now), before)
+	}
+	w.Want(fault.AlreadyExists, water, &governancev1.Propose{Title: "x", Change: onBoard(w, water, 20)}) // it votes now
 }
 
 // TestRoles: given and taken by vote, and in force in the next block.

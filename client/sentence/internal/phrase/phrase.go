@@ -268,6 +268,8 @@ func change(c *governancev1.Change) string {
 		return fmt.Sprintf("set_calendar %d", k.SetCalendar.GetYear())
 	case *governancev1.Change_SetValidator:
 		return validator(k.SetValidator)
+	case *governancev1.Change_Admit:
+		return fmt.Sprintf("admit %s (%d), %s", k.Admit.GetMember().GetOrg(), k.Admit.GetMember().GetWeight(), validator(k.Admit.GetValidator()))
 	}
 	return "?"
 }

@@ -786,6 +786,7 @@ type Change struct {
 	//	*Change_SetClockProfile
 	//	*Change_SetCalendar
 	//	*Change_SetValidator
+	//	*Change_Admit
 	Kind          isChange_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -900,6 +901,15 @@ func (x *Change) GetSetValidator() *Validator {
 	return nil
 }
 
+func (x *Change) GetAdmit() *Admission {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_Admit); ok {
+			return x.Admit
+		}
+	}
+	return nil
+}
+
 type isChange_Kind interface {
 	isChange_Kind()
 }
@@ -936,6 +946,10 @@ type Change_SetValidator struct {
 	SetValidator *Validator `protobuf:"bytes,8,opt,name=set_validator,json=setValidator,proto3,oneof"`
 }
 
+type Change_Admit struct {
+	Admit *Admission `protobuf:"bytes,9,opt,name=admit,proto3,oneof"`
+}
+
 func (*Change_AdmitMember) isChange_Kind() {}
 
 func (*Change_RemoveMember) isChange_Kind() {}
@@ -952,6 +966,227 @@ func (*Change_SetCalendar) isChange_Kind() {}
 
 func (*Change_SetValidator) isChange_Kind() {}
 
+func (*Change_Admit) isChange_Kind() {}
+
+// Admission makes an organisation a member and its node a validator by one vote: the
+// node has to follow the chain before, or the chain waits for it.
+type Admission struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Member        *Member                `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	Validator     *Validator             `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"` // run by the member; not there yet
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Admission) Reset() {
+	*x = Admission{}
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Admission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Admission) ProtoMessage() {}
+
+func (x *Admission) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Admission.ProtoReflect.Descriptor instead.
+func (*Admission) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Admission) GetMember() *Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *Admission) GetValidator() *Validator {
+	if x != nil {
+		return x.Validator
+	}
+	return nil
+}
+
+// Application asks to come on board: an organisation that is not on the ledger yet has
+// no account to sign with. It waits at a member's server until the authority registers
+// the organisation and the members vote; it is no message of the ledger.
+type Application struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ChainId       string                 `protobuf:"bytes,1,opt,name=chain_id,json=chainId,proto3" json:"chain_id,omitempty"`
+	GenesisHash   []byte                 `protobuf:"bytes,2,opt,name=genesis_hash,json=genesisHash,proto3" json:"genesis_hash,omitempty"` // SHA-256; the one that the applicant trusts
+	Code          string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`                                  // 统一社会信用代码
+	Profile       *v1.OrgProfile         `protobuf:"bytes,4,opt,name=profile,proto3" json:"profile,omitempty"`
+	Keys          []*v1.Key              `protobuf:"bytes,5,rep,name=keys,proto3" json:"keys,omitempty"`                                  // as in RegisterOrg
+	Validator     *Validator             `protobuf:"bytes,6,opt,name=validator,proto3" json:"validator,omitempty"`                        // its node, with the power that it asks for
+	NodeAddress   string                 `protobuf:"bytes,7,opt,name=node_address,json=nodeAddress,proto3" json:"node_address,omitempty"` // "<node id>@host:port"; empty: nobody can reach it
+	MadeMs        int64                  `protobuf:"varint,8,opt,name=made_ms,json=madeMs,proto3" json:"made_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Application) Reset() {
+	*x = Application{}
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Application) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Application) ProtoMessage() {}
+
+func (x *Application) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Application.ProtoReflect.Descriptor instead.
+func (*Application) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Application) GetChainId() string {
+	if x != nil {
+		return x.ChainId
+	}
+	return ""
+}
+
+func (x *Application) GetGenesisHash() []byte {
+	if x != nil {
+		return x.GenesisHash
+	}
+	return nil
+}
+
+func (x *Application) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Application) GetProfile() *v1.OrgProfile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+func (x *Application) GetKeys() []*v1.Key {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *Application) GetValidator() *Validator {
+	if x != nil {
+		return x.Validator
+	}
+	return nil
+}
+
+func (x *Application) GetNodeAddress() string {
+	if x != nil {
+		return x.NodeAddress
+	}
+	return ""
+}
+
+func (x *Application) GetMadeMs() int64 {
+	if x != nil {
+		return x.MadeMs
+	}
+	return 0
+}
+
+// SignedApplication is signed by a key of the application itself: whoever made it holds
+// that key. Whether it is the organisation's, the authority finds out elsewhere.
+type SignedApplication struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   []byte                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"` // Application, canonical
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`                 // id of a ROOT key in it
+	Signature     []byte                 `protobuf:"bytes,3,opt,name=signature,proto3" json:"signature,omitempty"`     // over "mulian-application-v1" and application
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedApplication) Reset() {
+	*x = SignedApplication{}
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedApplication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedApplication) ProtoMessage() {}
+
+func (x *SignedApplication) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedApplication.ProtoReflect.Descriptor instead.
+func (*SignedApplication) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SignedApplication) GetApplication() []byte {
+	if x != nil {
+		return x.Application
+	}
+	return nil
+}
+
+func (x *SignedApplication) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *SignedApplication) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
 // Ballot is one member's vote.
 type Ballot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -966,7 +1201,7 @@ type Ballot struct {
 
 func (x *Ballot) Reset() {
 	*x = Ballot{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1213,7 @@ func (x *Ballot) String() string {
 func (*Ballot) ProtoMessage() {}
 
 func (x *Ballot) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1226,7 @@ func (x *Ballot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ballot.ProtoReflect.Descriptor instead.
 func (*Ballot) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{8}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Ballot) GetOrg() string {
@@ -1048,7 +1283,7 @@ type Proposal struct {
 
 func (x *Proposal) Reset() {
 	*x = Proposal{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1295,7 @@ func (x *Proposal) String() string {
 func (*Proposal) ProtoMessage() {}
 
 func (x *Proposal) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1308,7 @@ func (x *Proposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposal.ProtoReflect.Descriptor instead.
 func (*Proposal) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{9}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Proposal) GetId() string {
@@ -1163,7 +1398,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1175,7 +1410,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1188,7 +1423,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{10}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Genesis) GetChainId() string {
@@ -1260,7 +1495,7 @@ type Founder struct {
 
 func (x *Founder) Reset() {
 	*x = Founder{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1507,7 @@ func (x *Founder) String() string {
 func (*Founder) ProtoMessage() {}
 
 func (x *Founder) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1520,7 @@ func (x *Founder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Founder.ProtoReflect.Descriptor instead.
 func (*Founder) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{11}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Founder) GetCode() string {
@@ -1327,7 +1562,7 @@ type SignedGenesis struct {
 
 func (x *SignedGenesis) Reset() {
 	*x = SignedGenesis{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1574,7 @@ func (x *SignedGenesis) String() string {
 func (*SignedGenesis) ProtoMessage() {}
 
 func (x *SignedGenesis) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1587,7 @@ func (x *SignedGenesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedGenesis.ProtoReflect.Descriptor instead.
 func (*SignedGenesis) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{12}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SignedGenesis) GetGenesis() []byte {
@@ -1381,7 +1616,7 @@ type FounderSignature struct {
 
 func (x *FounderSignature) Reset() {
 	*x = FounderSignature{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1628,7 @@ func (x *FounderSignature) String() string {
 func (*FounderSignature) ProtoMessage() {}
 
 func (x *FounderSignature) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1641,7 @@ func (x *FounderSignature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FounderSignature.ProtoReflect.Descriptor instead.
 func (*FounderSignature) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{13}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FounderSignature) GetOrg() string {
@@ -1443,7 +1678,7 @@ type Propose struct {
 
 func (x *Propose) Reset() {
 	*x = Propose{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1690,7 @@ func (x *Propose) String() string {
 func (*Propose) ProtoMessage() {}
 
 func (x *Propose) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1703,7 @@ func (x *Propose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Propose.ProtoReflect.Descriptor instead.
 func (*Propose) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{14}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Propose) GetTitle() string {
@@ -1504,7 +1739,7 @@ type CastVote struct {
 
 func (x *CastVote) Reset() {
 	*x = CastVote{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1516,7 +1751,7 @@ func (x *CastVote) String() string {
 func (*CastVote) ProtoMessage() {}
 
 func (x *CastVote) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1529,7 +1764,7 @@ func (x *CastVote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CastVote.ProtoReflect.Descriptor instead.
 func (*CastVote) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{15}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CastVote) GetProposal() string {
@@ -1563,7 +1798,7 @@ type WithdrawProposal struct {
 
 func (x *WithdrawProposal) Reset() {
 	*x = WithdrawProposal{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1810,7 @@ func (x *WithdrawProposal) String() string {
 func (*WithdrawProposal) ProtoMessage() {}
 
 func (x *WithdrawProposal) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +1823,7 @@ func (x *WithdrawProposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawProposal.ProtoReflect.Descriptor instead.
 func (*WithdrawProposal) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{16}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WithdrawProposal) GetProposal() string {
@@ -1650,7 +1885,7 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x05power\x18\x02 \x01(\x04R\x05power\x12\x10\n" +
 	"\x03org\x18\x03 \x01(\tR\x03org\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x17\n" +
-	"\asm2_key\x18\x05 \x01(\fR\x06sm2Key\"\xae\x04\n" +
+	"\asm2_key\x18\x05 \x01(\fR\x06sm2Key\"\xe7\x04\n" +
 	"\x06Change\x12A\n" +
 	"\fadmit_member\x18\x01 \x01(\v2\x1c.mulian.governance.v1.MemberH\x00R\vadmitMember\x12%\n" +
 	"\rremove_member\x18\x02 \x01(\tH\x00R\fremoveMember\x12@\n" +
@@ -1661,8 +1896,25 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x0eset_parameters\x18\x05 \x01(\v2 .mulian.governance.v1.ParametersH\x00R\rsetParameters\x12P\n" +
 	"\x11set_clock_profile\x18\x06 \x01(\v2\".mulian.governance.v1.ClockProfileH\x00R\x0fsetClockProfile\x12G\n" +
 	"\fset_calendar\x18\a \x01(\v2\".mulian.governance.v1.CalendarYearH\x00R\vsetCalendar\x12F\n" +
-	"\rset_validator\x18\b \x01(\v2\x1f.mulian.governance.v1.ValidatorH\x00R\fsetValidatorB\x06\n" +
-	"\x04kind\"q\n" +
+	"\rset_validator\x18\b \x01(\v2\x1f.mulian.governance.v1.ValidatorH\x00R\fsetValidator\x127\n" +
+	"\x05admit\x18\t \x01(\v2\x1f.mulian.governance.v1.AdmissionH\x00R\x05admitB\x06\n" +
+	"\x04kind\"\x80\x01\n" +
+	"\tAdmission\x124\n" +
+	"\x06member\x18\x01 \x01(\v2\x1c.mulian.governance.v1.MemberR\x06member\x12=\n" +
+	"\tvalidator\x18\x02 \x01(\v2\x1f.mulian.governance.v1.ValidatorR\tvalidator\"\xc1\x02\n" +
+	"\vApplication\x12\x19\n" +
+	"\bchain_id\x18\x01 \x01(\tR\achainId\x12!\n" +
+	"\fgenesis_hash\x18\x02 \x01(\fR\vgenesisHash\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\x128\n" +
+	"\aprofile\x18\x04 \x01(\v2\x1e.mulian.identity.v1.OrgProfileR\aprofile\x12+\n" +
+	"\x04keys\x18\x05 \x03(\v2\x17.mulian.identity.v1.KeyR\x04keys\x12=\n" +
+	"\tvalidator\x18\x06 \x01(\v2\x1f.mulian.governance.v1.ValidatorR\tvalidator\x12!\n" +
+	"\fnode_address\x18\a \x01(\tR\vnodeAddress\x12\x17\n" +
+	"\amade_ms\x18\b \x01(\x03R\x06madeMs\"e\n" +
+	"\x11SignedApplication\x12 \n" +
+	"\vapplication\x18\x01 \x01(\fR\vapplication\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1c\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"q\n" +
 	"\x06Ballot\x12\x10\n" +
 	"\x03org\x18\x01 \x01(\tR\x03org\x12\x10\n" +
 	"\x03yes\x18\x02 \x01(\bR\x03yes\x12\x16\n" +
@@ -1763,30 +2015,33 @@ func file_mulian_governance_v1_governance_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_governance_v1_governance_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mulian_governance_v1_governance_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_mulian_governance_v1_governance_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_mulian_governance_v1_governance_proto_goTypes = []any{
-	(Role)(0),                // 0: mulian.governance.v1.Role
-	(Clock)(0),               // 1: mulian.governance.v1.Clock
-	(ProposalState)(0),       // 2: mulian.governance.v1.ProposalState
-	(*Member)(nil),           // 3: mulian.governance.v1.Member
-	(*RoleGrant)(nil),        // 4: mulian.governance.v1.RoleGrant
-	(*ClockLimit)(nil),       // 5: mulian.governance.v1.ClockLimit
-	(*ClockProfile)(nil),     // 6: mulian.governance.v1.ClockProfile
-	(*CalendarYear)(nil),     // 7: mulian.governance.v1.CalendarYear
-	(*Parameters)(nil),       // 8: mulian.governance.v1.Parameters
-	(*Validator)(nil),        // 9: mulian.governance.v1.Validator
-	(*Change)(nil),           // 10: mulian.governance.v1.Change
-	(*Ballot)(nil),           // 11: mulian.governance.v1.Ballot
-	(*Proposal)(nil),         // 12: mulian.governance.v1.Proposal
-	(*Genesis)(nil),          // 13: mulian.governance.v1.Genesis
-	(*Founder)(nil),          // 14: mulian.governance.v1.Founder
-	(*SignedGenesis)(nil),    // 15: mulian.governance.v1.SignedGenesis
-	(*FounderSignature)(nil), // 16: mulian.governance.v1.FounderSignature
-	(*Propose)(nil),          // 17: mulian.governance.v1.Propose
-	(*CastVote)(nil),         // 18: mulian.governance.v1.CastVote
-	(*WithdrawProposal)(nil), // 19: mulian.governance.v1.WithdrawProposal
-	(*v1.OrgProfile)(nil),    // 20: mulian.identity.v1.OrgProfile
-	(*v1.Key)(nil),           // 21: mulian.identity.v1.Key
+	(Role)(0),                 // 0: mulian.governance.v1.Role
+	(Clock)(0),                // 1: mulian.governance.v1.Clock
+	(ProposalState)(0),        // 2: mulian.governance.v1.ProposalState
+	(*Member)(nil),            // 3: mulian.governance.v1.Member
+	(*RoleGrant)(nil),         // 4: mulian.governance.v1.RoleGrant
+	(*ClockLimit)(nil),        // 5: mulian.governance.v1.ClockLimit
+	(*ClockProfile)(nil),      // 6: mulian.governance.v1.ClockProfile
+	(*CalendarYear)(nil),      // 7: mulian.governance.v1.CalendarYear
+	(*Parameters)(nil),        // 8: mulian.governance.v1.Parameters
+	(*Validator)(nil),         // 9: mulian.governance.v1.Validator
+	(*Change)(nil),            // 10: mulian.governance.v1.Change
+	(*Admission)(nil),         // 11: mulian.governance.v1.Admission
+	(*Application)(nil),       // 12: mulian.governance.v1.Application
+	(*SignedApplication)(nil), // 13: mulian.governance.v1.SignedApplication
+	(*Ballot)(nil),            // 14: mulian.governance.v1.Ballot
+	(*Proposal)(nil),          // 15: mulian.governance.v1.Proposal
+	(*Genesis)(nil),           // 16: mulian.governance.v1.Genesis
+	(*Founder)(nil),           // 17: mulian.governance.v1.Founder
+	(*SignedGenesis)(nil),     // 18: mulian.governance.v1.SignedGenesis
+	(*FounderSignature)(nil),  // 19: mulian.governance.v1.FounderSignature
+	(*Propose)(nil),           // 20: mulian.governance.v1.Propose
+	(*CastVote)(nil),          // 21: mulian.governance.v1.CastVote
+	(*WithdrawProposal)(nil),  // 22: mulian.governance.v1.WithdrawProposal
+	(*v1.OrgProfile)(nil),     // 23: mulian.identity.v1.OrgProfile
+	(*v1.Key)(nil),            // 24: mulian.identity.v1.Key
 }
 var file_mulian_governance_v1_governance_proto_depIdxs = []int32{
 	0,  // 0: mulian.governance.v1.RoleGrant.role:type_name -> mulian.governance.v1.Role
@@ -1799,24 +2054,30 @@ var file_mulian_governance_v1_governance_proto_depIdxs = []int32{
 	6,  // 7: mulian.governance.v1.Change.set_clock_profile:type_name -> mulian.governance.v1.ClockProfile
 	7,  // 8: mulian.governance.v1.Change.set_calendar:type_name -> mulian.governance.v1.CalendarYear
 	9,  // 9: mulian.governance.v1.Change.set_validator:type_name -> mulian.governance.v1.Validator
-	10, // 10: mulian.governance.v1.Proposal.change:type_name -> mulian.governance.v1.Change
-	2,  // 11: mulian.governance.v1.Proposal.state:type_name -> mulian.governance.v1.ProposalState
-	11, // 12: mulian.governance.v1.Proposal.ballots:type_name -> mulian.governance.v1.Ballot
-	14, // 13: mulian.governance.v1.Genesis.founders:type_name -> mulian.governance.v1.Founder
-	8,  // 14: mulian.governance.v1.Genesis.parameters:type_name -> mulian.governance.v1.Parameters
-	6,  // 15: mulian.governance.v1.Genesis.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
-	7,  // 16: mulian.governance.v1.Genesis.calendar:type_name -> mulian.governance.v1.CalendarYear
-	4,  // 17: mulian.governance.v1.Genesis.roles:type_name -> mulian.governance.v1.RoleGrant
-	9,  // 18: mulian.governance.v1.Genesis.validators:type_name -> mulian.governance.v1.Validator
-	20, // 19: mulian.governance.v1.Founder.profile:type_name -> mulian.identity.v1.OrgProfile
-	21, // 20: mulian.governance.v1.Founder.keys:type_name -> mulian.identity.v1.Key
-	16, // 21: mulian.governance.v1.SignedGenesis.signatures:type_name -> mulian.governance.v1.FounderSignature
-	10, // 22: mulian.governance.v1.Propose.change:type_name -> mulian.governance.v1.Change
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	11, // 10: mulian.governance.v1.Change.admit:type_name -> mulian.governance.v1.Admission
+	3,  // 11: mulian.governance.v1.Admission.member:type_name -> mulian.governance.v1.Member
+	9,  // 12: mulian.governance.v1.Admission.validator:type_name -> mulian.governance.v1.Validator
+	23, // 13: mulian.governance.v1.Application.profile:type_name -> mulian.identity.v1.OrgProfile
+	24, // 14: mulian.governance.v1.Application.keys:type_name -> mulian.identity.v1.Key
+	9,  // 15: mulian.governance.v1.Application.validator:type_name -> mulian.governance.v1.Validator
+	10, // 16: mulian.governance.v1.Proposal.change:type_name -> mulian.governance.v1.Change
+	2,  // 17: mulian.governance.v1.Proposal.state:type_name -> mulian.governance.v1.ProposalState
+	14, // 18: mulian.governance.v1.Proposal.ballots:type_name -> mulian.governance.v1.Ballot
+	17, // 19: mulian.governance.v1.Genesis.founders:type_name -> mulian.governance.v1.Founder
+	8,  // 20: mulian.governance.v1.Genesis.parameters:type_name -> mulian.governance.v1.Parameters
+	6,  // 21: mulian.governance.v1.Genesis.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
+	7,  // 22: mulian.governance.v1.Genesis.calendar:type_name -> mulian.governance.v1.CalendarYear
+	4,  // 23: mulian.governance.v1.Genesis.roles:type_name -> mulian.governance.v1.RoleGrant
+	9,  // 24: mulian.governance.v1.Genesis.validators:type_name -> mulian.governance.v1.Validator
+	23, // 25: mulian.governance.v1.Founder.profile:type_name -> mulian.identity.v1.OrgProfile
+	24, // 26: mulian.governance.v1.Founder.keys:type_name -> mulian.identity.v1.Key
+	19, // 27: mulian.governance.v1.SignedGenesis.signatures:type_name -> mulian.governance.v1.FounderSignature
+	10, // 28: mulian.governance.v1.Propose.change:type_name -> mulian.governance.v1.Change
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_mulian_governance_v1_governance_proto_init() }
@@ -1833,6 +2094,7 @@ func file_mulian_governance_v1_governance_proto_init() {
 		(*Change_SetClockProfile)(nil),
 		(*Change_SetCalendar)(nil),
 		(*Change_SetValidator)(nil),
+		(*Change_Admit)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1840,7 +2102,7 @@ func file_mulian_governance_v1_governance_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_governance_v1_governance_proto_rawDesc), len(file_mulian_governance_v1_governance_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

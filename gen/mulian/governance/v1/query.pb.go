@@ -21,6 +21,174 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type ApplyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   *SignedApplication     `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApplyRequest) Reset() {
+	*x = ApplyRequest{}
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplyRequest) ProtoMessage() {}
+
+func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
+func (*ApplyRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ApplyRequest) GetApplication() *SignedApplication {
+	if x != nil {
+		return x.Application
+	}
+	return nil
+}
+
+type ApplyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UntilMs       int64                  `protobuf:"varint,1,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApplyResponse) Reset() {
+	*x = ApplyResponse{}
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplyResponse) ProtoMessage() {}
+
+func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplyResponse.ProtoReflect.Descriptor instead.
+func (*ApplyResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ApplyResponse) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+type ListApplicationsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListApplicationsRequest) Reset() {
+	*x = ListApplicationsRequest{}
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListApplicationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListApplicationsRequest) ProtoMessage() {}
+
+func (x *ListApplicationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListApplicationsRequest.ProtoReflect.Descriptor instead.
+func (*ListApplicationsRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{2}
+}
+
+type ListApplicationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Applications  []*SignedApplication   `protobuf:"bytes,1,rep,name=applications,proto3" json:"applications,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListApplicationsResponse) Reset() {
+	*x = ListApplicationsResponse{}
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListApplicationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListApplicationsResponse) ProtoMessage() {}
+
+func (x *ListApplicationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListApplicationsResponse.ProtoReflect.Descriptor instead.
+func (*ListApplicationsResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListApplicationsResponse) GetApplications() []*SignedApplication {
+	if x != nil {
+		return x.Applications
+	}
+	return nil
+}
+
 type GetConsortiumRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -29,7 +197,7 @@ type GetConsortiumRequest struct {
 
 func (x *GetConsortiumRequest) Reset() {
 	*x = GetConsortiumRequest{}
-	mi := &file_mulian_governance_v1_query_proto_msgTypes[0]
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -41,7 +209,7 @@ func (x *GetConsortiumRequest) String() string {
 func (*GetConsortiumRequest) ProtoMessage() {}
 
 func (x *GetConsortiumRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_query_proto_msgTypes[0]
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -54,7 +222,7 @@ func (x *GetConsortiumRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsortiumRequest.ProtoReflect.Descriptor instead.
 func (*GetConsortiumRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{0}
+	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{4}
 }
 
 type GetConsortiumResponse struct {
@@ -71,7 +239,7 @@ type GetConsortiumResponse struct {
 
 func (x *GetConsortiumResponse) Reset() {
 	*x = GetConsortiumResponse{}
-	mi := &file_mulian_governance_v1_query_proto_msgTypes[1]
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -83,7 +251,7 @@ func (x *GetConsortiumResponse) String() string {
 func (*GetConsortiumResponse) ProtoMessage() {}
 
 func (x *GetConsortiumResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_query_proto_msgTypes[1]
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -96,7 +264,7 @@ func (x *GetConsortiumResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsortiumResponse.ProtoReflect.Descriptor instead.
 func (*GetConsortiumResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{1}
+	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetConsortiumResponse) GetMembers() []*Member {
@@ -152,7 +320,7 @@ type ListProposalsRequest struct {
 
 func (x *ListProposalsRequest) Reset() {
 	*x = ListProposalsRequest{}
-	mi := &file_mulian_governance_v1_query_proto_msgTypes[2]
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -164,7 +332,7 @@ func (x *ListProposalsRequest) String() string {
 func (*ListProposalsRequest) ProtoMessage() {}
 
 func (x *ListProposalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_query_proto_msgTypes[2]
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -177,7 +345,7 @@ func (x *ListProposalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProposalsRequest.ProtoReflect.Descriptor instead.
 func (*ListProposalsRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{2}
+	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListProposalsRequest) GetOpenOnly() bool {
@@ -212,7 +380,7 @@ type ListProposalsResponse struct {
 
 func (x *ListProposalsResponse) Reset() {
 	*x = ListProposalsResponse{}
-	mi := &file_mulian_governance_v1_query_proto_msgTypes[3]
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +392,7 @@ func (x *ListProposalsResponse) String() string {
 func (*ListProposalsResponse) ProtoMessage() {}
 
 func (x *ListProposalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_query_proto_msgTypes[3]
+	mi := &file_mulian_governance_v1_query_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +405,7 @@ func (x *ListProposalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProposalsResponse.ProtoReflect.Descriptor instead.
 func (*ListProposalsResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{3}
+	return file_mulian_governance_v1_query_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListProposalsResponse) GetProposals() []*Proposal {
@@ -265,7 +433,14 @@ var File_mulian_governance_v1_query_proto protoreflect.FileDescriptor
 
 const file_mulian_governance_v1_query_proto_rawDesc = "" +
 	"\n" +
-	" mulian/governance/v1/query.proto\x12\x14mulian.governance.v1\x1a%mulian/governance/v1/governance.proto\"\x16\n" +
+	" mulian/governance/v1/query.proto\x12\x14mulian.governance.v1\x1a%mulian/governance/v1/governance.proto\"Y\n" +
+	"\fApplyRequest\x12I\n" +
+	"\vapplication\x18\x01 \x01(\v2'.mulian.governance.v1.SignedApplicationR\vapplication\"*\n" +
+	"\rApplyResponse\x12\x19\n" +
+	"\buntil_ms\x18\x01 \x01(\x03R\auntilMs\"\x19\n" +
+	"\x17ListApplicationsRequest\"g\n" +
+	"\x18ListApplicationsResponse\x12K\n" +
+	"\fapplications\x18\x01 \x03(\v2'.mulian.governance.v1.SignedApplicationR\fapplications\"\x16\n" +
 	"\x14GetConsortiumRequest\"\x94\x03\n" +
 	"\x15GetConsortiumResponse\x126\n" +
 	"\amembers\x18\x01 \x03(\v2\x1c.mulian.governance.v1.MemberR\amembers\x125\n" +
@@ -285,10 +460,12 @@ const file_mulian_governance_v1_query_proto_rawDesc = "" +
 	"\x15ListProposalsResponse\x12<\n" +
 	"\tproposals\x18\x01 \x03(\v2\x1e.mulian.governance.v1.ProposalR\tproposals\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x03R\x05total2\xf1\x01\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total2\xbb\x03\n" +
 	"\x11GovernanceService\x12m\n" +
 	"\rGetConsortium\x12*.mulian.governance.v1.GetConsortiumRequest\x1a+.mulian.governance.v1.GetConsortiumResponse\"\x03\x90\x02\x01\x12m\n" +
-	"\rListProposals\x12*.mulian.governance.v1.ListProposalsRequest\x1a+.mulian.governance.v1.ListProposalsResponse\"\x03\x90\x02\x01B.Z,mulian/gen/mulian/governance/v1;governancev1b\x06proto3"
+	"\rListProposals\x12*.mulian.governance.v1.ListProposalsRequest\x1a+.mulian.governance.v1.ListProposalsResponse\"\x03\x90\x02\x01\x12P\n" +
+	"\x05Apply\x12\".mulian.governance.v1.ApplyRequest\x1a#.mulian.governance.v1.ApplyResponse\x12v\n" +
+	"\x10ListApplications\x12-.mulian.governance.v1.ListApplicationsRequest\x1a..mulian.governance.v1.ListApplicationsResponse\"\x03\x90\x02\x01B.Z,mulian/gen/mulian/governance/v1;governancev1b\x06proto3"
 
 var (
 	file_mulian_governance_v1_query_proto_rawDescOnce sync.Once
@@ -302,37 +479,48 @@ func file_mulian_governance_v1_query_proto_rawDescGZIP() []byte {
 	return file_mulian_governance_v1_query_proto_rawDescData
 }
 
-var file_mulian_governance_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_mulian_governance_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_mulian_governance_v1_query_proto_goTypes = []any{
-	(*GetConsortiumRequest)(nil),  // 0: mulian.governance.v1.GetConsortiumRequest
-	(*GetConsortiumResponse)(nil), // 1: mulian.governance.v1.GetConsortiumResponse
-	(*ListProposalsRequest)(nil),  // 2: mulian.governance.v1.ListProposalsRequest
-	(*ListProposalsResponse)(nil), // 3: mulian.governance.v1.ListProposalsResponse
-	(*Member)(nil),                // 4: mulian.governance.v1.Member
-	(*RoleGrant)(nil),             // 5: mulian.governance.v1.RoleGrant
-	(*Parameters)(nil),            // 6: mulian.governance.v1.Parameters
-	(*ClockProfile)(nil),          // 7: mulian.governance.v1.ClockProfile
-	(*CalendarYear)(nil),          // 8: mulian.governance.v1.CalendarYear
-	(*Validator)(nil),             // 9: mulian.governance.v1.Validator
-	(*Proposal)(nil),              // 10: mulian.governance.v1.Proposal
+	(*ApplyRequest)(nil),             // 0: mulian.governance.v1.ApplyRequest
+	(*ApplyResponse)(nil),            // 1: mulian.governance.v1.ApplyResponse
+	(*ListApplicationsRequest)(nil),  // 2: mulian.governance.v1.ListApplicationsRequest
+	(*ListApplicationsResponse)(nil), // 3: mulian.governance.v1.ListApplicationsResponse
+	(*GetConsortiumRequest)(nil),     // 4: mulian.governance.v1.GetConsortiumRequest
+	(*GetConsortiumResponse)(nil),    // 5: mulian.governance.v1.GetConsortiumResponse
+	(*ListProposalsRequest)(nil),     // 6: mulian.governance.v1.ListProposalsRequest
+	(*ListProposalsResponse)(nil),    // 7: mulian.governance.v1.ListProposalsResponse
+	(*SignedApplication)(nil),        // 8: mulian.governance.v1.SignedApplication
+	(*Member)(nil),                   // 9: mulian.governance.v1.Member
+	(*RoleGrant)(nil),                // 10: mulian.governance.v1.RoleGrant
+	(*Parameters)(nil),               // 11: mulian.governance.v1.Parameters
+	(*ClockProfile)(nil),             // 12: mulian.governance.v1.ClockProfile
+	(*CalendarYear)(nil),             // 13: mulian.governance.v1.CalendarYear
+	(*Validator)(nil),                // 14: mulian.governance.v1.Validator
+	(*Proposal)(nil),                 // 15: mulian.governance.v1.Proposal
 }
 var file_mulian_governance_v1_query_proto_depIdxs = []int32{
-	4,  // 0: mulian.governance.v1.GetConsortiumResponse.members:type_name -> mulian.governance.v1.Member
-	5,  // 1: mulian.governance.v1.GetConsortiumResponse.roles:type_name -> mulian.governance.v1.RoleGrant
-	6,  // 2: mulian.governance.v1.GetConsortiumResponse.parameters:type_name -> mulian.governance.v1.Parameters
-	7,  // 3: mulian.governance.v1.GetConsortiumResponse.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
-	8,  // 4: mulian.governance.v1.GetConsortiumResponse.calendar:type_name -> mulian.governance.v1.CalendarYear
-	9,  // 5: mulian.governance.v1.GetConsortiumResponse.validators:type_name -> mulian.governance.v1.Validator
-	10, // 6: mulian.governance.v1.ListProposalsResponse.proposals:type_name -> mulian.governance.v1.Proposal
-	0,  // 7: mulian.governance.v1.GovernanceService.GetConsortium:input_type -> mulian.governance.v1.GetConsortiumRequest
-	2,  // 8: mulian.governance.v1.GovernanceService.ListProposals:input_type -> mulian.governance.v1.ListProposalsRequest
-	1,  // 9: mulian.governance.v1.GovernanceService.GetConsortium:output_type -> mulian.governance.v1.GetConsortiumResponse
-	3,  // 10: mulian.governance.v1.GovernanceService.ListProposals:output_type -> mulian.governance.v1.ListProposalsResponse
-	9,  // [9:11] is the sub-list for method output_type
-	7,  // [7:9] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	8,  // 0: mulian.governance.v1.ApplyRequest.application:type_name -> mulian.governance.v1.SignedApplication
+	8,  // 1: mulian.governance.v1.ListApplicationsResponse.applications:type_name -> mulian.governance.v1.SignedApplication
+	9,  // 2: mulian.governance.v1.GetConsortiumResponse.members:type_name -> mulian.governance.v1.Member
+	10, // 3: mulian.governance.v1.GetConsortiumResponse.roles:type_name -> mulian.governance.v1.RoleGrant
+	11, // 4: mulian.governance.v1.GetConsortiumResponse.parameters:type_name -> mulian.governance.v1.Parameters
+	12, // 5: mulian.governance.v1.GetConsortiumResponse.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
+	13, // 6: mulian.governance.v1.GetConsortiumResponse.calendar:type_name -> mulian.governance.v1.CalendarYear
+	14, // 7: mulian.governance.v1.GetConsortiumResponse.validators:type_name -> mulian.governance.v1.Validator
+	15, // 8: mulian.governance.v1.ListProposalsResponse.proposals:type_name -> mulian.governance.v1.Proposal
+	4,  // 9: mulian.governance.v1.GovernanceService.GetConsortium:input_type -> mulian.governance.v1.GetConsortiumRequest
+	6,  // 10: mulian.governance.v1.GovernanceService.ListProposals:input_type -> mulian.governance.v1.ListProposalsRequest
+	0,  // 11: mulian.governance.v1.GovernanceService.Apply:input_type -> mulian.governance.v1.ApplyRequest
+	2,  // 12: mulian.governance.v1.GovernanceService.ListApplications:input_type -> mulian.governance.v1.ListApplicationsRequest
+	5,  // 13: mulian.governance.v1.GovernanceService.GetConsortium:output_type -> mulian.governance.v1.GetConsortiumResponse
+	7,  // 14: mulian.governance.v1.GovernanceService.ListProposals:output_type -> mulian.governance.v1.ListProposalsResponse
+	1,  // 15: mulian.governance.v1.GovernanceService.Apply:output_type -> mulian.governance.v1.ApplyResponse
+	3,  // 16: mulian.governance.v1.GovernanceService.ListApplications:output_type -> mulian.governance.v1.ListApplicationsResponse
+	13, // [13:17] is the sub-list for method output_type
+	9,  // [9:13] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_mulian_governance_v1_query_proto_init() }
@@ -347,7 +535,7 @@ func file_mulian_governance_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_governance_v1_query_proto_rawDesc), len(file_mulian_governance_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

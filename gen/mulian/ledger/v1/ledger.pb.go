@@ -1405,6 +1405,7 @@ type GetStatusResponse struct {
 	DiskBytes     uint64                 `protobuf:"varint,11,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
 	StartedMs     int64                  `protobuf:"varint,12,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
 	GenesisHash   []byte                 `protobuf:"bytes,13,opt,name=genesis_hash,json=genesisHash,proto3" json:"genesis_hash,omitempty"` // SHA-256 of the genesis, as proof files name it
+	Nodes         []string               `protobuf:"bytes,14,rep,name=nodes,proto3" json:"nodes,omitempty"`                                // "<node id>@host:port" of nodes that a new one can follow: this one, if others reach it, then its peers
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1526,6 +1527,13 @@ func (x *GetStatusResponse) GetStartedMs() int64 {
 func (x *GetStatusResponse) GetGenesisHash() []byte {
 	if x != nil {
 		return x.GenesisHash
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetNodes() []string {
+	if x != nil {
+		return x.Nodes
 	}
 	return nil
 }
@@ -1711,7 +1719,7 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\blog_root\x18\x05 \x01(\fR\alogRoot\x12\x1b\n" +
 	"\ttree_root\x18\x06 \x01(\fR\btreeRoot\x12\x16\n" +
 	"\x06height\x18\a \x01(\x03R\x06height\"\x12\n" +
-	"\x10GetStatusRequest\"\xfe\x02\n" +
+	"\x10GetStatusRequest\"\x94\x03\n" +
 	"\x11GetStatusResponse\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x17\n" +
@@ -1731,7 +1739,8 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"disk_bytes\x18\v \x01(\x04R\tdiskBytes\x12\x1d\n" +
 	"\n" +
 	"started_ms\x18\f \x01(\x03R\tstartedMs\x12!\n" +
-	"\fgenesis_hash\x18\r \x01(\fR\vgenesisHash\"\x13\n" +
+	"\fgenesis_hash\x18\r \x01(\fR\vgenesisHash\x12\x14\n" +
+	"\x05nodes\x18\x0e \x03(\tR\x05nodes\"\x13\n" +
 	"\x11GetGenesisRequest\";\n" +
 	"\x12GetGenesisResponse\x12%\n" +
 	"\x0esigned_genesis\x18\x01 \x01(\fR\rsignedGenesis2\xdb\a\n" +

@@ -39,12 +39,21 @@ const (
 	// GovernanceServiceListProposalsProcedure is the fully-qualified name of the GovernanceService's
 	// ListProposals RPC.
 	GovernanceServiceListProposalsProcedure = "/mulian.governance.v1.GovernanceService/ListProposals"
+	// GovernanceServiceApplyProcedure is the fully-qualified name of the GovernanceService's Apply RPC.
+	GovernanceServiceApplyProcedure = "/mulian.governance.v1.GovernanceService/Apply"
+	// GovernanceServiceListApplicationsProcedure is the fully-qualified name of the GovernanceService's
+	// ListApplications RPC.
+	GovernanceServiceListApplicationsProcedure = "/mulian.governance.v1.GovernanceService/ListApplications"
 )
 
 // GovernanceServiceClient is a client for the mulian.governance.v1.GovernanceService service.
 type GovernanceServiceClient interface {
 	GetConsortium(context.Context, *connect.Request[v1.GetConsortiumRequest]) (*connect.Response[v1.GetConsortiumResponse], error)
 	ListProposals(context.Context, *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error)
+	// Apply leaves an application at this server. It is kept in memory for ten minutes:
+	// an applicant that still waits sends it again.
+	Apply(context.Context, *connect.Request[v1.ApplyRequest]) (*connect.Response[v1.ApplyResponse], error)
+	ListApplications(context.Context, *connect.Request[v1.ListApplicationsRequest]) (*connect.Response[v1.ListApplicationsResponse], error)
 }
 
 // NewGovernanceServiceClient constructs a client for the mulian.governance.v1.GovernanceService
@@ -72,13 +81,28 @@ func NewGovernanceServiceClient(httpClient connect.HTTPClient, baseURL string, o
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		apply: connect.NewClient[v1.ApplyRequest, v1.ApplyResponse](
+			httpClient,
+			baseURL+GovernanceServiceApplyProcedure,
+			connect.WithSchema(governanceServiceMethods.ByName("Apply")),
+			connect.WithClientOptions(opts...),
+		),
+		listApplications: connect.NewClient[v1.ListApplicationsRequest, v1.ListApplicationsResponse](
+			httpClient,
+			baseURL+GovernanceServiceListApplicationsProcedure,
+			connect.WithSchema(governanceServiceMethods.ByName("ListApplications")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // governanceServiceClient implements GovernanceServiceClient.
 type governanceServiceClient struct {
-	getConsortium *connect.Client[v1.GetConsortiumRequest, v1.GetConsortiumResponse]
-	listProposals *connect.Client[v1.ListProposalsRequest, v1.ListProposalsResponse]
+	getConsortium    *connect.Client[v1.GetConsortiumRequest, v1.GetConsortiumResponse]
+	listProposals    *connect.Client[v1.ListProposalsRequest, v1.ListProposalsResponse]
+	apply            *connect.Client[v1.ApplyRequest, v1.ApplyResponse]
+	listApplications *connect.Client[v1.ListApplicationsRequest, v1.ListApplicationsResponse]
 }
 
 // GetConsortium calls mulian.governance.v1.GovernanceService.GetConsortium.
@@ -91,11 +115,25 @@ func (c *governanceServiceClient) ListProposals(ctx context.Context, req *connec
 	return c.listProposals.CallUnary(ctx, req)
 }
 
+// Apply calls mulian.governance.v1.GovernanceService.Apply.
+func (c *governanceServiceClient) Apply(ctx context.Context, req *connect.Request[v1.ApplyRequest]) (*connect.Response[v1.ApplyResponse], error) {
+	return c.apply.CallUnary(ctx, req)
+}
+
+// ListApplications calls mulian.governance.v1.GovernanceService.ListApplications.
+func (c *governanceServiceClient) ListApplications(ctx context.Context, req *connect.Request[v1.ListApplicationsRequest]) (*connect.Response[v1.ListApplicationsResponse], error) {
+	return c.listApplications.CallUnary(ctx, req)
+}
+
 // GovernanceServiceHandler is an implementation of the mulian.governance.v1.GovernanceService
 // service.
 type GovernanceServiceHandler interface {
 	GetConsortium(context.Context, *connect.Request[v1.GetConsortiumRequest]) (*connect.Response[v1.GetConsortiumResponse], error)
 	ListProposals(context.Context, *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error)
+	// Apply leaves an application at this server. It is kept in memory for ten minutes:
+	// an applicant that still waits sends it again.
+	Apply(context.Context, *connect.Request[v1.ApplyRequest]) (*connect.Response[v1.ApplyResponse], error)
+	ListApplications(context.Context, *connect.Request[v1.ListApplicationsRequest]) (*connect.Response[v1.ListApplicationsResponse], error)
 }
 
 // NewGovernanceServiceHandler builds an HTTP handler from the service implementation. It returns
@@ -119,12 +157,29 @@ func NewGovernanceServiceHandler(svc GovernanceServiceHandler, opts ...connect.H
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	governanceServiceApplyHandler := connect.NewUnaryHandler(
+		GovernanceServiceApplyProcedure,
+		svc.Apply,
+		connect.WithSchema(governanceServiceMethods.ByName("Apply")),
+		connect.WithHandlerOptions(opts...),
+	)
+	governanceServiceListApplicationsHandler := connect.NewUnaryHandler(
+		GovernanceServiceListApplicationsProcedure,
+		svc.ListApplications,
+		connect.WithSchema(governanceServiceMethods.ByName("ListApplications")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/mulian.governance.v1.GovernanceService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case GovernanceServiceGetConsortiumProcedure:
 			governanceServiceGetConsortiumHandler.ServeHTTP(w, r)
 		case GovernanceServiceListProposalsProcedure:
 			governanceServiceListProposalsHandler.ServeHTTP(w, r)
+		case GovernanceServiceApplyProcedure:
+			governanceServiceApplyHandler.ServeHTTP(w, r)
+		case GovernanceServiceListApplicationsProcedure:
+			governanceServiceListApplicationsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -140,4 +195,12 @@ func (UnimplementedGovernanceServiceHandler) GetConsortium(context.Context, *con
 
 func (UnimplementedGovernanceServiceHandler) ListProposals(context.Context, *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.governance.v1.GovernanceService.ListProposals is not implemented"))
+}
+
+func (UnimplementedGovernanceServiceHandler) Apply(context.Context, *connect.Request[v1.ApplyRequest]) (*connect.Response[v1.ApplyResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.governance.v1.GovernanceService.Apply is not implemented"))
+}
+
+func (UnimplementedGovernanceServiceHandler) ListApplications(context.Context, *connect.Request[v1.ListApplicationsRequest]) (*connect.Response[v1.ListApplicationsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.governance.v1.GovernanceService.ListApplications is not implemented"))
 }
