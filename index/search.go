@@ -26,7 +26,8 @@ const maxScanned = 200_000
 // have to be there; hits stand by the field that the worst of them needs (the whole
 // name or code, name, code, keyword, item, abstract), then by kind, length of the
 // name, and arrival. If nothing is found, the last word may be a beginning; if still
-// nothing is, the text may be a mistyped code, and CorrectedTo says which was meant.
+// nothing is, the text may be a mistyped code, or several words without blanks (apart.go),
+// and CorrectedTo says what was meant.
 //
 // A cursor is the place of a hit and no count: hits that come or go on pages before it
 // change nothing for those after it. Facets are counted over the first 10,000 hits,
@@ -74,7 +75,7 @@ func (x *Index) search(ctx context.Context, q *query, at place) (*cataloguev1.Se
 		return nil, err
 	}
 	out.Total, out.MoreThanCounted, out.Facets = s.total, s.more, s.facets
-	if s.mode == modeCorrected && s.total > 0 {
+	if s.mode >= modeCorrected && s.total > 0 {
 		out.CorrectedTo = s.meant
 	}
 	rows, next, err := s.page(at)
@@ -95,6 +96,8 @@ const (
 	modePlain     mode = iota + 1
 	modeBeginning      // the last word is a beginning
 	modeCorrected      // the code that was meant
+	modeApart          // runs of Han characters taken apart from their beginning
+	modeApartEnd       // and from their end
 )
 
 // place is where a page begins: behind a hit of a tier.
@@ -125,7 +128,7 @@ func (q *query) resume(cursor string) (place, error) {
 	mode1, err1 := strconv.ParseUint(parts[0], 10, 8)
 	tier, err2 := strconv.ParseUint(parts[1], 10, 8)
 	row, err3 := strconv.ParseUint(parts[2], 16, 63)
-	if errors.Join(err1, err2, err3) != nil || mode(mode1) < modePlain || mode(mode1) > modeCorrected || tier >= uint64(fieldFacet) ||
+	if errors.Join(err1, err2, err3) != nil || mode(mode1) < modePlain || mode(mode1) > modeApartEnd || tier >= uint64(fieldFacet) ||
 		(parts[4] != "") != (mode(mode1) == modeCorrected) {
 		return place{}, fault.Newf(fault.Malformed, "cursor %.40q", cursor)
 	}
@@ -167,6 +170,11 @@ func (s *searching) widen(at place) (err error) {
 	case at.mode == modeCorrected:
 		s.correct(at.meant)
 		return nil
+	case at.mode >= modeApart:
+		if !s.split(at.mode) {
+			return fault.Newf(fault.Malformed, "the cursor belongs to another search")
+		}
+		return nil
 	case at.mode == modePlain || q.text == "":
 		return nil
 	}
@@ -182,7 +190,7 @@ func (s *searching) widen(at place) (err error) {
 		q.begins = false
 	}
 	if !q.latin {
-		return nil
+		return s.readApart()
 	}
 	codes, err := suggestions(s.ctx, s.tx, q.text)
 	if err != nil {
@@ -194,6 +202,22 @@ func (s *searching) widen(at place) (err error) {
 			return err
 		}
 	}
+	return nil
+}
+
+// readApart takes long runs apart until something is found; else it leaves the text as
+// it stands.
+func (s *searching) readApart() error {
+	words := s.q.words
+	for _, m := range []mode{modeApart, modeApartEnd} {
+		if !s.split(m) {
+			break
+		}
+		if some, err := s.any(); some || err != nil {
+			return err
+		}
+	}
+	s.mode, s.meant, s.q.words = modePlain, "", words
 	return nil
 }
 
@@ -256,7 +280,10 @@ func (s *searching) rows(expr string, above rowNumber, max int, yield func(rowNu
 
 // page collects one page and the place behind it; nil at the end.
 func (s *searching) page(at place) (found []rowNumber, next *place, err error) {
-	last := place{mode: s.mode, meant: s.meant}
+	last := place{mode: s.mode}
+	if s.mode == modeCorrected {
+		last.meant = s.meant
+	}
 	for t := at.tier; t < s.q.tiers(); t++ {
 		above := rowNumber(0)
 		if t == at.tier {

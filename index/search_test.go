@@ -175,6 +175,11 @@ func TestSearchAgainstModel(t *testing.T) {
 		}
 		req.Kinds = []cataloguev1.HitKind{cataloguev1.HitKind_HIT_KIND_ENTRY, cataloguev1.HitKind_HIT_KIND_ITEM}
 		want, counts := model(entries, req)
+		if meant := search(t, x, req).GetCorrectedTo(); len(want) == 0 && meant != "" { // words without blanks, taken apart
+			asked := proto.CloneOf(req)
+			asked.Text = meant
+			want, counts = model(entries, asked)
+		}
 		var got []string
 		for first := true; first || req.GetAfter() != ""; first = false {
 			res := search(t, x, req)
@@ -375,5 +380,39 @@ func TestSearchWhileIndexing(t *testing.T) {
 	}
 	if n := search(t, x, &cataloguev1.SearchRequest{Kinds: []cataloguev1.HitKind{cataloguev1.HitKind_HIT_KIND_ENTRY}}).GetTotal(); n != 1000 {
 		t.Errorf("%d entries", n)
+	}
+}
+
+// TestWordsWithoutBlanks: several words in one run are found though the pair across them
+// is nowhere; pages of it join, and the answer says how the text was read.
+func TestWordsWithoutBlanks(t *testing.T) {
+	x := town(t, func(w *world) {
+		for i := range 3 {
+			w.entry(&cataloguev1.Entry{Id: fmt.Sprintf("o:%d", i), Name: fmt.Sprintf("臺北市公廁點位資訊%d", i)})
+		}
+		w.entry(&cataloguev1.Entry{Id: "o:air", Name: "环境空气日报", Abstract: "监测站的质量数据"})
+	})
+	for text, want := range map[string][]string{"台北公厕": {"o:0", "o:1", "o:2"}, "空气质量监测": {"o:air"}, "市公厕点位": {"o:0", "o:1", "o:2"}, "公厕资讯站": {"o:0", "o:1", "o:2"}, "高雄港口": nil, "图书馆": nil} {
+		res := search(t, x, &cataloguev1.SearchRequest{Text: text})
+		if got := ids(res.GetHits()); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+		if apart := res.GetCorrectedTo() != ""; apart != (want != nil && text != "市公厕点位") {
+			t.Errorf("%s was read as %q", text, res.GetCorrectedTo())
+		}
+	}
+	var joined []string
+	for req := (&cataloguev1.SearchRequest{Text: "台北公厕", Limit: 1}); ; {
+		res := search(t, x, req)
+		joined = append(joined, ids(res.GetHits())...)
+		if len(res.GetHits()) != 1 || len(res.GetHits()[0].GetMarked()) == 0 || len(res.GetHits()[0].GetMarked()[0].GetSpans()) != 2 {
+			t.Fatalf("a page: %v", res)
+		}
+		if req.After = res.GetNext(); req.After == "" {
+			break
+		}
+	}
+	if !slices.Equal(joined, []string{"o:0", "o:1", "o:2"}) {
+		t.Errorf("pages: %v", joined)
 	}
 }
