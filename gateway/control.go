@@ -134,7 +134,7 @@ func (c controlAPI) Fetch(ctx context.Context, req *rpc.Request[gatewayv1.FetchR
 		into.Name = local
 	}
 	var last time.Time
-	f := deliver.Fetch{Agreement: m.GetAgreement(), Entry: entry, Into: into, Progress: func(rows, expected int64) {
+	f := deliver.Fetch{Agreement: m.GetAgreement(), Entry: entry, Into: into, Names: m.GetNames(), Progress: func(rows, expected int64) {
 		if time.Since(last) >= progressEvery {
 			last = time.Now()
 			_ = stream.Send(&gatewayv1.FetchResponse{Rows: rows, Expected: expected}) // a caller who has gone does not stop the fetch

@@ -63,6 +63,7 @@ type Gateway struct {
 	followings  *deliver.Followings
 	dataspace   *dsp.Facade // nil: none
 	sink        connect.Sink
+	documents   connect.Sink // the folder of delivered files; nil: none
 	sources     map[string]*source
 	drifted     drifted
 	started     time.Time
@@ -167,6 +168,12 @@ func (g *Gateway) openDatabases(ctx context.Context) error {
 		}
 		g.sources[s.Name] = &source{cfg: s, db: db, names: map[string]connect.TableName{}}
 	}
+	if g.cfg.Documents != "" {
+		var err error
+		if g.documents, err = connect.OpenSink(ctx, "documents:"+g.cfg.Documents); err != nil {
+			return fault.Wrap(fault.SourceUnreachable, err, "documents")
+		}
+	}
 	url, err := databaseURL(g.cfg.Sink.URL, g.cfg.Sink.URLFile)
 	if err != nil || url == "" {
 		return err
@@ -199,7 +206,7 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 	g.asker, err = deliver.NewAsker(deliver.AskerConfig{
 		Clock:   g.opts.Clock,
 		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, SealKey: g.keys.Seal, Dir: filepath.Join(g.cfg.Home, "fetches"),
-		View: g.view, Chain: g.chain, Sink: g.sink, Patience: g.opts.Patience, Logger: g.log,
+		View: g.view, Chain: g.chain, Sink: g.sink, Documents: g.documents, Patience: g.opts.Patience, Logger: g.log,
 	})
 	if err != nil {
 		return err
@@ -323,6 +330,9 @@ func (g *Gateway) Close() error {
 	}
 	for _, s := range g.sources {
 		errs = append(errs, s.db.Close())
+	}
+	if g.documents != nil {
+		errs = append(errs, g.documents.Close())
 	}
 	if g.sink != nil {
 		errs = append(errs, g.sink.Close())

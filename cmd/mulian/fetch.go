@@ -20,8 +20,8 @@ func (a *app) shareFetch() *cobra.Command {
 	var follow bool
 	c := &cobra.Command{
 		Use:     "fetch AGREEMENT [ENTRY]",
-		Short:   a.t("按协议把一条目录的数据取到本部门数据库（整表，一次事务）", "fetch an entry into the own database (whole table, one transaction)"),
-		Example: "  mulian share fetch 0123456789abcdef --as 11110000000025678C",
+		Short:   a.t("按协议把一条目录的数据取到本部门数据库（整表，一次事务）；文件则取到文件夹", "fetch an entry into the own database (whole table, one transaction), or its files into a folder"),
+		Example: "  mulian share fetch 0123456789abcdef --as 11110000000025678C\n  mulian share fetch 0123456789abcdef --name '2026/*.pdf' --into drawings",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m.Agreement = args[0]
@@ -30,6 +30,9 @@ func (a *app) shareFetch() *cobra.Command {
 			}
 			if follow && m.Append {
 				return fault.Newf(fault.Usage, "--follow keeps the table equal; it does not append")
+			}
+			if follow && len(m.Names) > 0 {
+				return fault.Newf(fault.Usage, "--follow keeps a table equal; files are fetched")
 			}
 			if follow {
 				return a.follow(cmd.Context(), gw, &gatewayv1.FollowRequest{Agreement: m.Agreement, Entry: m.Entry, Into: m.Into}, true)
@@ -60,7 +63,8 @@ func (a *app) shareFetch() *cobra.Command {
 			return fault.Newf(fault.Unreachable, "the gateway ended the stream; it goes on with the fetch by itself")
 		},
 	}
-	c.Flags().StringVar(&m.Into, "into", "", a.t("目标表，默认由目录编号得出", "table in the own database; default from the entry's id"))
+	c.Flags().StringVar(&m.Into, "into", "", a.t("目标表（文件则为文件夹），默认由目录编号得出", "table in the own database, or folder of files; default from the entry's id"))
+	c.Flags().StringArrayVar(&m.Names, "name", nil, a.t("文件交付：只取名称符合的文件，如 '2026/*.pdf'，可重复", "of files: only those whose name fits, as '2026/*.pdf', may be repeated"))
 	c.Flags().BoolVar(&m.Append, "append", false, a.t("追加而不是替换", "append instead of replacing"))
 	c.Flags().BoolVar(&follow, "follow", false, a.t("此后跟上每次变化，同 subscribe --watch", "follow each change after that, as subscribe --watch"))
 	c.Flags().StringVar(&gw, "gateway", "", a.t("用哪个网关；只有一个时可省略", "which gateway; may be left out if there is only one"))

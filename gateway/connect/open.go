@@ -54,7 +54,7 @@ func Schemes() []string {
 // Open opens a database to read, by the scheme of its URL:
 //
 //	sqlite:PATH  sqlite://PATH  postgres://USER@HOST:PORT/NAME?passfile=FILE
-//	files:FOLDER  csv:FOLDER  parquet:FOLDER  api:MAPPING
+//	files:FOLDER  csv:FOLDER  parquet:FOLDER  documents:FOLDER  api:MAPPING
 //	mysql://USER@HOST:PORT/NAME?passfile=FILE (and mariadb:, oceanbase:, tidb:)
 //
 // A password inside the URL is refused (ErrInvalid): URLs are seen in process

@@ -44,6 +44,8 @@ type AskerConfig struct {
 	View    *view.View
 	Chain   *client.Client
 	Sink    connect.Sink // nil: this gateway takes no batches
+	// Documents is the folder into which files are delivered; nil: this gateway takes none.
+	Documents connect.Sink
 	// Patience is how long a provider may say nothing; 0: [DefaultPatience].
 	Patience time.Duration
 	Clock    func() time.Time // nil: time.Now; a test sets it

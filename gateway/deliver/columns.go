@@ -14,6 +14,7 @@ import (
 const (
 	methodQuery = cataloguev1.Method_METHOD_QUERY
 	methodBatch = cataloguev1.Method_METHOD_BATCH
+	methodFile  = cataloguev1.Method_METHOD_FILE
 	itemFrozen  = cataloguev1.ItemState_ITEM_STATE_FROZEN
 )
 

@@ -30,6 +30,7 @@ type claim struct {
 	agreement, entry, purpose string
 	items                     []string
 	method                    cataloguev1.Method
+	files                     bool                 // METHOD_FILE will do, too
 	query                     *gatewayv1.QueryBody // nil: not one
 }
 
@@ -257,7 +258,7 @@ func (p *Provider) terms(d *decision, c claim) error {
 		return fault.Newf(fault.Expired, "agreement %s does not hold now", g.GetId())
 	case c.purpose != g.GetTerms().GetPurpose():
 		return fault.Newf(fault.PurposeMismatch, "agreement %s is for another purpose", g.GetId())
-	case c.method != 0 && c.method != g.GetTerms().GetMethod():
+	case c.method != 0 && c.method != g.GetTerms().GetMethod() && (!c.files || g.GetTerms().GetMethod() != methodFile):
 		return fault.Newf(fault.FormatMethodMismatch, "agreement %s is for another way of delivery", g.GetId())
 	}
 	return nil

@@ -373,7 +373,7 @@ func TestOneAskerDoesNotTakeAllPlaces(t *testing.T) {
 	p := &Provider{cfg: ProviderConfig{Dir: t.TempDir()}, sessions: map[sessionKey]*session{}}
 	d := &decision{table: &cataloguev1.Table{}}
 	open := func(asker string, number uint64) error {
-		_, err := p.name(number, &request{asker: &identityv1.Account{Id: asker}}, claim{agreement: asker}, d, "one-request-key-1")
+		_, err := p.name(number, &request{asker: &identityv1.Account{Id: asker}}, claim{agreement: asker}, d, &gatewayv1.DeliveryBody{RequestKey: "one-request-key-1"})
 		return err
 	}
 	for n := uint64(1); n <= maxOpenEach; n++ {

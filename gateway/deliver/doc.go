@@ -30,6 +30,9 @@
 //	Notify ─────────────────▶ asker asks for the page after the last one that its database has applied
 //	apply                    one transaction of the asker's database, with the page's number
 //
+// Files are delivered as a batch, too: a folder of them is a table of their pieces
+// (gateway/connect/documents, docs/decisions/0022).
+//
 // # Where the power may fail
 //
 //	provider, before the spool is whole   the next Pull gets pages of a new snapshot under a new
@@ -37,6 +40,8 @@
 //	provider, before, and the entry has   the delivery fails; the next one has the columns of now
 //	  changed when it is back
 //	provider, after                       the same bytes again
+//	provider, around a page that leaves   it is noted before (given.go): it counts, if nothing completes
+//	ledger has a start, nobody knows it   the next opening takes that delivery up (open.go)
 //	asker, before its commit              nothing is in the table; it begins at page 0
 //	asker, after                          the database knows the delivery's id: only confirm is left
 //	provider, after it took from a feed   keys and position are one transaction: told again, or not
@@ -67,6 +72,9 @@
 //     else depends on the row.
 //
 //  9. Rows and bytes are counted before they are sealed, and never beyond what is agreed.
+//     What has left counts, whether its delivery ended well or not.
+//
+//  10. Between a decision and what leaves because of it is a last look (again.go).
 //
 // Sources: order 809 art. 22, 26, 29; spec sharing 4.5, 4.6; DESIGN section 5.
 package deliver

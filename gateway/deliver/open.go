@@ -11,6 +11,7 @@ import (
 
 	"mulian/client"
 	"mulian/gateway/connect"
+	"mulian/gateway/connect/documents"
 	"mulian/gateway/receipt"
 	"mulian/gateway/view"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
@@ -57,14 +58,20 @@ func (p *Provider) open(ctx context.Context, r *request) (*gatewayv1.Answer, err
 	if b == nil {
 		return nil, fault.Newf(fault.Malformed, "the request opens no delivery")
 	}
-	c := claim{agreement: b.GetAgreement(), entry: b.GetEntry(), purpose: b.GetPurpose(), method: methodBatch}
+	c := claim{agreement: b.GetAgreement(), entry: b.GetEntry(), purpose: b.GetPurpose(), method: methodBatch, files: true}
 	if err := c.check(); err != nil {
 		return nil, err
+	}
+	if err := documents.CheckPatterns(b.GetNames()); err != nil {
+		return nil, &fault.Fault{Code: fault.Malformed, Text: "names: patterns that are none", Err: err}
 	}
 	if n := len(b.GetRequestKey()); n < minRequestID || n > maxRequestID || !printable(b.GetRequestKey()) {
 		return nil, fault.Newf(fault.Malformed, "request_key: %d to %d printable characters", minRequestID, maxRequestID)
 	}
 	d, err := p.decide(ctx, r, c)
+	if err == nil {
+		err = p.offersFiles(d, b.GetNames())
+	}
 	if err != nil {
 		return nil, p.refuse(ctx, r, c, d, err)
 	}
@@ -86,7 +93,7 @@ func (p *Provider) open(ctx context.Context, r *request) (*gatewayv1.Answer, err
 		if err != nil {
 			return nil, p.refuse(ctx, r, c, d, err)
 		}
-		if s, err = p.start(ctx, r, c, d, b.GetRequestKey()); err != nil {
+		if s, err = p.start(ctx, r, c, d, b); err != nil {
 			give()
 			return nil, err
 		}
@@ -101,6 +108,25 @@ func (p *Provider) open(ctx context.Context, r *request) (*gatewayv1.Answer, err
 		return nil, err
 	}
 	return p.offerOf(s, r, d, granted)
+}
+
+// offersFiles refuses files of what is a table, and a choice among a table's rows:
+// FormatMethodMismatch.
+func (p *Provider) offersFiles(d *decision, names []string) error {
+	if d.agreement.GetTerms().GetMethod() != methodFile {
+		if len(names) > 0 {
+			return fault.Newf(fault.FormatMethodMismatch, "agreement %s is for a table; only files can be chosen by name", d.agreement.GetId())
+		}
+		return nil
+	}
+	source, _, err := p.cfg.Table(d.table.GetSource(), d.table.GetName())
+	if err != nil {
+		return err
+	}
+	if _, err := documents.Choose(source, names); err != nil {
+		return &fault.Fault{Code: fault.FormatMethodMismatch, Text: "entry " + d.entry.GetId() + " is no folder of documents: it cannot be handed over as files", Err: err}
+	}
+	return nil
 }
 
 // reopen looks whether a delivery that was named is on the ledger: the power may
@@ -130,13 +156,13 @@ func (p *Provider) own(ctx context.Context) (context.Context, context.CancelFunc
 
 // start puts the delivery on the ledger under the next number; or takes up one that it has
 // and nobody here knows any more.
-func (p *Provider) start(ctx context.Context, r *request, c claim, d *decision, requestKey string) (*session, error) {
+func (p *Provider) start(ctx context.Context, r *request, c claim, d *decision, b *gatewayv1.DeliveryBody) (*session, error) {
 	for try := 0; ; try++ {
 		number, found := p.orphan(ctx, c, d.agreement.GetDeliveries())
 		if !found {
 			number = d.agreement.GetDeliveries() + 1
 		}
-		s, err := p.name(number, r, c, d, requestKey)
+		s, err := p.name(number, r, c, d, b)
 		if err != nil {
 			return nil, err
 		}
@@ -230,6 +256,11 @@ func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) erro
 	source, name, err := p.cfg.Table(d.table.GetSource(), d.table.GetName())
 	if err != nil {
 		return err
+	}
+	if len(s.now().Names) > 0 {
+		if source, err = documents.Choose(source, s.now().Names); err != nil {
+			return sourceFault(err)
+		}
 	}
 	short, cancel := context.WithTimeout(ctx, p.sourceWait())
 	defer cancel()

@@ -47,7 +47,7 @@ func (p *Provider) pull(ctx context.Context, r *request, out *rpc.ServerStream[g
 		return fault.Newf(fault.Busy, "delivery %d is being pulled %d times", b.GetDelivery(), n-1)
 	}
 	o := s.now()
-	c := claim{agreement: o.Agreement, entry: o.Entry, purpose: o.Purpose, items: o.Items, method: methodBatch}
+	c := claim{agreement: o.Agreement, entry: o.Entry, purpose: o.Purpose, items: o.Items, method: methodBatch, files: true}
 	d, err := p.decide(ctx, r, c)
 	if err != nil {
 		return p.refuse(ctx, r, c, d, err)

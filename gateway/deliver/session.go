@@ -63,6 +63,7 @@ type offer struct {
 	RequestKey   string   `json:"request_key"`
 	Purpose      string   `json:"purpose"`
 	Items        []string `json:"items"`
+	Names        []string `json:"names,omitempty"` // patterns, of METHOD_FILE
 	Salt         []byte   `json:"salt"`
 	CreatedMs    int64    `json:"created_ms"`
 	Started      bool     `json:"started"`             // on the ledger
@@ -202,10 +203,10 @@ func (p *Provider) findByKey(c claim, asker, requestKey string) *session {
 }
 
 // name makes a session with the number that the ledger will give the delivery.
-func (p *Provider) name(number uint64, r *request, c claim, d *decision, requestKey string) (*session, error) {
+func (p *Provider) name(number uint64, r *request, c claim, d *decision, b *gatewayv1.DeliveryBody) (*session, error) {
 	k := sessionKey{c.agreement, number}
 	s := &session{dir: p.sessionDir(k), given: &given{path: filepath.Join(p.sessionDir(k), "given")}, offer: offer{
-		Agreement: c.agreement, Number: number, Entry: c.entry, Asker: r.asker.GetId(), RequestKey: requestKey,
+		Agreement: c.agreement, Number: number, Entry: c.entry, Asker: r.asker.GetId(), RequestKey: b.GetRequestKey(), Names: b.GetNames(),
 		Purpose: c.purpose, Items: d.codes(), Salt: newSalt(), CreatedMs: time.Now().UnixMilli(), Shape: shapeOf(d),
 	}}
 	for _, col := range d.resultColumns() {

@@ -5,9 +5,10 @@
 package all
 
 import (
-	_ "mulian/gateway/connect/api"      // api:
-	_ "mulian/gateway/connect/files"    // files:, csv:, parquet:
-	_ "mulian/gateway/connect/mysql"    // mysql:, mariadb:, oceanbase:, tidb:
-	_ "mulian/gateway/connect/postgres" // postgres:, postgresql:
-	_ "mulian/gateway/connect/sqlite"   // sqlite:
+	_ "mulian/gateway/connect/api"       // api:
+	_ "mulian/gateway/connect/documents" // documents:
+	_ "mulian/gateway/connect/files"     // files:, csv:, parquet:
+	_ "mulian/gateway/connect/mysql"     // mysql:, mariadb:, oceanbase:, tidb:
+	_ "mulian/gateway/connect/postgres"  // postgres:, postgresql:
+	_ "mulian/gateway/connect/sqlite"    // sqlite:
 )
