@@ -281,7 +281,7 @@ func (a *app) shareAsk() *cobra.Command {
 		Use:     "ask AGREEMENT [ENTRY]",
 		Short:   a.t("按协议核验一条记录，只得到是、否或未知", "ask a predicate of an agreement about one record: yes, no or unknown"),
 		Example: "  mulian share ask 0123456789abcdef --predicate larger --set least=100 --where permit_no=地字第110101202600001号 --as 11110000000025678C",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    between(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			m.Agreement = args[0]
 			if len(args) == 2 {

@@ -22,7 +22,7 @@ func (a *app) shareFetch() *cobra.Command {
 		Use:     "fetch AGREEMENT [ENTRY]",
 		Short:   a.t("按协议把一条目录的数据取到本部门数据库（整表，一次事务）；文件则取到文件夹", "fetch an entry into the own database (whole table, one transaction), or its files into a folder"),
 		Example: "  mulian share fetch 0123456789abcdef --as 11110000000025678C\n  mulian share fetch 0123456789abcdef --name '2026/*.pdf' --into drawings",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    between(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m.Agreement = args[0]
 			if len(args) == 2 {
@@ -80,7 +80,7 @@ func (a *app) shareQuery() *cobra.Command {
 		Use:     "query AGREEMENT [ENTRY]",
 		Short:   a.t("按协议查询一个键的记录", "query the rows of one key under an agreement"),
 		Example: "  mulian share query 0123456789abcdef --where permit_no=地字第110101202600001号 --as 11110000000025678C",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    between(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m.Agreement = args[0]
 			if len(args) == 2 {

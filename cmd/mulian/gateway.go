@@ -167,7 +167,7 @@ func (a *app) gatewayRun() *cobra.Command {
 		Use:     "run [ACCOUNT]",
 		Short:   a.t("运行网关", "run a gateway"),
 		Example: "  mulian gateway run 11110000000021928B/g/main\n  mulian gateway run --config /etc/mulian/gateway.yaml",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := file
 			if path == "" {
@@ -254,7 +254,7 @@ func (a *app) gatewayList() *cobra.Command {
 
 func (a *app) gatewayState() *cobra.Command {
 	return &cobra.Command{
-		Use: "status [ACCOUNT]", Short: a.t("本机一个网关的状态", "how a gateway of this machine is"), Args: cobra.MaximumNArgs(1), Example: "  mulian gateway status 11110000000021928B/g/main",
+		Use: "status [ACCOUNT]", Short: a.t("本机一个网关的状态", "how a gateway of this machine is"), Args: atMost(1), Example: "  mulian gateway status 11110000000021928B/g/main",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, ctl, err := a.control(args)
 			if err != nil {
@@ -274,6 +274,9 @@ func (a *app) gatewayState() *cobra.Command {
 					{a.t("未会签", "not counter-signed"), fmt.Sprintf(a.t("%d 张收据", "%d receipts"), s.GetUncountersigned())},
 					{a.t("数据源", "sources"), strings.Join(s.GetSources(), ", ")},
 				})
+				if len(s.GetFollowing())+len(s.GetSubscribers()) > 0 {
+					a.showSubscriptions(w, s)
+				}
 			})
 		},
 	}

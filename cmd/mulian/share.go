@@ -373,13 +373,16 @@ func (a *app) shareUse() *cobra.Command {
 
 func (a *app) shareList() *cobra.Command {
 	var provider, requester string
-	var overdue, agreements bool
+	var overdue, agreements, subscriptions bool
 	c := &cobra.Command{
 		Use:     "list",
-		Short:   a.t("列出申请或协议", "list requests or agreements"),
-		Example: "  mulian share list --provider 11110000000021928B\n  mulian share list --agreements",
+		Short:   a.t("列出申请、协议或订阅", "list requests, agreements or subscriptions"),
+		Example: "  mulian share list --provider 11110000000021928B\n  mulian share list --agreements\n  mulian share list --subscriptions --as 11110000000025678C",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if subscriptions {
+				return a.listSubscriptions(cmd.Context(), "")
+			}
 			cl, err := a.client()
 			if err != nil {
 				return err
@@ -403,6 +406,7 @@ func (a *app) shareList() *cobra.Command {
 	f.StringVar(&requester, "requester", "", a.t("申请部门", "requester"))
 	f.BoolVar(&overdue, "overdue", false, a.t("只看超期的", "only overdue ones"))
 	f.BoolVar(&agreements, "agreements", false, a.t("列出协议", "list agreements"))
+	f.BoolVar(&subscriptions, "subscriptions", false, a.t("列出本机网关的订阅，同 share subscriptions", "list the subscriptions of this machine's gateway, as share subscriptions"))
 	return c
 }
 

@@ -61,7 +61,7 @@ func (x *Subscriptions) changes(ctx context.Context, r *request) (*gatewayv1.Ans
 	if b.GetBegin() {
 		return x.nothing(r, d, s, x.sightOf(s), b.GetSubscription(), false)
 	}
-	if s, err = x.waitFor(ctx, s, b); err != nil {
+	if s, err = x.waitFor(ctx, r, c, d, s, b); err != nil {
 		return nil, err
 	}
 	if s == nil || s.Again {
@@ -143,8 +143,8 @@ func (x *Subscriptions) notReady(ctx context.Context, s *subscription) error {
 }
 
 // waitFor returns when there is something for the asker, or its wait is over, or changes
-// began or ceased to be noticed.
-func (x *Subscriptions) waitFor(ctx context.Context, s *subscription, b *gatewayv1.ChangesBody) (*subscription, error) {
+// began or ceased to be noticed, or nothing may be given any more.
+func (x *Subscriptions) waitFor(ctx context.Context, r *request, c claim, d *decision, s *subscription, b *gatewayv1.ChangesBody) (*subscription, error) {
 	wait := min(time.Duration(b.GetWaitMs())*time.Millisecond, maxPoll)
 	if wait <= 0 || !x.poll(s.no, 1) {
 		return s, nil
@@ -153,6 +153,8 @@ func (x *Subscriptions) waitFor(ctx context.Context, s *subscription, b *gateway
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	seen := x.sightOf(s).code
+	tick := time.NewTicker(redecide)
+	defer tick.Stop()
 	for {
 		stir := x.stirring()
 		s, err := x.book.find(ctx, s.ID)
@@ -161,6 +163,13 @@ func (x *Subscriptions) waitFor(ctx context.Context, s *subscription, b *gateway
 		}
 		select {
 		case <-stir:
+		case <-tick.C:
+			if x.untouched(r, c, d) {
+				continue
+			}
+			if d, err = x.judge(ctx, r, c); err != nil {
+				return s, nil // who waits is refused at once, and in the log
+			}
 		case <-timer.C:
 			return s, nil
 		case <-x.ctx.Done():

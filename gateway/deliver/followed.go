@@ -45,14 +45,21 @@ func (x *Followings) run(ctx context.Context, f *following) {
 	}
 }
 
-// rest waits, or until the provider tells.
+// rest waits, or until the provider tells, or what is agreed was changed.
 func (x *Followings) rest(ctx context.Context, f *following, wait time.Duration) {
-	timer := time.NewTimer(wait)
+	timer, tick := time.NewTimer(wait), time.NewTicker(pauseLook)
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-f.wake:
-	case <-timer.C:
+	defer tick.Stop()
+	for was := x.agreed(ctx, f); was.same(x.agreed(ctx, f)); {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wake:
+			return
+		case <-timer.C:
+			return
+		case <-tick.C:
+		}
 	}
 }
 
