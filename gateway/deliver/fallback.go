@@ -24,9 +24,9 @@ const (
 
 // fallback is what a sensor knows of a table that its feed does not tell, or did not.
 //
-//	followed ──▶ unfit: subscriptions end, and begin anew by watermark or comparison
+//	followed ──▶ unfit: who is subscribed is told to begin anew, by watermark or comparison
 //	   ▲           │ asked at due
-//	   └── fit ◀───┘ those subscriptions end, and begin anew by the feed
+//	   └── fit ◀───┘ he is told again, and begins anew by the feed
 type fallback struct {
 	fit  bool
 	at   time.Time // when it last became fit or unfit
@@ -61,7 +61,7 @@ func (n *sensor) unfit(ctx context.Context, tables []connect.TableName, cause er
 	n.subs.cfg.Logger.Warn("tables of a source tell no changes; they are looked at instead", "source", n.name, "tables", tables, "err", cause)
 	err := n.subs.book.within(ctx, func(tx *sql.Tx) error {
 		for _, t := range tables {
-			if err := drop(tx, "source = ? AND scheme = ? AND name = ? AND sensing = ?", n.name, t.Schema, t.Name, sensingFeed); err != nil {
+			if err := again(tx, "source = ? AND scheme = ? AND name = ? AND sensing = ?", n.name, t.Schema, t.Name, sensingFeed); err != nil {
 				return err
 			}
 		}
@@ -90,7 +90,9 @@ func (n *sensor) without(ctx context.Context, cause error) error {
 	n.nofeed = cause
 	n.mu.Unlock()
 	n.subs.cfg.Logger.Warn("a source tells no changes; it is looked at instead", "source", n.name, "err", cause)
-	err := n.subs.book.end(ctx, "source = ? AND sensing = ?", n.name, sensingFeed)
+	err := n.subs.book.within(ctx, func(tx *sql.Tx) error {
+		return again(tx, "source = ? AND sensing = ?", n.name, sensingFeed)
+	})
 	n.subs.stirred()
 	return err
 }
@@ -134,15 +136,20 @@ func (n *sensor) mend(ctx context.Context, all []*subscription) error {
 			continue
 		}
 		n.subs.cfg.Logger.Info("a table tells its changes again", "source", n.name, "table", s.Table.String())
-		for _, same := range all {
-			if same.Table != s.Table || same.Sensing == sensingFeed || !same.Reading.Fallback {
-				continue
+		err = n.subs.book.within(ctx, func(tx *sql.Tx) error {
+			for _, same := range all {
+				if same.Table != s.Table || same.Sensing == sensingFeed || !same.Reading.Fallback {
+					continue
+				}
+				if err := again(tx, "no = ?", same.no); err != nil {
+					return err
+				}
 			}
-			if err := n.subs.book.end(ctx, "no = ?", same.no); err != nil {
-				return err
-			}
+			return nil
+		})
+		if n.subs.stirred(); err != nil {
+			return err
 		}
-		n.subs.stirred()
 	}
 	return nil
 }

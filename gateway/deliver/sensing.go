@@ -130,12 +130,12 @@ func (n *sensor) follow(ctx context.Context) error {
 	return err
 }
 
-// tables are those with a subscription that is sensed by the feed.
+// tables are those with a subscription that is sensed by the feed, but for those that fell back.
 func (n *sensor) tables(ctx context.Context) (out []connect.TableName, err error) {
 	all, err := n.subs.book.list(ctx, "source = ? AND sensing = ?", n.name, sensingFeed)
 	seen := map[connect.TableName]bool{}
 	for _, s := range all {
-		if !seen[s.Table] {
+		if !seen[s.Table] && n.feeds(s.Table) {
 			seen[s.Table] = true
 			out = append(out, s.Table)
 		}
