@@ -21,20 +21,17 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	driver "github.com/go-sql-driver/mysql"
+
+	"mulian/internal/dbserver"
 )
 
 // startTimeout bounds the making of the data folder and the first answer of the server;
@@ -43,8 +40,6 @@ const startTimeout = 90 * time.Second
 
 // owner is the account that owns every database: all rights, no password.
 const owner = "tester"
-
-var databases atomic.Int64
 
 // Options say how durable a server is and what it is set to.
 type Options struct {
@@ -55,11 +50,9 @@ type Options struct {
 
 // A Server is one running server.
 type Server struct {
-	dir     string
-	runAs   *syscall.Credential // nil: ourselves
+	folder  *dbserver.Folder
 	port    int
 	options Options
-	life    *os.File // closing it ends the watchdog, and with it the server
 	process *exec.Cmd
 	ended   chan struct{} // closed when process has ended
 }
@@ -74,43 +67,29 @@ func Start(o Options) (*Server, error) {
 	}
 	s := &Server{options: o}
 	var err error
-	if s.runAs, err = unprivileged(); err != nil {
-		return nil, err
-	}
-	// Not t.TempDir: that is gone with its test, and its path is often too long
-	// for a unix socket (107 bytes).
-	if s.dir, err = os.MkdirTemp("", "maria"); err != nil {
-		return nil, err
-	}
-	if s.runAs != nil {
-		if err := os.Chown(s.dir, int(s.runAs.Uid), int(s.runAs.Gid)); err != nil {
-			return nil, err
-		}
-	}
-	// Others on this machine reach the socket only through the loopback port's accounts.
-	if err := os.Chmod(s.dir, 0o700); err != nil {
-		return nil, err
-	}
-	// Before the first file is written: whatever ends us, the folder goes.
-	if err := s.watch(); err != nil {
-		os.RemoveAll(s.dir)
+	s.folder, err = dbserver.New(dbserver.Plan{
+		Name: "maria", Users: []string{"mysql", "nobody"}, Hides: []string{"MYSQL", "MARIADB"},
+		Dog: `p=$(cat "$0/pid" 2>/dev/null) && kill -9 "$p"
+			while [ -n "$p" ] && kill -0 "$p" 2>/dev/null; do sleep 0.05; done; rm -rf "$0"`,
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := s.begin(); err != nil {
-		s.life.Close()
+		s.folder.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
 func (s *Server) begin() error {
-	install := s.command("mariadb-install-db", "--no-defaults", "--datadir="+s.dir+"/data", "--auth-root-authentication-method=normal",
+	install := s.command("mariadb-install-db", "--no-defaults", "--datadir="+s.folder.Dir+"/data", "--auth-root-authentication-method=normal",
 		"--skip-test-db", "--skip-name-resolve")
 	if out, err := install.CombinedOutput(); err != nil {
 		return fmt.Errorf("mariadb-install-db: %w: %s", err, bytes.TrimSpace(out))
 	}
 	var err error
-	if s.port, err = freePort(); err != nil {
+	if s.port, err = dbserver.FreePort(); err != nil {
 		return err
 	}
 	if err := s.run(); err != nil {
@@ -136,7 +115,7 @@ func (s *Server) begin() error {
 // Create creates a fresh database and returns its URL, over the unix socket. name is a
 // hint for people who look at it; it is made unique.
 func (s *Server) Create(ctx context.Context, name string) (string, error) {
-	made := fmt.Sprintf("%s_%d", strings.Map(plain, name), databases.Add(1))
+	made := dbserver.Unique(name)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	db, err := s.open(owner, "mysql")
@@ -166,13 +145,13 @@ func (s *Server) url(account, name string) string {
 }
 
 // Socket is the server's unix socket.
-func (s *Server) Socket() string { return s.dir + "/sock" }
+func (s *Server) Socket() string { return s.folder.Dir + "/sock" }
 
 // Port is the loopback port.
 func (s *Server) Port() int { return s.port }
 
 // Folder is where all of the server lies; it is gone when the server has ended.
-func (s *Server) Folder() string { return s.dir }
+func (s *Server) Folder() string { return s.folder.Dir }
 
 // PID is the server's process; 0 if it does not run.
 func (s *Server) PID() int {
@@ -206,36 +185,14 @@ func (s *Server) end(signal syscall.Signal) error {
 func (s *Server) Start() error { return s.run() }
 
 // Close ends the watchdog, and with it the server and its folder, soon after.
-func (s *Server) Close() error { return s.life.Close() }
-
-// watch starts the watchdog: a shell in a process group of its own that waits for the
-// end of our pipe, then kills the server whose pid its file holds, waits until it is gone
-// and removes the folder.
-func (s *Server) watch() error {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	dog := s.command("/bin/sh", "-c", `read _; p=$(cat "$0/pid" 2>/dev/null) && kill -9 "$p"
-		while [ -n "$p" ] && kill -0 "$p" 2>/dev/null; do sleep 0.05; done; rm -rf "$0"`, s.dir)
-	dog.Stdin = r
-	dog.SysProcAttr.Setpgid = true
-	if err := dog.Start(); err != nil {
-		w.Close()
-		return err
-	}
-	s.life = w
-	go dog.Wait() // ends with the watchdog; reaps it
-	return nil
-}
+func (s *Server) Close() error { return s.folder.Close() }
 
 // run starts the server and waits until it answers.
 func (s *Server) run() error {
 	args := []string{
-		"--no-defaults", "--datadir=" + s.dir + "/data", "--socket=" + s.Socket(), "--pid-file=" + s.dir + "/pid", "--log-error=" + s.dir + "/log",
+		"--no-defaults", "--datadir=" + s.folder.Dir + "/data", "--socket=" + s.Socket(), "--pid-file=" + s.folder.Dir + "/pid", "--log-error=" + s.folder.Dir + "/log",
 		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--skip-name-resolve", "--max-connections=60", "--character-set-server=utf8mb4", "--max-allowed-packet=64M",
-		"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=64M", "--performance-schema=OFF", "--tmpdir=" + s.dir, "--plugin-maturity=unknown",
+		"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=64M", "--performance-schema=OFF", "--tmpdir=" + s.folder.Dir, "--plugin-maturity=unknown",
 	}
 	if !s.options.Sync {
 		args = append(args, "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-flush-method=nosync", "--sync-binlog=0")
@@ -243,7 +200,7 @@ func (s *Server) run() error {
 	for _, set := range s.options.Settings {
 		args = append(args, "--"+set)
 	}
-	os.Remove(s.dir + "/pid")
+	os.Remove(s.folder.Dir + "/pid")
 	cmd, ended := s.command("mariadbd", args...), make(chan struct{})
 	cmd.SysProcAttr.Setpgid = true // an interrupt at the keyboard is for the tests, which then end it
 	if err := cmd.Start(); err != nil {
@@ -269,7 +226,7 @@ func (s *Server) answers() error {
 		}
 		select {
 		case <-s.ended:
-			log, _ := os.ReadFile(s.dir + "/log")
+			log, _ := os.ReadFile(s.folder.Dir + "/log")
 			return fmt.Errorf("start: the server ended: %s", bytes.TrimSpace(log[max(0, len(log)-2000):]))
 		case <-ctx.Done():
 			return errors.New("start: the server does not answer")
@@ -278,17 +235,12 @@ func (s *Server) answers() error {
 	}
 }
 
-// command is a program of the server, run as its owner, with no variable that would
-// turn it to another server.
+// command is a program of the server.
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	if path, err := program(name); err == nil {
 		name = path
 	}
-	cmd := exec.Command(name, args...)
-	cmd.Dir = s.dir
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MYSQL") || strings.HasPrefix(v, "MARIADB") })
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.runAs}
-	return cmd
+	return s.folder.Command(name, args...)
 }
 
 // program finds one of the server's programs, also where root's PATH is not ours.
@@ -305,39 +257,4 @@ func program(name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no %s in PATH or /usr/sbin", name)
-}
-
-// unprivileged finds whom to run as when we are root, which MariaDB refuses.
-func unprivileged() (*syscall.Credential, error) {
-	if os.Getuid() != 0 {
-		return nil, nil
-	}
-	for _, name := range []string{"mysql", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
-		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-		if err1 == nil && err2 == nil {
-			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-		}
-	}
-	return nil, errors.New("we are root, and there is no user mysql or nobody to run the server as")
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-func plain(r rune) rune {
-	if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-		return r
-	}
-	return '_'
 }

@@ -46,13 +46,3 @@ func TestServerEndsWithItsProcess(t *testing.T) {
 		t.Error("the server still runs")
 	}
 }
-
-func TestRootBecomesAnother(t *testing.T) {
-	c, err := unprivileged()
-	if err != nil {
-		t.Skip("SKIP no mariadb: " + err.Error())
-	}
-	if syscall.Getuid() == 0 && (c == nil || c.Uid == 0) {
-		t.Errorf("would run the server as root: %v", c)
-	}
-}

@@ -17,32 +17,27 @@
 package pgtest
 
 import (
-	"os"
-	"strings"
-	"sync"
 	"testing"
 
 	"mulian/internal/pgserver"
+	"mulian/internal/servertest"
 )
 
-var shared = struct {
-	sync.Once
-	server *pgserver.Server
-	err    error
-}{}
+// Server is one running cluster.
+type Server = servertest.Server
 
 // feeds lets a server tell its changes, and bounds what it keeps for who does not listen.
 var feeds = []string{"wal_level=logical", "max_slot_wal_keep_size=256MB", "max_replication_slots=40", "max_wal_senders=20"}
+
+var shared = servertest.Once{Kind: "postgres", Begin: func() (servertest.Process, error) {
+	return pgserver.Start(pgserver.Options{Settings: feeds})
+}}
 
 // URL creates a fresh database on the process's server and returns its URL. name
 // is a hint for people who look at it; it is made unique.
 func URL(t testing.TB, name string) string {
 	t.Helper()
-	shared.Do(func() { shared.server, shared.err = pgserver.Start(pgserver.Options{Settings: feeds}) })
-	if shared.err != nil {
-		absent(t, shared.err)
-	}
-	return (&Server{shared.server}).Database(t, name)
+	return shared.Get(t).Database(t, name)
 }
 
 // Durable starts a server of its own with fsync on, for tests that kill it. It
@@ -53,53 +48,5 @@ func Durable(t testing.TB, settings ...string) *Server {
 		settings = feeds
 	}
 	s, err := pgserver.Start(pgserver.Options{Fsync: true, Settings: settings})
-	if err != nil {
-		absent(t, err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return &Server{s}
-}
-
-func absent(t testing.TB, err error) {
-	t.Helper()
-	line := "SKIP no postgres: " + strings.ReplaceAll(err.Error(), "\n", " | ")
-	if os.Getenv("MULIAN_REQUIRE_SERVERS") == "1" {
-		t.Fatal(line + " (MULIAN_REQUIRE_SERVERS=1)")
-	}
-	t.Skip(line)
-}
-
-// A Server is one running cluster.
-type Server struct{ server *pgserver.Server }
-
-// Database creates a fresh database and returns its URL.
-func (s *Server) Database(t testing.TB, name string) string {
-	t.Helper()
-	url, err := s.server.Create(t.Context(), name)
-	if err != nil {
-		t.Fatalf("pgtest: %v", err)
-	}
-	return url
-}
-
-// Socket is the folder of the server's unix socket; its port is Port.
-func (s *Server) Socket() string { return s.server.Socket() }
-
-// Port is the loopback port.
-func (s *Server) Port() int { return s.server.Port() }
-
-// Kill ends the server as a power cut would, and waits until it is gone.
-func (s *Server) Kill(t testing.TB) { t.Helper(); must(t, s.server.Kill()) }
-
-// Stop ends the server in order.
-func (s *Server) Stop(t testing.TB) { t.Helper(); must(t, s.server.Stop()) }
-
-// Start starts the server again after Kill or Stop, on the same port.
-func (s *Server) Start(t testing.TB) { t.Helper(); must(t, s.server.Start()) }
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatalf("pgtest: %v", err)
-	}
+	return servertest.Own(t, "postgres", s, err)
 }
