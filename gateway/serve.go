@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mulian/client"
+	"mulian/client/keyring"
 	"mulian/internal/fault"
 )
 
@@ -134,6 +135,9 @@ func (s *Keeper) usable(ctx context.Context, next *Config) error {
 	if s.cfg != nil && (next.Home != s.cfg.Home || next.Account != s.cfg.Account) {
 		return fault.Newf(fault.Usage, "home and account cannot change while a gateway runs: stop it and start the other")
 	}
+	if err := readable(next); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	if _, err := client.New(next.Server).Status(ctx); err != nil {
@@ -142,6 +146,26 @@ func (s *Keeper) usable(ctx context.Context, next *Config) error {
 	trial := &Gateway{cfg: *next, sources: map[string]*source{}}
 	err := trial.openDatabases(ctx)
 	return errors.Join(err, trial.Close())
+}
+
+// readable tells which of the files cannot be used that every gateway needs: keys of this
+// account and of the connectors that are served, genesis.
+func readable(c *Config) error {
+	accounts := []string{c.Account}
+	if c.DSP != nil {
+		for _, p := range c.DSP.Connectors {
+			accounts = append(accounts, p.Gateway)
+		}
+	}
+	for _, account := range accounts {
+		if _, err := LoadKeys(keyring.Ring{Dir: c.KeysDir()}, account); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(c.Genesis); err != nil {
+		return fault.Wrap(fault.NotFound, err, "the genesis file")
+	}
+	return nil
 }
 
 // open opens a gateway on the kept port, which a changed address replaces.

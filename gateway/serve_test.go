@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -147,6 +148,17 @@ func TestAReloadKeepsThePort(t *testing.T) {
 			t.Errorf("want %v: %v %v", want, got, err)
 		}
 		s.set(func(c *gateway.Config) { *c = good })
+	}
+	// So is a key that others can read, although the configuration is the same.
+	key := filepath.Join(w.ring().Dir, strings.ReplaceAll(w.door, "/", "~")+".machine.key")
+	if err := os.Chmod(key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ctl.Reload(t.Context(), rpc.NewRequest(&gatewayv1.ReloadRequest{})); err == nil {
+		t.Error("a key that others can read is taken")
+	}
+	if err := os.Chmod(key, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	close(stop)
 	askers.Wait()

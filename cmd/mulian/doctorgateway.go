@@ -94,7 +94,8 @@ func (a *app) examineRunning(ctx context.Context, g, account string) []finding {
 			Effect: a.t("超过过时限度后停止放行（12020）", "beyond the staleness nothing is released (12020)"), Fix: "mulian status",
 		})
 	}
-	if age := time.Duration(s.GetViewAgeMs()) * time.Millisecond; age > oldView || age < 0 {
+	// One that gives nothing looks at the ledger when it asks, and not before.
+	if age := time.Duration(s.GetViewAgeMs()) * time.Millisecond; len(s.GetSources()) > 0 && (age > oldView || age < 0) {
 		out = append(out, finding{
 			Group: g, Name: a.t("链视图的年龄", "age of its view"), Mark: "warn", Value: age.Round(time.Second).String(), Cause: a.t("很久没有看到新的区块", "no new block was seen for long"),
 			Effect: a.t("超过协议的过时限度后停止放行（12020）", "beyond an agreement's staleness nothing is released (12020)"), Fix: "mulian status",
