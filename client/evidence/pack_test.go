@@ -1,11 +1,13 @@
 package evidence_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,10 +98,48 @@ func TestAFolderForStrangers(t *testing.T) {
 	if held, err := pack.Check(t.Context(), renamed, m.genesis.Hash); err != nil || len(held) != 3 || !strings.Contains(held[2].Says, "the same bytes") {
 		t.Errorf("%v, %v", held, err)
 	}
+	unpacked(t, renamed, path, m.genesis.Hash)
 	m.flips(t, renamed)
 	m.papers(t, renamed, p)
 	if held, err := pack.Check(t.Context(), renamed, m.genesis.Hash); err != nil {
 		t.Errorf("at the end: %v, %v", held, err)
+	}
+}
+
+// unpacked zips the folder and checks what comes out of the zip elsewhere.
+func unpacked(t *testing.T, folder, original string, genesis [32]byte) {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "x.zip")
+	if err := pack.Zip(file, folder, original); err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(io.LimitReader(r, 1<<20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, filepath.FromSlash(f.Name)), string(raw))
+	}
+	there := filepath.Join(dir, filepath.Base(original)+evidence.Suffix)
+	o, err := evidence.ReadOpening(there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Same(t.Context(), o.FileBeside(there)); err != nil {
+		t.Error(err)
+	}
+	if held, err := pack.Check(t.Context(), there, genesis); err != nil || len(held) != 3 {
+		t.Errorf("out of the zip: %v, %v", held, err)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 func (a *app) evidenceCertificate() *cobra.Command {
-	return &cobra.Command{
+	var zipped bool
+	c := &cobra.Command{
 		Use:   "certificate FILE...",
 		Short: a.t("出具存证证书和证据包：PDF、证明文件、离线核验页", "make the certificate and the evidence pack: PDF, proofs, a page that checks them offline"),
 		Long: a.t(`在证据夹里写好可以交给法院的证据包：证书 certificate.pdf（中英文，A4）、存证和存证人的证明文件 *.mulian-proof.json、创世
@@ -26,7 +27,7 @@ manifest.json。证书上来自账本的每一项都取自已经验证的证明�
 *.mulian-proof.json of the evidence and of who anchored it, genesis.bin, verify.html (checks all of it offline in a browser),
 README.txt, and manifest.json with the hash of each file, the operator and the validators. Whatever the paper says of the ledger
 comes from proofs that were verified. A file that changed since it was anchored gets none, and is told so.`),
-		Example: "  mulian evidence certificate 批复.pdf\n  mulian evidence certificate 批复.pdf.evidence --json",
+		Example: "  mulian evidence certificate 批复.pdf\n  mulian evidence certificate 批复.pdf --zip\n  mulian evidence certificate 批复.pdf.evidence --json",
 		Args:    atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -41,7 +42,7 @@ comes from proofs that were verified. A file that changed since it was anchored 
 			if err != nil {
 				return err
 			}
-			desk := certifier{a, maker, g, raw}
+			desk := certifier{a, maker, g, raw, zipped}
 			var made []map[string]any
 			for _, arg := range args {
 				v, err := desk.certify(cmd.Context(), arg)
@@ -54,18 +55,31 @@ comes from proofs that were verified. A file that changed since it was anchored 
 				for _, v := range made {
 					fmt.Fprintf(w, "✓ %s\n  %s\n", visible(fmt.Sprint(v["certificate"])), visible(fmt.Sprint(v["proof"])))
 				}
+				a.tellZips(made)
 				a.say(a.t("核验：mulian evidence verify %s --genesis-hash %x", "check it: mulian evidence verify %s --genesis-hash %x"), shellWord(fmt.Sprint(made[0]["folder"])), g.Hash)
 			})
 		},
+	}
+	c.Flags().BoolVar(&zipped, "zip", false, a.t("另写一个 zip：证据夹，连同未改动的原文件", "also write a zip: the folder, with the original if it did not change"))
+	return c
+}
+
+// tellZips names the zip files that were written.
+func (a *app) tellZips(made []map[string]any) {
+	for _, v := range made {
+		if path, ok := v["zip"]; ok {
+			a.say("  %s", visible(fmt.Sprint(path)))
+		}
 	}
 }
 
 // certifier makes certificates of one chain.
 type certifier struct {
-	a     *app
-	maker *prooffile.Maker
-	g     *client.Genesis
-	raw   []byte // genesis file
+	a      *app
+	maker  *prooffile.Maker
+	g      *client.Genesis
+	raw    []byte // genesis file
+	zipped bool
 }
 
 // certify fills the folder of a file, or a folder. A proof that is there and holds is
@@ -100,10 +114,22 @@ func (d certifier) certify(ctx context.Context, arg string) (map[string]any, err
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{
+	v := map[string]any{
 		"id": o.ID, "folder": folder, "certificate": filepath.Join(folder, pack.PaperFile), "proof": filepath.Join(folder, o.ProofFile()),
 		"page": filepath.Join(folder, pack.PageFile), "manifest": filepath.Join(folder, pack.ManifestFile), "file": original, "height": o.Height, "bytes": n,
-	}, nil
+	}
+	if !d.zipped {
+		return v, nil
+	}
+	beside := ""
+	if original == "same" {
+		if beside = o.FileBeside(folder); filepath.Clean(arg) != folder {
+			beside = filepath.Clean(arg)
+		}
+	}
+	path := filepath.Join(filepath.Dir(folder), filepath.Base(folder)+".zip")
+	v["zip"] = path
+	return v, pack.Zip(path, folder, beside)
 }
 
 // original tells what has become of the file that was anchored: "same", "changed" or
