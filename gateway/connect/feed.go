@@ -129,8 +129,10 @@ const (
 	// MaxDDLTables is the most names that one DDL event carries; with more it carries none,
 	// which means all.
 	MaxDDLTables = 100
-	// FeedEvery is how often an empty Change tells that there was nothing, at most.
+	// FeedEvery is how often an empty Change tells that there was nothing, at most. FeedAlive is how
+	// long a feed that lives may be silent: without any Change for longer its source has gone.
 	FeedEvery = time.Second
+	FeedAlive = 30 * time.Second
 )
 
 // A Change is a piece of one transaction: either a DDL event, or row changes, or (empty)

@@ -102,10 +102,10 @@ func (x *Followings) step(ctx context.Context, f *following) error {
 }
 
 // staleAfter is how old a provider's knowledge of its own changes may be before a table is
-// called stale, staleCompared where it has to read the whole for it. Our own choice: a
-// feed that is quiet gives a sign of life every 10 s.
+// called stale, staleCompared where it has to read the whole for it. Our own choice: twice
+// what a feed may be silent that lives.
 const (
-	staleAfter    = time.Minute
+	staleAfter    = 2 * connect.FeedAlive
 	staleCompared = time.Hour
 )
 

@@ -555,3 +555,30 @@ func TestTableVersions(t *testing.T) {
 	connecttest.RunVersions(t, s, connect.TableName{Schema: "public", Name: "p"}, run, []string{"INSERT INTO p VALUES (1), (11)"},
 		[]string{"TRUNCATE p1", "ALTER TABLE p DETACH PARTITION p1", "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10)", "DROP TABLE p2"})
 }
+
+// TestIdleFeedLives: where nothing happens an empty Change still comes, with the position of
+// before, but not with every answer of the server.
+func TestIdleFeedLives(t *testing.T) {
+	told := 0
+	a := newAssembly(1, nil, 7, nil, func(c connect.Change) error {
+		if told++; !c.Empty() || c.Position != position(1, 7) {
+			t.Errorf("it tells %+v", c)
+		}
+		return nil
+	})
+	for range 3 {
+		if err := a.reached(7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told != 1 {
+		t.Fatalf("it tells %d times at once", told)
+	}
+	a.quiet = time.Now().Add(-statusEvery)
+	if err := a.reached(7); err != nil || told != 2 {
+		t.Errorf("after %s it has told %d times, %v", statusEvery, told, err)
+	}
+	if 2*statusEvery > connect.FeedAlive {
+		t.Error("a feed that lives may be silent for longer than FeedAlive")
+	}
+}

@@ -462,7 +462,12 @@ func (a *assembly) reached(at lsn) error {
 	}
 	a.told = max(a.told, at)
 	now := time.Now()
-	if a.told == a.said || now.Sub(a.quiet) < connect.FeedEvery {
+	// Of a database in which nothing happens, too: who follows has to know that the feed lives.
+	every := connect.FeedEvery
+	if a.told == a.said {
+		every = statusEvery / 2
+	}
+	if now.Sub(a.quiet) < every {
 		return nil
 	}
 	a.said, a.quiet = a.told, now
