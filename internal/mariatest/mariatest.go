@@ -31,8 +31,8 @@ type Server = servertest.Server
 var Log = []string{"log-bin=log", "server-id=7", "binlog-format=ROW", "binlog-row-metadata=FULL", "binlog-row-image=NOBLOB"}
 
 var (
-	shared  = servertest.Once{Kind: "mariadb", Begin: func() (servertest.Process, error) { return mariaserver.Start(mariaserver.Options{}) }}
-	logging = servertest.Once{Kind: "mariadb", Begin: func() (servertest.Process, error) {
+	shared  = servertest.Once{Kind: "mariadb", Begin: func() (servertest.Machine, error) { return mariaserver.Start(mariaserver.Options{}) }}
+	logging = servertest.Once{Kind: "mariadb", Begin: func() (servertest.Machine, error) {
 		return mariaserver.Start(mariaserver.Options{Settings: Log})
 	}}
 )

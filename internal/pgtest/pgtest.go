@@ -29,7 +29,7 @@ type Server = servertest.Server
 // feeds lets a server tell its changes, and bounds what it keeps for who does not listen.
 var feeds = []string{"wal_level=logical", "max_slot_wal_keep_size=256MB", "max_replication_slots=40", "max_wal_senders=20"}
 
-var shared = servertest.Once{Kind: "postgres", Begin: func() (servertest.Process, error) {
+var shared = servertest.Once{Kind: "postgres", Begin: func() (servertest.Machine, error) {
 	return pgserver.Start(pgserver.Options{Settings: feeds})
 }}
 

@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// Process is one running server.
-type Process interface {
+// Machine is one running server, as its own package gives it.
+type Machine interface {
 	Create(ctx context.Context, name string) (url string, err error)
 	Socket() string
 	Port() int
@@ -30,17 +30,17 @@ type Process interface {
 
 // A Server is one running server, of a kind.
 type Server struct {
-	Process
+	Machine
 	kind string
 }
 
 // Once is a server of the process, started when it is first wanted.
 type Once struct {
 	Kind  string
-	Begin func() (Process, error)
+	Begin func() (Machine, error)
 
 	once   sync.Once
-	server Process
+	server Machine
 	err    error
 }
 
@@ -55,7 +55,7 @@ func (o *Once) Get(t testing.TB) *Server {
 }
 
 // Own gives a server to one test; it ends with it.
-func Own(t testing.TB, kind string, p Process, err error) *Server {
+func Own(t testing.TB, kind string, p Machine, err error) *Server {
 	t.Helper()
 	if err != nil {
 		absent(t, kind, err)
@@ -83,13 +83,13 @@ func (s *Server) Database(t testing.TB, name string) string {
 }
 
 // Kill ends the server as a power cut would, and waits until it is gone.
-func (s *Server) Kill(t testing.TB) { t.Helper(); s.must(t, s.Process.Kill()) }
+func (s *Server) Kill(t testing.TB) { t.Helper(); s.must(t, s.Machine.Kill()) }
 
 // Stop ends the server in order.
-func (s *Server) Stop(t testing.TB) { t.Helper(); s.must(t, s.Process.Stop()) }
+func (s *Server) Stop(t testing.TB) { t.Helper(); s.must(t, s.Machine.Stop()) }
 
 // Start starts the server again after Kill or Stop, on the same port.
-func (s *Server) Start(t testing.TB) { t.Helper(); s.must(t, s.Process.Start()) }
+func (s *Server) Start(t testing.TB) { t.Helper(); s.must(t, s.Machine.Start()) }
 
 func (s *Server) must(t testing.TB, err error) {
 	t.Helper()
