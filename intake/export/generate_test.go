@@ -29,7 +29,7 @@ func creditCode(start string) string {
 // ruins, marks of csv, JSON, YAML and HTML, characters outside the first plane.
 var words = []string{
 	"建设用地", "规划许可证", "企业", "Permit", "list", "=1+1", "=HYPERLINK(\"http://evil\",\"x\")", "+86", "-5", "@SUM(A1)", "'引号", "''=2", "＝全角",
-	"0012", "110108199001011234", "2.5", "1E5", "2026-01-02", "1/2", "a,b", "“引”", "\"q\"", "<b>&amp;", "x: y", "# no", "- dash", "{a}", "[b]", "\\n", "𠮷野家", "true", "null_", "~tilde", "%d", "café", "|", "；", "、",
+	"0012", "110108199001011234", "2.5", "1E5", "2026-01-02", "1/2", "a,b", "“引”", "\"q\"", "<b>&amp;", "x: y", "# no", "- dash", "{a}", "[b]", "\\n", "𠮷野家", "true", "null_", "~tilde", "%d", "café", "? 问", "! tag", "& anchor", "葛\U000E0100城", "|", "；", "、",
 }
 
 // line is a text of one line, as the ledger takes it.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -109,20 +111,25 @@ func (e *export) contracts() error {
 		if err != nil {
 			return err
 		}
-		ast.Walk(quoteTabs{}, doc)
+		ast.Walk(quoting{}, doc)
 		e.out.WriteString("---\n")
 		_, err = e.out.WriteString(doc.String() + "\n")
 		return err
 	})
 }
 
-// quoteTabs puts texts with a tab between double quotes: bare, the library that wrote
-// it does not read it back.
-type quoteTabs struct{}
+// quoting puts texts between double quotes that the library writes bare and does not
+// read back: with a tab, or with a mark at the beginning ("? x" is a key).
+type quoting struct{}
 
 // Visit implements [ast.Visitor].
-func (q quoteTabs) Visit(n ast.Node) ast.Visitor {
-	if s, ok := n.(*ast.StringNode); ok && strings.ContainsRune(s.Value, '\t') {
+func (q quoting) Visit(n ast.Node) ast.Visitor {
+	s, ok := n.(*ast.StringNode)
+	if !ok || strings.HasPrefix(s.Value, `"`) { // what the library has quoted has its quotation marks already
+		return q
+	}
+	r, _ := utf8.DecodeRuneInString(s.Value)
+	if strings.ContainsRune(s.Value, '\t') || !strings.Contains(s.Value, "\n") && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 		s.Token.Type = token.DoubleQuoteType
 	}
 	return q

@@ -3,6 +3,7 @@ package sheet
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"regexp"
@@ -59,7 +60,7 @@ func (c *contracts) next() (Record, error) {
 		if err := yaml.Unmarshal(raw, &v); err != nil {
 			return o.broken(at, fault.Malformed, "不是正确的 YAML："+firstLine(err), "no valid YAML: "+firstLine(err)), nil
 		}
-		object, err := yaml.MarshalWithOptions(v, yaml.JSON())
+		object, err := json.Marshal(v) // not the library's: what it writes for rare characters is no JSON
 		if err != nil {
 			return o.broken(at, fault.Malformed, "不是正确的 YAML："+firstLine(err), "no valid YAML: "+firstLine(err)), nil
 		}
