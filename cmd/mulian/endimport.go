@@ -12,13 +12,10 @@ import (
 	"mulian/internal/fault"
 )
 
-// endImport is how an import ends: what stopped it, every file that failed, or an exit
-// status that says that something is held, refused or cannot be read. The answer was
-// printed before.
-func (a *app) endImport(ctx context.Context, lists []*list) error {
-	if ctx.Err() != nil {
-		return a.interrupted(lists)
-	}
+// endImport is how an import ends that nobody stopped: every file that failed, or an
+// exit status that says that something is held, refused or cannot be read. The answer
+// was printed before.
+func (a *app) endImport(lists []*list) error {
 	failed := slices.DeleteFunc(slices.Clone(lists), func(l *list) bool { return l.err == nil })
 	switch {
 	case len(failed) > 0 && a.json:
@@ -41,11 +38,21 @@ func (a *app) endImport(ctx context.Context, lists []*list) error {
 	return nil
 }
 
-// interrupted says how far an import came that a person, or the machine, has stopped.
-func (a *app) interrupted(lists []*list) error {
+// cutShort says how far an import came that a person, or the machine, has stopped; nil
+// for one that was not.
+func (a *app) cutShort(ctx context.Context, lists []*list) error {
+	if ctx.Err() == nil {
+		return nil
+	}
 	var all sum
 	for _, l := range lists {
 		all.add(l)
+		if l.err != nil { // the machinery's words for it say nothing to a person
+			l.err = fault.Newf(fault.Cancelled, "%s", a.t("已中断", "interrupted"))
+		}
+	}
+	if a.json && (len(lists) > 1 || lists[0].Report != nil) {
+		return quietExit(fault.Cancelled.Exit()) // the answer has the numbers
 	}
 	if a.dryRun {
 		return fault.Newf(fault.Cancelled, "%s", a.t("已中断；预检不改变任何东西", "interrupted; a dry run changes nothing"))

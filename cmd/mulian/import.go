@@ -180,14 +180,18 @@ func (a *app) runImport(ctx context.Context, args []string, fl importFlags) erro
 	}
 	a.judge(ctx, lists, opts)
 	if !a.dryRun {
-		if err := a.applyAll(ctx, lists, order, fl); err != nil {
+		if err := a.applyAll(ctx, lists, order, fl); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
-	if err := a.showLists(lists, fl.problems); err != nil {
+	stopped := a.cutShort(ctx, lists)
+	if err := a.showLists(lists, fl.problems); err != nil && stopped == nil {
 		return err
 	}
-	return a.endImport(ctx, lists)
+	if stopped != nil {
+		return stopped
+	}
+	return a.endImport(lists)
 }
 
 // judge plans the lists, a few at once; what is wrong with one is its own.
