@@ -38,6 +38,9 @@ type Options struct {
 	Patience time.Duration
 	// Clock is what signatures and terms are judged by; nil: time.Now. A test sets it.
 	Clock func() time.Time
+	// KeyOverlap is how long a sealing or log key that was replaced stays in use beside its
+	// successor; 0: a day.
+	KeyOverlap time.Duration
 	// Reload is what the control socket's Reload does; nil: Usage.
 	Reload func() error
 }
@@ -184,7 +187,7 @@ func (g *Gateway) openDatabases(ctx context.Context) error {
 
 func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, every time.Duration) (err error) {
 	g.records, err = receipt.Open(ctx, receipt.Config{
-		Dir: filepath.Join(g.cfg.Home, "log"), Gateway: g.cfg.Account, Origin: account.GetGateway().GetLogOrigin(), Key: g.keys.Log, Logger: g.log,
+		Dir: filepath.Join(g.cfg.Home, "log"), Gateway: g.cfg.Account, Origin: account.GetGateway().GetLogOrigin(), Key: g.keys.Log, Earlier: g.keys.EarlierLog, Logger: g.log,
 		Secrecy: g.secrecy,
 	})
 	if err != nil {
@@ -205,7 +208,7 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 	}
 	g.asker, err = deliver.NewAsker(deliver.AskerConfig{
 		Clock:   g.opts.Clock,
-		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, SealKey: g.keys.Seal, Dir: filepath.Join(g.cfg.Home, "fetches"),
+		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, SealKey: g.keys.Seal, MoreSealKeys: g.keys.MoreSeals, Dir: filepath.Join(g.cfg.Home, "fetches"),
 		View: g.view, Chain: g.chain, Sink: g.sink, Documents: g.documents, Patience: g.opts.Patience, Logger: g.log,
 	})
 	if err != nil {
@@ -234,7 +237,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	parts := []func(context.Context) error{g.anchor.Run, g.view.Run, g.provider.Run, g.serve, g.settle, g.control, g.unseal}
+	parts := []func(context.Context) error{g.anchor.Run, g.view.Run, g.provider.Run, g.serve, g.settle, g.control, g.unseal, g.retire}
 	for _, w := range watchers {
 		parts = append(parts, w.Run)
 	}

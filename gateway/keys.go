@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"bytes"
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,21 +13,61 @@ import (
 	"mulian/internal/sm"
 )
 
-// Keys are the three keys of a gateway.
+// Keys are the three keys of a gateway, and those that they follow while both are in use.
 type Keys struct {
 	Machine sm.PrivateKey // signs transactions, requests, receipts
 	Seal    sm.PrivateKey // opens what is sealed to the gateway
 	Log     sm.PrivateKey // Ed25519, signs the access log's checkpoints
+	// MoreSeals open what was sealed to an earlier key, or will be to a later one.
+	MoreSeals []sm.PrivateKey
+	// EarlierLog signs checkpoints, too, until it ends. Zero: none does.
+	EarlierLog sm.PrivateKey
 }
 
-// LoadKeys reads an account's keys from a ring. NotFound if one is not there.
+// LoadKeys reads an account's keys from a ring: of each kind the newest. NotFound if one
+// is not there.
 func LoadKeys(ring keyring.Ring, account string) (k Keys, err error) {
 	for label, into := range map[string]*sm.PrivateKey{keyring.Machine: &k.Machine, keyring.Seal: &k.Seal, keyring.Log: &k.Log} {
-		if *into, err = ring.Key(account, label); err != nil {
+		keys, err := numberedKeys(ring, account, label)
+		if err != nil {
 			return Keys{}, err
 		}
+		if len(keys) == 0 {
+			_, err := ring.Key(account, label) // says what is missing
+			return Keys{}, err
+		}
+		*into = keys[len(keys)-1].key
 	}
 	return k, nil
+}
+
+// labelled is a key of the ring with its label.
+type labelled struct {
+	label string
+	n     int
+	key   sm.PrivateKey
+}
+
+// numberedKeys reads the keys of a ring whose label is base or base-N, ascending.
+func numberedKeys(ring keyring.Ring, account, base string) ([]labelled, error) {
+	entries, err := ring.List()
+	if err != nil {
+		return nil, err
+	}
+	var out []labelled
+	for _, e := range entries {
+		n, ok := numbered(e.Label, base)
+		if e.Account != account || !ok {
+			continue
+		}
+		key, err := ring.Key(e.Account, e.Label)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, labelled{e.Label, n, key})
+	}
+	slices.SortFunc(out, func(a, b labelled) int { return cmp.Compare(a.n, b.n) })
+	return out, nil
 }
 
 // MakeKeys makes the keys that the ring does not have yet, machine and seal of the
@@ -84,31 +127,56 @@ func numbered(label, base string) (n int, ok bool) {
 
 // choose takes from the ring the keys that the ledger has for the account now: the
 // newest machine key that is active, so that a new one can be added before the old one
-// ends. NotWhitelisted if the ledger has others.
+// ends; the sealing key, and all others of the ring to open with; of the log the key that
+// the profile names, and the one before it while both sign. NotWhitelisted if the ledger
+// has others.
 func (k *Keys) choose(ring keyring.Ring, a *identityv1.Account) error {
 	active := map[string]bool{}
 	for _, key := range a.GetKeys() {
 		active[key.GetId()] = key.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE
 	}
-	entries, err := ring.List()
+	machines, err := numberedKeys(ring, a.GetId(), keyring.Machine)
 	if err != nil {
 		return err
 	}
-	newest := 0
-	for _, e := range entries {
-		n, ok := numbered(e.Label, keyring.Machine)
-		if e.Account != a.GetId() || !ok || n <= newest {
-			continue
+	for _, m := range machines {
+		if active[m.key.Public().ID()] {
+			k.Machine = m.key
 		}
-		key, err := ring.Key(e.Account, e.Label)
-		if err != nil {
-			return err
+	}
+	seals, err := numberedKeys(ring, a.GetId(), keyring.Seal)
+	if err != nil {
+		return err
+	}
+	k.MoreSeals = nil
+	for _, s := range seals {
+		if bytes.Equal(s.key.Public().Bytes(), a.GetGateway().GetSealingKey().GetPublicKey()) {
+			k.Seal = s.key
+		} else {
+			k.MoreSeals = append(k.MoreSeals, s.key)
 		}
-		if active[key.Public().ID()] {
-			k.Machine, newest = key, n
+	}
+	logs, err := numberedKeys(ring, a.GetId(), keyring.Log)
+	if err != nil {
+		return err
+	}
+	k.EarlierLog = sm.PrivateKey{}
+	for _, l := range logs {
+		switch public := l.key.Public().Bytes(); {
+		case bytes.Equal(public, a.GetGateway().GetLogPublicKey()):
+			k.Log = l.key
+		case signsStill(a.GetGateway(), public):
+			k.EarlierLog = l.key
 		}
 	}
 	return k.match(a)
+}
+
+// signsStill tells whether the ledger has a log key that has not ended.
+func signsStill(p *identityv1.GatewayProfile, public []byte) bool {
+	return slices.ContainsFunc(p.GetLogKeys(), func(k *identityv1.LogKey) bool {
+		return bytes.Equal(k.GetPublicKey(), public) && k.GetUntilSize() == 0
+	})
 }
 
 // match tells whether the ledger has these keys for the account.
@@ -121,9 +189,9 @@ func (k Keys) match(a *identityv1.Account) error {
 	switch {
 	case !has:
 		return fault.Newf(fault.NotWhitelisted, "the ledger does not have the machine key %s of %s, or it was revoked", k.Machine.Public().ID(), a.GetId())
-	case string(p.GetSealingKey().GetPublicKey()) != string(k.Seal.Public().Bytes()):
+	case !bytes.Equal(p.GetSealingKey().GetPublicKey(), k.Seal.Public().Bytes()):
 		return fault.Newf(fault.NotWhitelisted, "the ledger has another sealing key for %s", a.GetId())
-	case string(p.GetLogPublicKey()) != string(k.Log.Public().Bytes()):
+	case !bytes.Equal(p.GetLogPublicKey(), k.Log.Public().Bytes()):
 		return fault.Newf(fault.NotWhitelisted, "the ledger has another key for the log of %s", a.GetId())
 	}
 	return nil

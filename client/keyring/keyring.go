@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"mulian/client"
 	"mulian/internal/fault"
@@ -82,6 +83,56 @@ func (r Ring) Key(account, label string) (sm.PrivateKey, error) {
 		return sm.PrivateKey{}, fault.Newf(fault.NotFound, "no key %s for %s in %s", label, account, r.Dir)
 	}
 	return key, err
+}
+
+// Made tells when a key was stored. NotFound if there is none.
+func (r Ring) Made(account, label string) (time.Time, error) {
+	path, err := r.path(account, label)
+	if err != nil {
+		return time.Time{}, err
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, fault.Newf(fault.NotFound, "no key %s for %s in %s", label, account, r.Dir)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("keys: %w", err)
+	}
+	return info.ModTime(), nil
+}
+
+// Destroy overwrites a key and removes it. It is not an error if there is none. What the
+// disk or a backup keeps of old blocks it cannot reach.
+func (r Ring) Destroy(account, label string) error {
+	path, err := r.path(account, label)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil {
+		_, err = f.Write(make([]byte, info.Size()))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	// Power fails here: the file is there, and no key any more.
+	if err == nil {
+		err = os.Remove(path)
+	}
+	if err != nil {
+		return fmt.Errorf("destroy key %s of %s: %w", label, account, err)
+	}
+	return nil
 }
 
 // Signer returns who signs as the account with the key of the first label that

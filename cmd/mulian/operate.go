@@ -114,19 +114,32 @@ func (a *app) reopened(cmd *cobra.Command, account string, before int64) (*gatew
 }
 
 func (a *app) gatewayRotate() *cobra.Command {
-	return &cobra.Command{
-		Use: "rotate-key [ACCOUNT]", Args: cobra.MaximumNArgs(1), Example: "  mulian gateway rotate-key --as 11110000000021928B",
-		Short: a.t("更换网关的签名密钥，不停机（由机构的根密钥签名）", "replace the key with which a gateway signs, without a pause (signed with the organisation's root key)"),
-		Long: a.t("新密钥先上链，运行中的网关改用它，旧密钥随后吊销。中断后再次执行会接着做。封装密钥和日志密钥不在此更换。",
-			"The new key goes to the ledger first, the running gateway takes it, then the old one is revoked. Given again after an interruption it goes on. Sealing and log keys are not changed by this."),
+	var base string
+	c := &cobra.Command{
+		Use: "rotate-key [ACCOUNT]", Args: cobra.MaximumNArgs(1),
+		Example: "  mulian gateway rotate-key --as 11110000000021928B\n  mulian gateway rotate-key --key seal --as 11110000000021928B",
+		Short:   a.t("更换网关的签名、封装或日志密钥，不停机（由机构的根密钥签名）", "replace a gateway's signing, sealing or log key, without a pause (signed with the organisation's root key)"),
+		Long: a.t(`签名密钥：新密钥先上链，运行中的网关改用它，旧密钥随后吊销。封装密钥（--key seal）和日志密钥（--key log）：新旧并用一天，之后
+网关自己停用并销毁旧的，账本上有记录；旧封装密钥要等没有在途的交付才销毁。中断后再次执行会接着做。`,
+			`The signing key: the new one goes to the ledger first, the running gateway takes it, then the old one is revoked. The sealing key (--key seal)
+and the log's key (--key log): both are in use for a day, then the gateway ends and destroys the old one by itself, on record on the ledger; an
+old sealing key not before the last delivery that is on its way has arrived. Given again after an interruption it goes on.`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			account, err := a.oneGateway(args)
 			if err != nil {
 				return err
 			}
-			return a.rotateGateway(cmd, account)
+			switch base {
+			case keyring.Machine:
+				return a.rotateGateway(cmd, account)
+			case keyring.Seal, keyring.Log:
+				return a.rotateBeside(cmd, account, base)
+			}
+			return fault.Newf(fault.Usage, "--key %q: machine, seal or log", base)
 		},
 	}
+	c.Flags().StringVar(&base, "key", keyring.Machine, a.t("哪把密钥：machine seal log", "which key: machine, seal, log"))
+	return c
 }
 
 // rotateGateway adds a machine key, has the gateway take it, and revokes the others.

@@ -241,7 +241,7 @@ func (in *arrival) begin(header []byte) error {
 		return fault.Newf(fault.Busy, "the provider has begun the delivery anew")
 	}
 	aad := deliveryAAD(pagesDomain, in.asker.cfg.ChainID, in.to.account.GetId(), in.asker.cfg.Gateway, in.f.Agreement, in.f.Delivery)
-	opener, err := seal.NewOpener(in.asker.cfg.SealKey, header, aad)
+	opener, err := seal.NewOpenerOf(in.asker.sealKeys(), header, aad)
 	if err != nil {
 		return fault.Wrap(fault.VerificationFailed, err, "the delivery's seal")
 	}

@@ -40,10 +40,13 @@ type AskerConfig struct {
 	Gateway string        // account
 	Key     sm.PrivateKey // MACHINE
 	SealKey sm.PrivateKey // opens what is sealed to the gateway
-	Dir     string        // journal of open fetches, receipts; of this asker alone
-	View    *view.View
-	Chain   *client.Client
-	Sink    connect.Sink // nil: this gateway takes no batches
+	// MoreSealKeys open it, too: the one before SealKey, while something that was sealed to
+	// it may still come, and the one that will follow.
+	MoreSealKeys []sm.PrivateKey
+	Dir          string // journal of open fetches, receipts; of this asker alone
+	View         *view.View
+	Chain        *client.Client
+	Sink         connect.Sink // nil: this gateway takes no batches
 	// Documents is the folder into which files are delivered; nil: this gateway takes none.
 	Documents connect.Sink
 	// Patience is how long a provider may say nothing; 0: [DefaultPatience].
@@ -109,7 +112,7 @@ func NewAsker(cfg AskerConfig) (*Asker, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	a := &Asker{cfg: cfg, http: watchful{client.HTTPClient()}, opener: seal.NewSharedOpener(cfg.SealKey), receipts: book, hand: &countersigner{key: cfg.Key, book: book}, acks: make(chan ack, maxAcks), stop: stop, busy: map[string]bool{}}
+	a := &Asker{cfg: cfg, http: watchful{client.HTTPClient()}, opener: seal.NewSharedOpener(cfg.SealKey, cfg.MoreSealKeys...), receipts: book, hand: &countersigner{key: cfg.Key, book: book}, acks: make(chan ack, maxAcks), stop: stop, busy: map[string]bool{}}
 	a.writers.Go(func() { a.sendAcks(ctx) })
 	return a, nil
 }

@@ -19,13 +19,16 @@ import (
 	"mulian/internal/sm"
 )
 
-// Config says where a log is and whose it is. All fields are required but the last two.
+// Config says where a log is and whose it is. All fields are required but
+// Earlier and the last two.
 type Config struct {
 	Dir     string        // of this log alone; made if absent, mode 0700
 	Gateway string        // account whose log it is
 	Origin  string        // of its checkpoints, as on the ledger
 	Key     sm.PrivateKey // Ed25519, signs the checkpoints
-	Logger  *slog.Logger  // nil: slog.Default
+	// Earlier signs them, too: the key before, until it ends. Zero: there is none.
+	Earlier sm.PrivateKey
+	Logger  *slog.Logger // nil: slog.Default
 	// Secrecy returns the orders of secrecy of an agreement, as the ledger has them; nil
 	// if there is none. Records of accesses are sealed while one holds. nil: none ever is.
 	Secrecy func(ctx context.Context, agreement string) (*tracev1.Secrecy, error)
@@ -96,9 +99,16 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	signer, err := newCheckpointSigner(cfg.Origin, cfg.Key)
-	if err != nil {
-		return nil, err
+	var signers []*checkpointSigner
+	for _, k := range []sm.PrivateKey{cfg.Key, cfg.Earlier} {
+		if k.Algorithm() == 0 {
+			continue
+		}
+		s, err := newCheckpointSigner(cfg.Origin, k)
+		if err != nil {
+			return nil, err
+		}
+		signers = append(signers, s)
 	}
 	if err := durable.MkdirPrivate(cfg.Dir); err != nil {
 		return nil, err
@@ -112,7 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		stop: make(chan struct{}), gone: make(chan struct{}), of: map[string]history{}, grown: make(chan struct{}),
 		kept: map[uint64][]int64{}, secrets: map[uint64]Secret{},
 	}
-	if err := l.restore(ctx, signer); err != nil {
+	if err := l.restore(ctx, signers); err != nil {
 		lock.Unlock()
 		return nil, err
 	}

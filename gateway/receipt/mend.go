@@ -218,12 +218,12 @@ func (m *mender) same(path string, want []byte) error {
 
 // restore reads the journal, holds the tree against it, and brings the tree up to it.
 // What is damaged is mended where that is proved.
-func (l *Log) restore(ctx context.Context, signer *checkpointSigner) error {
+func (l *Log) restore(ctx context.Context, signers []*checkpointSigner) error {
 	tree, published, err := claims(filepath.Join(l.cfg.Dir, "tiles"), l.cfg.Logger)
 	if err != nil {
 		return fmt.Errorf("access log: %w", err)
 	}
-	err = l.restoreAs(ctx, signer, tree, published)
+	err = l.restoreAs(ctx, signers, tree, published)
 	lack, ok := errors.AsType[*short](err)
 	if !ok {
 		return err
@@ -233,11 +233,11 @@ func (l *Log) restore(ctx context.Context, signer *checkpointSigner) error {
 		return err
 	}
 	l.offsets, l.of, l.kept, l.secrets = nil, map[string]history{}, map[uint64][]int64{}, map[uint64]Secret{}
-	return l.restoreAs(ctx, signer, tree, published)
+	return l.restoreAs(ctx, signers, tree, published)
 }
 
 // restoreAs is restore for a tree that claims to be so.
-func (l *Log) restoreAs(ctx context.Context, signer *checkpointSigner, tree, published claim) (err error) {
+func (l *Log) restoreAs(ctx context.Context, signers []*checkpointSigner, tree, published claim) (err error) {
 	defer func() {
 		if err != nil {
 			if l.tree != nil {
@@ -254,7 +254,7 @@ func (l *Log) restoreAs(ctx context.Context, signer *checkpointSigner, tree, pub
 	if l.openings, err = openJournal(filepath.Join(l.cfg.Dir, "openings"), l.noteOpening, func(int64) error { return nil }); err != nil {
 		return err
 	}
-	r := &restoring{log: l, signer: signer, tree: tree, published: published, sum: ranges.NewEmptyRange(0), mender: mender{dir: filepath.Join(l.cfg.Dir, "tiles")}}
+	r := &restoring{log: l, signers: signers, tree: tree, published: published, sum: ranges.NewEmptyRange(0), mender: mender{dir: filepath.Join(l.cfg.Dir, "tiles")}}
 	if tree.size == 0 {
 		if err := r.reached(ctx); err != nil {
 			return err
@@ -284,7 +284,7 @@ func (l *Log) restoreAs(ctx context.Context, signer *checkpointSigner, tree, pub
 // restoring goes along the journal at Open.
 type restoring struct {
 	log             *Log
-	signer          *checkpointSigner
+	signers         []*checkpointSigner
 	tree, published claim
 	sum             *compact.Range
 	mender          mender
@@ -345,7 +345,7 @@ func (r *restoring) reached(ctx context.Context) (err error) {
 	if n := r.mender.mended; n > 0 {
 		l.cfg.Logger.Warn("files of the access log's tree were damaged or missing; they are made again from the journal", "files", n)
 	}
-	if l.tree, err = openTree(r.mender.dir, r.signer, l.cfg.Logger); err != nil {
+	if l.tree, err = openTree(r.mender.dir, r.signers, l.cfg.Logger); err != nil {
 		return fmt.Errorf("access log: %w", err)
 	}
 	size, err := l.tree.size(ctx)

@@ -32,7 +32,7 @@ type tree struct {
 // quietTessera sends what Tessera logs to ours: it would write on stderr itself.
 var quietTessera sync.Once
 
-func openTree(dir string, signer *checkpointSigner, log *slog.Logger) (*tree, error) {
+func openTree(dir string, signers []*checkpointSigner, log *slog.Logger) (*tree, error) {
 	quietTessera.Do(func() { klog.SetSlogLogger(log.With("part", "tessera")) })
 	ctx, cancel := context.WithCancel(context.Background()) // Tessera's own goroutines; ended by close
 	driver, err := posix.New(ctx, posix.Config{Path: dir, HTTPClient: http.DefaultClient})
@@ -40,8 +40,11 @@ func openTree(dir string, signer *checkpointSigner, log *slog.Logger) (*tree, er
 		cancel()
 		return nil, fmt.Errorf("open tree: %w", err)
 	}
-	opts := tessera.NewAppendOptions().
-		WithCheckpointSigner(signer).
+	opts := tessera.NewAppendOptions().WithCheckpointSigner(signers[0])
+	if len(signers) > 1 { // while one follows the other, both sign
+		opts = opts.WithCheckpointSigner(signers[0], signers[1])
+	}
+	opts = opts.
 		WithBatching(treeBatch, treeAge).
 		WithCheckpointInterval(checkpointEvery)
 	a, finish, read, err := tessera.NewAppender(ctx, driver, opts)

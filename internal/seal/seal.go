@@ -106,12 +106,38 @@ func (s *Sealer) Seal(page []byte, last bool) ([]byte, error) {
 
 // Opener opens the pages of one session, in their order. One goroutine uses it at
 // a time.
-type Opener struct{ s stream }
+type Opener struct {
+	s      stream
+	others []*Opener // by other keys, before the first page was opened
+}
 
 // NewOpener begins to open what was sealed to priv under this header and aad. A
 // wrong key or aad may show here or at the first page, as [ErrOpen].
 func NewOpener(priv sm.PrivateKey, header, aad []byte) (*Opener, error) {
 	return NewOpenerAt(priv, header, aad, 0)
+}
+
+// NewOpenerOf is [NewOpener] with the first of several keys that opens the first page: a
+// receiver that has changed his key still has the one before.
+func NewOpenerOf(keys []sm.PrivateKey, header, aad []byte) (*Opener, error) {
+	var first *Opener
+	err := ErrOpen
+	for _, k := range keys {
+		o, keyErr := NewOpener(k, header, aad)
+		switch {
+		case keyErr != nil && first == nil:
+			err = keyErr
+		case keyErr != nil:
+		case first == nil:
+			first = o
+		default:
+			first.others = append(first.others, o)
+		}
+	}
+	if first == nil {
+		return nil, err
+	}
+	return first, nil
 }
 
 // NewOpenerAt goes on at page index after an interruption. The caller has pages 0
@@ -146,13 +172,27 @@ func NewOpenerAt(priv sm.PrivateKey, header, aad []byte, index uint32) (*Opener,
 	default:
 		return nil, fmt.Errorf("%w: sealed with suite %d, the key is %s", ErrOpen, suite, priv.Algorithm())
 	}
-	return &Opener{stream{aead: aead, binding: bind(header, aad), next: index}}, nil
+	return &Opener{s: stream{aead: aead, binding: bind(header, aad), next: index}}, nil
 }
 
 // Open returns the page in box, which must be the page index and the next one:
 // [ErrOrder], [ErrTrailing], [ErrBound], [ErrOpen]. last must be what the sealer
 // said. After an error the session is as before and the right box can follow.
 func (o *Opener) Open(index uint32, box []byte, last bool) ([]byte, error) {
+	page, err := o.open(index, box, last)
+	for i := 0; errors.Is(err, ErrOpen) && i < len(o.others); i++ {
+		if page, otherErr := o.others[i].open(index, box, last); otherErr == nil {
+			*o = *o.others[i]
+			return page, nil
+		}
+	}
+	if err == nil {
+		o.others = nil
+	}
+	return page, err
+}
+
+func (o *Opener) open(index uint32, box []byte, last bool) ([]byte, error) {
 	switch {
 	case o.s.ended:
 		return nil, ErrTrailing

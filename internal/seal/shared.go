@@ -133,19 +133,35 @@ func (s *SharedSealer) secret(now time.Time) (*secret, error) {
 // a [SharedSealer]. Many goroutines may use it.
 type SharedOpener struct {
 	priv sm.PrivateKey
+	next *SharedOpener // by another key; nil: none
 
 	mu           sync.Mutex // guards the two below
 	young, older map[string]*secret
 }
 
-// NewSharedOpener opens with priv.
-func NewSharedOpener(priv sm.PrivateKey) *SharedOpener {
-	return &SharedOpener{priv: priv, young: map[string]*secret{}}
+// NewSharedOpener opens with priv, or with one of more: keys of the receiver before he
+// changed it.
+func NewSharedOpener(priv sm.PrivateKey, more ...sm.PrivateKey) *SharedOpener {
+	o := &SharedOpener{priv: priv, young: map[string]*secret{}}
+	if len(more) > 0 {
+		o.next = NewSharedOpener(more[0], more[1:]...)
+	}
+	return o
 }
 
 // Open returns the page in box, sealed as the only one of its session: [ErrHeader],
 // [ErrBound], [ErrOpen].
 func (o *SharedOpener) Open(header, aad, box []byte) ([]byte, error) {
+	page, err := o.open(header, aad, box)
+	if err != nil && o.next != nil && !errors.Is(err, ErrBound) {
+		if page, nextErr := o.next.Open(header, aad, box); nextErr == nil {
+			return page, nil
+		}
+	}
+	return page, err
+}
+
+func (o *SharedOpener) open(header, aad, box []byte) ([]byte, error) {
 	suite, enc, err := split(header)
 	if err != nil {
 		return nil, err
@@ -172,7 +188,7 @@ func (o *SharedOpener) Open(header, aad, box []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	one := Opener{stream{aead: aead, binding: binding}}
+	one := Opener{s: stream{aead: aead, binding: binding}}
 	return one.Open(0, box, true)
 }
 
