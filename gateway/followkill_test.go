@@ -49,8 +49,8 @@ func somethingElse() string {
 	}[rand.IntN(5)]
 }
 
-// TestFollowKilled: either gateway is killed at random moments while changes flow, then
-// either database. In the end the tables are equal, by changes alone: nothing was
+// TestFollowKilled: either gateway is killed at random moments while changes flow, then both at
+// once, then either database. In the end the tables are equal, by changes alone: nothing was
 // taken whole again; and no receipt is lost.
 func TestFollowKilled(t *testing.T) {
 	server := pgtest.Durable(t)
@@ -80,6 +80,22 @@ func TestFollowKilled(t *testing.T) {
 		cmd.Wait()
 	}
 	p.door = p.open(p.doorConfig)
+	p.eventually("it follows again", func() bool { return p.now().GetState() == "following" })
+
+	p.door.stop()
+	p.tap.stop()
+	for n := range 2 {
+		door, doorOut := p.spawn(play{Config: p.doorConfig})
+		doorOut.Scan()
+		tap, tapOut := p.spawn(play{Config: p.tapConfig})
+		tapOut.Scan()
+		time.Sleep(moment(n))
+		door.Process.Kill() // both at once
+		tap.Process.Kill()
+		door.Wait()
+		tap.Wait()
+	}
+	p.door, p.tap = p.open(p.doorConfig), p.open(p.tapConfig)
 	p.eventually("it follows again", func() bool { return p.now().GetState() == "following" })
 
 	for range 2 {

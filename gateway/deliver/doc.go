@@ -72,7 +72,11 @@
 //     else depends on the row.
 //
 //  9. Rows and bytes are counted before they are sealed, and never beyond what is agreed.
-//     What has left counts, whether its delivery ended well or not.
+//     What has left counts, whether its delivery ended well or not; what is refused for them
+//     uses up no call.
+//
+//  10. A table that is followed was equal at the moment that its following names: what its
+//     provider does not notice is no sign that nothing changed (sight.go).
 //
 //  10. Between a decision and what leaves because of it is a last look (again.go).
 //
