@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"io"
 	"maps"
 	"net"
 	"sync"
@@ -153,7 +154,7 @@ func (k *link) carry(from, to net.Conn, mute func(), muted chan struct{}) {
 		_, hushed := k.hushed[from]
 		k.mu.Unlock()
 		if hushed {
-			k.drain(to)
+			io.Copy(io.Discard, from) // until its owner gives it up
 			return
 		}
 		for sent := 0; sent < n; {

@@ -91,8 +91,18 @@ func (s *Keeper) turn(ctx context.Context, g *Gateway, reload <-chan os.Signal, 
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(run) }()
 	s.tell(Ready)
+	look := time.NewTicker(lookForRoom)
+	defer look.Stop()
 	for {
 		select {
+		case <-look.C:
+			if g.full() == nil || !g.room() {
+				continue
+			}
+			s.tell(Reloading)
+			log.Warn("there is room on the disk again: the gateway opens anew and goes on", "gateway", s.cfg.Account)
+			stop()
+			return s.cfg, errors.Join(<-ended, g.Close())
 		case err := <-ended:
 			s.tell(Stopping)
 			return nil, errors.Join(err, g.Close())

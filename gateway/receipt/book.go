@@ -104,5 +104,8 @@ func (b *Book) Each(from int, fn func(n int, r *tracev1.Receipt) bool) error {
 	return nil
 }
 
+// Err tells why the book takes no more receipts; nil if it does.
+func (b *Book) Err() error { return b.journal.out.Err() }
+
 // Close closes the book.
 func (b *Book) Close() error { return b.journal.close() }

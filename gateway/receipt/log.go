@@ -452,7 +452,7 @@ func (l *Log) fail(err error) error {
 	defer l.mu.Unlock()
 	if l.err == nil {
 		l.err = err
-		l.cfg.Logger.Error("the access log has stopped; nothing is released until a restart", "err", err)
+		l.cfg.Logger.Error("the access log has stopped; nothing is released until it is opened anew", "err", err)
 	}
 	return l.err
 }

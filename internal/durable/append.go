@@ -91,6 +91,13 @@ func (a *Appender) sync() {
 	a.synced.Broadcast()
 }
 
+// Err tells why nothing is accepted any more; nil if it is.
+func (a *Appender) Err() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.err
+}
+
 // Size returns the length of the file up to which all is durable.
 func (a *Appender) Size() int64 {
 	a.mu.Lock()

@@ -101,7 +101,7 @@ func (p *pool) acquire(ctx context.Context) (*pgconn.PgConn, error) {
 		r := p.idle[n-1]
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
-		if time.Since(r.since) < idleCheck || r.conn.Ping(ctx) == nil {
+		if time.Since(r.since) < idleCheck || answers(ctx, r.conn) {
 			return r.conn, nil
 		}
 		p.forget(r.conn)
@@ -113,6 +113,14 @@ func (p *pool) acquire(ctx context.Context) (*pgconn.PgConn, error) {
 		return nil, failure(ctx, err)
 	}
 	return conn, nil
+}
+
+// answers tells whether a connection that has rested is still there. One behind a network
+// that was cut says nothing: it must not use up the time of who asks.
+func answers(ctx context.Context, conn *pgconn.PgConn) bool {
+	ctx, cancel := context.WithTimeout(ctx, idleCheck)
+	defer cancel()
+	return conn.Ping(ctx) == nil
 }
 
 // release takes a connection back, or closes it if it is in the middle of something.
