@@ -43,6 +43,31 @@ func (n *sensor) feeds(table connect.TableName) bool {
 	return ok && n.nofeed == nil && (f == nil || f.fit)
 }
 
+// followable is feeds, and asks the source if that would be the first of its table: who began
+// by a feed that there is not would have to take everything twice.
+func (n *sensor) followable(ctx context.Context, table connect.TableName) bool {
+	if !n.feeds(table) {
+		return false
+	}
+	err := n.source.(connect.Feeder).Followable(ctx, []connect.TableName{table})
+	var no *connect.NoFeedError
+	if !errors.As(err, &no) {
+		return true // the follower finds out
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(no.Tables) == 0 {
+		n.nofeed = err
+		return false
+	}
+	if n.fallen == nil {
+		n.fallen = map[connect.TableName]*fallback{}
+	}
+	now := time.Now()
+	n.fallen[table] = &fallback{at: now, wait: feedAgain, due: now.Add(feedAgain)}
+	return false
+}
+
 // unfit lets tables fall back, and nothing else: the others are followed on from where they are.
 func (n *sensor) unfit(ctx context.Context, tables []connect.TableName, cause error) error {
 	now := time.Now()

@@ -162,6 +162,14 @@ func TestAnUnfitTableFallsBackAlone(t *testing.T) {
 	}
 }
 
+// TestWhoBeginsIsToldAtOnce that there is no feed of a table, and of no other.
+func TestWhoBeginsIsToldAtOnce(t *testing.T) {
+	w := watch(t, "CREATE TABLE firm (id int PRIMARY KEY)", "CREATE TABLE bare (id int)")
+	if !w.followable(t.Context(), public("firm")) || w.followable(t.Context(), public("bare")) || w.feeds(public("bare")) || !w.feeds(public("firm")) {
+		t.Errorf("feeds: firm %t, bare %t", w.feeds(public("firm")), w.feeds(public("bare")))
+	}
+}
+
 // TestARewrittenTableIsTakenAgain: nobody tells the rows that an ALTER TABLE makes others.
 func TestARewrittenTableIsTakenAgain(t *testing.T) {
 	w := watch(t, "CREATE TABLE firm (id int PRIMARY KEY, v int)", "CREATE TABLE shop (id int PRIMARY KEY, v int)", "INSERT INTO firm VALUES (1, 1)")

@@ -237,7 +237,7 @@ func (x *Subscriptions) begin(ctx context.Context, r *request, c claim, d *decis
 	watermark := watermarkOf(d)
 	// A deletion would tell the key of a row that is outside of the scope, or masked.
 	switch byKey := wholeKey(d, table.PrimaryKey) && !d.form.reshapes(); {
-	case byKey && n.feeds(name):
+	case byKey && n.followable(ctx, name):
 		s.Sensing = sensingFeed
 	case byKey && watermark != "":
 		s.Sensing, s.Reading.Watermark = sensingWatermark, watermark
