@@ -56,7 +56,9 @@
 //     columns, so that a row is never read by the order of a later table), for tables whose key the log tells
 //     as it is (no enum, time, float; text in UTF-8) and that no foreign key changes behind the
 //     log's back. A change is told when a snapshot shows it (feed.go). What goes without a change of rows
-//     (a statement that was logged as text, DROP, a partition, XA) is connect.ErrPositionLost.
+//     (a statement that was logged as text, XA) is connect.ErrPositionLost; a table that is dropped, recreated or
+//     loses a partition is named by a connect.NoFeedError. The time of creation, which each
+//     ALTER TABLE sets anew, is the table's version.
 //     The server keeps its log by its own rules; the account reads all of it, see grant.go.
 //
 //  11. Errors are retold without the server's message where that may hold a value or the account.

@@ -43,10 +43,15 @@
 //   - It publishes no table without an immediate primary key: UPDATEs of such a table would fail.
 //   - It makes no slot where max_slot_wal_keep_size is unlimited: the server gives up a slot that nobody reads
 //     before its disk is full (ErrPositionLost, and a snapshot again). FeedLag warns from half of the bound on. A
-//     slot also keeps dead rows of the system catalogue; DropFeed removes it when a source is given up.
+//     slot also keeps dead rows of the system catalogue; DropFeed removes it, and the publication if it is our own, when
+//     a source is given up or nobody has a subscription.
 //   - It reads no columns but those of the key, from version 15 on: the publication names them. The price is that
 //     PostgreSQL then refuses to change the type of a key's column, or to drop it, until the table has left the publication
 //     (ALTER PUBLICATION ... DROP TABLE); and whoever drops the primary key of a published table cannot UPDATE it.
+//
+// What makes rows others without a change of rows (ALTER TABLE ... TYPE ... USING, a partition that comes or goes or is emptied,
+// a renamed value of an enumeration, a policy) no feed tells. TableVersion tells that it happened, from the system catalogue;
+// VACUUM FULL and CLUSTER look the same, and cost a snapshot.
 //
 // DDL events are told by an event trigger, which a superuser has to make. It fires for everybody's statements, in
 // their transactions, with no rights of theirs; it swallows its own errors. LISTEN and pg_logical_emit_message
