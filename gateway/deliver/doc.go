@@ -75,10 +75,10 @@
 //     What has left counts, whether its delivery ended well or not; what is refused for them
 //     uses up no call.
 //
-//  10. A table that is followed was equal at the moment that its following names: what its
-//     provider does not notice is no sign that nothing changed (sight.go).
-//
 //  10. Between a decision and what leaves because of it is a last look (again.go).
+//
+//  11. A table that is followed was equal at the moment that its following names: what its
+//     provider does not notice is no sign that nothing changed (sight.go).
 //
 // Sources: order 809 art. 22, 26, 29; spec sharing 4.5, 4.6; DESIGN section 5.
 package deliver
