@@ -80,6 +80,7 @@ func (g *given) note(sp *spool, pages uint64) (err error) {
 			return fmt.Errorf("note of what is given: %w", err)
 		}
 	}
+	pages = min(pages, sp.len()) // before their sum: others come meanwhile
 	sum := sp.upTo(pages)
 	raw := binary.BigEndian.AppendUint64(nil, pages)
 	raw = binary.BigEndian.AppendUint64(raw, sum.rows)
@@ -90,7 +91,7 @@ func (g *given) note(sp *spool, pages uint64) (err error) {
 	if err != nil {
 		return fmt.Errorf("nothing is released: note of what is given: %w", err)
 	}
-	g.noted = min(pages, sp.len())
+	g.noted = pages
 	return nil
 }
 
