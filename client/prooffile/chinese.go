@@ -67,6 +67,7 @@ type innerPhrase struct {
 
 var innerPhrases = func() (out []innerPhrase) {
 	for _, p := range [][2]string{
+		{`it ends in the middle: it was not copied to its end`, `文件在中间断了：没有复制完整`},
 		{`an editor or a copy has put a byte order mark before it: get the original, and copy it as it is`, `编辑器或复制过程在文件开头加了字节序标记（BOM）：请取原件，原样复制`},
 		{`an editor or a copy has turned it into UTF-16: get the original, and copy it as it is`, `编辑器或复制过程把它转成了 UTF-16：请取原件，原样复制`},
 		{`an editor or a copy has turned its line feeds into those of Windows \(CR LF\): get the original, and copy it as it is`, `编辑器或复制过程把换行改成了 Windows 形式（CR LF）：请取原件，原样复制`},

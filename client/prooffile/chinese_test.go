@@ -120,6 +120,7 @@ func TestACopyThatChangedIt(t *testing.T) {
 		"UTF-16":          utf16,
 		"line feed":       []byte(strings.TrimSuffix(text, "\n")),
 		"at its end":      []byte(text + "\n"),
+		"in the middle":   []byte(text[:4000]),
 	} {
 		r := Verify(changed, hash)
 		second := js.verify(changed, hash)

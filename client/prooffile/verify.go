@@ -90,6 +90,8 @@ func copied(file []byte) string {
 		return "an editor or a copy has turned its line feeds into those of Windows (CR LF): get the original, and copy it as it is"
 	case bytes.HasSuffix(file, []byte("}\n\n")), bytes.HasSuffix(file, []byte("\n}")):
 		return "an editor or a copy has added or taken away a line feed at its end: get the original, and copy it as it is"
+	case bytes.HasPrefix(file, []byte("{\n")) && !bytes.HasSuffix(file, []byte("}\n")):
+		return "it ends in the middle: it was not copied to its end"
 	}
 	return ""
 }

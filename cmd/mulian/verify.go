@@ -131,7 +131,7 @@ func (a *app) tellReport(w io.Writer, r *prooffile.Report) {
 		fmt.Fprintf(w, "✓ %s  %s\n", pad(a.step(c.Step), 10), visible(c.In(a.chinese())))
 	}
 	if !r.OK {
-		fmt.Fprintf(w, "✗ %s  %s %s\n  %s\n", pad(a.step(r.Step), 10), r.Code, visible(r.Field), visible(r.Because(a.chinese())))
+		fmt.Fprintf(w, "✗ %s  %s %s\n  %s\n", pad(a.step(r.Step), 10), r.Code, a.t(strings.Replace(visible(r.Field), "the file", "文件", 1), visible(r.Field)), visible(r.Because(a.chinese())))
 		fmt.Fprintln(w, a.t("不成立：不要相信这份文件。", "It does not hold: do not believe this file."))
 		return
 	}

@@ -1392,6 +1392,7 @@ function copied(file) {
   if (begins(0xef, 0xbb, 0xbf)) return 'an editor or a copy has put a byte order mark before it: get the original, and copy it as it is'
   if (begins(0xff, 0xfe) || begins(0xfe, 0xff)) return 'an editor or a copy has turned it into UTF-16: get the original, and copy it as it is'
   if (begins(123, 13, 10)) return 'an editor or a copy has turned its line feeds into those of Windows (CR LF): get the original, and copy it as it is'
+  if (begins(123, 10) && !ends(125, 10) && !ends(125, 10, 10) && !ends(10, 125)) return 'it ends in the middle: it was not copied to its end'
   if (ends(125, 10, 10) || ends(10, 125)) return 'an editor or a copy has added or taken away a line feed at its end: get the original, and copy it as it is'
   return null
 }
