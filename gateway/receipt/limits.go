@@ -18,7 +18,7 @@ const (
 	// already. treeQueue is how many writes the tree may be behind before Append waits
 	// for it.
 	treeBatch = 4096
-	treeAge   = time.Millisecond
+	treeAge   = 20 * time.Millisecond
 	treeQueue = 1024
 	// treeEvery is the least time between two growths of the tree: each writes some
 	// eight files, whatever it adds. Measured at 800 queries a second without it: 150 µs

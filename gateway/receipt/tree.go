@@ -57,10 +57,28 @@ func openTree(dir string, signers []*checkpointSigner, log *slog.Logger) (*tree,
 
 // grow adds leaves that belong at first, first+1, … and returns when they are in
 // the tree.
+//
+// Tessera's queue can swap two of its batches if the second is full, or of age, before the
+// first was handed over (storage/internal/queue.go: what is taken out under the lock is
+// sent after it). So one batch at a time is in it, of half its size.
 func (t *tree) grow(ctx context.Context, first uint64, leaves [][]byte) error {
+	for len(leaves) > treeBatch/2 {
+		if err := t.growOnce(ctx, first, leaves[:treeBatch/2]); err != nil {
+			return err
+		}
+		first, leaves = first+treeBatch/2, leaves[treeBatch/2:]
+	}
+	return t.growOnce(ctx, first, leaves)
+}
+
+func (t *tree) growOnce(ctx context.Context, first uint64, leaves [][]byte) error {
+	entries := make([]*tessera.Entry, len(leaves)) // before the first is added: this takes time
+	for i, l := range leaves {
+		entries[i] = tessera.NewEntry(l)
+	}
 	var waits []tessera.IndexFuture
-	for _, l := range leaves {
-		waits = append(waits, t.add(ctx, tessera.NewEntry(l)))
+	for _, e := range entries {
+		waits = append(waits, t.add(ctx, e))
 	}
 	for i, wait := range waits {
 		at, err := wait()
