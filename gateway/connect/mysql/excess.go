@@ -19,7 +19,7 @@ var harmless = []string{
 // granted reads a line of SHOW GRANTS, as "GRANT SELECT (`a`, `b`), INSERT ON `db`.`t` TO ...": the
 // rights, where, and what follows the account.
 var (
-	granted  = regexp.MustCompile("(?s)^GRANT (.+?) ON (?:TABLE |FUNCTION |PROCEDURE |PACKAGE |PACKAGE BODY )?(\\S+) TO (.*)$")
+	granted  = regexp.MustCompile(`(?s)^GRANT (.+?) ON (?:TABLE |FUNCTION |PROCEDURE |PACKAGE |PACKAGE BODY )?(\S+) TO (.*)$`)
 	unquoted = strings.NewReplacer("`", "", `"`, "")
 	columns  = regexp.MustCompile(`\s*\([^)]*\)`)
 )
