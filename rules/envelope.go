@@ -30,7 +30,7 @@ const (
 type transaction struct {
 	id      [32]byte
 	body    *txv1.Body
-	account *identityv1.Account // of the signer, as yet unsaved if it opens itself
+	account *identityv1.Account // of the signer, as yet unsaved if it opens itself; nobody changes it
 	key     *identityv1.Key
 	perMin  uint32 // quota of one account; 0 = none
 }
@@ -138,7 +138,7 @@ func (t *transaction) findSigner(v state.View, env machine.Env, keyID string) er
 
 // lookup finds the account in the state, and refuses one that may not sign.
 func (t *transaction) lookup(v state.View) error {
-	acc, ok := identity.Lookup(v, t.body.Account)
+	acc, ok := identity.Shared(v, t.body.Account)
 	if !ok {
 		return act.Refuse(fault.NotWhitelisted, "tx/account", "there is no account %.100q", t.body.Account)
 	}

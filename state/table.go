@@ -21,8 +21,9 @@ type Message[V any] interface {
 //
 //	var grants = state.NewTable[grantv1.Grant]("grant")
 type Table[V any, P Message[V]] struct {
-	name string
-	auth Auth
+	name   string
+	auth   Auth
+	parsed *Parsed[V, P]
 }
 
 // NewTable declares a table of Proved records: the facts. Each write of one costs a
@@ -31,14 +32,14 @@ type Table[V any, P Message[V]] struct {
 // It panics if the name is taken, or not lower case words with / between.
 func NewTable[V any, P Message[V]](name string) Table[V, P] {
 	register(name)
-	return Table[V, P]{name: name, auth: Proved}
+	return Table[V, P]{name: name, auth: Proved, parsed: &Parsed[V, P]{}}
 }
 
 // NewDerived declares a table of Plain records, each of which follows from Proved
 // ones. Nobody outside can check them, and views of old heights do not have them.
 func NewDerived[V any, P Message[V]](name string) Table[V, P] {
 	register(name)
-	return Table[V, P]{name: name, auth: Plain}
+	return Table[V, P]{name: name, auth: Plain, parsed: &Parsed[V, P]{}}
 }
 
 // Name returns the name under which the table was declared.
@@ -54,6 +55,19 @@ func (t Table[V, P]) Get(v View, key string) (P, bool) {
 		return nil, false
 	}
 	return t.parse(key, b), true
+}
+
+// Shared is Get of a record that others read, too: nobody may change it (see [Parsed]).
+func (t Table[V, P]) Shared(v View, key string) (P, bool) {
+	b, ok := v.Get(t.Key(key))
+	if !ok {
+		return nil, false
+	}
+	p, err := t.parsed.Parse(key, b)
+	if err != nil {
+		damaged("%s/%s: %w", t.name, key, err)
+	}
+	return p, true
 }
 
 // Has reports whether there is a record, without reading what it says.

@@ -4,8 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	governancev1 "mulian/gen/mulian/governance/v1"
 	"mulian/internal/canon"
 	"mulian/rules/act"
@@ -62,12 +60,15 @@ func Parameters(v state.View) *governancev1.Parameters {
 	if !ok {
 		panic("rules/governance: no parameters: the state has no genesis")
 	}
-	p := new(governancev1.Parameters)
-	if err := proto.Unmarshal(raw, p); err != nil {
+	p, err := inForce.Parse(parametersKey, raw)
+	if err != nil {
 		panic(fmt.Sprintf("rules/governance: parameters are damaged: %v", err))
 	}
 	return p
 }
+
+// inForce remembers the parameters that were read last: every transaction asks for them.
+var inForce state.Parsed[governancev1.Parameters, *governancev1.Parameters]
 
 // Clocks returns the clock profile in force.
 func Clocks(v state.View) *governancev1.ClockProfile {

@@ -12,6 +12,10 @@ import (
 // change what it gets; only a verb of this package writes it back.
 func Lookup(v state.View, id string) (*identityv1.Account, bool) { return accounts.Get(v, id) }
 
+// Shared is Lookup of an account that others read, too: nobody may change it. It is for
+// the signer of each transaction.
+func Shared(v state.View, id string) (*identityv1.Account, bool) { return accounts.Shared(v, id) }
+
 // Org returns the account of the organisation with the code, and whether there is
 // one. An id of another kind is none.
 func Org(v state.View, code string) (*identityv1.Account, bool) {
