@@ -16,6 +16,10 @@ import (
 	"mulian/internal/pgtest"
 )
 
+// writerPause keeps the writer at less than the gateways carry on a slow machine: what the
+// test is about is that nothing is lost.
+const writerPause = 5 * time.Millisecond
+
 // writer changes the source's table all the time, by transactions of any kind, until it
 // is stopped. A database that is down is tried again.
 func (p *pair) writer(t *testing.T) (stop func()) {
@@ -30,6 +34,7 @@ func (p *pair) writer(t *testing.T) (stop func()) {
 			}
 			for err == nil {
 				_, err = db.Exec(ctx, somethingElse())
+				time.Sleep(writerPause)
 			}
 			db.Close(context.Background())
 		}

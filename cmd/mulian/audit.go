@@ -68,7 +68,7 @@ func (a *app) auditConsumer() *cobra.Command {
 		Long: a.t("核对本机网关收到的每一张收据（网关要在运行），或 --receipts 文件里的收据（mulian gateway receipts 的输出）。",
 			"Checks each receipt of what the gateway of this machine has received (it has to run), or those in the file of --receipts (as mulian gateway receipts writes them)."),
 		Example: "  mulian audit consumer\n  mulian audit consumer --receipts receipts.jsonl --evidence evidence",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.audit(cmd.Context(), f, func(ctx context.Context, x *audit.Auditor) (*audit.Report, error) {
 				return x.Consumer(ctx, func(fn func(*tracev1.Receipt) error) error {
@@ -289,7 +289,7 @@ func (a *app) gatewayReceipts() *cobra.Command {
 		Long: a.t("每行一张 JSON。received：本网关收到数据的收据，双方签名；given：本网关放行、对方已会签的；missing：放行之后 --within 内对方没有会签的，只有本网关的签名。",
 			"One in JSON on each line. received: of what this gateway received, signed by both; given: of what it released, counter-signed by the asker; missing: of releases that the asker has not counter-signed within --within, signed by this gateway alone."),
 		Example: "  mulian gateway receipts --kind received > receipts.jsonl\n  mulian gateway receipts 11110000000021928B/g/main --kind missing",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			value, ok := gatewayv1.ReceiptKind_value["RECEIPT_KIND_"+strings.ToUpper(kind)]
 			if !ok || value == 0 {

@@ -261,7 +261,7 @@ genesis alone, see mulian verify), and each file of the manifest: certificate an
 compared byte by byte. No network. The folder may be renamed; without FILE it takes the original beside it. Exit status 0 if all
 of it holds, 7 if not, with the place.`),
 		Example: "  mulian evidence verify 批复.pdf.evidence 批复.pdf\n  mulian evidence verify 批复.pdf.evidence --genesis genesis.bin --json",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    between(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			began := time.Now()
 			want, err := a.trusted(genesis, hash)

@@ -65,7 +65,7 @@ func (a *app) serveGateway(cmd *cobra.Command, path, logLevel string) error {
 
 func (a *app) gatewayReload() *cobra.Command {
 	return &cobra.Command{
-		Use: "reload [ACCOUNT]", Args: cobra.MaximumNArgs(1), Example: "  mulian gateway reload\n  kill -HUP PID",
+		Use: "reload [ACCOUNT]", Args: atMost(1), Example: "  mulian gateway reload\n  kill -HUP PID",
 		Short: a.t("让运行中的网关重读配置和密钥，不断开端口", "have a running gateway read configuration and keys again; its port stays open"),
 		Long: a.t("先检查新配置：文件、服务器、每个数据库。有问题就什么都不变。传输中的交付随后从断点继续。home 和 account 不能这样改。",
 			"The new configuration is checked first: the file, the server, each database. If anything is wrong nothing changes. Deliveries that run go on afterwards where they were. Home and account cannot be changed in this way."),
@@ -116,7 +116,7 @@ func (a *app) reopened(cmd *cobra.Command, account string, before int64) (*gatew
 func (a *app) gatewayRotate() *cobra.Command {
 	var base string
 	c := &cobra.Command{
-		Use: "rotate-key [ACCOUNT]", Args: cobra.MaximumNArgs(1),
+		Use: "rotate-key [ACCOUNT]", Args: atMost(1),
 		Example: "  mulian gateway rotate-key --as 11110000000021928B\n  mulian gateway rotate-key --key seal --as 11110000000021928B",
 		Short:   a.t("更换网关的签名、封装或日志密钥，不停机（由机构的根密钥签名）", "replace a gateway's signing, sealing or log key, without a pause (signed with the organisation's root key)"),
 		Long: a.t(`签名密钥：新密钥先上链，运行中的网关改用它，旧密钥随后吊销。封装密钥（--key seal）和日志密钥（--key log）：新旧并用一天，之后
@@ -289,7 +289,7 @@ WantedBy=multi-user.target
 func (a *app) gatewayUnit() *cobra.Command {
 	var user, file string
 	c := &cobra.Command{
-		Use: "unit [ACCOUNT]", Args: cobra.MaximumNArgs(1),
+		Use: "unit [ACCOUNT]", Args: atMost(1),
 		Short:   a.t("打印 systemd 服务文件（日志由 journald 轮转）", "print the service file for systemd (journald rotates the log)"),
 		Example: "  mulian gateway unit --user mulian | sudo tee /etc/systemd/system/mulian-gateway.service\n  sudo systemctl enable --now mulian-gateway",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -376,7 +376,7 @@ func (a *app) gatewayBackup() *cobra.Command {
 	var to string
 	var keys, check bool
 	c := &cobra.Command{
-		Use: "backup [ACCOUNT] --to DIR", Args: cobra.MaximumNArgs(1),
+		Use: "backup [ACCOUNT] --to DIR", Args: atMost(1),
 		Short: a.t("备份网关（可在运行中；再次备份只复制新的）", "back a gateway up (while it runs; the next one copies only what is new)"),
 		Long: a.t("复制不能重新生成的内容：访问日志、双方签名的回执、假名盐、配置、创世文件；--keys 时还有私钥。数据不在其中。\n丢失的是最后一次备份之后的记录，所以每分钟备份一次（systemd timer 或 cron）。",
 			"Copies what cannot be made again: the access log, receipts, the salt of pseudonyms, configuration, genesis; with --keys the private keys. No data is in it.\nWhat is lost with the machine are the records after the last backup: so take one every minute (systemd timer or cron)."),

@@ -171,7 +171,7 @@ func (a *app) sourceTest() *cobra.Command {
 		Use:     "test [GATEWAY]",
 		Short:   a.t("逐个连接网关的数据源，原样打印错误", "connect to each source of a gateway and print the exact error"),
 		Example: "  mulian source test 11110000000021928B/g/main",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			account, err := a.oneGateway(args)
 			if err != nil {
