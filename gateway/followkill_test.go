@@ -58,6 +58,9 @@ func somethingElse() string {
 // once, then either database. In the end the tables are equal, by changes alone: nothing was
 // taken whole again; and no receipt is lost.
 func TestFollowKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("too much work for the race detector: make test runs it")
+	}
 	server := pgtest.Durable(t)
 	p := newPair(t, server.Database(t, "source"), server.Database(t, "own"), 300)
 	p.doorConfig.Listen = p.door.Addr()

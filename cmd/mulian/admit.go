@@ -34,7 +34,7 @@ func (a *app) orgApplications() *cobra.Command {
 			out := make([]any, 0, len(list))
 			for _, f := range list {
 				m := f.application
-				rows = append(rows, []string{m.GetCode(), m.GetProfile().GetName(), f.key, m.GetNodeAddress(), day(m.GetMadeMs())})
+				rows = append(rows, []string{m.GetCode(), visible(m.GetProfile().GetName()), f.key, visible(m.GetNodeAddress()), day(m.GetMadeMs())})
 				out = append(out, map[string]any{"code": m.GetCode(), "name": m.GetProfile().GetName(), "root_key": f.key, "node": m.GetNodeAddress(), "power": m.GetValidator().GetPower(), "made_ms": m.GetMadeMs()})
 			}
 			return a.print(map[string]any{"applications": out}, func(w io.Writer) { table(w, rows) })
@@ -82,7 +82,7 @@ fingerprint of the root key by another way.`),
 			return a.admit(cmd.Context(), args[0], key, weight)
 		},
 	}
-	c.Flags().StringVar(&key, "root-key", "", a.t("核对过的根密钥指纹；同一机构有多份申请时必须给出", "fingerprint that was compared; needed when there are several applications of one organisation"))
+	c.Flags().StringVar(&key, "root-key", "", a.t("以其他途径核对过的根密钥指纹", "fingerprint that was compared by another way"))
 	c.Flags().Uint32Var(&weight, "weight", 1, a.t("表决权数", "votes of the member"))
 	return c
 }
@@ -103,10 +103,10 @@ func (a *app) admit(ctx context.Context, org, key string, weight uint32) error {
 		}
 	}
 	switch {
+	case len(found) > 0 && key == "":
+		return fault.Newf(fault.Usage, "%s", a.t("以其他途径核对根密钥指纹，再用 --root-key 给出：谁都可以用别人的代码提出申请", "compare the fingerprint of the root key by another way, and give it with --root-key: anybody can apply under another's code"))
 	case len(found) == 0:
 		return fault.Newf(fault.NotFound, a.t("没有 %s 的申请在此等候（mulian org applications 列出全部）", "no application of %s waits here (mulian org applications lists them)"), org)
-	case len(found) > 1:
-		return fault.Newf(fault.Usage, a.t("%s 有 %d 份申请：以其他途径核对指纹，用 --root-key 指明", "there are %[2]d applications of %[1]s: compare the fingerprint by another way, and name it with --root-key"), org, len(found))
 	}
 	m := found[0].application
 	st, err := cl.Status(ctx)

@@ -114,7 +114,10 @@ func (a *app) join(ctx context.Context, j joining) error {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		ended := make(chan error, 1)
-		go func() { ended <- m.Run(ctx) }()
+		go func() {
+			defer stop() // whoever waits for the chain must not wait for a node that has failed
+			ended <- m.Run(ctx)
+		}()
 		err := a.comeOnBoard(ctx, j, m.Node.Identity().Validator, via, client.New(m.URL()), cfg.Node)
 		if err != nil || j.exit {
 			stop()
@@ -203,8 +206,8 @@ func (a *app) comeOnBoard(ctx context.Context, j joining, validator [32]byte, vi
 	if err != nil {
 		return err
 	}
-	a.say(a.t("已同步。根密钥指纹 %s：请主管部门以其他途径核对\n等待登记和表决（在主管部门：mulian org applications；mulian org admit %s --as 主管部门）",
-		"synced. Fingerprint of the root key %s: the authority compares it by another way\nwaiting to be registered and voted in (at the authority: mulian org applications; mulian org admit %s --as AUTHORITY)"), root.Key.Public().ID(), j.org)
+	a.say(a.t("已同步。根密钥指纹 %s：请主管部门以其他途径核对\n等待登记和表决（在主管部门：mulian org applications；mulian org admit %s --root-key 指纹 --as 主管部门）",
+		"synced. Fingerprint of the root key %s: the authority compares it by another way\nwaiting to be registered and voted in (at the authority: mulian org applications; mulian org admit %s --root-key FINGERPRINT --as AUTHORITY)"), root.Key.Public().ID(), j.org)
 	var applied time.Time
 	told := false
 	err = await(ctx, func() (bool, error) {
