@@ -46,11 +46,11 @@ func (a *app) joinCommand() *cobra.Command {
 		Short: a.t("机构加入已有的联盟：密钥、同步、申请、等待表决", "an organisation joins a consortium: keys, sync, application, vote"),
 		Long: a.t(`在 --home 里生成本机构的密钥和节点密钥，从 --via 取创世文件并与 --genesis 核对（创世哈希请从创始机构以其他途径取得），
 启动节点追上全链，再把申请交给 --via；主管部门登记、成员表决通过后，本节点成为验证节点并继续运行。中断后再次运行从原处继续。
-对方的命令：mulian org applications，然后 mulian org admit CODE --as 主管部门#root，其他成员 mulian gov vote。`,
+对方的命令：mulian org applications，然后 mulian org admit CODE --root-key 指纹 --as 主管部门，其他成员 mulian gov vote。`,
 			`Makes the organisation's keys and the node's in --home, takes the genesis from --via and compares it with --genesis (which
 you have from the founder by another way), runs the node until it has the whole chain, and leaves an application at --via.
 Once the authority has registered the organisation and the members have voted the node validates, and goes on running.
-Given again it goes on where it was. The others: mulian org applications, mulian org admit CODE --as AUTHORITY, mulian gov vote.`),
+Given again it goes on where it was. The others: mulian org applications, mulian org admit CODE --root-key KEY --as AUTHORITY, mulian gov vote.`),
 		Example: "  mulian join 11110000MULN000178 --name 北京市规划和自然资源委员会 --via http://10.0.0.5:8080 --genesis 5b1c…e0 --node-listen 10.0.0.9:26656 --home ./planning",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
