@@ -63,9 +63,10 @@ func scanOrders(raw []byte, agreement string) (commands, error) {
 	return out, nil
 }
 
-// end is the first moment at which an order does not seal.
-func end(o values) uint64 {
-	if lifted := o.number(14); lifted != 0 && lifted < o.number(8) {
+// end is the first moment at which an order does not seal: its own, or when the last that
+// extends it was lifted.
+func (c commands) end(o values) uint64 {
+	if lifted := c.last(o.number(1)).number(14); lifted != 0 && lifted < o.number(8) {
 		return lifted
 	}
 	return o.number(8)
@@ -101,8 +102,8 @@ func secretBreach(x *record, known uint64, c commands) []string {
 	case s == 5 || x.text(2) == "":
 	case sealed == nil:
 		for _, o := range c {
-			if x.decides() && at > o.number(7)+receiptSlackMs && at+receiptSlackMs < end(o) {
-				g.found("in the clear at %s, order %d of agreement %s holds from %s to %s", clock(at), o.number(1), x.text(2), clock(o.number(7)), clock(end(o)))
+			if x.decides() && at > o.number(7)+receiptSlackMs && at+receiptSlackMs < c.end(o) {
+				g.found("in the clear at %s, order %d of agreement %s holds from %s to %s", clock(at), o.number(1), x.text(2), clock(o.number(7)), clock(c.end(o)))
 			}
 		}
 	case sealed.number(1) > known:
@@ -110,8 +111,8 @@ func secretBreach(x *record, known uint64, c commands) []string {
 	case sealed.number(1) > uint64(len(c)):
 	default:
 		o := c[sealed.number(1)-1]
-		if x.decides() && (at+receiptSlackMs < o.number(7) || at >= end(o)+receiptSlackMs) {
-			g.found("sealed at %s, order %d of agreement %s is from %s to %s", clock(at), o.number(1), x.text(2), clock(o.number(7)), clock(end(o)))
+		if x.decides() && (at+receiptSlackMs < o.number(7) || at >= c.end(o)+receiptSlackMs) {
+			g.found("sealed at %s, order %d of agreement %s is from %s to %s", clock(at), o.number(1), x.text(2), clock(o.number(7)), clock(c.end(o)))
 		}
 		if until := c.last(o.number(1)).number(9); sealed.number(2) > until {
 			g.found("sealed until %s, order %d of agreement %s says %s", clock(sealed.number(2)), o.number(1), x.text(2), clock(until))

@@ -18,13 +18,15 @@ func secretive(t testing.TB) *lie {
 	s := tell(w)
 	base := w.base.UnixMilli()
 	w.put(agreementKey, &sharev1.Agreement{
-		Id: agreementID, Provider: provider, Consumer: consumer, Version: 2, ProviderGateways: []string{doorID}, ConsumerGateway: tapID, Secrecy: 3,
+		Id: agreementID, Provider: provider, Consumer: consumer, Version: 2, ProviderGateways: []string{doorID}, ConsumerGateway: tapID, Secrecy: 5,
 		Terms: &sharev1.Terms{Purpose: "核对新建项目", Parts: []*sharev1.Part{{Entry: provider + ":E01", Items: []string{"name"}}}}, StartsMs: base - 90_000_000,
 	})
 	w.put("trace/secrecy/"+agreementID, &tracev1.Secrecy{Agreement: agreementID, Orders: []*tracev1.SecrecyOrder{
 		{Number: 1, FromMs: base - 80_000_000, UntilMs: base - 70_000_000, UnsealMs: base - 60_000_000},
 		{Number: 2, FromMs: base - 65_000_000, UntilMs: base - 50_000_000, UnsealMs: base - 40_000_000, Extends: 1},
 		{Number: 3, FromMs: base - 30_000_000, UntilMs: base + 90_000_000, UnsealMs: base + 95_000_000, LiftedMs: base - 2_000_000},
+		{Number: 4, FromMs: base - 89_000_000, UntilMs: base - 81_000_000, UnsealMs: base - 20_000_000},
+		{Number: 5, FromMs: base - 88_000_000, UntilMs: base - 80_500_000, UnsealMs: base - 20_000_000, Extends: 4, LiftedMs: base - 86_000_000},
 	}})
 	w.put("trace/sequence/"+agreementID+"/"+doorID, &tracev1.Sequence{Agreement: agreementID, Gateway: doorID, Last: 30, Secrecy: []*tracev1.SecrecyCount{
 		{Order: 1, Sealed: 4, Opened: 3}, {Order: 3, Sealed: 2, Opened: 2},
@@ -36,7 +38,7 @@ func secretive(t testing.TB) *lie {
 			r.Sealed = &tracev1.Sealed{Order: order, UnsealMs: base + until, Commitment: []byte("c"), Box: []byte("b")}
 		}
 	}
-	l.add(sealed(4, -1_000_000, 0))                                     // 7: no such order
+	l.add(sealed(6, -1_000_000, 0))                                     // 7: no such order
 	l.add(sealed(1, -75_000_000, -39_000_000))                          // 8: longer than ordered
 	l.add(sealed(3, -100_000, 95_000_000))                              // 9: after it was lifted
 	l.add(func(r *tracev1.AccessRecord) { r.AtMs = base - 20_000_000 }) // 10: in the clear
@@ -49,6 +51,9 @@ func secretive(t testing.TB) *lie {
 			Sealed: &tracev1.Sealed{Order: 3, Opening: &tracev1.Opening{Place: 13, Salt: make([]byte, 32)}},
 		}
 	})
+	l.add(sealed(4, -84_000_000, -20_000_000))                          // 15: the order that extends it was lifted
+	l.add(func(r *tracev1.AccessRecord) { r.AtMs = base - 84_000_000 }) // 16: as it should be
+	l.add(sealed(4, -87_000_000, -20_000_000))                          // 17: as it should be, before that
 	s.anchor(len(s.log))
 	w.block(nil)
 	w.block(nil)
@@ -75,6 +80,9 @@ func TestSecrecyFindings(t *testing.T) {
 		{RuleSecrecy, 12, false},
 		{RuleSecrecy, 13, false},
 		{RuleSecrecy, 14, false},
+		{RuleSecrecy, 15, true},
+		{RuleSecrecy, 16, false},
+		{RuleSecrecy, 17, false},
 		{RuleUnopened, 12, false},
 		{RuleUnopened, 13, false},
 		{RuleUnopened, 14, false},

@@ -722,11 +722,16 @@ function secretOf(r) {
 function scanOrders(raw, agreement) {
   const v = scan(raw, false, { 1: 't', 2: 'B' })
   if (v.text(1) !== agreement) malformed('it is of another agreement')
-  return v.all(2).map((b, i) => {
+  const list = v.all(2).map((b, i) => {
     const o = scan(b, false, { 1: 'n', 7: 'n', 8: 'n', 9: 'n', 13: 'n', 14: 'n' })
     if (o.number(1) !== i + 1 || [7, 8, 9, 14].some((f) => o.number(f) > MAX_MS)) malformed(`order ${i + 1}`)
-    return { n: i + 1, from: o.number(7), end: o.number(14) && o.number(14) < o.number(8) ? o.number(14) : o.number(8), unseal: o.number(9), extends: o.number(13), lifted: o.number(14) }
+    return { n: i + 1, from: o.number(7), end: o.number(8), unseal: o.number(9), extends: o.number(13), lifted: o.number(14) }
   })
+  for (const o of list) {
+    const lifted = lastOrder(list, o.n).lifted
+    if (lifted && lifted < o.end) o.end = lifted
+  }
+  return list
 }
 const lastOrder = (list, n) => list.slice(n).reduce((o, next) => next.extends === o.n ? next : o, list[n - 1])
 function scanLogKeys(raw, account) {

@@ -42,16 +42,29 @@ const saltBytes = 32
 // InForce is the order under which what is recorded at that moment is sealed; nil: none.
 func InForce(s *tracev1.Secrecy, atMs int64) *tracev1.SecrecyOrder {
 	for _, o := range s.GetOrders() {
-		if Holds(o, atMs) {
+		if Holds(s, o, atMs) {
 			return o
 		}
 	}
 	return nil
 }
 
-// Holds tells whether an order seals at that moment.
-func Holds(o *tracev1.SecrecyOrder, atMs int64) bool {
-	return o.GetFromMs() <= atMs && atMs < o.GetUntilMs() && (o.GetLiftedMs() == 0 || atMs < o.GetLiftedMs())
+// Holds tells whether an order of an agreement's secrecy seals at that moment. Whoever
+// lifts an order ends all that it extends: what one of them sealed later would be open at
+// once, whatever a new order says.
+func Holds(s *tracev1.Secrecy, o *tracev1.SecrecyOrder, atMs int64) bool {
+	lifted := last(s, o).GetLiftedMs()
+	return o.GetFromMs() <= atMs && atMs < o.GetUntilMs() && (lifted == 0 || atMs < lifted)
+}
+
+// last is the order that extends that one last, or itself.
+func last(s *tracev1.Secrecy, o *tracev1.SecrecyOrder) *tracev1.SecrecyOrder {
+	for _, next := range s.GetOrders() {
+		if o != nil && next.GetExtends() == o.GetNumber() {
+			o = next
+		}
+	}
+	return o
 }
 
 // Order is the n-th of an agreement; nil: there is none.
@@ -65,12 +78,7 @@ func Order(s *tracev1.Secrecy, n uint64) *tracev1.SecrecyOrder {
 // OpensMs is the first moment at which what was sealed under an order has to be open, as
 // the ledger says now: of the last order that extends it. 0: there is no such order.
 func OpensMs(s *tracev1.Secrecy, n uint64) int64 {
-	o := Order(s, n)
-	for _, next := range s.GetOrders() {
-		if o != nil && next.GetExtends() == o.GetNumber() {
-			o = next
-		}
-	}
+	o := last(s, Order(s, n))
 	if o.GetLiftedMs() != 0 {
 		return o.GetLiftedMs()
 	}

@@ -123,13 +123,18 @@ func TestDates(t *testing.T) {
 		{Number: 2, FromMs: 18, UntilMs: 40, UnsealMs: 200, Extends: 1},
 		{Number: 3, FromMs: 50, UntilMs: 90, UnsealMs: 300, LiftedMs: 60},
 		{Number: 4, FromMs: 70, UntilMs: 80, UnsealMs: 400},
+		// Two that extend 5 and each other; the last is lifted, and a new one comes.
+		{Number: 5, FromMs: 500, UntilMs: 600, UnsealMs: 900},
+		{Number: 6, FromMs: 510, UntilMs: 650, UnsealMs: 910, Extends: 5},
+		{Number: 7, FromMs: 520, UntilMs: 660, UnsealMs: 920, Extends: 6, LiftedMs: 530},
+		{Number: 8, FromMs: 540, UntilMs: 640, UnsealMs: 990},
 	}}
-	for at, want := range map[int64]uint64{9: 0, 10: 1, 19: 1, 20: 2, 39: 2, 40: 0, 59: 3, 60: 0, 75: 4, 80: 0} {
+	for at, want := range map[int64]uint64{9: 0, 10: 1, 19: 1, 20: 2, 39: 2, 40: 0, 59: 3, 60: 0, 75: 4, 80: 0, 515: 5, 529: 5, 530: 0, 539: 0, 540: 8, 599: 8, 639: 8, 640: 0} {
 		if got := InForce(s, at).GetNumber(); got != want {
 			t.Errorf("at %d order %d, want %d", at, got, want)
 		}
 	}
-	for n, want := range map[uint64]int64{0: 0, 1: 200, 2: 200, 3: 60, 4: 400, 5: 0} {
+	for n, want := range map[uint64]int64{0: 0, 1: 200, 2: 200, 3: 60, 4: 400, 5: 530, 6: 530, 7: 530, 8: 990, 9: 0} {
 		if got := OpensMs(s, n); got != want {
 			t.Errorf("order %d opens at %d, want %d", n, got, want)
 		}

@@ -50,7 +50,7 @@ const officer = identityv1.KeyLevel_KEY_LEVEL_OFFICER
 // case); OutOfRange (dates); Forbidden (the reader is no AUDITOR, or a party); Missing,
 // OutOfRange, Malformed, CodeInconsistent (his key); IllegalTransition (the agreement is
 // over; the latest order holds and is not the one extended, or is open already);
-// OutOfRange (five years); TooLong (orders).
+// OutOfRange (shorter than what it extends; five years); TooLong (orders).
 func OrderSecrecy(a *act.Act, m *tracev1.OrderSecrecy) error {
 	const rule = "trace/order_secrecy"
 	if err := a.NeedRole(governancev1.Role_ROLE_SECRECY_OFFICE, officer); err != nil {
@@ -136,6 +136,11 @@ func extended(a *act.Act, rule string, g *sharev1.Agreement, m *tracev1.OrderSec
 		return nil, act.Refuse(fault.IllegalTransition, rule, "agreement %s: order %d holds; it can be extended or lifted", g.Id, last)
 	case m.Extends != 0 && a.TimeMs >= opens(s.Orders[last-1]):
 		return nil, act.Refuse(fault.IllegalTransition, rule, "agreement %s: what was sealed under order %d is open", g.Id, last)
+	}
+	// An order that is extended holds to its own end: the latest of those that extend each
+	// other is the last to end only if none is shorter than the one before.
+	if m.Extends != 0 && (m.UntilMs < s.Orders[last-1].UntilMs || m.UnsealMs < s.Orders[last-1].UnsealMs) {
+		return nil, act.Refuse(fault.OutOfRange, rule, "agreement %s: order %d cannot be made shorter; it can be lifted", g.Id, last)
 	}
 	if m.Extends != 0 {
 		first := s.Orders[last-1]

@@ -11,6 +11,7 @@ import (
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/fault"
+	"mulian/internal/secrecy"
 	"mulian/internal/sm"
 	"mulian/rules/rulestest"
 	"mulian/rules/share"
@@ -123,6 +124,31 @@ func TestSecrecyHasAnEnd(t *testing.T) {
 	m = c.order()
 	m.Extends = n + 1
 	c.Want(fault.IllegalTransition, c.office, m)
+}
+
+// TestLiftedWithAllThatItExtends: an extension makes nothing shorter; once it is lifted a
+// new order can come, and from then on it alone seals.
+func TestLiftedWithAllThatItExtends(t *testing.T) {
+	c := newCourt(t)
+	c.Must(c.office, c.order())
+	c.Wait(10 * rulestest.Day)
+	short := c.order()
+	short.Extends, short.UntilMs = 1, c.Now+19*rulestest.Day
+	c.Want(fault.OutOfRange, c.office, short)
+	early := c.order()
+	early.Extends, early.UnsealMs = 1, c.Now+49*rulestest.Day
+	c.Want(fault.OutOfRange, c.office, early)
+	more := c.order()
+	more.Extends = 1
+	c.Must(c.office, more)
+	c.Wait(5 * rulestest.Day)
+	c.Must(c.office, &tracev1.LiftSecrecy{Agreement: c.agreement, Order: 2, Reason: "案件已终结"})
+	c.Wait(rulestest.Day)
+	c.Must(c.office, c.order())
+	s, _ := trace.FindSecrecy(c.View(), c.agreement)
+	if got := secrecy.InForce(s, c.Now+1).GetNumber(); got != 3 {
+		t.Errorf("order %d seals, want 3", got)
+	}
 }
 
 // TestSealedIsCounted: a head brings how much is sealed under which order, and what was
