@@ -16,6 +16,9 @@ import (
 // confirm; after a crash up to so many pages count that had not left. Our own choice.
 const noteAhead = 8
 
+// noteBytes is the size of a note: pages, rows and bytes.
+const noteBytes = 24
+
 // amount is rows and sealed bytes.
 type amount struct{ rows, bytes uint64 }
 
@@ -28,13 +31,15 @@ func (a amount) atLeast(b amount) amount { return amount{max(a.rows, b.rows), ma
 //	note (durable) ──▶ page leaves ──▶ … ──▶ COMPLETED: all of it counts
 //	                                     └─▶ FAILED, with what is noted here
 //
-// Its file holds records of 24 bytes, each with more than the one before; power that fails
-// within one leaves the ones before.
+// Its file holds records of noteBytes, each with more than the one before; power that fails
+// within one, or a disk that fills up, leaves the ones before: the next one is written where
+// the part begins.
 type given struct {
 	path string
 
 	mu     sync.Mutex // guards the fields below; held while the disk confirms a note
 	file   *os.File
+	size   int64  // of the whole records in it
 	noted  uint64 // pages of the present snapshot that the file covers
 	pages  uint64 // of the present snapshot that have left
 	left   amount // with them
@@ -49,8 +54,14 @@ func openGiven(dir string) (*given, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("note of what was given: %w", err)
 	}
-	for ; len(raw) >= 24; raw = raw[24:] {
+	for ; len(raw) >= noteBytes; raw = raw[noteBytes:] {
 		g.before = g.before.atLeast(amount{binary.BigEndian.Uint64(raw[8:]), binary.BigEndian.Uint64(raw[16:])})
+		g.size += noteBytes
+	}
+	if len(raw) > 0 {
+		if err := os.Truncate(g.path, g.size); err != nil {
+			return nil, fmt.Errorf("note of what was given: %w", err)
+		}
 	}
 	return g, nil
 }
@@ -76,7 +87,7 @@ func (g *given) page(sp *spool, n uint64) error {
 
 func (g *given) note(sp *spool, pages uint64) (err error) {
 	if g.file == nil {
-		if g.file, err = os.OpenFile(g.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+		if g.file, err = os.OpenFile(g.path, os.O_WRONLY|os.O_CREATE, 0o600); err != nil {
 			return fmt.Errorf("note of what is given: %w", err)
 		}
 	}
@@ -85,13 +96,14 @@ func (g *given) note(sp *spool, pages uint64) (err error) {
 	raw := binary.BigEndian.AppendUint64(nil, pages)
 	raw = binary.BigEndian.AppendUint64(raw, sum.rows)
 	raw = binary.BigEndian.AppendUint64(raw, sum.bytes)
-	if _, err = g.file.Write(raw); err == nil {
+	if _, err = g.file.WriteAt(raw, g.size); err == nil {
 		err = g.file.Sync()
 	}
 	if err != nil {
 		return fmt.Errorf("nothing is released: note of what is given: %w", err)
 	}
 	g.noted = pages
+	g.size += noteBytes
 	return nil
 }
 

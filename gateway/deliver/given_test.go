@@ -73,3 +73,50 @@ func TestGivenAfterACrash(t *testing.T) {
 		t.Errorf("%+v, %v", after.sum(), err)
 	}
 }
+
+// TestGivenBehindATornNote: what is noted behind a torn note is read back as it was, whether
+// this process or the one before it left the part; nothing is ever more than had left.
+func TestGivenBehindATornNote(t *testing.T) {
+	dir := t.TempDir()
+	sp := growing(200)
+	next := uint64(0)
+	for torn := range 2 * noteBytes {
+		g, err := openGiven(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		note := func() {
+			t.Helper()
+			g.noted = next // each page is noted anew
+			if err := g.page(sp, next); err != nil {
+				t.Fatal(err)
+			}
+			next++
+		}
+		tear := func() {
+			t.Helper()
+			f, err := os.OpenFile(g.path, os.O_WRONLY|os.O_APPEND, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.Write(make([]byte, torn%noteBytes)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		note()
+		tear() // the disk was full
+		note()
+		if torn >= noteBytes {
+			tear() // and the power fails
+		}
+		g.close()
+		after, err := openGiven(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if most, got := sp.upTo(next-1+noteAhead), after.sum(); got != most {
+			t.Fatalf("a part of %d bytes: %+v, want %+v", torn%noteBytes, got, most)
+		}
+	}
+}

@@ -225,7 +225,7 @@ func (p *Provider) grantDelivery(ctx context.Context, s *session, r *request, c 
 	if o.Granted != 0 {
 		return p.cfg.Log.Record(o.Granted - 1)
 	}
-	e, found, err := p.logged(tracev1.Outcome_OUTCOME_GRANTED, o.Agreement, o.Number)
+	e, found, err := p.logged(o.Agreement, o.Number, tracev1.Outcome_OUTCOME_GRANTED)
 	if err != nil {
 		return e, err
 	}
@@ -247,6 +247,11 @@ func (p *Provider) startSpool(ctx context.Context, s *session, d *decision) erro
 	s.mu.Unlock()
 	if has {
 		return nil
+	}
+	if o := s.now(); o.Completed != 0 { // its digest is signed: no other pages can take their place
+		err := fault.Newf(fault.Damaged, "the pages of delivery %d are damaged here", o.Number)
+		p.fail(ctx, s, err)
+		return err
 	}
 	// The power failed after the grant: what was offered must still be what is read.
 	if err := s.now().holds(d); err != nil {

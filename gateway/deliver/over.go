@@ -38,7 +38,7 @@ func (p *Provider) why(k sessionKey, asker string) error {
 		return ended(k, past.cause)
 	}
 	if p.looks.allow("why " + asker) {
-		e, found, err := p.logged(tracev1.Outcome_OUTCOME_FAILED, k.agreement, k.number)
+		e, found, err := p.logged(k.agreement, k.number, tracev1.Outcome_OUTCOME_FAILED)
 		if err == nil && found && e.Record.GetAsker() == asker {
 			return ended(k, fault.Newf(fault.Code(e.Record.GetCode()), "record %d of the access log says so", e.Index))
 		}

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	rpc "connectrpc.com/connect"
-	"google.golang.org/protobuf/proto"
-
 	"mulian/gateway/receipt"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
@@ -79,6 +77,10 @@ func (p *Provider) pull(ctx context.Context, r *request, out *rpc.ServerStream[g
 		if err := s.given.page(sp, n); err != nil {
 			return err
 		}
+		// The disk may have been slow. What is noted counts; it does not leave.
+		if d, err = p.mayGoOn(ctx, r, c, d, s); err != nil {
+			return err
+		}
 		page := &gatewayv1.Page{Number: n, Sealed: box}
 		if n == b.GetFromPage() {
 			page.SealHeader = header
@@ -128,25 +130,15 @@ func (p *Provider) completeDelivery(ctx context.Context, s *session, o offer) (r
 			return e, err
 		}
 	} else {
-		var found bool
-		if e, found, err = p.logged(tracev1.Outcome_OUTCOME_COMPLETED, o.Agreement, o.Number); err != nil {
+		e, _, err = p.settle(ctx, s, func(rec *tracev1.AccessRecord) {
+			rec.Outcome = tracev1.Outcome_OUTCOME_COMPLETED
+			rec.Rows, rec.Bytes, rec.ResponseHash = o.Whole.Rows, o.Whole.Bytes, o.Whole.Hash
+		})
+		if err != nil {
 			return e, err
 		}
-		if !found {
-			granted, err := p.cfg.Log.Record(o.Granted - 1)
-			if err != nil {
-				return e, err
-			}
-			rec := proto.CloneOf(granted.Record)
-			rec.Outcome, rec.AtMs = tracev1.Outcome_OUTCOME_COMPLETED, 0
-			rec.Rows, rec.Bytes, rec.ResponseHash = o.Whole.Rows, o.Whole.Bytes, o.Whole.Hash
-			if e, err = p.cfg.Log.Append(ctx, rec); err != nil {
-				return e, err
-			}
-			p.unhold(s)
-			p.quotas.count(o.Agreement, o.Whole.Rows, o.Whole.Bytes, e.Record.GetAtMs())
-			p.count.Rows.Add(o.Whole.Rows)
-			p.count.Bytes.Add(o.Whole.Bytes)
+		if e.Record.GetOutcome() != tracev1.Outcome_OUTCOME_COMPLETED { // it failed while the last page left
+			return e, ended(sessionKey{o.Agreement, o.Number}, fault.Newf(fault.Code(e.Record.GetCode()), "record %d of the access log says so", e.Index))
 		}
 		if err := s.change(func(o *offer) { o.Completed = e.Index + 1 }); err != nil {
 			return e, err

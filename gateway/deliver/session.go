@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,8 +40,7 @@ type session struct {
 
 	opening             sync.Mutex  // one OpenDelivery at a time
 	ending              sync.Mutex  // one end of pages at a time
-	breaking            sync.Mutex  // one failure at a time; guards broken
-	broken              bool        // FAILED is in the log
+	settling            sync.Mutex  // held while its end, COMPLETED or FAILED, is looked for in the log and written
 	starting            atomic.Bool // who named it is putting it on the ledger
 	pulls               atomic.Int32
 	heldRows, heldBytes atomic.Uint64 // of the agreement's quota, until COMPLETED
@@ -131,7 +131,9 @@ func (p *Provider) sessionDir(k sessionKey) string {
 }
 
 // restoreSessions reads the open deliveries. A folder without a whole offer is what
-// a crash left of one that nobody was told of.
+// a crash left of one that nobody was told of, or that has ended. What cannot be read for
+// another reason (no file handles left, a disk that fails) is no such folder: with it what
+// had left would be forgotten, so that nothing is opened.
 func (p *Provider) restoreSessions() error {
 	entries, err := os.ReadDir(p.cfg.Dir)
 	if err != nil {
@@ -142,16 +144,24 @@ func (p *Provider) restoreSessions() error {
 			continue
 		}
 		dir := filepath.Join(p.cfg.Dir, e.Name())
-		s := &session{dir: dir}
-		raw, err := os.ReadFile(filepath.Join(dir, "offer.json"))
-		if err == nil {
-			err = json.Unmarshal(raw, &s.offer)
-		}
-		if err == nil {
-			s.given, err = openGiven(dir)
+		s, err := readSession(dir)
+		var torn *json.SyntaxError
+		if errors.Is(err, fs.ErrNotExist) || errors.As(err, &torn) {
+			p.cfg.Logger.Warn("an open delivery has no whole offer and is dropped", "folder", e.Name(), "err", err)
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+			continue
 		}
 		if err != nil {
-			p.cfg.Logger.Warn("an open delivery cannot be read and is dropped", "folder", e.Name(), "err", err)
+			return fmt.Errorf("open delivery %s: %w", e.Name(), err)
+		}
+		// The power may have failed after the record of its end and before our note of it.
+		failed, err := p.settledBefore(s)
+		if err != nil {
+			return err
+		}
+		if failed {
 			if err := os.RemoveAll(dir); err != nil {
 				return err
 			}
@@ -159,11 +169,10 @@ func (p *Provider) restoreSessions() error {
 		}
 		if s.offer.Whole != nil {
 			if s.spool, err = reopenSpool(filepath.Join(dir, "pages"), s.offer.Whole); err != nil {
-				p.cfg.Logger.Warn("the pages of an open delivery are damaged; they are read again", "agreement", s.offer.Agreement, "delivery", s.offer.Number, "err", err)
-				if s.offer.Completed != 0 {
-					continue // its digest is signed: other pages cannot take their place; spoolLife ends it
+				p.cfg.Logger.Warn("the pages of an open delivery are damaged", "agreement", s.offer.Agreement, "delivery", s.offer.Number, "completed", s.offer.Completed != 0, "err", err)
+				if s.offer.Completed == 0 {
+					s.offer.Whole = nil // they are read again
 				}
-				s.offer.Whole = nil
 			}
 		}
 		if s.offer.Completed == 0 {
@@ -178,6 +187,36 @@ func (p *Provider) restoreSessions() error {
 		p.sessions[sessionKey{s.offer.Agreement, s.offer.Number}] = s
 	}
 	return nil
+}
+
+// readSession reads what has to survive a restart of the delivery in a folder.
+func readSession(dir string) (*session, error) {
+	s := &session{dir: dir}
+	raw, err := os.ReadFile(filepath.Join(dir, "offer.json"))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, &s.offer); err != nil {
+		return nil, err
+	}
+	s.given, err = openGiven(dir)
+	return s, err
+}
+
+// settledBefore looks whether the log has the end of a delivery whose offer names none yet.
+func (p *Provider) settledBefore(s *session) (failed bool, err error) {
+	if s.offer.Granted == 0 || s.offer.Completed != 0 {
+		return false, nil
+	}
+	e, found, err := p.endOf(s.offer.Agreement, s.offer.Number)
+	if err != nil || !found {
+		return false, err
+	}
+	if e.Record.GetOutcome() == tracev1.Outcome_OUTCOME_FAILED {
+		return true, nil
+	}
+	s.offer.Completed = e.Index + 1
+	return false, nil
 }
 
 func (p *Provider) find(k sessionKey, asker string) (*session, error) {
@@ -298,37 +337,51 @@ func (p *Provider) ended(ctx context.Context, s *session, cause error) {
 
 // broke logs that a granted delivery did not end, once, and counts what had left.
 func (p *Provider) broke(ctx context.Context, s *session, cause error) error {
-	s.breaking.Lock()
-	defer s.breaking.Unlock()
-	o, out := s.now(), s.given.end()
-	if o.Granted == 0 || o.Completed != 0 || s.broken {
+	out := s.given.end()
+	if o := s.now(); o.Granted == 0 || o.Completed != 0 {
 		return nil
 	}
-	// The power may have failed after the record and before the folder was gone.
-	_, found, err := p.logged(tracev1.Outcome_OUTCOME_FAILED, o.Agreement, o.Number)
-	if err != nil || found {
-		s.broken = found
-		return err
+	_, first, err := p.settle(ctx, s, func(rec *tracev1.AccessRecord) {
+		rec.Outcome, rec.Code = tracev1.Outcome_OUTCOME_FAILED, uint32(fault.CodeOf(cause))
+		rec.Rows, rec.Bytes = out.rows, out.bytes
+	})
+	if first {
+		p.count.Failed.Add(1)
+	}
+	return err
+}
+
+// settle logs how a granted delivery ended and counts it, once: pages that come to their end
+// may meet a failure, and the power may have failed after the record. The record that it
+// returns is the one that is in the log; first tells that it is this one.
+func (p *Provider) settle(ctx context.Context, s *session, how func(*tracev1.AccessRecord)) (e receipt.Entry, first bool, err error) {
+	s.settling.Lock()
+	defer s.settling.Unlock()
+	o := s.now()
+	e, found, err := p.endOf(o.Agreement, o.Number)
+	if err != nil {
+		return e, false, err
+	}
+	if found { // it is counted: here, or when the log was read
+		p.unhold(s)
+		return e, false, nil
 	}
 	granted, err := p.cfg.Log.Record(o.Granted - 1)
 	if err != nil {
-		return err
+		return e, false, err
 	}
 	rec := proto.CloneOf(granted.Record)
-	rec.Outcome, rec.Code, rec.AtMs = tracev1.Outcome_OUTCOME_FAILED, uint32(fault.CodeOf(cause)), 0
-	rec.Rows, rec.Bytes = out.rows, out.bytes
+	rec.AtMs = 0
+	how(rec)
 	// The record of an end must not depend on whether the asker still waits.
-	e, err := p.cfg.Log.Append(context.WithoutCancel(ctx), rec)
-	if err != nil {
-		return err
+	if e, err = p.cfg.Log.Append(context.WithoutCancel(ctx), rec); err != nil {
+		return e, false, err
 	}
-	s.broken = true
 	p.unhold(s)
-	p.quotas.count(o.Agreement, out.rows, out.bytes, e.Record.GetAtMs())
-	p.count.Failed.Add(1)
-	p.count.Rows.Add(out.rows)
-	p.count.Bytes.Add(out.bytes)
-	return nil
+	p.quotas.count(o.Agreement, rec.GetRows(), rec.GetBytes(), e.Record.GetAtMs())
+	p.count.Rows.Add(rec.GetRows())
+	p.count.Bytes.Add(rec.GetBytes())
+	return e, true, nil
 }
 
 // Run ends deliveries that nobody takes any more, until ctx ends.
@@ -375,16 +428,21 @@ func (p *Provider) sweep(ctx context.Context) {
 	}
 }
 
-// logged finds the GRANTED or COMPLETED record of a delivery in the log: the power
-// may have failed before the offer named it.
-func (p *Provider) logged(o tracev1.Outcome, agreement string, number uint64) (e receipt.Entry, found bool, err error) {
+// logged finds the first record of a delivery in the log that has one of these outcomes:
+// the power may have failed before the offer named it.
+func (p *Provider) logged(agreement string, number uint64, of ...tracev1.Outcome) (e receipt.Entry, found bool, err error) {
 	err = p.cfg.Log.Of(agreement, func(x receipt.Entry) bool {
-		if x.Record.GetOutcome() == o && x.Record.GetDelivery() == number {
+		if x.Record.GetDelivery() == number && slices.Contains(of, x.Record.GetOutcome()) {
 			e, found = x, true
 		}
 		return !found
 	})
 	return e, found, err
+}
+
+// endOf finds how a delivery ended.
+func (p *Provider) endOf(agreement string, number uint64) (receipt.Entry, bool, error) {
+	return p.logged(agreement, number, tracev1.Outcome_OUTCOME_COMPLETED, tracev1.Outcome_OUTCOME_FAILED)
 }
 
 // holds tells whether a decision of now is on what was offered: EntryDrifted if the
