@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"time"
 
 	"mulian/internal/durable"
 )
@@ -23,8 +24,8 @@ const frameHead = 8
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// openJournal reads all whole frames, calls visit for each, cuts a torn end and
-// opens the file for appending. torn is asked before the cut whether so many bytes can
+// openJournal reads all whole frames, calls visit for each, cuts a torn end, which is set
+// aside, and opens the file for appending. torn is asked before the cut whether so many bytes can
 // be what a power failure left of the last write: a bit that flipped in an old frame
 // must not cost those that follow it.
 func openJournal(path string, visit func(offset int64, content []byte) error, torn func(bytes int64) error) (*journal, error) {
@@ -38,9 +39,11 @@ func openJournal(path string, visit func(offset int64, content []byte) error, to
 		size, err = in.Seek(0, io.SeekEnd)
 	}
 	if err == nil && size > end {
-		err = torn(size - end)
+		if err = torn(size - end); err == nil {
+			err = setAside(path, in, end, size)
+		}
 	}
-	if err == nil {
+	if err == nil && size > end {
 		// Power fails here: the torn end is still there, and is cut next time.
 		if err = in.Truncate(end); err == nil {
 			err = in.Sync()
@@ -56,6 +59,15 @@ func openJournal(path string, visit func(offset int64, content []byte) error, to
 		return nil, err
 	}
 	return &journal{out: out, in: in}, nil
+}
+
+// setAside copies what is cut from a journal beside it: nothing of it is deleted.
+func setAside(path string, in io.ReaderAt, from, end int64) error {
+	cut := fmt.Sprintf("%s.cut-%d-%d", path, from, time.Now().UnixNano())
+	return durable.ReplaceWith(cut, 0o600, func(w io.Writer) error {
+		_, err := io.Copy(w, io.NewSectionReader(in, from, end-from))
+		return err
+	})
 }
 
 // scanFrames returns where the last whole frame ends.

@@ -251,9 +251,6 @@ func (l *Log) restoreAs(ctx context.Context, signers []*checkpointSigner, tree, 
 			l.tree, l.journal, l.openings = nil, nil, nil
 		}
 	}()
-	if l.openings, err = openJournal(filepath.Join(l.cfg.Dir, "openings"), l.noteOpening, func(int64) error { return nil }); err != nil {
-		return err
-	}
 	r := &restoring{log: l, signers: signers, tree: tree, published: published, sum: ranges.NewEmptyRange(0), mender: mender{dir: filepath.Join(l.cfg.Dir, "tiles")}}
 	if tree.size == 0 {
 		if err := r.reached(ctx); err != nil {
@@ -278,7 +275,36 @@ func (l *Log) restoreAs(ctx context.Context, signers []*checkpointSigner, tree, 
 	if err := lacks(0); err != nil {
 		return err
 	}
+	openings := filepath.Join(l.cfg.Dir, "openings")
+	if l.openings, err = openJournal(openings, l.noteOpening, func(behind int64) error { return l.openable(openings, behind) }); err != nil {
+		return err
+	}
 	return r.grow(ctx)
+}
+
+// openable tells whether all that is sealed and not published can be opened without the
+// bytes at the end of the openings that cannot be read. What a power failure tore there is
+// of records that were not written: an opening is durable before its record. A bit that
+// flipped is not, and must not cost the openings that follow it.
+func (l *Log) openable(path string, behind int64) (err error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	l.openings = &journal{in: in}
+	defer func() {
+		l.openings = nil
+		in.Close()
+	}()
+	for _, s := range l.Secrets() {
+		switch e, err := l.Record(s.Place - 1); {
+		case err != nil:
+			return err
+		case e.Opening == nil:
+			return fault.Newf(fault.Damaged, "access log: the last %d bytes of %s cannot be read, and among them is what was sealed in record %d; nothing was changed%s", behind, path, s.Place-1, advice)
+		}
+	}
+	return nil
 }
 
 // restoring goes along the journal at Open.

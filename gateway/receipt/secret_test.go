@@ -133,6 +133,55 @@ func TestSecretRecords(t *testing.T) {
 	}
 }
 
+// TestFlippedOpening: a bit that flipped in an opening costs none that follows: the log is
+// not opened, and nothing of the file is cut, as long as one of them is needed. What is cut
+// in the end is set aside.
+func TestFlippedOpening(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	s, _ := order(t)
+	l := secretly(t, dir, s)
+	for range 5 {
+		add(t, l, record("s", granted))
+	}
+	second := l.kept[2][0]
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "openings")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := bytes.Clone(whole)
+	bad[second+frameHead+20] ^= 4
+	if err := os.WriteFile(path, bad, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		notOpened(t, dir, "mulian gateway restore")
+		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, bad) {
+			t.Fatalf("%d of %d bytes are left, %v", len(now), len(bad), err)
+		}
+	}
+	torn := append(bytes.Clone(whole), whole[:second/2]...)
+	if err := os.WriteFile(path, torn, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l = secretly(t, dir, s)
+	for place := range uint64(5) {
+		if _, err := l.Publish(t.Context(), place+1); err != nil {
+			t.Error(err)
+		}
+	}
+	asides, err := filepath.Glob(path + ".cut-*")
+	if err != nil || len(asides) != 1 {
+		t.Fatal(asides, err)
+	}
+	if cut, err := os.ReadFile(asides[0]); err != nil || !bytes.Equal(cut, torn[len(whole):]) {
+		t.Errorf("%d bytes are set aside, %d were cut, %v", len(cut), len(torn)-len(whole), err)
+	}
+}
+
 // TestSecrecyFailsClosed: where nobody can tell whether a decision is secret it is not
 // logged, and so nothing released; the end of one in the clear is.
 func TestSecrecyFailsClosed(t *testing.T) {
