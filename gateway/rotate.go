@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -100,28 +102,47 @@ func (g *Gateway) retire(ctx context.Context) error {
 	}
 }
 
+// retireDue looks at each kind of key by itself: one that has to wait keeps no other.
 func (g *Gateway) retireDue(ctx context.Context, overlap time.Duration) error {
+	ring := keyring.Ring{Dir: g.cfg.KeysDir()}
+	return errors.Join(ring.Sweep(), g.retireSeal(ctx, overlap), g.retireLog(ctx, overlap))
+}
+
+// replaced reads this gateway's account, and notes since when the ledger has its keys.
+func (g *Gateway) replaced(ctx context.Context) (*identityv1.Account, sightings, error) {
 	a := &identityv1.Account{}
-	if _, _, err := g.proved.Get(ctx, "identity/account/"+g.cfg.Account, a); err != nil {
+	_, at, err := g.proved.Get(ctx, "identity/account/"+g.cfg.Account, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	since, err := sighted(filepath.Join(g.cfg.Home, sightingsFile), at.Time, a.GetGateway().GetSealingKey().GetPublicKey(), a.GetGateway().GetLogPublicKey())
+	return a, since, err
+}
+
+func (g *Gateway) retireSeal(ctx context.Context, overlap time.Duration) error {
+	a, since, err := g.replaced(ctx)
+	old := a.GetGateway().GetOldSealingKey()
+	if err != nil || old == nil {
 		return err
 	}
-	p := a.GetGateway()
-	if old := p.GetOldSealingKey(); old != nil {
-		waits, err := g.asker.Waiting()
-		if err != nil {
-			return err
-		}
-		if over, err := g.overlapped(keyring.Seal, p.GetSealingKey().GetPublicKey(), overlap); err != nil || !over || waits > 0 {
-			return err
-		}
-		return g.retired(ctx, a, keyring.Seal, old.GetPublicKey(), func(p *identityv1.GatewayProfile) { p.OldSealingKey = nil })
+	if waits, err := g.asker.Waiting(); err != nil || waits > 0 || !g.overlapped(keyring.Seal, a.GetGateway().GetSealingKey().GetPublicKey(), since, overlap) {
+		return err
 	}
-	for i, k := range p.GetLogKeys() {
-		if k.GetUntilSize() != 0 || bytes.Equal(k.GetPublicKey(), p.GetLogPublicKey()) {
+	return g.retired(ctx, a, keyring.Seal, old.GetPublicKey(), func(p *identityv1.GatewayProfile) { p.OldSealingKey = nil })
+}
+
+func (g *Gateway) retireLog(ctx context.Context, overlap time.Duration) error {
+	a, since, err := g.replaced(ctx)
+	if err != nil {
+		return err
+	}
+	newest := a.GetGateway().GetLogPublicKey()
+	for i, k := range a.GetGateway().GetLogKeys() {
+		if k.GetUntilSize() != 0 || bytes.Equal(k.GetPublicKey(), newest) {
 			continue
 		}
-		if over, err := g.overlapped(keyring.Log, p.GetLogPublicKey(), overlap); err != nil || !over {
-			return err
+		if !g.overlapped(keyring.Log, newest, since, overlap) {
+			return nil
 		}
 		return g.retired(ctx, a, keyring.Log, k.GetPublicKey(), func(p *identityv1.GatewayProfile) {
 			// Above all that is anchored, whatever is anchored meanwhile.
@@ -135,9 +156,9 @@ func (g *Gateway) retireDue(ctx context.Context, overlap time.Duration) error {
 // the end of a key: what a busy gateway logs in some seconds.
 const endAhead = 100_000
 
-// overlapped tells whether a new key is in use for long enough: it was made so long ago,
-// and this process works with it.
-func (g *Gateway) overlapped(base string, public []byte, overlap time.Duration) (bool, error) {
+// overlapped tells whether a new key is in use for long enough: the ledger has had it for
+// so long, and this process works with it.
+func (g *Gateway) overlapped(base string, public []byte, since sightings, overlap time.Duration) bool {
 	inUse := g.keys.Seal
 	if base == keyring.Log {
 		inUse = g.keys.Log
@@ -146,21 +167,11 @@ func (g *Gateway) overlapped(base string, public []byte, overlap time.Duration) 
 		// The ledger has it since this gateway was opened; it is opened anew to use it. A
 		// sealing key is in use already: it opens with all that are in the ring.
 		if base == keyring.Log || !g.keys.opens(public) {
-			return false, nil
+			return false
 		}
 	}
-	ring := keyring.Ring{Dir: g.cfg.KeysDir()}
-	keys, err := numberedKeys(ring, g.cfg.Account, base)
-	if err != nil {
-		return false, err
-	}
-	for _, k := range keys {
-		if bytes.Equal(k.key.Public().Bytes(), public) {
-			made, err := ring.Made(g.cfg.Account, k.label)
-			return err == nil && time.Since(made) >= overlap, err
-		}
-	}
-	return false, nil
+	seen, ok := since[sightingOf(public)]
+	return ok && time.Since(seen) >= overlap
 }
 
 func (k *Keys) opens(public []byte) bool {

@@ -143,6 +143,7 @@ func TestLogKeyIsRotated(t *testing.T) {
 	w := newTown(t)
 	w.makePermits(10)
 	opts := gateway.Options{KeyOverlap: 500 * time.Millisecond}
+	sealing := w.spare(w.door, keyring.Seal)
 	door, tap := w.openWith(w.planningConfig(), opts), w.open(w.waterConfig())
 	w.publish(door)
 	query := w.agree(byQuery, nil)
@@ -176,6 +177,12 @@ func TestLogKeyIsRotated(t *testing.T) {
 	}
 	audited("with the first key")
 	second := w.spare(w.door, keyring.Log)
+	// Its sealing key is replaced, too, and something waits for the old one until the end.
+	waits := filepath.Join(w.planningConfig().Home, "fetches", "0.follow.whole")
+	if err := os.WriteFile(waits, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.rotated(w.door, keyring.Seal, sealing, 0)
 	size := door.Records().Size()
 	w.rotated(w.door, keyring.Log, second, size)
 	audited("the ledger has the second key, the gateway still signs with the first")
@@ -195,6 +202,15 @@ func TestLogKeyIsRotated(t *testing.T) {
 		return len(keys) == 2 && keys[0].GetUntilSize() > size && keys[1].GetFromSize() == size && w.destroyed(w.door, keyring.Log)
 	})
 	audited("the first has ended")
+	if w.account(w.door).GetGateway().GetOldSealingKey() == nil || w.destroyed(w.door, keyring.Seal) {
+		t.Error("a sealing key was destroyed while something waited for it")
+	}
+	if err := os.Remove(waits); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the old sealing key is destroyed", func() bool {
+		return w.account(w.door).GetGateway().GetOldSealingKey() == nil && w.destroyed(w.door, keyring.Seal)
+	})
 	door.stop()
 	door = w.openWith(w.planningConfig(), opts)
 	audited("the second alone")

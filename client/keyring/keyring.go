@@ -20,9 +20,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"mulian/client"
+	"mulian/internal/durable"
 	"mulian/internal/fault"
 	"mulian/internal/sm"
 )
@@ -85,35 +85,63 @@ func (r Ring) Key(account, label string) (sm.PrivateKey, error) {
 	return key, err
 }
 
-// Made tells when a key was stored. NotFound if there is none.
-func (r Ring) Made(account, label string) (time.Time, error) {
-	path, err := r.path(account, label)
-	if err != nil {
-		return time.Time{}, err
-	}
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return time.Time{}, fault.Newf(fault.NotFound, "no key %s for %s in %s", label, account, r.Dir)
-	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("keys: %w", err)
-	}
-	return info.ModTime(), nil
-}
+// dying is how the name of a key ends that is being destroyed; it is no key's name.
+const dying = ".destroyed"
 
-// Destroy overwrites a key and removes it. It is not an error if there is none. What the
-// disk or a backup keeps of old blocks it cannot reach.
+// Destroy takes a key out of the ring, overwrites it and removes it. It is not an error if
+// there is none, or if it was begun before. What the disk or a backup keeps of old blocks
+// it cannot reach.
 func (r Ring) Destroy(account, label string) error {
 	path, err := r.path(account, label)
 	if err != nil {
 		return err
 	}
+	gone := strings.TrimSuffix(path, ".key") + dying
+	err = wipe(gone) // of an earlier key with this name, which would be replaced
+	if err == nil {
+		err = os.Rename(path, gone)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil:
+		// Power fails after this: the key is out of the ring, and Sweep does the rest.
+		err = durable.SyncDir(r.Dir)
+	}
+	if err == nil {
+		err = wipe(gone)
+	}
+	if err != nil {
+		return fmt.Errorf("destroy key %s of %s: %w", label, account, err)
+	}
+	return nil
+}
+
+// Sweep finishes what a stop in the middle of Destroy has left.
+func (r Ring) Sweep() error {
+	files, err := os.ReadDir(r.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, f := range files {
+		if err == nil && strings.HasSuffix(f.Name(), dying) && f.Type().IsRegular() {
+			err = wipe(filepath.Join(r.Dir, f.Name()))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	return nil
+}
+
+// wipe overwrites a file and removes it, if it is there.
+func wipe(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("keys: %w", err)
+		return err
 	}
 	info, err := f.Stat()
 	if err == nil {
@@ -125,14 +153,10 @@ func (r Ring) Destroy(account, label string) error {
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
-	// Power fails here: the file is there, and no key any more.
-	if err == nil {
-		err = os.Remove(path)
-	}
 	if err != nil {
-		return fmt.Errorf("destroy key %s of %s: %w", label, account, err)
+		return err
 	}
-	return nil
+	return os.Remove(path)
 }
 
 // Signer returns who signs as the account with the key of the first label that

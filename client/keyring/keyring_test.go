@@ -159,3 +159,84 @@ func TestAFileThatIsNoKeyIsNoKey(t *testing.T) {
 		}
 	}
 }
+
+// TestDestroyIsFinished: whatever a stop in the middle of a destruction leaves, the ring has
+// no such key, lists no such file, and the rest is done later, again and again.
+func TestDestroyIsFinished(t *testing.T) {
+	r := keyring.Ring{Dir: t.TempDir()}
+	path := filepath.Join(r.Dir, org+".seal")
+	empty := func(when string) {
+		t.Helper()
+		left, err := os.ReadDir(r.Dir)
+		if err != nil || len(left) != 0 {
+			t.Errorf("%s: %v is left, %v", when, left, err)
+		}
+	}
+	if err := r.Sweep(); err != nil {
+		t.Error(err)
+	}
+	for _, after := range []string{"the rename", "the zeros"} {
+		if _, err := r.New(org, keyring.Seal, sm.SM2); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".key", path+".destroyed"); err != nil {
+			t.Fatal(err)
+		}
+		if after == "the zeros" {
+			if err := os.WriteFile(path+".destroyed", make([]byte, 200), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if list, err := r.List(); err != nil || len(list) != 0 {
+			t.Errorf("stopped after %s: %v, %v", after, list, err)
+		}
+		if _, err := r.Key(org, keyring.Seal); !fault.Is(err, fault.NotFound) {
+			t.Errorf("stopped after %s: %v", after, err)
+		}
+		if err := r.Sweep(); err != nil {
+			t.Error(err)
+		}
+		empty("swept after " + after)
+	}
+	for range 2 {
+		if _, err := r.New(org, keyring.Seal, sm.SM2); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path+".destroyed", []byte("an earlier one"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := r.Destroy(org, keyring.Seal); err != nil {
+				t.Error(err)
+			}
+			empty("destroyed")
+		}
+	}
+}
+
+// TestTheRingIsWholeWhileAKeyDies: the overwriting fails, as if it was stopped there: the
+// ring has every other key, and not that one.
+func TestTheRingIsWholeWhileAKeyDies(t *testing.T) {
+	r := keyring.Ring{Dir: t.TempDir()}
+	for _, label := range []string{keyring.Seal, keyring.Log} {
+		if _, err := r.New(org, label, sm.P256); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(r.Dir, org+".seal.key")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil { // cannot be written
+		t.Fatal(err)
+	}
+	if err := r.Destroy(org, keyring.Seal); err == nil {
+		t.Error("a folder was destroyed as a key")
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("it is still under a key's name: %v", err)
+	}
+	if list, err := r.List(); err != nil || len(list) != 1 || list[0].Label != keyring.Log {
+		t.Errorf("%v, %v", list, err)
+	}
+}
