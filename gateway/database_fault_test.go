@@ -200,6 +200,7 @@ func (p *pair) shareAgain(t *testing.T) (entry, agreement string) {
 // TestNetworkOfChanges: the way between two gateways that keep a table equal is cut, falls
 // silent and breaks answers in two; what was changed meanwhile arrives once.
 func TestNetworkOfChanges(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	p := newPair(t, pgtest.URL(t, "source"), pgtest.URL(t, "own"), 200)
 	p.door.stop()

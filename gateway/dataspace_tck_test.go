@@ -263,6 +263,7 @@ func tckTown(t *testing.T) (*connector, dsp.Dataset) {
 
 // TestTCKNegotiations runs the kit's cases of metadata, catalogue and negotiation.
 func TestTCKNegotiations(t *testing.T) {
+	heavy(t)
 	t.Parallel() // it waits for blocks most of the time
 	c, d := tckTown(t)
 	t.Run("MET:01-01", func(t *testing.T) {
@@ -296,6 +297,7 @@ func TestTCKNegotiations(t *testing.T) {
 
 // TestTCKTransfers runs the kit's cases of transfers, under one agreement until it ends.
 func TestTCKTransfers(t *testing.T) {
+	heavy(t)
 	t.Parallel() // it waits for blocks most of the time
 	c, d := tckTown(t)
 	agreement := ""

@@ -67,6 +67,7 @@ func fillUp(t *testing.T, dir string, leave int64) (free func()) {
 // Nothing that was acknowledged is lost, the refusal and the state say that it is the disk,
 // and when there is room they go on by themselves.
 func TestDiskFillsUp(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := newTown(t)
 	w.makePermits(20_000)

@@ -162,6 +162,7 @@ func (p *pair) wantReceipts(t *testing.T) {
 // TestFollowWithoutFeed: SQLite tells no changes. With a watermark column inserts and
 // updates arrive, by page; without one the whole is compared and taken again.
 func TestFollowWithoutFeed(t *testing.T) {
+	heavy(t)
 	for _, c := range []struct {
 		name      string
 		watermark bool

@@ -58,9 +58,7 @@ func somethingElse() string {
 // once, then either database. In the end the tables are equal, by changes alone: nothing was
 // taken whole again; and no receipt is lost.
 func TestFollowKilled(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too much work for the race detector: make test runs it")
-	}
+	heavy(t)
 	server := pgtest.Durable(t)
 	p := newPair(t, server.Database(t, "source"), server.Database(t, "own"), 300)
 	p.doorConfig.Listen = p.door.Addr()
@@ -182,6 +180,7 @@ func (c *cable) cut(down bool) {
 // TestFollowCut: the network between the two is cut again and again. What was changed
 // meanwhile arrives when it is back, both while it is pushed and while it is polled.
 func TestFollowCut(t *testing.T) {
+	heavy(t)
 	p := newPair(t, pgtest.URL(t, "source"), pgtest.URL(t, "own"), 100)
 	wire := newCable(t, p.door.Addr())
 	addr := p.door.Addr()

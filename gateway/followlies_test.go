@@ -62,6 +62,7 @@ func (m *meddler) Changes(ctx context.Context, r *rpc.Request[gatewayv1.SignedRe
 // TestFollowLies: pages that are replayed, lost, changed, or given without a receipt
 // change nothing in the receiver's table, and do not stop it.
 func TestFollowLies(t *testing.T) {
+	heavy(t)
 	w := newTown(t)
 	w.makePermits(50)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

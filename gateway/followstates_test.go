@@ -282,6 +282,7 @@ func TestNotReadyBeforeTheFeedStands(t *testing.T) {
 // long its database takes, and begins when it has been read; a restart of the provider
 // meanwhile changes nothing.
 func TestComparedTableOfASlowDatabase(t *testing.T) {
+	heavy(t)
 	p := newPair(t, pgtest.URL(t, "source"), pgtest.URL(t, "own"), 300)
 	scoped := p.agree(byBatch, func(m *sharev1.Terms) {
 		m.Parts[0].Items = []string{"id", "c0", "c1"}
@@ -309,6 +310,7 @@ func TestComparedTableOfASlowDatabase(t *testing.T) {
 // TestStaleWhileTheSourceIsDown: a provider whose database is down notices no changes, and the
 // receiver says so: its table is of then. When the database is back it is equal again.
 func TestStaleWhileTheSourceIsDown(t *testing.T) {
+	heavy(t)
 	server := pgtest.Durable(t)
 	p := newPair(t, server.Database(t, "source"), pgtest.URL(t, "own"), 20)
 	p.follow()

@@ -71,6 +71,7 @@ func (w *town) makeWidePermits() {
 // TestAllButTheLastPage: who takes all pages but the last, gives the delivery up and begins
 // again has had what he has had: once, however often he took a page, and over a crash.
 func TestAllButTheLastPage(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := newTown(t)
 	w.makeWidePermits() // 80 pages
@@ -106,6 +107,7 @@ func TestAllButTheLastPage(t *testing.T) {
 // ones that give less, though the agreement still holds and the items are the same. What
 // had left is counted.
 func TestPagesOutliveNoAmendment(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := newTown(t)
 	w.makeWidePermits()

@@ -167,6 +167,7 @@ func TestEntryChangedBeforeItsPages(t *testing.T) {
 // TestPullsAreBounded: one delivery is pulled 16 times at once, and no more; when one of
 // them ends there is room.
 func TestPullsAreBounded(t *testing.T) {
+	heavy(t)
 	w := newTown(t)
 	w.makePermits(10_000)
 	w.exec(w.permits, `UPDATE permit SET project = hex(randomblob(2000))`) // 20 MB that do not pack: more than sockets hold

@@ -94,6 +94,7 @@ func moment(n int) time.Duration { return time.Duration(rand.IntN(400+200*n)) * 
 // TestKillTheAsker: the asker dies at random moments of a batch. Its table is whole
 // or not there; in the end it is there, by one delivery.
 func TestKillTheAsker(t *testing.T) {
+	heavy(t)
 	w := newTown(t)
 	w.makePermits(killRows)
 	door := w.open(w.planningConfig())
@@ -135,6 +136,7 @@ func TestKillTheAsker(t *testing.T) {
 // TestKillTheProvider: the provider dies at random moments. The asker waits and gets
 // a whole table; no record is lost, doubled or out of number.
 func TestKillTheProvider(t *testing.T) {
+	heavy(t)
 	w := newTown(t)
 	w.makePermits(killRows)
 	door := w.open(w.planningConfig())

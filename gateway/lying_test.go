@@ -108,6 +108,7 @@ func (w *town) listenBetween() (*between, *running) {
 // TestLyingProvider: whatever is changed between the provider's log and the asker is
 // seen, and nothing of it stays.
 func TestLyingProvider(t *testing.T) {
+	heavy(t)
 	w := newTown(t)
 	w.makePermits(80_000) // some pages
 	b, door := w.listenBetween()

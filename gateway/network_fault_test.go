@@ -87,6 +87,7 @@ func (w *town) well(g *running) {
 // TestNetworkOfABatch: whatever the network does to a batch, it ends by itself with equal
 // tables, one delivery, one receipt.
 func TestNetworkOfABatch(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w, k, door, tap := newNetworkTown(t, networkRows)
 	for _, c := range []struct {
@@ -147,6 +148,7 @@ func TestNetworkOfABatch(t *testing.T) {
 // says so, in bounded time; each release of which the answer was lost is known to the
 // provider as not signed for.
 func TestNetworkOfAQuery(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w, k, door, tap := newNetworkTown(t, 100)
 	agreement := w.agree(byQuery, nil)
@@ -190,6 +192,7 @@ func TestNetworkOfAQuery(t *testing.T) {
 // TestSilentAsker: one who opens pages and does not take them, or begins a request and
 // does not end it, is sent away; others are served meanwhile.
 func TestSilentAsker(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := newTown(t)
 	w.makePermits(10_000)
@@ -220,6 +223,7 @@ func TestSilentAsker(t *testing.T) {
 // TestServerOverABadNetwork: a gateway that loses its member releases nothing that is older
 // than agreed, says why, and goes on when it is back.
 func TestServerOverABadNetwork(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := newTown(t)
 	w.makePermits(10)

@@ -82,6 +82,7 @@ func (e *echo) Acknowledge(ctx context.Context, r *rpc.Request[gatewayv1.SignedR
 // come to the wrong request are not taken, and pages that come twice or in another order
 // are asked for again: the tables are equal.
 func TestReplayedAndReordered(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := newTown(t)
 	w.makePermits(80_000) // some pages

@@ -62,6 +62,15 @@ type member struct {
 
 const chainID = "gateway-test"
 
+// heavy passes over a test that moves too much for the race detector, or waits for what is
+// slow on purpose: make test runs it.
+func heavy(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("too much for the race detector")
+	}
+}
+
 func newTown(t testing.TB) *town {
 	t.Helper()
 	w := &town{t: t, dir: t.TempDir(), chainID: chainID}

@@ -27,9 +27,7 @@ func (r *rogue) openDelivery(agreement, requestKey string) error {
 // TestRevokedWhileItPulls: a Pull that runs ends when the key that asked for it is
 // revoked. It was admitted with a good one.
 func TestRevokedWhileItPulls(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too much work for the race detector: make test runs it")
-	}
+	heavy(t)
 	w := newTown(t)
 	w.makePermits(20_000)
 	w.exec(w.permits, `UPDATE permit SET project = hex(randomblob(2000))`) // 40 MB that do not pack: more than sockets hold
