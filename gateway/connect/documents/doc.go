@@ -20,11 +20,15 @@
 // # Invariants
 //
 //  1. Nothing outside the folder is read or written, by no name and no link (os.Root).
-//  2. A file is rows of one state of it: one that changed while it was read is [connect.ErrChanged].
+//  2. A file is rows of one state of it: one that changed after it was listed, and before it
+//     was read to its end, is [connect.ErrChanged]. Files are listed once: one that comes
+//     later belongs to the next delivery.
 //  3. A file has its name only if all of its delivery is there and each digest holds. A
-//     killed load leaves no part of one; a commit that was cut off is ended by the next call.
+//     killed load leaves no part of one; a commit that was cut off, or found no room for
+//     the names, is ended by a later call: until then it is [connect.ErrUnreachable].
 //  4. A file that no delivery of the same agreement has written is never replaced.
 //  5. Nothing is deleted: what is delivered no more stays, until the agreement's disposal.
+//     Of our lists the newest stay, and the newest of each agreement; of the others the names.
 //
 // Sources: order 809, article 22 (files are one of three ways to share); spec sharing 4.5.
 package documents

@@ -100,26 +100,39 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// TestChangedWhileRead: a file that grows, or one that comes, while the folder is read.
+// TestChangedWhileRead: one of the files grows or goes while the folder is read; one that comes
+// belongs to the next time, however many do.
 func TestChangedWhileRead(t *testing.T) {
-	for name, change := range map[string]func(dir string) error{
-		"grows": func(dir string) error {
+	for name, c := range map[string]struct {
+		change func(dir string) error
+		want   error
+	}{
+		"grows": {func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "plans/b"), []byte(strings.Repeat("y", PieceBytes+9)), 0o600)
-		},
-		"comes": func(dir string) error { return os.WriteFile(filepath.Join(dir, "plans/c"), nil, 0o600) },
-		"goes":  func(dir string) error { return os.Remove(filepath.Join(dir, "plans/b")) },
+		}, connect.ErrChanged},
+		"goes": {func(dir string) error { return os.Remove(filepath.Join(dir, "plans/b")) }, connect.ErrChanged},
+		"comes": {func(dir string) error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, "plans/c"), nil, 0o600), os.WriteFile(filepath.Join(dir, "plans/aa"), nil, 0o600))
+		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, dir := folder(t, map[string]string{"plans/a": "1", "plans/b": strings.Repeat("x", PieceBytes+9)})
+			sel := connect.Selection{Table: connect.TableName{Name: "plans"}, Columns: all}
 			n := 0
-			err := s.Scan(t.Context(), connect.Selection{Table: connect.TableName{Name: "plans"}, Columns: all}, func(connect.Batch) error {
+			err := s.Scan(t.Context(), sel, func(connect.Batch) error {
 				if n++; n == 1 {
-					return change(dir)
+					return c.change(dir)
 				}
 				return nil
 			})
-			if !errors.Is(err, connect.ErrChanged) {
-				t.Errorf("%v", err)
+			if !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+			if c.want != nil {
+				return
+			}
+			if next := len(rowsOf(t, s, connect.Selection{Columns: all})); n != 3 || next != 5 {
+				t.Errorf("%d rows, and %d the next time, want 3 and 5", n, next)
 			}
 		})
 	}

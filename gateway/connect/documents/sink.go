@@ -12,7 +12,6 @@ import (
 	"path"
 	"strings"
 	"sync"
-	"time"
 
 	"mulian/gateway/connect"
 )
@@ -28,7 +27,7 @@ func openSink(_ context.Context, rawURL string) (connect.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range []string{dir, path.Join(dir, bookkeeping), path.Join(dir, bookkeeping, "in"), path.Join(dir, bookkeeping, "done")} {
+	for _, d := range []string{dir, path.Join(dir, bookkeeping), path.Join(dir, bookkeeping, "in"), path.Join(dir, bookkeeping, "done"), path.Join(dir, bookkeeping, "own")} {
 		if err := os.MkdirAll(d, 0o750); err != nil {
 			return nil, failure(err)
 		}
@@ -51,38 +50,6 @@ func hashed(text string) string {
 // loadName is the name of a delivery in our books: its table's part stands first.
 func loadName(table, delivery string) string { return hashed(table) + "-" + hashed(delivery) }
 
-// arrived is one file of a delivery.
-type arrived struct {
-	Name     string    `json:"name"` // below the sink's folder
-	Size     int64     `json:"size"`
-	SHA256   string    `json:"sha256"`
-	Modified time.Time `json:"modified"`
-}
-
-// committed is a delivery in our books.
-type committed struct {
-	connect.Receipt
-	Files []arrived `json:"files"` // the n-th lies under the name n until it has its own
-}
-
-// agreement is the part of a delivery's id that says whose files they are.
-func agreement(delivery string) string {
-	owner, _, _ := strings.Cut(delivery, "/")
-	return owner
-}
-
-func readCommitted(root *os.Root, name string) (*committed, error) {
-	raw, err := root.ReadFile(path.Join(bookkeeping, "done", name+".json"))
-	if err != nil {
-		return nil, err
-	}
-	c := &committed{}
-	if err := json.Unmarshal(raw, c); err != nil {
-		return nil, fmt.Errorf("%w: the list of a delivery's files: %w", connect.ErrInvalid, err)
-	}
-	return c, nil
-}
-
 // Loaded ends a commit that was cut off before it answers.
 func (s *sink) Loaded(ctx context.Context, schema, delivery string) (connect.Receipt, bool, error) {
 	if ctx.Err() != nil || schema != "" {
@@ -95,22 +62,35 @@ func (s *sink) Loaded(ctx context.Context, schema, delivery string) (connect.Rec
 		return connect.Receipt{}, false, err
 	}
 	defer root.Close()
-	all, err := readDir(root, path.Join(bookkeeping, "done"), maxFiles)
-	if err != nil {
-		return connect.Receipt{}, false, err
-	}
-	for _, e := range all {
-		name, ok := strings.CutSuffix(e.Name(), "-"+hashed(delivery)+".json")
-		if !ok {
-			continue
-		}
-		c, err := readCommitted(root, name+"-"+hashed(delivery))
+	var out *committed
+	fits := func(name string) bool { return strings.HasSuffix(name, "-"+hashed(delivery)) }
+	err = eachList(root, fits, func(name string) error {
+		c, err := readCommitted(root, name)
 		if err == nil {
-			err = place(root, name+"-"+hashed(delivery), c)
+			out, err = c, unplaced(place(root, name, c))
 		}
-		return c.Receipt, err == nil, failure(err)
+		return err
+	})
+	if err != nil || out == nil {
+		return connect.Receipt{}, false, failure(err)
 	}
-	return connect.Receipt{}, false, nil
+	return out.Receipt, true, nil
+}
+
+// unplaced is why files that are delivered do not have their names yet. It goes away with its
+// cause (room on the disk, a right, a folder in the way), whatever it is: the delivery stays
+// open, and the next call goes on.
+func unplaced(err error) error {
+	if err == nil {
+		return nil
+	}
+	reason := err
+	if perr, ok := errors.AsType[*fs.PathError](err); ok {
+		reason = perr.Err
+	} else if lerr, ok := errors.AsType[*os.LinkError](err); ok {
+		reason = lerr.Err
+	}
+	return fmt.Errorf("%w: what was delivered cannot get its names: %w", connect.ErrUnreachable, reason)
 }
 
 // place gives the files of a committed delivery their names. Power may fail at any moment:
@@ -200,7 +180,7 @@ func (l *load) begin() error {
 	before, err := readCommitted(l.root, l.name)
 	if err == nil {
 		l.before, l.in = before, ""
-		return place(l.root, l.name, before)
+		return unplaced(place(l.root, l.name, before))
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -215,12 +195,17 @@ func (l *load) begin() error {
 			continue
 		}
 		if c, err := readCommitted(l.root, e.Name()); err == nil {
-			if err := place(l.root, e.Name(), c); err != nil {
+			if err := unplaced(place(l.root, e.Name(), c)); err != nil {
 				return err
 			}
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err // it may be committed
 		} else if err := l.root.RemoveAll(path.Join(bookkeeping, "in", e.Name())); err != nil {
 			return err
 		}
+	}
+	if err := writeOff(l.root, table); err != nil {
+		return err
 	}
 	l.in = path.Join(bookkeeping, "in", l.name)
 	return l.root.Mkdir(l.in, 0o750)
@@ -231,7 +216,8 @@ var crashed = func(_ string) bool { return false }
 
 var errCrashed = errors.New("crashed")
 
-// commit writes the delivery into the books and gives its files their names.
+// commit writes the delivery into the books and gives its files their names. Any error but
+// ErrUnreachable came before the commit: nothing is placed then, now or later.
 func (l *load) commit(r connect.Receipt) error {
 	l.sink.mu.Lock()
 	defer l.sink.mu.Unlock()
@@ -243,12 +229,7 @@ func (l *load) commit(r connect.Receipt) error {
 		return err
 	}
 	list := path.Join(l.in, "list")
-	f, err := l.root.OpenFile(list, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := writeWhole(l.root, list, raw); err != nil {
 		return err
 	}
 	if err := syncFolder(l.root, l.in); err != nil {
@@ -264,46 +245,10 @@ func (l *load) commit(r connect.Receipt) error {
 	}
 	l.in = "" // not this load's to remove any more
 	if err := syncFolder(l.root, path.Join(bookkeeping, "done")); err != nil {
-		return err
+		return unplaced(err)
 	}
 	if crashed("after") {
 		return errCrashed
 	}
-	return place(l.root, l.name, &committed{r, l.files})
-}
-
-// mine refuses a delivery with a file in whose place stands what no delivery of the same
-// agreement has written: ErrTargetDiffers.
-func (l *load) mine() error {
-	owned := map[string]bool{}
-	all, err := readDir(l.root, path.Join(bookkeeping, "done"), maxFiles)
-	if err != nil {
-		return err
-	}
-	table, _, _ := strings.Cut(l.name, "-")
-	for _, e := range all {
-		name, ok := strings.CutSuffix(e.Name(), ".json")
-		if !ok || !strings.HasPrefix(name, table+"-") {
-			continue
-		}
-		c, err := readCommitted(l.root, name)
-		if err != nil {
-			return err
-		}
-		if agreement(c.Delivery) == agreement(l.target.Delivery) {
-			for _, f := range c.Files {
-				owned[f.Name] = true
-			}
-		}
-	}
-	for _, f := range l.files {
-		is, err := l.root.Lstat(f.Name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil || !is.Mode().IsRegular() || !owned[f.Name] {
-			return fmt.Errorf("%w: a file is there that this agreement has not delivered", connect.ErrTargetDiffers)
-		}
-	}
-	return nil
+	return unplaced(place(l.root, l.name, &committed{r, l.files}))
 }

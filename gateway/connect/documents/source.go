@@ -154,8 +154,11 @@ func (s *source) list(ctx context.Context, root *os.Root, n connect.TableName) (
 				}
 			case e.Type().IsRegular() && chosen(s.patterns, name):
 				is, err := e.Info()
+				if errors.Is(err, fs.ErrNotExist) {
+					continue // it has gone before it was one of these
+				}
 				if err != nil {
-					return fmt.Errorf("%w: a file has gone", connect.ErrChanged)
+					return err
 				}
 				out = append(out, document{name, is.Size(), is.ModTime().UTC().Truncate(time.Second), is.ModTime().UnixNano()})
 			}
@@ -234,6 +237,9 @@ func (s *source) Query(ctx context.Context, sel connect.Selection) (out []connec
 	return out, err
 }
 
+// Scan hands out the files that are there when it begins. One that comes later belongs to the
+// next scan, as in a folder into which others write all the time; one of these that has
+// changed or gone when its turn comes is ErrChanged.
 func (s *source) Scan(ctx context.Context, sel connect.Selection, fn func(connect.Batch) error) error {
 	root, err := s.root(ctx)
 	if err != nil {
@@ -257,11 +263,7 @@ func (s *source) Scan(ctx context.Context, sel connect.Selection, fn func(connec
 			return nil
 		}
 	}
-	again, err := s.list(ctx, root, sel.Table)
-	if err == nil && !slices.Equal(all, again) {
-		err = fmt.Errorf("%w: the files of %s", connect.ErrChanged, sel.Table)
-	}
-	return err
+	return nil
 }
 
 // reading is one scan under way.
@@ -417,10 +419,13 @@ func unchanged(f *os.File, d document) error {
 
 // failure gives an error of the system its meaning, without the path of this machine.
 func failure(err error) error {
-	var perr *fs.PathError
-	reason := err
-	if errors.As(err, &perr) {
+	reason, system := err, true
+	if perr, ok := errors.AsType[*fs.PathError](err); ok {
 		reason = perr.Err
+	} else if lerr, ok := errors.AsType[*os.LinkError](err); ok {
+		reason = lerr.Err
+	} else {
+		system = false
 	}
 	switch {
 	case err == nil, errors.Is(err, connect.ErrUnreachable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -429,7 +434,7 @@ func failure(err error) error {
 		return fmt.Errorf("%w: %w", connect.ErrDenied, reason)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("%w: %w", connect.ErrFull, reason)
-	case perr != nil:
+	case system:
 		return fmt.Errorf("%w: %w", connect.ErrUnreachable, reason)
 	}
 	return err
