@@ -17,20 +17,11 @@ import (
 func TestNoRoomForNames(t *testing.T) {
 	defer func() { crashed = func(string) bool { return false } }()
 	s, dir := into(t)
-	obstacle := filepath.Join(dir, "in/b/x") // a folder where a file is to be
-	crashed = func(at string) bool {
-		if at == "after" {
-			if err := os.MkdirAll(obstacle, 0o750); err != nil {
-				t.Error(err)
-			}
-		}
-		return false
-	}
+	crashed = func(at string) bool { return at == "full" }
 	rows := []connect.Row{whole("a", "one"), whole("b", "two")}
 	if err := deliver(t.Context(), s, "x/1", rows...); !errors.Is(err, connect.ErrUnreachable) {
 		t.Fatalf("the commit: %v", err)
 	}
-	crashed = func(string) bool { return false }
 	if _, _, err := s.Loaded(t.Context(), "", "x/1"); !errors.Is(err, connect.ErrUnreachable) {
 		t.Errorf("asked again: %v", err)
 	}
@@ -40,9 +31,7 @@ func TestNoRoomForNames(t *testing.T) {
 	if err := deliver(t.Context(), s, "x/2", whole("c", "three")); !errors.Is(err, connect.ErrUnreachable) {
 		t.Errorf("the next delivery: %v", err)
 	}
-	if err := os.RemoveAll(filepath.Dir(obstacle)); err != nil {
-		t.Fatal(err)
-	}
+	crashed = func(string) bool { return false }
 	if r, found, err := s.Loaded(t.Context(), "", "x/1"); err != nil || !found || r.Rows != 2 {
 		t.Fatalf("%+v, %t, %v", r, found, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"syscall"
 
 	"mulian/gateway/connect"
 )
@@ -113,6 +114,9 @@ func place(root *os.Root, name string, c *committed) error {
 			}
 			made[dir] = true
 		}
+		if crashed("full") {
+			return &os.LinkError{Op: "rename", Old: from, New: f.Name, Err: syscall.ENOSPC}
+		}
 		if err := root.Rename(from, f.Name); err != nil {
 			return err
 		}
@@ -211,7 +215,8 @@ func (l *load) begin() error {
 	return l.root.Mkdir(l.in, 0o750)
 }
 
-// crashed is where a test ends the process's work, as a power failure would.
+// crashed is where a test ends the process's work, as a power failure would, or takes the
+// disk's room away.
 var crashed = func(_ string) bool { return false }
 
 var errCrashed = errors.New("crashed")
