@@ -301,8 +301,8 @@ func (x *Subscriptions) mostKeys(d *decision) int {
 	return int(max(1, min(most, x.quotas.left(d.agreement, time.Now().UnixMilli()))))
 }
 
-// logPage reads, seals, judges once more, notes the page's number and logs it; only then it
-// goes out. counts tells whether the access log has the call.
+// logPage reads, seals, judges once more, notes the page's number and logs it; only then, and
+// if it is still agreed, it goes out. counts tells whether the access log has the call.
 func (x *Subscriptions) logPage(ctx context.Context, r *request, c claim, d *decision, s *subscription, seen sight, number uint64, keys []touched) (_ *gatewayv1.Answer, counts bool, _ error) {
 	p, hash, answer, until, cause := x.readPage(ctx, r, d, s, seen, number, keys)
 	rows, bytes := p.GetUpserted()+p.GetDeleted(), uint64(len(answer.GetSealed()))
@@ -339,11 +339,15 @@ func (x *Subscriptions) logPage(ctx context.Context, r *request, c claim, d *dec
 	}
 	x.quotas.spend(c.agreement, rows, bytes, e.Record.GetAtMs())
 	x.count.Granted.Add(1)
-	x.count.Rows.Add(end.Rows)
-	x.count.Bytes.Add(end.Bytes)
+	// The disk may have been slow, too. What is logged counts; it does not leave.
+	if now, err := x.lastLook(ctx, r, c, d); err != nil {
+		return nil, true, x.refuse(ctx, r, c, now, err)
+	}
 	if answer.Receipt, err = x.sign(e); err != nil {
 		return nil, true, fmt.Errorf("nothing is released: %w", err)
 	}
+	x.count.Rows.Add(end.Rows)
+	x.count.Bytes.Add(end.Bytes)
 	return answer, true, nil
 }
 

@@ -428,10 +428,6 @@ func (p *Provider) release(ctx context.Context, r *request, c claim, d *decision
 	}
 	rcpt, err := p.sign(e)
 	if err != nil {
-		// The disk may have been slow, too. What is logged counts; it does not leave.
-		if d, err = p.lastLook(ctx, r, c, d); err != nil {
-			return nil, p.refuse(ctx, r, c, d, err)
-		}
 		return nil, fmt.Errorf("nothing is released: %w", err)
 	}
 	p.count.Rows.Add(end.Rows)

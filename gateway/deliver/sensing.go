@@ -110,7 +110,7 @@ func (n *sensor) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n.saw(bySource, time.Now())
+		n.saw(bySource, seenUpTo(c, time.Now()))
 		if !stands.Swap(true) {
 			n.nudge() // for who began between the two
 		}
@@ -128,6 +128,15 @@ func (n *sensor) follow(ctx context.Context) error {
 		return n.without(ctx, err)
 	}
 	return err
+}
+
+// seenUpTo is up to when a piece of the feed shows what was changed: a feed that is behind
+// tells of old transactions. What names no time (nothing more is there) shows it up to now.
+func seenUpTo(c connect.Change, now time.Time) time.Time {
+	if c.Committed.IsZero() || c.Committed.After(now) {
+		return now
+	}
+	return c.Committed
 }
 
 // tables are those with a subscription that is sensed by the feed, but for those that fell back.
@@ -206,10 +215,7 @@ func (n *sensor) piece(ctx context.Context, feeder connect.Feeder, tables []conn
 			return err
 		}
 	}
-	now := time.Now().UnixMilli()
-	if !c.Committed.IsZero() && c.Committed.UnixMilli() < now {
-		now = c.Committed.UnixMilli()
-	}
+	at := seenUpTo(c, time.Now()).UnixMilli()
 	err = n.subs.book.within(ctx, func(tx *sql.Tx) error {
 		for _, s := range all {
 			keys, whole := keysOf(s.Table, c.Rows)
@@ -219,7 +225,7 @@ func (n *sensor) piece(ctx context.Context, feeder connect.Feeder, tables []conn
 				}
 				continue
 			}
-			if err := n.subs.book.touch(tx, s, keys, now); err != nil {
+			if err := n.subs.book.touch(tx, s, keys, at); err != nil {
 				return err
 			}
 		}

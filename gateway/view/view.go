@@ -56,9 +56,25 @@ type View struct {
 type object struct {
 	value   proto.Message // nil: there is none
 	height  int64         // of the state that proved it
-	touched bool          // an event named it since
+	touched bool          // an event named it, and it was not read since
+	during  bool          // an event named it while it is being read
 	used    time.Time
 	flight  *flight // a read under way; nil if none
+}
+
+// touch notes that the object is not what we have of it any more.
+func (o *object) touch() { o.touched, o.during = true, true }
+
+// read takes what a read gave. What an event has named stays touched until a read that
+// began after it succeeds.
+func (o *object) read(value proto.Message, height int64, err error) {
+	o.flight = nil
+	switch {
+	case err != nil:
+		o.touched = true
+	case height >= o.height: // never back to an older state
+		o.height, o.value, o.touched = height, value, o.during
+	}
 }
 
 // flight is one read that several callers wait for.
@@ -168,6 +184,10 @@ func (v *View) get(ctx context.Context, key string, make func() proto.Message, m
 		return value, sight, nil
 	}
 	err := v.fetch(ctx, key, make)
+	// That read may be one that began before an event that we know.
+	if err == nil && v.named(key) {
+		err = v.fetch(ctx, key, make)
+	}
 	if err == nil && v.ageOf(key) > maxAge {
 		// What we read is proved, but nothing says that it is new: ask for a mark.
 		err = v.renew(ctx)
@@ -228,6 +248,14 @@ func (v *View) cached(key string, maxAge time.Duration) (proto.Message, Sight, b
 	return o.value, s, !o.touched && s.Age <= maxAge
 }
 
+// named tells whether an event named the object while it was last read.
+func (v *View) named(key string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	o := v.objects[key]
+	return o != nil && o.touched
+}
+
 func (v *View) ageOf(key string) time.Duration {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -263,7 +291,7 @@ func (v *View) fetch(ctx context.Context, key string, make func() proto.Message)
 	most := v.within(readWait)
 	f := &flight{done: makeDone()}
 	o.flight = f
-	o.touched = false // an event from here on counts against what is being read
+	o.during = false // an event from here on counts against what is being read, too
 	v.mu.Unlock()
 
 	value := make()
@@ -274,19 +302,13 @@ func (v *View) fetch(ctx context.Context, key string, make func() proto.Message)
 
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	o.flight = nil
 	if v.lost = fault.Is(err, fault.Timeout) || fault.Is(err, fault.Unreachable); v.lost {
 		v.away = time.Now().Add(refreshRest)
 	}
-	switch {
-	case err != nil:
-		o.touched = true
-	case at.Height-1 >= o.height: // never back to an older state
-		o.height, o.value = at.Height-1, nil
-		if found {
-			o.value = value
-		}
+	if !found {
+		value = nil
 	}
+	o.read(value, at.Height-1, err)
 	f.err = err
 	close(f.done)
 	return err
@@ -313,7 +335,7 @@ func (v *View) Forget(key string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if o := v.objects[key]; o != nil {
-		o.touched = true
+		o.touch()
 	}
 }
 
@@ -348,7 +370,9 @@ func (v *View) listen(ctx context.Context, from *int64) error {
 	v.mu.Lock()
 	v.deaf, v.heard = cancel, time.Now()
 	for _, o := range v.objects {
-		o.touched = o.touched || *from < 0
+		if *from < 0 {
+			o.touch()
+		}
 	}
 	v.mu.Unlock()
 	return v.chain.Watch(ctx, *from, nil, func(u client.Update) error {
@@ -358,7 +382,7 @@ func (v *View) listen(ctx context.Context, from *int64) error {
 		for _, e := range u.Events {
 			for _, key := range e.GetObjects() {
 				if o := v.objects[key]; o != nil {
-					o.touched = true
+					o.touch()
 				}
 			}
 		}
