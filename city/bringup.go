@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"slices"
@@ -225,8 +226,12 @@ func (c *City) openGateway(ctx context.Context, d database) (*gateway.Gateway, e
 	if err != nil {
 		return nil, err
 	}
+	home, err := c.gatewayHome(d.source, gatewayOf(dep))
+	if err != nil {
+		return nil, err
+	}
 	cfg := gateway.Config{
-		Home: c.path(gatewayDir, d.source), Account: gatewayOf(dep), Keys: c.path(keysDir),
+		Home: home, Account: gatewayOf(dep), Keys: c.path(keysDir),
 		Server: c.URL(), Genesis: c.path(genesisFile), Listen: listen, URL: "http://" + listen,
 	}
 	address := "sqlite:" + d.path(c.path(databaseDir))
@@ -236,6 +241,19 @@ func (c *City) openGateway(ctx context.Context, d database) (*gateway.Gateway, e
 		cfg.Sink = gateway.Sink{URL: address}
 	}
 	return gateway.Open(ctx, cfg, gateway.Options{Version: c.opts.Version, Logger: c.log.With("gateway", d.source)})
+}
+
+// gatewayHome is the folder of a gateway, where the command line looks for its socket. A
+// city of before that had named it by the database: its log goes on under the new name.
+func (c *City) gatewayHome(before, account string) (string, error) {
+	home, old := c.path(gatewayDir, strings.ReplaceAll(account, "/", "~")), c.path(gatewayDir, before)
+	if _, err := os.Lstat(home); !errors.Is(err, fs.ErrNotExist) {
+		return home, err
+	}
+	if err := os.Rename(old, home); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("city: %w", err)
+	}
+	return home, nil
 }
 
 // addressOf returns where a gateway listens: where the ledger says, if that is free.

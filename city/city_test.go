@@ -12,9 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"mulian/city/content"
 	"mulian/client/prooffile"
 	"mulian/client/sentence"
+	"mulian/gateway"
+	gatewayv1 "mulian/gen/mulian/gateway/v1"
 	"mulian/internal/fault"
 )
 
@@ -61,12 +65,23 @@ func TestTheStoryBringsEveryRowAndASecondStartContinues(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIP brings up a whole city")
 	}
-	home := filepath.Join(t.TempDir(), "home")
+	short, err := os.MkdirTemp("", "city") // a socket's address has at most 108 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(short) })
+	home := filepath.Join(short, "home")
 	var out bytes.Buffer
 	c := openCity(t, home, &out)
 	first, err := c.Tell(t.Context())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
+	}
+	// The command line reaches each gateway at the place that its account names.
+	door := filepath.Join(home, "gateways", strings.ReplaceAll(gatewayOf(planning), "/", "~"))
+	state, err := gateway.Control(door).State(t.Context(), connect.NewRequest(&gatewayv1.StateRequest{}))
+	if err != nil || state.Msg.GetGateway() != gatewayOf(planning) {
+		t.Errorf("the control socket in %s: %v, %v", door, state, err)
 	}
 	wantEntries := int64(0)
 	for _, d := range content.Departments() {
@@ -113,6 +128,10 @@ func TestTheStoryBringsEveryRowAndASecondStartContinues(t *testing.T) {
 		}
 	}
 
+	// As a city of before named it: the second story needs the log that is in it.
+	if err := os.Rename(door, filepath.Join(home, "gateways", "planning")); err != nil {
+		t.Fatal(err)
+	}
 	out.Reset()
 	c = openCity(t, home, &out)
 	second, err := c.Tell(t.Context())

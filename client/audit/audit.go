@@ -39,6 +39,7 @@ type Config struct {
 type Auditor struct {
 	cfg     Config
 	genesis string // hash
+	chain   string // its id
 	maker   *prooffile.Maker
 	proved  *client.Verified
 	pacts   map[string]*pact
@@ -61,7 +62,7 @@ func New(cfg Config) (*Auditor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Auditor{cfg: cfg, genesis: hex.EncodeToString(g.Hash[:]), maker: m, proved: cfg.Chain.Verify(g)}, nil
+	return &Auditor{cfg: cfg, genesis: hex.EncodeToString(g.Hash[:]), chain: g.GetChainId(), maker: m, proved: cfg.Chain.Verify(g)}, nil
 }
 
 // Roles of a report.
@@ -83,7 +84,7 @@ func (a *Auditor) Owner(ctx context.Context, org string) (*Report, error) {
 }
 
 func (a *Auditor) begin(role string) time.Time {
-	a.report = &Report{Role: role, Genesis: a.genesis, Logs: []Log{}, Findings: []Finding{}}
+	a.report = &Report{Role: role, Chain: a.chain, Genesis: a.genesis, Logs: []Log{}, Findings: []Finding{}}
 	a.pacts, a.files, a.keys = map[string]*pact{}, map[string]int{}, map[string]sm.PublicKey{}
 	return time.Now()
 }

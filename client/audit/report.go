@@ -58,8 +58,8 @@ type Receipts struct {
 type Report struct {
 	OK        bool       `json:"ok"` // nothing was found
 	Role      string     `json:"role"`
-	Chain     string     `json:"chain"`
-	Genesis   string     `json:"genesis"`
+	Chain     string     `json:"chain"`   // its id
+	Genesis   string     `json:"genesis"` // the hash of its signed genesis
 	Logs      []Log      `json:"logs"`
 	Sequences []Sequence `json:"sequences,omitempty"`
 	Secrecy   []Secrecy  `json:"secrecy,omitempty"`

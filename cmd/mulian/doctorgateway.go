@@ -41,6 +41,9 @@ func (a *app) examineOne(ctx context.Context, account string) []finding {
 	g := a.t("本机网关 ", "gateway here ") + account
 	path := filepath.Join(a.gatewayHome(account), gatewayFile)
 	cfg, err := readGateway(path)
+	if err != nil && !there(path) && (a.runsHere(ctx, account) || there(a.path("databases"))) {
+		return a.examineLodger(ctx, g, account)
+	}
 	if err != nil {
 		return []finding{{
 			Group: g, Name: a.t("配置", "configuration"), Mark: "fail", Value: err.Error(), Cause: a.t("配置文件有误或不存在", "the file is wrong or missing"),
@@ -63,6 +66,19 @@ func (a *app) examineOne(ctx context.Context, account string) []finding {
 		})
 	}
 	return out
+}
+
+// examineLodger looks at a gateway without a configuration of its own: the city of the
+// demo runs it within its own process, with its databases beside it.
+func (a *app) examineLodger(ctx context.Context, g, account string) []finding {
+	if !a.runsHere(ctx, account) {
+		return []finding{{
+			Group: g, Name: a.t("运行", "runs"), Mark: "warn", Value: a.t("没有在运行", "no"), Cause: a.t("它随演示城市运行，城市停着", "it runs within the demo's city, which has stopped"),
+			Effect: a.t("本部门的数据取不到", "the department's data cannot be fetched"), Fix: "mulian demo",
+		}}
+	}
+	own := finding{Group: g, Name: a.t("配置", "configuration"), Mark: "ok", Value: a.t("在演示城市的进程里，没有配置文件", "within the demo's process, without a file")}
+	return append([]finding{own}, a.examineRunning(ctx, g, account)...)
 }
 
 func (a *app) examineRunning(ctx context.Context, g, account string) []finding {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -145,6 +146,9 @@ func (a *app) makeGateway(cmd *cobra.Command, org string, cfg gateway.Config, na
 // readGateway reads a gateway's configuration; unknown keys are errors.
 func readGateway(path string) (*gateway.Config, error) {
 	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && there(filepath.Join(filepath.Dir(path), gateway.ControlSocket)) {
+		return nil, fault.Newf(fault.NotFound, "there is no %s: this gateway runs within another program (mulian demo), which has its configuration", path)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Newf(fault.NotFound, "there is no gateway configuration %s; make one with mulian gateway init", path)
 	}
@@ -293,4 +297,14 @@ func (a *app) control(args []string) (string, gatewayv1connect.ControlServiceCli
 		return "", nil, fault.Newf(fault.Unreachable, "the gateway %s does not run here (start it: mulian gateway run %s)", account, account)
 	}
 	return account, gateway.Control(home), nil
+}
+
+// runsHere reports whether a gateway of this machine answers.
+func (a *app) runsHere(ctx context.Context, account string) bool {
+	_, ctl, err := a.control([]string{account})
+	if err != nil {
+		return false
+	}
+	_, err = ctl.State(ctx, connect.NewRequest(&gatewayv1.StateRequest{}))
+	return err == nil
 }

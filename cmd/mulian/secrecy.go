@@ -206,6 +206,15 @@ func (a *app) tellOrders(w io.Writer, orders []covered) {
 	}
 }
 
+// showRecord prints a record: one line with --json, else its fields line by line.
+func (a *app) showRecord(r *tracev1.AccessRecord) error {
+	text, err := protojson.MarshalOptions{Multiline: true, UseProtoNames: true}.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("print a record: %w", err)
+	}
+	return a.print(r, func(w io.Writer) { fmt.Fprintln(w, string(text)) })
+}
+
 func (a *app) secrecyRead() *cobra.Command {
 	var label string
 	c := &cobra.Command{
@@ -251,12 +260,7 @@ func (a *app) secrecyRead() *cobra.Command {
 				return err
 			}
 			whole.Sealed = nil
-			text, err := protojson.MarshalOptions{Multiline: true, UseProtoNames: true}.Marshal(whole)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(a.out, string(text))
-			return err
+			return a.showRecord(whole)
 		},
 	}
 	c.Flags().StringVar(&label, "label", "secrecy", a.t("用哪把密钥", "which key"))

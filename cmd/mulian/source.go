@@ -45,16 +45,19 @@ func (a *app) sourceAdd() *cobra.Command {
   postgres://用户@主机:端口/库?passfile=文件    PostgreSQL（以及说同一协议的数据库）
   mysql://用户@主机:端口/库?passfile=文件       MySQL、MariaDB
   files:文件夹                                  文件夹里的 csv、tsv（可 .gz）、xlsx、parquet
+  documents:文件夹                              其中每个文件夹是一批原样交付的文件（pdf、图纸……）
   api:映射文件                                  用 OpenAPI 3 描述的 HTTP/JSON 接口
 文件夹和接口如何成为库表，见 docs/sources.md。`, `A URL is one of:
   sqlite:FILE                                  SQLite
   postgres://USER@HOST:PORT/NAME?passfile=FILE PostgreSQL, and what speaks its protocol
   mysql://USER@HOST:PORT/NAME?passfile=FILE    MySQL, MariaDB
   files:FOLDER                                 csv, tsv (also .gz), xlsx and parquet in a folder
+  documents:FOLDER                             each folder in it is files that are handed over as they are
   api:MAPPING                                  an HTTP/JSON interface described by OpenAPI 3
 How folders and interfaces become tables: docs/sources.md.`),
 		Example: `  mulian source add permits sqlite:/var/lib/permits.db --gateway 11110000000021928B/g/main
   mulian source add reports files:/srv/reports
+  mulian source add archive documents:/srv/archive
   mulian source add firms api:/etc/mulian/firms.yaml`,
 		Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -80,8 +83,18 @@ How folders and interfaces become tables: docs/sources.md.`),
 					return err
 				}
 			}
-			return a.print(map[string]any{"ok": true, "gateway": account, "source": args[0], "tables": len(schema.Tables), "config": path}, func(w io.Writer) {
-				fmt.Fprintf(w, a.t("✓ %s：%d 张表。执行 mulian gateway reload 后登记并开始监测\n", "✓ %s: %d tables. After mulian gateway reload they are registered and watched\n"), args[0], len(schema.Tables))
+			running := a.runsHere(cmd.Context(), account)
+			next := "mulian gateway run " + account
+			if running {
+				next = "mulian gateway reload " + account
+			}
+			v := map[string]any{"ok": true, "gateway": account, "source": args[0], "tables": len(schema.Tables), "config": path, "reload_needed": running, "next": next}
+			return a.print(v, func(w io.Writer) {
+				fmt.Fprintf(w, a.t("✓ %s：%d 张表。", "✓ %s: %d tables. "), args[0], len(schema.Tables))
+				if running {
+					fmt.Fprint(w, a.t("网关正在运行，还没有读到：", "The gateway runs and does not have it yet: "))
+				}
+				fmt.Fprintf(w, a.t("执行 %s 后登记并开始监测\n", "after %s they are registered and watched\n"), next)
 			})
 		},
 	}
@@ -255,11 +268,16 @@ func (a *app) sourceList() *cobra.Command {
 // column, to be edited later.
 func (a *app) sourceFile() *cobra.Command {
 	var id, name, duty, share, scope, cycle string
+	var methods []string
 	c := &cobra.Command{
 		Use:   "file TABLE",
 		Short: a.t("把一张已登记的库表编成目录：每个字段一个信息项", "file a registered table as an entry: an item for each column"),
+		Long: a.t("documents: 数据源的文件夹编成格式为文件夹、方式为文件的目录，其他为库表，方式为查询和批量；--method 另定方式。",
+			"A folder of a documents: source becomes an entry of format folder, handed over as files; everything else one of format table,\nfor queries and batches. --method says other methods."),
 		Example: `  mulian source file 11110000000021928B/g/main:permits.land_permit --id permits --name 建设用地规划许可证 \
-      --duty 11110000000021928B:1 --as 11110000000021928B`,
+      --duty 11110000000021928B:1 --as 11110000000021928B
+  mulian source file 11110000000021928B/g/main:archive.drawings --id drawings --name 规划图纸 \
+      --duty 11110000000021928B:1 --method file --as 11110000000021928B`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
@@ -274,7 +292,7 @@ func (a *app) sourceFile() *cobra.Command {
 			if !ok {
 				return fault.Newf(fault.NotFound, "table %s is not on the ledger; mulian source list shows those that are", args[0])
 			}
-			e, err := entryOf(t, id, name, duty, share, scope, cycle)
+			e, err := entryOf(t, id, name, duty, share, scope, cycle, methods)
 			if err != nil {
 				return err
 			}
@@ -292,6 +310,7 @@ func (a *app) sourceFile() *cobra.Command {
 	f.StringVar(&share, "share", "1", a.t("共享类型", "share type"))
 	f.StringVar(&scope, "scope", "", a.t("有条件共享时的共享范围", "scope, if it is conditional"))
 	f.StringVar(&cycle, "cycle", "每日", a.t("更新周期", "update cycle"))
+	f.StringSliceVar(&methods, "method", nil, a.t("交付方式：query batch file，可多个；默认由库表得出", "how it is handed over: query batch file, may be several; default from the table"))
 	for _, required := range []string{"id", "name", "duty"} {
 		_ = c.MarkFlagRequired(required)
 	}
