@@ -26,11 +26,25 @@ func (p *Plan) tellsApart(d *Draft, sum [16]byte) bool {
 	return true
 }
 
+// howToTellApart is what helps against two entries of one name and owner: --tell-apart
+// where it is off and there are codes, else codes where the list has none.
+func (p *Plan) howToTellApart(d *Draft) string {
+	lang := p.opts.Lang
+	switch {
+	case d.Local == localOf(d.Entry.Name):
+		return lang.Say("核对哪一条有效；若是不同的数据，改名，或给每条一个代码（已有代码列的用 --map \"表头=code\" 指定）",
+			"see which of them holds; if they are different data, rename one, or give each a code of its own (if a column has it: --map \"header=code\")")
+	case !p.opts.TellApart:
+		return lang.Say("核对哪一条有效，或改名；--tell-apart 在名称后加上各自的代码", "see which of them holds, or rename one; --tell-apart puts their codes behind the names")
+	}
+	return lang.Say("核对哪一条有效，或改名", "see which of them holds, or rename one")
+}
+
 func withCode(d *Draft) string { return d.Entry.Name + "（" + d.Local + "）" }
 
 // nameOf is the owner and the name of a draft as the ledger compares them.
 func nameOf(d *Draft) (owner, name string) {
-	if d.Entry == nil {
+	if d.Entry == nil || d.state == withdrawn {
 		return "", ""
 	}
 	if owner = d.Code; owner == "" {

@@ -58,6 +58,7 @@ type Target struct {
 	Instead func(code, name string) (string, bool)      // who stands for an owner that the file names with his code: himself, if he is on board; nil: himself
 	Like    func(name string) []string                  // organisations whose name is probably another spelling of name, the best first: for suggestions
 	Duty    func(org, text string) (ids []string)       // duties of org by code or title; text "" asks for those of an entry that names none
+	HasDuty func(org, id string) bool                   // whether org has a duty; nil: it has
 	System  func(org, text string) (id string, ok bool) // a system of org by code or name
 	Table   func(org, text string) (id string, ok bool) // a table of org by id or name
 	Columns func(table string) []string                 // columns of a table on the ledger, to lay items on
@@ -82,7 +83,7 @@ type Target struct {
 
 // Applied says what became of the drafts of a plan. At the end
 //
-//	Sent + Unchanged + Resumed + Held + Refused == accepted + doubtful of the report
+//	Sent + Unchanged + Resumed + Held + Refused + Out == accepted + doubtful of the report
 //	New + Changed == Sent
 type Applied struct {
 	Sent      int `json:"sent"`      // committed by this import
@@ -93,6 +94,7 @@ type Applied struct {
 	Resumed   int `json:"resumed"`   // committed by an earlier run of this import
 	Held      int `json:"held"`      // not sent: something that only a person can say is missing
 	Refused   int `json:"refused"`   // by the ledger
+	Out       int `json:"left_out"`  // not sent: the list says that they are withdrawn or not published
 	Batches   int `json:"batches"`
 
 	Problems []Problem      `json:"problems"` // of what was held or refused
@@ -190,6 +192,9 @@ func (a *apply) tell(p sheet.Problem) {
 // take resolves d and puts it to the others of its organisation.
 func (a *apply) take(ctx context.Context, d *Draft) error {
 	why := a.resolve(d)
+	if why == nil && a.leaveOut(d) {
+		return nil
+	}
 	if why == nil && d.Entry != nil {
 		why = a.place(d)
 	}

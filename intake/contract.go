@@ -20,6 +20,10 @@ var contractTypes = map[string]string{
 	"string": "text", "integer": "integer", "boolean": "boolean", "date": "date", "timestamp": "timestamp", "object": "json", "number": "decimal",
 }
 
+// contractStates are the states that an entry of ours has in a contract of a status;
+// of those in force nothing is to be known.
+var contractStates = map[string]string{"proposed": "ENTRY_STATE_SUBMITTED", "draft": "ENTRY_STATE_RETURNED", "retired": "ENTRY_STATE_WITHDRAWN"}
+
 func keyed(fields []sheet.Field, name string) sheet.Field {
 	for _, f := range fields {
 		if f.Name == name {
@@ -61,6 +65,10 @@ func fromContract(fields []sheet.Field) []sheet.Field {
 			f = keyed(f.Parts, "purpose")
 		case f.Name == "team" && !ours:
 			f, to = keyed(f.Parts, "name"), "owner"
+		case f.Name == "team":
+			f, to = keyed(f.Parts, "name"), ProviderName
+		case f.Name == "status" && ours:
+			f, to = sheet.Field{Text: contractStates[f.Text]}, "state"
 		}
 		if to != "" && (f.Text != "" || len(f.Parts) > 0) {
 			f.Name = to

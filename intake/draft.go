@@ -73,6 +73,8 @@ type Draft struct {
 	blank   []string        // paths that the record states as empty; of an item "items.<code>/<field>"
 	laid    map[string]bool // codes of items that found their column by themselves
 	order   byOrder
+	state   cataloguev1.EntryState // that an export of ours tells; 0 where none is told
+	was     string                 // the owner's code in the file, where another stands for him
 
 	DutyRefs []string // duties as the file names them: codes or titles
 	Source   string   // 数源单位 as the file names it, when it is not the owner
@@ -195,7 +197,9 @@ func (b *builder) entry(d *Draft, r *record) {
 		d.Code = org // unless the file names another owner
 	}
 	b.owner(d, r)
-	d.ours = ours && d.Code == org
+	if d.ours = ours && d.Code == org; d.ours {
+		d.state = stateOf(r.text(LedgerState))
+	}
 	d.partial = d.ours && !r.row // our tables hold all that a department writes (export.Lacks)
 	if lost := r.text(Code); d.ours {
 		d.Local = local

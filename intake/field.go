@@ -7,7 +7,8 @@ type Field string
 // The fields of an entry. Serial is a running number, which says nothing of the
 // entry and would change with every export; Ignored is what a person maps there.
 // Contact is who to call or write to: a person. It is read to be counted, and never
-// imported.
+// imported. LedgerState is what an entry of our own exports was on the ledger that
+// it left.
 const (
 	Name           Field = "name"
 	Code           Field = "code"
@@ -46,6 +47,7 @@ const (
 	Origin         Field = "origin"
 	Serial         Field = "serial"
 	Contact        Field = "contact"
+	LedgerState    Field = "ledger_state"
 	Ignored        Field = "ignore"
 )
 

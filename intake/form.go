@@ -34,8 +34,9 @@ const (
 	ItemColumn  Field = "item.column"
 )
 
-// formHeaders are the headers of those fields, in both languages of the form. What
-// tells the ledger's own state is read by nobody, like a running number.
+// formHeaders are the headers of those fields, in both languages of the form. The
+// ledger's own version is read by nobody, like a running number; its state says whether
+// an entry was in force.
 var formHeaders = map[Field][]string{
 	Aliases:     {"其他编码", "aliases"},
 	Purposes:    {"共享用途", "share purposes"},
@@ -58,7 +59,8 @@ var formHeaders = map[Field][]string{
 	ItemMark:    {"是否时间水印", "watermark"},
 	ItemColumn:  {"对应库表字段", "mapped column"},
 	Resources:   FilesColumn[:],
-	Serial:      {"账本状态", "账本版本", "ledger state", "ledger version"},
+	LedgerState: {"账本状态", "ledger state"},
+	Serial:      {"账本版本", "ledger version"},
 }
 
 // form reads what only our own form has.

@@ -104,6 +104,9 @@ func fromLinked(fields []sheet.Field) []sheet.Field {
 	var o object
 	o.set("id", id)
 	o.set("provider", org)
+	if names := l.node("dct:publisher").all("foaf:name"); len(names) > 0 {
+		o.set(ProviderName, names[0].Text)
+	}
 	o.set("name", l.text("dct:title"))
 	o.set("abstract", l.text("dct:description"))
 	o.set("category", l.node("dcat:theme").text("skos:prefLabel"))

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,13 @@ import (
 // Our own form, mulian-catalogue-v1 (intake/export): each object is a message of the
 // schema in JSON. It is read field by field, not by headers, so that nothing is
 // guessed and nothing is lost.
+
+// The keys that stand beside a message: the names of organisations that it has by code,
+// so that a ledger that knows none of them can register them.
+const (
+	ProviderName  = "provider_name" // of an entry
+	OrgNameBeside = "org_name"      // of a duty
+)
 
 // nativeLists are the lists of a file of our own form that can be asked for by kind.
 var nativeLists = map[Kind]string{DutyList: "duties"}
@@ -49,9 +57,9 @@ func isNative(kind Kind, fields []sheet.Field) bool {
 // as it stands.
 func (s *sorter) takeNative(r *record, fields []sheet.Field) {
 	r.native = fields
-	names := map[string]Field{"id": Code, "name": Name, "provider": OwnerCode, "share_type": ShareType, "duties": Duties}
+	names := map[string]Field{"id": Code, "name": Name, "provider": OwnerCode, "share_type": ShareType, "duties": Duties, "state": LedgerState, ProviderName: Owner}
 	if s.kind == DutyList {
-		names = map[string]Field{"id": DutyCode, "title": DutyName, "org": OwnerCode}
+		names = map[string]Field{"id": DutyCode, "title": DutyName, "org": OwnerCode, OrgNameBeside: Owner}
 	}
 	for _, f := range fields {
 		if field := names[f.Name]; field != "" {
@@ -74,16 +82,20 @@ func (b *builder) native(d *Draft, r *record) {
 		m = d.Entry
 		b.name(r, Name, maxName)
 	}
-	for _, wrong := range fill(m.ProtoReflect(), r.native, "") {
+	own := slices.DeleteFunc(slices.Clone(r.native), func(f sheet.Field) bool { return f.Name == ProviderName || f.Name == OrgNameBeside })
+	for _, wrong := range fill(m.ProtoReflect(), own, "") {
 		b.tell(doubtful, r, Field(wrong), fault.Malformed, b.lang.Say("“%s”不是本系统的字段或取值，未导入", "%q is no field or value of ours; it is not imported", wrong), "")
 	}
-	d.Code = r.text(OwnerCode)
+	if d.Code = r.text(OwnerCode); r.text(Owner) != d.Code { // an export that knows no name writes the code
+		d.Owner = r.text(Owner)
+	}
 	if b.kind == DutyList {
 		d.Local = strings.TrimPrefix(d.Duty.Id, d.Code+":")
 		d.Duty.Id, d.Duty.Org, d.Duty.Version = "", "", 0
 		return
 	}
 	e := d.Entry
+	d.state = stateOf(r.text(LedgerState))
 	d.ours, d.native, d.linked, d.partial = true, !r.linked, r.linked, r.linked
 	b.blank = blanks(m.ProtoReflect(), r.native, b.blank)
 	if r.linked && e.Abstract == e.Name {

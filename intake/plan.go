@@ -60,6 +60,9 @@ type Plan struct {
 	glance       glance
 	like         *sheet.File            // the file as it was opened before: what was found then is not sought again
 	table        *cataloguev1.CodeTable // of a list of codes
+	duties       *Plan                  // that stand beside the entries; see [Plan.Duties]
+	native       bool                   // a record is in our own form
+	ours         bool                   // a record stands under its id of the ledger
 	tableGuessed bool                   // from the form of its codes
 	shelf        *shelf                 // of a workbook of ours: the sheet of files
 	alike        map[[16]byte]bool      // owners with names that stand for several entries
@@ -223,6 +226,10 @@ func (p *Plan) judge(ctx context.Context) (*Report, error) {
 	rep.add(j.build.summary()...)
 	j.unusedColumns()
 	j.unstated()
+	j.tellOut()
+	if err := p.besides(ctx, f, rep); err != nil {
+		return nil, err
+	}
 	rep.settle()
 	return rep, nil
 }
@@ -239,12 +246,17 @@ type judge struct {
 	sums   map[[16]byte]int32 // line of the first record with that content
 	names  map[[16]byte]int32 // of the first with that owner and name
 	ids    map[[16]byte]int32 // of the first with that owner and local code
+	out    int                // entries that the list says are withdrawn or not published
 	unused map[string]int     // columns with text that have no place with us
 }
 
 // one judges r and counts it.
 func (j *judge) one(r *record) (v verdict) {
 	d, problems, v := j.build.build(r)
+	j.plan.native, j.plan.ours = j.plan.native || d.native, j.plan.ours || d.ours
+	if d.Entry != nil && d.outOfForce() && v != rejected {
+		j.out++
+	}
 	for _, c := range r.rest {
 		if len(j.unused) < 1000 || j.unused[c.name] > 0 { // the bound holds for files of nothing but new keys
 			j.unused[c.name]++
@@ -331,7 +343,7 @@ func (j *judge) clash(d *Draft, r *record, v verdict) (p *sheet.Problem, worse v
 	lang := j.plan.opts.Lang
 	id := pairSum(owner, d.Local)
 	line, taken := j.ids[id]
-	if d.Entry != nil {
+	if d.Entry != nil && d.state != withdrawn { // what the list says is withdrawn claims no name
 		key, _ := j.build.keys.key(d.Entry.Name)
 		if n := revival(d.Local); n != "" { // what was withdrawn and came back stands in our exports twice, as X and X.2
 			key += "\x00" + n
@@ -343,7 +355,7 @@ func (j *judge) clash(d *Draft, r *record, v verdict) (p *sheet.Problem, worse v
 			return &sheet.Problem{
 				Line: r.line, Field: string(Name), Code: fault.DuplicateName,
 				Message:    lang.Say("第 %d 行已有同一单位的同名目录，内容不同", "line %d has an entry of that name and owner, with other content", at),
-				Suggestion: lang.Say("核对哪一条有效，或改名；各有代码的用 --tell-apart", "see which of them holds, or rename one; --tell-apart puts their codes behind the names"),
+				Suggestion: j.plan.howToTellApart(d),
 			}, rejected
 		case clashes:
 			p = &sheet.Problem{

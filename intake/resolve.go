@@ -173,14 +173,21 @@ func SuggestMerge(lang sheet.Lang, owner string, like []string) string {
 // resolveCode asks whose part is that of an owner whom the file names with his code.
 func (a *apply) resolveCode(d *Draft) *sheet.Problem {
 	if c, ok := a.target.Instead(d.Code, d.Owner); ok {
-		d.Code = c
+		d.was, d.Code = d.Code, c
 		return nil
 	}
 	lang := a.plan.opts.Lang
+	if d.Owner == "" {
+		return &sheet.Problem{
+			Line: d.Line, Field: string(OwnerCode), Code: fault.OwnerUnclear,
+			Message:    lang.Say("账本上没有单位 %s，清单也没有写它的名称，暂不提交", "there is no organisation %s on the ledger, and the list does not name it; it is held back", d.Code),
+			Suggestion: lang.Say("先登记该单位，或重新导出：新的导出写有名称", "register it first, or export the list again: an export of today names it"),
+		}
+	}
 	return &sheet.Problem{
 		Line: d.Line, Field: string(OwnerCode), Code: fault.OwnerUnclear,
 		Message:    lang.Say("账本上没有单位 %s（%s），暂不提交", "there is no organisation %s (%s) on the ledger; it is held back", d.Code, d.Owner),
-		Suggestion: lang.Say("先登记该单位", "register it first"),
+		Suggestion: lang.Say("先登记该单位，或用 --register-owners", "register it first, or let --register-owners do it"),
 	}
 }
 
@@ -192,7 +199,7 @@ func (a *apply) lookOrg(name string) (string, bool) {
 }
 
 // resolveDuties finds the duties by what the file says of them. An id of the
-// owner's stands for itself: whether it is there is the ledger's to say.
+// owner's stands for itself, if the ledger has it.
 func (a *apply) resolveDuties(d *Draft) {
 	add := func(ids ...string) {
 		for _, id := range ids {
@@ -201,8 +208,12 @@ func (a *apply) resolveDuties(d *Draft) {
 			}
 		}
 	}
+	var absent []string
 	for _, ref := range d.DutyRefs {
+		ref = d.ownRef(ref)
 		switch {
+		case strings.HasPrefix(ref, d.Code+":") && a.target.HasDuty != nil && !a.target.HasDuty(d.Code, ref):
+			absent = append(absent, ref)
 		case strings.HasPrefix(ref, d.Code+":"):
 			add(ref)
 		case a.target.Duty != nil:
@@ -212,6 +223,18 @@ func (a *apply) resolveDuties(d *Draft) {
 	if d.order.duties = len(d.Entry.Duties) == 0; d.order.duties && a.target.Duty != nil {
 		add(a.target.Duty(d.Code, "")...)
 	}
+	for _, ref := range absent {
+		a.unknown(d, Duties, ref, contains(d.Entry.Duties, ref))
+	}
+}
+
+// ownRef is an id of the owner's as it is on this ledger, where another organisation
+// stands for him.
+func (d *Draft) ownRef(ref string) string {
+	if local, ok := strings.CutPrefix(ref, d.was+":"); ok && d.was != "" {
+		return d.Code + ":" + local
+	}
+	return ref
 }
 
 // mattersDuties finds the duties that a matter names. One that names none has none.

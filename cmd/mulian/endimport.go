@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mulian/intake"
+	"mulian/intake/filing"
 	"mulian/internal/fault"
 )
 
@@ -31,11 +32,17 @@ func (a *app) endImport(lists []*list) error {
 		return quietExit(exitOf(failed[0].err))
 	}
 	for _, l := range lists {
-		if l.Applied != nil && l.Applied.Held+l.Applied.Refused > 0 || l.Report != nil && l.Report.Broken > 0 {
+		if lacking(l.Applied) || l.Report != nil && l.Report.Broken > 0 {
 			return quietExit(1) // the answer says which, and why
 		}
 	}
 	return nil
+}
+
+// lacking reports whether something of a list, or of the duties in it, was held or
+// refused.
+func lacking(p *filing.Outcome) bool {
+	return p != nil && (p.Held+p.Refused > 0 || p.Duties != nil && p.Duties.Held+p.Duties.Refused > 0)
 }
 
 // cutShort says how far an import came that a person, or the machine, has stopped; nil

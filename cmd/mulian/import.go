@@ -268,7 +268,7 @@ func (a *app) applyOne(ctx context.Context, desk *filing.Desk, l *list, order fi
 	}
 	p := a.progress(a.t("上链", "sending"), l.Accepted+l.Doubtful)
 	order.Progress = func(done intake.Applied) {
-		p.at(done.Sent + done.Unchanged + done.Resumed + done.Held + done.Refused)
+		p.at(done.Sent + done.Unchanged + done.Resumed + done.Held + done.Refused + done.Out)
 	}
 	l.Applied, l.err = desk.Import(ctx, l.plan, order)
 	p.end()

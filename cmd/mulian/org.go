@@ -10,6 +10,7 @@ import (
 	"mulian/client"
 	"mulian/client/keyring"
 	identityv1 "mulian/gen/mulian/identity/v1"
+	"mulian/internal/code"
 	"mulian/internal/fault"
 	"mulian/internal/wire"
 )
@@ -35,6 +36,9 @@ func (a *app) orgRegister() *cobra.Command {
 		Example: "  mulian org register 11110000000021928B --name 北京市规划委员会 --region 110000 --as 111100000000300011",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := code.CheckUSCC(args[0]); err != nil { // before any key is made, and before anything is signed
+				return fault.Wrap(fault.CodeInconsistent, err, "%.40s", args[0])
+			}
 			cl, err := a.client()
 			if err != nil {
 				return err

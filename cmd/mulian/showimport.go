@@ -39,6 +39,7 @@ type sum struct {
 	Waiting    int `json:"waiting"`
 	Held       int `json:"held"`
 	Refused    int `json:"refused"`
+	Out        int `json:"left_out"`
 	Registered int `json:"registered"`
 	Missing    int `json:"missing"`
 	Withdrawn  int `json:"withdrawn"`
@@ -60,6 +61,7 @@ func (s *sum) add(l *list) {
 		s.Sent, s.New, s.Changed, s.Unchanged = s.Sent+p.Sent, s.New+p.New, s.Changed+p.Changed, s.Unchanged+p.Unchanged
 		s.Waiting += p.Waiting
 		s.Resumed, s.Held, s.Refused = s.Resumed+p.Resumed, s.Held+p.Held, s.Refused+p.Refused
+		s.Out += p.Out
 		s.Registered, s.Withdrawn = s.Registered+p.Registered, s.Withdrawn+p.Withdrawn
 		if p.Lack != nil {
 			s.Missing += p.Lack.Missing
@@ -132,10 +134,17 @@ func (a *app) reportLine(r *intake.Report) string {
 }
 
 func (a *app) showApplied(w io.Writer, p *filing.Outcome, most int) {
+	if d := p.Duties; d != nil {
+		fmt.Fprintf(w, a.t("职责：上链 %d，未变 %d，续传 %d，暂缓 %d，被拒 %d\n", "duties: on the chain %d, unchanged %d, resumed %d, held %d, refused %d\n"), d.Sent, d.Unchanged, d.Resumed, d.Held, d.Refused)
+		a.showProblems(w, d.Problems, d.LeftOut, most)
+	}
 	fmt.Fprintf(w, a.t("上链 %d，未变 %d，续传 %d，暂缓 %d，被拒 %d（%s；新 %d，变更 %d）\n", "on the chain %d, unchanged %d, resumed %d, held %d, refused %d (%s; %d new, %d changed)\n"),
 		p.Sent, p.Unchanged, p.Resumed, p.Held, p.Refused, a.number(p.Batches, "笔交易", "transaction"), p.New, p.Changed)
 	if p.Waiting > 0 {
 		fmt.Fprintf(w, a.t("其中 %d 条待审核或会签，尚未生效\n", "of these %d wait for review or counter-signatures and are not in force yet\n"), p.Waiting)
+	}
+	if p.Out > 0 {
+		fmt.Fprintf(w, a.t("清单写明已撤销或未发布的 %d 条没有导入\n", "%d that the list says are withdrawn or not published were left out\n"), p.Out)
 	}
 	if p.Registered > 0 {
 		fmt.Fprintf(w, a.t("代登记 %s（代码以 %s 开头），密钥在 %s\n", "%s registered provisionally (codes that begin with %s); their keys lie in %s\n"), a.number(p.Registered, "个单位", "owner"), filing.ProvisionalPrefix, a.keys().Dir)

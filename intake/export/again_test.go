@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -180,6 +181,73 @@ func TestAWithdrawnEntryDoesNotClaimItsName(t *testing.T) {
 			if err != nil || rep.Rejected != 0 || rep.Entries != 2 {
 				t.Errorf("%s, %s first: %d of %d rejected, %v: %v", f, entries[0].State, rep.Rejected, rep.Entries, err, rep.Problems)
 			}
+		}
+	}
+}
+
+// TestWhatAListSaysIsWithdrawnIsNotPublished: into an empty ledger the living entry goes,
+// under its name, and what was withdrawn or not published yet is left out and named; on
+// the ledger that it came from, what is withdrawn is unchanged.
+func TestWhatAListSaysIsWithdrawnIsNotPublished(t *testing.T) {
+	gone := &cataloguev1.Entry{Id: orgA + ":X", Provider: orgA, Name: "取水许可", Abstract: "旧", ShareType: cataloguev1.ShareType_SHARE_TYPE_UNCONDITIONAL, State: cataloguev1.EntryState_ENTRY_STATE_WITHDRAWN}
+	living, draft := proto.CloneOf(gone), proto.CloneOf(gone)
+	living.Id, living.Abstract, living.State = orgA+":X.2", "新", cataloguev1.EntryState_ENTRY_STATE_PUBLISHED
+	draft.Id, draft.Name, draft.State = orgA+":Y", "水文观测", cataloguev1.EntryState_ENTRY_STATE_SUBMITTED
+	for _, f := range []Format{Native, Workbook, Text, Contract} {
+		path := write(t, t.TempDir(), f, sheet.English, gone, living, draft)
+		s := &shelf{entries: map[string]*cataloguev1.Entry{}}
+		out := s.again(t, path)
+		if out.New != 1 || out.Out != 2 || out.Held+out.Refused != 0 || s.entries[living.Id].GetName() != living.Name {
+			t.Errorf("%s: %v, %+v", f, s.sent, out)
+		}
+		if len(out.Problems) != 2 || !strings.Contains(out.Problems[0].Message, "withdrawn in the list") {
+			t.Errorf("%s: %v", f, out.Problems)
+		}
+		plan, _, err := intake.MakePlan(t.Context(), path, intake.Options{Kind: intake.EntryList})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.entries = map[string]*cataloguev1.Entry{gone.Id: Content(gone), living.Id: Content(living), draft.Id: Content(draft)}
+		target := s.target("again")
+		alive := target.Known
+		target.Known = func(id string) (intake.Standing, bool) {
+			have, ok := alive(id)
+			have.Withdrawn = id == gone.Id
+			return have, ok
+		}
+		if out, err = intake.Apply(t.Context(), plan, target, s); err != nil || out.Unchanged != 3 {
+			t.Errorf("%s: %+v, %v", f, out, err)
+		}
+	}
+}
+
+// TestAnExportNamesWhomItSpeaksOf: every owner is named beside his code, and the duties
+// go before the entries; what is not read is told.
+func TestAnExportNamesWhomItSpeaksOf(t *testing.T) {
+	e := &cataloguev1.Entry{Id: orgA + ":X", Provider: orgA, Name: "取水许可", Duties: []string{orgA + ":D1"}, ShareType: cataloguev1.ShareType_SHARE_TYPE_UNCONDITIONAL, State: cataloguev1.EntryState_ENTRY_STATE_PUBLISHED}
+	for _, f := range readable {
+		if f == OpenData {
+			continue
+		}
+		path := write(t, t.TempDir(), f, sheet.English, e)
+		plan, rep, err := intake.MakePlan(t.Context(), path, intake.Options{})
+		if err != nil || plan.Coded()["北京市规划局"] != orgA {
+			t.Fatalf("%s: %v, %v", f, plan.Coded(), err)
+		}
+		if rep.Rejected+rep.Doubtful > 0 {
+			t.Errorf("%s: %v", f, rep.Problems)
+		}
+		if f != Native && f != Workbook {
+			continue
+		}
+		duties := plan.Duties()
+		if duties == nil || duties.Coded()["北京市水务局"] != orgB {
+			t.Fatalf("%s: no duties, or without their owner", f)
+		}
+		unread := map[Format]string{Native: "systems, tables", Workbook: "Systems, Tables"}[f]
+		said := func(p intake.Problem) bool { return strings.Contains(p.Message, unread) }
+		if !slices.ContainsFunc(rep.Problems, said) {
+			t.Errorf("%s: %v", f, rep.Problems)
 		}
 	}
 }

@@ -238,18 +238,8 @@ var formTypes = map[string]code.ColumnType{
 	"date": code.ColumnDate, "timestamp": code.ColumnDateTime, "float": code.ColumnDecimal,
 }
 
-var stateWords = map[cataloguev1.EntryState][2]string{
-	cataloguev1.EntryState_ENTRY_STATE_SUBMITTED: {"待审核", "submitted"},
-	cataloguev1.EntryState_ENTRY_STATE_RETURNED:  {"已退回", "returned"},
-	cataloguev1.EntryState_ENTRY_STATE_PUBLISHED: {"已发布", "published"},
-	cataloguev1.EntryState_ENTRY_STATE_UPDATING:  {"更新中", "updating"},
-	cataloguev1.EntryState_ENTRY_STATE_DRIFTED:   {"已漂移", "drifted"},
-	cataloguev1.EntryState_ENTRY_STATE_SUSPENDED: {"已暂停", "suspended"},
-	cataloguev1.EntryState_ENTRY_STATE_WITHDRAWN: {"已撤销", "withdrawn"},
-}
-
 func stateWord(e *export, s cataloguev1.EntryState) string {
-	w := stateWords[s]
+	w := intake.StateWords[s]
 	return e.say(w[0], w[1])
 }
 

@@ -90,6 +90,8 @@ type Outcome struct {
 	Registered int          `json:"registered"` // organisations, provisionally
 	Lack       *intake.Lack `json:"lack,omitempty"`
 	Withdrawn  int          `json:"withdrawn"`
+
+	Duties *intake.Applied `json:"duties,omitempty"` // that stand in the list beside its entries
 }
 
 // Import brings a plan to the ledger. PartialList when the list lacks much of what
@@ -119,6 +121,11 @@ func (d *Desk) Import(ctx context.Context, p *intake.Plan, o Order) (*Outcome, e
 		d.fresh = nil // from now on the ledger has something of them
 		d.mu.Unlock()
 	}()
+	if duties := p.Duties(); duties != nil {
+		if err := d.dutiesFirst(ctx, duties, o, stop, out); err != nil {
+			return out, err
+		}
+	}
 	before := out.Applied
 	out.Applied, err = intake.Apply(ctx, p, t, sender{d, o})
 	if out.Applied == nil {
@@ -130,6 +137,33 @@ func (d *Desk) Import(ctx context.Context, p *intake.Plan, o Order) (*Outcome, e
 		}
 	}
 	return out, err
+}
+
+// dutiesFirst brings the duties of a list to the ledger before the entries that hang on
+// them.
+func (d *Desk) dutiesFirst(ctx context.Context, p *intake.Plan, o Order, stop func(error), out *Outcome) error {
+	if o.Register {
+		n, err := d.register(ctx, p, o, out)
+		out.Registered += n
+		if err != nil {
+			return err
+		}
+	}
+	if o.Journal != "" {
+		o.Journal += ".duties"
+	}
+	o.Progress = nil
+	t, err := d.target(ctx, p, o, stop)
+	if err != nil {
+		return err
+	}
+	if out.Duties, err = intake.Apply(ctx, p, t, sender{d, o}); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.fresh = nil // the ledger has duties of them
+	d.mu.Unlock()
+	return nil
 }
 
 // sender signs each batch with the key of its organisation.

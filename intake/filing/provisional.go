@@ -44,13 +44,28 @@ const (
 // with a chance of 1 in 17,000; the ledger then refuses the second.
 func ProvisionalCode(name string) string {
 	const digits = "0123456789ABCDEFGHJKLMNPQRTUWXY" // GB 32100, table 1
-	sum := sha256.Sum256([]byte("mulian/intake/filing/org/1\x00" + nameKey(name)))
+	sum := sha256.Sum256([]byte("mulian/intake/filing/org/1\x00" + nameKey(bareName(name))))
 	body := make([]byte, 8)
 	for i := range body { // 16 bits each: 2^16 mod 31 leaves no digit worth telling more likely
 		body[i] = digits[(int(sum[2*i])<<8|int(sum[2*i+1]))%len(digits)]
 	}
 	org := string(body) + checked(string(body), "0123456789X", code.CheckOrgCode)
 	return ProvisionalPrefix + org + checked(ProvisionalPrefix+org, digits, code.CheckUSCC)
+}
+
+// bareName is a name without the mark of provisional organisations, which our exports
+// write: who was registered provisionally on one ledger is the same one on another.
+func bareName(name string) string {
+	for {
+		short := strings.TrimSpace(name)
+		for _, mark := range []string{provisionalMark, "(代登记)"} {
+			short = strings.TrimSpace(strings.TrimSuffix(short, mark))
+		}
+		if short == "" || short == name {
+			return name
+		}
+		name = short
+	}
 }
 
 // checked returns the one character of set that completes a code.
@@ -70,8 +85,55 @@ func (d *Desk) instead(code, name string) (string, bool) {
 	if _, ok := d.orgs[code]; ok {
 		return code, true
 	}
+	if name == "" {
+		return "", false
+	}
+	if isProvisional(code) { // whose place it keeps may be on board by now
+		return d.org(name)
+	}
 	id, ok := d.orgs[ProvisionalCode(name)]
-	return id, ok && name != ""
+	return id, ok
+}
+
+// isProvisional reports whether a code that a list gives is one of [ProvisionalCode].
+func isProvisional(given string) bool {
+	return strings.HasPrefix(given, ProvisionalPrefix) && code.CheckUSCC(given) == nil
+}
+
+// newcomer is an organisation to be registered provisionally.
+type newcomer struct{ name, org string }
+
+// newcomers are the owners of a plan that are not on board, by the order of their names.
+// The code of a provisional one that the list gives is taken as it is.
+func (d *Desk) newcomers(p *intake.Plan, o Order) []newcomer {
+	var all []newcomer
+	seen := map[string]bool{}
+	add := func(name, org string) {
+		name = strings.Join(strings.Fields(bareName(name)), " ")
+		if !seen[org] && utf8.RuneCountInString(name+provisionalMark) <= maxOrgName {
+			seen[org] = true
+			all = append(all, newcomer{name, org})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Owners())) {
+		if _, merged := o.Merge[name]; merged {
+			continue
+		}
+		if _, ok := d.org(name); !ok {
+			add(name, ProvisionalCode(name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Coded())) {
+		given := p.Coded()[name]
+		if _, ok := d.instead(given, name); ok || name == "" {
+			continue
+		}
+		if !isProvisional(given) {
+			given = ProvisionalCode(name)
+		}
+		add(name, given)
+	}
+	return all
 }
 
 // register brings the owners of a plan on board that are not: one organisation for
@@ -80,20 +142,7 @@ func (d *Desk) instead(code, name string) (string, bool) {
 // held back. A name that is probably another spelling of one on the ledger is registered
 // all the same, and told: nobody is merged in silence.
 func (d *Desk) register(ctx context.Context, p *intake.Plan, o Order, out *Outcome) (n int, err error) {
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(p.Owners())) {
-		if _, merged := o.Merge[name]; merged {
-			continue
-		}
-		if _, ok := d.org(name); !ok && utf8.RuneCountInString(name+provisionalMark) <= maxOrgName {
-			names = append(names, name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Coded())) {
-		if _, ok := d.instead(p.Coded()[name], name); !ok && utf8.RuneCountInString(name+provisionalMark) <= maxOrgName && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
+	names := d.newcomers(p, o)
 	if len(names) == 0 {
 		return 0, nil
 	}
@@ -105,7 +154,11 @@ func (d *Desk) register(ctx context.Context, p *intake.Plan, o Order, out *Outco
 	if err != nil {
 		return 0, err
 	}
-	d.tellLike(names, out)
+	spelt := make([]string, len(names))
+	for i, n := range names {
+		spelt[i] = n.name
+	}
+	d.tellLike(spelt, out)
 	for len(names) > 0 {
 		batch := names[:min(registerAtOnce, len(names))]
 		names = names[len(batch):]
@@ -117,17 +170,17 @@ func (d *Desk) register(ctx context.Context, p *intake.Plan, o Order, out *Outco
 	return n, nil
 }
 
-func (d *Desk) registerSome(ctx context.Context, authority client.Signer, like *identityv1.OrgProfile, names []string) error {
+func (d *Desk) registerSome(ctx context.Context, authority client.Signer, like *identityv1.OrgProfile, names []newcomer) error {
 	messages := make([]proto.Message, 0, len(names))
 	signers, public, err := d.provisionalKeys(names)
 	if err != nil {
 		return err
 	}
-	for i, name := range names {
+	for i, n := range names {
 		p := proto.CloneOf(like)
-		p.Name, p.SharingOffice = strings.Join(strings.Fields(name), " ")+provisionalMark, provisionalOffice
-		if utf8.RuneCountInString(name) <= maxShortName {
-			p.ShortName = name
+		p.Name, p.SharingOffice = n.name+provisionalMark, provisionalOffice
+		if utf8.RuneCountInString(n.name) <= maxShortName {
+			p.ShortName = n.name
 		}
 		messages = append(messages, &identityv1.RegisterOrg{Code: signers[i].Account, Profile: p, Keys: public[i]})
 	}
@@ -137,7 +190,7 @@ func (d *Desk) registerSome(ctx context.Context, authority client.Signer, like *
 	for i, s := range signers {
 		d.remember(s)
 		d.orgs[s.Account] = s.Account
-		d.names = append(d.names, spellingOf(s.Account, names[i]))
+		d.names = append(d.names, spellingOf(s.Account, names[i].name))
 		d.mu.Lock()
 		if d.fresh == nil {
 			d.fresh = make(map[string]bool)
@@ -148,29 +201,23 @@ func (d *Desk) registerSome(ctx context.Context, authority client.Signer, like *
 	return nil
 }
 
-// provisionalKeys makes the key of each name, or takes the one that is there. Making
+// provisionalKeys makes the key of each, or takes the one that is there. Making
 // one is mostly waiting for the disk, so a few are made at once.
-func (d *Desk) provisionalKeys(names []string) (signers []client.Signer, public [][]*identityv1.Key, err error) {
+func (d *Desk) provisionalKeys(names []newcomer) (signers []client.Signer, public [][]*identityv1.Key, err error) {
 	signers, public = make([]client.Signer, len(names)), make([][]*identityv1.Key, len(names))
 	wrong := make([]error, len(names))
 	room := make(chan struct{}, keysAtOnce)
 	var all sync.WaitGroup
-	first := map[string]int{} // two spellings may give one code
-	for i, name := range names {
-		org := ProvisionalCode(name)
-		if _, ok := first[org]; ok {
-			continue
-		}
-		first[org] = i
+	for i, n := range names {
 		room <- struct{}{}
 		all.Go(func() {
 			defer func() { <-room }()
-			if public[i], wrong[i] = d.newKeys(org, keyring.Root); wrong[i] != nil {
+			if public[i], wrong[i] = d.newKeys(n.org, keyring.Root); wrong[i] != nil {
 				return
 			}
 			var key sm.PrivateKey
-			key, wrong[i] = d.Keys.Key(org, keyring.Root)
-			signers[i] = client.Signer{Account: org, Key: key}
+			key, wrong[i] = d.Keys.Key(n.org, keyring.Root)
+			signers[i] = client.Signer{Account: n.org, Key: key}
 		})
 	}
 	all.Wait()
@@ -178,10 +225,6 @@ func (d *Desk) provisionalKeys(names []string) (signers []client.Signer, public 
 		if err != nil {
 			return nil, nil, err // the disk is full for all of them
 		}
-	}
-	for i, name := range names {
-		at := first[ProvisionalCode(name)]
-		signers[i], public[i] = signers[at], public[at]
 	}
 	return signers, public, nil
 }

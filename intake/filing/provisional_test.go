@@ -2,9 +2,13 @@ package filing
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"mulian/intake"
 	"mulian/internal/code"
 )
 
@@ -59,5 +63,44 @@ func TestAnOwnerIsFoundByItsOwnNameFirst(t *testing.T) {
 	}
 	if id, ok := d.org(""); ok {
 		t.Errorf("no name is %s", id)
+	}
+}
+
+// TestAProvisionalOwnerStaysTheSameOne: the mark that an export writes behind the name
+// makes nobody else of him, however often, and a provisional code that a list gives is
+// taken as it is.
+func TestAProvisionalOwnerStaysTheSameOne(t *testing.T) {
+	const name = "Data.gov"
+	for _, spelt := range []string{name + provisionalMark, name + provisionalMark + provisionalMark, name + " (代登记)"} {
+		if ProvisionalCode(spelt) != ProvisionalCode(name) || bareName(spelt) != name {
+			t.Errorf("%q is %q, %s", spelt, bareName(spelt), ProvisionalCode(spelt))
+		}
+	}
+	if bareName(provisionalMark) != provisionalMark {
+		t.Error("a mark alone is a name like any other")
+	}
+	given := ProvisionalCode("as it was spelt once")
+	list := "资源名称,资源提供方,提供方代码,共享类型\nA," + name + provisionalMark + "," + given + ",1\nB,水文站,,1\nC,水文站（代登记）,,1\n"
+	path := filepath.Join(t.TempDir(), "list.csv")
+	if err := os.WriteFile(path, []byte(list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plan, _, err := intake.MakePlan(t.Context(), path, intake.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Desk{orgs: map[string]string{}}
+	want := []newcomer{{"水文站", ProvisionalCode("水文站")}, {name, given}}
+	if got := d.newcomers(plan, Order{}); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	d.orgs[given] = given
+	if id, ok := d.instead(given, ""); !ok || id != given {
+		t.Errorf("%s", id)
+	}
+	delete(d.orgs, given)
+	d.orgs[nameKey(name)] = "11110000000021928Y" // he came on board himself
+	if id, ok := d.instead(given, name+provisionalMark); !ok || id != "11110000000021928Y" {
+		t.Errorf("%s", id)
 	}
 }

@@ -52,8 +52,9 @@ func (d *Desk) target(ctx context.Context, p *intake.Plan, o Order, stop func(er
 		return d.org(name)
 	}
 	t.Like = remembered(d.like)
-	q := duties{desk: d, lists: map[string][]*cataloguev1.Duty{}, otherwise: o.Duty, register: o.Register}
+	q := duties{desk: d, lists: map[string][]*cataloguev1.Duty{}, ids: map[string]map[string]bool{}, otherwise: o.Duty, register: o.Register}
 	t.Duty = func(org, text string) []string { return q.of(ctx, org, text) }
+	t.HasDuty = func(org, id string) bool { return q.has(ctx, org, id) }
 	params := &governancev1.Parameters{}
 	if _, err := d.Client.Get(ctx, "governance/parameters", params); err != nil {
 		return t, err
@@ -90,6 +91,7 @@ const maxSource = 100
 // org finds an organisation by code, full and short name, and last the one that was
 // registered provisionally under a name.
 func (d *Desk) org(name string) (string, bool) {
+	name = bareName(name)
 	for _, k := range []string{nameKey(name), name, ProvisionalCode(name)} {
 		if id, ok := d.orgs[k]; ok && k != "" {
 			return id, true
@@ -293,8 +295,9 @@ func nameKey(name string) string {
 // duties finds the duties on which entries rest, read once for each organisation.
 type duties struct {
 	desk      *Desk
-	lists     map[string][]*cataloguev1.Duty
-	otherwise string // title for entries that name none
+	lists     map[string][]*cataloguev1.Duty // in force, by organisation
+	ids       map[string]map[string]bool     // of those that are retired, too; nil: they could not all be read
+	otherwise string                         // title for entries that name none
 	register  bool
 }
 
@@ -305,19 +308,7 @@ const maxDuties = 10_000
 // one that the order names, or that a provisional organisation begins with; it is
 // filed with the first batch of its organisation if it is not there.
 func (q duties) of(ctx context.Context, org, text string) []string {
-	if _, ok := q.lists[org]; !ok {
-		list := []*cataloguev1.Duty{}
-		if !q.desk.isFresh(org) {
-			_ = q.desk.Client.List(ctx, "catalogue/duty/"+org+":", func(_ string, value []byte) bool {
-				d := &cataloguev1.Duty{}
-				if proto.Unmarshal(value, d) == nil && !d.GetRetired() {
-					list = append(list, d)
-				}
-				return len(list) < maxDuties
-			})
-		}
-		q.lists[org] = list
-	}
+	q.read(ctx, org)
 	want, otherwise := text, q.otherwise
 	if otherwise == "" && strings.HasPrefix(org, ProvisionalPrefix) {
 		otherwise = provisionalDuty
@@ -347,6 +338,38 @@ func (q duties) of(ctx context.Context, org, text string) []string {
 	}
 	q.desk.duties[org] = d
 	return []string{d.GetId()}
+}
+
+// has reports whether an organisation has a duty. What could not be read counts as
+// there: then the ledger says it.
+func (q duties) has(ctx context.Context, org, id string) bool {
+	q.read(ctx, org)
+	return q.ids[org] == nil || q.ids[org][id]
+}
+
+// read reads the duties of an organisation, once.
+func (q duties) read(ctx context.Context, org string) {
+	if _, ok := q.lists[org]; ok {
+		return
+	}
+	list, ids := []*cataloguev1.Duty{}, map[string]bool{}
+	if !q.desk.isFresh(org) {
+		n := 0
+		err := q.desk.Client.List(ctx, "catalogue/duty/"+org+":", func(_ string, value []byte) bool {
+			d := &cataloguev1.Duty{}
+			if proto.Unmarshal(value, d) == nil {
+				if ids[d.GetId()] = true; !d.GetRetired() {
+					list = append(list, d)
+				}
+			}
+			n++
+			return n < maxDuties
+		})
+		if err != nil || n == maxDuties {
+			ids = nil
+		}
+	}
+	q.lists[org], q.ids[org] = list, ids
 }
 
 func (d *Desk) isFresh(org string) bool {
