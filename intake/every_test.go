@@ -187,7 +187,7 @@ func TestEveryFileMakesATrueReport(t *testing.T) {
 			files++
 			t.Run(folder+"/"+filepath.Base(path), func(t *testing.T) {
 				if strings.Contains(path, "schema") {
-					if _, _, err := MakePlan(t.Context(), path, Options{}); !fault.Is(err, fault.Malformed) || !strings.Contains(err.Error(), "schema") {
+					if _, _, err := MakePlan(t.Context(), path, Options{}); !fault.Is(err, fault.Missing) || !strings.Contains(err.Error(), "schema") {
 						t.Errorf("a schema: %v", err)
 					}
 					return
