@@ -50,6 +50,13 @@ func TestTouchedWhileItIsReadAgain(t *testing.T) {
 	if _, _, fresh := v.cached("k", time.Hour); fresh || v.Holds("k", old) {
 		t.Error("after the read failed the old value is fresh again")
 	}
+	go func() {
+		for range asked {
+		}
+	}()
+	if _, s, err := v.get(context.Background(), "k", func() proto.Message { return &sharev1.Agreement{} }, time.Hour); err != nil || s.Age != NoAge {
+		t.Errorf("what an event named and nobody can read has the age %s, %v", s.Age, err)
+	}
 }
 
 // TestReadEndsATouch: a read that succeeds makes an object fresh, but not if an event named it

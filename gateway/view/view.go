@@ -205,7 +205,11 @@ func (v *View) get(ctx context.Context, key string, make func() proto.Message, m
 		}
 		return nil, Sight{Age: NoAge}, &fault.Fault{Code: fault.StaleHeight, Text: "the gateway cannot see the ledger", Err: err}
 	}
-	return o.value, Sight{Found: o.value != nil, Height: o.height, Age: v.age(o.height)}, nil
+	age := v.age(o.height)
+	if err != nil && o.touched { // an event named it, and what it is now could not be read
+		age = NoAge
+	}
+	return o.value, Sight{Found: o.value != nil, Height: o.height, Age: age}, nil
 }
 
 // renew makes a mark.
