@@ -49,7 +49,7 @@ func TestParsedFollowsTheBytes(t *testing.T) {
 	for i := range long {
 		long[i] = 'x'
 	}
-	if parse("long", string(long)) == parse("long", string(long)) {
+	if first := parse("long", string(long)); first == parse("long", string(long)) {
 		t.Error("a long record is remembered")
 	}
 }
