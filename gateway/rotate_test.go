@@ -64,6 +64,7 @@ func (w *town) destroyed(id, label string) bool {
 // fails, nothing is lost, the tables are equal; the old keys are gone in the end, and the
 // ledger says so; not before the interrupted batch has ended.
 func TestSealingKeyIsRotated(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := newTown(t)
 	w.makePermits(10_000)
@@ -139,6 +140,7 @@ func TestSealingKeyIsRotated(t *testing.T) {
 // for a while, then the ledger says at which size the old one ends, and it is destroyed.
 // An audit that remembers every state finds nothing at any time.
 func TestLogKeyIsRotated(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := newTown(t)
 	w.makePermits(10)
