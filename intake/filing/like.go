@@ -90,11 +90,11 @@ func (d *Desk) tellLike(names []string, out *Outcome) {
 	for _, name := range names {
 		if others := like(name); len(others) > 0 {
 			out.Problems = append(out.Problems, intake.Problem{
-				Field: string(intake.Owner), Code: fault.OwnerUnclear,
+				Field: string(intake.Owner), Code: fault.Doubtful,
 				Message:    d.Lang.Say("代登记了“%s”，账本上已有写法相近的单位", "%q is registered provisionally, though the ledger has one that is written much like it", name),
 				Suggestion: intake.SuggestMerge(d.Lang, name, others),
 			})
-			out.Counts[strconv.Itoa(int(fault.OwnerUnclear))]++
+			out.Counts[strconv.Itoa(int(fault.Doubtful))]++
 		}
 	}
 }

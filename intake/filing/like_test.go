@@ -43,7 +43,7 @@ func TestSpellingsOfTheLedgerAreSuggested(t *testing.T) {
 		}
 	}
 	out := &Outcome{Applied: &intake.Applied{Counts: map[string]int{}}}
-	if d.tellLike([]string{"台北市政府环境保护局", "新局新局"}, out); len(out.Problems) != 1 || out.Counts["11034"] != 1 {
+	if d.tellLike([]string{"台北市政府环境保护局", "新局新局"}, out); len(out.Problems) != 1 || out.Counts["11030"] != 1 {
 		t.Errorf("%+v", out.Problems)
 	}
 }
