@@ -217,21 +217,29 @@ func (r *rogue) begin(agreement string) {
 	})
 }
 
-// TestSuspendedWhileThePageIsRead: the database is slow, and the agreement is suspended while a
-// page is read: it does not go out, and no call is used.
-func TestSuspendedWhileThePageIsRead(t *testing.T) {
-	p := newPair(t, pgtest.URL(t, "source"), pgtest.URL(t, "own"), 20)
-	r := p.rogue(p.door)
+// pageBeingRead is two gateways of which the provider reads a page of changes from a table
+// that is locked, until letGo; r asked for it, and answer is what becomes of the request.
+func pageBeingRead(t *testing.T) (p *pair, r *rogue, letGo func(), answer chan error) {
+	t.Helper()
+	p = newPair(t, pgtest.URL(t, "source"), pgtest.URL(t, "own"), 20)
+	r = p.rogue(p.door)
 	r.begin(p.agreement)
 	pgExec(t, p.source, "UPDATE firms SET place = 'x' WHERE id < 5")
 	p.eventually("the provider has seen the changes", func() bool { return p.door.subscriber(t).GetWaiting() > 0 })
-	letGo := inTransaction(t, p.source, "LOCK TABLE firms IN ACCESS EXCLUSIVE MODE")
-	answer := make(chan error, 1)
+	letGo = inTransaction(t, p.source, "LOCK TABLE firms IN ACCESS EXCLUSIVE MODE")
+	answer = make(chan error, 1)
 	go func() {
 		_, err := r.changes(p.agreement, rogueSubscription, &gatewayv1.ChangesBody{})
 		answer <- err
 	}()
 	p.waitsForLock()
+	return p, r, letGo, answer
+}
+
+// TestSuspendedWhileThePageIsRead: the database is slow, and the agreement is suspended while a
+// page is read: it does not go out, and no call is used.
+func TestSuspendedWhileThePageIsRead(t *testing.T) {
+	p, _, letGo, answer := pageBeingRead(t)
 	p.must(p.planning, &sharev1.SuspendAgreement{Agreement: p.agreement, Cause: "核查"})
 	other := p.rogue(p.door)
 	other.n = 300 // other request ids

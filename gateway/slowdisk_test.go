@@ -11,11 +11,9 @@ import (
 	"syscall"
 	"testing"
 
-	gatewayv1 "mulian/gen/mulian/gateway/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/fault"
-	"mulian/internal/pgtest"
 )
 
 // suspend suspends an agreement, and returns when the gateway refuses what rests on it.
@@ -84,18 +82,7 @@ func TestSuspendedWhileAPageIsNoted(t *testing.T) {
 // TestSuspendedWhileAPageIsLogged: a page of changes is judged, and while the disk is slow the
 // agreement is suspended. The page counts, for it is in the log, and does not leave.
 func TestSuspendedWhileAPageIsLogged(t *testing.T) {
-	p := newPair(t, pgtest.URL(t, "source"), pgtest.URL(t, "own"), 20)
-	r := p.rogue(p.door)
-	r.begin(p.agreement)
-	pgExec(t, p.source, "UPDATE firms SET place = 'x' WHERE id < 5")
-	p.eventually("the provider has seen the changes", func() bool { return p.door.subscriber(t).GetWaiting() > 0 })
-	letGo := inTransaction(t, p.source, "LOCK TABLE firms IN ACCESS EXCLUSIVE MODE")
-	answer := make(chan error, 1)
-	go func() {
-		_, err := r.changes(p.agreement, rogueSubscription, &gatewayv1.ChangesBody{})
-		answer <- err
-	}()
-	p.waitsForLock()
+	p, r, letGo, answer := pageBeingRead(t)
 	// The provider writes into its book between its look and its log.
 	book, err := sql.Open("sqlite", "file:"+filepath.Join(p.doorConfig.Home, "deliveries", "subscriptions.db")+"?_txlock=immediate&_pragma=busy_timeout(30000)")
 	if err != nil {
