@@ -13,7 +13,8 @@ package governancev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
-	v1 "mulian/gen/mulian/identity/v1"
+	v1 "mulian/gen/mulian/foreign/v1"
+	v11 "mulian/gen/mulian/identity/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -165,6 +166,109 @@ func (Clock) EnumDescriptor() ([]byte, []int) {
 	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{1}
 }
 
+// Wrong: what a validator is proved to have done.
+type Wrong int32
+
+const (
+	Wrong_WRONG_UNSPECIFIED         Wrong = 0
+	Wrong_WRONG_DOUBLE_SIGN         Wrong = 1 // two votes for one step of one height
+	Wrong_WRONG_LIGHT_CLIENT_ATTACK Wrong = 2 // it signed a header that the chain does not have
+)
+
+// Enum value maps for Wrong.
+var (
+	Wrong_name = map[int32]string{
+		0: "WRONG_UNSPECIFIED",
+		1: "WRONG_DOUBLE_SIGN",
+		2: "WRONG_LIGHT_CLIENT_ATTACK",
+	}
+	Wrong_value = map[string]int32{
+		"WRONG_UNSPECIFIED":         0,
+		"WRONG_DOUBLE_SIGN":         1,
+		"WRONG_LIGHT_CLIENT_ATTACK": 2,
+	}
+)
+
+func (x Wrong) Enum() *Wrong {
+	p := new(Wrong)
+	*p = x
+	return p
+}
+
+func (x Wrong) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Wrong) Descriptor() protoreflect.EnumDescriptor {
+	return file_mulian_governance_v1_governance_proto_enumTypes[2].Descriptor()
+}
+
+func (Wrong) Type() protoreflect.EnumType {
+	return &file_mulian_governance_v1_governance_proto_enumTypes[2]
+}
+
+func (x Wrong) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Wrong.Descriptor instead.
+func (Wrong) EnumDescriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{2}
+}
+
+// Consequence: what the rule did about it, in the block that proved it.
+type Consequence int32
+
+const (
+	Consequence_CONSEQUENCE_UNSPECIFIED Consequence = 0
+	Consequence_CONSEQUENCE_REMOVED     Consequence = 1 // it is a validator no more; a vote may take it in again
+	Consequence_CONSEQUENCE_KEPT        Consequence = 2 // it holds a third of the power or more: the members decide
+	Consequence_CONSEQUENCE_GONE        Consequence = 3 // it was no validator any more
+)
+
+// Enum value maps for Consequence.
+var (
+	Consequence_name = map[int32]string{
+		0: "CONSEQUENCE_UNSPECIFIED",
+		1: "CONSEQUENCE_REMOVED",
+		2: "CONSEQUENCE_KEPT",
+		3: "CONSEQUENCE_GONE",
+	}
+	Consequence_value = map[string]int32{
+		"CONSEQUENCE_UNSPECIFIED": 0,
+		"CONSEQUENCE_REMOVED":     1,
+		"CONSEQUENCE_KEPT":        2,
+		"CONSEQUENCE_GONE":        3,
+	}
+)
+
+func (x Consequence) Enum() *Consequence {
+	p := new(Consequence)
+	*p = x
+	return p
+}
+
+func (x Consequence) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Consequence) Descriptor() protoreflect.EnumDescriptor {
+	return file_mulian_governance_v1_governance_proto_enumTypes[3].Descriptor()
+}
+
+func (Consequence) Type() protoreflect.EnumType {
+	return &file_mulian_governance_v1_governance_proto_enumTypes[3]
+}
+
+func (x Consequence) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Consequence.Descriptor instead.
+func (Consequence) EnumDescriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{3}
+}
+
 // ProposalState: decided once.
 type ProposalState int32
 
@@ -208,11 +312,11 @@ func (x ProposalState) String() string {
 }
 
 func (ProposalState) Descriptor() protoreflect.EnumDescriptor {
-	return file_mulian_governance_v1_governance_proto_enumTypes[2].Descriptor()
+	return file_mulian_governance_v1_governance_proto_enumTypes[4].Descriptor()
 }
 
 func (ProposalState) Type() protoreflect.EnumType {
-	return &file_mulian_governance_v1_governance_proto_enumTypes[2]
+	return &file_mulian_governance_v1_governance_proto_enumTypes[4]
 }
 
 func (x ProposalState) Number() protoreflect.EnumNumber {
@@ -221,7 +325,7 @@ func (x ProposalState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ProposalState.Descriptor instead.
 func (ProposalState) EnumDescriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{2}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{4}
 }
 
 // Member is an organisation with a vote, under "governance/member/<org>".
@@ -230,6 +334,7 @@ type Member struct {
 	Org           string                 `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
 	Weight        uint32                 `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"` // votes it has, 1-100
 	SinceMs       int64                  `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	ActedMs       int64                  `protobuf:"varint,4,opt,name=acted_ms,json=actedMs,proto3" json:"acted_ms,omitempty"` // its last proposal or vote; set by the ledger
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -281,6 +386,13 @@ func (x *Member) GetWeight() uint32 {
 func (x *Member) GetSinceMs() int64 {
 	if x != nil {
 		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *Member) GetActedMs() int64 {
+	if x != nil {
+		return x.ActedMs
 	}
 	return 0
 }
@@ -571,6 +683,10 @@ type Parameters struct {
 	PublishNeedsReview   bool                   `protobuf:"varint,11,opt,name=publish_needs_review,json=publishNeedsReview,proto3" json:"publish_needs_review,omitempty"`      // entries go to AUTHORITY first (art. 17); default false in the demo
 	TxPerMinute          uint32                 `protobuf:"varint,12,opt,name=tx_per_minute,json=txPerMinute,proto3" json:"tx_per_minute,omitempty"`                           // quota of one account; 0 = none
 	PasskeyOrigins       []string               `protobuf:"bytes,13,rep,name=passkey_origins,json=passkeyOrigins,proto3" json:"passkey_origins,omitempty"`                     // origins that passkeys may sign for; reserved
+	Thresholds           []*Threshold           `protobuf:"bytes,14,rep,name=thresholds,proto3" json:"thresholds,omitempty"`                                                   // kinds of change that need another share than vote_percent; ascending by kind
+	SuspensionPercent    uint32                 `protobuf:"varint,15,opt,name=suspension_percent,json=suspensionPercent,proto3" json:"suspension_percent,omitempty"`           // share that suspends in an emergency, 20-100; 0 = 34
+	SuspensionDays       uint32                 `protobuf:"varint,16,opt,name=suspension_days,json=suspensionDays,proto3" json:"suspension_days,omitempty"`                    // an emergency suspension ends after so many days, 1-30; 0 = 7
+	AbsenceDays          uint32                 `protobuf:"varint,17,opt,name=absence_days,json=absenceDays,proto3" json:"absence_days,omitempty"`                             // how long a member has to be silent to be removed as absent, 30-365; 0 = 90
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -696,6 +812,87 @@ func (x *Parameters) GetPasskeyOrigins() []string {
 	return nil
 }
 
+func (x *Parameters) GetThresholds() []*Threshold {
+	if x != nil {
+		return x.Thresholds
+	}
+	return nil
+}
+
+func (x *Parameters) GetSuspensionPercent() uint32 {
+	if x != nil {
+		return x.SuspensionPercent
+	}
+	return 0
+}
+
+func (x *Parameters) GetSuspensionDays() uint32 {
+	if x != nil {
+		return x.SuspensionDays
+	}
+	return 0
+}
+
+func (x *Parameters) GetAbsenceDays() uint32 {
+	if x != nil {
+		return x.AbsenceDays
+	}
+	return 0
+}
+
+// Threshold is the share of all weights that decides one kind of change.
+type Threshold struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`        // name of the field of Change: "remove_member"
+	Percent       uint32                 `protobuf:"varint,2,opt,name=percent,proto3" json:"percent,omitempty"` // 51-100
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Threshold) Reset() {
+	*x = Threshold{}
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Threshold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Threshold) ProtoMessage() {}
+
+func (x *Threshold) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Threshold.ProtoReflect.Descriptor instead.
+func (*Threshold) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Threshold) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Threshold) GetPercent() uint32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
 // Validator is a node that takes part in consensus.
 type Validator struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -710,7 +907,7 @@ type Validator struct {
 
 func (x *Validator) Reset() {
 	*x = Validator{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[6]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +919,7 @@ func (x *Validator) String() string {
 func (*Validator) ProtoMessage() {}
 
 func (x *Validator) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[6]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +932,7 @@ func (x *Validator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validator.ProtoReflect.Descriptor instead.
 func (*Validator) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{6}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Validator) GetPublicKey() []byte {
@@ -773,6 +970,133 @@ func (x *Validator) GetSm2Key() []byte {
 	return nil
 }
 
+// Misbehaviour is a fact that the validators have proved to each other, under
+// "governance/misbehaviour/<height, 16 hex digits>-<wrong>-<address, hex>". Nobody files
+// it; it is in the block as evidence, with the validator's own signatures.
+type Misbehaviour struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Address       []byte                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"` // first 20 bytes of SHA-256 of the key
+	Wrong         Wrong                  `protobuf:"varint,2,opt,name=wrong,proto3,enum=mulian.governance.v1.Wrong" json:"wrong,omitempty"`
+	Height        int64                  `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`                       // at which it did so
+	TimeMs        int64                  `protobuf:"varint,4,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`         // of that height's block
+	Power         uint64                 `protobuf:"varint,5,opt,name=power,proto3" json:"power,omitempty"`                         // that it had then
+	PublicKey     []byte                 `protobuf:"bytes,6,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"` // Ed25519; this and the two below: as it stood when it was proved, empty if it was gone
+	Org           string                 `protobuf:"bytes,7,opt,name=org,proto3" json:"org,omitempty"`
+	Name          string                 `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`
+	Consequence   Consequence            `protobuf:"varint,9,opt,name=consequence,proto3,enum=mulian.governance.v1.Consequence" json:"consequence,omitempty"`
+	ProvedHeight  int64                  `protobuf:"varint,10,opt,name=proved_height,json=provedHeight,proto3" json:"proved_height,omitempty"` // of the block that proved it
+	ProvedMs      int64                  `protobuf:"varint,11,opt,name=proved_ms,json=provedMs,proto3" json:"proved_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Misbehaviour) Reset() {
+	*x = Misbehaviour{}
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Misbehaviour) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Misbehaviour) ProtoMessage() {}
+
+func (x *Misbehaviour) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Misbehaviour.ProtoReflect.Descriptor instead.
+func (*Misbehaviour) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Misbehaviour) GetAddress() []byte {
+	if x != nil {
+		return x.Address
+	}
+	return nil
+}
+
+func (x *Misbehaviour) GetWrong() Wrong {
+	if x != nil {
+		return x.Wrong
+	}
+	return Wrong_WRONG_UNSPECIFIED
+}
+
+func (x *Misbehaviour) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Misbehaviour) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *Misbehaviour) GetPower() uint64 {
+	if x != nil {
+		return x.Power
+	}
+	return 0
+}
+
+func (x *Misbehaviour) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *Misbehaviour) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *Misbehaviour) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Misbehaviour) GetConsequence() Consequence {
+	if x != nil {
+		return x.Consequence
+	}
+	return Consequence_CONSEQUENCE_UNSPECIFIED
+}
+
+func (x *Misbehaviour) GetProvedHeight() int64 {
+	if x != nil {
+		return x.ProvedHeight
+	}
+	return 0
+}
+
+func (x *Misbehaviour) GetProvedMs() int64 {
+	if x != nil {
+		return x.ProvedMs
+	}
+	return 0
+}
+
 // Change is what a proposal does when it is accepted.
 type Change struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -787,6 +1111,10 @@ type Change struct {
 	//	*Change_SetCalendar
 	//	*Change_SetValidator
 	//	*Change_Admit
+	//	*Change_RegisterForeignChain
+	//	*Change_ReplaceForeignRoot
+	//	*Change_ThawForeignChain
+	//	*Change_RemoveForeignChain
 	Kind          isChange_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -794,7 +1122,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[7]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +1134,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[7]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +1147,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{7}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Change) GetKind() isChange_Kind {
@@ -910,6 +1238,42 @@ func (x *Change) GetAdmit() *Admission {
 	return nil
 }
 
+func (x *Change) GetRegisterForeignChain() *v1.TrustRoot {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_RegisterForeignChain); ok {
+			return x.RegisterForeignChain
+		}
+	}
+	return nil
+}
+
+func (x *Change) GetReplaceForeignRoot() *v1.TrustRoot {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_ReplaceForeignRoot); ok {
+			return x.ReplaceForeignRoot
+		}
+	}
+	return nil
+}
+
+func (x *Change) GetThawForeignChain() *v1.TrustRoot {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_ThawForeignChain); ok {
+			return x.ThawForeignChain
+		}
+	}
+	return nil
+}
+
+func (x *Change) GetRemoveForeignChain() string {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_RemoveForeignChain); ok {
+			return x.RemoveForeignChain
+		}
+	}
+	return ""
+}
+
 type isChange_Kind interface {
 	isChange_Kind()
 }
@@ -950,6 +1314,22 @@ type Change_Admit struct {
 	Admit *Admission `protobuf:"bytes,9,opt,name=admit,proto3,oneof"`
 }
 
+type Change_RegisterForeignChain struct {
+	RegisterForeignChain *v1.TrustRoot `protobuf:"bytes,20,opt,name=register_foreign_chain,json=registerForeignChain,proto3,oneof"` // a chain that is not followed yet
+}
+
+type Change_ReplaceForeignRoot struct {
+	ReplaceForeignRoot *v1.TrustRoot `protobuf:"bytes,21,opt,name=replace_foreign_root,json=replaceForeignRoot,proto3,oneof"` // another root for a chain that is followed
+}
+
+type Change_ThawForeignChain struct {
+	ThawForeignChain *v1.TrustRoot `protobuf:"bytes,22,opt,name=thaw_foreign_chain,json=thawForeignChain,proto3,oneof"` // another root for a chain that is frozen
+}
+
+type Change_RemoveForeignChain struct {
+	RemoveForeignChain string `protobuf:"bytes,23,opt,name=remove_foreign_chain,json=removeForeignChain,proto3,oneof"` // chain id; what was proved of it stays
+}
+
 func (*Change_AdmitMember) isChange_Kind() {}
 
 func (*Change_RemoveMember) isChange_Kind() {}
@@ -968,6 +1348,14 @@ func (*Change_SetValidator) isChange_Kind() {}
 
 func (*Change_Admit) isChange_Kind() {}
 
+func (*Change_RegisterForeignChain) isChange_Kind() {}
+
+func (*Change_ReplaceForeignRoot) isChange_Kind() {}
+
+func (*Change_ThawForeignChain) isChange_Kind() {}
+
+func (*Change_RemoveForeignChain) isChange_Kind() {}
+
 // Admission makes an organisation a member and its node a validator by one vote: the
 // node has to follow the chain before, or the chain waits for it.
 type Admission struct {
@@ -980,7 +1368,7 @@ type Admission struct {
 
 func (x *Admission) Reset() {
 	*x = Admission{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -992,7 +1380,7 @@ func (x *Admission) String() string {
 func (*Admission) ProtoMessage() {}
 
 func (x *Admission) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1005,7 +1393,7 @@ func (x *Admission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admission.ProtoReflect.Descriptor instead.
 func (*Admission) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{8}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Admission) GetMember() *Member {
@@ -1022,6 +1410,294 @@ func (x *Admission) GetValidator() *Validator {
 	return nil
 }
 
+// ValidatorRotation gives a validator another key and nothing else: power, name and
+// member stay, in one block, so that the others see no moment without it.
+type ValidatorRotation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OldKey        []byte                 `protobuf:"bytes,1,opt,name=old_key,json=oldKey,proto3" json:"old_key,omitempty"`            // Ed25519, 32 bytes
+	NewKey        []byte                 `protobuf:"bytes,2,opt,name=new_key,json=newKey,proto3" json:"new_key,omitempty"`            // Ed25519, 32 bytes; of no validator
+	NewSm2Key     []byte                 `protobuf:"bytes,3,opt,name=new_sm2_key,json=newSm2Key,proto3" json:"new_sm2_key,omitempty"` // SEC 1 uncompressed, 65 bytes; empty = the old one stays
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValidatorRotation) Reset() {
+	*x = ValidatorRotation{}
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValidatorRotation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValidatorRotation) ProtoMessage() {}
+
+func (x *ValidatorRotation) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValidatorRotation.ProtoReflect.Descriptor instead.
+func (*ValidatorRotation) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ValidatorRotation) GetOldKey() []byte {
+	if x != nil {
+		return x.OldKey
+	}
+	return nil
+}
+
+func (x *ValidatorRotation) GetNewKey() []byte {
+	if x != nil {
+		return x.NewKey
+	}
+	return nil
+}
+
+func (x *ValidatorRotation) GetNewSm2Key() []byte {
+	if x != nil {
+		return x.NewSm2Key
+	}
+	return nil
+}
+
+// Upgrade puts new rules into force from a height on.
+type Upgrade struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                  // 1-40 of [a-z0-9.-]
+	Height        int64                  `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`                             // first block that the new rules make
+	Protocol      uint32                 `protobuf:"varint,3,opt,name=protocol,proto3" json:"protocol,omitempty"`                         // that a program has to know; higher than the one in force
+	Notes         string                 `protobuf:"bytes,4,opt,name=notes,proto3" json:"notes,omitempty"`                                // where people read what changes; may be empty
+	NotesSha256   []byte                 `protobuf:"bytes,5,opt,name=notes_sha256,json=notesSha256,proto3" json:"notes_sha256,omitempty"` // of what is read there; may be empty
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upgrade) Reset() {
+	*x = Upgrade{}
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upgrade) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upgrade) ProtoMessage() {}
+
+func (x *Upgrade) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upgrade.ProtoReflect.Descriptor instead.
+func (*Upgrade) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Upgrade) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Upgrade) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Upgrade) GetProtocol() uint32 {
+	if x != nil {
+		return x.Protocol
+	}
+	return 0
+}
+
+func (x *Upgrade) GetNotes() string {
+	if x != nil {
+		return x.Notes
+	}
+	return ""
+}
+
+func (x *Upgrade) GetNotesSha256() []byte {
+	if x != nil {
+		return x.NotesSha256
+	}
+	return nil
+}
+
+// Protocol is which rules are in force, one record "governance/protocol"; none before
+// the first upgrade was decided, when protocol 1 is in force.
+type Protocol struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	InForce       uint32                 `protobuf:"varint,1,opt,name=in_force,json=inForce,proto3" json:"in_force,omitempty"`
+	SinceHeight   int64                  `protobuf:"varint,2,opt,name=since_height,json=sinceHeight,proto3" json:"since_height,omitempty"` // first block that it made; 0 = the genesis
+	Pending       *Upgrade               `protobuf:"bytes,3,opt,name=pending,proto3" json:"pending,omitempty"`                             // decided and not yet due
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Protocol) Reset() {
+	*x = Protocol{}
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Protocol) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Protocol) ProtoMessage() {}
+
+func (x *Protocol) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Protocol.ProtoReflect.Descriptor instead.
+func (*Protocol) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Protocol) GetInForce() uint32 {
+	if x != nil {
+		return x.InForce
+	}
+	return 0
+}
+
+func (x *Protocol) GetSinceHeight() int64 {
+	if x != nil {
+		return x.SinceHeight
+	}
+	return 0
+}
+
+func (x *Protocol) GetPending() *Upgrade {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
+}
+
+// Suspension stops an account, or one key of it, from signing. Under
+// "governance/suspension/<account>" or "governance/suspension/<account>#<key>", also
+// after its end.
+type Suspension struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`                         // id of a key of the account; empty = the whole account
+	Cause         string                 `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`                     // <= 500 characters
+	SinceMs       int64                  `protobuf:"varint,4,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"` // set by the ledger, as all that follows
+	EndsMs        int64                  `protobuf:"varint,5,opt,name=ends_ms,json=endsMs,proto3" json:"ends_ms,omitempty"`    // when it ends by itself; 0 = it was confirmed, and ends by vote
+	EndedMs       int64                  `protobuf:"varint,6,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"` // 0 = it lasts
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suspension) Reset() {
+	*x = Suspension{}
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suspension) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suspension) ProtoMessage() {}
+
+func (x *Suspension) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suspension.ProtoReflect.Descriptor instead.
+func (*Suspension) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Suspension) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *Suspension) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Suspension) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *Suspension) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *Suspension) GetEndsMs() int64 {
+	if x != nil {
+		return x.EndsMs
+	}
+	return 0
+}
+
+func (x *Suspension) GetEndedMs() int64 {
+	if x != nil {
+		return x.EndedMs
+	}
+	return 0
+}
+
 // Application asks to come on board: an organisation that is not on the ledger yet has
 // no account to sign with. It waits at a member's server until the authority registers
 // the organisation and the members vote; it is no message of the ledger.
@@ -1030,8 +1706,8 @@ type Application struct {
 	ChainId       string                 `protobuf:"bytes,1,opt,name=chain_id,json=chainId,proto3" json:"chain_id,omitempty"`
 	GenesisHash   []byte                 `protobuf:"bytes,2,opt,name=genesis_hash,json=genesisHash,proto3" json:"genesis_hash,omitempty"` // SHA-256; the one that the applicant trusts
 	Code          string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`                                  // 统一社会信用代码
-	Profile       *v1.OrgProfile         `protobuf:"bytes,4,opt,name=profile,proto3" json:"profile,omitempty"`
-	Keys          []*v1.Key              `protobuf:"bytes,5,rep,name=keys,proto3" json:"keys,omitempty"`                                  // as in RegisterOrg
+	Profile       *v11.OrgProfile        `protobuf:"bytes,4,opt,name=profile,proto3" json:"profile,omitempty"`
+	Keys          []*v11.Key             `protobuf:"bytes,5,rep,name=keys,proto3" json:"keys,omitempty"`                                  // as in RegisterOrg
 	Validator     *Validator             `protobuf:"bytes,6,opt,name=validator,proto3" json:"validator,omitempty"`                        // its node, with the power that it asks for
 	NodeAddress   string                 `protobuf:"bytes,7,opt,name=node_address,json=nodeAddress,proto3" json:"node_address,omitempty"` // "<node id>@host:port"; empty: nobody can reach it
 	MadeMs        int64                  `protobuf:"varint,8,opt,name=made_ms,json=madeMs,proto3" json:"made_ms,omitempty"`
@@ -1041,7 +1717,7 @@ type Application struct {
 
 func (x *Application) Reset() {
 	*x = Application{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1729,7 @@ func (x *Application) String() string {
 func (*Application) ProtoMessage() {}
 
 func (x *Application) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1742,7 @@ func (x *Application) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Application.ProtoReflect.Descriptor instead.
 func (*Application) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{9}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Application) GetChainId() string {
@@ -1090,14 +1766,14 @@ func (x *Application) GetCode() string {
 	return ""
 }
 
-func (x *Application) GetProfile() *v1.OrgProfile {
+func (x *Application) GetProfile() *v11.OrgProfile {
 	if x != nil {
 		return x.Profile
 	}
 	return nil
 }
 
-func (x *Application) GetKeys() []*v1.Key {
+func (x *Application) GetKeys() []*v11.Key {
 	if x != nil {
 		return x.Keys
 	}
@@ -1138,7 +1814,7 @@ type SignedApplication struct {
 
 func (x *SignedApplication) Reset() {
 	*x = SignedApplication{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1826,7 @@ func (x *SignedApplication) String() string {
 func (*SignedApplication) ProtoMessage() {}
 
 func (x *SignedApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1839,7 @@ func (x *SignedApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedApplication.ProtoReflect.Descriptor instead.
 func (*SignedApplication) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{10}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SignedApplication) GetApplication() []byte {
@@ -1201,7 +1877,7 @@ type Ballot struct {
 
 func (x *Ballot) Reset() {
 	*x = Ballot{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1889,7 @@ func (x *Ballot) String() string {
 func (*Ballot) ProtoMessage() {}
 
 func (x *Ballot) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1902,7 @@ func (x *Ballot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ballot.ProtoReflect.Descriptor instead.
 func (*Ballot) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{11}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Ballot) GetOrg() string {
@@ -1283,7 +1959,7 @@ type Proposal struct {
 
 func (x *Proposal) Reset() {
 	*x = Proposal{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1971,7 @@ func (x *Proposal) String() string {
 func (*Proposal) ProtoMessage() {}
 
 func (x *Proposal) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1984,7 @@ func (x *Proposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposal.ProtoReflect.Descriptor instead.
 func (*Proposal) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{12}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Proposal) GetId() string {
@@ -1398,7 +2074,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +2086,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +2099,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{13}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Genesis) GetChainId() string {
@@ -1486,8 +2162,8 @@ func (x *Genesis) GetValidators() []*Validator {
 type Founder struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	Profile       *v1.OrgProfile         `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
-	Keys          []*v1.Key              `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
+	Profile       *v11.OrgProfile        `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	Keys          []*v11.Key             `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
 	Weight        uint32                 `protobuf:"varint,4,opt,name=weight,proto3" json:"weight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1495,7 +2171,7 @@ type Founder struct {
 
 func (x *Founder) Reset() {
 	*x = Founder{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +2183,7 @@ func (x *Founder) String() string {
 func (*Founder) ProtoMessage() {}
 
 func (x *Founder) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +2196,7 @@ func (x *Founder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Founder.ProtoReflect.Descriptor instead.
 func (*Founder) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{14}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Founder) GetCode() string {
@@ -1530,14 +2206,14 @@ func (x *Founder) GetCode() string {
 	return ""
 }
 
-func (x *Founder) GetProfile() *v1.OrgProfile {
+func (x *Founder) GetProfile() *v11.OrgProfile {
 	if x != nil {
 		return x.Profile
 	}
 	return nil
 }
 
-func (x *Founder) GetKeys() []*v1.Key {
+func (x *Founder) GetKeys() []*v11.Key {
 	if x != nil {
 		return x.Keys
 	}
@@ -1562,7 +2238,7 @@ type SignedGenesis struct {
 
 func (x *SignedGenesis) Reset() {
 	*x = SignedGenesis{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +2250,7 @@ func (x *SignedGenesis) String() string {
 func (*SignedGenesis) ProtoMessage() {}
 
 func (x *SignedGenesis) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +2263,7 @@ func (x *SignedGenesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedGenesis.ProtoReflect.Descriptor instead.
 func (*SignedGenesis) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{15}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SignedGenesis) GetGenesis() []byte {
@@ -1616,7 +2292,7 @@ type FounderSignature struct {
 
 func (x *FounderSignature) Reset() {
 	*x = FounderSignature{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +2304,7 @@ func (x *FounderSignature) String() string {
 func (*FounderSignature) ProtoMessage() {}
 
 func (x *FounderSignature) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1641,7 +2317,7 @@ func (x *FounderSignature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FounderSignature.ProtoReflect.Descriptor instead.
 func (*FounderSignature) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{16}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FounderSignature) GetOrg() string {
@@ -1678,7 +2354,7 @@ type Propose struct {
 
 func (x *Propose) Reset() {
 	*x = Propose{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[17]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +2366,7 @@ func (x *Propose) String() string {
 func (*Propose) ProtoMessage() {}
 
 func (x *Propose) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[17]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +2379,7 @@ func (x *Propose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Propose.ProtoReflect.Descriptor instead.
 func (*Propose) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{17}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Propose) GetTitle() string {
@@ -1739,7 +2415,7 @@ type CastVote struct {
 
 func (x *CastVote) Reset() {
 	*x = CastVote{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[18]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1751,7 +2427,7 @@ func (x *CastVote) String() string {
 func (*CastVote) ProtoMessage() {}
 
 func (x *CastVote) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[18]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1764,7 +2440,7 @@ func (x *CastVote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CastVote.ProtoReflect.Descriptor instead.
 func (*CastVote) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{18}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CastVote) GetProposal() string {
@@ -1798,7 +2474,7 @@ type WithdrawProposal struct {
 
 func (x *WithdrawProposal) Reset() {
 	*x = WithdrawProposal{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[19]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1810,7 +2486,7 @@ func (x *WithdrawProposal) String() string {
 func (*WithdrawProposal) ProtoMessage() {}
 
 func (x *WithdrawProposal) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[19]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1823,7 +2499,7 @@ func (x *WithdrawProposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawProposal.ProtoReflect.Descriptor instead.
 func (*WithdrawProposal) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{19}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WithdrawProposal) GetProposal() string {
@@ -1837,11 +2513,12 @@ var File_mulian_governance_v1_governance_proto protoreflect.FileDescriptor
 
 const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\n" +
-	"%mulian/governance/v1/governance.proto\x12\x14mulian.governance.v1\x1a!mulian/identity/v1/identity.proto\"M\n" +
+	"%mulian/governance/v1/governance.proto\x12\x14mulian.governance.v1\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/identity/v1/identity.proto\"h\n" +
 	"\x06Member\x12\x10\n" +
 	"\x03org\x18\x01 \x01(\tR\x03org\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\rR\x06weight\x12\x19\n" +
-	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\"p\n" +
+	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\x12\x19\n" +
+	"\bacted_ms\x18\x04 \x01(\x03R\aactedMs\"p\n" +
 	"\tRoleGrant\x12.\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x1a.mulian.governance.v1.RoleR\x04role\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x19\n" +
@@ -1861,7 +2538,7 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x04year\x18\x01 \x01(\rR\x04year\x12\x1a\n" +
 	"\bholidays\x18\x02 \x03(\rR\bholidays\x12\x1a\n" +
 	"\bworkdays\x18\x03 \x03(\rR\bworkdays\x12\x16\n" +
-	"\x06source\x18\x04 \x01(\tR\x06source\"\x9d\x04\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\"\xd9\x05\n" +
 	"\n" +
 	"Parameters\x12#\n" +
 	"\rclock_profile\x18\x01 \x01(\tR\fclockProfile\x12!\n" +
@@ -1878,14 +2555,37 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	" \x01(\rR\x10maxAgreementDays\x120\n" +
 	"\x14publish_needs_review\x18\v \x01(\bR\x12publishNeedsReview\x12\"\n" +
 	"\rtx_per_minute\x18\f \x01(\rR\vtxPerMinute\x12'\n" +
-	"\x0fpasskey_origins\x18\r \x03(\tR\x0epasskeyOrigins\"\x7f\n" +
+	"\x0fpasskey_origins\x18\r \x03(\tR\x0epasskeyOrigins\x12?\n" +
+	"\n" +
+	"thresholds\x18\x0e \x03(\v2\x1f.mulian.governance.v1.ThresholdR\n" +
+	"thresholds\x12-\n" +
+	"\x12suspension_percent\x18\x0f \x01(\rR\x11suspensionPercent\x12'\n" +
+	"\x0fsuspension_days\x18\x10 \x01(\rR\x0esuspensionDays\x12!\n" +
+	"\fabsence_days\x18\x11 \x01(\rR\vabsenceDays\"9\n" +
+	"\tThreshold\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
+	"\apercent\x18\x02 \x01(\rR\apercent\"\x7f\n" +
 	"\tValidator\x12\x1d\n" +
 	"\n" +
 	"public_key\x18\x01 \x01(\fR\tpublicKey\x12\x14\n" +
 	"\x05power\x18\x02 \x01(\x04R\x05power\x12\x10\n" +
 	"\x03org\x18\x03 \x01(\tR\x03org\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x17\n" +
-	"\asm2_key\x18\x05 \x01(\fR\x06sm2Key\"\xe7\x04\n" +
+	"\asm2_key\x18\x05 \x01(\fR\x06sm2Key\"\xee\x02\n" +
+	"\fMisbehaviour\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\fR\aaddress\x121\n" +
+	"\x05wrong\x18\x02 \x01(\x0e2\x1b.mulian.governance.v1.WrongR\x05wrong\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x17\n" +
+	"\atime_ms\x18\x04 \x01(\x03R\x06timeMs\x12\x14\n" +
+	"\x05power\x18\x05 \x01(\x04R\x05power\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x06 \x01(\fR\tpublicKey\x12\x10\n" +
+	"\x03org\x18\a \x01(\tR\x03org\x12\x12\n" +
+	"\x04name\x18\b \x01(\tR\x04name\x12C\n" +
+	"\vconsequence\x18\t \x01(\x0e2!.mulian.governance.v1.ConsequenceR\vconsequence\x12#\n" +
+	"\rproved_height\x18\n" +
+	" \x01(\x03R\fprovedHeight\x12\x1b\n" +
+	"\tproved_ms\x18\v \x01(\x03R\bprovedMs\"\x91\a\n" +
 	"\x06Change\x12A\n" +
 	"\fadmit_member\x18\x01 \x01(\v2\x1c.mulian.governance.v1.MemberH\x00R\vadmitMember\x12%\n" +
 	"\rremove_member\x18\x02 \x01(\tH\x00R\fremoveMember\x12@\n" +
@@ -1897,11 +2597,37 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x11set_clock_profile\x18\x06 \x01(\v2\".mulian.governance.v1.ClockProfileH\x00R\x0fsetClockProfile\x12G\n" +
 	"\fset_calendar\x18\a \x01(\v2\".mulian.governance.v1.CalendarYearH\x00R\vsetCalendar\x12F\n" +
 	"\rset_validator\x18\b \x01(\v2\x1f.mulian.governance.v1.ValidatorH\x00R\fsetValidator\x127\n" +
-	"\x05admit\x18\t \x01(\v2\x1f.mulian.governance.v1.AdmissionH\x00R\x05admitB\x06\n" +
+	"\x05admit\x18\t \x01(\v2\x1f.mulian.governance.v1.AdmissionH\x00R\x05admit\x12T\n" +
+	"\x16register_foreign_chain\x18\x14 \x01(\v2\x1c.mulian.foreign.v1.TrustRootH\x00R\x14registerForeignChain\x12P\n" +
+	"\x14replace_foreign_root\x18\x15 \x01(\v2\x1c.mulian.foreign.v1.TrustRootH\x00R\x12replaceForeignRoot\x12L\n" +
+	"\x12thaw_foreign_chain\x18\x16 \x01(\v2\x1c.mulian.foreign.v1.TrustRootH\x00R\x10thawForeignChain\x122\n" +
+	"\x14remove_foreign_chain\x18\x17 \x01(\tH\x00R\x12removeForeignChainB\x06\n" +
 	"\x04kind\"\x80\x01\n" +
 	"\tAdmission\x124\n" +
 	"\x06member\x18\x01 \x01(\v2\x1c.mulian.governance.v1.MemberR\x06member\x12=\n" +
-	"\tvalidator\x18\x02 \x01(\v2\x1f.mulian.governance.v1.ValidatorR\tvalidator\"\xc1\x02\n" +
+	"\tvalidator\x18\x02 \x01(\v2\x1f.mulian.governance.v1.ValidatorR\tvalidator\"e\n" +
+	"\x11ValidatorRotation\x12\x17\n" +
+	"\aold_key\x18\x01 \x01(\fR\x06oldKey\x12\x17\n" +
+	"\anew_key\x18\x02 \x01(\fR\x06newKey\x12\x1e\n" +
+	"\vnew_sm2_key\x18\x03 \x01(\fR\tnewSm2Key\"\x8a\x01\n" +
+	"\aUpgrade\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x1a\n" +
+	"\bprotocol\x18\x03 \x01(\rR\bprotocol\x12\x14\n" +
+	"\x05notes\x18\x04 \x01(\tR\x05notes\x12!\n" +
+	"\fnotes_sha256\x18\x05 \x01(\fR\vnotesSha256\"\x81\x01\n" +
+	"\bProtocol\x12\x19\n" +
+	"\bin_force\x18\x01 \x01(\rR\ainForce\x12!\n" +
+	"\fsince_height\x18\x02 \x01(\x03R\vsinceHeight\x127\n" +
+	"\apending\x18\x03 \x01(\v2\x1d.mulian.governance.v1.UpgradeR\apending\"\x9d\x01\n" +
+	"\n" +
+	"Suspension\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x19\n" +
+	"\bsince_ms\x18\x04 \x01(\x03R\asinceMs\x12\x17\n" +
+	"\aends_ms\x18\x05 \x01(\x03R\x06endsMs\x12\x19\n" +
+	"\bended_ms\x18\x06 \x01(\x03R\aendedMs\"\xc1\x02\n" +
 	"\vApplication\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12!\n" +
 	"\fgenesis_hash\x18\x02 \x01(\fR\vgenesisHash\x12\x12\n" +
@@ -1993,7 +2719,16 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x0fCLOCK_OBJECTION\x10\t\x12\x11\n" +
 	"\rCLOCK_DISPUTE\x10\n" +
 	"\x12\x11\n" +
-	"\rCLOCK_RECTIFY\x10\v*\xbc\x01\n" +
+	"\rCLOCK_RECTIFY\x10\v*T\n" +
+	"\x05Wrong\x12\x15\n" +
+	"\x11WRONG_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11WRONG_DOUBLE_SIGN\x10\x01\x12\x1d\n" +
+	"\x19WRONG_LIGHT_CLIENT_ATTACK\x10\x02*o\n" +
+	"\vConsequence\x12\x1b\n" +
+	"\x17CONSEQUENCE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13CONSEQUENCE_REMOVED\x10\x01\x12\x14\n" +
+	"\x10CONSEQUENCE_KEPT\x10\x02\x12\x14\n" +
+	"\x10CONSEQUENCE_GONE\x10\x03*\xbc\x01\n" +
 	"\rProposalState\x12\x1e\n" +
 	"\x1aPROPOSAL_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PROPOSAL_STATE_OPEN\x10\x01\x12\x1b\n" +
@@ -2014,70 +2749,86 @@ func file_mulian_governance_v1_governance_proto_rawDescGZIP() []byte {
 	return file_mulian_governance_v1_governance_proto_rawDescData
 }
 
-var file_mulian_governance_v1_governance_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mulian_governance_v1_governance_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_mulian_governance_v1_governance_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_mulian_governance_v1_governance_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_mulian_governance_v1_governance_proto_goTypes = []any{
 	(Role)(0),                 // 0: mulian.governance.v1.Role
 	(Clock)(0),                // 1: mulian.governance.v1.Clock
-	(ProposalState)(0),        // 2: mulian.governance.v1.ProposalState
-	(*Member)(nil),            // 3: mulian.governance.v1.Member
-	(*RoleGrant)(nil),         // 4: mulian.governance.v1.RoleGrant
-	(*ClockLimit)(nil),        // 5: mulian.governance.v1.ClockLimit
-	(*ClockProfile)(nil),      // 6: mulian.governance.v1.ClockProfile
-	(*CalendarYear)(nil),      // 7: mulian.governance.v1.CalendarYear
-	(*Parameters)(nil),        // 8: mulian.governance.v1.Parameters
-	(*Validator)(nil),         // 9: mulian.governance.v1.Validator
-	(*Change)(nil),            // 10: mulian.governance.v1.Change
-	(*Admission)(nil),         // 11: mulian.governance.v1.Admission
-	(*Application)(nil),       // 12: mulian.governance.v1.Application
-	(*SignedApplication)(nil), // 13: mulian.governance.v1.SignedApplication
-	(*Ballot)(nil),            // 14: mulian.governance.v1.Ballot
-	(*Proposal)(nil),          // 15: mulian.governance.v1.Proposal
-	(*Genesis)(nil),           // 16: mulian.governance.v1.Genesis
-	(*Founder)(nil),           // 17: mulian.governance.v1.Founder
-	(*SignedGenesis)(nil),     // 18: mulian.governance.v1.SignedGenesis
-	(*FounderSignature)(nil),  // 19: mulian.governance.v1.FounderSignature
-	(*Propose)(nil),           // 20: mulian.governance.v1.Propose
-	(*CastVote)(nil),          // 21: mulian.governance.v1.CastVote
-	(*WithdrawProposal)(nil),  // 22: mulian.governance.v1.WithdrawProposal
-	(*v1.OrgProfile)(nil),     // 23: mulian.identity.v1.OrgProfile
-	(*v1.Key)(nil),            // 24: mulian.identity.v1.Key
+	(Wrong)(0),                // 2: mulian.governance.v1.Wrong
+	(Consequence)(0),          // 3: mulian.governance.v1.Consequence
+	(ProposalState)(0),        // 4: mulian.governance.v1.ProposalState
+	(*Member)(nil),            // 5: mulian.governance.v1.Member
+	(*RoleGrant)(nil),         // 6: mulian.governance.v1.RoleGrant
+	(*ClockLimit)(nil),        // 7: mulian.governance.v1.ClockLimit
+	(*ClockProfile)(nil),      // 8: mulian.governance.v1.ClockProfile
+	(*CalendarYear)(nil),      // 9: mulian.governance.v1.CalendarYear
+	(*Parameters)(nil),        // 10: mulian.governance.v1.Parameters
+	(*Threshold)(nil),         // 11: mulian.governance.v1.Threshold
+	(*Validator)(nil),         // 12: mulian.governance.v1.Validator
+	(*Misbehaviour)(nil),      // 13: mulian.governance.v1.Misbehaviour
+	(*Change)(nil),            // 14: mulian.governance.v1.Change
+	(*Admission)(nil),         // 15: mulian.governance.v1.Admission
+	(*ValidatorRotation)(nil), // 16: mulian.governance.v1.ValidatorRotation
+	(*Upgrade)(nil),           // 17: mulian.governance.v1.Upgrade
+	(*Protocol)(nil),          // 18: mulian.governance.v1.Protocol
+	(*Suspension)(nil),        // 19: mulian.governance.v1.Suspension
+	(*Application)(nil),       // 20: mulian.governance.v1.Application
+	(*SignedApplication)(nil), // 21: mulian.governance.v1.SignedApplication
+	(*Ballot)(nil),            // 22: mulian.governance.v1.Ballot
+	(*Proposal)(nil),          // 23: mulian.governance.v1.Proposal
+	(*Genesis)(nil),           // 24: mulian.governance.v1.Genesis
+	(*Founder)(nil),           // 25: mulian.governance.v1.Founder
+	(*SignedGenesis)(nil),     // 26: mulian.governance.v1.SignedGenesis
+	(*FounderSignature)(nil),  // 27: mulian.governance.v1.FounderSignature
+	(*Propose)(nil),           // 28: mulian.governance.v1.Propose
+	(*CastVote)(nil),          // 29: mulian.governance.v1.CastVote
+	(*WithdrawProposal)(nil),  // 30: mulian.governance.v1.WithdrawProposal
+	(*v1.TrustRoot)(nil),      // 31: mulian.foreign.v1.TrustRoot
+	(*v11.OrgProfile)(nil),    // 32: mulian.identity.v1.OrgProfile
+	(*v11.Key)(nil),           // 33: mulian.identity.v1.Key
 }
 var file_mulian_governance_v1_governance_proto_depIdxs = []int32{
 	0,  // 0: mulian.governance.v1.RoleGrant.role:type_name -> mulian.governance.v1.Role
 	1,  // 1: mulian.governance.v1.ClockLimit.clock:type_name -> mulian.governance.v1.Clock
-	5,  // 2: mulian.governance.v1.ClockProfile.limits:type_name -> mulian.governance.v1.ClockLimit
-	3,  // 3: mulian.governance.v1.Change.admit_member:type_name -> mulian.governance.v1.Member
-	4,  // 4: mulian.governance.v1.Change.grant_role:type_name -> mulian.governance.v1.RoleGrant
-	4,  // 5: mulian.governance.v1.Change.revoke_role:type_name -> mulian.governance.v1.RoleGrant
-	8,  // 6: mulian.governance.v1.Change.set_parameters:type_name -> mulian.governance.v1.Parameters
-	6,  // 7: mulian.governance.v1.Change.set_clock_profile:type_name -> mulian.governance.v1.ClockProfile
-	7,  // 8: mulian.governance.v1.Change.set_calendar:type_name -> mulian.governance.v1.CalendarYear
-	9,  // 9: mulian.governance.v1.Change.set_validator:type_name -> mulian.governance.v1.Validator
-	11, // 10: mulian.governance.v1.Change.admit:type_name -> mulian.governance.v1.Admission
-	3,  // 11: mulian.governance.v1.Admission.member:type_name -> mulian.governance.v1.Member
-	9,  // 12: mulian.governance.v1.Admission.validator:type_name -> mulian.governance.v1.Validator
-	23, // 13: mulian.governance.v1.Application.profile:type_name -> mulian.identity.v1.OrgProfile
-	24, // 14: mulian.governance.v1.Application.keys:type_name -> mulian.identity.v1.Key
-	9,  // 15: mulian.governance.v1.Application.validator:type_name -> mulian.governance.v1.Validator
-	10, // 16: mulian.governance.v1.Proposal.change:type_name -> mulian.governance.v1.Change
-	2,  // 17: mulian.governance.v1.Proposal.state:type_name -> mulian.governance.v1.ProposalState
-	14, // 18: mulian.governance.v1.Proposal.ballots:type_name -> mulian.governance.v1.Ballot
-	17, // 19: mulian.governance.v1.Genesis.founders:type_name -> mulian.governance.v1.Founder
-	8,  // 20: mulian.governance.v1.Genesis.parameters:type_name -> mulian.governance.v1.Parameters
-	6,  // 21: mulian.governance.v1.Genesis.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
-	7,  // 22: mulian.governance.v1.Genesis.calendar:type_name -> mulian.governance.v1.CalendarYear
-	4,  // 23: mulian.governance.v1.Genesis.roles:type_name -> mulian.governance.v1.RoleGrant
-	9,  // 24: mulian.governance.v1.Genesis.validators:type_name -> mulian.governance.v1.Validator
-	23, // 25: mulian.governance.v1.Founder.profile:type_name -> mulian.identity.v1.OrgProfile
-	24, // 26: mulian.governance.v1.Founder.keys:type_name -> mulian.identity.v1.Key
-	19, // 27: mulian.governance.v1.SignedGenesis.signatures:type_name -> mulian.governance.v1.FounderSignature
-	10, // 28: mulian.governance.v1.Propose.change:type_name -> mulian.governance.v1.Change
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	7,  // 2: mulian.governance.v1.ClockProfile.limits:type_name -> mulian.governance.v1.ClockLimit
+	11, // 3: mulian.governance.v1.Parameters.thresholds:type_name -> mulian.governance.v1.Threshold
+	2,  // 4: mulian.governance.v1.Misbehaviour.wrong:type_name -> mulian.governance.v1.Wrong
+	3,  // 5: mulian.governance.v1.Misbehaviour.consequence:type_name -> mulian.governance.v1.Consequence
+	5,  // 6: mulian.governance.v1.Change.admit_member:type_name -> mulian.governance.v1.Member
+	6,  // 7: mulian.governance.v1.Change.grant_role:type_name -> mulian.governance.v1.RoleGrant
+	6,  // 8: mulian.governance.v1.Change.revoke_role:type_name -> mulian.governance.v1.RoleGrant
+	10, // 9: mulian.governance.v1.Change.set_parameters:type_name -> mulian.governance.v1.Parameters
+	8,  // 10: mulian.governance.v1.Change.set_clock_profile:type_name -> mulian.governance.v1.ClockProfile
+	9,  // 11: mulian.governance.v1.Change.set_calendar:type_name -> mulian.governance.v1.CalendarYear
+	12, // 12: mulian.governance.v1.Change.set_validator:type_name -> mulian.governance.v1.Validator
+	15, // 13: mulian.governance.v1.Change.admit:type_name -> mulian.governance.v1.Admission
+	31, // 14: mulian.governance.v1.Change.register_foreign_chain:type_name -> mulian.foreign.v1.TrustRoot
+	31, // 15: mulian.governance.v1.Change.replace_foreign_root:type_name -> mulian.foreign.v1.TrustRoot
+	31, // 16: mulian.governance.v1.Change.thaw_foreign_chain:type_name -> mulian.foreign.v1.TrustRoot
+	5,  // 17: mulian.governance.v1.Admission.member:type_name -> mulian.governance.v1.Member
+	12, // 18: mulian.governance.v1.Admission.validator:type_name -> mulian.governance.v1.Validator
+	17, // 19: mulian.governance.v1.Protocol.pending:type_name -> mulian.governance.v1.Upgrade
+	32, // 20: mulian.governance.v1.Application.profile:type_name -> mulian.identity.v1.OrgProfile
+	33, // 21: mulian.governance.v1.Application.keys:type_name -> mulian.identity.v1.Key
+	12, // 22: mulian.governance.v1.Application.validator:type_name -> mulian.governance.v1.Validator
+	14, // 23: mulian.governance.v1.Proposal.change:type_name -> mulian.governance.v1.Change
+	4,  // 24: mulian.governance.v1.Proposal.state:type_name -> mulian.governance.v1.ProposalState
+	22, // 25: mulian.governance.v1.Proposal.ballots:type_name -> mulian.governance.v1.Ballot
+	25, // 26: mulian.governance.v1.Genesis.founders:type_name -> mulian.governance.v1.Founder
+	10, // 27: mulian.governance.v1.Genesis.parameters:type_name -> mulian.governance.v1.Parameters
+	8,  // 28: mulian.governance.v1.Genesis.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
+	9,  // 29: mulian.governance.v1.Genesis.calendar:type_name -> mulian.governance.v1.CalendarYear
+	6,  // 30: mulian.governance.v1.Genesis.roles:type_name -> mulian.governance.v1.RoleGrant
+	12, // 31: mulian.governance.v1.Genesis.validators:type_name -> mulian.governance.v1.Validator
+	32, // 32: mulian.governance.v1.Founder.profile:type_name -> mulian.identity.v1.OrgProfile
+	33, // 33: mulian.governance.v1.Founder.keys:type_name -> mulian.identity.v1.Key
+	27, // 34: mulian.governance.v1.SignedGenesis.signatures:type_name -> mulian.governance.v1.FounderSignature
+	14, // 35: mulian.governance.v1.Propose.change:type_name -> mulian.governance.v1.Change
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_mulian_governance_v1_governance_proto_init() }
@@ -2085,7 +2836,7 @@ func file_mulian_governance_v1_governance_proto_init() {
 	if File_mulian_governance_v1_governance_proto != nil {
 		return
 	}
-	file_mulian_governance_v1_governance_proto_msgTypes[7].OneofWrappers = []any{
+	file_mulian_governance_v1_governance_proto_msgTypes[9].OneofWrappers = []any{
 		(*Change_AdmitMember)(nil),
 		(*Change_RemoveMember)(nil),
 		(*Change_GrantRole)(nil),
@@ -2095,14 +2846,18 @@ func file_mulian_governance_v1_governance_proto_init() {
 		(*Change_SetCalendar)(nil),
 		(*Change_SetValidator)(nil),
 		(*Change_Admit)(nil),
+		(*Change_RegisterForeignChain)(nil),
+		(*Change_ReplaceForeignRoot)(nil),
+		(*Change_ThawForeignChain)(nil),
+		(*Change_RemoveForeignChain)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_governance_v1_governance_proto_rawDesc), len(file_mulian_governance_v1_governance_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   20,
+			NumEnums:      5,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -233,6 +233,9 @@ type GetConsortiumResponse struct {
 	ClockProfiles []*ClockProfile        `protobuf:"bytes,4,rep,name=clock_profiles,json=clockProfiles,proto3" json:"clock_profiles,omitempty"`
 	Calendar      []*CalendarYear        `protobuf:"bytes,5,rep,name=calendar,proto3" json:"calendar,omitempty"`
 	Validators    []*Validator           `protobuf:"bytes,6,rep,name=validators,proto3" json:"validators,omitempty"`
+	Misbehaviours []*Misbehaviour        `protobuf:"bytes,7,rep,name=misbehaviours,proto3" json:"misbehaviours,omitempty"` // what validators were proved to have done, by height
+	Suspensions   []*Suspension          `protobuf:"bytes,8,rep,name=suspensions,proto3" json:"suspensions,omitempty"`     // those that last
+	Protocol      *Protocol              `protobuf:"bytes,9,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -305,6 +308,27 @@ func (x *GetConsortiumResponse) GetCalendar() []*CalendarYear {
 func (x *GetConsortiumResponse) GetValidators() []*Validator {
 	if x != nil {
 		return x.Validators
+	}
+	return nil
+}
+
+func (x *GetConsortiumResponse) GetMisbehaviours() []*Misbehaviour {
+	if x != nil {
+		return x.Misbehaviours
+	}
+	return nil
+}
+
+func (x *GetConsortiumResponse) GetSuspensions() []*Suspension {
+	if x != nil {
+		return x.Suspensions
+	}
+	return nil
+}
+
+func (x *GetConsortiumResponse) GetProtocol() *Protocol {
+	if x != nil {
+		return x.Protocol
 	}
 	return nil
 }
@@ -441,7 +465,7 @@ const file_mulian_governance_v1_query_proto_rawDesc = "" +
 	"\x17ListApplicationsRequest\"g\n" +
 	"\x18ListApplicationsResponse\x12K\n" +
 	"\fapplications\x18\x01 \x03(\v2'.mulian.governance.v1.SignedApplicationR\fapplications\"\x16\n" +
-	"\x14GetConsortiumRequest\"\x94\x03\n" +
+	"\x14GetConsortiumRequest\"\xde\x04\n" +
 	"\x15GetConsortiumResponse\x126\n" +
 	"\amembers\x18\x01 \x03(\v2\x1c.mulian.governance.v1.MemberR\amembers\x125\n" +
 	"\x05roles\x18\x02 \x03(\v2\x1f.mulian.governance.v1.RoleGrantR\x05roles\x12@\n" +
@@ -452,7 +476,10 @@ const file_mulian_governance_v1_query_proto_rawDesc = "" +
 	"\bcalendar\x18\x05 \x03(\v2\".mulian.governance.v1.CalendarYearR\bcalendar\x12?\n" +
 	"\n" +
 	"validators\x18\x06 \x03(\v2\x1f.mulian.governance.v1.ValidatorR\n" +
-	"validators\"_\n" +
+	"validators\x12H\n" +
+	"\rmisbehaviours\x18\a \x03(\v2\".mulian.governance.v1.MisbehaviourR\rmisbehaviours\x12B\n" +
+	"\vsuspensions\x18\b \x03(\v2 .mulian.governance.v1.SuspensionR\vsuspensions\x12:\n" +
+	"\bprotocol\x18\t \x01(\v2\x1e.mulian.governance.v1.ProtocolR\bprotocol\"_\n" +
 	"\x14ListProposalsRequest\x12\x1b\n" +
 	"\topen_only\x18\x01 \x01(\bR\bopenOnly\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\tR\x05after\x12\x14\n" +
@@ -496,7 +523,10 @@ var file_mulian_governance_v1_query_proto_goTypes = []any{
 	(*ClockProfile)(nil),             // 12: mulian.governance.v1.ClockProfile
 	(*CalendarYear)(nil),             // 13: mulian.governance.v1.CalendarYear
 	(*Validator)(nil),                // 14: mulian.governance.v1.Validator
-	(*Proposal)(nil),                 // 15: mulian.governance.v1.Proposal
+	(*Misbehaviour)(nil),             // 15: mulian.governance.v1.Misbehaviour
+	(*Suspension)(nil),               // 16: mulian.governance.v1.Suspension
+	(*Protocol)(nil),                 // 17: mulian.governance.v1.Protocol
+	(*Proposal)(nil),                 // 18: mulian.governance.v1.Proposal
 }
 var file_mulian_governance_v1_query_proto_depIdxs = []int32{
 	8,  // 0: mulian.governance.v1.ApplyRequest.application:type_name -> mulian.governance.v1.SignedApplication
@@ -507,20 +537,23 @@ var file_mulian_governance_v1_query_proto_depIdxs = []int32{
 	12, // 5: mulian.governance.v1.GetConsortiumResponse.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
 	13, // 6: mulian.governance.v1.GetConsortiumResponse.calendar:type_name -> mulian.governance.v1.CalendarYear
 	14, // 7: mulian.governance.v1.GetConsortiumResponse.validators:type_name -> mulian.governance.v1.Validator
-	15, // 8: mulian.governance.v1.ListProposalsResponse.proposals:type_name -> mulian.governance.v1.Proposal
-	4,  // 9: mulian.governance.v1.GovernanceService.GetConsortium:input_type -> mulian.governance.v1.GetConsortiumRequest
-	6,  // 10: mulian.governance.v1.GovernanceService.ListProposals:input_type -> mulian.governance.v1.ListProposalsRequest
-	0,  // 11: mulian.governance.v1.GovernanceService.Apply:input_type -> mulian.governance.v1.ApplyRequest
-	2,  // 12: mulian.governance.v1.GovernanceService.ListApplications:input_type -> mulian.governance.v1.ListApplicationsRequest
-	5,  // 13: mulian.governance.v1.GovernanceService.GetConsortium:output_type -> mulian.governance.v1.GetConsortiumResponse
-	7,  // 14: mulian.governance.v1.GovernanceService.ListProposals:output_type -> mulian.governance.v1.ListProposalsResponse
-	1,  // 15: mulian.governance.v1.GovernanceService.Apply:output_type -> mulian.governance.v1.ApplyResponse
-	3,  // 16: mulian.governance.v1.GovernanceService.ListApplications:output_type -> mulian.governance.v1.ListApplicationsResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	15, // 8: mulian.governance.v1.GetConsortiumResponse.misbehaviours:type_name -> mulian.governance.v1.Misbehaviour
+	16, // 9: mulian.governance.v1.GetConsortiumResponse.suspensions:type_name -> mulian.governance.v1.Suspension
+	17, // 10: mulian.governance.v1.GetConsortiumResponse.protocol:type_name -> mulian.governance.v1.Protocol
+	18, // 11: mulian.governance.v1.ListProposalsResponse.proposals:type_name -> mulian.governance.v1.Proposal
+	4,  // 12: mulian.governance.v1.GovernanceService.GetConsortium:input_type -> mulian.governance.v1.GetConsortiumRequest
+	6,  // 13: mulian.governance.v1.GovernanceService.ListProposals:input_type -> mulian.governance.v1.ListProposalsRequest
+	0,  // 14: mulian.governance.v1.GovernanceService.Apply:input_type -> mulian.governance.v1.ApplyRequest
+	2,  // 15: mulian.governance.v1.GovernanceService.ListApplications:input_type -> mulian.governance.v1.ListApplicationsRequest
+	5,  // 16: mulian.governance.v1.GovernanceService.GetConsortium:output_type -> mulian.governance.v1.GetConsortiumResponse
+	7,  // 17: mulian.governance.v1.GovernanceService.ListProposals:output_type -> mulian.governance.v1.ListProposalsResponse
+	1,  // 18: mulian.governance.v1.GovernanceService.Apply:output_type -> mulian.governance.v1.ApplyResponse
+	3,  // 19: mulian.governance.v1.GovernanceService.ListApplications:output_type -> mulian.governance.v1.ListApplicationsResponse
+	16, // [16:20] is the sub-list for method output_type
+	12, // [12:16] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_mulian_governance_v1_query_proto_init() }

@@ -374,6 +374,7 @@ type Key struct {
 	EndsMs        int64                  `protobuf:"varint,7,opt,name=ends_ms,json=endsMs,proto3" json:"ends_ms,omitempty"`                  // first moment at which it no longer signs; 0 = no end
 	RevokedMs     int64                  `protobuf:"varint,8,opt,name=revoked_ms,json=revokedMs,proto3" json:"revoked_ms,omitempty"`         // set by the ledger
 	Label         string                 `protobuf:"bytes,9,opt,name=label,proto3" json:"label,omitempty"`                                   // <= 64 characters, for people: "UKey 2026-01"
+	Suspended     bool                   `protobuf:"varint,10,opt,name=suspended,proto3" json:"suspended,omitempty"`                         // by vote, it does not sign for now; set by the ledger
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -469,6 +470,13 @@ func (x *Key) GetLabel() string {
 		return x.Label
 	}
 	return ""
+}
+
+func (x *Key) GetSuspended() bool {
+	if x != nil {
+		return x.Suspended
+	}
+	return false
 }
 
 // Account is one holder of keys, stored under "identity/account/<id>".
@@ -1530,7 +1538,7 @@ var File_mulian_identity_v1_identity_proto protoreflect.FileDescriptor
 
 const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"\n" +
-	"!mulian/identity/v1/identity.proto\x12\x12mulian.identity.v1\"\xc5\x02\n" +
+	"!mulian/identity/v1/identity.proto\x12\x12mulian.identity.v1\"\xe3\x02\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12>\n" +
 	"\talgorithm\x18\x02 \x01(\x0e2 .mulian.identity.v1.KeyAlgorithmR\talgorithm\x12\x1d\n" +
@@ -1542,7 +1550,9 @@ const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"\aends_ms\x18\a \x01(\x03R\x06endsMs\x12\x1d\n" +
 	"\n" +
 	"revoked_ms\x18\b \x01(\x03R\trevokedMs\x12\x14\n" +
-	"\x05label\x18\t \x01(\tR\x05label\"\xee\x03\n" +
+	"\x05label\x18\t \x01(\tR\x05label\x12\x1c\n" +
+	"\tsuspended\x18\n" +
+	" \x01(\bR\tsuspended\"\xee\x03\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x123\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1f.mulian.identity.v1.AccountKindR\x04kind\x126\n" +

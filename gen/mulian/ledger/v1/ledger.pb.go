@@ -12,6 +12,7 @@ package ledgerv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	v12 "mulian/gen/mulian/governance/v1"
 	v11 "mulian/gen/mulian/trace/v1"
 	v1 "mulian/gen/mulian/tx/v1"
 	reflect "reflect"
@@ -1391,23 +1392,25 @@ func (*GetStatusRequest) Descriptor() ([]byte, []int) {
 }
 
 type GetStatusResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ChainId       string                 `protobuf:"bytes,1,opt,name=chain_id,json=chainId,proto3" json:"chain_id,omitempty"`
-	Height        int64                  `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
-	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
-	AppHash       []byte                 `protobuf:"bytes,4,opt,name=app_hash,json=appHash,proto3" json:"app_hash,omitempty"`
-	Version       string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
-	Events        int64                  `protobuf:"varint,6,opt,name=events,proto3" json:"events,omitempty"`
-	Validators    uint32                 `protobuf:"varint,7,opt,name=validators,proto3" json:"validators,omitempty"`
-	Peers         uint32                 `protobuf:"varint,8,opt,name=peers,proto3" json:"peers,omitempty"`
-	CatchingUp    bool                   `protobuf:"varint,9,opt,name=catching_up,json=catchingUp,proto3" json:"catching_up,omitempty"`
-	Indexed       int64                  `protobuf:"varint,10,opt,name=indexed,proto3" json:"indexed,omitempty"` // events that the index has taken; -1 = no index
-	DiskBytes     uint64                 `protobuf:"varint,11,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
-	StartedMs     int64                  `protobuf:"varint,12,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
-	GenesisHash   []byte                 `protobuf:"bytes,13,opt,name=genesis_hash,json=genesisHash,proto3" json:"genesis_hash,omitempty"` // SHA-256 of the genesis, as proof files name it
-	Nodes         []string               `protobuf:"bytes,14,rep,name=nodes,proto3" json:"nodes,omitempty"`                                // "<node id>@host:port" of nodes that a new one can follow: this one, if others reach it, then its peers
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	ChainId         string                 `protobuf:"bytes,1,opt,name=chain_id,json=chainId,proto3" json:"chain_id,omitempty"`
+	Height          int64                  `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
+	TimeMs          int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	AppHash         []byte                 `protobuf:"bytes,4,opt,name=app_hash,json=appHash,proto3" json:"app_hash,omitempty"`
+	Version         string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	Events          int64                  `protobuf:"varint,6,opt,name=events,proto3" json:"events,omitempty"`
+	Validators      uint32                 `protobuf:"varint,7,opt,name=validators,proto3" json:"validators,omitempty"`
+	Peers           uint32                 `protobuf:"varint,8,opt,name=peers,proto3" json:"peers,omitempty"`
+	CatchingUp      bool                   `protobuf:"varint,9,opt,name=catching_up,json=catchingUp,proto3" json:"catching_up,omitempty"`
+	Indexed         int64                  `protobuf:"varint,10,opt,name=indexed,proto3" json:"indexed,omitempty"` // events that the index has taken; -1 = no index
+	DiskBytes       uint64                 `protobuf:"varint,11,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
+	StartedMs       int64                  `protobuf:"varint,12,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
+	GenesisHash     []byte                 `protobuf:"bytes,13,opt,name=genesis_hash,json=genesisHash,proto3" json:"genesis_hash,omitempty"`              // SHA-256 of the genesis, as proof files name it
+	Nodes           []string               `protobuf:"bytes,14,rep,name=nodes,proto3" json:"nodes,omitempty"`                                             // "<node id>@host:port" of nodes that a new one can follow: this one, if others reach it, then its peers
+	Protocol        *v12.Protocol          `protobuf:"bytes,15,opt,name=protocol,proto3" json:"protocol,omitempty"`                                       // which rules are in force, and which will be
+	ProgramProtocol uint32                 `protobuf:"varint,16,opt,name=program_protocol,json=programProtocol,proto3" json:"program_protocol,omitempty"` // the highest that this node's program knows
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -1538,6 +1541,20 @@ func (x *GetStatusResponse) GetNodes() []string {
 	return nil
 }
 
+func (x *GetStatusResponse) GetProtocol() *v12.Protocol {
+	if x != nil {
+		return x.Protocol
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetProgramProtocol() uint32 {
+	if x != nil {
+		return x.ProgramProtocol
+	}
+	return 0
+}
+
 type GetGenesisRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1622,7 +1639,7 @@ var File_mulian_ledger_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"\x1dmulian/ledger/v1/ledger.proto\x12\x10mulian.ledger.v1\x1a\x1bmulian/trace/v1/trace.proto\x1a\x15mulian/tx/v1/tx.proto\"+\n" +
+	"\x1dmulian/ledger/v1/ledger.proto\x12\x10mulian.ledger.v1\x1a%mulian/governance/v1/governance.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a\x15mulian/tx/v1/tx.proto\"+\n" +
 	"\rSubmitRequest\x12\x1a\n" +
 	"\benvelope\x18\x01 \x01(\fR\benvelope\"j\n" +
 	"\x0eSubmitResponse\x12\x13\n" +
@@ -1719,7 +1736,7 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\blog_root\x18\x05 \x01(\fR\alogRoot\x12\x1b\n" +
 	"\ttree_root\x18\x06 \x01(\fR\btreeRoot\x12\x16\n" +
 	"\x06height\x18\a \x01(\x03R\x06height\"\x12\n" +
-	"\x10GetStatusRequest\"\x94\x03\n" +
+	"\x10GetStatusRequest\"\xfb\x03\n" +
 	"\x11GetStatusResponse\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x17\n" +
@@ -1740,7 +1757,9 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\n" +
 	"started_ms\x18\f \x01(\x03R\tstartedMs\x12!\n" +
 	"\fgenesis_hash\x18\r \x01(\fR\vgenesisHash\x12\x14\n" +
-	"\x05nodes\x18\x0e \x03(\tR\x05nodes\"\x13\n" +
+	"\x05nodes\x18\x0e \x03(\tR\x05nodes\x12:\n" +
+	"\bprotocol\x18\x0f \x01(\v2\x1e.mulian.governance.v1.ProtocolR\bprotocol\x12)\n" +
+	"\x10program_protocol\x18\x10 \x01(\rR\x0fprogramProtocol\"\x13\n" +
 	"\x11GetGenesisRequest\";\n" +
 	"\x12GetGenesisResponse\x12%\n" +
 	"\x0esigned_genesis\x18\x01 \x01(\fR\rsignedGenesis2\xdb\a\n" +
@@ -1801,6 +1820,7 @@ var file_mulian_ledger_v1_ledger_proto_goTypes = []any{
 	(*GetGenesisResponse)(nil),  // 24: mulian.ledger.v1.GetGenesisResponse
 	(*v1.Outcome)(nil),          // 25: mulian.tx.v1.Outcome
 	(*v11.Event)(nil),           // 26: mulian.trace.v1.Event
+	(*v12.Protocol)(nil),        // 27: mulian.governance.v1.Protocol
 }
 var file_mulian_ledger_v1_ledger_proto_depIdxs = []int32{
 	25, // 0: mulian.ledger.v1.SubmitResponse.outcome:type_name -> mulian.tx.v1.Outcome
@@ -1811,33 +1831,34 @@ var file_mulian_ledger_v1_ledger_proto_depIdxs = []int32{
 	25, // 5: mulian.ledger.v1.GetBlockResponse.outcomes:type_name -> mulian.tx.v1.Outcome
 	26, // 6: mulian.ledger.v1.ListEventsResponse.events:type_name -> mulian.trace.v1.Event
 	26, // 7: mulian.ledger.v1.WatchResponse.events:type_name -> mulian.trace.v1.Event
-	0,  // 8: mulian.ledger.v1.LedgerService.Submit:input_type -> mulian.ledger.v1.SubmitRequest
-	2,  // 9: mulian.ledger.v1.LedgerService.GetTx:input_type -> mulian.ledger.v1.GetTxRequest
-	4,  // 10: mulian.ledger.v1.LedgerService.GetObject:input_type -> mulian.ledger.v1.GetObjectRequest
-	7,  // 11: mulian.ledger.v1.LedgerService.ListObjects:input_type -> mulian.ledger.v1.ListObjectsRequest
-	10, // 12: mulian.ledger.v1.LedgerService.GetHeader:input_type -> mulian.ledger.v1.GetHeaderRequest
-	13, // 13: mulian.ledger.v1.LedgerService.GetBlock:input_type -> mulian.ledger.v1.GetBlockRequest
-	15, // 14: mulian.ledger.v1.LedgerService.ListEvents:input_type -> mulian.ledger.v1.ListEventsRequest
-	17, // 15: mulian.ledger.v1.LedgerService.Watch:input_type -> mulian.ledger.v1.WatchRequest
-	19, // 16: mulian.ledger.v1.LedgerService.ProveEvent:input_type -> mulian.ledger.v1.ProveEventRequest
-	21, // 17: mulian.ledger.v1.LedgerService.GetStatus:input_type -> mulian.ledger.v1.GetStatusRequest
-	23, // 18: mulian.ledger.v1.LedgerService.GetGenesis:input_type -> mulian.ledger.v1.GetGenesisRequest
-	1,  // 19: mulian.ledger.v1.LedgerService.Submit:output_type -> mulian.ledger.v1.SubmitResponse
-	3,  // 20: mulian.ledger.v1.LedgerService.GetTx:output_type -> mulian.ledger.v1.GetTxResponse
-	5,  // 21: mulian.ledger.v1.LedgerService.GetObject:output_type -> mulian.ledger.v1.GetObjectResponse
-	9,  // 22: mulian.ledger.v1.LedgerService.ListObjects:output_type -> mulian.ledger.v1.ListObjectsResponse
-	11, // 23: mulian.ledger.v1.LedgerService.GetHeader:output_type -> mulian.ledger.v1.GetHeaderResponse
-	14, // 24: mulian.ledger.v1.LedgerService.GetBlock:output_type -> mulian.ledger.v1.GetBlockResponse
-	16, // 25: mulian.ledger.v1.LedgerService.ListEvents:output_type -> mulian.ledger.v1.ListEventsResponse
-	18, // 26: mulian.ledger.v1.LedgerService.Watch:output_type -> mulian.ledger.v1.WatchResponse
-	20, // 27: mulian.ledger.v1.LedgerService.ProveEvent:output_type -> mulian.ledger.v1.ProveEventResponse
-	22, // 28: mulian.ledger.v1.LedgerService.GetStatus:output_type -> mulian.ledger.v1.GetStatusResponse
-	24, // 29: mulian.ledger.v1.LedgerService.GetGenesis:output_type -> mulian.ledger.v1.GetGenesisResponse
-	19, // [19:30] is the sub-list for method output_type
-	8,  // [8:19] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	27, // 8: mulian.ledger.v1.GetStatusResponse.protocol:type_name -> mulian.governance.v1.Protocol
+	0,  // 9: mulian.ledger.v1.LedgerService.Submit:input_type -> mulian.ledger.v1.SubmitRequest
+	2,  // 10: mulian.ledger.v1.LedgerService.GetTx:input_type -> mulian.ledger.v1.GetTxRequest
+	4,  // 11: mulian.ledger.v1.LedgerService.GetObject:input_type -> mulian.ledger.v1.GetObjectRequest
+	7,  // 12: mulian.ledger.v1.LedgerService.ListObjects:input_type -> mulian.ledger.v1.ListObjectsRequest
+	10, // 13: mulian.ledger.v1.LedgerService.GetHeader:input_type -> mulian.ledger.v1.GetHeaderRequest
+	13, // 14: mulian.ledger.v1.LedgerService.GetBlock:input_type -> mulian.ledger.v1.GetBlockRequest
+	15, // 15: mulian.ledger.v1.LedgerService.ListEvents:input_type -> mulian.ledger.v1.ListEventsRequest
+	17, // 16: mulian.ledger.v1.LedgerService.Watch:input_type -> mulian.ledger.v1.WatchRequest
+	19, // 17: mulian.ledger.v1.LedgerService.ProveEvent:input_type -> mulian.ledger.v1.ProveEventRequest
+	21, // 18: mulian.ledger.v1.LedgerService.GetStatus:input_type -> mulian.ledger.v1.GetStatusRequest
+	23, // 19: mulian.ledger.v1.LedgerService.GetGenesis:input_type -> mulian.ledger.v1.GetGenesisRequest
+	1,  // 20: mulian.ledger.v1.LedgerService.Submit:output_type -> mulian.ledger.v1.SubmitResponse
+	3,  // 21: mulian.ledger.v1.LedgerService.GetTx:output_type -> mulian.ledger.v1.GetTxResponse
+	5,  // 22: mulian.ledger.v1.LedgerService.GetObject:output_type -> mulian.ledger.v1.GetObjectResponse
+	9,  // 23: mulian.ledger.v1.LedgerService.ListObjects:output_type -> mulian.ledger.v1.ListObjectsResponse
+	11, // 24: mulian.ledger.v1.LedgerService.GetHeader:output_type -> mulian.ledger.v1.GetHeaderResponse
+	14, // 25: mulian.ledger.v1.LedgerService.GetBlock:output_type -> mulian.ledger.v1.GetBlockResponse
+	16, // 26: mulian.ledger.v1.LedgerService.ListEvents:output_type -> mulian.ledger.v1.ListEventsResponse
+	18, // 27: mulian.ledger.v1.LedgerService.Watch:output_type -> mulian.ledger.v1.WatchResponse
+	20, // 28: mulian.ledger.v1.LedgerService.ProveEvent:output_type -> mulian.ledger.v1.ProveEventResponse
+	22, // 29: mulian.ledger.v1.LedgerService.GetStatus:output_type -> mulian.ledger.v1.GetStatusResponse
+	24, // 30: mulian.ledger.v1.LedgerService.GetGenesis:output_type -> mulian.ledger.v1.GetGenesisResponse
+	20, // [20:31] is the sub-list for method output_type
+	9,  // [9:20] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_mulian_ledger_v1_ledger_proto_init() }
