@@ -1409,8 +1409,21 @@ type GetStatusResponse struct {
 	Nodes           []string               `protobuf:"bytes,14,rep,name=nodes,proto3" json:"nodes,omitempty"`                                             // "<node id>@host:port" of nodes that a new one can follow: this one, if others reach it, then its peers
 	Protocol        *v12.Protocol          `protobuf:"bytes,15,opt,name=protocol,proto3" json:"protocol,omitempty"`                                       // which rules are in force, and which will be
 	ProgramProtocol uint32                 `protobuf:"varint,16,opt,name=program_protocol,json=programProtocol,proto3" json:"program_protocol,omitempty"` // the highest that this node's program knows
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	Transactions    int64                  `protobuf:"varint,17,opt,name=transactions,proto3" json:"transactions,omitempty"`                              // in blocks since this node's start
+	Pending         int64                  `protobuf:"varint,18,opt,name=pending,proto3" json:"pending,omitempty"`                                        // transactions that wait for a block
+	Stalled         bool                   `protobuf:"varint,19,opt,name=stalled,proto3" json:"stalled,omitempty"`                                        // they wait, and no block was made for 5 s
+	// Voting power at the last block whose votes this node knows; while the chain stands
+	// still, of the rounds that are tried. At two thirds of the total or less there is no block.
+	PowerTotal   int64    `protobuf:"varint,20,opt,name=power_total,json=powerTotal,proto3" json:"power_total,omitempty"`
+	PowerPresent int64    `protobuf:"varint,21,opt,name=power_present,json=powerPresent,proto3" json:"power_present,omitempty"`
+	Missing      []string `protobuf:"bytes,22,rep,name=missing,proto3" json:"missing,omitempty"` // addresses of validators whose vote is not there, hex
+	// How long the last 512 submits to this server took until their block, in microseconds;
+	// 0 = there were none in the last minute.
+	SubmitP50Us   uint32 `protobuf:"varint,23,opt,name=submit_p50_us,json=submitP50Us,proto3" json:"submit_p50_us,omitempty"`
+	SubmitP99Us   uint32 `protobuf:"varint,24,opt,name=submit_p99_us,json=submitP99Us,proto3" json:"submit_p99_us,omitempty"`
+	OpenProposals uint32 `protobuf:"varint,25,opt,name=open_proposals,json=openProposals,proto3" json:"open_proposals,omitempty"` // that wait for votes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -1551,6 +1564,69 @@ func (x *GetStatusResponse) GetProtocol() *v12.Protocol {
 func (x *GetStatusResponse) GetProgramProtocol() uint32 {
 	if x != nil {
 		return x.ProgramProtocol
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetTransactions() int64 {
+	if x != nil {
+		return x.Transactions
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetPending() int64 {
+	if x != nil {
+		return x.Pending
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetStalled() bool {
+	if x != nil {
+		return x.Stalled
+	}
+	return false
+}
+
+func (x *GetStatusResponse) GetPowerTotal() int64 {
+	if x != nil {
+		return x.PowerTotal
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetPowerPresent() int64 {
+	if x != nil {
+		return x.PowerPresent
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetSubmitP50Us() uint32 {
+	if x != nil {
+		return x.SubmitP50Us
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetSubmitP99Us() uint32 {
+	if x != nil {
+		return x.SubmitP99Us
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetOpenProposals() uint32 {
+	if x != nil {
+		return x.OpenProposals
 	}
 	return 0
 }
@@ -1736,7 +1812,7 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\blog_root\x18\x05 \x01(\fR\alogRoot\x12\x1b\n" +
 	"\ttree_root\x18\x06 \x01(\fR\btreeRoot\x12\x16\n" +
 	"\x06height\x18\a \x01(\x03R\x06height\"\x12\n" +
-	"\x10GetStatusRequest\"\xfb\x03\n" +
+	"\x10GetStatusRequest\"\xa2\x06\n" +
 	"\x11GetStatusResponse\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x17\n" +
@@ -1759,7 +1835,17 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\fgenesis_hash\x18\r \x01(\fR\vgenesisHash\x12\x14\n" +
 	"\x05nodes\x18\x0e \x03(\tR\x05nodes\x12:\n" +
 	"\bprotocol\x18\x0f \x01(\v2\x1e.mulian.governance.v1.ProtocolR\bprotocol\x12)\n" +
-	"\x10program_protocol\x18\x10 \x01(\rR\x0fprogramProtocol\"\x13\n" +
+	"\x10program_protocol\x18\x10 \x01(\rR\x0fprogramProtocol\x12\"\n" +
+	"\ftransactions\x18\x11 \x01(\x03R\ftransactions\x12\x18\n" +
+	"\apending\x18\x12 \x01(\x03R\apending\x12\x18\n" +
+	"\astalled\x18\x13 \x01(\bR\astalled\x12\x1f\n" +
+	"\vpower_total\x18\x14 \x01(\x03R\n" +
+	"powerTotal\x12#\n" +
+	"\rpower_present\x18\x15 \x01(\x03R\fpowerPresent\x12\x18\n" +
+	"\amissing\x18\x16 \x03(\tR\amissing\x12\"\n" +
+	"\rsubmit_p50_us\x18\x17 \x01(\rR\vsubmitP50Us\x12\"\n" +
+	"\rsubmit_p99_us\x18\x18 \x01(\rR\vsubmitP99Us\x12%\n" +
+	"\x0eopen_proposals\x18\x19 \x01(\rR\ropenProposals\"\x13\n" +
 	"\x11GetGenesisRequest\";\n" +
 	"\x12GetGenesisResponse\x12%\n" +
 	"\x0esigned_genesis\x18\x01 \x01(\fR\rsignedGenesis2\xdb\a\n" +
