@@ -357,10 +357,19 @@ type sums struct {
 func (l *Log) ranges(from, end uint64) ([]*tracev1.Range, []*tracev1.SecrecyCount, uint64, error) {
 	end = min(end, from+maxAnchorRecords)
 	by := sums{ranges: map[string]*tracev1.Range{}, secrecy: map[Secret]*tracev1.SecrecyCount{}}
+	lately, first := l.lately(from, end)
 	for i := from; i < end; i++ {
-		e, err := l.leaf(i)
+		var what said
+		var err error
+		if i >= first {
+			what = lately[i-first]
+		} else {
+			var e Entry
+			e, err = l.leaf(i)
+			what = saidOf(e.Record)
+		}
 		if err == nil {
-			err = by.add(e.Record)
+			err = by.add(what)
 		}
 		if err == errFull {
 			end = i
@@ -386,26 +395,26 @@ func (l *Log) ranges(from, end uint64) ([]*tracev1.Range, []*tracev1.SecrecyCoun
 }
 
 // add counts a record; errFull leaves the sums as they were.
-func (by *sums) add(rec *tracev1.AccessRecord) error {
-	if rec.GetAgreement() == "" {
+func (by *sums) add(rec said) error {
+	if rec.agreement == "" {
 		return nil
 	}
-	which := Secret{Agreement: rec.Agreement, Order: rec.GetSealed().GetOrder()}
-	r, c := by.ranges[rec.Agreement], by.secrecy[which]
-	needsRange, needsCount := decides(rec.Outcome), which.Order != 0
+	which := Secret{Agreement: rec.agreement, Order: rec.order}
+	r, c := by.ranges[rec.agreement], by.secrecy[which]
+	needsRange, needsCount := decides(rec.outcome), which.Order != 0
 	if needsRange && r == nil && len(by.ranges) == MaxRanges || needsCount && c == nil && len(by.secrecy) == MaxRanges {
 		return errFull
 	}
 	if needsRange {
 		if r == nil {
-			r = &tracev1.Range{Agreement: rec.Agreement, First: rec.Seq}
-			by.ranges[rec.Agreement] = r
+			r = &tracev1.Range{Agreement: rec.agreement, First: rec.seq}
+			by.ranges[rec.agreement] = r
 		}
-		if r.Last != 0 && rec.Seq != r.Last+1 {
-			return fault.Newf(fault.ReceiptGap, "record %d of agreement %s follows %d", rec.Seq, r.Agreement, r.Last)
+		if r.Last != 0 && rec.seq != r.Last+1 {
+			return fault.Newf(fault.ReceiptGap, "record %d of agreement %s follows %d", rec.seq, r.Agreement, r.Last)
 		}
-		r.Last = rec.Seq
-		if rec.Outcome == tracev1.Outcome_OUTCOME_GRANTED {
+		r.Last = rec.seq
+		if rec.outcome == tracev1.Outcome_OUTCOME_GRANTED {
 			r.Granted++
 		} else {
 			r.Refused++
@@ -413,10 +422,10 @@ func (by *sums) add(rec *tracev1.AccessRecord) error {
 	}
 	if needsCount {
 		if c == nil {
-			c = &tracev1.SecrecyCount{Agreement: rec.Agreement, Order: which.Order}
+			c = &tracev1.SecrecyCount{Agreement: rec.agreement, Order: which.Order}
 			by.secrecy[which] = c
 		}
-		if rec.Outcome == opened {
+		if rec.outcome == opened {
 			c.Opened++
 		} else {
 			c.Sealed++

@@ -52,6 +52,7 @@ type Log struct {
 
 	mu         sync.RWMutex       // guards the fields below; not held during disk work
 	offsets    []int64            // of each record in the journal
+	recent     []said             // of the last records; at least maxAnchorRecords, if there are so many
 	of         map[string]history // by agreement
 	kept       map[uint64][]int64 // offsets in openings, by place
 	secrets    map[uint64]Secret  // sealed and not published, by place
@@ -163,6 +164,7 @@ func (l *Log) noted(offset int64, r *tracev1.AccessRecord) error {
 		h.at = append(h.at, uint64(len(l.offsets)))
 		l.of[a] = h
 	}
+	l.noteSaid(r)
 	l.noteSecret(r)
 	l.offsets = append(l.offsets, offset)
 	return nil

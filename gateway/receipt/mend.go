@@ -232,7 +232,7 @@ func (l *Log) restore(ctx context.Context, signers []*checkpointSigner) error {
 	if err := mendJournal(l.cfg.Dir, lack, tree); err != nil {
 		return err
 	}
-	l.offsets, l.of, l.kept, l.secrets = nil, map[string]history{}, map[uint64][]int64{}, map[uint64]Secret{}
+	l.offsets, l.recent, l.of, l.kept, l.secrets = nil, nil, map[string]history{}, map[uint64][]int64{}, map[uint64]Secret{}
 	return l.restoreAs(ctx, signers, tree, published)
 }
 

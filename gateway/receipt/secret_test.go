@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -130,6 +131,30 @@ func TestSecretRecords(t *testing.T) {
 	ranges, counts, end2, err := l.ranges(0, l.Size())
 	if err != nil || end2 != l.Size() || len(ranges) != 2 || ranges[1].Last != 3 || len(counts) != 1 || counts[0].Sealed != 4 || counts[0].Opened != 1 {
 		t.Errorf("%v, %v, %d, %v", ranges, counts, end2, err)
+	}
+	sameWithoutMemory(t, l)
+}
+
+// sameWithoutMemory holds that an anchor says the same whether the log remembers the
+// records, reads all of them, or reads those that it has forgotten.
+func sameWithoutMemory(t *testing.T, l *Log) {
+	t.Helper()
+	recent, size := l.recent, l.Size()
+	if uint64(len(recent)) != size {
+		t.Fatalf("%d of %d records are remembered", len(recent), size)
+	}
+	for from := range size {
+		wantRanges, wantCounts, wantEnd, wantErr := l.ranges(from, size)
+		for kept := range recent {
+			l.recent = recent[len(recent)-kept:]
+			ranges, counts, end, err := l.ranges(from, size)
+			same := slices.EqualFunc(ranges, wantRanges, func(x, y *tracev1.Range) bool { return proto.Equal(x, y) }) &&
+				slices.EqualFunc(counts, wantCounts, func(x, y *tracev1.SecrecyCount) bool { return proto.Equal(x, y) })
+			if !same || end != wantEnd || fault.CodeOf(err) != fault.CodeOf(wantErr) {
+				t.Errorf("from %d with %d remembered: %v, %v, %d, %v; want %v, %v, %d, %v", from, kept, ranges, counts, end, err, wantRanges, wantCounts, wantEnd, wantErr)
+			}
+			l.recent = recent
+		}
 	}
 }
 
