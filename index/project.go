@@ -24,6 +24,7 @@ const (
 	Calendar   = "governance/calendar/"
 	Validator  = "governance/validator/"
 	Proposal   = "governance/proposal/"
+	Misbehaved = "governance/misbehaviour/"
 	Duty       = "catalogue/duty/"
 	System     = "catalogue/system/"
 	Table      = "catalogue/table/"
@@ -90,6 +91,9 @@ var kinds = []kind{
 	of(Clocks, func(*governancev1.ClockProfile) row { return row{} }),
 	of(Calendar, func(*governancev1.CalendarYear) row { return row{} }),
 	of(Validator, func(v *governancev1.Validator) row { return row{org: v.GetOrg()} }),
+	of(Misbehaved, func(m *governancev1.Misbehaviour) row {
+		return row{org: m.GetOrg(), state: int32(m.GetConsequence()), class: int32(m.GetWrong())}
+	}),
 	of(Proposal, func(p *governancev1.Proposal) row {
 		return row{org: p.GetProposer(), state: int32(p.GetState()), flag: p.GetState() == governancev1.ProposalState_PROPOSAL_STATE_OPEN}
 	}),

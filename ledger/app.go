@@ -255,6 +255,10 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 		d := &open.done[i]
 		res.TxResults[i] = &abci.ExecTxResult{Code: uint32(d.Code), Data: d.Data, Log: d.Text}
 	}
+	env.Misbehaviours = misbehaviours(req.Misbehavior)
+	for _, m := range env.Misbehaviours {
+		a.log.Warn("a validator is proved to have misbehaved", "validator", fmt.Sprintf("%x", m.Address), "wrong", m.Wrong, "at", m.Height, "height", req.Height)
+	}
 	updates, voters := a.end(open.Block, env)
 	open.voters = voters
 	hash := open.Finish()

@@ -54,6 +54,7 @@ func (consortium) Apply(tx *state.Tx, env machine.Env, raw []byte) machine.Resul
 // make differ.
 func (consortium) End(tx *state.Tx, env machine.Env) []machine.Validator {
 	a := &act.Act{Tx: tx, ChainID: env.ChainID, Height: env.Height, TimeMs: env.TimeMs}
+	governance.Misbehave(a, env.Misbehaviours) // before End, which tells the engine
 	changes := governance.End(a)
 	share.End(a)
 	catalogue.End(a)

@@ -365,6 +365,10 @@ func (g governanceAPI) GetConsortium(ctx context.Context, _ *connect.Request[gov
 		func() (err error) { out.Calendar, err = all[governancev1.CalendarYear](ctx, x, index.Calendar); return },
 		func() (err error) { out.Validators, err = all[governancev1.Validator](ctx, x, index.Validator); return },
 		func() (err error) {
+			out.Misbehaviours, err = all[governancev1.Misbehaviour](ctx, x, index.Misbehaved)
+			return
+		},
+		func() (err error) {
 			out.Parameters, _, err = index.Get[governancev1.Parameters](ctx, x, index.Parameters)
 			return
 		},

@@ -48,6 +48,13 @@ func (a *app) govShow() *cobra.Command {
 				for _, x := range m.GetValidators() {
 					rows = append(rows, []string{a.t("验证节点", "validator"), x.GetName() + " " + x.GetOrg(), fmt.Sprint(x.GetPower())})
 				}
+				for _, x := range m.GetMisbehaviours() {
+					who := x.GetName() + " " + x.GetOrg()
+					if x.GetOrg() == "" {
+						who = fmt.Sprintf("%x", x.GetAddress())
+					}
+					rows = append(rows, []string{a.t("节点作恶", "misbehaviour"), who, fmt.Sprintf(a.t("%s（高度 %d）：%s", "%s at height %d: %s"), a.word(x.GetWrong()), x.GetHeight(), a.word(x.GetConsequence()))})
+				}
 				p := m.GetParameters()
 				rows = append(rows,
 					[]string{a.t("表决通过", "votes decide at"), fmt.Sprintf("%d %%", p.GetVotePercent()), fmt.Sprintf(a.t("%d 天内", "within %d days"), p.GetVoteDays())},

@@ -37,6 +37,9 @@
 //  7. No two validators have the same SM2 key. A validator's SM2 key is pinned by the
 //     genesis or a vote, and replaced by a vote only. It may have none: then it
 //     counts for nothing in an SM2 certificate.
+//  8. A validator that is proved to have signed two things has no power after the block
+//     that proves it, unless it holds a third of all power or more; the proof is on
+//     record for ever either way ([Misbehave]).
 //
 // What the votes cannot prevent: members that together hold more than the share
 // that does not decide (34 % by default) can, by being gone for ever, keep the

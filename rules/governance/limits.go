@@ -27,6 +27,10 @@ const (
 	// MaxExpired bounds how many proposals run out at the end of one block; the rest
 	// follow in the next ones. No vote counts for them any more.
 	MaxExpired = 100
+	// MaxMisbehaviours bounds what one block brings to the record of proofs. The engine
+	// takes at most 64 KiB of evidence in a block, some hundred proofs; the rest of such
+	// a block is of no validator that is not removed by then.
+	MaxMisbehaviours = 100
 	// MaxBallots bounds the ballots of a proposal: members change while it is open,
 	// and its record stays below the 1 MiB of the state with 500 characters each.
 	MaxBallots = 3 * MaxMembers

@@ -86,13 +86,15 @@ func (r *replica) apply(timeMs int64, raw []byte) machine.Result {
 }
 
 // cut ends the block. An empty one is made if none is open.
-func (r *replica) cut(timeMs int64) []machine.Validator {
+func (r *replica) cut(timeMs int64, proved []machine.Misbehaviour) []machine.Validator {
 	r.tb.Helper()
 	if r.block == nil {
 		r.block = r.db.Begin(r.db.Height()+1, timeMs)
 	}
 	tx := r.block.Tx()
-	changes := r.machine.End(tx, environment(r.block.Height(), timeMs))
+	env := environment(r.block.Height(), timeMs)
+	env.Misbehaviours = proved
+	changes := r.machine.End(tx, env)
 	tx.Keep()
 	size := r.db.Head().LogSize
 	if err := r.block.Commit(); err != nil {
@@ -162,12 +164,14 @@ func (w *World) parse(r machine.Result) *txv1.Outcome {
 // lags ends it only each w.lag times.
 func (w *World) cut() {
 	w.TB.Helper()
-	w.Validators = w.replicas[0].cut(w.Now)
+	proved := w.Proved
+	w.Proved = nil
+	w.Validators = w.replicas[0].cut(w.Now, proved)
 	if w.waiting++; w.waiting < w.lag {
 		return
 	}
 	w.waiting = 0
-	changes := w.replicas[1].cut(w.Now)
+	changes := w.replicas[1].cut(w.Now, proved)
 	a, b := w.replicas[0].db.Head(), w.replicas[1].db.Head()
 	if a.TreeRoot != b.TreeRoot || w.lag == 1 && a.AppHash() != b.AppHash() {
 		w.TB.Fatalf("two replicas disagree after block %d: trees %x and %x", a.Height, a.TreeRoot, b.TreeRoot)

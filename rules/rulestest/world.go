@@ -71,6 +71,10 @@ type World struct {
 	Remembered bool                // whether the id is spent
 	Validators []machine.Validator // changes that the last block made
 
+	// Proved is what the next block proves of validators; both replicas take it, and then
+	// it is empty again. Not for worlds that lag.
+	Proved []machine.Misbehaviour
+
 	replicas [2]*replica
 	lag      int // blocks of the first replica that are one of the second; 1 = the same
 	waiting  int // blocks that the second replica has not cut yet

@@ -30,10 +30,36 @@ type Env struct {
 	// ledger remembers its answers so that a signature is checked once.
 	Verify func(public sm.PublicKey, message, signature []byte) bool
 
+	// Misbehaviours are what the engine has proved of validators since the block
+	// before; only [Machine.End] has them. The ledger gives them in the block's order,
+	// the same on every validator.
+	Misbehaviours []Misbehaviour
+
 	// Seen says that [Machine.Check] has taken these bytes before, in this process: what
 	// it found of the bytes alone, that they are in their one form, holds for ever.
 	// Whatever depends on the state is checked again. A machine may disregard it.
 	Seen bool
+}
+
+// Wrong is what a validator did.
+type Wrong uint8
+
+// What a validator can be proved to have done. The numbers are those of
+// mulian.governance.v1.Wrong, and agreed.
+const (
+	DoubleSign        Wrong = 1 // two votes for one step of one height
+	LightClientAttack Wrong = 2 // a header that the chain does not have
+)
+
+// Misbehaviour is one proof, in a block, that a validator signed what no honest one
+// signs. The engine has checked it: the signatures are the validator's, and it had that
+// power at that height.
+type Misbehaviour struct {
+	Address [20]byte // first bytes of SHA-256 of its Ed25519 key
+	Wrong   Wrong
+	Height  int64 // at which it did so
+	TimeMs  int64 // of that height's block
+	Power   int64 // that it had then
 }
 
 // Result of one transaction.
@@ -70,7 +96,8 @@ type Machine interface {
 	// it was refused; the ledger calls Apply only with ids that it does not know.
 	Apply(tx *state.Tx, env Env, raw []byte) Result
 
-	// End runs what is due by itself and returns changes of the validator set.
+	// End runs what is due by itself, judges env.Misbehaviours, and returns changes of
+	// the validator set.
 	End(tx *state.Tx, env Env) []Validator
 
 	// ID returns the transaction's id, or a Malformed fault.

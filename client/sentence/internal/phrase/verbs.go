@@ -19,6 +19,7 @@ var verbs = map[string]Phrase{
 	"governance/propose":   {"提出表决", "proposed"},
 	"governance/cast_vote": {"投票", "voted on"},
 	"governance/carry_out": {"表决生效", "carried out the decision on"},
+	"governance/misbehave": {"证实节点作恶", "proved the misbehaviour"},
 	"governance/accepted":  {"表决通过", "accepted the proposal"},
 	"governance/rejected":  {"表决未通过", "rejected the proposal"},
 	"governance/expired":   {"表决过期", "let the proposal run out"},
