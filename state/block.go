@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"mulian/state/eventlog"
+	"mulian/state/lattice"
 	"mulian/state/proof"
 	"mulian/state/tree"
 )
@@ -29,7 +30,8 @@ type Block struct {
 	reads map[string]change
 	bytes int
 
-	tx     bool // a Tx is open
+	sum    *lattice.Sum // after Seal
+	tx     bool         // a Tx is open
 	done   bool // committed or discarded
 	result *finished
 }
@@ -72,6 +74,9 @@ func (b *Block) Tx() *Tx {
 	b.open()
 	if b.tx {
 		panic("state: two transactions at once")
+	}
+	if b.sum != nil {
+		panic("state: a transaction after Seal")
 	}
 	b.tx = true
 	tx := &Tx{under: b, own: newOverlay()}
@@ -212,6 +217,7 @@ func (b *Block) Commit() error {
 	}
 	db.tree.Apply(b.result.tree)
 	db.log = b.result.log
+	db.sum = b.sum
 	db.last.Store(&b.head)
 	b.end()
 	return nil

@@ -15,7 +15,8 @@ import (
 
 // Check reads all that is stored for the latest height and compares: every Proved
 // record with its leaf in the tree, every page of the tree with the pages below,
-// every event with its place in the log, and the roots with the head. It works on
+// every event with its place in the log, the roots with the head, and on a sealed chain
+// ([Block.Seal]) the Plain records with the seal. It works on
 // a snapshot, beside everything else, at some 100,000 records in a second.
 //
 // It returns an error that is ErrDamaged and names the first thing that does not
@@ -30,6 +31,9 @@ func (db *DB) Check(ctx context.Context) error {
 		return err
 	}
 	if err := s.checkEvents(ctx); err != nil {
+		return err
+	}
+	if err := s.checkSeal(ctx); err != nil {
 		return err
 	}
 	return s.checkBlocks(ctx)

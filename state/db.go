@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"mulian/state/eventlog"
+	"mulian/state/lattice"
 	"mulian/state/proof"
 	"mulian/state/tree"
 )
@@ -56,6 +57,7 @@ type DB struct {
 
 	tree *tree.Tree    // owned by the open Block
 	log  *eventlog.Log // as of the last commit; owned by the open Block
+	sum  *lattice.Sum  // as of the last commit, nil if the chain is not sealed; owned by the open Block
 }
 
 // Open opens the state under prefix, which no other user of kv may write to. kv
@@ -92,6 +94,9 @@ func Open(kv *pebble.DB, prefix []byte, opts Options) (*DB, error) {
 	}
 	if root := db.log.Root(); root != head.LogRoot {
 		return nil, fmt.Errorf("%w: the log has root %s, the head says %s", ErrDamaged, root, head.LogRoot)
+	}
+	if db.sum, err = db.readSum(head); err != nil {
+		return nil, err
 	}
 	db.last.Store(head)
 	return db, nil

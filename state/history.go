@@ -52,6 +52,12 @@ func (b *Block) fill(batch *pebble.Batch) error {
 	for i, e := range b.events {
 		errs.add(batch.Set(lay.event(first+int64(i)), append(be64(uint64(b.head.Height)), e...), nil))
 	}
+	switch {
+	case b.sum != nil:
+		errs.add(batch.Set(lay.sum(), b.sum.Bytes(), nil))
+	case b.db.sum != nil:
+		errs.add(batch.Delete(lay.sum(), nil))
+	}
 	errs.add(batch.Set(lay.block(b.head.Height), record, nil))
 	errs.add(batch.Set(lay.head(), b.head.append(nil), nil))
 	if keep := b.db.opts.KeepVersions; keep > 0 {

@@ -17,6 +17,7 @@ const (
 	recPage    = 't' // t depth path               -> a page of the tree
 	recTile    = 'n' // n level index              -> a tile of the event log
 	recEvent   = 'e' // e seq                      -> height, event
+	// recSum = 'p' is in seal.go
 )
 
 // layout makes the keys of one store.
