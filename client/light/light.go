@@ -6,7 +6,7 @@
 // and nothing else. It trusts no server: a lying one is refused here.
 //
 //	genesis ──New──▶ Trust ──Verify(block)──▶ Trust (newer)
-//	                            │ refused
+//	checkpoint ─At─▶  ▲         │ refused
 //	                            ▼
 //	                        VerificationFailed, Trust unchanged
 //
@@ -22,7 +22,15 @@
 //     pinned, each validator once, of more than 2/3 of all power ([VerifySM2]).
 //
 // There is no trusting period: validators of a consortium are known organisations
-// that answer for their keys, not anonymous stake (spec/engine.md, section 6).
+// that answer for their keys, not anonymous stake (spec/engine.md, section 6). The
+// price: whoever holds keys of more than 1/3 of the power of a set that was once in force
+// can lead a reader who trusts that set astray, however old it is. Who fears it begins at a
+// checkpoint ([At]) that is younger than the change of the validators.
+//
+// More than 1/3 is the engine's own level (cometbft light.DefaultTrustLevel): if at most 1/3
+// of a set lies, one of those who signed does not, and it signs no block that the consortium
+// has not committed. Less would prove nothing, more would only cost more blocks as long as
+// that holds.
 //
 // Sources: CometBFT v0.40.0 types/block.go (header hash), types/canonical.go
 // (what a vote signs), light/verifier.go.
@@ -73,6 +81,7 @@ type Trust struct {
 	last    Header
 	next    []byte // hash of the validators that the last header names for the next height
 	set     []*ledgerv1.ConsensusValidator
+	kept    []byte // hash of the validators of a checkpoint whose block was not seen yet; else nil
 }
 
 // New trusts the validators of a genesis that the caller has checked.
@@ -85,6 +94,13 @@ func New(chainID string, genesis []Validator) *Trust {
 		})
 	}
 	return t
+}
+
+// At trusts one header by its height and hash, and its validators by their hash: a
+// checkpoint that the caller keeps. The first block to be verified has to be that one,
+// with its validators; from then on it is as any other believed header.
+func At(chainID string, height int64, hash, validators [32]byte) *Trust {
+	return &Trust{chainID: chainID, last: Header{Height: height, Hash: hash}, kept: validators[:]}
 }
 
 // Last returns the newest believed header; Height 0 if there is none yet.
@@ -132,8 +148,8 @@ func (t *Trust) VerifyBlock(b *ledgerv1.LightBlock) (Header, error) {
 	if err := t.vouched(h, signed); err != nil {
 		return Header{}, err
 	}
-	if out.Height > t.last.Height {
-		t.last, t.set, t.next = out, set, h.GetNextValidatorsHash()
+	if out.Height > t.last.Height || t.kept != nil {
+		t.last, t.set, t.next, t.kept = out, set, h.GetNextValidatorsHash(), nil
 	}
 	return out, nil
 }
@@ -141,6 +157,12 @@ func (t *Trust) VerifyBlock(b *ledgerv1.LightBlock) (Header, error) {
 // vouched checks that the trusted validators stand behind the new set: by name if
 // the header is the next one, by more than 1/3 of their power otherwise.
 func (t *Trust) vouched(h *ledgerv1.Header, signed map[string]bool) error {
+	if t.kept != nil {
+		if h.GetHeight() != t.last.Height || !bytes.Equal(h.GetValidatorsHash(), t.kept) {
+			return unvouched("it is not the block %d of the checkpoint", t.last.Height)
+		}
+		return nil
+	}
 	if t.last.Height > 0 && h.GetHeight() == t.last.Height+1 {
 		if !bytes.Equal(h.GetValidatorsHash(), t.next) {
 			return unvouched("its validators are not those that the header before names")

@@ -15,11 +15,14 @@ import (
 	"mulian/internal/sm"
 )
 
-// checkBlocks walks from the genesis' validators to the last block: each is signed
+// checkBlocks walks from the genesis' validators, or from the checkpoint, to the last block: each is signed
 // by more than 2/3 of its own validators' power, and the validators believed before
 // stand behind it (package client/light).
 func (v *verifier) checkBlocks() *refusal {
 	trust := v.founding.trust()
+	if v.from != nil {
+		trust = v.from.trust()
+	}
 	for i, b := range v.blocks {
 		at := fmt.Sprintf("blocks[%d]", i)
 		if i > 0 && b.header.GetHeight() <= v.blocks[i-1].header.GetHeight() {

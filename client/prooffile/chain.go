@@ -69,13 +69,17 @@ func (m *Maker) lightBlock(ctx context.Context, height int64) (*ledgerv1.LightBl
 	}
 }
 
-// way returns the blocks from the genesis to target: from what is trusted, always
-// the farthest that it stands behind. What was found once is kept.
+// way returns the blocks from the genesis, or the checkpoint, to target: from what is
+// trusted, always the farthest that it stands behind. What was found once is kept.
 func (m *Maker) way(ctx context.Context, target *ledgerv1.LightBlock) ([]*ledgerv1.LightBlock, error) {
 	m.mu.Lock()
 	known := m.chain
 	m.mu.Unlock()
-	trust, out := *m.founded.trust(), []*ledgerv1.LightBlock(nil)
+	trust, out, err := m.begin(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	base := len(out)
 	for {
 		ahead := trust // a copy: VerifyBlock moves it
 		_, err := ahead.VerifyBlock(target)
@@ -87,16 +91,16 @@ func (m *Maker) way(ctx context.Context, target *ledgerv1.LightBlock) ([]*ledger
 			return nil, err
 		}
 		if len(out) >= maxBlocks-1 {
-			return nil, fault.Newf(fault.TooLong, "more than %d blocks lead from the genesis to block %d", maxBlocks, target.GetSignedHeader().GetHeader().GetHeight())
+			return nil, fault.Newf(fault.TooLong, "more than %d blocks lead to block %d: begin at a younger checkpoint", maxBlocks, target.GetSignedHeader().GetHeader().GetHeight())
 		}
-		if len(known) <= len(out) {
+		if len(known) <= len(out)-base {
 			next, err := m.farthest(ctx, trust, target.GetSignedHeader().GetHeader().GetHeight())
 			if err != nil {
 				return nil, err
 			}
-			known = append(known[:len(out):len(out)], *next)
+			known = append(known[:len(out)-base:len(out)-base], *next)
 		}
-		trust, out = known[len(out)].trust, append(out, known[len(out)].block)
+		trust, out = known[len(out)-base].trust, append(out, known[len(out)-base].block)
 	}
 }
 

@@ -22,6 +22,7 @@ type content struct {
 	statement *node
 	access    *access  // of an access, else nil
 	finding   *finding // of a finding, else nil
+	absence   *absence // of an absence, else nil
 	events    []logged
 	sealed    []sealed
 	objects   []stated
@@ -106,6 +107,9 @@ func (c *content) node() *node {
 	if c.finding != nil {
 		n.with("finding", c.finding.tree())
 	}
+	if c.absence != nil {
+		n.with("absence", c.absence.node())
+	}
 	return n.with(
 		"events", events, "transactions", transactions, "objects", objects,
 		"state", object("tree_root", hex.EncodeToString(c.treeRoot), "log_root", hex.EncodeToString(c.logRoot), "log_size", number(c.logSize)),
@@ -154,7 +158,7 @@ func read(n *node) (*content, error) {
 	r := &reader{}
 	c := &content{}
 	names := []string{"format", "statement", "events", "transactions", "objects", "state", "blocks", "genesis"}
-	if len(n.fields) > 2 && (n.fields[2] == "access" || n.fields[2] == "finding") {
+	if len(n.fields) > 2 && slices.Contains([]string{"access", "finding", "absence"}, n.fields[2]) {
 		names = slices.Insert(names, 2, n.fields[2])
 	}
 	f := r.object(n, "the file", names...)
@@ -170,10 +174,14 @@ func read(n *node) (*content, error) {
 	}
 	rest := f[2:]
 	if len(names) == 9 {
-		if rest = f[3:]; names[2] == "access" {
+		rest = f[3:]
+		switch names[2] {
+		case "access":
 			c.access = r.access(f[2])
-		} else {
+		case "finding":
 			c.finding = r.finding(f[2])
+		default:
+			c.absence = r.absence(f[2])
 		}
 	}
 	for i, e := range r.list(rest[0], "events", 0, maxEvents) {

@@ -28,6 +28,7 @@ type Maker struct {
 	genesis []byte // that the founders signed
 	hash    [32]byte
 	founded *founding
+	from    *Checkpoint // where the files begin; nil: at the genesis
 
 	mu    sync.Mutex // guards chain
 	chain []believed // from the genesis on, each as far ahead as one step leads
@@ -180,10 +181,10 @@ func (m *Maker) write(d *draft, c *content) ([]byte, error) {
 	if err != nil {
 		return nil, &fault.Fault{Code: fault.VerificationFailed, Text: "what the server answered is no part of a proof", Err: err}
 	}
-	v := &verifier{content: c}
+	v := &verifier{content: c, from: m.from}
 	for _, step := range []func() *refusal{
 		func() *refusal { return v.checkGenesis(m.hash) },
-		v.checkBlocks, v.checkState, v.checkObjects, v.checkEvents, v.checkTransactions, v.checkAccess, v.checkFinding, v.checkUse, v.checkSubject,
+		v.checkFrom, v.checkBlocks, v.checkState, v.checkObjects, v.checkEvents, v.checkTransactions, v.checkAccess, v.checkFinding, v.checkAbsence, v.checkUse, v.checkSubject,
 	} {
 		if r := step(); r != nil {
 			return nil, fault.Newf(fault.VerificationFailed, "what the server answered proves nothing: %v", r)
@@ -191,7 +192,7 @@ func (m *Maker) write(d *draft, c *content) ([]byte, error) {
 	}
 	c.statement = v.derive()
 	file := c.node().bytes()
-	if r := Verify(file, m.hash); !r.OK {
+	if r := m.Verify(file); !r.OK {
 		if r.Code == fault.TooLong {
 			return nil, r.Fault()
 		}
@@ -380,8 +381,13 @@ func (m *Maker) fetchEvents(ctx context.Context, d *draft, c *content, st *ledge
 	return height, nil
 }
 
-// Verify is [Verify] with the maker's genesis.
-func (m *Maker) Verify(file []byte) *Report { return Verify(file, m.hash) }
+// Verify is [Verify] with the maker's genesis, or [VerifyFrom] with its checkpoint.
+func (m *Maker) Verify(file []byte) *Report {
+	if m.from != nil {
+		return VerifyFrom(file, *m.from)
+	}
+	return Verify(file, m.hash)
+}
 
 // GenesisHash returns the hash of a genesis file after checking its founders'
 // signatures.

@@ -19,7 +19,7 @@ type Report struct {
 	Field        string  `json:"field,omitempty"`
 	Milliseconds float64 `json:"milliseconds"`
 
-	Kind    string   `json:"kind,omitempty"`    // object, event, transaction, access, finding
+	Kind    string   `json:"kind,omitempty"`    // object, absence, event, transaction, access, finding, split
 	Object  string   `json:"object,omitempty"`  // state key, number of the event, id of the transaction, "gateway:leaf"
 	Chain   string   `json:"chain,omitempty"`   // chain id
 	Genesis string   `json:"genesis,omitempty"` // hash
@@ -28,6 +28,8 @@ type Report struct {
 	Power   string   `json:"power,omitempty"`   // "3 of 4": of the validators that signed this block
 	SM2     string   `json:"sm2,omitempty"`     // the same of those that signed with their pinned SM2 key; "none"
 	Signers []Signer `json:"signers,omitempty"`
+	// Checkpoint is the height from which the reader trusted the chain; 0: the genesis.
+	Checkpoint int64 `json:"checkpoint,omitempty"`
 	// Checks are the steps that held, in their order.
 	Checks []Check `json:"checks,omitempty"`
 	// Statement is what the file says, all of it derived from what is proved.

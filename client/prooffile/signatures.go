@@ -233,6 +233,7 @@ const (
 	kindTransaction = "transaction"
 	kindAccess      = "access"
 	kindFinding     = "finding"
+	kindAbsence     = "absence"
 )
 
 // checkSubject checks that the parts of the file are those of its kind, and about
@@ -245,7 +246,17 @@ func (v *verifier) checkSubject() *refusal {
 	if (kind == kindFinding) != (v.finding != nil) {
 		return refuse(stepStatement, "statement.kind", "%q, and the file has a finding: %t", kind, v.finding != nil)
 	}
+	if (kind == kindAbsence) != (v.absence != nil) {
+		return refuse(stepStatement, "statement.kind", "%q, and the file has an absence: %t", kind, v.absence != nil)
+	}
 	switch kind {
+	case kindAbsence:
+		if len(v.acts) > 0 || len(v.sealed) > 0 {
+			return refuse(stepStatement, "events", "what is not there has no acts")
+		}
+		if subject != v.absence.key {
+			return refuse(stepStatement, "statement.subject", "expected %q, the file says %q", v.absence.key, subject)
+		}
 	case kindFinding:
 		if subject != v.charge.gateway {
 			return refuse(stepStatement, "statement.subject", "expected %q, the file says %q", v.charge.gateway, subject)
@@ -280,7 +291,7 @@ func (v *verifier) checkSubject() *refusal {
 			return refuse(stepStatement, "statement.subject", "expected one transaction and its events")
 		}
 	default:
-		return refuse(stepStatement, "statement.kind", "expected object, event, transaction, access or finding, the file says %q", kind)
+		return refuse(stepStatement, "statement.kind", "expected object, absence, event, transaction, access or finding, the file says %q", kind)
 	}
 	return nil
 }

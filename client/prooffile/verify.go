@@ -17,20 +17,23 @@ import (
 func Verify(file []byte, genesisHash [32]byte) *Report {
 	began := time.Now()
 	v := &verifier{}
-	err := v.verify(file, genesisHash)
-	r := &Report{Checks: v.checks}
-	if err == nil {
-		r = v.report()
-	} else {
-		r.Code, r.Step, r.Field, r.Reason, r.why = err.code, err.step, err.field, err.text, err.phrase
-	}
+	r := v.conclude(v.verify(file, genesisHash))
 	r.Milliseconds = float64(time.Since(began).Microseconds()) / 1000
 	return r
+}
+
+// conclude is what a verification came to.
+func (v *verifier) conclude(err *refusal) *Report {
+	if err == nil {
+		return v.report()
+	}
+	return &Report{Checks: v.checks, Code: err.code, Step: err.step, Field: err.field, Reason: err.text, why: err.phrase}
 }
 
 // verifier is one verification under way: what it has proved so far.
 type verifier struct {
 	*content
+	from     *Checkpoint // that the reader trusts; nil: the genesis
 	founding *founding
 	last     *block         // the anchor: its app hash is that of the state
 	power    string         // of the votes for last
@@ -69,7 +72,7 @@ func (v *verifier) verify(file []byte, genesisHash [32]byte) *refusal {
 	v.says(stepForm, "%d bytes in their one form", len(file))
 	for _, step := range []func() *refusal{
 		func() *refusal { return v.checkGenesis(genesisHash) },
-		v.checkBlocks, v.checkState, v.checkObjects, v.checkEvents, v.checkTransactions, v.checkAccess, v.checkFinding, v.checkUse, v.checkStatement,
+		v.checkFrom, v.checkBlocks, v.checkState, v.checkObjects, v.checkEvents, v.checkTransactions, v.checkAccess, v.checkFinding, v.checkAbsence, v.checkUse, v.checkStatement,
 	} {
 		if r := step(); r != nil {
 			return r
@@ -203,6 +206,9 @@ func (v *verifier) report() *Report {
 	}
 	if r.Kind == kindObject {
 		r.Value = append([]byte{}, v.objects[0].value...)
+	}
+	if v.from != nil {
+		r.Checkpoint = v.from.Height
 	}
 	for _, x := range v.last.voters {
 		r.Validators = append(r.Validators, Validator{PublicKey: x.key, Power: x.vote, Signed: x.sig != nil, SM2: x.sm2 != nil})

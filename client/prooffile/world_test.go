@@ -308,8 +308,9 @@ func treeOf(leaves []leaf, depth int) proof.Hash {
 
 func (s state) prove(w *world, key string) *ledgerv1.StateProof {
 	tree, log := treeOf(leavesOf(s.objects), 0), logRoot(w.events[:s.events])
-	p := &ledgerv1.StateProof{TreeRoot: tree[:], LogRoot: log[:], LogSize: int64(s.events), Exists: true}
+	p := &ledgerv1.StateProof{TreeRoot: tree[:], LogRoot: log[:], LogSize: int64(s.events)}
 	at, leaves := proof.Hash(sha256.Sum256([]byte(key))), leavesOf(s.objects)
+	_, p.Exists = s.objects[key]
 	for len(leaves) > 1 {
 		zero, one := halves(leaves, int(p.Depth))
 		other := one
@@ -324,6 +325,9 @@ func (s state) prove(w *world, key string) *ledgerv1.StateProof {
 			p.Siblings = append(p.Siblings, h[:])
 		}
 		p.Depth++
+	}
+	if !p.Exists && len(leaves) == 1 {
+		p.OtherKeyHash, p.OtherValueHash = leaves[0].key[:], leaves[0].value[:]
 	}
 	return p
 }
@@ -404,7 +408,7 @@ func (l ledgerAPI) GetObject(_ context.Context, r *connect.Request[ledgerv1.GetO
 	s := l.w.apps[l.w.height-1] // the last header carries the state before
 	value, found := s.objects[r.Msg.GetKey()]
 	m := &ledgerv1.GetObjectResponse{Value: bytes.Clone(value), Found: found, Height: l.w.height - 1}
-	if r.Msg.GetProve() && found {
+	if r.Msg.GetProve() {
 		m.Proof = s.prove(l.w, r.Msg.GetKey())
 		m.Proof.Height = l.w.height - 1
 	}

@@ -6,8 +6,9 @@
 //
 //   import { verify } from './mulian-verify.mjs'
 //   const report = verify(bytes, 'df92…')          // Uint8Array, 64 hex digits
+//   const report = verifyFrom(bytes, text)          // the six lines of a checkpoint that the reader keeps
 //
-//   node mulian-verify.mjs FILE --genesis GENESIS | --genesis-hash HEX
+//   node mulian-verify.mjs FILE --genesis GENESIS | --genesis-hash HEX | --checkpoint CHECKPOINT
 //
 // Exit status: 0 it holds, 7 it does not, 2 wrong usage, 1 a file cannot be read.
 //
@@ -19,7 +20,7 @@
 const MAX_FILE = 1 << 20, MAX_DEPTH = 6, MAX_NODES = 1 << 15, MAX_BLOCKS = 64, MAX_OBJECTS = 64, MAX_EVENTS = 64
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER, MAX_KEY = 512, MAX_VALIDATORS = 1000, MAX_POWER = 1152921504606846
 const MAX_KEYS = 64, MAX_FIELDS = 5000, MAX_MS = 253402300799999, MAX_NAME = 32, MAX_UNPACKED = 2 << 20
-const MAX_PATH = 64, MAX_SIBLINGS = 256, MAX_NOTE = 1024, MAX_BATCH = 256, MIN_COPY = 5, RECEIPT_SLACK_MS = 600000
+const MAX_PATH = 64, MAX_SIBLINGS = 256, MAX_NOTE = 1024, MAX_BATCH = 256, MAX_CHECKPOINT = 512, MIN_COPY = 5, RECEIPT_SLACK_MS = 600000
 
 const MALFORMED = 11003, TOO_LONG = 11004, BAD_AUTHORISATION = 12001, NOT_WHITELISTED = 12003, KEY_REVOKED = 12009
 const WRONG_CHAIN = 12011, VERIFICATION_FAILED = 19004
@@ -464,12 +465,12 @@ const BLOCK = ['height', 'time', 'hash', 'block_version', 'app_version', 'last_h
   'validators_hash', 'next_validators_hash', 'consensus_hash', 'app_hash', 'last_results_hash', 'evidence_hash', 'proposer', 'round', 'parts', 'parts_hash', 'validators']
 
 function readContent(n) {
-  const own = !!n.fields && n.fields.length > 2 && ['access', 'finding'].includes(n.fields[2]) ? n.fields[2] : ''
+  const own = !!n.fields && n.fields.length > 2 && ['access', 'finding', 'absence'].includes(n.fields[2]) ? n.fields[2] : ''
   const f = asObject(n, 'the file', ['format', 'statement', ...(own ? [own] : []), ...PARTS])
   if (asText(f[0], 'format') !== 'mulian-proof-v1') malformed('format: expected "mulian-proof-v1"')
   if (!f[1].fields) want('statement', 'an object')
   const [events, transactions, objects, state, blocks, genesis] = f.slice(own ? 3 : 2)
-  const c = { statement: f[1], access: own === 'access' ? readAccess(f[2]) : null, finding: own === 'finding' ? readFinding(f[2]) : null }
+  const c = { statement: f[1], access: own === 'access' ? readAccess(f[2]) : null, finding: own === 'finding' ? readFinding(f[2]) : null, absence: own === 'absence' ? readAbsence(f[2]) : null }
   c.events = asList(events, 'events', 0, MAX_EVENTS).map((e, i) => {
     const p = `events[${i}]`, [seq, event, path] = asObject(e, p, ['seq', 'event', 'path'])
     return { seq: asNumber(seq, p + '.seq', 0, MAX_NUMBER), event: asBase(event, p + '.event'), path: asHashes(path, p + '.path', MAX_PATH) }
@@ -522,6 +523,18 @@ function readFinding(n) {
       return b
     }),
   }
+}
+
+function readAbsence(n) {
+  const f = asObject(n, 'absence', ['key', 'depth', 'bitmap', 'siblings', 'other_key', 'other_value']), p = 'absence.'
+  const a = {
+    key: asText(f[0], p + 'key'), depth: asNumber(f[1], p + 'depth', 0, MAX_SIBLINGS), bitmap: asHex(f[2], p + 'bitmap'),
+    siblings: asHashes(f[3], p + 'siblings', MAX_SIBLINGS), other: asHex(f[4], p + 'other_key', 0, 32), value: asHex(f[5], p + 'other_value', 0, 32),
+  }
+  const size = utf8(a.key).length
+  if (size === 0 || size > MAX_KEY) want(p + 'key', `1 to ${MAX_KEY} bytes`)
+  if (a.other.length !== a.value.length) want(p + 'other_value', 'a hash if and only if other_key is one')
+  return a
 }
 
 function readBlock(n, path) {
@@ -1008,6 +1021,7 @@ class Verifier {
     }
     this.says('form', `${file.length} bytes in their one form`)
     this.checkGenesis(wanted)
+    this.checkFrom()
     this.checkBlocks()
     this.checkState()
     this.checkObjects()
@@ -1015,6 +1029,7 @@ class Verifier {
     this.checkTransactions()
     this.checkAccess()
     this.checkFinding()
+    this.checkAbsence()
     this.checkUse()
     this.checkStatement()
   }
@@ -1027,8 +1042,16 @@ class Verifier {
     this.says('genesis', `${got}, chain ${this.g.chain}, ${this.g.validators.length} validators`)
   }
 
+  checkFrom() {
+    const from = this.from, b = this.c.blocks[0]
+    if (!from) return
+    if (from.chain !== this.g.chain) refuse('genesis', 'genesis', `expected the chain ${JSON.stringify(from.chain)} of the checkpoint, the genesis is that of ${JSON.stringify(this.g.chain)}`, WRONG_CHAIN)
+    if (b.height !== from.height || hex(b.hash) !== from.hash) refuse('trust', 'blocks[0]', `expected the block ${from.height} of the checkpoint, ${from.hash}; this is block ${b.height}, ${hex(b.hash)}`)
+    this.says('trust', `checkpoint: block ${from.height}, ${from.hash}`)
+  }
+
   checkBlocks() {
-    const trust = { height: 0, set: this.g.validators, next: null }
+    const trust = { height: 0, set: this.g.validators, next: null, kept: this.from ?? null }
     this.c.blocks.forEach((b, i) => {
       const at = `blocks[${i}]`
       if (i && b.height <= this.c.blocks[i - 1].height) refuse('header', at + '.height', `blocks ascend, and ${b.height} follows ${this.c.blocks[i - 1].height}`)
@@ -1054,13 +1077,15 @@ class Verifier {
     const total = (list, has) => list.reduce((n, v) => has(v) ? n + BigInt(v.power) : n, 0n), signed = (v) => keys.has(hex(v.key))
     const own = total(b.voters, signed), all = total(b.voters, () => true)
     if (own * 3n <= all * 2n) refuse('commit', at + '.validators', `header refused: signed by ${own} of ${all} voting power, more than 2/3 are needed`)
-    if (trust.height > 0 && b.height === trust.height + 1) {
+    if (trust.kept) {
+      if (b.height !== trust.kept.height || hex(b.validatorsHash) !== trust.kept.validators) refuse('trust', at, `header refused: it is not the block ${trust.kept.height} of the checkpoint`)
+    } else if (trust.height > 0 && b.height === trust.height + 1) {
       if (!equal(b.validatorsHash, trust.next)) refuse('trust', at, 'header refused: its validators are not those that the header before names')
     } else {
       const old = total(trust.set, signed), whole = total(trust.set, () => true)
       if (old * 3n <= whole) refuse('trust', at, `header refused: signed by ${old} of ${whole} voting power of the validators trusted so far, more than 1/3 are needed`)
     }
-    trust.height = b.height; trust.set = b.voters; trust.next = b.nextHash
+    trust.height = b.height; trust.set = b.voters; trust.next = b.nextHash; trust.kept = null
     this.power = `${total(b.voters, (v) => v.sig.length)} of ${all}`
     this.says('commit', `block ${b.height}, ${hex(b.hash)}, signed by ${this.power} of the voting power`)
   }
@@ -1101,7 +1126,10 @@ class Verifier {
   }
   climb(o) {
     const key = sha256(utf8(o.key))
-    let h = sha256(concat(Uint8Array.of(0), key, sha256(o.value))), left = o.siblings.length
+    this.climbFrom(o, key, sha256(concat(Uint8Array.of(0), key, sha256(o.value))))
+  }
+  climbFrom(o, key, h) {
+    let left = o.siblings.length
     if (o.bitmap.length !== Math.ceil(o.depth / 8)) malformed(`proof refused: bitmap of ${o.bitmap.length} bytes for depth ${o.depth}`)
     for (let d = 8 * o.bitmap.length - 1; d >= 0; d--) {
       const set = o.bitmap[d >> 3] & 0x80 >> d % 8
@@ -1119,6 +1147,24 @@ class Verifier {
     }
     if (left) malformed(`proof refused: ${left} siblings too many`)
     if (!equal(h, this.c.treeRoot)) malformed('proof refused: the siblings lead to another tree root')
+  }
+
+  checkAbsence() {
+    const a = this.c.absence
+    if (!a) return
+    try {
+      const key = sha256(utf8(a.key))
+      let start = new Uint8Array(32)
+      if (a.other.length) {
+        if (equal(a.other, key)) malformed("proof refused: the other leaf is the key's own")
+        let common = 0
+        while ((a.other[common >> 3] >> 7 - common % 8 & 1) === (key[common >> 3] >> 7 - common % 8 & 1)) common++
+        if (common < a.depth) malformed("proof refused: the other leaf does not stand in the key's place")
+        start = sha256(concat(Uint8Array.of(0), a.other, a.value))
+      }
+      this.climbFrom(a, key, start)
+    } catch (e) { refuse('object', 'absence', `${a.key}: ${e.message}`) }
+    this.says('object', `${a.key} is not there, ${a.depth} levels down`)
   }
 
   checkEvents() {
@@ -1332,7 +1378,11 @@ class Verifier {
     const c = this.c, kind = this.said('kind'), subject = this.said('subject')
     if (kind === 'access' !== !!c.access) refuse('statement', 'statement.kind', `${JSON.stringify(kind)}, and the file has an access: ${!!c.access}`)
     if (kind === 'finding' !== !!c.finding) refuse('statement', 'statement.kind', `${JSON.stringify(kind)}, and the file has a finding: ${!!c.finding}`)
-    if (kind === 'finding') {
+    if (kind === 'absence' !== !!c.absence) refuse('statement', 'statement.kind', `${JSON.stringify(kind)}, and the file has an absence: ${!!c.absence}`)
+    if (kind === 'absence') {
+      if (this.acts.length || c.sealed.length) refuse('statement', 'events', 'what is not there has no acts')
+      if (subject !== c.absence.key) refuse('statement', 'statement.subject', `expected ${JSON.stringify(c.absence.key)}, the file says ${JSON.stringify(subject)}`)
+    } else if (kind === 'finding') {
       if (subject !== this.charge.gateway) refuse('statement', 'statement.subject', `expected ${JSON.stringify(this.charge.gateway)}, the file says ${JSON.stringify(subject)}`)
     } else if (kind === 'object' || kind === 'access') {
       if (!c.objects.length || kind === 'access' && c.objects[0].key !== 'trace/head/' + this.record.text(1)) refuse('statement', 'statement.subject', 'the first object is not its own')
@@ -1344,7 +1394,7 @@ class Verifier {
     } else if (kind === 'transaction') {
       this.acts.forEach((x, i) => { if (hex(x.tx) !== subject) refuse('statement', `events[${i}]`, `it is not of the transaction ${JSON.stringify(subject)}`) })
       if (!this.acts.length || c.sealed.length !== 1 || utf8(subject).length !== 64) refuse('statement', 'statement.subject', 'expected one transaction and its events')
-    } else refuse('statement', 'statement.kind', `expected object, event, transaction, access or finding, the file says ${JSON.stringify(kind)}`)
+    } else refuse('statement', 'statement.kind', `expected object, absence, event, transaction, access or finding, the file says ${JSON.stringify(kind)}`)
   }
 
   derive() {
@@ -1367,7 +1417,7 @@ class Verifier {
     const b = this.last
     const r = {
       ok: true, code: 0, reason: '', milliseconds: 0, kind: this.said('kind'), object: this.said('subject'), chain: this.g.chain, genesis: this.genesis,
-      height: b.height - 1, time: b.time.text, power: this.power, sm2: this.sm2, signers: this.signers, checks: this.checks, statement: plain(this.c.statement),
+      height: b.height - 1, time: b.time.text, power: this.power, sm2: this.sm2, signers: this.signers, ...(this.from ? { checkpoint: this.from.height } : {}), checks: this.checks, statement: plain(this.c.statement),
     }
     for (const name of ['chain', 'height']) if (!r[name]) delete r[name]
     if (!r.signers.length) delete r.signers
@@ -1437,7 +1487,25 @@ function plain(n) {
 // trusts (64 lower-case hex digits), and returns the report.
 export function verify(file, genesisHash) {
   if (!/^[0-9a-f]{64}$/.test(genesisHash)) throw new TypeError('the genesis hash has 64 lower-case hexadecimal digits')
+  return judge(file, genesisHash, null)
+}
+
+// verifyFrom checks a file that begins at a checkpoint which the caller trusts: its text.
+export function verifyFrom(file, text) {
+  const from = checkpointOf(text)
+  return judge(file, from.genesis, from)
+}
+
+// checkpointOf reads the six lines of a checkpoint (section 4.5).
+export function checkpointOf(text) {
+  const m = /^mulian-checkpoint-v1\nchain ([^\n]+)\ngenesis ([0-9a-f]{64})\nheight ([1-9][0-9]{0,15})\nblock ([0-9a-f]{64})\nvalidators ([0-9a-f]{64})\n$/.exec(text)
+  if (!m || utf8(text).length > MAX_CHECKPOINT || Number(m[3]) > MAX_NUMBER) throw new TypeError('this is no checkpoint: it has six lines, and the first one is mulian-checkpoint-v1')
+  return { chain: m[1], genesis: m[2], height: Number(m[3]), hash: m[4], validators: m[5] }
+}
+
+function judge(file, genesisHash, from) {
   const began = performance.now(), v = new Verifier()
+  v.from = from
   let report
   try {
     v.run(file, genesisHash)
@@ -1475,25 +1543,26 @@ export function genesisHash(file) {
 
 async function main(args) {
   const fs = await import('node:fs')
-  const usage = 'usage: node mulian-verify.mjs FILE --genesis GENESIS | --genesis-hash HEX'
+  const usage = 'usage: node mulian-verify.mjs FILE --genesis GENESIS | --genesis-hash HEX | --checkpoint CHECKPOINT'
   if (args[0] === '--batch') return batch()
   args = args.filter((a) => a !== '--json') // it prints nothing else
   const flag = (name) => { const i = args.indexOf(name); return i < 0 ? undefined : args.splice(i, 2)[1] }
-  const genesis = flag('--genesis')
+  const genesis = flag('--genesis'), checkpoint = flag('--checkpoint')
   let hash = flag('--genesis-hash')
-  if (args.length !== 1 || !genesis === !hash || hash && !/^[0-9a-fA-F]{64}$/.test(hash)) {
+  if (args.length !== 1 || [genesis, hash, checkpoint].filter((x) => x).length !== 1 || hash && !/^[0-9a-fA-F]{64}$/.test(hash)) {
     console.error(usage)
     return 2
   }
-  let file
+  let file, from
   try {
-    hash = hash ? hash.toLowerCase() : genesisHash(new Uint8Array(fs.readFileSync(genesis)))
+    if (checkpoint) checkpointOf(from = textOf(new Uint8Array(fs.readFileSync(checkpoint))))
+    else hash = hash ? hash.toLowerCase() : genesisHash(new Uint8Array(fs.readFileSync(genesis)))
     file = new Uint8Array(fs.readFileSync(args[0]))
   } catch (e) {
     console.error(`mulian-verify: ${e.message}`)
     return 1
   }
-  const report = verify(file, hash)
+  const report = from ? verifyFrom(file, from) : verify(file, hash)
   console.log(JSON.stringify(report))
   return report.ok ? 0 : 7
 }
@@ -1514,7 +1583,7 @@ async function batch() {
   }
   const checks = { sm2: verifySM2, p256: verifyP256, ed25519: verifyEd25519 }, hashes = { sha256, sha512, sm3 }
   const answers = {
-    verify: (q) => verify(unbase(q.file), q.genesis_hash),
+    verify: (q) => q.checkpoint ? verifyFrom(unbase(q.file), q.checkpoint) : verify(unbase(q.file), q.genesis_hash),
     check: (q) => checks[q.algorithm](b(q.key), b(q.message), b(q.signature), q.user),
     hash: (q) => hex(hashes[q.name](b(q.message))),
     inclusion: (q) => {
