@@ -63,6 +63,16 @@ type Config struct {
 
 	disk    vfs.FS // of the store; tests put a failing one here
 	pending int    // maxPending; tests make it small
+
+	listen time.Duration // listenFor; tests make it short
+}
+
+// listening is how long a restored node listens.
+func (c *Config) listening() time.Duration {
+	if c.listen > 0 {
+		return c.listen
+	}
+	return listenFor
 }
 
 func (c *Config) complete() error {

@@ -101,3 +101,15 @@ func Admits(l *Ledger, path string) (bool, error) {
 	res, err := l.app.Query(context.Background(), &abci.RequestQuery{Path: path})
 	return res.IsOK(), err
 }
+
+// Listening returns cfg of a node that listens so long to others after a restore.
+func Listening(cfg Config, d time.Duration) Config {
+	cfg.listen = d
+	return cfg
+}
+
+// Accused returns how many proofs of two votes of one height the node has.
+func Accused(l *Ledger) int {
+	list, _ := l.node.EvidencePool().PendingEvidence(1 << 20)
+	return len(list)
+}

@@ -55,6 +55,10 @@ type Ledger struct {
 	machine machine.Machine
 	node    *node.Node
 	engine  cmtstate.Store
+	rounds  *consensus.State // of the engine; read only
+
+	restored *restoredVoter              // nil but on a node that was restored and has not voted since
+	heard    *atomic.Pointer[types.Vote] // the last own vote that others repeated; nil but while listening
 
 	waiting  waiting
 	queueing sync.Mutex // held over a look into the mempool and the adding to it
@@ -74,10 +78,24 @@ type Ledger struct {
 // Faults: NotFound (no keys, no genesis), Locked (another process), WrongChain (the
 // store began with another genesis), Damaged, DiskFull, Usage. ctx bounds the start
 // only; the node runs until Close.
-func Open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err error) {
+//
+// A node that was restored from a backup while the others cannot go on first listens to
+// them (see [Restoration]): for that long Open does not return.
+func Open(ctx context.Context, cfg Config, m machine.Machine) (*Ledger, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
+	r, err := ReadRestoration(cfg.Home)
+	if err == nil && r != nil && r.Newest > 0 {
+		err = listen(ctx, cfg, m, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, cfg, m)
+}
+
+func open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err error) {
 	l := &Ledger{
 		cfg: cfg, log: cfg.Logger, machine: m, started: time.Now(), failure: newFailure(cfg.Logger),
 		waiting: newWaiting(), heights: newHeights(), closing: make(chan struct{}),
@@ -206,6 +224,11 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	l.app.waiting = l.node.Mempool().Size // before the consensus goroutine starts
 	if err := l.figures.open(); err != nil {
 		return err
+	}
+	if l.restored != nil && l.restored.wait.Newest > 0 {
+		if err := l.hear(); err != nil {
+			return err
+		}
 	}
 	if err := l.node.Start(); err != nil {
 		return fault.Wrap(fault.Unreachable, err, "start the ledger on %q", l.cfg.Listen)
@@ -352,5 +375,17 @@ func (l *Ledger) loadVoter(secrets keys) (types.PrivValidator, error) {
 	if err := readLastVote(path, &pv.LastSignState); err != nil {
 		return nil, err
 	}
-	return pv, l.guardRestored(pv)
+	wait, err := ReadRestoration(l.cfg.Home)
+	if err != nil {
+		return nil, err
+	}
+	alone, err := l.guardRestored(pv)
+	switch {
+	case err != nil || wait == nil:
+		return pv, err
+	case alone:
+		return pv, l.released()
+	}
+	l.restored = &restoredVoter{FilePV: pv, ledger: l, wait: wait, log: l.log}
+	return l.restored, nil
 }

@@ -43,19 +43,24 @@ func readLastVote(path string, into *privval.FilePVLastSignState) error {
 // explain it is missing; the validator would refuse to sign, and nobody else can:
 // the chain would stand still without a word. Alone, there is nobody who could have
 // been told two different things, but for nodes that only follow; they must be made
-// anew from the same backup. With more validators the file is never touched.
-func (l *Ledger) guardRestored(pv *privval.FilePV) error {
+// anew from the same backup. With more validators the file is never touched: see
+// [Restoration]. It reports whether the validator is the only one.
+func (l *Ledger) guardRestored(pv *privval.FilePV) (alone bool, err error) {
+	engine, err := l.engine.Load()
+	if err != nil {
+		return false, storeFault(err, "read the engine's state")
+	}
+	alone = !engine.IsEmpty() && engine.Validators.Size() == 1 && engine.Validators.HasAddress(pv.GetAddress())
+	return alone, l.guardAlone(pv, alone, engine.IsEmpty())
+}
+
+func (l *Ledger) guardAlone(pv *privval.FilePV, alone, empty bool) error {
 	last := &pv.LastSignState
 	if last.Height == 0 {
 		return nil
 	}
-	engine, err := l.engine.Load()
-	if err != nil {
-		return storeFault(err, "read the engine's state")
-	}
-	alone := engine.Validators.Size() == 1 && engine.Validators.HasAddress(pv.GetAddress())
 	blocks := store.NewBlockStore(l.engineDB(blocksPrefix)).Height()
-	if engine.IsEmpty() {
+	if empty {
 		alone = true // no block and no validators yet: the store is new, the vote is of an old one
 	}
 	if !alone || last.Height <= blocks {
@@ -67,7 +72,7 @@ func (l *Ledger) guardRestored(pv *privval.FilePV) error {
 			return err
 		}
 	}
-	if engine.IsEmpty() {
+	if empty {
 		return fault.Newf(fault.Damaged, "the validator has voted for block %d and the store is empty; restore the store, or start with new keys", last.Height)
 	}
 	l.log.Warn("restored from a backup: the only validator's last vote is ahead of its blocks and is forgotten; nodes that follow this one must be restored from the same backup",
