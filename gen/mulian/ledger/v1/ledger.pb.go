@@ -1711,6 +1711,326 @@ func (x *GetGenesisResponse) GetSignedGenesis() []byte {
 	return nil
 }
 
+type GetSnapshotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Height        int64                  `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSnapshotRequest) Reset() {
+	*x = GetSnapshotRequest{}
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSnapshotRequest) ProtoMessage() {}
+
+func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSnapshotRequest.ProtoReflect.Descriptor instead.
+func (*GetSnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GetSnapshotRequest) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+// Nothing of it has to be believed: header height+1, which the caller gets and verifies for
+// itself, binds block, state and validators.
+type GetSnapshotResponse struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot       []byte                 `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`                                   // Snapshot; its SHA-256 names it
+	Block          []byte                 `protobuf:"bytes,2,opt,name=block,proto3" json:"block,omitempty"`                                         // cometbft Block at that height
+	ExtendedCommit []byte                 `protobuf:"bytes,3,opt,name=extended_commit,json=extendedCommit,proto3" json:"extended_commit,omitempty"` // cometbft ExtendedCommit of that block
+	Validators     [][]byte               `protobuf:"bytes,4,rep,name=validators,proto3" json:"validators,omitempty"`                               // cometbft ValidatorSet of height, height+1 and height+2
+	LightBlock     []byte                 `protobuf:"bytes,5,opt,name=light_block,json=lightBlock,proto3" json:"light_block,omitempty"`             // cometbft LightBlock of height+1, which carries the app hash
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *GetSnapshotResponse) Reset() {
+	*x = GetSnapshotResponse{}
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSnapshotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSnapshotResponse) ProtoMessage() {}
+
+func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSnapshotResponse.ProtoReflect.Descriptor instead.
+func (*GetSnapshotResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetSnapshotResponse) GetSnapshot() []byte {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+func (x *GetSnapshotResponse) GetBlock() []byte {
+	if x != nil {
+		return x.Block
+	}
+	return nil
+}
+
+func (x *GetSnapshotResponse) GetExtendedCommit() []byte {
+	if x != nil {
+		return x.ExtendedCommit
+	}
+	return nil
+}
+
+func (x *GetSnapshotResponse) GetValidators() [][]byte {
+	if x != nil {
+		return x.Validators
+	}
+	return nil
+}
+
+func (x *GetSnapshotResponse) GetLightBlock() []byte {
+	if x != nil {
+		return x.LightBlock
+	}
+	return nil
+}
+
+// Snapshot lists the chunks of the whole state after one block. Equal states have equal
+// lists, whoever makes them. The form of a chunk is in state/export.go.
+type Snapshot struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // 1
+	ChainId       string                 `protobuf:"bytes,2,opt,name=chain_id,json=chainId,proto3" json:"chain_id,omitempty"`
+	Height        int64                  `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	TreeRoot      []byte                 `protobuf:"bytes,4,opt,name=tree_root,json=treeRoot,proto3" json:"tree_root,omitempty"` // with log_root and log_size: the app hash of header height+1
+	LogRoot       []byte                 `protobuf:"bytes,5,opt,name=log_root,json=logRoot,proto3" json:"log_root,omitempty"`
+	LogSize       int64                  `protobuf:"varint,6,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
+	Records       [][]byte               `protobuf:"bytes,7,rep,name=records,proto3" json:"records,omitempty"`                       // SHA-256 of each chunk of records, in order; with events at most 100,000
+	Events        [][]byte               `protobuf:"bytes,8,rep,name=events,proto3" json:"events,omitempty"`                         // SHA-256 of each chunk of events, in order
+	SizeBytes     int64                  `protobuf:"varint,9,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"` // of all chunks together
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Snapshot) Reset() {
+	*x = Snapshot{}
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Snapshot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Snapshot) ProtoMessage() {}
+
+func (x *Snapshot) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
+func (*Snapshot) Descriptor() ([]byte, []int) {
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Snapshot) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Snapshot) GetChainId() string {
+	if x != nil {
+		return x.ChainId
+	}
+	return ""
+}
+
+func (x *Snapshot) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Snapshot) GetTreeRoot() []byte {
+	if x != nil {
+		return x.TreeRoot
+	}
+	return nil
+}
+
+func (x *Snapshot) GetLogRoot() []byte {
+	if x != nil {
+		return x.LogRoot
+	}
+	return nil
+}
+
+func (x *Snapshot) GetLogSize() int64 {
+	if x != nil {
+		return x.LogSize
+	}
+	return 0
+}
+
+func (x *Snapshot) GetRecords() [][]byte {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *Snapshot) GetEvents() [][]byte {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *Snapshot) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+type GetSnapshotChunkRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Hash          []byte                 `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSnapshotChunkRequest) Reset() {
+	*x = GetSnapshotChunkRequest{}
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSnapshotChunkRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSnapshotChunkRequest) ProtoMessage() {}
+
+func (x *GetSnapshotChunkRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSnapshotChunkRequest.ProtoReflect.Descriptor instead.
+func (*GetSnapshotChunkRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *GetSnapshotChunkRequest) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+type GetSnapshotChunkResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chunk         []byte                 `protobuf:"bytes,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSnapshotChunkResponse) Reset() {
+	*x = GetSnapshotChunkResponse{}
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSnapshotChunkResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSnapshotChunkResponse) ProtoMessage() {}
+
+func (x *GetSnapshotChunkResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_ledger_v1_ledger_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSnapshotChunkResponse.ProtoReflect.Descriptor instead.
+func (*GetSnapshotChunkResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_ledger_v1_ledger_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GetSnapshotChunkResponse) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
 var File_mulian_ledger_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
@@ -1848,7 +2168,33 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\x0eopen_proposals\x18\x19 \x01(\rR\ropenProposals\"\x13\n" +
 	"\x11GetGenesisRequest\";\n" +
 	"\x12GetGenesisResponse\x12%\n" +
-	"\x0esigned_genesis\x18\x01 \x01(\fR\rsignedGenesis2\xdb\a\n" +
+	"\x0esigned_genesis\x18\x01 \x01(\fR\rsignedGenesis\",\n" +
+	"\x12GetSnapshotRequest\x12\x16\n" +
+	"\x06height\x18\x01 \x01(\x03R\x06height\"\xb1\x01\n" +
+	"\x13GetSnapshotResponse\x12\x1a\n" +
+	"\bsnapshot\x18\x01 \x01(\fR\bsnapshot\x12\x14\n" +
+	"\x05block\x18\x02 \x01(\fR\x05block\x12'\n" +
+	"\x0fextended_commit\x18\x03 \x01(\fR\x0eextendedCommit\x12\x1e\n" +
+	"\n" +
+	"validators\x18\x04 \x03(\fR\n" +
+	"validators\x12\x1f\n" +
+	"\vlight_block\x18\x05 \x01(\fR\n" +
+	"lightBlock\"\xfb\x01\n" +
+	"\bSnapshot\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x19\n" +
+	"\bchain_id\x18\x02 \x01(\tR\achainId\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x1b\n" +
+	"\ttree_root\x18\x04 \x01(\fR\btreeRoot\x12\x19\n" +
+	"\blog_root\x18\x05 \x01(\fR\alogRoot\x12\x19\n" +
+	"\blog_size\x18\x06 \x01(\x03R\alogSize\x12\x18\n" +
+	"\arecords\x18\a \x03(\fR\arecords\x12\x16\n" +
+	"\x06events\x18\b \x03(\fR\x06events\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\t \x01(\x03R\tsizeBytes\"-\n" +
+	"\x17GetSnapshotChunkRequest\x12\x12\n" +
+	"\x04hash\x18\x01 \x01(\fR\x04hash\"0\n" +
+	"\x18GetSnapshotChunkResponse\x12\x14\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xac\t\n" +
 	"\rLedgerService\x12K\n" +
 	"\x06Submit\x12\x1f.mulian.ledger.v1.SubmitRequest\x1a .mulian.ledger.v1.SubmitResponse\x12M\n" +
 	"\x05GetTx\x12\x1e.mulian.ledger.v1.GetTxRequest\x1a\x1f.mulian.ledger.v1.GetTxResponse\"\x03\x90\x02\x01\x12Y\n" +
@@ -1863,7 +2209,9 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"ProveEvent\x12#.mulian.ledger.v1.ProveEventRequest\x1a$.mulian.ledger.v1.ProveEventResponse\"\x03\x90\x02\x01\x12Y\n" +
 	"\tGetStatus\x12\".mulian.ledger.v1.GetStatusRequest\x1a#.mulian.ledger.v1.GetStatusResponse\"\x03\x90\x02\x01\x12\\\n" +
 	"\n" +
-	"GetGenesis\x12#.mulian.ledger.v1.GetGenesisRequest\x1a$.mulian.ledger.v1.GetGenesisResponse\"\x03\x90\x02\x01B&Z$mulian/gen/mulian/ledger/v1;ledgerv1b\x06proto3"
+	"GetGenesis\x12#.mulian.ledger.v1.GetGenesisRequest\x1a$.mulian.ledger.v1.GetGenesisResponse\"\x03\x90\x02\x01\x12_\n" +
+	"\vGetSnapshot\x12$.mulian.ledger.v1.GetSnapshotRequest\x1a%.mulian.ledger.v1.GetSnapshotResponse\"\x03\x90\x02\x01\x12n\n" +
+	"\x10GetSnapshotChunk\x12).mulian.ledger.v1.GetSnapshotChunkRequest\x1a*.mulian.ledger.v1.GetSnapshotChunkResponse\"\x03\x90\x02\x01B&Z$mulian/gen/mulian/ledger/v1;ledgerv1b\x06proto3"
 
 var (
 	file_mulian_ledger_v1_ledger_proto_rawDescOnce sync.Once
@@ -1877,47 +2225,52 @@ func file_mulian_ledger_v1_ledger_proto_rawDescGZIP() []byte {
 	return file_mulian_ledger_v1_ledger_proto_rawDescData
 }
 
-var file_mulian_ledger_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_mulian_ledger_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_mulian_ledger_v1_ledger_proto_goTypes = []any{
-	(*SubmitRequest)(nil),       // 0: mulian.ledger.v1.SubmitRequest
-	(*SubmitResponse)(nil),      // 1: mulian.ledger.v1.SubmitResponse
-	(*GetTxRequest)(nil),        // 2: mulian.ledger.v1.GetTxRequest
-	(*GetTxResponse)(nil),       // 3: mulian.ledger.v1.GetTxResponse
-	(*GetObjectRequest)(nil),    // 4: mulian.ledger.v1.GetObjectRequest
-	(*GetObjectResponse)(nil),   // 5: mulian.ledger.v1.GetObjectResponse
-	(*StateProof)(nil),          // 6: mulian.ledger.v1.StateProof
-	(*ListObjectsRequest)(nil),  // 7: mulian.ledger.v1.ListObjectsRequest
-	(*Object)(nil),              // 8: mulian.ledger.v1.Object
-	(*ListObjectsResponse)(nil), // 9: mulian.ledger.v1.ListObjectsResponse
-	(*GetHeaderRequest)(nil),    // 10: mulian.ledger.v1.GetHeaderRequest
-	(*GetHeaderResponse)(nil),   // 11: mulian.ledger.v1.GetHeaderResponse
-	(*SM2Vote)(nil),             // 12: mulian.ledger.v1.SM2Vote
-	(*GetBlockRequest)(nil),     // 13: mulian.ledger.v1.GetBlockRequest
-	(*GetBlockResponse)(nil),    // 14: mulian.ledger.v1.GetBlockResponse
-	(*ListEventsRequest)(nil),   // 15: mulian.ledger.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),  // 16: mulian.ledger.v1.ListEventsResponse
-	(*WatchRequest)(nil),        // 17: mulian.ledger.v1.WatchRequest
-	(*WatchResponse)(nil),       // 18: mulian.ledger.v1.WatchResponse
-	(*ProveEventRequest)(nil),   // 19: mulian.ledger.v1.ProveEventRequest
-	(*ProveEventResponse)(nil),  // 20: mulian.ledger.v1.ProveEventResponse
-	(*GetStatusRequest)(nil),    // 21: mulian.ledger.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),   // 22: mulian.ledger.v1.GetStatusResponse
-	(*GetGenesisRequest)(nil),   // 23: mulian.ledger.v1.GetGenesisRequest
-	(*GetGenesisResponse)(nil),  // 24: mulian.ledger.v1.GetGenesisResponse
-	(*v1.Outcome)(nil),          // 25: mulian.tx.v1.Outcome
-	(*v11.Event)(nil),           // 26: mulian.trace.v1.Event
-	(*v12.Protocol)(nil),        // 27: mulian.governance.v1.Protocol
+	(*SubmitRequest)(nil),            // 0: mulian.ledger.v1.SubmitRequest
+	(*SubmitResponse)(nil),           // 1: mulian.ledger.v1.SubmitResponse
+	(*GetTxRequest)(nil),             // 2: mulian.ledger.v1.GetTxRequest
+	(*GetTxResponse)(nil),            // 3: mulian.ledger.v1.GetTxResponse
+	(*GetObjectRequest)(nil),         // 4: mulian.ledger.v1.GetObjectRequest
+	(*GetObjectResponse)(nil),        // 5: mulian.ledger.v1.GetObjectResponse
+	(*StateProof)(nil),               // 6: mulian.ledger.v1.StateProof
+	(*ListObjectsRequest)(nil),       // 7: mulian.ledger.v1.ListObjectsRequest
+	(*Object)(nil),                   // 8: mulian.ledger.v1.Object
+	(*ListObjectsResponse)(nil),      // 9: mulian.ledger.v1.ListObjectsResponse
+	(*GetHeaderRequest)(nil),         // 10: mulian.ledger.v1.GetHeaderRequest
+	(*GetHeaderResponse)(nil),        // 11: mulian.ledger.v1.GetHeaderResponse
+	(*SM2Vote)(nil),                  // 12: mulian.ledger.v1.SM2Vote
+	(*GetBlockRequest)(nil),          // 13: mulian.ledger.v1.GetBlockRequest
+	(*GetBlockResponse)(nil),         // 14: mulian.ledger.v1.GetBlockResponse
+	(*ListEventsRequest)(nil),        // 15: mulian.ledger.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),       // 16: mulian.ledger.v1.ListEventsResponse
+	(*WatchRequest)(nil),             // 17: mulian.ledger.v1.WatchRequest
+	(*WatchResponse)(nil),            // 18: mulian.ledger.v1.WatchResponse
+	(*ProveEventRequest)(nil),        // 19: mulian.ledger.v1.ProveEventRequest
+	(*ProveEventResponse)(nil),       // 20: mulian.ledger.v1.ProveEventResponse
+	(*GetStatusRequest)(nil),         // 21: mulian.ledger.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),        // 22: mulian.ledger.v1.GetStatusResponse
+	(*GetGenesisRequest)(nil),        // 23: mulian.ledger.v1.GetGenesisRequest
+	(*GetGenesisResponse)(nil),       // 24: mulian.ledger.v1.GetGenesisResponse
+	(*GetSnapshotRequest)(nil),       // 25: mulian.ledger.v1.GetSnapshotRequest
+	(*GetSnapshotResponse)(nil),      // 26: mulian.ledger.v1.GetSnapshotResponse
+	(*Snapshot)(nil),                 // 27: mulian.ledger.v1.Snapshot
+	(*GetSnapshotChunkRequest)(nil),  // 28: mulian.ledger.v1.GetSnapshotChunkRequest
+	(*GetSnapshotChunkResponse)(nil), // 29: mulian.ledger.v1.GetSnapshotChunkResponse
+	(*v1.Outcome)(nil),               // 30: mulian.tx.v1.Outcome
+	(*v11.Event)(nil),                // 31: mulian.trace.v1.Event
+	(*v12.Protocol)(nil),             // 32: mulian.governance.v1.Protocol
 }
 var file_mulian_ledger_v1_ledger_proto_depIdxs = []int32{
-	25, // 0: mulian.ledger.v1.SubmitResponse.outcome:type_name -> mulian.tx.v1.Outcome
-	25, // 1: mulian.ledger.v1.GetTxResponse.outcome:type_name -> mulian.tx.v1.Outcome
+	30, // 0: mulian.ledger.v1.SubmitResponse.outcome:type_name -> mulian.tx.v1.Outcome
+	30, // 1: mulian.ledger.v1.GetTxResponse.outcome:type_name -> mulian.tx.v1.Outcome
 	6,  // 2: mulian.ledger.v1.GetObjectResponse.proof:type_name -> mulian.ledger.v1.StateProof
 	8,  // 3: mulian.ledger.v1.ListObjectsResponse.objects:type_name -> mulian.ledger.v1.Object
 	12, // 4: mulian.ledger.v1.GetHeaderResponse.sm2_votes:type_name -> mulian.ledger.v1.SM2Vote
-	25, // 5: mulian.ledger.v1.GetBlockResponse.outcomes:type_name -> mulian.tx.v1.Outcome
-	26, // 6: mulian.ledger.v1.ListEventsResponse.events:type_name -> mulian.trace.v1.Event
-	26, // 7: mulian.ledger.v1.WatchResponse.events:type_name -> mulian.trace.v1.Event
-	27, // 8: mulian.ledger.v1.GetStatusResponse.protocol:type_name -> mulian.governance.v1.Protocol
+	30, // 5: mulian.ledger.v1.GetBlockResponse.outcomes:type_name -> mulian.tx.v1.Outcome
+	31, // 6: mulian.ledger.v1.ListEventsResponse.events:type_name -> mulian.trace.v1.Event
+	31, // 7: mulian.ledger.v1.WatchResponse.events:type_name -> mulian.trace.v1.Event
+	32, // 8: mulian.ledger.v1.GetStatusResponse.protocol:type_name -> mulian.governance.v1.Protocol
 	0,  // 9: mulian.ledger.v1.LedgerService.Submit:input_type -> mulian.ledger.v1.SubmitRequest
 	2,  // 10: mulian.ledger.v1.LedgerService.GetTx:input_type -> mulian.ledger.v1.GetTxRequest
 	4,  // 11: mulian.ledger.v1.LedgerService.GetObject:input_type -> mulian.ledger.v1.GetObjectRequest
@@ -1929,19 +2282,23 @@ var file_mulian_ledger_v1_ledger_proto_depIdxs = []int32{
 	19, // 17: mulian.ledger.v1.LedgerService.ProveEvent:input_type -> mulian.ledger.v1.ProveEventRequest
 	21, // 18: mulian.ledger.v1.LedgerService.GetStatus:input_type -> mulian.ledger.v1.GetStatusRequest
 	23, // 19: mulian.ledger.v1.LedgerService.GetGenesis:input_type -> mulian.ledger.v1.GetGenesisRequest
-	1,  // 20: mulian.ledger.v1.LedgerService.Submit:output_type -> mulian.ledger.v1.SubmitResponse
-	3,  // 21: mulian.ledger.v1.LedgerService.GetTx:output_type -> mulian.ledger.v1.GetTxResponse
-	5,  // 22: mulian.ledger.v1.LedgerService.GetObject:output_type -> mulian.ledger.v1.GetObjectResponse
-	9,  // 23: mulian.ledger.v1.LedgerService.ListObjects:output_type -> mulian.ledger.v1.ListObjectsResponse
-	11, // 24: mulian.ledger.v1.LedgerService.GetHeader:output_type -> mulian.ledger.v1.GetHeaderResponse
-	14, // 25: mulian.ledger.v1.LedgerService.GetBlock:output_type -> mulian.ledger.v1.GetBlockResponse
-	16, // 26: mulian.ledger.v1.LedgerService.ListEvents:output_type -> mulian.ledger.v1.ListEventsResponse
-	18, // 27: mulian.ledger.v1.LedgerService.Watch:output_type -> mulian.ledger.v1.WatchResponse
-	20, // 28: mulian.ledger.v1.LedgerService.ProveEvent:output_type -> mulian.ledger.v1.ProveEventResponse
-	22, // 29: mulian.ledger.v1.LedgerService.GetStatus:output_type -> mulian.ledger.v1.GetStatusResponse
-	24, // 30: mulian.ledger.v1.LedgerService.GetGenesis:output_type -> mulian.ledger.v1.GetGenesisResponse
-	20, // [20:31] is the sub-list for method output_type
-	9,  // [9:20] is the sub-list for method input_type
+	25, // 20: mulian.ledger.v1.LedgerService.GetSnapshot:input_type -> mulian.ledger.v1.GetSnapshotRequest
+	28, // 21: mulian.ledger.v1.LedgerService.GetSnapshotChunk:input_type -> mulian.ledger.v1.GetSnapshotChunkRequest
+	1,  // 22: mulian.ledger.v1.LedgerService.Submit:output_type -> mulian.ledger.v1.SubmitResponse
+	3,  // 23: mulian.ledger.v1.LedgerService.GetTx:output_type -> mulian.ledger.v1.GetTxResponse
+	5,  // 24: mulian.ledger.v1.LedgerService.GetObject:output_type -> mulian.ledger.v1.GetObjectResponse
+	9,  // 25: mulian.ledger.v1.LedgerService.ListObjects:output_type -> mulian.ledger.v1.ListObjectsResponse
+	11, // 26: mulian.ledger.v1.LedgerService.GetHeader:output_type -> mulian.ledger.v1.GetHeaderResponse
+	14, // 27: mulian.ledger.v1.LedgerService.GetBlock:output_type -> mulian.ledger.v1.GetBlockResponse
+	16, // 28: mulian.ledger.v1.LedgerService.ListEvents:output_type -> mulian.ledger.v1.ListEventsResponse
+	18, // 29: mulian.ledger.v1.LedgerService.Watch:output_type -> mulian.ledger.v1.WatchResponse
+	20, // 30: mulian.ledger.v1.LedgerService.ProveEvent:output_type -> mulian.ledger.v1.ProveEventResponse
+	22, // 31: mulian.ledger.v1.LedgerService.GetStatus:output_type -> mulian.ledger.v1.GetStatusResponse
+	24, // 32: mulian.ledger.v1.LedgerService.GetGenesis:output_type -> mulian.ledger.v1.GetGenesisResponse
+	26, // 33: mulian.ledger.v1.LedgerService.GetSnapshot:output_type -> mulian.ledger.v1.GetSnapshotResponse
+	29, // 34: mulian.ledger.v1.LedgerService.GetSnapshotChunk:output_type -> mulian.ledger.v1.GetSnapshotChunkResponse
+	22, // [22:35] is the sub-list for method output_type
+	9,  // [9:22] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
 	9,  // [9:9] is the sub-list for extension extendee
 	0,  // [0:9] is the sub-list for field type_name
@@ -1958,7 +2315,7 @@ func file_mulian_ledger_v1_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_ledger_v1_ledger_proto_rawDesc), len(file_mulian_ledger_v1_ledger_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -62,6 +62,12 @@ const (
 	// LedgerServiceGetGenesisProcedure is the fully-qualified name of the LedgerService's GetGenesis
 	// RPC.
 	LedgerServiceGetGenesisProcedure = "/mulian.ledger.v1.LedgerService/GetGenesis"
+	// LedgerServiceGetSnapshotProcedure is the fully-qualified name of the LedgerService's GetSnapshot
+	// RPC.
+	LedgerServiceGetSnapshotProcedure = "/mulian.ledger.v1.LedgerService/GetSnapshot"
+	// LedgerServiceGetSnapshotChunkProcedure is the fully-qualified name of the LedgerService's
+	// GetSnapshotChunk RPC.
+	LedgerServiceGetSnapshotChunkProcedure = "/mulian.ledger.v1.LedgerService/GetSnapshotChunk"
 )
 
 // LedgerServiceClient is a client for the mulian.ledger.v1.LedgerService service.
@@ -91,6 +97,11 @@ type LedgerServiceClient interface {
 	GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.GetStatusResponse], error)
 	// GetGenesis returns the signed genesis file.
 	GetGenesis(context.Context, *connect.Request[v1.GetGenesisRequest]) (*connect.Response[v1.GetGenesisResponse], error)
+	// GetSnapshot returns what a new node begins with instead of all blocks: the list of a
+	// state's chunks, and the block from which it goes on. NotFound if the node has none.
+	GetSnapshot(context.Context, *connect.Request[v1.GetSnapshotRequest]) (*connect.Response[v1.GetSnapshotResponse], error)
+	// GetSnapshotChunk returns one chunk of a snapshot that is kept.
+	GetSnapshotChunk(context.Context, *connect.Request[v1.GetSnapshotChunkRequest]) (*connect.Response[v1.GetSnapshotChunkResponse], error)
 }
 
 // NewLedgerServiceClient constructs a client for the mulian.ledger.v1.LedgerService service. By
@@ -179,22 +190,38 @@ func NewLedgerServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getSnapshot: connect.NewClient[v1.GetSnapshotRequest, v1.GetSnapshotResponse](
+			httpClient,
+			baseURL+LedgerServiceGetSnapshotProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("GetSnapshot")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getSnapshotChunk: connect.NewClient[v1.GetSnapshotChunkRequest, v1.GetSnapshotChunkResponse](
+			httpClient,
+			baseURL+LedgerServiceGetSnapshotChunkProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("GetSnapshotChunk")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // ledgerServiceClient implements LedgerServiceClient.
 type ledgerServiceClient struct {
-	submit      *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
-	getTx       *connect.Client[v1.GetTxRequest, v1.GetTxResponse]
-	getObject   *connect.Client[v1.GetObjectRequest, v1.GetObjectResponse]
-	listObjects *connect.Client[v1.ListObjectsRequest, v1.ListObjectsResponse]
-	getHeader   *connect.Client[v1.GetHeaderRequest, v1.GetHeaderResponse]
-	getBlock    *connect.Client[v1.GetBlockRequest, v1.GetBlockResponse]
-	listEvents  *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
-	watch       *connect.Client[v1.WatchRequest, v1.WatchResponse]
-	proveEvent  *connect.Client[v1.ProveEventRequest, v1.ProveEventResponse]
-	getStatus   *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
-	getGenesis  *connect.Client[v1.GetGenesisRequest, v1.GetGenesisResponse]
+	submit           *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
+	getTx            *connect.Client[v1.GetTxRequest, v1.GetTxResponse]
+	getObject        *connect.Client[v1.GetObjectRequest, v1.GetObjectResponse]
+	listObjects      *connect.Client[v1.ListObjectsRequest, v1.ListObjectsResponse]
+	getHeader        *connect.Client[v1.GetHeaderRequest, v1.GetHeaderResponse]
+	getBlock         *connect.Client[v1.GetBlockRequest, v1.GetBlockResponse]
+	listEvents       *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
+	watch            *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	proveEvent       *connect.Client[v1.ProveEventRequest, v1.ProveEventResponse]
+	getStatus        *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
+	getGenesis       *connect.Client[v1.GetGenesisRequest, v1.GetGenesisResponse]
+	getSnapshot      *connect.Client[v1.GetSnapshotRequest, v1.GetSnapshotResponse]
+	getSnapshotChunk *connect.Client[v1.GetSnapshotChunkRequest, v1.GetSnapshotChunkResponse]
 }
 
 // Submit calls mulian.ledger.v1.LedgerService.Submit.
@@ -252,6 +279,16 @@ func (c *ledgerServiceClient) GetGenesis(ctx context.Context, req *connect.Reque
 	return c.getGenesis.CallUnary(ctx, req)
 }
 
+// GetSnapshot calls mulian.ledger.v1.LedgerService.GetSnapshot.
+func (c *ledgerServiceClient) GetSnapshot(ctx context.Context, req *connect.Request[v1.GetSnapshotRequest]) (*connect.Response[v1.GetSnapshotResponse], error) {
+	return c.getSnapshot.CallUnary(ctx, req)
+}
+
+// GetSnapshotChunk calls mulian.ledger.v1.LedgerService.GetSnapshotChunk.
+func (c *ledgerServiceClient) GetSnapshotChunk(ctx context.Context, req *connect.Request[v1.GetSnapshotChunkRequest]) (*connect.Response[v1.GetSnapshotChunkResponse], error) {
+	return c.getSnapshotChunk.CallUnary(ctx, req)
+}
+
 // LedgerServiceHandler is an implementation of the mulian.ledger.v1.LedgerService service.
 type LedgerServiceHandler interface {
 	// Submit takes a signed transaction and answers when it is in a committed
@@ -279,6 +316,11 @@ type LedgerServiceHandler interface {
 	GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.GetStatusResponse], error)
 	// GetGenesis returns the signed genesis file.
 	GetGenesis(context.Context, *connect.Request[v1.GetGenesisRequest]) (*connect.Response[v1.GetGenesisResponse], error)
+	// GetSnapshot returns what a new node begins with instead of all blocks: the list of a
+	// state's chunks, and the block from which it goes on. NotFound if the node has none.
+	GetSnapshot(context.Context, *connect.Request[v1.GetSnapshotRequest]) (*connect.Response[v1.GetSnapshotResponse], error)
+	// GetSnapshotChunk returns one chunk of a snapshot that is kept.
+	GetSnapshotChunk(context.Context, *connect.Request[v1.GetSnapshotChunkRequest]) (*connect.Response[v1.GetSnapshotChunkResponse], error)
 }
 
 // NewLedgerServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -363,6 +405,20 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	ledgerServiceGetSnapshotHandler := connect.NewUnaryHandler(
+		LedgerServiceGetSnapshotProcedure,
+		svc.GetSnapshot,
+		connect.WithSchema(ledgerServiceMethods.ByName("GetSnapshot")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	ledgerServiceGetSnapshotChunkHandler := connect.NewUnaryHandler(
+		LedgerServiceGetSnapshotChunkProcedure,
+		svc.GetSnapshotChunk,
+		connect.WithSchema(ledgerServiceMethods.ByName("GetSnapshotChunk")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/mulian.ledger.v1.LedgerService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case LedgerServiceSubmitProcedure:
@@ -387,6 +443,10 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 			ledgerServiceGetStatusHandler.ServeHTTP(w, r)
 		case LedgerServiceGetGenesisProcedure:
 			ledgerServiceGetGenesisHandler.ServeHTTP(w, r)
+		case LedgerServiceGetSnapshotProcedure:
+			ledgerServiceGetSnapshotHandler.ServeHTTP(w, r)
+		case LedgerServiceGetSnapshotChunkProcedure:
+			ledgerServiceGetSnapshotChunkHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -438,4 +498,12 @@ func (UnimplementedLedgerServiceHandler) GetStatus(context.Context, *connect.Req
 
 func (UnimplementedLedgerServiceHandler) GetGenesis(context.Context, *connect.Request[v1.GetGenesisRequest]) (*connect.Response[v1.GetGenesisResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.ledger.v1.LedgerService.GetGenesis is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) GetSnapshot(context.Context, *connect.Request[v1.GetSnapshotRequest]) (*connect.Response[v1.GetSnapshotResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.ledger.v1.LedgerService.GetSnapshot is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) GetSnapshotChunk(context.Context, *connect.Request[v1.GetSnapshotChunkRequest]) (*connect.Response[v1.GetSnapshotChunkResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.ledger.v1.LedgerService.GetSnapshotChunk is not implemented"))
 }
