@@ -36,6 +36,7 @@ type app struct {
 	keep     *atomic.Int64
 	latest   *latest
 	figures  *figures
+	pace     *pace
 	door     door
 
 	voters atomic.Int64 // validators after the last committed block
@@ -165,6 +166,7 @@ func (a *app) id(tx []byte, raw [32]byte) (id [32]byte, seen bool, err error) {
 // that a slow network does not only make empty blocks. It must not drop single
 // transactions: they would stay in the mempool for ever.
 func (a *app) PrepareProposal(_ context.Context, req *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
+	a.pace.at(req.Height, (*moments).proposal)
 	if time.Since(req.Time) > staleAfter && a.woke.Load() != req.Height-1 {
 		return &abci.ResponsePrepareProposal{}, nil
 	}
@@ -181,6 +183,7 @@ func (a *app) PrepareProposal(_ context.Context, req *abci.RequestPrepareProposa
 // transaction, a time far from our clock. A transaction that the rules will refuse
 // is no reason: whether they do can depend on one before it in the block.
 func (a *app) ProcessProposal(_ context.Context, req *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
+	a.pace.at(req.Height, (*moments).proposal)
 	no := &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}
 	if a.voters.Load() > 1 {
 		late := time.Since(req.Time)
@@ -239,6 +242,8 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 	if a.open != nil {
 		a.open.Discard()
 	}
+	a.pace.at(req.Height, (*moments).begin)
+	a.pace.voted(req.Height, req.DecidedLastCommit)
 	timeMs := req.Time.UnixMilli()
 	// Only if somebody waits: after a heartbeat the chain may sleep again.
 	if len(req.Txs) == 0 && time.Since(req.Time) > staleAfter && a.waiting != nil && a.waiting() > 0 {
@@ -263,6 +268,7 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 	open.voters = voters
 	hash := open.Finish()
 	res.ValidatorUpdates, res.AppHash = updates, hash[:]
+	a.pace.at(req.Height, (*moments).carry)
 	return res, nil
 }
 
@@ -344,7 +350,8 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	a.latest.renew() // before anybody is told of the block
 	a.voters.Store(int64(open.voters))
 	height := open.Height()
-	a.figures.block(height, open.done)
+	a.pace.at(height, (*moments).commit)
+	a.figures.block(height, open.done, a.pace, a.waiting != nil)
 	a.committed(height, open.done)
 	res := &abci.ResponseCommit{}
 	if keep := a.keep.Load(); keep > 0 && height > keep && height%engineRetainEvery == 0 {

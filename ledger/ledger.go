@@ -19,6 +19,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	dbm "github.com/cometbft/cometbft-db"
 	cmtconfig "github.com/cometbft/cometbft/config"
+	"github.com/cometbft/cometbft/consensus"
 	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/privval"
 	"github.com/cometbft/cometbft/proxy"
@@ -195,7 +196,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	l.app = &app{
 		chainID: l.cfg.ChainID, genesis: l.genesis, machine: l.machine, db: l.db, log: l.log, sm2: secrets.sm2,
 		verdicts: newVerdicts(runtime.GOMAXPROCS(0)), admitted: newRecent(admittedKept), latest: views, keep: &l.keep,
-		figures: l.figures, committed: l.committedBlock,
+		figures: l.figures, pace: newPace(secrets.validator.PubKey().Address()), committed: l.committedBlock,
 	}
 	l.app.woke.Store(-1) // 0 would stand for the block before the first one
 	if l.cfg.Closed {
@@ -220,6 +221,9 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 		node.DefaultMetricsProvider(cfg.Instrumentation), logger)
 	if err != nil {
 		return storeFault(err, "start the ledger in %s", l.cfg.Home)
+	}
+	if err := l.findRounds(); err != nil {
+		return err
 	}
 	l.app.waiting = l.node.Mempool().Size // before the consensus goroutine starts
 	if err := l.figures.open(); err != nil {

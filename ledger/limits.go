@@ -51,6 +51,9 @@ const (
 	remindMost  = 8 * time.Second
 	// remindTxs is how many are sent at most: one that is admitted wakes the chain.
 	remindTxs = 16
+	// stalledAfter is how long transactions wait without a block until the node says that
+	// the chain stands still: some rounds with a silent proposer.
+	stalledAfter = 5 * time.Second
 	// stopWait is how long Close waits for the engine.
 	stopWait = 10 * time.Second
 )

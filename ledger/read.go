@@ -258,7 +258,10 @@ type Status struct {
 	Validators int
 	Peers      int
 	CatchingUp bool
-	Pending    int // transactions that wait for a block
+	Pending    int   // transactions that wait for a block
+	Committed  int64 // transactions since the start
+	Votes      Votes // of the last block; where the chain stands still, of the round that is tried
+	Stalled    bool  // transactions wait, and no block was made for a while
 	DiskBytes  uint64
 	StartedMs  int64
 	OldestKept int64 // oldest block here
@@ -271,6 +274,7 @@ func (l *Ledger) Status() Status {
 		ChainID: l.cfg.ChainID, Height: head.Height, TimeMs: head.UnixMs, AppHash: head.AppHash(), Events: head.LogSize,
 		Validators: int(l.app.voters.Load()), Peers: l.node.Switch().Peers().Size(),
 		CatchingUp: l.node.ConsensusReactor().WaitSync(), Pending: l.node.Mempool().Size(),
+		Committed: l.figures.count.Load(), Votes: l.present(), Stalled: l.stalled(),
 		DiskBytes: l.store.kv.Metrics().DiskSpaceUsage(), StartedMs: l.started.UnixMilli(), OldestKept: l.node.BlockStore().Base(),
 	}
 }

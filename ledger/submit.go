@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"sync"
+	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/cometbft/cometbft/mempool"
 
 	"mulian/internal/fault"
+	"mulian/internal/tracing"
 )
 
 // waiting is who waits for which transaction.
@@ -107,8 +109,14 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 	if err := l.enter(); err != nil {
 		return nil, err
 	}
-	cached, err := l.offer(raw, sum, id)
+	cached, err := l.offer(ctx, raw, sum, id)
 	l.leave()
+	var queued time.Time
+	span := tracing.Of(ctx)
+	if span.On() {
+		queued = time.Now()
+		span.Text("mulian.tx", hexID(id))
+	}
 	if cached { // it waits already, or a block brought it before this node had admitted it
 		if c, known, err := l.Tx(id); known || err != nil {
 			return c, err
@@ -126,6 +134,9 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 	}
 	select {
 	case c := <-me.answer:
+		if span.On() {
+			l.app.pace.tell(span, c.Height, queued)
+		}
 		if c.Code == fault.Replayed { // it was carried out before: that is the answer
 			if first, known, err := l.Tx(id); known || err != nil {
 				return first, err
@@ -143,16 +154,21 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 
 // offer checks the transaction and gives it to the engine's mempool. cached: the engine
 // has seen it before.
-func (l *Ledger) offer(raw []byte, sum, id [32]byte) (cached bool, err error) {
+func (l *Ledger) offer(ctx context.Context, raw []byte, sum, id [32]byte) (cached bool, err error) {
 	if l.full(len(raw)) { // before the signature costs anything
 		return false, busy()
 	}
 	if !l.app.admitted.has(sum) {
-		if err := l.app.admit(raw, sum, id, l.app.verdicts.checkGated); err != nil {
+		_, step := tracing.Child(ctx, "ledger/check") // rules and signature
+		err := l.app.admit(raw, sum, id, l.app.verdicts.checkGated)
+		step.End(err)
+		if err != nil {
 			return false, err
 		}
 	}
+	_, step := tracing.Child(ctx, "ledger/queue")
 	answer, err := l.queue(raw)
+	step.End(nil)
 	var full mempool.ErrMempoolIsFull
 	var large mempool.ErrTxTooLarge
 	switch {

@@ -227,6 +227,8 @@ func (n *Node) Status(context.Context) (*ledgerv1.GetStatusResponse, error) {
 		ChainId: s.ChainID, Height: s.Height, TimeMs: s.TimeMs, AppHash: s.AppHash[:], Version: n.version, Events: s.Events,
 		Validators: uint32(s.Validators), Peers: uint32(s.Peers), CatchingUp: s.CatchingUp, Indexed: -1,
 		DiskBytes: s.DiskBytes, StartedMs: s.StartedMs, GenesisHash: n.genesisHash[:], Nodes: n.nodes,
+		Transactions: s.Committed, Pending: int64(s.Pending), Stalled: s.Stalled,
+		PowerTotal: s.Votes.Total, PowerPresent: s.Votes.Signed, Missing: s.Votes.Missing,
 	}, nil
 }
 

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"mulian/index"
 	"mulian/internal/fault"
+	"mulian/internal/tracing"
 	"mulian/server"
 )
 
@@ -28,8 +30,9 @@ type Member struct {
 // MemberConfig says how to run a member.
 type MemberConfig struct {
 	Node   Config
-	Index  string // file of the projection; empty: index.db beside the node's home
-	Listen string // of the server, host:port; port 0 takes a free one
+	Index  string          // file of the projection; empty: index.db beside the node's home
+	Listen string          // of the server, host:port; port 0 takes a free one
+	Tracer *tracing.Tracer // nil = calls are not followed
 }
 
 // OpenMember starts the node and takes the server's address. Nothing is served
@@ -43,6 +46,7 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 		return nil, fault.Wrap(fault.Usage, err, "the address %s cannot be taken (listen in mulian.yaml, $MULIAN_LISTEN)", cfg.Listen)
 	}
 	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if cfg.Node.Metrics == nil {
 		cfg.Node.Metrics = metrics
 	}
@@ -66,7 +70,7 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 			return nil, errors.Join(err, n.Close())
 		}
 	}
-	s := server.New(n, x, server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger, Metrics: metrics})
+	s := server.New(n, x, server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger, Metrics: metrics, Tracer: cfg.Tracer})
 	return &Member{Node: n, Index: x, Server: s, listener: l}, nil
 }
 
@@ -89,7 +93,7 @@ func (m *Member) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 2)
-	go func() { done <- m.Index.Run(ctx, m.Node) }()
+	go func() { done <- m.Index.Run(ctx, m.Server.Followed(m.Node)) }()
 	go func() { done <- m.Server.Serve(ctx, m.listener) }()
 	var err error
 	left := 2

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"strings"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -37,8 +38,12 @@ func (l ledgerAPI) Submit(ctx context.Context, req *connect.Request[ledgerv1.Sub
 	case len(raw) > maxEnvelope:
 		return nil, wire.Error(fault.Newf(fault.TooLong, "an envelope of %d bytes, at most %d", len(raw), maxEnvelope))
 	}
+	began := time.Now()
 	res, err := l.chain.Submit(ctx, raw)
-	l.s.metrics.submitted(err, res)
+	l.s.metrics.submitted(began, err, res)
+	if err == nil {
+		l.s.follow.expect(ctx, res.GetTxId())
+	}
 	return respond(res, err)
 }
 

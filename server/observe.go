@@ -23,6 +23,9 @@ type metrics struct {
 	calls    *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	txs      *prometheus.CounterVec
+	waits    prometheus.Histogram
+	times    times
+	sample   sample
 }
 
 func newMetrics(s *Server) *metrics {
@@ -34,24 +37,13 @@ func newMetrics(s *Server) *metrics {
 		}, []string{"method"}),
 		txs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mulian_transactions_total", Help: "Transactions submitted here by code; 0 = committed."}, []string{"code"}),
 	}
-	gauge := func(name, help string, read func(*ledgerv1.GetStatusResponse) float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			st, err := s.status(ctx)
-			if err != nil {
-				return -1
-			}
-			return read(st)
-		})
-	}
+	m.waits = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "mulian_submit_seconds", Help: "Time from a transaction's arrival here until its block.",
+		Buckets: []float64{.002, .005, .01, .02, .03, .05, .075, .1, .15, .2, .3, .5, 1, 2, 5, 10, 30},
+	})
 	m.registry.MustRegister(
-		m.calls, m.seconds, m.txs,
-		gauge("mulian_height", "Height of the latest block.", func(st *ledgerv1.GetStatusResponse) float64 { return float64(st.GetHeight()) }),
-		gauge("mulian_events", "Events in the ledger's log.", func(st *ledgerv1.GetStatusResponse) float64 { return float64(st.GetEvents()) }),
-		gauge("mulian_indexed_events", "Events that the index has taken.", func(st *ledgerv1.GetStatusResponse) float64 { return float64(st.GetIndexed()) }),
-		gauge("mulian_peers", "Connected peers.", func(st *ledgerv1.GetStatusResponse) float64 { return float64(st.GetPeers()) }),
-		gauge("mulian_disk_bytes", "Disk used by the ledger.", func(st *ledgerv1.GetStatusResponse) float64 { return float64(st.GetDiskBytes()) }),
+		m.calls, m.seconds, m.txs, m.waits, standing{s},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "mulian_build_info", Help: "1; the version is in the label.", ConstLabels: prometheus.Labels{"version": s.opts.Version}}, func() float64 { return 1 }),
 	)
 	return m
 }
@@ -60,7 +52,14 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-func (m *metrics) submitted(err error, res *ledgerv1.SubmitResponse) {
+// submitted notes what became of a transaction. How long a refusal at the door took says
+// nothing about blocks.
+func (m *metrics) submitted(began time.Time, err error, res *ledgerv1.SubmitResponse) {
+	if err == nil {
+		took := time.Since(began)
+		m.waits.Observe(took.Seconds())
+		m.times.add(took)
+	}
 	code := res.GetOutcome().GetCode()
 	if err != nil {
 		code = uint32(fault.CodeOf(err))

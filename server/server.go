@@ -41,6 +41,7 @@ import (
 	"mulian/gen/mulian/trace/v1/tracev1connect"
 	"mulian/gen/openapi"
 	"mulian/index"
+	"mulian/internal/tracing"
 	"mulian/internal/wire"
 )
 
@@ -62,6 +63,8 @@ type Options struct {
 	// Metrics is the registry that /metrics shows, with what others have put into it;
 	// nil is a new one.
 	Metrics *prometheus.Registry
+	// Tracer follows calls into the chain; nil: none are followed.
+	Tracer *tracing.Tracer
 }
 
 // Server answers for one node. Make it with [New].
@@ -73,6 +76,7 @@ type Server struct {
 	metrics *metrics
 	started time.Time
 	inbox   inbox
+	follow  follow
 
 	closing context.Context
 	stop    context.CancelFunc
@@ -101,7 +105,7 @@ func (s *Server) Handler() http.Handler {
 	opts := []connect.HandlerOption{
 		connect.WithReadMaxBytes(wire.MaxMessageBytes),
 		connect.WithSendMaxBytes(wire.MaxMessageBytes),
-		connect.WithInterceptors(&observer{s}),
+		connect.WithInterceptors(s.opts.Tracer.Interceptor(), &observer{s}),
 		connect.WithRecover(s.recovered),
 	}
 	mux.Handle(ledgerv1connect.NewLedgerServiceHandler(ledgerAPI{s.chain, s}, opts...))
@@ -166,6 +170,8 @@ func (s *Server) status(ctx context.Context) (*ledgerv1.GetStatusResponse, error
 	if s.index != nil {
 		st.Indexed, _ = s.index.Next()
 	}
+	st.OpenProposals = s.openProposals(ctx)
+	st.SubmitP50Us, st.SubmitP99Us = s.metrics.times.percentiles()
 	return st, nil
 }
 
