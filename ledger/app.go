@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ type app struct {
 	sm2      sm.PrivateKey
 	verdicts *verdicts
 	admitted *recent // transactions that Check has taken, with their ids
+	shares   *shares
 	keep     *atomic.Int64
 	latest   *latest
 	figures  *figures
@@ -128,7 +130,7 @@ func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 	// Not gated: the engine holds its mempool's lock meanwhile, and a block waits for it.
 	id, err := a.machine.ID(req.Tx)
 	if err == nil {
-		err = a.admit(req.Tx, raw, id, a.verdicts.check)
+		err = a.admit(req.Tx, raw, id, a.verdicts.check, peerShare)
 	}
 	if err != nil {
 		return &abci.ResponseCheckTx{Code: uint32(fault.CodeOf(err)), Log: err.Error()}, nil
@@ -137,15 +139,24 @@ func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 }
 
 // admit asks the rules whether a transaction, with its SHA-256 and its id, may wait for
-// a block, and remembers that its signature was looked at.
-func (a *app) admit(tx []byte, raw, id [32]byte, verify verifier) error {
+// a block, and remembers that its signature was looked at. share is how many its account
+// may have waiting.
+func (a *app) admit(tx []byte, raw, id [32]byte, verify verifier, share int) error {
 	view := a.latest.get()
 	if view == nil { // a peer's, while the node stops
 		return fault.Newf(fault.Unreachable, "the node is stopping")
 	}
 	defer a.latest.put(view)
 	env := a.env(view.Height()+1, time.Now().UnixMilli(), verify)
+	var sender string
+	env.Room = func(account string) error {
+		sender, _, _ = strings.Cut(account, "/") // gateways and units count with their organisation
+		return a.shares.room(sender, share)
+	}
 	if err := a.machine.Check(view, env, tx); err != nil {
+		return err
+	}
+	if err := a.shares.take(raw, sender, share); err != nil {
 		return err
 	}
 	a.admitted.add(raw, id)
@@ -352,6 +363,9 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	height := open.Height()
 	a.pace.at(height, (*moments).commit)
 	a.figures.block(height, open.done, a.pace, a.waiting != nil)
+	if a.waiting != nil {
+		a.shares.done(open.done, a.waiting())
+	}
 	a.committed(height, open.done)
 	res := &abci.ResponseCommit{}
 	if keep := a.keep.Load(); keep > 0 && height > keep && height%engineRetainEvery == 0 {

@@ -113,3 +113,43 @@ func Accused(l *Ledger) int {
 	list, _ := l.node.EvidencePool().PendingEvidence(1 << 20)
 	return len(list)
 }
+
+// Shares is the counting of what waits by account, with a clock of the test's.
+type Shares struct{ s *shares }
+
+// What an account may have waiting.
+const (
+	AccountShare = accountShare
+	AloneShare   = aloneShare
+	WantsIn      = wantsIn
+)
+
+func NewShares(now func() time.Time) Shares { return Shares{newShares(now)} }
+
+// Take admits one transaction, if there is room.
+func (s Shares) Take(account string, n byte, m int) error {
+	if err := s.s.room(account, accountShare); err != nil {
+		return err
+	}
+	return s.s.take([32]byte{n, byte(m), byte(m >> 8)}, account, accountShare)
+}
+
+// Done is a block with one transaction while so many wait.
+func (s Shares) Done(n byte, m, waited int) {
+	s.s.done([]doneTx{{raw: [32]byte{n, byte(m), byte(m >> 8)}}}, waited)
+}
+
+// TakeTogether asks for room for n transactions before the first of them is counted.
+func (s Shares) TakeTogether(account string, n int) (told, in int) {
+	for range n {
+		if s.s.room(account, accountShare) == nil {
+			told++
+		}
+	}
+	for i := range told {
+		if s.s.take([32]byte{7, byte(i), byte(i >> 8)}, account, accountShare) == nil {
+			in++
+		}
+	}
+	return told, in
+}

@@ -195,7 +195,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	l.store.before = views.close
 	l.app = &app{
 		chainID: l.cfg.ChainID, genesis: l.genesis, machine: l.machine, db: l.db, log: l.log, sm2: secrets.sm2,
-		verdicts: newVerdicts(runtime.GOMAXPROCS(0)), admitted: newRecent(admittedKept), latest: views, keep: &l.keep,
+		verdicts: newVerdicts(runtime.GOMAXPROCS(0)), admitted: newRecent(admittedKept), shares: newShares(time.Now), latest: views, keep: &l.keep,
 		figures: l.figures, pace: newPace(secrets.validator.PubKey().Address()), committed: l.committedBlock,
 	}
 	l.app.woke.Store(-1) // 0 would stand for the block before the first one

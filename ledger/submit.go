@@ -160,7 +160,7 @@ func (l *Ledger) offer(ctx context.Context, raw []byte, sum, id [32]byte) (cache
 	}
 	if !l.app.admitted.has(sum) {
 		_, step := tracing.Child(ctx, "ledger/check") // rules and signature
-		err := l.app.admit(raw, sum, id, l.app.verdicts.checkGated)
+		err := l.app.admit(raw, sum, id, l.app.verdicts.checkGated, accountShare)
 		step.End(err)
 		if err != nil {
 			return false, err
@@ -169,6 +169,9 @@ func (l *Ledger) offer(ctx context.Context, raw []byte, sum, id [32]byte) (cache
 	_, step := tracing.Child(ctx, "ledger/queue")
 	answer, err := l.queue(raw)
 	step.End(nil)
+	if err != nil && !errors.Is(err, mempool.ErrTxInCache) || answer != nil && answer.Code != 0 {
+		l.app.shares.give(sum)
+	}
 	var full mempool.ErrMempoolIsFull
 	var large mempool.ErrTxTooLarge
 	switch {

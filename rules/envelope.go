@@ -65,6 +65,11 @@ func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	if err := t.findSigner(v, env, e.Signature.GetKey()); err != nil {
 		return nil, err
 	}
+	if env.Room != nil {
+		if err := env.Room(t.account.Id); err != nil {
+			return nil, err
+		}
+	}
 	public, err := identity.ParseKey(t.key)
 	if err != nil {
 		panic("rules: key " + t.key.Id + " of " + t.account.Id + " is in the state and no key")

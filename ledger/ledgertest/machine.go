@@ -125,6 +125,11 @@ func (Machine) Check(_ state.View, env machine.Env, raw []byte) error {
 	if err != nil {
 		return err
 	}
+	if env.Room != nil { // the part of the key before a slash stands for the account
+		if err := env.Room(e.Key); err != nil {
+			return err
+		}
+	}
 	if r := e.judge(env); r.Code != fault.OK {
 		return fault.Newf(r.Code, "%s", r.Text)
 	}

@@ -30,6 +30,11 @@ type Env struct {
 	// ledger remembers its answers so that a signature is checked once.
 	Verify func(public sm.PublicKey, message, signature []byte) bool
 
+	// Room, at admission, refuses an account that has too much waiting; [Machine.Check]
+	// asks it when it knows whose transaction it is and before it looks at the signature.
+	// nil: nobody counts.
+	Room func(account string) error
+
 	// Misbehaviours are what the engine has proved of validators since the block
 	// before; only [Machine.End] has them. The ledger gives them in the block's order,
 	// the same on every validator.
