@@ -110,11 +110,7 @@ func (c controlAPI) Ask(ctx context.Context, req *rpc.Request[gatewayv1.AskReque
 	}
 	out := &gatewayv1.AskResponse{Columns: res.Columns, Receipt: res.Receipt, Record: res.Record}
 	for _, row := range res.Rows {
-		r := &gatewayv1.ResultRow{}
-		for _, v := range row {
-			r.Values = append(r.Values, &gatewayv1.ResultValue{Null: v.IsNull(), Text: v.Text})
-		}
-		out.Rows = append(out.Rows, r)
+		out.Rows = append(out.Rows, shown(row))
 	}
 	return rpc.NewResponse(out), nil
 }

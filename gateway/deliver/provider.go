@@ -80,6 +80,8 @@ type Provider struct {
 	stop     context.CancelFunc
 	running  context.Context // of the spoolers; ends with Close
 
+	comparisons comparisons
+
 	late      sync.Mutex // guards unsettled
 	unsettled unsettled
 }

@@ -10,10 +10,16 @@ import (
 // A Side sums its rows. A *Table is one; the other department's may be behind a network,
 // whose answers are only compared.
 type Side interface {
-	// Sums tells the sum of each part into which the bounds divide the span, one more than
-	// there are bounds. A part begins behind its lower bound and ends with its upper one. Bounds are in
-	// order, at most MaxBounds, and inside the span.
-	Sums(ctx context.Context, k Key, span Span, bounds []connect.Row) ([]Sum, error)
+	// Sums tells, for each question, the sum of each part into which its bounds divide its
+	// span, one more than there are bounds. A part begins behind its lower bound and ends with
+	// its upper one. Bounds are in order, at most MaxBounds, and inside the span.
+	Sums(ctx context.Context, k Key, questions []Question) ([][]Sum, error)
+}
+
+// A Question is a span and the keys that divide it.
+type Question struct {
+	Span   Span
+	Bounds []connect.Row
 }
 
 // A Difference is a range of keys in which the two sides have not the same rows. Its
@@ -46,31 +52,45 @@ func Compare(ctx context.Context, k Key, mine *Table, theirs Side) (*Result, err
 		return nil, err
 	}
 	c := &comparison{key: k, mine: mine, theirs: theirs}
-	all, err := c.ask(ctx, Span{}, nil)
+	all, err := c.ask(ctx, []Question{{}})
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Mine: all[0].mine.Rows, Theirs: all[0].theirs.Rows, Narrowed: true}
-	open, found := differing(all), []part(nil)
-	// Round by round, so that all ranges are about equally wide when there are too many.
+	r := &Result{Mine: all[0][0].mine.Rows, Theirs: all[0][0].theirs.Rows, Narrowed: true}
+	open, found := differing(all[0]), []part(nil)
+	// Round by round, so that all ranges are about equally wide when there are too many; what
+	// is open in one round is asked at once.
 	for len(open) > 0 {
 		var next []part
-		for i, p := range open {
-			if len(found)+len(next)+len(open)-i >= MaxDifferences {
-				found = append(found, open[i:]...)
-				found = append(found, next...)
-				next, r.Narrowed = nil, false
-				break
-			}
-			parts, err := c.narrow(ctx, p)
+		var ask []Question
+		var asked []part // of which the questions are
+		for _, p := range open {
+			bounds, err := c.bounds(ctx, p)
 			if err != nil {
 				return nil, err
 			}
-			if parts == nil {
+			if bounds == nil {
 				found = append(found, p)
 				continue
 			}
-			next = append(next, parts...)
+			ask, asked = append(ask, Question{Span: p.span, Bounds: bounds}), append(asked, p)
+		}
+		for len(ask) > 0 {
+			room := MaxDifferences - len(found) - len(next) - len(asked)
+			if room <= 0 {
+				found = append(append(found, asked...), next...)
+				next, r.Narrowed = nil, false
+				break
+			}
+			n := min(len(ask), MaxQuestions, 1+room/MaxBounds)
+			parts, err := c.ask(ctx, ask[:n])
+			if err != nil {
+				return nil, err
+			}
+			for _, of := range parts {
+				next = append(next, differing(of)...) // none: it changed meanwhile, and is equal now
+			}
+			ask, asked = ask[n:], asked[n:]
 		}
 		open = next
 	}
@@ -92,32 +112,43 @@ type part struct {
 	mine, theirs Sum
 }
 
-// ask sums the parts of a span on both sides.
-func (c *comparison) ask(ctx context.Context, span Span, bounds []connect.Row) ([]part, error) {
-	mine, err := c.mine.Sums(ctx, c.key, span, bounds)
+// ask sums the parts of spans on both sides.
+func (c *comparison) ask(ctx context.Context, questions []Question) ([][]part, error) {
+	mine, err := c.mine.Sums(ctx, c.key, questions)
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := c.theirs.Sums(ctx, c.key, span, bounds)
+	theirs, err := c.theirs.Sums(ctx, c.key, questions)
 	if err != nil {
 		return nil, fmt.Errorf("the other side: %w", err)
 	}
-	if len(theirs) != len(bounds)+1 {
-		return nil, fmt.Errorf("%w: the other side answers with %d sums of %d", connect.ErrInvalid, len(theirs), len(bounds)+1)
+	if len(theirs) != len(questions) {
+		return nil, fmt.Errorf("%w: the other side answers %d questions of %d", connect.ErrInvalid, len(theirs), len(questions))
 	}
+	out := make([][]part, len(questions))
+	for i, q := range questions {
+		if len(theirs[i]) != len(q.Bounds)+1 {
+			return nil, fmt.Errorf("%w: the other side answers with %d sums of %d", connect.ErrInvalid, len(theirs[i]), len(q.Bounds)+1)
+		}
+		out[i] = q.parts(mine[i], theirs[i])
+	}
+	return out, nil
+}
+
+func (q Question) parts(mine, theirs []Sum) []part {
 	parts := make([]part, len(mine))
 	for i := range parts {
-		p := part{span: span, mine: mine[i], theirs: theirs[i]}
+		p := part{span: q.Span, mine: mine[i], theirs: theirs[i]}
 		if i > 0 {
-			p.span.After = bounds[i-1]
+			p.span.After = q.Bounds[i-1]
 		}
-		if i < len(bounds) {
-			p.span.UpTo = bounds[i]
+		if i < len(q.Bounds) {
+			p.span.UpTo = q.Bounds[i]
 		}
 		p.span.Expect = max(p.mine.Rows, p.theirs.Rows)
 		parts[i] = p
 	}
-	return parts, nil
+	return parts
 }
 
 func differing(parts []part) (out []part) {
@@ -129,8 +160,8 @@ func differing(parts []part) (out []part) {
 	return out
 }
 
-// narrow divides a part and returns what differs of it; nil if it is not to be divided.
-func (c *comparison) narrow(ctx context.Context, p part) ([]part, error) {
+// bounds are the keys that divide a part; nil if it is not to be divided.
+func (c *comparison) bounds(ctx context.Context, p part) ([]connect.Row, error) {
 	if p.mine.Rows < 2*Grain {
 		return nil, nil
 	}
@@ -144,14 +175,7 @@ func (c *comparison) narrow(ctx context.Context, p part) ([]part, error) {
 	if len(bounds) == 0 {
 		return nil, nil
 	}
-	parts, err := c.ask(ctx, p.span, bounds)
-	if err != nil {
-		return nil, err
-	}
-	if out := differing(parts); out != nil {
-		return out, nil
-	}
-	return []part{}, nil // it changed meanwhile, and is equal now
+	return bounds, nil
 }
 
 // thin keeps n of the keys, evenly.
@@ -165,14 +189,22 @@ func thin(keys []connect.Row, n int) []connect.Row {
 
 // confirm asks once more: what is equal now was changing when it was asked.
 func (c *comparison) confirm(ctx context.Context, found []part) (out []Difference, err error) {
-	for _, p := range found {
-		again, err := c.ask(ctx, p.span, nil)
+	for len(found) > 0 {
+		n := min(len(found), MaxQuestions)
+		var ask []Question
+		for _, p := range found[:n] {
+			ask = append(ask, Question{Span: p.span})
+		}
+		again, err := c.ask(ctx, ask)
 		if err != nil {
 			return nil, err
 		}
-		if q := again[0]; q.mine != q.theirs {
-			out = append(out, Difference{Span: q.span, Mine: q.mine.Rows, Theirs: q.theirs.Rows})
+		for _, of := range again {
+			if q := of[0]; q.mine != q.theirs {
+				out = append(out, Difference{Span: q.span, Mine: q.mine.Rows, Theirs: q.theirs.Rows})
+			}
 		}
+		found = found[n:]
 	}
 	return out, nil
 }

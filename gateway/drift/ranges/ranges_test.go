@@ -244,15 +244,18 @@ func TestTooManyDifferencesAreTold(t *testing.T) {
 }
 
 // lying is a side that answers nonsense.
-type lying struct{ answer []Sum }
+type lying struct{ answer [][]Sum }
 
-func (l lying) Sums(context.Context, Key, Span, []connect.Row) ([]Sum, error) { return l.answer, nil }
+func (l lying) Sums(context.Context, Key, []Question) ([][]Sum, error) { return l.answer, nil }
 
 func TestWhatCannotBeComparedSaysSo(t *testing.T) {
 	mine := newSide(t, "sqlite")
 	mine.fill("r", 1, 100)
 	k := agreed(t)
 	if _, err := Compare(t.Context(), k, mine.Table, lying{}); !errors.Is(err, connect.ErrInvalid) {
+		t.Errorf("no answers: %v", err)
+	}
+	if _, err := Compare(t.Context(), k, mine.Table, lying{[][]Sum{{}}}); !errors.Is(err, connect.ErrInvalid) {
 		t.Errorf("no sums: %v", err)
 	}
 	noKey := &Table{Source: mine.Source, Name: mine.Name, Columns: []string{"name"}, Key: []string{"id"}}
@@ -263,10 +266,10 @@ func TestWhatCannotBeComparedSaysSo(t *testing.T) {
 	if _, err := Compare(t.Context(), k, twice, mine.Table); !errors.Is(err, connect.ErrNoKey) {
 		t.Errorf("a key that is none: %v", err)
 	}
-	if _, err := mine.Sums(t.Context(), k, Span{}, []connect.Row{key("r", 2), key("r", 1)}); !errors.Is(err, connect.ErrInvalid) {
+	if _, err := mine.Sums(t.Context(), k, []Question{{Bounds: []connect.Row{key("r", 2), key("r", 1)}}}); !errors.Is(err, connect.ErrInvalid) {
 		t.Errorf("bounds in no order: %v", err)
 	}
-	if _, err := mine.Sums(t.Context(), k, Span{}, slices.Repeat([]connect.Row{key("r", 2)}, MaxBounds+1)); !errors.Is(err, connect.ErrInvalid) {
+	if _, err := mine.Sums(t.Context(), k, []Question{{Bounds: slices.Repeat([]connect.Row{key("r", 2)}, MaxBounds+1)}}); !errors.Is(err, connect.ErrInvalid) {
 		t.Errorf("too many bounds: %v", err)
 	}
 	if _, err := KeyOf([]byte("short"), "a"); !errors.Is(err, connect.ErrInvalid) {
@@ -286,11 +289,11 @@ func TestDigestsSayNothingWithoutTheKey(t *testing.T) {
 	sum := func(k Key, columns ...string) Sum {
 		t.Helper()
 		table := &Table{Source: s.Source, Name: s.Name, Columns: columns, Key: s.Key}
-		out, err := table.Sums(t.Context(), k, Span{}, nil)
-		if err != nil || len(out) != 1 || out[0].Rows != 50 {
+		out, err := table.Sums(t.Context(), k, []Question{{}})
+		if err != nil || len(out[0]) != 1 || out[0][0].Rows != 50 {
 			t.Fatalf("%v, %v", out, err)
 		}
-		return out[0]
+		return out[0][0]
 	}
 	base := sum(agreed(t), "region", "id", "name")
 	if base != sum(agreed(t), "region", "id", "name") {
@@ -320,8 +323,8 @@ func TestKeysHaveTheOrderOfAScan(t *testing.T) {
 				s.exec("INSERT INTO firm VALUES (" + list[i] + ")")
 			}
 			table := &Table{Source: s.Source, Name: s.Name, Columns: []string{"k"}, Key: []string{"k"}}
-			sums, err := table.Sums(t.Context(), agreed(t), Span{}, nil)
-			if err != nil || sums[0].Rows != int64(len(list)) {
+			sums, err := table.Sums(t.Context(), agreed(t), []Question{{}})
+			if err != nil || sums[0][0].Rows != int64(len(list)) {
 				t.Errorf("%v, %v", sums, err)
 			}
 		})

@@ -18,6 +18,9 @@ const (
 	// MaxBounds is the most keys that divide a range: with 33 parts each, a million rows are three
 	// rounds away from a range of 16.
 	MaxBounds = 32
+	// MaxQuestions is the most ranges that are asked for at once: as many as a message of
+	// 256 KiB holds with their bounds, if the keys are short.
+	MaxQuestions = 64
 	// Grain is how many rows of the asker's the narrowest ranges have, on average at least.
 	Grain = 16
 	// MaxDifferences is the most ranges that one comparison tells; beyond, wider ones.
@@ -78,7 +81,19 @@ func (t *Table) check() error {
 }
 
 // Sums implements Side.
-func (t *Table) Sums(ctx context.Context, k Key, span Span, bounds []connect.Row) ([]Sum, error) {
+func (t *Table) Sums(ctx context.Context, k Key, questions []Question) ([][]Sum, error) {
+	var out [][]Sum
+	for _, q := range questions {
+		sums, err := t.sums(ctx, k, q.Span, q.Bounds)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, sums)
+	}
+	return out, nil
+}
+
+func (t *Table) sums(ctx context.Context, k Key, span Span, bounds []connect.Row) ([]Sum, error) {
 	if err := checkBounds(span, bounds); err != nil {
 		return nil, err
 	}

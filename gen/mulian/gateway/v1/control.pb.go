@@ -596,6 +596,227 @@ func (x *FetchResponse) GetBytes() uint64 {
 	return 0
 }
 
+type CompareRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"` // may be left out if the agreement has one
+	Table         string                 `protobuf:"bytes,3,opt,name=table,proto3" json:"table,omitempty"` // as into of a FetchRequest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareRequest) Reset() {
+	*x = CompareRequest{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareRequest) ProtoMessage() {}
+
+func (x *CompareRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareRequest.ProtoReflect.Descriptor instead.
+func (*CompareRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CompareRequest) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *CompareRequest) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *CompareRequest) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+type CompareResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rows          int64                  `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`                            // of the own table
+	OtherRows     int64                  `protobuf:"varint,2,opt,name=other_rows,json=otherRows,proto3" json:"other_rows,omitempty"` // of the entry, as agreed
+	Columns       []string               `protobuf:"bytes,3,rep,name=columns,proto3" json:"columns,omitempty"`
+	Key           []string               `protobuf:"bytes,4,rep,name=key,proto3" json:"key,omitempty"`
+	Differences   []*CompareDifference   `protobuf:"bytes,5,rep,name=differences,proto3" json:"differences,omitempty"` // none: they are equal
+	Narrowed      bool                   `protobuf:"varint,6,opt,name=narrowed,proto3" json:"narrowed,omitempty"`      // false: some ranges are wider than they had to be
+	Questions     uint32                 `protobuf:"varint,7,opt,name=questions,proto3" json:"questions,omitempty"`    // how many were asked: records in the provider's log
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareResponse) Reset() {
+	*x = CompareResponse{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareResponse) ProtoMessage() {}
+
+func (x *CompareResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareResponse.ProtoReflect.Descriptor instead.
+func (*CompareResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CompareResponse) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *CompareResponse) GetOtherRows() int64 {
+	if x != nil {
+		return x.OtherRows
+	}
+	return 0
+}
+
+func (x *CompareResponse) GetColumns() []string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *CompareResponse) GetKey() []string {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *CompareResponse) GetDifferences() []*CompareDifference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *CompareResponse) GetNarrowed() bool {
+	if x != nil {
+		return x.Narrowed
+	}
+	return false
+}
+
+func (x *CompareResponse) GetQuestions() uint32 {
+	if x != nil {
+		return x.Questions
+	}
+	return 0
+}
+
+// Difference is a range of keys, of the own table, in which the rows are not the same.
+type CompareDifference struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         *ResultRow             `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`           // not there: from the first
+	UpTo          *ResultRow             `protobuf:"bytes,2,opt,name=up_to,json=upTo,proto3" json:"up_to,omitempty"` // not there: to the last
+	Rows          int64                  `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`
+	OtherRows     int64                  `protobuf:"varint,4,opt,name=other_rows,json=otherRows,proto3" json:"other_rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareDifference) Reset() {
+	*x = CompareDifference{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareDifference) ProtoMessage() {}
+
+func (x *CompareDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareDifference.ProtoReflect.Descriptor instead.
+func (*CompareDifference) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CompareDifference) GetAfter() *ResultRow {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *CompareDifference) GetUpTo() *ResultRow {
+	if x != nil {
+		return x.UpTo
+	}
+	return nil
+}
+
+func (x *CompareDifference) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *CompareDifference) GetOtherRows() int64 {
+	if x != nil {
+		return x.OtherRows
+	}
+	return 0
+}
+
 type UsageKeyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Entry         string                 `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
@@ -606,7 +827,7 @@ type UsageKeyRequest struct {
 
 func (x *UsageKeyRequest) Reset() {
 	*x = UsageKeyRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +839,7 @@ func (x *UsageKeyRequest) String() string {
 func (*UsageKeyRequest) ProtoMessage() {}
 
 func (x *UsageKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +852,7 @@ func (x *UsageKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageKeyRequest.ProtoReflect.Descriptor instead.
 func (*UsageKeyRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{8}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UsageKeyRequest) GetEntry() string {
@@ -659,7 +880,7 @@ type UsageKeyResponse struct {
 
 func (x *UsageKeyResponse) Reset() {
 	*x = UsageKeyResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +892,7 @@ func (x *UsageKeyResponse) String() string {
 func (*UsageKeyResponse) ProtoMessage() {}
 
 func (x *UsageKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +905,7 @@ func (x *UsageKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageKeyResponse.ProtoReflect.Descriptor instead.
 func (*UsageKeyResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{9}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UsageKeyResponse) GetKey() []byte {
@@ -719,7 +940,7 @@ type ReceiptsRequest struct {
 
 func (x *ReceiptsRequest) Reset() {
 	*x = ReceiptsRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -731,7 +952,7 @@ func (x *ReceiptsRequest) String() string {
 func (*ReceiptsRequest) ProtoMessage() {}
 
 func (x *ReceiptsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -744,7 +965,7 @@ func (x *ReceiptsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsRequest.ProtoReflect.Descriptor instead.
 func (*ReceiptsRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{10}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReceiptsRequest) GetKind() ReceiptKind {
@@ -778,7 +999,7 @@ type ReceiptsResponse struct {
 
 func (x *ReceiptsResponse) Reset() {
 	*x = ReceiptsResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -790,7 +1011,7 @@ func (x *ReceiptsResponse) String() string {
 func (*ReceiptsResponse) ProtoMessage() {}
 
 func (x *ReceiptsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -803,7 +1024,7 @@ func (x *ReceiptsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsResponse.ProtoReflect.Descriptor instead.
 func (*ReceiptsResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{11}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReceiptsResponse) GetReceipts() []*v1.Receipt {
@@ -828,7 +1049,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -840,7 +1061,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -853,7 +1074,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{12}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{15}
 }
 
 type StateResponse struct {
@@ -880,7 +1101,7 @@ type StateResponse struct {
 
 func (x *StateResponse) Reset() {
 	*x = StateResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1113,7 @@ func (x *StateResponse) String() string {
 func (*StateResponse) ProtoMessage() {}
 
 func (x *StateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1126,7 @@ func (x *StateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateResponse.ProtoReflect.Descriptor instead.
 func (*StateResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StateResponse) GetGateway() string {
@@ -1032,7 +1253,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1044,7 +1265,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1057,7 +1278,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{14}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *FollowRequest) GetAgreement() string {
@@ -1099,7 +1320,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1332,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1345,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{15}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *FollowResponse) GetFollowing() *Following {
@@ -1173,7 +1394,7 @@ type Following struct {
 
 func (x *Following) Reset() {
 	*x = Following{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[16]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1406,7 @@ func (x *Following) String() string {
 func (*Following) ProtoMessage() {}
 
 func (x *Following) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[16]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1419,7 @@ func (x *Following) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Following.ProtoReflect.Descriptor instead.
 func (*Following) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{16}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Following) GetAgreement() string {
@@ -1321,7 +1542,7 @@ type Subscriber struct {
 
 func (x *Subscriber) Reset() {
 	*x = Subscriber{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[17]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1554,7 @@ func (x *Subscriber) String() string {
 func (*Subscriber) ProtoMessage() {}
 
 func (x *Subscriber) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[17]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1567,7 @@ func (x *Subscriber) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscriber.ProtoReflect.Descriptor instead.
 func (*Subscriber) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{17}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Subscriber) GetSubscription() string {
@@ -1485,6 +1706,25 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x06height\x18\a \x01(\x03R\x06height\x12\"\n" +
 	"\fmilliseconds\x18\b \x01(\x03R\fmilliseconds\x12\x14\n" +
 	"\x05bytes\x18\t \x01(\x04R\x05bytes\"Z\n" +
+	"\x0eCompareRequest\x12\x1c\n" +
+	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x14\n" +
+	"\x05table\x18\x03 \x01(\tR\x05table\"\xf2\x01\n" +
+	"\x0fCompareResponse\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x1d\n" +
+	"\n" +
+	"other_rows\x18\x02 \x01(\x03R\totherRows\x12\x18\n" +
+	"\acolumns\x18\x03 \x03(\tR\acolumns\x12\x10\n" +
+	"\x03key\x18\x04 \x03(\tR\x03key\x12F\n" +
+	"\vdifferences\x18\x05 \x03(\v2$.mulian.gateway.v1.CompareDifferenceR\vdifferences\x12\x1a\n" +
+	"\bnarrowed\x18\x06 \x01(\bR\bnarrowed\x12\x1c\n" +
+	"\tquestions\x18\a \x01(\rR\tquestions\"\xad\x01\n" +
+	"\x11CompareDifference\x122\n" +
+	"\x05after\x18\x01 \x01(\v2\x1c.mulian.gateway.v1.ResultRowR\x05after\x121\n" +
+	"\x05up_to\x18\x02 \x01(\v2\x1c.mulian.gateway.v1.ResultRowR\x04upTo\x12\x12\n" +
+	"\x04rows\x18\x03 \x01(\x03R\x04rows\x12\x1d\n" +
+	"\n" +
+	"other_rows\x18\x04 \x01(\x03R\totherRows\"Z\n" +
 	"\x0fUsageKeyRequest\x12\x14\n" +
 	"\x05entry\x18\x01 \x01(\tR\x05entry\x121\n" +
 	"\x05where\x18\x02 \x03(\v2\x1b.mulian.gateway.v1.KeyValueR\x05where\"P\n" +
@@ -1564,11 +1804,12 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x18RECEIPT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15RECEIPT_KIND_RECEIVED\x10\x01\x12\x16\n" +
 	"\x12RECEIPT_KIND_GIVEN\x10\x02\x12\x18\n" +
-	"\x14RECEIPT_KIND_MISSING\x10\x032\xcb\x04\n" +
+	"\x14RECEIPT_KIND_MISSING\x10\x032\x9d\x05\n" +
 	"\x0eControlService\x12D\n" +
 	"\x03Ask\x12\x1d.mulian.gateway.v1.AskRequest\x1a\x1e.mulian.gateway.v1.AskResponse\x12L\n" +
 	"\x05Fetch\x12\x1f.mulian.gateway.v1.FetchRequest\x1a .mulian.gateway.v1.FetchResponse0\x01\x12O\n" +
-	"\x06Follow\x12 .mulian.gateway.v1.FollowRequest\x1a!.mulian.gateway.v1.FollowResponse0\x01\x12Z\n" +
+	"\x06Follow\x12 .mulian.gateway.v1.FollowRequest\x1a!.mulian.gateway.v1.FollowResponse0\x01\x12P\n" +
+	"\aCompare\x12!.mulian.gateway.v1.CompareRequest\x1a\".mulian.gateway.v1.CompareResponse\x12Z\n" +
 	"\bReceipts\x12\".mulian.gateway.v1.ReceiptsRequest\x1a#.mulian.gateway.v1.ReceiptsResponse\"\x03\x90\x02\x010\x01\x12X\n" +
 	"\bUsageKey\x12\".mulian.gateway.v1.UsageKeyRequest\x1a#.mulian.gateway.v1.UsageKeyResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\x05State\x12\x1f.mulian.gateway.v1.StateRequest\x1a .mulian.gateway.v1.StateResponse\"\x03\x90\x02\x01\x12M\n" +
@@ -1587,70 +1828,78 @@ func file_mulian_gateway_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_gateway_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_mulian_gateway_v1_control_proto_goTypes = []any{
-	(ReceiptKind)(0),         // 0: mulian.gateway.v1.ReceiptKind
-	(*ReloadRequest)(nil),    // 1: mulian.gateway.v1.ReloadRequest
-	(*ReloadResponse)(nil),   // 2: mulian.gateway.v1.ReloadResponse
-	(*AskRequest)(nil),       // 3: mulian.gateway.v1.AskRequest
-	(*AskResponse)(nil),      // 4: mulian.gateway.v1.AskResponse
-	(*ResultRow)(nil),        // 5: mulian.gateway.v1.ResultRow
-	(*ResultValue)(nil),      // 6: mulian.gateway.v1.ResultValue
-	(*FetchRequest)(nil),     // 7: mulian.gateway.v1.FetchRequest
-	(*FetchResponse)(nil),    // 8: mulian.gateway.v1.FetchResponse
-	(*UsageKeyRequest)(nil),  // 9: mulian.gateway.v1.UsageKeyRequest
-	(*UsageKeyResponse)(nil), // 10: mulian.gateway.v1.UsageKeyResponse
-	(*ReceiptsRequest)(nil),  // 11: mulian.gateway.v1.ReceiptsRequest
-	(*ReceiptsResponse)(nil), // 12: mulian.gateway.v1.ReceiptsResponse
-	(*StateRequest)(nil),     // 13: mulian.gateway.v1.StateRequest
-	(*StateResponse)(nil),    // 14: mulian.gateway.v1.StateResponse
-	(*FollowRequest)(nil),    // 15: mulian.gateway.v1.FollowRequest
-	(*FollowResponse)(nil),   // 16: mulian.gateway.v1.FollowResponse
-	(*Following)(nil),        // 17: mulian.gateway.v1.Following
-	(*Subscriber)(nil),       // 18: mulian.gateway.v1.Subscriber
-	(*KeyValue)(nil),         // 19: mulian.gateway.v1.KeyValue
-	(*ResultColumn)(nil),     // 20: mulian.gateway.v1.ResultColumn
-	(*v1.Receipt)(nil),       // 21: mulian.trace.v1.Receipt
-	(*v1.AccessRecord)(nil),  // 22: mulian.trace.v1.AccessRecord
-	(Verdict)(0),             // 23: mulian.gateway.v1.Verdict
-	(Sensing)(0),             // 24: mulian.gateway.v1.Sensing
+	(ReceiptKind)(0),          // 0: mulian.gateway.v1.ReceiptKind
+	(*ReloadRequest)(nil),     // 1: mulian.gateway.v1.ReloadRequest
+	(*ReloadResponse)(nil),    // 2: mulian.gateway.v1.ReloadResponse
+	(*AskRequest)(nil),        // 3: mulian.gateway.v1.AskRequest
+	(*AskResponse)(nil),       // 4: mulian.gateway.v1.AskResponse
+	(*ResultRow)(nil),         // 5: mulian.gateway.v1.ResultRow
+	(*ResultValue)(nil),       // 6: mulian.gateway.v1.ResultValue
+	(*FetchRequest)(nil),      // 7: mulian.gateway.v1.FetchRequest
+	(*FetchResponse)(nil),     // 8: mulian.gateway.v1.FetchResponse
+	(*CompareRequest)(nil),    // 9: mulian.gateway.v1.CompareRequest
+	(*CompareResponse)(nil),   // 10: mulian.gateway.v1.CompareResponse
+	(*CompareDifference)(nil), // 11: mulian.gateway.v1.CompareDifference
+	(*UsageKeyRequest)(nil),   // 12: mulian.gateway.v1.UsageKeyRequest
+	(*UsageKeyResponse)(nil),  // 13: mulian.gateway.v1.UsageKeyResponse
+	(*ReceiptsRequest)(nil),   // 14: mulian.gateway.v1.ReceiptsRequest
+	(*ReceiptsResponse)(nil),  // 15: mulian.gateway.v1.ReceiptsResponse
+	(*StateRequest)(nil),      // 16: mulian.gateway.v1.StateRequest
+	(*StateResponse)(nil),     // 17: mulian.gateway.v1.StateResponse
+	(*FollowRequest)(nil),     // 18: mulian.gateway.v1.FollowRequest
+	(*FollowResponse)(nil),    // 19: mulian.gateway.v1.FollowResponse
+	(*Following)(nil),         // 20: mulian.gateway.v1.Following
+	(*Subscriber)(nil),        // 21: mulian.gateway.v1.Subscriber
+	(*KeyValue)(nil),          // 22: mulian.gateway.v1.KeyValue
+	(*ResultColumn)(nil),      // 23: mulian.gateway.v1.ResultColumn
+	(*v1.Receipt)(nil),        // 24: mulian.trace.v1.Receipt
+	(*v1.AccessRecord)(nil),   // 25: mulian.trace.v1.AccessRecord
+	(Verdict)(0),              // 26: mulian.gateway.v1.Verdict
+	(Sensing)(0),              // 27: mulian.gateway.v1.Sensing
 }
 var file_mulian_gateway_v1_control_proto_depIdxs = []int32{
-	19, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
-	19, // 1: mulian.gateway.v1.AskRequest.parameters:type_name -> mulian.gateway.v1.KeyValue
-	20, // 2: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
+	22, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
+	22, // 1: mulian.gateway.v1.AskRequest.parameters:type_name -> mulian.gateway.v1.KeyValue
+	23, // 2: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
 	5,  // 3: mulian.gateway.v1.AskResponse.rows:type_name -> mulian.gateway.v1.ResultRow
-	21, // 4: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
-	22, // 5: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
-	23, // 6: mulian.gateway.v1.AskResponse.verdict:type_name -> mulian.gateway.v1.Verdict
+	24, // 4: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
+	25, // 5: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
+	26, // 6: mulian.gateway.v1.AskResponse.verdict:type_name -> mulian.gateway.v1.Verdict
 	6,  // 7: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
-	19, // 8: mulian.gateway.v1.UsageKeyRequest.where:type_name -> mulian.gateway.v1.KeyValue
-	0,  // 9: mulian.gateway.v1.ReceiptsRequest.kind:type_name -> mulian.gateway.v1.ReceiptKind
-	21, // 10: mulian.gateway.v1.ReceiptsResponse.receipts:type_name -> mulian.trace.v1.Receipt
-	17, // 11: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
-	18, // 12: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
-	17, // 13: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
-	24, // 14: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
-	24, // 15: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
-	3,  // 16: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
-	7,  // 17: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
-	15, // 18: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
-	11, // 19: mulian.gateway.v1.ControlService.Receipts:input_type -> mulian.gateway.v1.ReceiptsRequest
-	9,  // 20: mulian.gateway.v1.ControlService.UsageKey:input_type -> mulian.gateway.v1.UsageKeyRequest
-	13, // 21: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
-	1,  // 22: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
-	4,  // 23: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
-	8,  // 24: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
-	16, // 25: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
-	12, // 26: mulian.gateway.v1.ControlService.Receipts:output_type -> mulian.gateway.v1.ReceiptsResponse
-	10, // 27: mulian.gateway.v1.ControlService.UsageKey:output_type -> mulian.gateway.v1.UsageKeyResponse
-	14, // 28: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
-	2,  // 29: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
-	23, // [23:30] is the sub-list for method output_type
-	16, // [16:23] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	11, // 8: mulian.gateway.v1.CompareResponse.differences:type_name -> mulian.gateway.v1.CompareDifference
+	5,  // 9: mulian.gateway.v1.CompareDifference.after:type_name -> mulian.gateway.v1.ResultRow
+	5,  // 10: mulian.gateway.v1.CompareDifference.up_to:type_name -> mulian.gateway.v1.ResultRow
+	22, // 11: mulian.gateway.v1.UsageKeyRequest.where:type_name -> mulian.gateway.v1.KeyValue
+	0,  // 12: mulian.gateway.v1.ReceiptsRequest.kind:type_name -> mulian.gateway.v1.ReceiptKind
+	24, // 13: mulian.gateway.v1.ReceiptsResponse.receipts:type_name -> mulian.trace.v1.Receipt
+	20, // 14: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
+	21, // 15: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
+	20, // 16: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
+	27, // 17: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
+	27, // 18: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
+	3,  // 19: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
+	7,  // 20: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
+	18, // 21: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
+	9,  // 22: mulian.gateway.v1.ControlService.Compare:input_type -> mulian.gateway.v1.CompareRequest
+	14, // 23: mulian.gateway.v1.ControlService.Receipts:input_type -> mulian.gateway.v1.ReceiptsRequest
+	12, // 24: mulian.gateway.v1.ControlService.UsageKey:input_type -> mulian.gateway.v1.UsageKeyRequest
+	16, // 25: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
+	1,  // 26: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
+	4,  // 27: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
+	8,  // 28: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
+	19, // 29: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
+	10, // 30: mulian.gateway.v1.ControlService.Compare:output_type -> mulian.gateway.v1.CompareResponse
+	15, // 31: mulian.gateway.v1.ControlService.Receipts:output_type -> mulian.gateway.v1.ReceiptsResponse
+	13, // 32: mulian.gateway.v1.ControlService.UsageKey:output_type -> mulian.gateway.v1.UsageKeyResponse
+	17, // 33: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
+	2,  // 34: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
+	27, // [27:35] is the sub-list for method output_type
+	19, // [19:27] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_control_proto_init() }
@@ -1665,7 +1914,7 @@ func file_mulian_gateway_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_control_proto_rawDesc), len(file_mulian_gateway_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -331,6 +331,7 @@ type RequestBody struct {
 	//	*RequestBody_Queries
 	//	*RequestBody_Changes
 	//	*RequestBody_Notify
+	//	*RequestBody_Compare
 	Kind          isRequestBody_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -471,6 +472,15 @@ func (x *RequestBody) GetNotify() *NotifyBody {
 	return nil
 }
 
+func (x *RequestBody) GetCompare() *CompareBody {
+	if x != nil {
+		if x, ok := x.Kind.(*RequestBody_Compare); ok {
+			return x.Compare
+		}
+	}
+	return nil
+}
+
 type isRequestBody_Kind interface {
 	isRequestBody_Kind()
 }
@@ -503,6 +513,10 @@ type RequestBody_Notify struct {
 	Notify *NotifyBody `protobuf:"bytes,22,opt,name=notify,proto3,oneof"`
 }
 
+type RequestBody_Compare struct {
+	Compare *CompareBody `protobuf:"bytes,23,opt,name=compare,proto3,oneof"`
+}
+
 func (*RequestBody_Query) isRequestBody_Kind() {}
 
 func (*RequestBody_Delivery) isRequestBody_Kind() {}
@@ -516,6 +530,8 @@ func (*RequestBody_Queries) isRequestBody_Kind() {}
 func (*RequestBody_Changes) isRequestBody_Kind() {}
 
 func (*RequestBody_Notify) isRequestBody_Kind() {}
+
+func (*RequestBody_Compare) isRequestBody_Kind() {}
 
 type QueryBody struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1828,6 +1844,274 @@ func (*NotifyResponse) Descriptor() ([]byte, []int) {
 	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{22}
 }
 
+// CompareBody asks for digests of ranges, of all items that are agreed.
+type CompareBody struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
+	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	Purpose       string                 `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Comparison    string                 `protobuf:"bytes,4,opt,name=comparison,proto3" json:"comparison,omitempty"` // 16-64 characters, chosen by the asker; a new one begins with one range without bounds
+	Ranges        []*CompareRange        `protobuf:"bytes,5,rep,name=ranges,proto3" json:"ranges,omitempty"`         // 1-64
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareBody) Reset() {
+	*x = CompareBody{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareBody) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareBody) ProtoMessage() {}
+
+func (x *CompareBody) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareBody.ProtoReflect.Descriptor instead.
+func (*CompareBody) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CompareBody) GetAgreement() string {
+	if x != nil {
+		return x.Agreement
+	}
+	return ""
+}
+
+func (x *CompareBody) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *CompareBody) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *CompareBody) GetComparison() string {
+	if x != nil {
+		return x.Comparison
+	}
+	return ""
+}
+
+func (x *CompareBody) GetRanges() []*CompareRange {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+// CompareRange is the keys behind one, up to another, in parts.
+type CompareRange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         []byte                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`           // one canonical row: the key, in the order of CompareResult.key; empty = from the first
+	UpTo          []byte                 `protobuf:"bytes,2,opt,name=up_to,json=upTo,proto3" json:"up_to,omitempty"` // so, too; empty = to the last
+	Bounds        []byte                 `protobuf:"bytes,3,opt,name=bounds,proto3" json:"bounds,omitempty"`         // canonical rows: 0-32 keys between the two that divide the range, in order
+	Expect        int64                  `protobuf:"varint,4,opt,name=expect,proto3" json:"expect,omitempty"`        // about how many rows lie in it; 0 = unknown
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareRange) Reset() {
+	*x = CompareRange{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareRange) ProtoMessage() {}
+
+func (x *CompareRange) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareRange.ProtoReflect.Descriptor instead.
+func (*CompareRange) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CompareRange) GetAfter() []byte {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *CompareRange) GetUpTo() []byte {
+	if x != nil {
+		return x.UpTo
+	}
+	return nil
+}
+
+func (x *CompareRange) GetBounds() []byte {
+	if x != nil {
+		return x.Bounds
+	}
+	return nil
+}
+
+func (x *CompareRange) GetExpect() int64 {
+	if x != nil {
+		return x.Expect
+	}
+	return 0
+}
+
+// CompareResult inside the seal.
+type CompareResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	DigestKey     []byte                 `protobuf:"bytes,1,opt,name=digest_key,json=digestKey,proto3" json:"digest_key,omitempty"` // 32 bytes, of this comparison alone: HMAC-SM3
+	Columns       []*ResultColumn        `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"`                      // of the digests, in their order
+	Key           []uint32               `protobuf:"varint,3,rep,packed,name=key,proto3" json:"key,omitempty"`                      // which of them are the key, in its order
+	Sums          []*RangeSums           `protobuf:"bytes,4,rep,name=sums,proto3" json:"sums,omitempty"`                            // one for each range
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareResult) Reset() {
+	*x = CompareResult{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareResult) ProtoMessage() {}
+
+func (x *CompareResult) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareResult.ProtoReflect.Descriptor instead.
+func (*CompareResult) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *CompareResult) GetDigestKey() []byte {
+	if x != nil {
+		return x.DigestKey
+	}
+	return nil
+}
+
+func (x *CompareResult) GetColumns() []*ResultColumn {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *CompareResult) GetKey() []uint32 {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *CompareResult) GetSums() []*RangeSums {
+	if x != nil {
+		return x.Sums
+	}
+	return nil
+}
+
+// RangeSums is what lies in the parts of a range: one more than it has bounds.
+type RangeSums struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rows          []uint64               `protobuf:"varint,1,rep,packed,name=rows,proto3" json:"rows,omitempty"`
+	Digests       [][]byte               `protobuf:"bytes,2,rep,name=digests,proto3" json:"digests,omitempty"` // 32 bytes each
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RangeSums) Reset() {
+	*x = RangeSums{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RangeSums) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RangeSums) ProtoMessage() {}
+
+func (x *RangeSums) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RangeSums.ProtoReflect.Descriptor instead.
+func (*RangeSums) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *RangeSums) GetRows() []uint64 {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *RangeSums) GetDigests() [][]byte {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
 var File_mulian_gateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
@@ -1846,7 +2130,7 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\rSignedRequest\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1c\n" +
-	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xb3\x04\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xef\x04\n" +
 	"\vRequestBody\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n" +
@@ -1862,7 +2146,8 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\vacknowledge\x18\r \x01(\v2\".mulian.gateway.v1.AcknowledgeBodyH\x00R\vacknowledge\x12:\n" +
 	"\aqueries\x18\x14 \x01(\v2\x1e.mulian.gateway.v1.QueriesBodyH\x00R\aqueries\x12:\n" +
 	"\achanges\x18\x15 \x01(\v2\x1e.mulian.gateway.v1.ChangesBodyH\x00R\achanges\x127\n" +
-	"\x06notify\x18\x16 \x01(\v2\x1d.mulian.gateway.v1.NotifyBodyH\x00R\x06notifyB\x06\n" +
+	"\x06notify\x18\x16 \x01(\v2\x1d.mulian.gateway.v1.NotifyBodyH\x00R\x06notify\x12:\n" +
+	"\acompare\x18\x17 \x01(\v2\x1e.mulian.gateway.v1.CompareBodyH\x00R\acompareB\x06\n" +
 	"\x04kind\"\x93\x02\n" +
 	"\tQueryBody\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
@@ -1970,7 +2255,29 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
 	"NotifyBody\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\tR\fsubscription\"\x10\n" +
-	"\x0eNotifyResponse*X\n" +
+	"\x0eNotifyResponse\"\xb4\x01\n" +
+	"\vCompareBody\x12\x1c\n" +
+	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x18\n" +
+	"\apurpose\x18\x03 \x01(\tR\apurpose\x12\x1e\n" +
+	"\n" +
+	"comparison\x18\x04 \x01(\tR\n" +
+	"comparison\x127\n" +
+	"\x06ranges\x18\x05 \x03(\v2\x1f.mulian.gateway.v1.CompareRangeR\x06ranges\"i\n" +
+	"\fCompareRange\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\fR\x05after\x12\x13\n" +
+	"\x05up_to\x18\x02 \x01(\fR\x04upTo\x12\x16\n" +
+	"\x06bounds\x18\x03 \x01(\fR\x06bounds\x12\x16\n" +
+	"\x06expect\x18\x04 \x01(\x03R\x06expect\"\xad\x01\n" +
+	"\rCompareResult\x12\x1d\n" +
+	"\n" +
+	"digest_key\x18\x01 \x01(\fR\tdigestKey\x129\n" +
+	"\acolumns\x18\x02 \x03(\v2\x1f.mulian.gateway.v1.ResultColumnR\acolumns\x12\x10\n" +
+	"\x03key\x18\x03 \x03(\rR\x03key\x120\n" +
+	"\x04sums\x18\x04 \x03(\v2\x1c.mulian.gateway.v1.RangeSumsR\x04sums\"9\n" +
+	"\tRangeSums\x12\x12\n" +
+	"\x04rows\x18\x01 \x03(\x04R\x04rows\x12\x18\n" +
+	"\adigests\x18\x02 \x03(\fR\adigests*X\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vVERDICT_YES\x10\x01\x12\x0e\n" +
@@ -1981,7 +2288,7 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x13SENSING_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSENSING_FEED\x10\x01\x12\x15\n" +
 	"\x11SENSING_WATERMARK\x10\x02\x12\x13\n" +
-	"\x0fSENSING_COMPARE\x10\x032\x83\x05\n" +
+	"\x0fSENSING_COMPARE\x10\x032\xcb\x05\n" +
 	"\x0eGatewayService\x12X\n" +
 	"\bDescribe\x12\".mulian.gateway.v1.DescribeRequest\x1a#.mulian.gateway.v1.DescribeResponse\"\x03\x90\x02\x01\x12D\n" +
 	"\x05Query\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12O\n" +
@@ -1990,7 +2297,8 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x04Pull\x12 .mulian.gateway.v1.SignedRequest\x1a\x17.mulian.gateway.v1.Page0\x01\x12W\n" +
 	"\vAcknowledge\x12 .mulian.gateway.v1.SignedRequest\x1a&.mulian.gateway.v1.AcknowledgeResponse\x12F\n" +
 	"\aChanges\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12M\n" +
-	"\x06Notify\x12 .mulian.gateway.v1.SignedRequest\x1a!.mulian.gateway.v1.NotifyResponseB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
+	"\x06Notify\x12 .mulian.gateway.v1.SignedRequest\x1a!.mulian.gateway.v1.NotifyResponse\x12F\n" +
+	"\aCompare\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.AnswerB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
 
 var (
 	file_mulian_gateway_v1_gateway_proto_rawDescOnce sync.Once
@@ -2005,7 +2313,7 @@ func file_mulian_gateway_v1_gateway_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_gateway_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_mulian_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_mulian_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_mulian_gateway_v1_gateway_proto_goTypes = []any{
 	(Verdict)(0),                // 0: mulian.gateway.v1.Verdict
 	(Sensing)(0),                // 1: mulian.gateway.v1.Sensing
@@ -2032,8 +2340,12 @@ var file_mulian_gateway_v1_gateway_proto_goTypes = []any{
 	(*ChangePage)(nil),          // 22: mulian.gateway.v1.ChangePage
 	(*NotifyBody)(nil),          // 23: mulian.gateway.v1.NotifyBody
 	(*NotifyResponse)(nil),      // 24: mulian.gateway.v1.NotifyResponse
-	(*v1.Receipt)(nil),          // 25: mulian.trace.v1.Receipt
-	(*v11.Refusal)(nil),         // 26: mulian.tx.v1.Refusal
+	(*CompareBody)(nil),         // 25: mulian.gateway.v1.CompareBody
+	(*CompareRange)(nil),        // 26: mulian.gateway.v1.CompareRange
+	(*CompareResult)(nil),       // 27: mulian.gateway.v1.CompareResult
+	(*RangeSums)(nil),           // 28: mulian.gateway.v1.RangeSums
+	(*v1.Receipt)(nil),          // 29: mulian.trace.v1.Receipt
+	(*v11.Refusal)(nil),         // 30: mulian.tx.v1.Refusal
 }
 var file_mulian_gateway_v1_gateway_proto_depIdxs = []int32{
 	6,  // 0: mulian.gateway.v1.RequestBody.query:type_name -> mulian.gateway.v1.QueryBody
@@ -2043,41 +2355,47 @@ var file_mulian_gateway_v1_gateway_proto_depIdxs = []int32{
 	7,  // 4: mulian.gateway.v1.RequestBody.queries:type_name -> mulian.gateway.v1.QueriesBody
 	21, // 5: mulian.gateway.v1.RequestBody.changes:type_name -> mulian.gateway.v1.ChangesBody
 	23, // 6: mulian.gateway.v1.RequestBody.notify:type_name -> mulian.gateway.v1.NotifyBody
-	8,  // 7: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
-	8,  // 8: mulian.gateway.v1.QueryBody.parameters:type_name -> mulian.gateway.v1.KeyValue
-	6,  // 9: mulian.gateway.v1.QueriesBody.queries:type_name -> mulian.gateway.v1.QueryBody
-	11, // 10: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
-	25, // 11: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
-	14, // 12: mulian.gateway.v1.Answers.answers:type_name -> mulian.gateway.v1.NumberedAnswer
-	12, // 13: mulian.gateway.v1.NumberedAnswer.answer:type_name -> mulian.gateway.v1.Answer
-	26, // 14: mulian.gateway.v1.NumberedAnswer.refusal:type_name -> mulian.tx.v1.Refusal
-	16, // 15: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
-	0,  // 16: mulian.gateway.v1.QueryResult.verdict:type_name -> mulian.gateway.v1.Verdict
-	16, // 17: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
-	25, // 18: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
-	16, // 19: mulian.gateway.v1.ChangePage.columns:type_name -> mulian.gateway.v1.ResultColumn
-	1,  // 20: mulian.gateway.v1.ChangePage.sensing:type_name -> mulian.gateway.v1.Sensing
-	2,  // 21: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
-	4,  // 22: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 23: mulian.gateway.v1.GatewayService.QueryTogether:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 24: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 25: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 26: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 27: mulian.gateway.v1.GatewayService.Changes:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 28: mulian.gateway.v1.GatewayService.Notify:input_type -> mulian.gateway.v1.SignedRequest
-	3,  // 29: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
-	12, // 30: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
-	13, // 31: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
-	12, // 32: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
-	18, // 33: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
-	20, // 34: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
-	12, // 35: mulian.gateway.v1.GatewayService.Changes:output_type -> mulian.gateway.v1.Answer
-	24, // 36: mulian.gateway.v1.GatewayService.Notify:output_type -> mulian.gateway.v1.NotifyResponse
-	29, // [29:37] is the sub-list for method output_type
-	21, // [21:29] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	25, // 7: mulian.gateway.v1.RequestBody.compare:type_name -> mulian.gateway.v1.CompareBody
+	8,  // 8: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
+	8,  // 9: mulian.gateway.v1.QueryBody.parameters:type_name -> mulian.gateway.v1.KeyValue
+	6,  // 10: mulian.gateway.v1.QueriesBody.queries:type_name -> mulian.gateway.v1.QueryBody
+	11, // 11: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
+	29, // 12: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
+	14, // 13: mulian.gateway.v1.Answers.answers:type_name -> mulian.gateway.v1.NumberedAnswer
+	12, // 14: mulian.gateway.v1.NumberedAnswer.answer:type_name -> mulian.gateway.v1.Answer
+	30, // 15: mulian.gateway.v1.NumberedAnswer.refusal:type_name -> mulian.tx.v1.Refusal
+	16, // 16: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
+	0,  // 17: mulian.gateway.v1.QueryResult.verdict:type_name -> mulian.gateway.v1.Verdict
+	16, // 18: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
+	29, // 19: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
+	16, // 20: mulian.gateway.v1.ChangePage.columns:type_name -> mulian.gateway.v1.ResultColumn
+	1,  // 21: mulian.gateway.v1.ChangePage.sensing:type_name -> mulian.gateway.v1.Sensing
+	26, // 22: mulian.gateway.v1.CompareBody.ranges:type_name -> mulian.gateway.v1.CompareRange
+	16, // 23: mulian.gateway.v1.CompareResult.columns:type_name -> mulian.gateway.v1.ResultColumn
+	28, // 24: mulian.gateway.v1.CompareResult.sums:type_name -> mulian.gateway.v1.RangeSums
+	2,  // 25: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
+	4,  // 26: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 27: mulian.gateway.v1.GatewayService.QueryTogether:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 28: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 29: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 30: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 31: mulian.gateway.v1.GatewayService.Changes:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 32: mulian.gateway.v1.GatewayService.Notify:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 33: mulian.gateway.v1.GatewayService.Compare:input_type -> mulian.gateway.v1.SignedRequest
+	3,  // 34: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
+	12, // 35: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
+	13, // 36: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
+	12, // 37: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
+	18, // 38: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
+	20, // 39: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
+	12, // 40: mulian.gateway.v1.GatewayService.Changes:output_type -> mulian.gateway.v1.Answer
+	24, // 41: mulian.gateway.v1.GatewayService.Notify:output_type -> mulian.gateway.v1.NotifyResponse
+	12, // 42: mulian.gateway.v1.GatewayService.Compare:output_type -> mulian.gateway.v1.Answer
+	34, // [34:43] is the sub-list for method output_type
+	25, // [25:34] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_gateway_proto_init() }
@@ -2093,6 +2411,7 @@ func file_mulian_gateway_v1_gateway_proto_init() {
 		(*RequestBody_Queries)(nil),
 		(*RequestBody_Changes)(nil),
 		(*RequestBody_Notify)(nil),
+		(*RequestBody_Compare)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2100,7 +2419,7 @@ func file_mulian_gateway_v1_gateway_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_gateway_proto_rawDesc), len(file_mulian_gateway_v1_gateway_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   23,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -39,6 +39,8 @@ const (
 	ControlServiceFetchProcedure = "/mulian.gateway.v1.ControlService/Fetch"
 	// ControlServiceFollowProcedure is the fully-qualified name of the ControlService's Follow RPC.
 	ControlServiceFollowProcedure = "/mulian.gateway.v1.ControlService/Follow"
+	// ControlServiceCompareProcedure is the fully-qualified name of the ControlService's Compare RPC.
+	ControlServiceCompareProcedure = "/mulian.gateway.v1.ControlService/Compare"
 	// ControlServiceReceiptsProcedure is the fully-qualified name of the ControlService's Receipts RPC.
 	ControlServiceReceiptsProcedure = "/mulian.gateway.v1.ControlService/Receipts"
 	// ControlServiceUsageKeyProcedure is the fully-qualified name of the ControlService's UsageKey RPC.
@@ -60,6 +62,9 @@ type ControlServiceClient interface {
 	// each change. It tells how far it is until the caller goes; the gateway goes on,
 	// after a restart too, until a Follow with stop.
 	Follow(context.Context, *connect.Request[v1.FollowRequest]) (*connect.ServerStreamForClient[v1.FollowResponse], error)
+	// Compare finds where a table of the own database differs from the entry that it is a
+	// copy of, by digests: no row is carried.
+	Compare(context.Context, *connect.Request[v1.CompareRequest]) (*connect.Response[v1.CompareResponse], error)
 	// Receipts gives the receipts that this gateway keeps, in the order in which they came.
 	Receipts(context.Context, *connect.Request[v1.ReceiptsRequest]) (*connect.ServerStreamForClient[v1.ReceiptsResponse], error)
 	// UsageKey makes the key with which a data owner, whom the department has identified,
@@ -102,6 +107,12 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(controlServiceMethods.ByName("Follow")),
 			connect.WithClientOptions(opts...),
 		),
+		compare: connect.NewClient[v1.CompareRequest, v1.CompareResponse](
+			httpClient,
+			baseURL+ControlServiceCompareProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("Compare")),
+			connect.WithClientOptions(opts...),
+		),
 		receipts: connect.NewClient[v1.ReceiptsRequest, v1.ReceiptsResponse](
 			httpClient,
 			baseURL+ControlServiceReceiptsProcedure,
@@ -137,6 +148,7 @@ type controlServiceClient struct {
 	ask      *connect.Client[v1.AskRequest, v1.AskResponse]
 	fetch    *connect.Client[v1.FetchRequest, v1.FetchResponse]
 	follow   *connect.Client[v1.FollowRequest, v1.FollowResponse]
+	compare  *connect.Client[v1.CompareRequest, v1.CompareResponse]
 	receipts *connect.Client[v1.ReceiptsRequest, v1.ReceiptsResponse]
 	usageKey *connect.Client[v1.UsageKeyRequest, v1.UsageKeyResponse]
 	state    *connect.Client[v1.StateRequest, v1.StateResponse]
@@ -156,6 +168,11 @@ func (c *controlServiceClient) Fetch(ctx context.Context, req *connect.Request[v
 // Follow calls mulian.gateway.v1.ControlService.Follow.
 func (c *controlServiceClient) Follow(ctx context.Context, req *connect.Request[v1.FollowRequest]) (*connect.ServerStreamForClient[v1.FollowResponse], error) {
 	return c.follow.CallServerStream(ctx, req)
+}
+
+// Compare calls mulian.gateway.v1.ControlService.Compare.
+func (c *controlServiceClient) Compare(ctx context.Context, req *connect.Request[v1.CompareRequest]) (*connect.Response[v1.CompareResponse], error) {
+	return c.compare.CallUnary(ctx, req)
 }
 
 // Receipts calls mulian.gateway.v1.ControlService.Receipts.
@@ -189,6 +206,9 @@ type ControlServiceHandler interface {
 	// each change. It tells how far it is until the caller goes; the gateway goes on,
 	// after a restart too, until a Follow with stop.
 	Follow(context.Context, *connect.Request[v1.FollowRequest], *connect.ServerStream[v1.FollowResponse]) error
+	// Compare finds where a table of the own database differs from the entry that it is a
+	// copy of, by digests: no row is carried.
+	Compare(context.Context, *connect.Request[v1.CompareRequest]) (*connect.Response[v1.CompareResponse], error)
 	// Receipts gives the receipts that this gateway keeps, in the order in which they came.
 	Receipts(context.Context, *connect.Request[v1.ReceiptsRequest], *connect.ServerStream[v1.ReceiptsResponse]) error
 	// UsageKey makes the key with which a data owner, whom the department has identified,
@@ -227,6 +247,12 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithSchema(controlServiceMethods.ByName("Follow")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceCompareHandler := connect.NewUnaryHandler(
+		ControlServiceCompareProcedure,
+		svc.Compare,
+		connect.WithSchema(controlServiceMethods.ByName("Compare")),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceReceiptsHandler := connect.NewServerStreamHandler(
 		ControlServiceReceiptsProcedure,
 		svc.Receipts,
@@ -262,6 +288,8 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceFetchHandler.ServeHTTP(w, r)
 		case ControlServiceFollowProcedure:
 			controlServiceFollowHandler.ServeHTTP(w, r)
+		case ControlServiceCompareProcedure:
+			controlServiceCompareHandler.ServeHTTP(w, r)
 		case ControlServiceReceiptsProcedure:
 			controlServiceReceiptsHandler.ServeHTTP(w, r)
 		case ControlServiceUsageKeyProcedure:
@@ -289,6 +317,10 @@ func (UnimplementedControlServiceHandler) Fetch(context.Context, *connect.Reques
 
 func (UnimplementedControlServiceHandler) Follow(context.Context, *connect.Request[v1.FollowRequest], *connect.ServerStream[v1.FollowResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.Follow is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) Compare(context.Context, *connect.Request[v1.CompareRequest]) (*connect.Response[v1.CompareResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.Compare is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) Receipts(context.Context, *connect.Request[v1.ReceiptsRequest], *connect.ServerStream[v1.ReceiptsResponse]) error {

@@ -55,6 +55,8 @@ const (
 	GatewayServiceChangesProcedure = "/mulian.gateway.v1.GatewayService/Changes"
 	// GatewayServiceNotifyProcedure is the fully-qualified name of the GatewayService's Notify RPC.
 	GatewayServiceNotifyProcedure = "/mulian.gateway.v1.GatewayService/Notify"
+	// GatewayServiceCompareProcedure is the fully-qualified name of the GatewayService's Compare RPC.
+	GatewayServiceCompareProcedure = "/mulian.gateway.v1.GatewayService/Compare"
 )
 
 // GatewayServiceClient is a client for the mulian.gateway.v1.GatewayService service.
@@ -78,6 +80,9 @@ type GatewayServiceClient interface {
 	// Notify tells a receiver's gateway that a subscription has something for it. It is
 	// signed by the provider's gateway, and brings no data.
 	Notify(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.NotifyResponse], error)
+	// Compare gives keyed digests of ranges of a table's key, of the rows as they are agreed:
+	// the asker finds where its copy differs. No row is given.
+	Compare(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
 }
 
 // NewGatewayServiceClient constructs a client for the mulian.gateway.v1.GatewayService service. By
@@ -140,6 +145,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Notify")),
 			connect.WithClientOptions(opts...),
 		),
+		compare: connect.NewClient[v1.SignedRequest, v1.Answer](
+			httpClient,
+			baseURL+GatewayServiceCompareProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Compare")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -153,6 +164,7 @@ type gatewayServiceClient struct {
 	acknowledge   *connect.Client[v1.SignedRequest, v1.AcknowledgeResponse]
 	changes       *connect.Client[v1.SignedRequest, v1.Answer]
 	notify        *connect.Client[v1.SignedRequest, v1.NotifyResponse]
+	compare       *connect.Client[v1.SignedRequest, v1.Answer]
 }
 
 // Describe calls mulian.gateway.v1.GatewayService.Describe.
@@ -195,6 +207,11 @@ func (c *gatewayServiceClient) Notify(ctx context.Context, req *connect.Request[
 	return c.notify.CallUnary(ctx, req)
 }
 
+// Compare calls mulian.gateway.v1.GatewayService.Compare.
+func (c *gatewayServiceClient) Compare(ctx context.Context, req *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error) {
+	return c.compare.CallUnary(ctx, req)
+}
+
 // GatewayServiceHandler is an implementation of the mulian.gateway.v1.GatewayService service.
 type GatewayServiceHandler interface {
 	// Describe tells who this is. Not signed: everything in it is on the ledger.
@@ -216,6 +233,9 @@ type GatewayServiceHandler interface {
 	// Notify tells a receiver's gateway that a subscription has something for it. It is
 	// signed by the provider's gateway, and brings no data.
 	Notify(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.NotifyResponse], error)
+	// Compare gives keyed digests of ranges of a table's key, of the rows as they are agreed:
+	// the asker finds where its copy differs. No row is given.
+	Compare(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
 }
 
 // NewGatewayServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -274,6 +294,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Notify")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceCompareHandler := connect.NewUnaryHandler(
+		GatewayServiceCompareProcedure,
+		svc.Compare,
+		connect.WithSchema(gatewayServiceMethods.ByName("Compare")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/mulian.gateway.v1.GatewayService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case GatewayServiceDescribeProcedure:
@@ -292,6 +318,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceChangesHandler.ServeHTTP(w, r)
 		case GatewayServiceNotifyProcedure:
 			gatewayServiceNotifyHandler.ServeHTTP(w, r)
+		case GatewayServiceCompareProcedure:
+			gatewayServiceCompareHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -331,4 +359,8 @@ func (UnimplementedGatewayServiceHandler) Changes(context.Context, *connect.Requ
 
 func (UnimplementedGatewayServiceHandler) Notify(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.NotifyResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.GatewayService.Notify is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Compare(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.GatewayService.Compare is not implemented"))
 }
