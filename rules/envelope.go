@@ -160,6 +160,9 @@ func (t *transaction) checkKey(v state.View, env machine.Env, id string) error {
 	if !ok {
 		return act.Refuse(fault.NotWhitelisted, "tx/key", "%s has no key %.40q", t.account.Id, id)
 	}
+	if k.Suspended {
+		return act.Refuse(fault.Suspended, "tx/key", "key %s of %s is suspended by vote", k.Id, t.account.Id)
+	}
 	if !identity.Signs(k, env.TimeMs) {
 		return act.Refuse(fault.KeyRevoked, "tx/key", "key %s of %s was revoked or has ended", k.Id, t.account.Id)
 	}

@@ -17,7 +17,8 @@ import (
 // checkChange returns the first reason why a change cannot be carried out now, or
 // nil. It is asked when the change is proposed, and again when it is accepted: what
 // could be done then may be impossible now.
-func checkChange(v state.View, rule string, c *governancev1.Change) error {
+func checkChange(a *act.Act, rule string, c *governancev1.Change) error {
+	v := a.Tx
 	switch k := c.GetKind().(type) {
 	case *governancev1.Change_AdmitMember:
 		return checkAdmit(v, rule, k.AdmitMember)
@@ -37,6 +38,20 @@ func checkChange(v state.View, rule string, c *governancev1.Change) error {
 		return checkValidator(v, rule, k.SetValidator)
 	case *governancev1.Change_Admit:
 		return checkAdmission(v, rule, k.Admit)
+	case *governancev1.Change_ReplaceValidatorKey:
+		return checkRotation(v, rule, k.ReplaceValidatorKey)
+	case *governancev1.Change_Upgrade:
+		return checkUpgrade(a, rule, k.Upgrade)
+	case *governancev1.Change_CancelUpgrade:
+		return checkCancel(v, rule, k.CancelUpgrade)
+	case *governancev1.Change_Suspend:
+		return checkSuspend(a, rule, k.Suspend)
+	case *governancev1.Change_ConfirmSuspension:
+		return checkConfirm(v, rule, k.ConfirmSuspension)
+	case *governancev1.Change_LiftSuspension:
+		return checkLift(v, rule, k.LiftSuspension)
+	case *governancev1.Change_RemoveAbsent:
+		return checkAbsent(a, rule, k.RemoveAbsent)
 	}
 	return act.Refuse(fault.Missing, rule, "the change is missing")
 }
@@ -50,11 +65,7 @@ func carryOut(a *act.Act, c *governancev1.Change) {
 		recount.Put(a.Tx, "", "")
 		a.Emit(verb, "admit_member", subject("member", k.AdmitMember.Org))
 	case *governancev1.Change_RemoveMember:
-		for _, n := range runBy(a.Tx, k.RemoveMember) {
-			putValidator(a.Tx, &governancev1.Validator{PublicKey: n.PublicKey})
-		}
-		act.Members.Delete(a.Tx, k.RemoveMember)
-		recount.Put(a.Tx, "", "")
+		removeMember(a, k.RemoveMember)
 		a.Emit(verb, "remove_member", subject("member", k.RemoveMember))
 	case *governancev1.Change_GrantRole:
 		key := grant(a.Tx, a.TimeMs, k.GrantRole)
@@ -81,6 +92,35 @@ func carryOut(a *act.Act, c *governancev1.Change) {
 		setValidator(a.Tx, k.Admit.Validator)
 		recount.Put(a.Tx, "", "")
 		a.Emit(verb, "admit", subject("member", k.Admit.Member.Org), subject("validator", validatorKey(k.Admit.Validator.PublicKey)))
+	default:
+		carryOutMore(a, verb, c)
+	}
+}
+
+// carryOutMore is carryOut for the rarer kinds.
+func carryOutMore(a *act.Act, verb string, c *governancev1.Change) {
+	switch k := c.GetKind().(type) {
+	case *governancev1.Change_ReplaceValidatorKey:
+		rotate(a.Tx, k.ReplaceValidatorKey)
+		a.Emit(verb, "replace_validator_key", subject("validator", validatorKey(k.ReplaceValidatorKey.NewKey)), subject("validator", validatorKey(k.ReplaceValidatorKey.OldKey)))
+	case *governancev1.Change_Upgrade:
+		schedule(a.Tx, k.Upgrade)
+		a.Emit(verb, "upgrade", protocolKey)
+	case *governancev1.Change_CancelUpgrade:
+		schedule(a.Tx, nil)
+		a.Emit(verb, "cancel_upgrade", protocolKey)
+	case *governancev1.Change_Suspend:
+		suspend(a, k.Suspend)
+		a.Emit(verb, "suspend", touched(k.Suspend)...)
+	case *governancev1.Change_ConfirmSuspension:
+		confirm(a, k.ConfirmSuspension)
+		a.Emit(verb, "confirm_suspension", touched(k.ConfirmSuspension)...)
+	case *governancev1.Change_LiftSuspension:
+		lift(a, suspensionKey(k.LiftSuspension))
+		a.Emit(verb, "lift_suspension", touched(k.LiftSuspension)...)
+	case *governancev1.Change_RemoveAbsent:
+		removeMember(a, k.RemoveAbsent)
+		a.Emit(verb, "remove_absent", subject("member", k.RemoveAbsent))
 	default:
 		panic("rules/governance: a change of no kind was accepted")
 	}
@@ -115,18 +155,18 @@ func checkMember(rule string, m *governancev1.Member) error {
 	switch {
 	case m.GetWeight() < 1 || m.Weight > MaxWeight:
 		return act.Refuse(fault.OutOfRange, rule, "weight %d: 1 to %d are possible", m.GetWeight(), MaxWeight)
-	case m.SinceMs != 0:
-		return act.Refuse(fault.Malformed, rule, "since_ms is set by the ledger")
+	case m.SinceMs != 0 || m.ActedMs != 0:
+		return act.Refuse(fault.Malformed, rule, "since_ms and acted_ms are set by the ledger")
 	}
 	return nil
 }
 
 func admit(tx *state.Tx, timeMs int64, m *governancev1.Member) {
-	since := timeMs
+	since, acted := timeMs, int64(0)
 	if now, ok := act.Members.Get(tx, m.Org); ok {
-		since = now.SinceMs
+		since, acted = now.SinceMs, now.ActedMs
 	}
-	act.Members.Put(tx, m.Org, &governancev1.Member{Org: m.Org, Weight: m.Weight, SinceMs: since})
+	act.Members.Put(tx, m.Org, &governancev1.Member{Org: m.Org, Weight: m.Weight, SinceMs: since, ActedMs: acted})
 }
 
 // checkAdmission takes a new member with its first validator.
@@ -168,6 +208,14 @@ func checkRemove(v state.View, rule, org string) error {
 		return act.Refuse(fault.IllegalTransition, rule, "%s runs all validators: another member has to run one first", org)
 	}
 	return nil
+}
+
+func removeMember(a *act.Act, org string) {
+	for _, n := range runBy(a.Tx, org) {
+		putValidator(a.Tx, &governancev1.Validator{PublicKey: n.PublicKey})
+	}
+	act.Members.Delete(a.Tx, org)
+	recount.Put(a.Tx, "", "")
 }
 
 // runBy returns the validators that the organisation runs.

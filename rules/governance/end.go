@@ -10,14 +10,17 @@ import (
 )
 
 // End does what is due at the end of a block: proposals run out, at most MaxExpired
-// of them; open ones are counted again if members or parameters have changed; and
-// the engine is told the changes of validators, by public key ascending.
+// of them; emergency suspensions end; open proposals are counted again if members or
+// parameters have changed; rules that were voted for the next block come into force;
+// and the engine is told the changes of validators, by public key ascending.
 //
 // Counting again may accept what changes members again. Then the rest waits for the
 // end of the next block, so that the work of one is at most MaxOpen counts.
 func End(a *act.Act) []machine.Validator {
 	expire(a)
+	endSuspensions(a)
 	countAgain(a)
+	beginProtocol(a)
 	return tellEngine(a.Tx)
 }
 
@@ -32,7 +35,11 @@ func expire(a *act.Act) {
 	})
 	for _, id := range ids {
 		p, _ := proposals.Get(a.Tx, id)
-		decide(a, p, governancev1.ProposalState_PROPOSAL_STATE_EXPIRED, "")
+		s := governancev1.ProposalState_PROPOSAL_STATE_EXPIRED
+		if org, ok := p.Change.GetKind().(*governancev1.Change_RemoveAbsent); ok {
+			s = lastVerdict(a.Tx, p, org.RemoveAbsent)
+		}
+		carry(a, p, s)
 		proposals.Put(a.Tx, id, p)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	governancev1 "mulian/gen/mulian/governance/v1"
 	"mulian/internal/standard"
+	"mulian/rules/governance"
 	"mulian/rules/rulestest"
 )
 
@@ -30,7 +31,26 @@ func TestGolden(t *testing.T) {
 	propose(w, tax, remove(w.Authority))
 	w.Wait(30 * rulestest.Day)
 	w.Decide(remove(tax))
-	const want = "169501efff08f56395749b4bdadc9fc3afff4149a7999149a8f57a6b9fa88d41"
+	w.Decide(rotation(w, w.Authority, 9, 5))
+	w.Decide(settings(func(p *governancev1.Parameters) {
+		p.VotePercent, p.SuspensionPercent, p.SuspensionDays, p.AbsenceDays = 60, 30, 5, 40
+		p.Thresholds = []*governancev1.Threshold{{Kind: "remove_member", Percent: 75}}
+	}))
+	w.Decide(suspend(tax, ""))
+	w.Decide(confirm(tax, ""))
+	w.Decide(lift(tax, ""))
+	w.Decide(suspend(w.Founders[1], w.Key(w.Founders[1], root).Public().ID()))
+	w.Wait(5 * rulestest.Day)
+	w.Decide(upgrade(w, "two", 2, 500))
+	w.Decide(&governancev1.Change{Kind: &governancev1.Change_CancelUpgrade{CancelUpgrade: "two"}})
+	w.Decide(upgrade(w, "two", 2, governance.MinAhead))
+	for range governance.MinAhead {
+		w.Block()
+	}
+	propose(w, w.Founders[0], absent(w.Founders[2]))
+	w.Must(w.Founders[1], &governancev1.Propose{Title: "x", Change: admit(w.Founders[1], 33)})
+	w.Wait(40 * rulestest.Day)
+	const want = "9adcb690b134cdb8e2ddebc8316263f7d20c232494d164ceeaddd72e5cf67020"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

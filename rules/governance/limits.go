@@ -52,6 +52,16 @@ const (
 	// MaxExceptions bounds holidays and worked weekends of a year; there are some
 	// twenty and six.
 	MaxExceptions = 120
+	// MinAhead and MaxAhead bound how many blocks ahead an upgrade is, when it is
+	// proposed and when it is decided: there is time to cancel it, and its height
+	// is one that comes.
+	MinAhead = 10
+	MaxAhead = 100_000_000
+	// MaxProtocol bounds the number of a protocol.
+	MaxProtocol = 1_000_000
+	// MaxAccount bounds an account's id in a suspension, in bytes: identity's own ids
+	// are shorter, and it keeps the record's key within the state's bound.
+	MaxAccount = 200
 	// FirstYear and LastYear bound calendar years.
 	FirstYear, LastYear = 2020, 2199
 )
@@ -68,4 +78,10 @@ const (
 	minAnchor, maxAnchor           = 1, 3600   // seconds
 	minAgreement, maxAgreement     = 1, 1826   // days
 	minQuota, maxQuota             = 10, 1_000_000
+
+	// A fifth is what two of ten equal members hold; a week less or a month more makes
+	// no emergency; and nobody is absent who was away for a holiday.
+	minSuspensionPercent                 = 20
+	minSuspensionDays, maxSuspensionDays = 1, 30
+	minAbsenceDays, maxAbsenceDays       = 30, 365
 )

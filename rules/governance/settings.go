@@ -39,6 +39,9 @@ func checkSettings(rule string, p *governancev1.Parameters) error {
 		{"max_agreement_days", p.GetMaxAgreementDays(), minAgreement, maxAgreement, false},
 		{"default_agreement_days", p.GetDefaultAgreementDays(), minAgreement, p.GetMaxAgreementDays(), false},
 		{"tx_per_minute", p.GetTxPerMinute(), minQuota, maxQuota, true},
+		{"suspension_percent", p.GetSuspensionPercent(), minSuspensionPercent, maxVotePercent, true},
+		{"suspension_days", p.GetSuspensionDays(), minSuspensionDays, maxSuspensionDays, true},
+		{"absence_days", p.GetAbsenceDays(), minAbsenceDays, maxAbsenceDays, true},
 	} {
 		if (n.value < n.lo || n.value > n.hi) && (n.value != 0 || !n.zeroIsPossible) {
 			return act.Refuse(fault.OutOfRange, rule, "%s is %d: %d to %d are possible", n.field, n.value, n.lo, n.hi)
@@ -46,6 +49,24 @@ func checkSettings(rule string, p *governancev1.Parameters) error {
 	}
 	if len(p.PasskeyOrigins) > 0 {
 		return act.Refuse(fault.OutOfRange, rule, "passkey_origins is reserved: passkeys are not accepted yet")
+	}
+	return checkThresholds(rule, p.Thresholds)
+}
+
+// checkThresholds takes kinds of change that there are, each once and in the order of
+// their names, with a share that decides. The share of an emergency stands by itself.
+func checkThresholds(rule string, list []*governancev1.Threshold) error {
+	for i, t := range list {
+		switch {
+		case !slices.Contains(standard.Kinds(), t.GetKind()):
+			return act.RefuseItem(fault.OutOfRange, rule, i, "there is no change %.40q", t.GetKind())
+		case t.Kind == "suspend":
+			return act.RefuseItem(fault.OutOfRange, rule, i, "for suspend there is suspension_percent")
+		case i > 0 && list[i-1].Kind >= t.Kind:
+			return act.RefuseItem(fault.Malformed, rule, i, "thresholds have to ascend by kind")
+		case t.Percent < minVotePercent || t.Percent > maxVotePercent:
+			return act.RefuseItem(fault.OutOfRange, rule, i, "%s at %d %%: %d to %d are possible", t.Kind, t.Percent, minVotePercent, maxVotePercent)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/fault"
+	"mulian/internal/standard"
 	"mulian/rules/act"
 )
 
@@ -26,7 +27,7 @@ func Propose(a *act.Act, m *governancev1.Propose) error {
 	if err := act.Text(rule, "reason", m.Reason, MaxReason, false); err != nil {
 		return err
 	}
-	if err := checkChange(a.Tx, rule, m.Change); err != nil {
+	if err := checkChange(a, rule, m.Change); err != nil {
 		return err
 	}
 	waiting := 0
@@ -42,8 +43,9 @@ func Propose(a *act.Act, m *governancev1.Propose) error {
 		Id: id, Proposer: member.Org, Title: m.Title, Reason: m.Reason, Change: m.Change,
 		State:     governancev1.ProposalState_PROPOSAL_STATE_OPEN,
 		Ballots:   []*governancev1.Ballot{{Org: member.Org, Yes: true, Weight: member.Weight, AtMs: a.TimeMs}},
-		CreatedMs: a.TimeMs, EndsMs: a.TimeMs + int64(Parameters(a.Tx).VoteDays)*dayMs,
+		CreatedMs: a.TimeMs, EndsMs: a.TimeMs + int64(standard.ProposalDays(Parameters(a.Tx), m.Change))*dayMs,
 	}
+	acted(a, member)
 	open.Put(a.Tx, p.Proposer+"/"+p.Id, "")
 	due.Put(a.Tx, dueKey(p), p.Id)
 	a.Emit(rule, "", subject("proposal", p.Id))
@@ -83,6 +85,7 @@ func CastVote(a *act.Act, m *governancev1.CastVote) error {
 		return act.Refuse(fault.TooLong, rule, "proposal %s has %d ballots, at most %d", p.Id, len(p.Ballots), MaxBallots)
 	}
 	p.Ballots = append(p.Ballots, &governancev1.Ballot{Org: member.Org, Yes: m.Yes, Weight: member.Weight, AtMs: a.TimeMs, Reason: m.Reason})
+	acted(a, member)
 	note := "no"
 	if m.Yes {
 		note = "yes"
@@ -112,6 +115,12 @@ func WithdrawProposal(a *act.Act, m *governancev1.WithdrawProposal) error {
 	decide(a, p, governancev1.ProposalState_PROPOSAL_STATE_WITHDRAWN, "")
 	proposals.Put(a.Tx, p.Id, p)
 	return nil
+}
+
+// acted notes that a member has proposed or voted.
+func acted(a *act.Act, m *governancev1.Member) {
+	m.ActedMs = a.TimeMs
+	act.Members.Put(a.Tx, m.Org, m)
 }
 
 // needMember refuses with Forbidden unless a member signs, ROOT. Only the

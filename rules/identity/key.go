@@ -25,10 +25,10 @@ func ParseKey(k *identityv1.Key) (sm.PublicKey, error) {
 	return sm.PublicKey{}, sm.ErrKey
 }
 
-// Signs reports whether the key signs at that block time: it is active and has not
-// ended.
+// Signs reports whether the key signs at that block time: it is active, has not ended,
+// and no vote has suspended it.
 func Signs(k *identityv1.Key, timeMs int64) bool {
-	return k.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE && (k.EndsMs == 0 || timeMs < k.EndsMs)
+	return k.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE && !k.Suspended && (k.EndsMs == 0 || timeMs < k.EndsMs)
 }
 
 // checkPublic refuses a key whose algorithm is unknown or not accepted (OutOfRange),
@@ -62,7 +62,7 @@ func checkNewKey(rule string, i int, k *identityv1.Key, lo, hi identityv1.KeyLev
 	switch {
 	case k.Level < lo || k.Level > hi:
 		return act.RefuseItem(fault.OutOfRange, rule, i, "key %s has level %s: %s to %s are possible here", k.Id, k.Level, lo, hi)
-	case k.State != 0 || k.AddedMs != 0 || k.RevokedMs != 0:
+	case k.State != 0 || k.AddedMs != 0 || k.RevokedMs != 0 || k.Suspended:
 		return act.RefuseItem(fault.Malformed, rule, i, "key %s: state and times are set by the ledger", k.Id)
 	case k.EndsMs != 0 && k.EndsMs <= timeMs:
 		return act.RefuseItem(fault.OutOfRange, rule, i, "key %s would end before it begins", k.Id)

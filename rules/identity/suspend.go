@@ -45,7 +45,7 @@ func SuspendAccount(a *act.Act, m *identityv1.SuspendAccount) error {
 // the account's organisation if it had suspended it; OFFICER.
 //
 // It returns, in this order: NotFound; Forbidden; IllegalTransition if the account
-// is not suspended; Forbidden if the suspension is the authority's.
+// is not suspended; Forbidden if the suspension is the authority's, or was voted.
 func ResumeAccount(a *act.Act, m *identityv1.ResumeAccount) error {
 	const rule = "identity/resume_account"
 	acc, ok := accounts.Get(a.Tx, m.Account)
@@ -57,6 +57,9 @@ func ResumeAccount(a *act.Act, m *identityv1.ResumeAccount) error {
 	}
 	if acc.State != identityv1.AccountState_ACCOUNT_STATE_SUSPENDED {
 		return act.Refuse(fault.IllegalTransition, rule, "%s is %s", acc.Id, acc.State)
+	}
+	if acc.SuspendedBy == ByVote {
+		return act.Refuse(fault.Forbidden, rule, "%s was suspended by vote, and a vote has to end it", acc.Id)
 	}
 	if !a.Has(governancev1.Role_ROLE_AUTHORITY) {
 		by, _ := accounts.Get(a.Tx, acc.SuspendedBy)

@@ -208,6 +208,9 @@ func (w *World) Wait(ms int64) {
 // Block makes an empty block at the same time.
 func (w *World) Block() { w.Wait(0) }
 
+// Height is that of the last block.
+func (w *World) Height() int64 { return w.replicas[0].db.Height() }
+
 func (w *World) stateOf(proposal string) governancev1.ProposalState {
 	p, _ := governance.Lookup(w.View(), proposal)
 	return p.GetState()

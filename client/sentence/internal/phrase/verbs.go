@@ -24,6 +24,9 @@ var verbs = map[string]Phrase{
 	"governance/rejected":  {"表决未通过", "rejected the proposal"},
 	"governance/expired":   {"表决过期", "let the proposal run out"},
 	"governance/withdrawn": {"表决撤回", "withdrew the proposal"},
+	"governance/upgraded":  {"规则升级生效", "put new rules into force:"},
+
+	"governance/suspension_ended": {"紧急停用到期结束", "let the emergency suspension run out of"},
 
 	"catalogue/put_duties":     {"登记职责", "filed the duty"},
 	"catalogue/put_systems":    {"登记信息系统", "filed the system"},
@@ -89,4 +92,8 @@ var verbs = map[string]Phrase{
 	"trace/lift_secrecy":  {"解除侦查保密", "lifted the secrecy of accesses under"},
 
 	"evidence/anchor": {"存证", "anchored the evidence"},
+
+	"foreign/update": {"跟进对端链区块头", "brought a header of the foreign chain"},
+	"foreign/accept": {"采信对端链证明", "proved of a foreign chain"},
+	"foreign/freeze": {"冻结对端链", "froze the foreign chain"},
 }

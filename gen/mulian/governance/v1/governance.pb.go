@@ -1111,6 +1111,13 @@ type Change struct {
 	//	*Change_SetCalendar
 	//	*Change_SetValidator
 	//	*Change_Admit
+	//	*Change_ReplaceValidatorKey
+	//	*Change_Upgrade
+	//	*Change_CancelUpgrade
+	//	*Change_Suspend
+	//	*Change_ConfirmSuspension
+	//	*Change_LiftSuspension
+	//	*Change_RemoveAbsent
 	//	*Change_RegisterForeignChain
 	//	*Change_ReplaceForeignRoot
 	//	*Change_ThawForeignChain
@@ -1238,6 +1245,69 @@ func (x *Change) GetAdmit() *Admission {
 	return nil
 }
 
+func (x *Change) GetReplaceValidatorKey() *ValidatorRotation {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_ReplaceValidatorKey); ok {
+			return x.ReplaceValidatorKey
+		}
+	}
+	return nil
+}
+
+func (x *Change) GetUpgrade() *Upgrade {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_Upgrade); ok {
+			return x.Upgrade
+		}
+	}
+	return nil
+}
+
+func (x *Change) GetCancelUpgrade() string {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_CancelUpgrade); ok {
+			return x.CancelUpgrade
+		}
+	}
+	return ""
+}
+
+func (x *Change) GetSuspend() *Suspension {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_Suspend); ok {
+			return x.Suspend
+		}
+	}
+	return nil
+}
+
+func (x *Change) GetConfirmSuspension() *Suspension {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_ConfirmSuspension); ok {
+			return x.ConfirmSuspension
+		}
+	}
+	return nil
+}
+
+func (x *Change) GetLiftSuspension() *Suspension {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_LiftSuspension); ok {
+			return x.LiftSuspension
+		}
+	}
+	return nil
+}
+
+func (x *Change) GetRemoveAbsent() string {
+	if x != nil {
+		if x, ok := x.Kind.(*Change_RemoveAbsent); ok {
+			return x.RemoveAbsent
+		}
+	}
+	return ""
+}
+
 func (x *Change) GetRegisterForeignChain() *v1.TrustRoot {
 	if x != nil {
 		if x, ok := x.Kind.(*Change_RegisterForeignChain); ok {
@@ -1314,6 +1384,34 @@ type Change_Admit struct {
 	Admit *Admission `protobuf:"bytes,9,opt,name=admit,proto3,oneof"`
 }
 
+type Change_ReplaceValidatorKey struct {
+	ReplaceValidatorKey *ValidatorRotation `protobuf:"bytes,10,opt,name=replace_validator_key,json=replaceValidatorKey,proto3,oneof"`
+}
+
+type Change_Upgrade struct {
+	Upgrade *Upgrade `protobuf:"bytes,11,opt,name=upgrade,proto3,oneof"`
+}
+
+type Change_CancelUpgrade struct {
+	CancelUpgrade string `protobuf:"bytes,12,opt,name=cancel_upgrade,json=cancelUpgrade,proto3,oneof"` // its name
+}
+
+type Change_Suspend struct {
+	Suspend *Suspension `protobuf:"bytes,13,opt,name=suspend,proto3,oneof"` // account, key and cause
+}
+
+type Change_ConfirmSuspension struct {
+	ConfirmSuspension *Suspension `protobuf:"bytes,14,opt,name=confirm_suspension,json=confirmSuspension,proto3,oneof"` // account and key
+}
+
+type Change_LiftSuspension struct {
+	LiftSuspension *Suspension `protobuf:"bytes,15,opt,name=lift_suspension,json=liftSuspension,proto3,oneof"` // account and key
+}
+
+type Change_RemoveAbsent struct {
+	RemoveAbsent string `protobuf:"bytes,16,opt,name=remove_absent,json=removeAbsent,proto3,oneof"` // org
+}
+
 type Change_RegisterForeignChain struct {
 	RegisterForeignChain *v1.TrustRoot `protobuf:"bytes,20,opt,name=register_foreign_chain,json=registerForeignChain,proto3,oneof"` // a chain that is not followed yet
 }
@@ -1347,6 +1445,20 @@ func (*Change_SetCalendar) isChange_Kind() {}
 func (*Change_SetValidator) isChange_Kind() {}
 
 func (*Change_Admit) isChange_Kind() {}
+
+func (*Change_ReplaceValidatorKey) isChange_Kind() {}
+
+func (*Change_Upgrade) isChange_Kind() {}
+
+func (*Change_CancelUpgrade) isChange_Kind() {}
+
+func (*Change_Suspend) isChange_Kind() {}
+
+func (*Change_ConfirmSuspension) isChange_Kind() {}
+
+func (*Change_LiftSuspension) isChange_Kind() {}
+
+func (*Change_RemoveAbsent) isChange_Kind() {}
 
 func (*Change_RegisterForeignChain) isChange_Kind() {}
 
@@ -2585,7 +2697,8 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\vconsequence\x18\t \x01(\x0e2!.mulian.governance.v1.ConsequenceR\vconsequence\x12#\n" +
 	"\rproved_height\x18\n" +
 	" \x01(\x03R\fprovedHeight\x12\x1b\n" +
-	"\tproved_ms\x18\v \x01(\x03R\bprovedMs\"\x91\a\n" +
+	"\tproved_ms\x18\v \x01(\x03R\bprovedMs\"\xd9\n" +
+	"\n" +
 	"\x06Change\x12A\n" +
 	"\fadmit_member\x18\x01 \x01(\v2\x1c.mulian.governance.v1.MemberH\x00R\vadmitMember\x12%\n" +
 	"\rremove_member\x18\x02 \x01(\tH\x00R\fremoveMember\x12@\n" +
@@ -2597,7 +2710,15 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x11set_clock_profile\x18\x06 \x01(\v2\".mulian.governance.v1.ClockProfileH\x00R\x0fsetClockProfile\x12G\n" +
 	"\fset_calendar\x18\a \x01(\v2\".mulian.governance.v1.CalendarYearH\x00R\vsetCalendar\x12F\n" +
 	"\rset_validator\x18\b \x01(\v2\x1f.mulian.governance.v1.ValidatorH\x00R\fsetValidator\x127\n" +
-	"\x05admit\x18\t \x01(\v2\x1f.mulian.governance.v1.AdmissionH\x00R\x05admit\x12T\n" +
+	"\x05admit\x18\t \x01(\v2\x1f.mulian.governance.v1.AdmissionH\x00R\x05admit\x12]\n" +
+	"\x15replace_validator_key\x18\n" +
+	" \x01(\v2'.mulian.governance.v1.ValidatorRotationH\x00R\x13replaceValidatorKey\x129\n" +
+	"\aupgrade\x18\v \x01(\v2\x1d.mulian.governance.v1.UpgradeH\x00R\aupgrade\x12'\n" +
+	"\x0ecancel_upgrade\x18\f \x01(\tH\x00R\rcancelUpgrade\x12<\n" +
+	"\asuspend\x18\r \x01(\v2 .mulian.governance.v1.SuspensionH\x00R\asuspend\x12Q\n" +
+	"\x12confirm_suspension\x18\x0e \x01(\v2 .mulian.governance.v1.SuspensionH\x00R\x11confirmSuspension\x12K\n" +
+	"\x0flift_suspension\x18\x0f \x01(\v2 .mulian.governance.v1.SuspensionH\x00R\x0eliftSuspension\x12%\n" +
+	"\rremove_absent\x18\x10 \x01(\tH\x00R\fremoveAbsent\x12T\n" +
 	"\x16register_foreign_chain\x18\x14 \x01(\v2\x1c.mulian.foreign.v1.TrustRootH\x00R\x14registerForeignChain\x12P\n" +
 	"\x14replace_foreign_root\x18\x15 \x01(\v2\x1c.mulian.foreign.v1.TrustRootH\x00R\x12replaceForeignRoot\x12L\n" +
 	"\x12thaw_foreign_chain\x18\x16 \x01(\v2\x1c.mulian.foreign.v1.TrustRootH\x00R\x10thawForeignChain\x122\n" +
@@ -2802,33 +2923,38 @@ var file_mulian_governance_v1_governance_proto_depIdxs = []int32{
 	9,  // 11: mulian.governance.v1.Change.set_calendar:type_name -> mulian.governance.v1.CalendarYear
 	12, // 12: mulian.governance.v1.Change.set_validator:type_name -> mulian.governance.v1.Validator
 	15, // 13: mulian.governance.v1.Change.admit:type_name -> mulian.governance.v1.Admission
-	31, // 14: mulian.governance.v1.Change.register_foreign_chain:type_name -> mulian.foreign.v1.TrustRoot
-	31, // 15: mulian.governance.v1.Change.replace_foreign_root:type_name -> mulian.foreign.v1.TrustRoot
-	31, // 16: mulian.governance.v1.Change.thaw_foreign_chain:type_name -> mulian.foreign.v1.TrustRoot
-	5,  // 17: mulian.governance.v1.Admission.member:type_name -> mulian.governance.v1.Member
-	12, // 18: mulian.governance.v1.Admission.validator:type_name -> mulian.governance.v1.Validator
-	17, // 19: mulian.governance.v1.Protocol.pending:type_name -> mulian.governance.v1.Upgrade
-	32, // 20: mulian.governance.v1.Application.profile:type_name -> mulian.identity.v1.OrgProfile
-	33, // 21: mulian.governance.v1.Application.keys:type_name -> mulian.identity.v1.Key
-	12, // 22: mulian.governance.v1.Application.validator:type_name -> mulian.governance.v1.Validator
-	14, // 23: mulian.governance.v1.Proposal.change:type_name -> mulian.governance.v1.Change
-	4,  // 24: mulian.governance.v1.Proposal.state:type_name -> mulian.governance.v1.ProposalState
-	22, // 25: mulian.governance.v1.Proposal.ballots:type_name -> mulian.governance.v1.Ballot
-	25, // 26: mulian.governance.v1.Genesis.founders:type_name -> mulian.governance.v1.Founder
-	10, // 27: mulian.governance.v1.Genesis.parameters:type_name -> mulian.governance.v1.Parameters
-	8,  // 28: mulian.governance.v1.Genesis.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
-	9,  // 29: mulian.governance.v1.Genesis.calendar:type_name -> mulian.governance.v1.CalendarYear
-	6,  // 30: mulian.governance.v1.Genesis.roles:type_name -> mulian.governance.v1.RoleGrant
-	12, // 31: mulian.governance.v1.Genesis.validators:type_name -> mulian.governance.v1.Validator
-	32, // 32: mulian.governance.v1.Founder.profile:type_name -> mulian.identity.v1.OrgProfile
-	33, // 33: mulian.governance.v1.Founder.keys:type_name -> mulian.identity.v1.Key
-	27, // 34: mulian.governance.v1.SignedGenesis.signatures:type_name -> mulian.governance.v1.FounderSignature
-	14, // 35: mulian.governance.v1.Propose.change:type_name -> mulian.governance.v1.Change
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	16, // 14: mulian.governance.v1.Change.replace_validator_key:type_name -> mulian.governance.v1.ValidatorRotation
+	17, // 15: mulian.governance.v1.Change.upgrade:type_name -> mulian.governance.v1.Upgrade
+	19, // 16: mulian.governance.v1.Change.suspend:type_name -> mulian.governance.v1.Suspension
+	19, // 17: mulian.governance.v1.Change.confirm_suspension:type_name -> mulian.governance.v1.Suspension
+	19, // 18: mulian.governance.v1.Change.lift_suspension:type_name -> mulian.governance.v1.Suspension
+	31, // 19: mulian.governance.v1.Change.register_foreign_chain:type_name -> mulian.foreign.v1.TrustRoot
+	31, // 20: mulian.governance.v1.Change.replace_foreign_root:type_name -> mulian.foreign.v1.TrustRoot
+	31, // 21: mulian.governance.v1.Change.thaw_foreign_chain:type_name -> mulian.foreign.v1.TrustRoot
+	5,  // 22: mulian.governance.v1.Admission.member:type_name -> mulian.governance.v1.Member
+	12, // 23: mulian.governance.v1.Admission.validator:type_name -> mulian.governance.v1.Validator
+	17, // 24: mulian.governance.v1.Protocol.pending:type_name -> mulian.governance.v1.Upgrade
+	32, // 25: mulian.governance.v1.Application.profile:type_name -> mulian.identity.v1.OrgProfile
+	33, // 26: mulian.governance.v1.Application.keys:type_name -> mulian.identity.v1.Key
+	12, // 27: mulian.governance.v1.Application.validator:type_name -> mulian.governance.v1.Validator
+	14, // 28: mulian.governance.v1.Proposal.change:type_name -> mulian.governance.v1.Change
+	4,  // 29: mulian.governance.v1.Proposal.state:type_name -> mulian.governance.v1.ProposalState
+	22, // 30: mulian.governance.v1.Proposal.ballots:type_name -> mulian.governance.v1.Ballot
+	25, // 31: mulian.governance.v1.Genesis.founders:type_name -> mulian.governance.v1.Founder
+	10, // 32: mulian.governance.v1.Genesis.parameters:type_name -> mulian.governance.v1.Parameters
+	8,  // 33: mulian.governance.v1.Genesis.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
+	9,  // 34: mulian.governance.v1.Genesis.calendar:type_name -> mulian.governance.v1.CalendarYear
+	6,  // 35: mulian.governance.v1.Genesis.roles:type_name -> mulian.governance.v1.RoleGrant
+	12, // 36: mulian.governance.v1.Genesis.validators:type_name -> mulian.governance.v1.Validator
+	32, // 37: mulian.governance.v1.Founder.profile:type_name -> mulian.identity.v1.OrgProfile
+	33, // 38: mulian.governance.v1.Founder.keys:type_name -> mulian.identity.v1.Key
+	27, // 39: mulian.governance.v1.SignedGenesis.signatures:type_name -> mulian.governance.v1.FounderSignature
+	14, // 40: mulian.governance.v1.Propose.change:type_name -> mulian.governance.v1.Change
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_mulian_governance_v1_governance_proto_init() }
@@ -2846,6 +2972,13 @@ func file_mulian_governance_v1_governance_proto_init() {
 		(*Change_SetCalendar)(nil),
 		(*Change_SetValidator)(nil),
 		(*Change_Admit)(nil),
+		(*Change_ReplaceValidatorKey)(nil),
+		(*Change_Upgrade)(nil),
+		(*Change_CancelUpgrade)(nil),
+		(*Change_Suspend)(nil),
+		(*Change_ConfirmSuspension)(nil),
+		(*Change_LiftSuspension)(nil),
+		(*Change_RemoveAbsent)(nil),
 		(*Change_RegisterForeignChain)(nil),
 		(*Change_ReplaceForeignRoot)(nil),
 		(*Change_ThawForeignChain)(nil),
