@@ -45,6 +45,7 @@ type app struct {
 	woke   atomic.Int64 // height of the last empty block that brought the time forward for those who waited
 
 	waiting func() int // transactions in the mempool; nil while old blocks are replayed
+	retain  func(height int64) int64 // see Ledger.retain; nil likewise
 
 	open      *openBlock // owned by the consensus connection
 	committed func(height int64, done []doneTx)
@@ -368,8 +369,8 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	}
 	a.committed(height, open.done)
 	res := &abci.ResponseCommit{}
-	if keep := a.keep.Load(); keep > 0 && height > keep && height%engineRetainEvery == 0 {
-		res.RetainHeight = height - keep + 1
+	if a.keep.Load() > 0 && a.retain != nil {
+		res.RetainHeight = a.retain(height)
 	}
 	return res, nil
 }

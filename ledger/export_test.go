@@ -153,3 +153,6 @@ func (s Shares) TakeTogether(account string, n int) (told, in int) {
 	}
 	return told, in
 }
+
+// ReclaimAfter has the node give back room after so many dropped heights.
+func ReclaimAfter(l *Ledger, heights int64) { l.every.Store(heights) }

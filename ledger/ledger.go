@@ -65,6 +65,7 @@ type Ledger struct {
 	queueing sync.Mutex // held over a look into the mempool and the adding to it
 	heights  heights
 	keep     atomic.Int64
+	reclaimer
 	figures  *figures
 
 	closing chan struct{}  // closed when Close begins
@@ -100,8 +101,11 @@ func open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err er
 	l := &Ledger{
 		cfg: cfg, log: cfg.Logger, machine: m, started: time.Now(), failure: newFailure(cfg.Logger),
 		waiting: newWaiting(), heights: newHeights(), closing: make(chan struct{}),
+		reclaimer: reclaimer{reclaims: make(chan struct{}, 1)},
 	}
 	l.keep.Store(cfg.KeepBlocks)
+	l.snapshots = newSnapshots(&cfg)
+	l.every.Store(reclaimEvery)
 	if l.lock, err = durable.LockDir(cfg.Home, "mulian node"); errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Newf(fault.NotFound, "there is no node in %s; make one with mulian node init", cfg.Home)
 	} else if err != nil {
@@ -226,6 +230,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 		return err
 	}
 	l.app.waiting = l.node.Mempool().Size // before the consensus goroutine starts
+	l.app.retain = l.retain
 	if err := l.figures.open(); err != nil {
 		return err
 	}
@@ -243,6 +248,8 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	if l.cfg.Listen != "" {
 		l.running.Go(l.remind)
 	}
+	l.running.Go(l.keepSnapshots)
+	l.running.Go(l.reclaim)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	"github.com/cometbft/cometbft/types"
 
 	"mulian/internal/fault"
@@ -124,8 +125,14 @@ type Header struct {
 }
 
 // Header returns the header of a block with its commit and validators; 0 means the
-// last one. Pruned or NotFound.
-func (l *Ledger) Header(height int64) (*Header, error) {
+// last one. Pruned or NotFound. Headers at which the validators changed are never pruned.
+func (l *Ledger) Header(height int64) (*Header, error) { return l.header(height, false) }
+
+// HeaderFrom is Header, or of the first header above height that is here, if that one is
+// pruned.
+func (l *Ledger) HeaderFrom(height int64) (*Header, error) { return l.header(height, true) }
+
+func (l *Ledger) header(height int64, orLater bool) (*Header, error) {
 	if err := l.enter(); err != nil {
 		return nil, err
 	}
@@ -134,6 +141,35 @@ func (l *Ledger) Header(height int64) (*Header, error) {
 	if height == 0 {
 		height = l.Height()
 	}
+	h, err := l.storedHeader(height)
+	if !fault.Is(err, fault.Pruned) {
+		return h, err
+	}
+	at, light, kerr := l.keptFrom(height)
+	switch {
+	case kerr != nil:
+		return nil, kerr
+	case light != nil && (at == height || orLater):
+		return readHeader(at, light)
+	case orLater:
+		return l.storedHeader(l.node.BlockStore().Base())
+	}
+	return nil, err
+}
+
+// readHeader is a header that was copied aside.
+func readHeader(height int64, light []byte) (*Header, error) {
+	var pb cmtproto.LightBlock
+	if err := pb.Unmarshal(light); err != nil || pb.SignedHeader == nil || pb.SignedHeader.Header == nil {
+		return nil, fault.Wrap(fault.Damaged, errors.Join(err, errIncomplete), "read header %d", height)
+	}
+	h := pb.SignedHeader.Header
+	return &Header{Height: height, TimeMs: h.Time.UnixMilli(), AppHash: h.AppHash, LightBlock: light}, nil
+}
+
+// storedHeader makes a header of what the engine keeps.
+func (l *Ledger) storedHeader(height int64) (*Header, error) {
+	blocks := l.node.BlockStore()
 	if err := l.kept(height); err != nil {
 		return nil, err
 	}

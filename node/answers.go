@@ -128,9 +128,14 @@ func (n *Node) Objects(_ context.Context, req *ledgerv1.ListObjectsRequest) (*le
 
 // Header returns header, commit and validators of a block; 0 = the latest. Its SM2
 // certificate comes with it, if this node has voted on the block or seen its votes: a
-// block that was taken over from others has none here.
-func (n *Node) Header(_ context.Context, height int64) (*ledgerv1.GetHeaderResponse, error) {
-	h, err := n.ledger.Header(height)
+// block that was taken over from others has none here. With orLater, if the block is no
+// longer kept, it is the first one above whose header is: see [ledger.Ledger.HeaderFrom].
+func (n *Node) Header(_ context.Context, height int64, orLater bool) (*ledgerv1.GetHeaderResponse, error) {
+	read := n.ledger.Header
+	if orLater {
+		read = n.ledger.HeaderFrom
+	}
+	h, err := read(height)
 	if err != nil {
 		return nil, coded(err)
 	}

@@ -163,7 +163,7 @@ func header(ctx context.Context, t *testing.T, n *Node, height int64) *ledgerv1.
 	t.Helper()
 	for {
 		block := n.Ledger().NewBlock()
-		h, err := n.Header(ctx, height)
+		h, err := n.Header(ctx, height, false)
 		if err == nil {
 			return h
 		}

@@ -18,8 +18,9 @@ type Chain interface {
 	Object(ctx context.Context, key string, height int64, prove bool) (*ledgerv1.GetObjectResponse, error)
 	// Objects reads a page of objects by prefix.
 	Objects(ctx context.Context, req *ledgerv1.ListObjectsRequest) (*ledgerv1.ListObjectsResponse, error)
-	// Header returns header and commit; 0 = latest; NotFound for one not made yet.
-	Header(ctx context.Context, height int64) (*ledgerv1.GetHeaderResponse, error)
+	// Header returns header and commit; 0 = latest; NotFound for one not made yet. If it is
+	// no longer kept: Pruned, or with orLater the first one above it that is.
+	Header(ctx context.Context, height int64, orLater bool) (*ledgerv1.GetHeaderResponse, error)
 	// Block returns a block's transactions; 0 = latest.
 	Block(ctx context.Context, height int64) (*ledgerv1.GetBlockResponse, error)
 	// Events reads the event log from a sequence number on.

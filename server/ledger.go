@@ -78,7 +78,7 @@ func (l ledgerAPI) GetHeader(ctx context.Context, req *connect.Request[ledgerv1.
 	if req.Msg.GetHeight() < 0 {
 		return nil, wire.Error(fault.Newf(fault.OutOfRange, "height %d", req.Msg.GetHeight()))
 	}
-	return respond(l.chain.Header(ctx, req.Msg.GetHeight()))
+	return respond(l.chain.Header(ctx, req.Msg.GetHeight(), req.Msg.GetOrLater()))
 }
 
 func (l ledgerAPI) GetBlock(ctx context.Context, req *connect.Request[ledgerv1.GetBlockRequest]) (*connect.Response[ledgerv1.GetBlockResponse], error) {

@@ -43,8 +43,8 @@ func (r remote) Objects(ctx context.Context, req *ledgerv1.ListObjectsRequest) (
 	return forward(ctx, r.c.Ledger.ListObjects, req)
 }
 
-func (r remote) Header(ctx context.Context, height int64) (*ledgerv1.GetHeaderResponse, error) {
-	return forward(ctx, r.c.Ledger.GetHeader, &ledgerv1.GetHeaderRequest{Height: height})
+func (r remote) Header(ctx context.Context, height int64, orLater bool) (*ledgerv1.GetHeaderResponse, error) {
+	return forward(ctx, r.c.Ledger.GetHeader, &ledgerv1.GetHeaderRequest{Height: height, OrLater: orLater})
 }
 
 func (r remote) Block(ctx context.Context, height int64) (*ledgerv1.GetBlockResponse, error) {

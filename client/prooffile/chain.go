@@ -44,16 +44,22 @@ func (m *Maker) fetchChain(ctx context.Context, c *content, height int64) error 
 
 // lightBlock fetches a block's header, waiting for it if it is not there yet.
 func (m *Maker) lightBlock(ctx context.Context, height int64) (*ledgerv1.LightBlock, []*ledgerv1.SM2Vote, error) {
+	return m.header(ctx, &ledgerv1.GetHeaderRequest{Height: height})
+}
+
+func (m *Maker) header(ctx context.Context, req *ledgerv1.GetHeaderRequest) (*ledgerv1.LightBlock, []*ledgerv1.SM2Vote, error) {
+	height := req.GetHeight()
 	ctx, cancel := context.WithTimeout(ctx, headerWait)
 	defer cancel()
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		res, err := m.c.Ledger.GetHeader(ctx, connect.NewRequest(&ledgerv1.GetHeaderRequest{Height: height}))
+		res, err := m.c.Ledger.GetHeader(ctx, connect.NewRequest(req))
 		if err == nil {
 			b := &ledgerv1.LightBlock{}
 			if len(res.Msg.GetLightBlock()) > light.MaxBytes {
 				return nil, nil, fault.Newf(fault.TooLong, "block %d: %d bytes, at most %d", height, len(res.Msg.GetLightBlock()), light.MaxBytes)
 			}
-			if err := proto.Unmarshal(res.Msg.GetLightBlock(), b); err != nil || b.GetSignedHeader().GetHeader().GetHeight() != height {
+			err := proto.Unmarshal(res.Msg.GetLightBlock(), b)
+			if at := b.GetSignedHeader().GetHeader().GetHeight(); err != nil || at < height || at > height && !req.GetOrLater() {
 				return nil, nil, fault.Newf(fault.VerificationFailed, "the server's answer is not block %d", height)
 			}
 			return b, res.Msg.GetSm2Votes(), nil
@@ -113,19 +119,20 @@ func (m *Maker) keep(chain []believed) {
 }
 
 // farthest finds the highest block below end that trust stands behind, halving the
-// distance. Blocks that the server no longer keeps are passed over.
+// distance. Of the blocks that the server no longer keeps it has the headers at which the
+// validators changed.
 func (m *Maker) farthest(ctx context.Context, trust light.Trust, end int64) (*believed, error) {
 	var best *believed
-	var missing error
 	for low, high := trust.Last().Height+1, end-1; low <= high; {
 		mid := low + (high-low)/2
-		b, _, err := m.lightBlock(ctx, mid)
-		if fault.Is(err, fault.Pruned) {
-			low, missing = mid+1, err
-			continue
-		}
+		b, _, err := m.header(ctx, &ledgerv1.GetHeaderRequest{Height: mid, OrLater: true})
 		if err != nil {
 			return nil, err
+		}
+		at := b.GetSignedHeader().GetHeader().GetHeight()
+		if at > high { // of those from mid to high it has none
+			high = mid - 1
+			continue
 		}
 		ahead := trust
 		_, err = ahead.VerifyBlock(b)
@@ -137,9 +144,6 @@ func (m *Maker) farthest(ctx context.Context, trust light.Trust, end int64) (*be
 		default:
 			return nil, err
 		}
-	}
-	if best == nil && missing != nil {
-		return nil, missing
 	}
 	if best == nil {
 		return nil, fault.Newf(fault.VerificationFailed, "no block below %d is vouched for by the validators of block %d", end, trust.Last().Height)

@@ -678,8 +678,11 @@ func (x *ListObjectsResponse) GetMore() bool {
 }
 
 type GetHeaderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Height        int64                  `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Height int64                  `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"` // 0 = latest committed
+	// If the block is no longer kept: the first header above it that is. Headers at which the
+	// validators changed are kept for ever, so that they lead from the genesis to now.
+	OrLater       bool `protobuf:"varint,2,opt,name=or_later,json=orLater,proto3" json:"or_later,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -719,6 +722,13 @@ func (x *GetHeaderRequest) GetHeight() int64 {
 		return x.Height
 	}
 	return 0
+}
+
+func (x *GetHeaderRequest) GetOrLater() bool {
+	if x != nil {
+		return x.OrLater
+	}
+	return false
 }
 
 type GetHeaderResponse struct {
@@ -2083,9 +2093,10 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\x13ListObjectsResponse\x122\n" +
 	"\aobjects\x18\x01 \x03(\v2\x18.mulian.ledger.v1.ObjectR\aobjects\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x12\n" +
-	"\x04more\x18\x03 \x01(\bR\x04more\"*\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"E\n" +
 	"\x10GetHeaderRequest\x12\x16\n" +
-	"\x06height\x18\x01 \x01(\x03R\x06height\"\xb8\x01\n" +
+	"\x06height\x18\x01 \x01(\x03R\x06height\x12\x19\n" +
+	"\bor_later\x18\x02 \x01(\bR\aorLater\"\xb8\x01\n" +
 	"\x11GetHeaderResponse\x12\x1f\n" +
 	"\vlight_block\x18\x01 \x01(\fR\n" +
 	"lightBlock\x12\x16\n" +
