@@ -25,6 +25,7 @@ type Member struct {
 	Server *server.Server
 
 	listener net.Listener
+	tracer   *tracing.Tracer
 }
 
 // MemberConfig says how to run a member.
@@ -32,7 +33,7 @@ type MemberConfig struct {
 	Node   Config
 	Index  string          // file of the projection; empty: index.db beside the node's home
 	Listen string          // of the server, host:port; port 0 takes a free one
-	Tracer *tracing.Tracer // nil = calls are not followed
+	Tracer *tracing.Tracer // nil = calls are not followed; Run closes it
 }
 
 // OpenMember starts the node and takes the server's address. Nothing is served
@@ -71,7 +72,7 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 		}
 	}
 	s := server.New(n, x, server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger, Metrics: metrics, Tracer: cfg.Tracer})
-	return &Member{Node: n, Index: x, Server: s, listener: l}, nil
+	return &Member{Node: n, Index: x, Server: s, listener: l, tracer: cfg.Tracer}, nil
 }
 
 func anew(x *index.Index, path string) (*index.Index, error) {
@@ -113,5 +114,7 @@ func (m *Member) Run(ctx context.Context) error {
 			return errors.Join(err, fault.Newf(fault.Timeout, "the server did not end"))
 		}
 	}
-	return errors.Join(err, m.Index.Close(), m.Node.Close())
+	err = errors.Join(err, m.Index.Close(), m.Node.Close())
+	_ = m.tracer.Close() // a collector that is gone is no failure of the member
+	return err
 }
