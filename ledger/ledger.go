@@ -104,7 +104,6 @@ func open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err er
 		reclaimer: reclaimer{reclaims: make(chan struct{}, 1)},
 	}
 	l.keep.Store(cfg.KeepBlocks)
-	l.snapshots = newSnapshots(&cfg)
 	l.every.Store(reclaimEvery)
 	if l.lock, err = durable.LockDir(cfg.Home, "mulian node"); errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Newf(fault.NotFound, "there is no node in %s; make one with mulian node init", cfg.Home)
@@ -248,7 +247,6 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	if l.cfg.Listen != "" {
 		l.running.Go(l.remind)
 	}
-	l.running.Go(l.keepSnapshots)
 	l.running.Go(l.reclaim)
 	return nil
 }

@@ -137,7 +137,6 @@ func (l *Ledger) header(height int64, orLater bool) (*Header, error) {
 		return nil, err
 	}
 	defer l.leave()
-	blocks := l.node.BlockStore()
 	if height == 0 {
 		height = l.Height()
 	}

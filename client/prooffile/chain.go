@@ -138,7 +138,7 @@ func (m *Maker) farthest(ctx context.Context, trust light.Trust, end int64) (*be
 		_, err = ahead.VerifyBlock(b)
 		switch {
 		case err == nil:
-			best, low = &believed{b, ahead}, mid+1
+			best, low = &believed{b, ahead}, at+1
 		case errors.Is(err, light.ErrUnvouched):
 			high = mid - 1
 		default:
