@@ -14,6 +14,8 @@ import (
 	rpc "connectrpc.com/connect"
 
 	"mulian/gateway"
+	"mulian/gateway/connect"
+	"mulian/gateway/deliver"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
@@ -182,5 +184,47 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 	if ok, err := w.chain.Get(t.Context(), deliveryKey(batch, 1), d); !ok || err != nil || d.State != sharev1.DeliveryState_DELIVERY_STATE_FAILED || d.Cause != fault.DiskFull.String() {
 		t.Errorf("the batch for which there was no room: %v, %v", d, err)
+	}
+}
+
+// TestOwnDiskIsFull: no room for what is delivered, in the own database or in the folder of
+// files, ends no delivery: it says so, stays open, and the next fetch brings it to its end.
+func TestOwnDiskIsFull(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"files", "rows"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newTown(t)
+			disk := filepath.Join(w.dir, "own-disk")
+			small(t, disk, 8)
+			from, to := w.archive(map[string][]byte{"a": noise(2_000_000), "b": noise(1_500_000)})
+			to.Documents, to.Sink = filepath.Join(disk, "received"), gateway.Sink{URL: "sqlite:" + filepath.Join(disk, "own.db")}
+			method, edit := byFile, drawings
+			if kind == "rows" {
+				w.exec(w.permits, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 20000) INSERT INTO permit SELECT 'Q' || i, hex(randomblob(60)), 1, '2026-01-01', '' FROM n")
+				from, method, edit = w.planningConfig(), byBatch, nil
+			}
+			door, tap := w.open(from), w.open(to)
+			if kind == "rows" {
+				w.publish(door)
+			} else {
+				w.publishFiles(door)
+			}
+			agreement := w.agree(method, edit)
+			fetch := func() (*deliver.Loaded, error) {
+				return tap.Fetch(t.Context(), deliver.Fetch{Agreement: agreement, Entry: w.entry, Into: connect.TableName{Name: "taken"}})
+			}
+			free := fillUp(t, disk, 1<<20)
+			_, err := fetch()
+			want(t, fault.DiskFull, err)
+			d := &sharev1.Delivery{}
+			if ok, err := w.chain.Get(t.Context(), deliveryKey(agreement, 1), d); !ok || err != nil || d.State == sharev1.DeliveryState_DELIVERY_STATE_FAILED {
+				t.Fatalf("the delivery for which there is no room: %v, %v", d, err)
+			}
+			free()
+			got, err := fetch()
+			if err != nil || got.Delivery != 1 {
+				t.Fatalf("with room again: %+v, %v", got, err)
+			}
+		})
 	}
 }

@@ -393,6 +393,8 @@ func sourceFault(err error) error {
 		return &fault.Fault{Code: fault.SourceUnreachable, Text: "the department's database does not answer", Err: err}
 	case errors.Is(err, connect.ErrChanged):
 		return &fault.Fault{Code: fault.SourceUnreachable, Text: "the department's data changed while it was read; it is read again", Err: err}
+	case errors.Is(err, connect.ErrFull):
+		return &fault.Fault{Code: fault.DiskFull, Text: "the department's database has no room to answer", Err: err}
 	case errors.Is(err, connect.ErrTooLarge):
 		return &fault.Fault{Code: fault.TooLong, Text: "a row is too large to be carried", Err: err}
 	case errors.As(err, &value):

@@ -304,6 +304,7 @@ func TestSourceFaults(t *testing.T) {
 		connect.ErrUnreachable:             fault.SourceUnreachable,
 		context.DeadlineExceeded:           fault.SourceUnreachable,
 		connect.ErrTooLarge:                fault.TooLong,
+		connect.ErrFull:                    fault.DiskFull,
 		&connect.ValueError{Column: "a"}:   fault.Undecodable,
 		errors.New("something of our own"): fault.Internal,
 	} {

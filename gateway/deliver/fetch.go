@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	rpc "connectrpc.com/connect"
@@ -85,7 +86,7 @@ func (f *fetch) same(w Fetch) bool {
 
 // Fetch takes a whole entry into the own database: one transaction, exactly once,
 // confirmed on the ledger when it returns. It goes on over broken connections until
-// ctx ends; an earlier fetch of the same into the same table that was interrupted
+// ctx ends, and stays open if there is no room for it here (DiskFull); an earlier fetch of the same into the same table that was interrupted
 // is finished first, and is the result.
 func (a *Asker) Fetch(ctx context.Context, w Fetch) (*Loaded, error) {
 	if w.Mode == 0 {
@@ -195,8 +196,14 @@ func passing(err error) bool {
 	return false
 }
 
+// ownFull tells whether it is a disk of this gateway or of its own database that is full. The
+// provider's has ended the delivery there.
+func ownFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
 // finish brings a fetch to its end. What does not go away by itself ends it, on the
-// ledger too.
+// ledger too; for want of room here it stays open, DiskFull, until the next Fetch or Resume.
 func (a *Asker) finish(ctx context.Context, f *fetch, progress func(int64, int64)) (*Loaded, error) {
 	began := time.Now()
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
@@ -207,6 +214,9 @@ func (a *Asker) finish(ctx context.Context, f *fetch, progress func(int64, int64
 		}
 		if ctx.Err() != nil {
 			return nil, err // it stays open: the next Fetch or Resume goes on
+		}
+		if ownFull(err) {
+			return nil, err // so does it now: what came is kept at the provider, and room comes back
 		}
 		if !passing(err) {
 			return nil, errors.Join(err, a.abandon(ctx, f, err))
@@ -376,6 +386,8 @@ func sinkFault(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case ownFull(err):
+		return &fault.Fault{Code: fault.DiskFull, Text: "the own database or folder has no room; the delivery stays open, and the next fetch of it goes on", Err: err}
 	case errors.Is(err, connect.ErrTargetDiffers):
 		return &fault.Fault{Code: fault.AlreadyExists, Text: "the own table is there and cannot take this delivery", Err: err}
 	case errors.Is(err, connect.ErrDeliveryDiffers):
