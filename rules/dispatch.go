@@ -9,6 +9,7 @@ import (
 	"mulian/rules/act"
 	"mulian/rules/catalogue"
 	"mulian/rules/evidence"
+	"mulian/rules/foreign"
 	"mulian/rules/governance"
 	"mulian/rules/identity"
 	"mulian/rules/share"
@@ -243,6 +244,18 @@ func recordVerb(a *act.Act, m *txv1.Message) error {
 		return trace.LiftSecrecy(a, k.LiftSecrecy)
 	case *txv1.Message_AnchorEvidence:
 		return evidence.AnchorEvidence(a, k.AnchorEvidence)
+	}
+	return foreignVerb(a, m)
+}
+
+func foreignVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_UpdateForeignHeaders:
+		return foreign.UpdateForeignHeaders(a, k.UpdateForeignHeaders)
+	case *txv1.Message_AcceptForeignProof:
+		return foreign.AcceptForeignProof(a, k.AcceptForeignProof)
+	case *txv1.Message_FreezeForeignChain:
+		return foreign.FreezeForeignChain(a, k.FreezeForeignChain)
 	}
 	// checkBody has seen a kind, so this is a verb of tx.proto that is in no list here.
 	panic("rules: no rule for " + verbName(m))

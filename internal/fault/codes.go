@@ -75,6 +75,7 @@ const (
 	VoteClosed          Code = 13028 // the proposal is decided or has run out
 	AlreadyVoted        Code = 13029 // one vote for each member
 	ClockNotRunning     Code = 13030 // the deadline is not running or already past
+	ForeignFrozen       Code = 13031 // a foreign chain showed two headers of one height
 )
 
 // Ours: class 19.
@@ -91,6 +92,7 @@ const (
 	Pruned             Code = 19010 // that height is no longer kept here
 	Locked             Code = 19011 // another process uses this folder
 	Inaccessible       Code = 19012 // a file or folder of this machine may not be read or written
+	Outdated           Code = 19013 // the members decided on rules that this program does not know
 )
 
 // String returns the code as people write it: MUL-13018.
@@ -98,7 +100,7 @@ func (c Code) String() string { return fmt.Sprintf("MUL-%05d", uint32(c)) }
 
 // Exit returns the exit status of the command line for c (spec/console.md):
 // 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 rejected by the chain,
-// 6 unreachable or timeout, 7 verification failed.
+// 6 unreachable or timeout, 7 verification failed, 8 a newer program is needed.
 func (c Code) Exit() int {
 	switch c {
 	case OK:
@@ -113,6 +115,8 @@ func (c Code) Exit() int {
 		return 6
 	case VerificationFailed, LogRewritten, Damaged:
 		return 7
+	case Outdated:
+		return 8
 	}
 	if c >= 11000 && c < 14000 {
 		return 5

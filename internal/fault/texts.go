@@ -85,6 +85,7 @@ var texts = []Text{
 	{VoteClosed, "VoteClosed", "表决已结束", "the vote is closed", "如仍需要，重新提出", "propose again if it is still wanted"},
 	{AlreadyVoted, "AlreadyVoted", "已经投过票", "already voted", "一个成员一票，不能更改", "one vote for each member, not changed later"},
 	{ClockNotRunning, "ClockNotRunning", "期限没有在计时", "the deadline is not running", "mulian share show 可查", "mulian share show tells why"},
+	{ForeignFrozen, "ForeignFrozen", "对端链已冻结", "the foreign chain is frozen", "它出示过同一高度的两个区块头；查明后由表决更换信任根：mulian foreign thaw", "two headers of one height were shown; look into it, then vote on another root: mulian foreign thaw"},
 
 	{Internal, "Internal", "我们自己的错误", "a mistake of our own", "没有改变任何东西；把编号报给运维", "nothing was changed; report the reference to the operator"},
 	{Unreachable, "Unreachable", "连不上", "cannot be reached", "检查地址和网络；mulian doctor", "check address and network; mulian doctor"},
@@ -98,4 +99,5 @@ var texts = []Text{
 	{Pruned, "Pruned", "该高度已不保留", "that height is no longer kept here", "向归档节点查询", "ask an archive node"},
 	{Locked, "Locked", "目录正被另一个进程使用", "another process uses this folder", "停掉另一个进程，或换 --home", "stop the other process, or use another --home"},
 	{Inaccessible, "Inaccessible", "本机的文件或文件夹不能读写", "a file or folder of this machine may not be read or written", "检查路径和权限（--home 要能写），或换一个位置", "check the path and its rights (--home has to be writable), or use another place"},
+	{Outdated, "Outdated", "本程序的版本低于链上表决生效的规则版本", "the members decided on rules that this program does not know", "安装提案所指的新版本，用同一目录启动；数据原样保留，从该高度继续", "install the version that the proposal names and start it with the same folder; all data is kept, and it goes on from that height"},
 }

@@ -53,7 +53,7 @@ func checkChange(a *act.Act, rule string, c *governancev1.Change) error {
 	case *governancev1.Change_RemoveAbsent:
 		return checkAbsent(a, rule, k.RemoveAbsent)
 	}
-	return act.Refuse(fault.Missing, rule, "the change is missing")
+	return checkForeign(a, rule, c)
 }
 
 // carryOut does what a change says, which checkChange has just passed.
@@ -122,7 +122,7 @@ func carryOutMore(a *act.Act, verb string, c *governancev1.Change) {
 		removeMember(a, k.RemoveAbsent)
 		a.Emit(verb, "remove_absent", subject("member", k.RemoveAbsent))
 	default:
-		panic("rules/governance: a change of no kind was accepted")
+		carryOutForeign(a, c)
 	}
 }
 

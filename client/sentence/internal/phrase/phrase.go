@@ -52,6 +52,9 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 	case *txv1.Message_AnchorEvidence:
 		return ofEvidence(k.AnchorEvidence, name)
 	}
+	if p, ok := ofForeign(m); ok {
+		return p
+	}
 	return say("（本程序不认识的操作，请勿签名）", "(an act that this program does not know: do not sign)")
 }
 
@@ -271,7 +274,7 @@ func change(c *governancev1.Change) string {
 	case *governancev1.Change_Admit:
 		return fmt.Sprintf("admit %s (%d), %s", k.Admit.GetMember().GetOrg(), k.Admit.GetMember().GetWeight(), validator(k.Admit.GetValidator()))
 	}
-	return "?"
+	return foreignChange(c)
 }
 
 func settlement(s cataloguev1.Settlement) (zh, en string) {

@@ -36,6 +36,7 @@ const (
 	ForeignState_FOREIGN_STATE_UNSPECIFIED ForeignState = 0
 	ForeignState_FOREIGN_STATE_ACTIVE      ForeignState = 1
 	ForeignState_FOREIGN_STATE_FROZEN      ForeignState = 2 // two different headers of one height were shown; only a vote thaws
+	ForeignState_FOREIGN_STATE_REMOVED     ForeignState = 3 // by vote; its record stays, so that a later root has another number
 )
 
 // Enum value maps for ForeignState.
@@ -44,11 +45,13 @@ var (
 		0: "FOREIGN_STATE_UNSPECIFIED",
 		1: "FOREIGN_STATE_ACTIVE",
 		2: "FOREIGN_STATE_FROZEN",
+		3: "FOREIGN_STATE_REMOVED",
 	}
 	ForeignState_value = map[string]int32{
 		"FOREIGN_STATE_UNSPECIFIED": 0,
 		"FOREIGN_STATE_ACTIVE":      1,
 		"FOREIGN_STATE_FROZEN":      2,
+		"FOREIGN_STATE_REMOVED":     3,
 	}
 )
 
@@ -1155,11 +1158,12 @@ const file_mulian_foreign_v1_foreign_proto_rawDesc = "" +
 	"\x12FreezeForeignChain\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\fR\x05first\x12\x16\n" +
-	"\x06second\x18\x03 \x01(\fR\x06second*a\n" +
+	"\x06second\x18\x03 \x01(\fR\x06second*|\n" +
 	"\fForeignState\x12\x1d\n" +
 	"\x19FOREIGN_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14FOREIGN_STATE_ACTIVE\x10\x01\x12\x18\n" +
-	"\x14FOREIGN_STATE_FROZEN\x10\x02*`\n" +
+	"\x14FOREIGN_STATE_FROZEN\x10\x02\x12\x19\n" +
+	"\x15FOREIGN_STATE_REMOVED\x10\x03*`\n" +
 	"\n" +
 	"TrustLevel\x12\x1b\n" +
 	"\x17TRUST_LEVEL_UNSPECIFIED\x10\x00\x12\x19\n" +

@@ -17,6 +17,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v12 "mulian/gen/mulian/catalogue/v1"
 	v15 "mulian/gen/mulian/evidence/v1"
+	v16 "mulian/gen/mulian/foreign/v1"
 	v11 "mulian/gen/mulian/governance/v1"
 	v1 "mulian/gen/mulian/identity/v1"
 	v13 "mulian/gen/mulian/share/v1"
@@ -291,6 +292,9 @@ type Message struct {
 	//	*Message_DecideDispute
 	//	*Message_EscalateDispute
 	//	*Message_SettleDispute
+	//	*Message_UpdateForeignHeaders
+	//	*Message_AcceptForeignProof
+	//	*Message_FreezeForeignChain
 	Kind          isMessage_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -954,6 +958,33 @@ func (x *Message) GetSettleDispute() *v13.SettleDispute {
 	return nil
 }
 
+func (x *Message) GetUpdateForeignHeaders() *v16.UpdateForeignHeaders {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_UpdateForeignHeaders); ok {
+			return x.UpdateForeignHeaders
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetAcceptForeignProof() *v16.AcceptForeignProof {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_AcceptForeignProof); ok {
+			return x.AcceptForeignProof
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetFreezeForeignChain() *v16.FreezeForeignChain {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_FreezeForeignChain); ok {
+			return x.FreezeForeignChain
+		}
+	}
+	return nil
+}
+
 type isMessage_Kind interface {
 	isMessage_Kind()
 }
@@ -1234,6 +1265,18 @@ type Message_SettleDispute struct {
 	SettleDispute *v13.SettleDispute `protobuf:"bytes,136,opt,name=settle_dispute,json=settleDispute,proto3,oneof"`
 }
 
+type Message_UpdateForeignHeaders struct {
+	UpdateForeignHeaders *v16.UpdateForeignHeaders `protobuf:"bytes,140,opt,name=update_foreign_headers,json=updateForeignHeaders,proto3,oneof"`
+}
+
+type Message_AcceptForeignProof struct {
+	AcceptForeignProof *v16.AcceptForeignProof `protobuf:"bytes,141,opt,name=accept_foreign_proof,json=acceptForeignProof,proto3,oneof"`
+}
+
+type Message_FreezeForeignChain struct {
+	FreezeForeignChain *v16.FreezeForeignChain `protobuf:"bytes,142,opt,name=freeze_foreign_chain,json=freezeForeignChain,proto3,oneof"`
+}
+
 func (*Message_RegisterOrg) isMessage_Kind() {}
 
 func (*Message_UpdateOrg) isMessage_Kind() {}
@@ -1371,6 +1414,12 @@ func (*Message_DecideDispute) isMessage_Kind() {}
 func (*Message_EscalateDispute) isMessage_Kind() {}
 
 func (*Message_SettleDispute) isMessage_Kind() {}
+
+func (*Message_UpdateForeignHeaders) isMessage_Kind() {}
+
+func (*Message_AcceptForeignProof) isMessage_Kind() {}
+
+func (*Message_FreezeForeignChain) isMessage_Kind() {}
 
 // Outcome is the agreed result of a transaction (ExecTxResult.Data).
 type Outcome struct {
@@ -1547,7 +1596,7 @@ var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\"U\n" +
+	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/foreign/v1/foreign.proto\"U\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x125\n" +
 	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\";\n" +
@@ -1560,7 +1609,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xa3'\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xbd)\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -1642,7 +1691,10 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\rraise_dispute\x18\x85\x01 \x01(\v2\x1d.mulian.share.v1.RaiseDisputeH\x00R\fraiseDispute\x12H\n" +
 	"\x0edecide_dispute\x18\x86\x01 \x01(\v2\x1e.mulian.share.v1.DecideDisputeH\x00R\rdecideDispute\x12N\n" +
 	"\x10escalate_dispute\x18\x87\x01 \x01(\v2 .mulian.share.v1.EscalateDisputeH\x00R\x0fescalateDispute\x12H\n" +
-	"\x0esettle_dispute\x18\x88\x01 \x01(\v2\x1e.mulian.share.v1.SettleDisputeH\x00R\rsettleDisputeB\x06\n" +
+	"\x0esettle_dispute\x18\x88\x01 \x01(\v2\x1e.mulian.share.v1.SettleDisputeH\x00R\rsettleDispute\x12`\n" +
+	"\x16update_foreign_headers\x18\x8c\x01 \x01(\v2'.mulian.foreign.v1.UpdateForeignHeadersH\x00R\x14updateForeignHeaders\x12Z\n" +
+	"\x14accept_foreign_proof\x18\x8d\x01 \x01(\v2%.mulian.foreign.v1.AcceptForeignProofH\x00R\x12acceptForeignProof\x12Z\n" +
+	"\x14freeze_foreign_chain\x18\x8e\x01 \x01(\v2%.mulian.foreign.v1.FreezeForeignChainH\x00R\x12freezeForeignChainB\x06\n" +
 	"\x04kind\"\x89\x01\n" +
 	"\aOutcome\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
@@ -1673,81 +1725,84 @@ func file_mulian_tx_v1_tx_proto_rawDescGZIP() []byte {
 
 var file_mulian_tx_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_mulian_tx_v1_tx_proto_goTypes = []any{
-	(*Envelope)(nil),               // 0: mulian.tx.v1.Envelope
-	(*Signature)(nil),              // 1: mulian.tx.v1.Signature
-	(*Body)(nil),                   // 2: mulian.tx.v1.Body
-	(*Message)(nil),                // 3: mulian.tx.v1.Message
-	(*Outcome)(nil),                // 4: mulian.tx.v1.Outcome
-	(*Refusal)(nil),                // 5: mulian.tx.v1.Refusal
-	(*v1.RegisterOrg)(nil),         // 6: mulian.identity.v1.RegisterOrg
-	(*v1.UpdateOrg)(nil),           // 7: mulian.identity.v1.UpdateOrg
-	(*v1.RegisterUnit)(nil),        // 8: mulian.identity.v1.RegisterUnit
-	(*v1.RegisterGateway)(nil),     // 9: mulian.identity.v1.RegisterGateway
-	(*v1.UpdateGateway)(nil),       // 10: mulian.identity.v1.UpdateGateway
-	(*v1.OpenAccount)(nil),         // 11: mulian.identity.v1.OpenAccount
-	(*v1.AddKey)(nil),              // 12: mulian.identity.v1.AddKey
-	(*v1.RotateKey)(nil),           // 13: mulian.identity.v1.RotateKey
-	(*v1.RevokeKey)(nil),           // 14: mulian.identity.v1.RevokeKey
-	(*v1.SuspendAccount)(nil),      // 15: mulian.identity.v1.SuspendAccount
-	(*v1.ResumeAccount)(nil),       // 16: mulian.identity.v1.ResumeAccount
-	(*v11.Propose)(nil),            // 17: mulian.governance.v1.Propose
-	(*v11.CastVote)(nil),           // 18: mulian.governance.v1.CastVote
-	(*v11.WithdrawProposal)(nil),   // 19: mulian.governance.v1.WithdrawProposal
-	(*v12.PutDuties)(nil),          // 20: mulian.catalogue.v1.PutDuties
-	(*v12.PutSystems)(nil),         // 21: mulian.catalogue.v1.PutSystems
-	(*v12.PutTables)(nil),          // 22: mulian.catalogue.v1.PutTables
-	(*v12.SubmitEntries)(nil),      // 23: mulian.catalogue.v1.SubmitEntries
-	(*v12.ReviewEntries)(nil),      // 24: mulian.catalogue.v1.ReviewEntries
-	(*v12.LockEntries)(nil),        // 25: mulian.catalogue.v1.LockEntries
-	(*v12.UnlockEntry)(nil),        // 26: mulian.catalogue.v1.UnlockEntry
-	(*v12.CounterSign)(nil),        // 27: mulian.catalogue.v1.CounterSign
-	(*v12.WithdrawEntry)(nil),      // 28: mulian.catalogue.v1.WithdrawEntry
-	(*v12.SuspendEntry)(nil),       // 29: mulian.catalogue.v1.SuspendEntry
-	(*v12.ReportDrift)(nil),        // 30: mulian.catalogue.v1.ReportDrift
-	(*v12.SettleDrift)(nil),        // 31: mulian.catalogue.v1.SettleDrift
-	(*v12.PutMatters)(nil),         // 32: mulian.catalogue.v1.PutMatters
-	(*v12.PutCodes)(nil),           // 33: mulian.catalogue.v1.PutCodes
-	(*v13.FileRequest)(nil),        // 34: mulian.share.v1.FileRequest
-	(*v13.AskMore)(nil),            // 35: mulian.share.v1.AskMore
-	(*v13.Supplement)(nil),         // 36: mulian.share.v1.Supplement
-	(*v13.Answer)(nil),             // 37: mulian.share.v1.Answer
-	(*v13.AskExtension)(nil),       // 38: mulian.share.v1.AskExtension
-	(*v13.DecideExtension)(nil),    // 39: mulian.share.v1.DecideExtension
-	(*v13.WithdrawRequest)(nil),    // 40: mulian.share.v1.WithdrawRequest
-	(*v13.ConfirmAgreement)(nil),   // 41: mulian.share.v1.ConfirmAgreement
-	(*v13.SuspendAgreement)(nil),   // 42: mulian.share.v1.SuspendAgreement
-	(*v13.ResumeAgreement)(nil),    // 43: mulian.share.v1.ResumeAgreement
-	(*v13.EndAgreement)(nil),       // 44: mulian.share.v1.EndAgreement
-	(*v13.StartDelivery)(nil),      // 45: mulian.share.v1.StartDelivery
-	(*v13.CompleteDelivery)(nil),   // 46: mulian.share.v1.CompleteDelivery
-	(*v13.FailDelivery)(nil),       // 47: mulian.share.v1.FailDelivery
-	(*v13.ConfirmDelivery)(nil),    // 48: mulian.share.v1.ConfirmDelivery
-	(*v13.RecordUse)(nil),          // 49: mulian.share.v1.RecordUse
-	(*v13.ProposeAmendment)(nil),   // 50: mulian.share.v1.ProposeAmendment
-	(*v13.ProposeRenewal)(nil),     // 51: mulian.share.v1.ProposeRenewal
-	(*v13.SignAmendment)(nil),      // 52: mulian.share.v1.SignAmendment
-	(*v13.DropAmendment)(nil),      // 53: mulian.share.v1.DropAmendment
-	(*v13.RecordViolation)(nil),    // 54: mulian.share.v1.RecordViolation
-	(*v13.RectifyViolation)(nil),   // 55: mulian.share.v1.RectifyViolation
-	(*v13.SettleViolation)(nil),    // 56: mulian.share.v1.SettleViolation
-	(*v13.FileDisposal)(nil),       // 57: mulian.share.v1.FileDisposal
-	(*v13.FileFeedback)(nil),       // 58: mulian.share.v1.FileFeedback
-	(*v13.FileCorrection)(nil),     // 59: mulian.share.v1.FileCorrection
-	(*v13.AnswerCorrection)(nil),   // 60: mulian.share.v1.AnswerCorrection
-	(*v13.CompleteCorrection)(nil), // 61: mulian.share.v1.CompleteCorrection
-	(*v13.ApplyCorrection)(nil),    // 62: mulian.share.v1.ApplyCorrection
-	(*v13.CloseCorrection)(nil),    // 63: mulian.share.v1.CloseCorrection
-	(*v14.AnchorHead)(nil),         // 64: mulian.trace.v1.AnchorHead
-	(*v14.OrderSecrecy)(nil),       // 65: mulian.trace.v1.OrderSecrecy
-	(*v14.LiftSecrecy)(nil),        // 66: mulian.trace.v1.LiftSecrecy
-	(*v15.AnchorEvidence)(nil),     // 67: mulian.evidence.v1.AnchorEvidence
-	(*v13.FileObjection)(nil),      // 68: mulian.share.v1.FileObjection
-	(*v13.AnswerObjection)(nil),    // 69: mulian.share.v1.AnswerObjection
-	(*v13.CloseObjection)(nil),     // 70: mulian.share.v1.CloseObjection
-	(*v13.RaiseDispute)(nil),       // 71: mulian.share.v1.RaiseDispute
-	(*v13.DecideDispute)(nil),      // 72: mulian.share.v1.DecideDispute
-	(*v13.EscalateDispute)(nil),    // 73: mulian.share.v1.EscalateDispute
-	(*v13.SettleDispute)(nil),      // 74: mulian.share.v1.SettleDispute
+	(*Envelope)(nil),                 // 0: mulian.tx.v1.Envelope
+	(*Signature)(nil),                // 1: mulian.tx.v1.Signature
+	(*Body)(nil),                     // 2: mulian.tx.v1.Body
+	(*Message)(nil),                  // 3: mulian.tx.v1.Message
+	(*Outcome)(nil),                  // 4: mulian.tx.v1.Outcome
+	(*Refusal)(nil),                  // 5: mulian.tx.v1.Refusal
+	(*v1.RegisterOrg)(nil),           // 6: mulian.identity.v1.RegisterOrg
+	(*v1.UpdateOrg)(nil),             // 7: mulian.identity.v1.UpdateOrg
+	(*v1.RegisterUnit)(nil),          // 8: mulian.identity.v1.RegisterUnit
+	(*v1.RegisterGateway)(nil),       // 9: mulian.identity.v1.RegisterGateway
+	(*v1.UpdateGateway)(nil),         // 10: mulian.identity.v1.UpdateGateway
+	(*v1.OpenAccount)(nil),           // 11: mulian.identity.v1.OpenAccount
+	(*v1.AddKey)(nil),                // 12: mulian.identity.v1.AddKey
+	(*v1.RotateKey)(nil),             // 13: mulian.identity.v1.RotateKey
+	(*v1.RevokeKey)(nil),             // 14: mulian.identity.v1.RevokeKey
+	(*v1.SuspendAccount)(nil),        // 15: mulian.identity.v1.SuspendAccount
+	(*v1.ResumeAccount)(nil),         // 16: mulian.identity.v1.ResumeAccount
+	(*v11.Propose)(nil),              // 17: mulian.governance.v1.Propose
+	(*v11.CastVote)(nil),             // 18: mulian.governance.v1.CastVote
+	(*v11.WithdrawProposal)(nil),     // 19: mulian.governance.v1.WithdrawProposal
+	(*v12.PutDuties)(nil),            // 20: mulian.catalogue.v1.PutDuties
+	(*v12.PutSystems)(nil),           // 21: mulian.catalogue.v1.PutSystems
+	(*v12.PutTables)(nil),            // 22: mulian.catalogue.v1.PutTables
+	(*v12.SubmitEntries)(nil),        // 23: mulian.catalogue.v1.SubmitEntries
+	(*v12.ReviewEntries)(nil),        // 24: mulian.catalogue.v1.ReviewEntries
+	(*v12.LockEntries)(nil),          // 25: mulian.catalogue.v1.LockEntries
+	(*v12.UnlockEntry)(nil),          // 26: mulian.catalogue.v1.UnlockEntry
+	(*v12.CounterSign)(nil),          // 27: mulian.catalogue.v1.CounterSign
+	(*v12.WithdrawEntry)(nil),        // 28: mulian.catalogue.v1.WithdrawEntry
+	(*v12.SuspendEntry)(nil),         // 29: mulian.catalogue.v1.SuspendEntry
+	(*v12.ReportDrift)(nil),          // 30: mulian.catalogue.v1.ReportDrift
+	(*v12.SettleDrift)(nil),          // 31: mulian.catalogue.v1.SettleDrift
+	(*v12.PutMatters)(nil),           // 32: mulian.catalogue.v1.PutMatters
+	(*v12.PutCodes)(nil),             // 33: mulian.catalogue.v1.PutCodes
+	(*v13.FileRequest)(nil),          // 34: mulian.share.v1.FileRequest
+	(*v13.AskMore)(nil),              // 35: mulian.share.v1.AskMore
+	(*v13.Supplement)(nil),           // 36: mulian.share.v1.Supplement
+	(*v13.Answer)(nil),               // 37: mulian.share.v1.Answer
+	(*v13.AskExtension)(nil),         // 38: mulian.share.v1.AskExtension
+	(*v13.DecideExtension)(nil),      // 39: mulian.share.v1.DecideExtension
+	(*v13.WithdrawRequest)(nil),      // 40: mulian.share.v1.WithdrawRequest
+	(*v13.ConfirmAgreement)(nil),     // 41: mulian.share.v1.ConfirmAgreement
+	(*v13.SuspendAgreement)(nil),     // 42: mulian.share.v1.SuspendAgreement
+	(*v13.ResumeAgreement)(nil),      // 43: mulian.share.v1.ResumeAgreement
+	(*v13.EndAgreement)(nil),         // 44: mulian.share.v1.EndAgreement
+	(*v13.StartDelivery)(nil),        // 45: mulian.share.v1.StartDelivery
+	(*v13.CompleteDelivery)(nil),     // 46: mulian.share.v1.CompleteDelivery
+	(*v13.FailDelivery)(nil),         // 47: mulian.share.v1.FailDelivery
+	(*v13.ConfirmDelivery)(nil),      // 48: mulian.share.v1.ConfirmDelivery
+	(*v13.RecordUse)(nil),            // 49: mulian.share.v1.RecordUse
+	(*v13.ProposeAmendment)(nil),     // 50: mulian.share.v1.ProposeAmendment
+	(*v13.ProposeRenewal)(nil),       // 51: mulian.share.v1.ProposeRenewal
+	(*v13.SignAmendment)(nil),        // 52: mulian.share.v1.SignAmendment
+	(*v13.DropAmendment)(nil),        // 53: mulian.share.v1.DropAmendment
+	(*v13.RecordViolation)(nil),      // 54: mulian.share.v1.RecordViolation
+	(*v13.RectifyViolation)(nil),     // 55: mulian.share.v1.RectifyViolation
+	(*v13.SettleViolation)(nil),      // 56: mulian.share.v1.SettleViolation
+	(*v13.FileDisposal)(nil),         // 57: mulian.share.v1.FileDisposal
+	(*v13.FileFeedback)(nil),         // 58: mulian.share.v1.FileFeedback
+	(*v13.FileCorrection)(nil),       // 59: mulian.share.v1.FileCorrection
+	(*v13.AnswerCorrection)(nil),     // 60: mulian.share.v1.AnswerCorrection
+	(*v13.CompleteCorrection)(nil),   // 61: mulian.share.v1.CompleteCorrection
+	(*v13.ApplyCorrection)(nil),      // 62: mulian.share.v1.ApplyCorrection
+	(*v13.CloseCorrection)(nil),      // 63: mulian.share.v1.CloseCorrection
+	(*v14.AnchorHead)(nil),           // 64: mulian.trace.v1.AnchorHead
+	(*v14.OrderSecrecy)(nil),         // 65: mulian.trace.v1.OrderSecrecy
+	(*v14.LiftSecrecy)(nil),          // 66: mulian.trace.v1.LiftSecrecy
+	(*v15.AnchorEvidence)(nil),       // 67: mulian.evidence.v1.AnchorEvidence
+	(*v13.FileObjection)(nil),        // 68: mulian.share.v1.FileObjection
+	(*v13.AnswerObjection)(nil),      // 69: mulian.share.v1.AnswerObjection
+	(*v13.CloseObjection)(nil),       // 70: mulian.share.v1.CloseObjection
+	(*v13.RaiseDispute)(nil),         // 71: mulian.share.v1.RaiseDispute
+	(*v13.DecideDispute)(nil),        // 72: mulian.share.v1.DecideDispute
+	(*v13.EscalateDispute)(nil),      // 73: mulian.share.v1.EscalateDispute
+	(*v13.SettleDispute)(nil),        // 74: mulian.share.v1.SettleDispute
+	(*v16.UpdateForeignHeaders)(nil), // 75: mulian.foreign.v1.UpdateForeignHeaders
+	(*v16.AcceptForeignProof)(nil),   // 76: mulian.foreign.v1.AcceptForeignProof
+	(*v16.FreezeForeignChain)(nil),   // 77: mulian.foreign.v1.FreezeForeignChain
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,  // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -1821,11 +1876,14 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	72, // 68: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
 	73, // 69: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
 	74, // 70: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
-	71, // [71:71] is the sub-list for method output_type
-	71, // [71:71] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	75, // 71: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
+	76, // 72: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
+	77, // 73: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
+	74, // [74:74] is the sub-list for method output_type
+	74, // [74:74] is the sub-list for method input_type
+	74, // [74:74] is the sub-list for extension type_name
+	74, // [74:74] is the sub-list for extension extendee
+	0,  // [0:74] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -1903,6 +1961,9 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_DecideDispute)(nil),
 		(*Message_EscalateDispute)(nil),
 		(*Message_SettleDispute)(nil),
+		(*Message_UpdateForeignHeaders)(nil),
+		(*Message_AcceptForeignProof)(nil),
+		(*Message_FreezeForeignChain)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
