@@ -24,6 +24,9 @@ func Verify(file []byte, genesisHash [32]byte) *Report {
 
 // conclude is what a verification came to.
 func (v *verifier) conclude(err *refusal) *Report {
+	if err == nil && v.divided != nil {
+		return v.reportSplit()
+	}
 	if err == nil {
 		return v.report()
 	}
@@ -46,6 +49,9 @@ type verifier struct {
 	leaves   uint64  // of the gateway's log
 	signers  []Signer
 	checks   []Check
+	divided  *split        // of the evidence of a split view, else nil
+	states   []signedState // of it
+	breach   string        // of it
 }
 
 func (v *verifier) says(step, format string, args ...any) {
@@ -58,6 +64,9 @@ func (v *verifier) verify(file []byte, genesisHash [32]byte) *refusal {
 		return refuse(stepForm, "the file", "%d bytes, at most %d", len(file), MaxFile).as(fault.TooLong)
 	}
 	tree, err := parse(file)
+	if err == nil && len(tree.fields) > 0 && tree.list[0].text == SplitFormat {
+		return v.verifySplit(tree, genesisHash)
+	}
 	if err == nil {
 		v.content, err = read(tree)
 	}

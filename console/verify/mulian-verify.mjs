@@ -537,6 +537,20 @@ function readAbsence(n) {
   return a
 }
 
+function readSplit(n) {
+  const f = asObject(n, 'the file', ['format', 'statement', 'checkpoints', 'root', 'path', 'blocks', 'genesis'])
+  if (!f[1].fields) want('statement', 'an object')
+  const c = {
+    statement: f[1], notes: asList(f[2], 'checkpoints', 2, 2).map((x, i) => {
+      const at = `checkpoints[${i}]`, b = asBase(x, at)
+      return b.length && b.length <= MAX_NOTE ? b : want(at, `1 to ${MAX_NOTE} bytes`)
+    }),
+    root: asHashes(f[3], 'root', 1), path: asHashes(f[4], 'path', MAX_PATH), blocks: asList(f[5], 'blocks', 0, MAX_BLOCKS).map((b, i) => readBlock(b, `blocks[${i}]`)),
+  }
+  c.genesis = new Window().unpack(asBase(f[6], 'genesis'), 'genesis')
+  return c
+}
+
 function readBlock(n, path) {
   const f = asObject(n, path, BLOCK), at = (i) => `${path}.${BLOCK[i]}`
   const num = (i, least, most) => asNumber(f[i], at(i), least, most), hash = (i) => asHex(f[i], at(i), 0, 32), whole = (i) => asHex(f[i], at(i), 32)
@@ -1014,13 +1028,19 @@ class Verifier {
 
   run(file, wanted) {
     if (file.length > MAX_FILE) refuse('form', 'the file', `${file.length} bytes, at most ${MAX_FILE}`, TOO_LONG)
-    try { this.c = readContent(new Parser(file).file()) } catch (e) {
+    let split = false
+    try {
+      const tree = new Parser(file).file()
+      split = !!tree.fields && tree.fields.length > 0 && tree.list[0].text === 'mulian-split-v1'
+      this.c = split ? readSplit(tree) : readContent(tree)
+    } catch (e) {
       if (e instanceof RangeError || e instanceof TypeError) throw e // our own mistake
-      const named = String.fromCharCode(...file.subarray(0, 100)).includes('mulian-proof-v1')
-      refuse('form', 'the file', copied(file) ?? (named ? e.message : `this is no proof file: its first lines do not name mulian-proof-v1 (${e.message})`), MALFORMED)
+      const named = split || String.fromCharCode(...file.subarray(0, 100)).includes('mulian-proof-v1')
+      refuse('form', 'the file', (split ? null : copied(file)) ?? (named ? e.message : `this is no proof file: its first lines do not name mulian-proof-v1 (${e.message})`), MALFORMED)
     }
     this.says('form', `${file.length} bytes in their one form`)
     this.checkGenesis(wanted)
+    if (split) return this.runSplit()
     this.checkFrom()
     this.checkBlocks()
     this.checkState()
@@ -1032,6 +1052,54 @@ class Verifier {
     this.checkAbsence()
     this.checkUse()
     this.checkStatement()
+  }
+
+  // runSplit takes the steps of the evidence of a split view (section 9).
+  runSplit() {
+    const c = this.c, refused = (at, text) => refuse('finding', at, text)
+    if (this.from && !c.blocks.length) refuse('trust', 'blocks', `expected the block ${this.from.height} of the checkpoint`)
+    if (c.blocks.length) { this.checkFrom(); this.checkBlocks() }
+    const keys = [...(this.from ? [] : this.g.validators), ...c.blocks.flatMap((b) => b.voters)].map((v) => v.key)
+    this.origin = `mulian/${this.g.chain}/${this.genesis.slice(0, 16)}`
+    this.states = c.notes.map((note, i) => this.attested(note, keys, `checkpoints[${i}]`))
+    const [a, b] = this.states
+    let breach = ''
+    if (a.size > b.size || a.size === b.size && hex(a.root) > hex(b.root)) refused('checkpoints', 'the older one stands first, of one size the one with the lower root')
+    if (a.size === b.size) {
+      if (c.root.length || c.path.length) refused('path', 'checkpoints of one size need no path')
+      if (!equal(a.root, b.root)) breach = `two roots of ${a.size} events`
+    } else {
+      let holds = false
+      try { holds = c.root.length > 0 && consistent(c.root[0], a.size, b.root, b.size, c.path) } catch { /* told below */ }
+      if (!holds) refused('path', 'the path does not lead from that root to the newer state')
+      if (!equal(c.root[0], a.root)) breach = `the first ${a.size} of ${b.size} events have another root`
+    }
+    if (!breach) refused('checkpoints', 'both can be of one log')
+    this.says('finding', breach)
+    const want = object('kind', 'split', 'subject', this.origin, 'chain', this.g.chain, 'genesis', this.genesis, 'breach', breach,
+      'states', items(this.states.map((s) => object('size', s.size, 'root', hex(s.root), 'validator', hex(s.by)))))
+    const d = differ(want, c.statement, 'statement')
+    if (d) refuse('statement', d.path, `expected ${d.want}, the file says ${d.got}`)
+    this.split = true
+  }
+
+  attested(note, keys, at) {
+    let lines = []
+    try { lines = textOf(note).split('\n') } catch { /* told below */ }
+    if (lines.length !== 6 || lines[3] !== '' || lines[5] !== '') refuse('finding', at, 'it is no checkpoint of three lines with one signature')
+    const begin = `— ${this.origin} `
+    let size, root, sig
+    try {
+      size = asNumber(text(lines[1]), at, 1, MAX_NUMBER)
+      root = asBase(text(lines[2]), at)
+      sig = asBase(text(lines[4].startsWith(begin) ? lines[4].slice(begin.length) : ''), at)
+    } catch { root = sig = new Uint8Array(0) }
+    if (lines[0] !== this.origin || root.length !== 32 || sig.length !== 68) refuse('finding', at, `it is no checkpoint of ${JSON.stringify(this.origin)} by its key`)
+    const key = keys.find((k) => equal(sha256(concat(utf8(this.origin + '\n\x01'), k)).subarray(0, 4), sig.subarray(0, 4)))
+    if (!key) refuse('key', at, 'it is signed by no validator that the file shows', NOT_WHITELISTED)
+    if (!VOTES.verify(key, utf8(lines.slice(0, 3).join('\n') + '\n'), sig.subarray(4))) refuse('signature', at, `the signature is not that of validator ${hex(key)}`, BAD_AUTHORISATION)
+    this.says('signature', `${size} events, root ${hex(root)}, by validator ${hex(key)}`)
+    return { size, root, by: key }
   }
 
   checkGenesis(wanted) {
@@ -1414,6 +1482,12 @@ class Verifier {
   }
 
   report() {
+    if (this.split) {
+      return {
+        ok: true, code: 0, reason: '', milliseconds: 0, kind: 'split', object: this.origin, chain: this.g.chain, genesis: this.genesis,
+        ...(this.from ? { checkpoint: this.from.height } : {}), checks: this.checks, statement: plain(this.c.statement),
+      }
+    }
     const b = this.last
     const r = {
       ok: true, code: 0, reason: '', milliseconds: 0, kind: this.said('kind'), object: this.said('subject'), chain: this.g.chain, genesis: this.genesis,
