@@ -40,6 +40,7 @@ type app struct {
 	figures  *figures
 	pace     *pace
 	door     door
+	outdated *outdated
 
 	voters atomic.Int64 // validators after the last committed block
 	woke   atomic.Int64 // height of the last empty block that brought the time forward for those who waited
@@ -198,6 +199,9 @@ func (a *app) ProcessProposal(_ context.Context, req *abci.RequestProcessProposa
 	a.pace.at(req.Height, (*moments).proposal)
 	no := &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}
 	if a.voters.Load() > 1 {
+	if a.outdated.refuses() {
+		return no, nil
+	}
 		late := time.Since(req.Time)
 		woken := len(req.Txs) == 0 || a.woke.Load() == req.Height-1
 		if late < -maxClockSkew || late > maxClockSkew && !woken {
@@ -252,6 +256,9 @@ func (a *app) warm(txs [][]byte, height, timeMs int64) {
 // the engine has the block and asks again.
 func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
 	if a.open != nil {
+	if err := a.outdated.beforeBlock(); err != nil {
+		return nil, err
+	}
 		a.open.Discard()
 	}
 	a.pace.at(req.Height, (*moments).begin)
@@ -369,8 +376,18 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	}
 	a.committed(height, open.done)
 	res := &abci.ResponseCommit{}
+	if err := a.checkProgram(); err != nil {
+		a.log.Warn("the next block is for a newer program", "height", height+1)
+	}
 	if a.keep.Load() > 0 && a.retain != nil {
 		res.RetainHeight = a.retain(height)
 	}
 	return res, nil
+}
+
+// checkProgram asks whether this program may make the block after the committed state.
+func (a *app) checkProgram() error {
+	view := a.db.View()
+	defer view.Close()
+	return a.outdated.check(view)
 }

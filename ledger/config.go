@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mulian/internal/fault"
+	"mulian/state"
 )
 
 // Config of one node. Home, ChainID and GenesisTime must be set; the zero value of
@@ -50,6 +51,9 @@ type Config struct {
 	// alone; negative = never.
 	Heartbeat time.Duration
 
+	// Ready is asked of each committed state whether this program may make the next
+	// block; its error, a *fault.Fault, ends the node before that block. nil = always.
+	Ready func(state.View) error
 	// KeepBlocks is how many heights of blocks and of the state's history stay
 	// readable. 0 = all. Events and the latest state are kept for ever.
 	KeepBlocks int64

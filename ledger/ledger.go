@@ -129,6 +129,9 @@ func open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err er
 	if err := l.startEngine(ctx, secrets); err != nil {
 		return nil, err
 	}
+	if err := l.checkProgram(); err != nil {
+		return nil, err
+	}
 	if err := l.firstBlock(ctx); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -165,6 +168,16 @@ func (l *Ledger) openStore() (err error) {
 // checkGenesis refuses a store that began otherwise than the configuration says. The
 // engine would go on with what it has stored, without a word.
 func (l *Ledger) checkGenesis() error {
+// checkProgram refuses a store whose next block this program may not make.
+func (l *Ledger) checkProgram() error {
+	if l.cfg.Ready == nil || !l.db.Committed() {
+		return nil
+	}
+	view := l.db.View()
+	defer view.Close()
+	return l.cfg.Ready(view)
+}
+
 	if !l.db.Committed() {
 		return nil
 	}
@@ -204,6 +217,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	l.app.woke.Store(-1) // 0 would stand for the block before the first one
 	if l.cfg.Closed {
 		l.app.door.only = []string{}
+	l.app.outdated = &outdated{ready: l.cfg.Ready, failure: l.failure, closing: l.closing}
 		for _, p := range l.cfg.Peers {
 			l.app.door.only = append(l.app.door.only, peerID(p))
 		}
@@ -225,6 +239,9 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	if err != nil {
 		return storeFault(err, "start the ledger in %s", l.cfg.Home)
 	}
+	if err != nil && l.app.outdated.refuses() {
+		return l.failure.cause() // it came to that block among those that were saved
+	}
 	if err := l.findRounds(); err != nil {
 		return err
 	}
@@ -232,6 +249,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	l.app.retain = l.retain
 	if err := l.figures.open(); err != nil {
 		return err
+	l.app.outdated.syncing = l.node.ConsensusReactor().WaitSync
 	}
 	if l.restored != nil && l.restored.wait.Newest > 0 {
 		if err := l.hear(); err != nil {

@@ -34,6 +34,10 @@ func (q quiet) Warn(msg string, kv ...any) { q.write(slog.LevelDebug, msg, kv) }
 // full disk: the engine cannot write its own log, does not sign its vote, and says so
 // every two seconds while everybody waits.
 func (q quiet) Error(msg string, kv ...any) {
+	if msg == haltMessage && q.failure.ending.Load() && q.failure.cause() != nil {
+		q.write(slog.LevelDebug, msg, kv) // it was told to end, see outdated
+		return
+	}
 	if msg == haltMessage {
 		q.failure.stop(haltCause(kv))
 		q.write(slog.LevelError, msg, kv)

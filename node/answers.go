@@ -12,6 +12,7 @@ import (
 	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/fault"
 	"mulian/ledger"
+	"mulian/rules"
 	"mulian/state"
 	"mulian/state/proof"
 )
@@ -233,6 +234,7 @@ func (n *Node) Status(context.Context) (*ledgerv1.GetStatusResponse, error) {
 		Validators: uint32(s.Validators), Peers: uint32(s.Peers), CatchingUp: s.CatchingUp, Indexed: -1,
 		DiskBytes: s.DiskBytes, StartedMs: s.StartedMs, GenesisHash: n.genesisHash[:], Nodes: n.nodes,
 		Transactions: s.Committed, Pending: int64(s.Pending), Stalled: s.Stalled,
+		Protocol: n.protocol(), ProgramProtocol: rules.Protocol(),
 		PowerTotal: s.Votes.Total, PowerPresent: s.Votes.Signed, Missing: s.Votes.Missing,
 	}, nil
 }

@@ -128,7 +128,7 @@ func open(ctx context.Context, cfg Config, m machine.Machine, read func([]byte) 
 		Home: cfg.Home, ChainID: g.GetChainId(), GenesisTimeMs: g.GetTimeMs(),
 		Listen: cfg.Listen, External: cfg.External, Peers: cfg.Peers, Closed: cfg.Closed,
 		TimeoutCommit: cfg.TimeoutCommit, Heartbeat: cfg.Heartbeat, KeepBlocks: cfg.KeepBlocks, CacheBytes: cfg.CacheBytes,
-		Logger: cfg.Logger, Metrics: cfg.Metrics,
+		Ready: ready, Logger: cfg.Logger, Metrics: cfg.Metrics,
 	}, m)
 	if err != nil {
 		return nil, err

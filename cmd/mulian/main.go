@@ -9,7 +9,8 @@
 //
 // stdout carries the answer (text for people, --json for programs), stderr the
 // rest. Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 rejected by
-// the chain, 6 unreachable or timeout, 7 verification failed (spec: docs/cli.md).
+// the chain, 6 unreachable or timeout, 7 verification failed,
+// 8 a newer program is needed (spec: docs/cli.md).
 package main
 
 import (
