@@ -55,6 +55,11 @@ type Problem struct {
 	Message    string     `json:"message"`    // in the language asked for
 	Suggestion string     `json:"suggestion"` // what to do; may be empty
 
+	// Of a problem that stands for several that differ in nothing but their line: how many,
+	// and the first of their lines.
+	Count int   `json:"count,omitempty"`
+	Lines []int `json:"lines,omitempty"`
+
 	Unused int `json:"-"` // of a column that has no field of ours: in how many places it has text
 }
 
@@ -73,6 +78,36 @@ func (r *Report) add(list ...sheet.Problem) {
 func codeText(c fault.Code) string {
 	b, _ := json.Marshal(uint32(c))
 	return string(b)
+}
+
+// mostLines is how many lines of a problem that stands for several are named.
+const mostLines = 8
+
+// Group puts problems together that differ in nothing but their line, in the order of the
+// first ones. Those of the file as a whole stay by themselves.
+func Group(list []Problem) []Problem {
+	type what struct {
+		field, message, suggestion string
+		code                       fault.Code
+	}
+	out, at := make([]Problem, 0, len(list)), map[what]int{}
+	for _, p := range list {
+		key := what{p.Field, p.Message, p.Suggestion, p.Code}
+		i, again := at[key]
+		switch {
+		case p.Line == 0:
+			out = append(out, p)
+		case !again:
+			at[key] = len(out)
+			p.Count, p.Lines = 1, []int{p.Line}
+			out = append(out, p)
+		default:
+			if out[i].Count++; len(out[i].Lines) < mostLines {
+				out[i].Lines = append(out[i].Lines, p.Line)
+			}
+		}
+	}
+	return out
 }
 
 // settle puts the problems in the order of the lines.

@@ -101,14 +101,18 @@ type same struct {
 // of their first lines, those of the file as a whole before; and sets apart the columns
 // that nobody reads.
 func grouped(problems []intake.Problem) (groups []*same, unused []intake.Problem) {
-	at := map[intake.Problem]*same{}
+	type what struct {
+		field, message, suggestion string
+		code                       fault.Code
+		whole                      bool // one of the file as a whole is no other
+	}
+	at := map[what]*same{}
 	for _, p := range problems {
 		if p.Unused > 0 {
 			unused = append(unused, p)
 			continue
 		}
-		key := p
-		key.Line = min(p.Line, 1) // one of the file as a whole is no other
+		key := what{p.Field, p.Message, p.Suggestion, p.Code, p.Line == 0}
 		g := at[key]
 		if g == nil {
 			g = &same{Problem: p}

@@ -124,6 +124,9 @@ func (fl importFlags) order() (o filing.Order, err error) {
 		if err != nil {
 			return o, fault.Newf(fault.Usage, "--share %q: 无条件共享, 有条件共享, 不予共享 (1 2 3)", fl.share)
 		}
+		if st == code.ShareDenied { // each would be refused: what is not shared names its law, one by one
+			return o, fault.Newf(fault.Usage, "--share %q: what is not shared names law and article in the list; a flag cannot (order 809 art. 14)", fl.share)
+		}
 		o.ShareType = cataloguev1.ShareType(st)
 		if fl.condition != "" {
 			o.Conditions = &cataloguev1.ShareConditions{Scope: fl.condition}

@@ -86,6 +86,13 @@ func (a *app) showLists(lists []*list, most int) error {
 	if len(lists) == 1 {
 		v = lists[0]
 	}
+	if a.json {
+		for _, l := range lists { // thousands of codes have one thing wrong with them
+			if l.Report != nil && l.Kind == intake.CodeList.String() {
+				l.Problems = intake.Group(l.Problems)
+			}
+		}
+	}
 	return a.print(v, func(w io.Writer) {
 		for _, l := range lists {
 			a.showList(w, l, most)

@@ -39,7 +39,7 @@ else genesis.bin in --home. What does not hold ends with exit status 7 and says 
 			}
 			file, err := readBounded(args[0], prooffile.MaxFile+1)
 			if err != nil {
-				return a.unchecked(err, began)
+				return a.unreadable(err, began)
 			}
 			return a.verdict(prooffile.Verify(file, want))
 		},
@@ -82,6 +82,17 @@ func (a *app) unchecked(err error, began time.Time) error {
 		return perr
 	}
 	return quietExit(exitOf(err))
+}
+
+// unreadable is the answer for a file that is not there or cannot be read: it proves
+// nothing, like one that does not hold, and ends like that.
+func (a *app) unreadable(err error, began time.Time) error {
+	if a.json {
+		_ = a.unchecked(err, began)
+	} else {
+		a.fail(err)
+	}
+	return quietExit(notHeld)
 }
 
 func there(path string) bool {
