@@ -19,8 +19,10 @@ type Options struct {
 	// Seconds is how long each measured phase lasts, for benches that run for a time;
 	// 0 = the bench's own choice.
 	Seconds int
-	// Validators is how many nodes make the chain, all in this process; 0 = 1.
+	// Validators is how many nodes make the chain, each a process; 0 = 1.
 	Validators int
+	// Flood measures what one account that sends as much as it can does to the others.
+	Flood bool
 	// Entries is the size of a catalogue, Rows that of a table; 0 = the bench's choice.
 	Entries, Rows int
 	// Keys is the size of an authenticated state; 0 = the bench's choice.

@@ -1,12 +1,12 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
+	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cometbft/cometbft/abci/example/kvstore"
@@ -16,32 +16,115 @@ import (
 	"mulian/ledger"
 )
 
-// counting is the engine's example with a count of what is committed, and with those
-// who wait for it.
-type counting struct {
+// engineConfig is what the engine alone is told beside its home.
+type engineConfig struct {
+	Validators    [][]byte // Ed25519
+	Size          int      // of a transaction
+	First         int      // what this member's transactions are numbered from
+	GenesisTimeMs int64
+}
+
+// engineTxSize is the bytes of a transaction of the engine's example beside its value.
+const engineTxSize = 40
+
+// engineAlone returns what the engine commits in a second for as many validators and
+// callers as our own ledger has, each of whom waits, as ours do, until its transaction of
+// the given size is committed.
+func engineAlone(ctx context.Context, dir string, n, size, seconds int) (float64, error) {
+	configs, validators, err := homes(filepath.Join(dir, "engine"), "node", n)
+	if err != nil {
+		return 0, err
+	}
+	now := time.Now().UnixMilli()
+	for i := range configs {
+		e := &engineConfig{Size: size, GenesisTimeMs: now, First: i * 1_000_000_000}
+		for _, v := range validators {
+			e.Validators = append(e.Validators, v.PublicKey)
+		}
+		configs[i].ChainID, configs[i].Engine = "engine-alone", e
+	}
+	c, err := startChain(ctx, configs)
+	if err != nil {
+		return 0, err
+	}
+	defer c.close()
+	full, err := c.saturated(ctx, Options{}, seconds)
+	if err != nil {
+		return 0, err
+	}
+	return full.rate, c.close()
+}
+
+// engineMember is the engine with its own example.
+type engineMember struct {
+	alone   *ledger.Alone
+	example *waited
+	size    int
+	next    int
+}
+
+func openEngine(ctx context.Context, cfg memberConfig) (source, error) {
+	m := &engineMember{size: cfg.Engine.Size, next: cfg.Engine.First, example: &waited{Application: kvstore.NewInMemoryApplication(), waiting: map[string]chan struct{}{}}}
+	var err error
+	m.alone, err = ledger.OpenAlone(ctx, ledger.Config{
+		Home: cfg.Home, ChainID: cfg.ChainID, Listen: cfg.Listen, Peers: cfg.Peers,
+		GenesisTimeMs: cfg.Engine.GenesisTimeMs, Logger: slog.New(slog.DiscardHandler),
+	}, m.example, cfg.Engine.Validators...)
+	return m, err
+}
+
+func (m *engineMember) close() error { return m.alone.Close() }
+
+func (m *engineMember) sign(_ context.Context, count int, _ signersFrom) ([][]byte, error) {
+	value := bytes.Repeat([]byte{'v'}, max(m.size-engineTxSize, 1))
+	txs := make([][]byte, count)
+	for i := range txs {
+		txs[i] = append(fmt.Appendf(make([]byte, 0, m.size), "%039d=", m.next), value...)
+		m.next++
+	}
+	return txs, nil
+}
+
+func (m *engineMember) send(ctx context.Context, tx []byte) (refused int, err error) {
+	done := m.example.join(tx)
+	for err = m.alone.Submit(tx); fault.Is(err, fault.Busy) && ctx.Err() == nil; err = m.alone.Submit(tx) {
+		refused++
+		time.Sleep(time.Millisecond)
+	}
+	if err != nil {
+		return refused, err
+	}
+	select {
+	case <-done:
+		return refused, nil
+	case <-ctx.Done():
+		return refused, ctx.Err()
+	}
+}
+
+// waited is the engine's example with those who wait for what it commits.
+type waited struct {
 	*kvstore.Application
-	open      [][]byte // the block being made; owned by the engine
-	committed atomic.Int64
+	open [][]byte // the block being made; owned by the engine
 
 	mu      sync.Mutex
 	waiting map[string]chan struct{} // by transaction; guarded by mu
 }
 
 // FinalizeBlock implements abci.Application.
-func (c *counting) FinalizeBlock(ctx context.Context, req *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
-	c.open = req.Txs
-	return c.Application.FinalizeBlock(ctx, req)
+func (w *waited) FinalizeBlock(ctx context.Context, req *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
+	w.open = req.Txs
+	return w.Application.FinalizeBlock(ctx, req)
 }
 
 // Commit implements abci.Application.
-func (c *counting) Commit(ctx context.Context, req *abci.RequestCommit) (*abci.ResponseCommit, error) {
-	res, err := c.Application.Commit(ctx, req)
-	c.committed.Add(int64(len(c.open)))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, tx := range c.open {
-		if done, ok := c.waiting[string(tx)]; ok {
-			delete(c.waiting, string(tx))
+func (w *waited) Commit(ctx context.Context, req *abci.RequestCommit) (*abci.ResponseCommit, error) {
+	res, err := w.Application.Commit(ctx, req)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, tx := range w.open {
+		if done, ok := w.waiting[string(tx)]; ok {
+			delete(w.waiting, string(tx))
 			close(done)
 		}
 	}
@@ -49,76 +132,10 @@ func (c *counting) Commit(ctx context.Context, req *abci.RequestCommit) (*abci.R
 }
 
 // join returns what is closed when the transaction is in a committed block.
-func (c *counting) join(tx []byte) <-chan struct{} {
+func (w *waited) join(tx []byte) <-chan struct{} {
 	done := make(chan struct{})
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waiting[string(tx)] = done
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting[string(tx)] = done
 	return done
-}
-
-// engineAlone returns what the engine commits in a second for as many callers as our
-// own ledger has, each of whom waits, as ours do, until its transaction of the given
-// size is committed.
-func engineAlone(ctx context.Context, dir string, size, seconds int) (float64, error) {
-	home, err := below(dir, "engine")
-	if err != nil {
-		return 0, err
-	}
-	if _, err := ledger.InitHome(home); err != nil {
-		return 0, err
-	}
-	example := &counting{Application: kvstore.NewInMemoryApplication(), waiting: make(map[string]chan struct{})}
-	alone, err := ledger.OpenAlone(ctx, ledger.Config{
-		Home: home, ChainID: "engine-alone", GenesisTimeMs: time.Now().UnixMilli(), Logger: slog.New(slog.DiscardHandler),
-	}, example)
-	if err != nil {
-		return 0, err
-	}
-	value := strings.Repeat("v", max(size-engineTxSize, 1))
-	feeding, cancel := context.WithCancel(ctx)
-	var all sync.WaitGroup
-	var next atomic.Int64
-	var failed firstError
-	for range inFlight {
-		all.Go(func() {
-			for feeding.Err() == nil && !failed.there() {
-				tx := fmt.Appendf(nil, "%039d=%s", next.Add(1), value)
-				done := example.join(tx)
-				err := alone.Submit(tx)
-				for fault.Is(err, fault.Busy) && feeding.Err() == nil {
-					time.Sleep(time.Millisecond)
-					err = alone.Submit(tx)
-				}
-				if err != nil && !fault.Is(err, fault.Busy) {
-					failed.set(err)
-					return
-				}
-				select {
-				case <-done:
-				case <-feeding.Done():
-				}
-			}
-		})
-	}
-	wait := func(d time.Duration) {
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-		}
-	}
-	wait(warmSeconds * time.Second)
-	m, before := Start(), example.committed.Load()
-	wait(time.Duration(seconds) * time.Second)
-	n := example.committed.Load() - before
-	m.Stop()
-	cancel()
-	all.Wait()
-	if err := alone.Close(); err != nil {
-		failed.set(err)
-	}
-	if ctx.Err() != nil {
-		return 0, ctx.Err()
-	}
-	return m.PerSecond(int(n)), failed.get()
 }

@@ -19,7 +19,7 @@ func TestLedgerTellsItsFigures(t *testing.T) {
 		t.Skip("takes some ten seconds")
 	}
 	dir := t.TempDir()
-	r, err := Ledger(t.Context(), Options{Dir: dir, Seconds: 1})
+	r, err := Ledger(t.Context(), Options{Dir: dir, Seconds: 1, Validators: 2, Flood: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestLedgerTellsItsFigures(t *testing.T) {
 	if err := json.Unmarshal([]byte(last), &figures); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"tps", "p50_ms", "p99_ms", "engine_tps", "ratio", "disk_bytes_per_tx", "cpu_us_per_tx", "peak_mib", "paced_p50_ms", "paced_p99_ms", "half_p50_ms", "half_p99_ms"} {
+	for _, name := range []string{"tps", "p50_ms", "p99_ms", "engine_tps", "ratio", "disk_bytes_per_tx", "cpu_us_per_tx", "peak_mib", "paced_p50_ms", "paced_p99_ms", "busy_p50_ms", "busy_p99_ms", "half_p50_ms", "half_p99_ms", "calm_p99_ms", "flooded_p99_ms", "flood_tps"} {
 		if figures[name] <= 0 {
 			t.Errorf("%s is %v", name, figures[name])
 		}

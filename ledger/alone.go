@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	abci "github.com/cometbft/cometbft/abci/types"
+	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/mempool"
 	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/privval"
@@ -27,9 +28,9 @@ type Alone struct {
 	failure *failure
 }
 
-// OpenAlone starts a chain of one validator in cfg.Home, a home of [InitHome] that no
-// ledger has used.
-func OpenAlone(ctx context.Context, cfg Config, application abci.Application) (_ *Alone, err error) {
+// OpenAlone starts a node in cfg.Home, a home of [InitHome] that no ledger has used, of a
+// chain with these validators (Ed25519, equal powers); none: the node is the whole chain.
+func OpenAlone(ctx context.Context, cfg Config, application abci.Application, validators ...[]byte) (_ *Alone, err error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
@@ -54,7 +55,13 @@ func OpenAlone(ctx context.Context, cfg Config, application abci.Application) (_
 	genesis := func() (*types.GenesisDoc, error) {
 		doc, err := l.genesisDoc()
 		if err == nil {
-			doc.Validators = []types.GenesisValidator{{PubKey: secrets.validator.PubKey(), Power: 1}}
+			doc.Validators = nil
+			if len(validators) == 0 {
+				validators = [][]byte{secrets.validator.PubKey().Bytes()}
+			}
+			for _, key := range validators {
+				doc.Validators = append(doc.Validators, types.GenesisValidator{PubKey: cmted25519.PubKey(key), Power: 1})
+			}
 		}
 		return doc, err
 	}

@@ -25,7 +25,7 @@ machine and the circumstances. What the figures mean: docs/performance.md.`),
 		Example: "  mulian bench ledger --seconds 5\n  mulian bench ledger --json",
 		Args:    exactly(0),
 	}
-	c.AddCommand(a.benchCatalogueCommand(), a.benchSearchCommand(), a.benchProofCommand(), a.benchDeliverCommand(), a.benchQueryCommand(), a.benchDriftCommand(), a.benchRevokeCommand(), a.benchPartCommand(), a.benchLedgerCommand(), a.benchStateCommand())
+	c.AddCommand(a.benchCatalogueCommand(), a.benchSearchCommand(), a.benchProofCommand(), a.benchDeliverCommand(), a.benchQueryCommand(), a.benchDriftCommand(), a.benchRevokeCommand(), a.benchPartCommand(), a.benchMemberCommand(), a.benchLedgerCommand(), a.benchStateCommand())
 	return c
 }
 
@@ -39,11 +39,12 @@ func (a *app) benchLedgerCommand() *cobra.Command {
 			`SM2-signed transactions of a real verb (catalogue/put_duties, one duty each) are verified, carried out by the real rules,
 committed to the provable state and synced to the disk as in production. They are signed before the clock starts and go in
 by the door that the server uses. Phases of --seconds each: saturated, 20 a second, half of the maximum, the engine alone.`),
-		Example: "  mulian bench ledger --seconds 10\n  mulian bench ledger --validators 4 --seconds 10 --json",
+		Example: "  mulian bench ledger --seconds 10\n  mulian bench ledger --validators 4 --seconds 10 --json\n  mulian bench ledger --flood",
 		Args:    exactly(0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.measure(cmd.Context(), &o, bench.Ledger) },
 	}
-	c.Flags().IntVar(&o.Validators, "validators", 1, a.t("验证节点数，都在这个进程里，经本机网络相连", "validators, all in this process, joined over the loopback network"))
+	c.Flags().IntVar(&o.Validators, "validators", 1, a.t("验证节点数，每个一个进程，经本机网络相连", "validators, each a process, joined over the loopback network"))
+	c.Flags().BoolVar(&o.Flood, "flood", false, a.t("再测一个账户尽力刷交易时其他账户的延迟", "measure, too, how long others wait while one account sends as much as it can"))
 	a.benchFlags(c, &o, 10)
 	return c
 }

@@ -97,3 +97,13 @@ func (a *app) benchPartCommand() *cobra.Command {
 	c.Flags().StringVar(&profile, "profile", "", a.t("处理器剖析（pprof）文件", "file for a CPU profile (pprof)"))
 	return c
 }
+
+// benchMemberCommand is how ledger runs a node in a process of its own.
+func (a *app) benchMemberCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "member CONFIG", Hidden: true, Args: exactly(1),
+		Short:   a.t("测速用：在单独的进程里运行一个节点，标准输入结束时退出", "for the benches: a node in a process of its own, until its standard input ends"),
+		Example: "  mulian bench member member.json",
+		RunE:    func(cmd *cobra.Command, args []string) error { return bench.RunMember(cmd.Context(), args[0]) },
+	}
+}
