@@ -34,6 +34,8 @@ type chain struct {
 	changes int
 	refuse  map[string]fault.Code // by id
 	failAt  int                   // fail before the batch of this number, from 1
+	came    int                   // entries that were sent, each time anew
+	calls   int
 }
 
 func newChain(t testing.TB) *chain {
@@ -53,6 +55,8 @@ func (c *chain) Send(_ context.Context, b Batch) error {
 	if len(b.Entries) > 200 || len(b.Duties) > 500 || len(b.Entries)+len(b.Duties)+len(b.Orgs) == 0 {
 		c.t.Errorf("batch of %d entries, %d duties", len(b.Entries), len(b.Duties))
 	}
+	c.came += len(b.Entries)
+	c.calls++
 	size := 0
 	for i, e := range b.Entries {
 		size += proto.Size(e)

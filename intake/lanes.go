@@ -64,37 +64,56 @@ func (l *lanes) wait() { l.all.Wait() }
 
 // send brings w to the ledger, leaving out what the ledger refuses of it. The error
 // ends the import.
+//
+// A refusal names the first element that is wrong, and stands in a block like any
+// transaction. So that a list of which much is refused does not fill the blocks with the
+// same elements again and again, what is sent at once is halved with each further refusal and
+// doubled when it goes through: n elements travel some three times at most, not n²/2.
 func (a *apply) send(ctx context.Context, w *waiting) error {
-	for len(w.parts) > 0 {
+	rest, most, sure, refusals := w.parts, len(w.parts), 0, 0
+	for len(rest) > 0 {
 		if ctx.Err() != nil {
 			return fault.Wrap(fault.CodeOf(ctx.Err()), ctx.Err(), "import stopped")
 		}
-		err := a.sender.Send(ctx, w.batch())
+		now := &waiting{org: w.org, parts: rest[:min(len(rest), max(most, sure))]}
+		err := a.sender.Send(ctx, now.batch())
 		if err == nil {
-			// The power fails here: the batch is committed and not in the journal. It
-			// is sent again, and the ledger finds nothing changed.
-			if err := a.journal.add(w.parts); err != nil {
-				return fault.Wrap(fault.DiskFull, err, "import journal")
+			if err := a.sent(now.parts); err != nil {
+				return err
 			}
-			break
+			rest, most, sure = rest[len(now.parts):], 2*most, 0
+			continue
 		}
 		f, ok := errors.AsType[*fault.Fault](err)
 		if !ok || f.Code < 11000 || f.Code >= 12000 && f.Code < 13000 || f.Code >= 14000 {
 			return err
 		}
-		if f.Item < 1 || int(f.Item) > len(w.parts) {
-			for _, x := range w.parts {
+		if f.Item < 1 || int(f.Item) > len(now.parts) { // it is of no element: of the rest no less
+			for _, x := range rest {
 				a.refuse(x.draft, f)
 			}
-			w.parts = nil
-			break
+			return nil
 		}
-		a.refuse(w.parts[f.Item-1].draft, f)
-		w.parts = append(w.parts[:f.Item-1:f.Item-1], w.parts[f.Item:]...)
+		sure = int(f.Item) - 1 // what stands before it was taken, until then
+		a.refuse(rest[sure].draft, f)
+		rest = append(rest[:sure:sure], rest[sure+1:]...)
+		if refusals++; refusals > 1 {
+			most = max(1, len(now.parts)/2)
+		}
+	}
+	return nil
+}
+
+// sent notes what the ledger has taken.
+func (a *apply) sent(parts []part) error {
+	// The power fails here: the batch is committed and not in the journal. It
+	// is sent again, and the ledger finds nothing changed.
+	if err := a.journal.add(parts); err != nil {
+		return fault.Wrap(fault.DiskFull, err, "import journal")
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, x := range w.parts {
+	for _, x := range parts {
 		a.done.Sent++
 		if x.known {
 			a.done.Changed++

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -98,5 +99,46 @@ func TestTheFirstFailureEndsTheImport(t *testing.T) {
 	}
 	if a.Sent != c.changes || a.Sent == 0 || a.Sent >= 5000 {
 		t.Errorf("%d sent, the ledger has %d", a.Sent, c.changes)
+	}
+}
+
+// TestRefusalsDoNotFillTheBlocks: however much of a list the ledger refuses, each element is
+// sent a few times at most, and what is not refused gets there.
+func TestRefusalsDoNotFillTheBlocks(t *testing.T) {
+	const entries = 800
+	for name, refused := range map[string]func(i int) bool{
+		"all":            func(int) bool { return true },
+		"every other":    func(i int) bool { return i/2%2 == 0 }, // of each owner
+		"those in front": func(i int) bool { return i < entries/2 },
+		"one":            func(i int) bool { return i == 17 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, r := mustPlan(t, list(t, entries), Options{})
+			c := newChain(t)
+			if err := p.Each(t.Context(), func(d *Draft) error {
+				var n int
+				if _, err := fmt.Sscanf(d.Entry.Name, "资源%06d", &n); err != nil {
+					return err
+				}
+				if refused(n) {
+					c.refuse[map[string]string{"水务局": water, "气象局": air}[d.Owner]+":"+d.Local] = fault.Missing
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			a, err := Apply(t.Context(), p, c.target(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			account(t, r, a)
+			if a.Refused != len(c.refuse) || a.Sent != entries-len(c.refuse) || a.Sent != c.changes {
+				t.Errorf("%d refused of %d, %d sent", a.Refused, len(c.refuse), a.Sent)
+			}
+			if c.came > 5*entries || c.calls > 3*len(c.refuse)+20 {
+				t.Errorf("%d entries were sent %d times, in %d calls", entries, c.came, c.calls)
+			}
+			t.Logf("%d refused: %d calls, %d entries sent", a.Refused, c.calls, c.came)
+		})
 	}
 }
