@@ -7,6 +7,7 @@ import (
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	evidencev1 "mulian/gen/mulian/evidence/v1"
+	foreignv1 "mulian/gen/mulian/foreign/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
@@ -50,6 +51,8 @@ const (
 	Standing   = "share/standing/"
 	Head       = "trace/head/"
 	Sequence   = "trace/sequence/"
+	Foreign    = "foreign/chain/"
+	Reference  = "foreign/reference/"
 )
 
 // row is what the index keeps of one object beside its value.
@@ -187,6 +190,12 @@ var kinds = []kind{
 	of(Head, func(h *tracev1.Head) row { return row{peer: h.GetGateway()} }),
 	of(Sequence, func(s *tracev1.Sequence) row {
 		return row{peer: s.GetGateway(), parents: some(Agreement, s.GetAgreement())}
+	}),
+	of(Foreign, func(c *foreignv1.ForeignChain) row {
+		return row{state: int32(c.GetState()), flag: c.GetState() == foreignv1.ForeignState_FOREIGN_STATE_FROZEN}
+	}),
+	of(Reference, func(r *foreignv1.ForeignReference) row {
+		return row{org: r.GetOrg(), peer: r.GetPeer(), state: r.GetState(), class: int32(r.GetKind()), flag: r.GetAbsent(), ref: r.GetChainId(), parents: some(Foreign, r.GetChainId())}
 	}),
 }
 

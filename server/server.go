@@ -33,6 +33,7 @@ import (
 
 	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
 	"mulian/gen/mulian/evidence/v1/evidencev1connect"
+	"mulian/gen/mulian/foreign/v1/foreignv1connect"
 	"mulian/gen/mulian/governance/v1/governancev1connect"
 	"mulian/gen/mulian/identity/v1/identityv1connect"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
@@ -111,6 +112,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(ledgerv1connect.NewLedgerServiceHandler(ledgerAPI{s.chain, s}, opts...))
 	mux.Handle(cataloguev1connect.NewCatalogueServiceHandler(catalogueAPI{s: s}, opts...))
 	mux.Handle(evidencev1connect.NewEvidenceServiceHandler(evidenceAPI{s}, opts...))
+	mux.Handle(foreignv1connect.NewForeignServiceHandler(foreignAPI{s}, opts...))
 	mux.Handle(sharev1connect.NewShareServiceHandler(shareAPI{s}, opts...))
 	mux.Handle(identityv1connect.NewIdentityServiceHandler(identityAPI{s}, opts...))
 	mux.Handle(governancev1connect.NewGovernanceServiceHandler(governanceAPI{s}, opts...))

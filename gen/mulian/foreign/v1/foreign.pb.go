@@ -1063,6 +1063,60 @@ func (x *FreezeForeignChain) GetSecond() []byte {
 	return nil
 }
 
+// ForeignProof is an object of a chain with all that another chain needs to accept it, as a
+// file: it is no message of the ledger.
+type ForeignProof struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Proof         *AcceptForeignProof    `protobuf:"bytes,1,opt,name=proof,proto3" json:"proof,omitempty"`                             // of the chain that it is from
+	LightBlock    []byte                 `protobuf:"bytes,2,opt,name=light_block,json=lightBlock,proto3" json:"light_block,omitempty"` // whose header the proof leads to
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForeignProof) Reset() {
+	*x = ForeignProof{}
+	mi := &file_mulian_foreign_v1_foreign_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForeignProof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForeignProof) ProtoMessage() {}
+
+func (x *ForeignProof) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_foreign_v1_foreign_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForeignProof.ProtoReflect.Descriptor instead.
+func (*ForeignProof) Descriptor() ([]byte, []int) {
+	return file_mulian_foreign_v1_foreign_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ForeignProof) GetProof() *AcceptForeignProof {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+func (x *ForeignProof) GetLightBlock() []byte {
+	if x != nil {
+		return x.LightBlock
+	}
+	return nil
+}
+
 var File_mulian_foreign_v1_foreign_proto protoreflect.FileDescriptor
 
 const file_mulian_foreign_v1_foreign_proto_rawDesc = "" +
@@ -1158,7 +1212,11 @@ const file_mulian_foreign_v1_foreign_proto_rawDesc = "" +
 	"\x12FreezeForeignChain\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\fR\x05first\x12\x16\n" +
-	"\x06second\x18\x03 \x01(\fR\x06second*|\n" +
+	"\x06second\x18\x03 \x01(\fR\x06second\"l\n" +
+	"\fForeignProof\x12;\n" +
+	"\x05proof\x18\x01 \x01(\v2%.mulian.foreign.v1.AcceptForeignProofR\x05proof\x12\x1f\n" +
+	"\vlight_block\x18\x02 \x01(\fR\n" +
+	"lightBlock*|\n" +
 	"\fForeignState\x12\x1d\n" +
 	"\x19FOREIGN_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14FOREIGN_STATE_ACTIVE\x10\x01\x12\x18\n" +
@@ -1188,7 +1246,7 @@ func file_mulian_foreign_v1_foreign_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_foreign_v1_foreign_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mulian_foreign_v1_foreign_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_mulian_foreign_v1_foreign_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_mulian_foreign_v1_foreign_proto_goTypes = []any{
 	(ForeignState)(0),            // 0: mulian.foreign.v1.ForeignState
 	(TrustLevel)(0),              // 1: mulian.foreign.v1.TrustLevel
@@ -1202,19 +1260,21 @@ var file_mulian_foreign_v1_foreign_proto_goTypes = []any{
 	(*UpdateForeignHeaders)(nil), // 9: mulian.foreign.v1.UpdateForeignHeaders
 	(*AcceptForeignProof)(nil),   // 10: mulian.foreign.v1.AcceptForeignProof
 	(*FreezeForeignChain)(nil),   // 11: mulian.foreign.v1.FreezeForeignChain
+	(*ForeignProof)(nil),         // 12: mulian.foreign.v1.ForeignProof
 }
 var file_mulian_foreign_v1_foreign_proto_depIdxs = []int32{
-	1, // 0: mulian.foreign.v1.TrustRoot.trust_level:type_name -> mulian.foreign.v1.TrustLevel
-	1, // 1: mulian.foreign.v1.ForeignChain.trust_level:type_name -> mulian.foreign.v1.TrustLevel
-	0, // 2: mulian.foreign.v1.ForeignChain.state:type_name -> mulian.foreign.v1.ForeignState
-	4, // 3: mulian.foreign.v1.ForeignChain.validators:type_name -> mulian.foreign.v1.ForeignValidator
-	6, // 4: mulian.foreign.v1.ForeignChain.equivocation:type_name -> mulian.foreign.v1.Equivocation
-	2, // 5: mulian.foreign.v1.ForeignReference.kind:type_name -> mulian.foreign.v1.ReferenceKind
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	1,  // 0: mulian.foreign.v1.TrustRoot.trust_level:type_name -> mulian.foreign.v1.TrustLevel
+	1,  // 1: mulian.foreign.v1.ForeignChain.trust_level:type_name -> mulian.foreign.v1.TrustLevel
+	0,  // 2: mulian.foreign.v1.ForeignChain.state:type_name -> mulian.foreign.v1.ForeignState
+	4,  // 3: mulian.foreign.v1.ForeignChain.validators:type_name -> mulian.foreign.v1.ForeignValidator
+	6,  // 4: mulian.foreign.v1.ForeignChain.equivocation:type_name -> mulian.foreign.v1.Equivocation
+	2,  // 5: mulian.foreign.v1.ForeignReference.kind:type_name -> mulian.foreign.v1.ReferenceKind
+	10, // 6: mulian.foreign.v1.ForeignProof.proof:type_name -> mulian.foreign.v1.AcceptForeignProof
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_mulian_foreign_v1_foreign_proto_init() }
@@ -1228,7 +1288,7 @@ func file_mulian_foreign_v1_foreign_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_foreign_v1_foreign_proto_rawDesc), len(file_mulian_foreign_v1_foreign_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
