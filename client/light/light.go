@@ -16,7 +16,7 @@
 //     own validator set signed it, and more than 1/3 of the last believed set did
 //     (light client rule of Tendermint: one honest validator of the old set has
 //     then vouched for the new one).
-//  2. The believed height never falls.
+//  2. The believed height never falls, and a higher block is of a later time.
 //  3. A second, different header at the believed height is refused as a fork.
 //  4. An SM2 certificate counts only signatures by keys that the consortium has
 //     pinned, each validator once, of more than 2/3 of all power ([VerifySM2]).
@@ -58,7 +58,12 @@ const (
 	maxPower      = int64(1) << 60 / MaxValidators // sums cannot overflow
 )
 
-const flagCommit = 2 // the validator signed this block (types.BlockIDFlagCommit)
+// What a place in a commit says (types.BlockIDFlag).
+const (
+	flagAbsent = 1 // the validator did not sign
+	flagCommit = 2 // it signed this block
+	flagNil    = 3 // it signed that there was none
+)
 
 // Header is what a believed block says.
 type Header struct {
@@ -137,6 +142,9 @@ func (t *Trust) VerifyBlock(b *ledgerv1.LightBlock) (Header, error) {
 	if out.Height == t.last.Height && out.Hash != t.last.Hash {
 		return Header{}, refuse("two different headers at height %d: the chain has forked", out.Height)
 	}
+	if out.Height > t.last.Height && !t.last.Time.IsZero() && !out.Time.After(t.last.Time) {
+		return Header{}, refuse("block %d is not later than block %d", out.Height, t.last.Height)
+	}
 	signed, err := signers(t.chainID, c, set)
 	if err != nil {
 		return Header{}, err
@@ -193,6 +201,11 @@ func checkShape(chainID string, h *ledgerv1.Header, c *ledgerv1.Commit, set []*l
 	case len(c.GetSignatures()) != len(set):
 		return refuse("%d signatures of %d validators", len(c.GetSignatures()), len(set))
 	}
+	for i, s := range c.GetSignatures() {
+		if !shaped(s) {
+			return refuse("vote %d is none", i)
+		}
+	}
 	for i, v := range set {
 		key := v.GetPubKey().GetEd25519()
 		if len(key) != ed25519.PublicKeySize || v.GetVotingPower() <= 0 || v.GetVotingPower() > maxPower {
@@ -200,6 +213,18 @@ func checkShape(chainID string, h *ledgerv1.Header, c *ledgerv1.Commit, set []*l
 		}
 	}
 	return nil
+}
+
+// shaped tells whether a vote has what its flag says, and nothing that nobody signs.
+func shaped(s *ledgerv1.CommitSig) bool {
+	switch s.GetBlockIdFlag() {
+	case flagAbsent: // its time is none: the zero of Go, or that of Unix in the vectors of tendermint-rs
+		at := s.GetTimestamp().AsTime()
+		return len(s.GetValidatorAddress()) == 0 && len(s.GetSignature()) == 0 && (at.IsZero() || at.Equal(time.Unix(0, 0)))
+	case flagCommit, flagNil:
+		return len(s.GetValidatorAddress()) == 20 && len(s.GetSignature()) > 0 && len(s.GetSignature()) <= ed25519.SignatureSize
+	}
+	return false
 }
 
 // signers returns the keys whose signature over the block holds. A signature for

@@ -28,6 +28,9 @@ func (v *verifier) checkBlocks() *refusal {
 		if i > 0 && b.header.GetHeight() <= v.blocks[i-1].header.GetHeight() {
 			return refuse(stepHeader, at+".height", "blocks ascend, and %d follows %d", b.header.GetHeight(), v.blocks[i-1].header.GetHeight())
 		}
+		if i > 0 && !b.header.GetTime().AsTime().After(v.blocks[i-1].header.GetTime().AsTime()) {
+			return refuse(stepHeader, at+".time", "blocks ascend in time, and %s follows %s", stamp(b.header.GetTime()), stamp(v.blocks[i-1].header.GetTime()))
+		}
 		if r := v.checkBlock(trust, b, at); r != nil {
 			return r
 		}

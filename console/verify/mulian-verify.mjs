@@ -1123,6 +1123,8 @@ class Verifier {
     this.c.blocks.forEach((b, i) => {
       const at = `blocks[${i}]`
       if (i && b.height <= this.c.blocks[i - 1].height) refuse('header', at + '.height', `blocks ascend, and ${b.height} follows ${this.c.blocks[i - 1].height}`)
+      const before = i ? this.c.blocks[i - 1].time : null
+      if (before && (b.time.seconds - before.seconds || b.time.nanos - before.nanos) <= 0) refuse('header', at + '.time', `blocks ascend in time, and ${b.time.text} follows ${before.text}`)
       this.checkBlock(trust, b, at)
     })
     this.last = this.c.blocks[this.c.blocks.length - 1]
