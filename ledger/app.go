@@ -45,7 +45,7 @@ type app struct {
 	voters atomic.Int64 // validators after the last committed block
 	woke   atomic.Int64 // height of the last empty block that brought the time forward for those who waited
 
-	waiting func() int // transactions in the mempool; nil while old blocks are replayed
+	waiting func() int               // transactions in the mempool; nil while old blocks are replayed
 	retain  func(height int64) int64 // see Ledger.retain; nil likewise
 
 	open      *openBlock // owned by the consensus connection

@@ -76,7 +76,10 @@ func InitHome(home string) (Identity, error) {
 // keys.
 func ReadIdentity(home string) (Identity, error) {
 	k, err := loadKeys(home)
-	return k.identity(), err
+	if err != nil {
+		return Identity{}, err
+	}
+	return k.identity(), nil
 }
 
 // InstallGenesis puts the signed genesis into the directory, unchanged. The same

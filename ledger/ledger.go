@@ -66,7 +66,7 @@ type Ledger struct {
 	heights  heights
 	keep     atomic.Int64
 	reclaimer
-	figures  *figures
+	figures *figures
 
 	closing chan struct{}  // closed when Close begins
 	running sync.WaitGroup // our goroutines; Close waits for them

@@ -1,9 +1,11 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"time"
@@ -25,6 +27,8 @@ type Member struct {
 	Server *server.Server
 
 	listener net.Listener
+	home     string
+	log      *slog.Logger
 	tracer   *tracing.Tracer
 }
 
@@ -72,7 +76,7 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 		}
 	}
 	s := server.New(n, x, server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger, Metrics: metrics, Tracer: cfg.Tracer})
-	return &Member{Node: n, Index: x, Server: s, listener: l, tracer: cfg.Tracer}, nil
+	return &Member{Node: n, Index: x, Server: s, listener: l, home: cfg.Node.Home, log: cmp.Or(cfg.Node.Logger, slog.Default()), tracer: cfg.Tracer}, nil
 }
 
 func anew(x *index.Index, path string) (*index.Index, error) {
@@ -93,11 +97,12 @@ func (m *Member) URL() string { return "http://" + m.listener.Addr().String() }
 func (m *Member) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, 2)
+	done := make(chan error, 3)
+	go func() { done <- m.Node.control(ctx, m.home, m.log) }()
 	go func() { done <- m.Index.Run(ctx, m.Server.Followed(m.Node)) }()
 	go func() { done <- m.Server.Serve(ctx, m.listener) }()
 	var err error
-	left := 2
+	left := 3
 	select {
 	case <-ctx.Done():
 	case <-m.Node.Failed():
