@@ -116,6 +116,7 @@ func (a *app) makeGenesis(timeMs int64) error {
 	}
 	writeValidators(tx, nil, set)
 	tx.Keep()
+	block.Seal()
 	if err := block.Commit(); err != nil {
 		return err
 	}
@@ -285,6 +286,7 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 	}
 	updates, voters := a.end(open.Block, env)
 	open.voters = voters
+	open.Seal()
 	hash := open.Finish()
 	res.ValidatorUpdates, res.AppHash = updates, hash[:]
 	a.pace.at(req.Height, (*moments).carry)

@@ -57,6 +57,9 @@ type Config struct {
 	// KeepBlocks is how many heights of blocks and of the state's history stay
 	// readable. 0 = all. Events and the latest state are kept for ever.
 	KeepBlocks int64
+	// SnapshotEvery is how many blocks lie between two snapshots of the state, from which
+	// new nodes begin. 0 = 10,000, or half of KeepBlocks if that is less; negative = none.
+	SnapshotEvery int64
 	// CacheBytes is the memory for pages of the store; 0 = 64 MiB.
 	CacheBytes int64
 

@@ -61,6 +61,8 @@ type Ledger struct {
 	restored *restoredVoter              // nil but on a node that was restored and has not voted since
 	heard    *atomic.Pointer[types.Vote] // the last own vote that others repeated; nil but while listening
 
+	snapshots *snapshots
+
 	waiting  waiting
 	queueing sync.Mutex // held over a look into the mempool and the adding to it
 	heights  heights
@@ -104,6 +106,7 @@ func open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err er
 		reclaimer: reclaimer{reclaims: make(chan struct{}, 1)},
 	}
 	l.keep.Store(cfg.KeepBlocks)
+	l.snapshots = newSnapshots(&cfg)
 	l.every.Store(reclaimEvery)
 	if l.lock, err = durable.LockDir(cfg.Home, "mulian node"); errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Newf(fault.NotFound, "there is no node in %s; make one with mulian node init", cfg.Home)
@@ -265,6 +268,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	if l.cfg.Listen != "" {
 		l.running.Go(l.remind)
 	}
+	l.running.Go(l.keepSnapshots)
 	l.running.Go(l.reclaim)
 	return nil
 }
@@ -328,6 +332,7 @@ func (l *Ledger) genesisDoc() (*types.GenesisDoc, error) {
 // committedBlock is called by the app, within Commit: it must not wait for anybody.
 func (l *Ledger) committedBlock(height int64, done []doneTx) {
 	l.waiting.answer(done)
+	l.snapshots.committed(l.db, height)
 	l.heights.announce(height)
 }
 
@@ -386,6 +391,9 @@ func (l *Ledger) release() error {
 	}
 	if l.app != nil && l.app.open != nil {
 		l.app.open.Discard()
+	}
+	if l.snapshots != nil {
+		l.snapshots.end()
 	}
 	if l.store != nil {
 		errs = append(errs, l.store.close())

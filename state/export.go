@@ -35,7 +35,7 @@ func (s *Snapshot) ExportRecords(ctx context.Context, fn func(chunk []byte) erro
 	if s.past {
 		return fmt.Errorf("state: only the latest state has all its records")
 	}
-	c := cutter{ctx: ctx, fn: func(chunk []byte, _ int64) error { return fn(chunk) }}
+	c := cutter{ctx: ctx, fn: fn}
 	return c.walk(s, s.lay.key(recCurrent), s.lay.until(recCurrent), func(dst, key, rec []byte) ([]byte, error) {
 		if len(rec) == 0 || rec[0] != byte(Proved) && rec[0] != byte(Plain) {
 			return nil, wrong("record of %.64q", key)
@@ -46,13 +46,11 @@ func (s *Snapshot) ExportRecords(ctx context.Context, fn func(chunk []byte) erro
 	})
 }
 
-// ExportEvents calls fn with the chunks of the events from place on, and the place behind
-// each; place has to be 0 or where an earlier chunk ended. The chunk is valid until fn
-// returns.
-func (s *Snapshot) ExportEvents(ctx context.Context, place int64, fn func(chunk []byte, next int64) error) error {
-	seq := place
-	c := cutter{ctx: ctx, fn: func(chunk []byte, n int64) error { return fn(chunk, place+n) }}
-	err := c.walk(s, s.lay.event(place), s.lay.until(recEvent), func(dst, _, rec []byte) ([]byte, error) {
+// ExportEvents calls fn with the chunks of all events. The chunk is valid until fn returns.
+func (s *Snapshot) ExportEvents(ctx context.Context, fn func(chunk []byte) error) error {
+	seq := int64(0)
+	c := cutter{ctx: ctx, fn: fn}
+	err := c.walk(s, s.lay.event(0), s.lay.until(recEvent), func(dst, _, rec []byte) ([]byte, error) {
 		e, err := parseEvent(seq, rec)
 		if err != nil {
 			return nil, err
@@ -71,9 +69,8 @@ func (s *Snapshot) ExportEvents(ctx context.Context, place int64, fn func(chunk 
 // cutter makes chunks of what it walks over.
 type cutter struct {
 	ctx   context.Context // of the one call
-	fn    func(chunk []byte, n int64) error
+	fn    func(chunk []byte) error
 	chunk []byte
-	n     int64 // written so far, this chunk included
 }
 
 func (c *cutter) walk(s *Snapshot, lo, hi []byte, write func(dst, key, rec []byte) ([]byte, error)) error {
@@ -86,7 +83,7 @@ func (c *cutter) walk(s *Snapshot, lo, hi []byte, write func(dst, key, rec []byt
 		if c.chunk, err = write(c.chunk, s.lay.strip(it.Key()), it.Value()); err != nil {
 			return err
 		}
-		if c.n++; len(c.chunk) >= chunkTarget {
+		if len(c.chunk) >= chunkTarget {
 			if err := c.cut(); err != nil {
 				return err
 			}
@@ -105,7 +102,7 @@ func (c *cutter) cut() error {
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	err := c.fn(c.chunk, c.n)
+	err := c.fn(c.chunk)
 	c.chunk = c.chunk[:0]
 	return err
 }

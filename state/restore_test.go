@@ -63,7 +63,7 @@ func export(t testing.TB, db *DB) (e exported) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := v.ExportEvents(context.Background(), 0, func(c []byte, _ int64) error {
+	if err := v.ExportEvents(context.Background(), func(c []byte) error {
 		e.events = append(e.events, bytes.Clone(c))
 		return nil
 	}); err != nil {
