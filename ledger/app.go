@@ -199,10 +199,10 @@ func (a *app) PrepareProposal(_ context.Context, req *abci.RequestPrepareProposa
 func (a *app) ProcessProposal(_ context.Context, req *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
 	a.pace.at(req.Height, (*moments).proposal)
 	no := &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}
-	if a.voters.Load() > 1 {
 	if a.outdated.refuses() {
 		return no, nil
 	}
+	if a.voters.Load() > 1 {
 		late := time.Since(req.Time)
 		woken := len(req.Txs) == 0 || a.woke.Load() == req.Height-1
 		if late < -maxClockSkew || late > maxClockSkew && !woken {
@@ -256,10 +256,10 @@ func (a *app) warm(txs [][]byte, height, timeMs int64) {
 // FinalizeBlock carries out a decided block in memory. If the power fails after it,
 // the engine has the block and asks again.
 func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
-	if a.open != nil {
 	if err := a.outdated.beforeBlock(); err != nil {
 		return nil, err
 	}
+	if a.open != nil {
 		a.open.Discard()
 	}
 	a.pace.at(req.Height, (*moments).begin)
@@ -376,11 +376,11 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	if a.waiting != nil {
 		a.shares.done(open.done, a.waiting())
 	}
-	a.committed(height, open.done)
-	res := &abci.ResponseCommit{}
 	if err := a.checkProgram(); err != nil {
 		a.log.Warn("the next block is for a newer program", "height", height+1)
 	}
+	a.committed(height, open.done)
+	res := &abci.ResponseCommit{}
 	if a.keep.Load() > 0 && a.retain != nil {
 		res.RetainHeight = a.retain(height)
 	}

@@ -129,10 +129,10 @@ func open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err er
 	if err := l.openStore(); err != nil {
 		return nil, err
 	}
-	if err := l.startEngine(ctx, secrets); err != nil {
+	if err := l.checkProgram(); err != nil {
 		return nil, err
 	}
-	if err := l.checkProgram(); err != nil {
+	if err := l.startEngine(ctx, secrets); err != nil {
 		return nil, err
 	}
 	if err := l.firstBlock(ctx); err != nil {
@@ -168,9 +168,6 @@ func (l *Ledger) openStore() (err error) {
 	return l.checkGenesis()
 }
 
-// checkGenesis refuses a store that began otherwise than the configuration says. The
-// engine would go on with what it has stored, without a word.
-func (l *Ledger) checkGenesis() error {
 // checkProgram refuses a store whose next block this program may not make.
 func (l *Ledger) checkProgram() error {
 	if l.cfg.Ready == nil || !l.db.Committed() {
@@ -181,6 +178,9 @@ func (l *Ledger) checkProgram() error {
 	return l.cfg.Ready(view)
 }
 
+// checkGenesis refuses a store that began otherwise than the configuration says. The
+// engine would go on with what it has stored, without a word.
+func (l *Ledger) checkGenesis() error {
 	if !l.db.Committed() {
 		return nil
 	}
@@ -217,10 +217,10 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 		verdicts: newVerdicts(runtime.GOMAXPROCS(0)), admitted: newRecent(admittedKept), shares: newShares(time.Now), latest: views, keep: &l.keep,
 		figures: l.figures, pace: newPace(secrets.validator.PubKey().Address()), committed: l.committedBlock,
 	}
+	l.app.outdated = &outdated{ready: l.cfg.Ready, failure: l.failure, closing: l.closing}
 	l.app.woke.Store(-1) // 0 would stand for the block before the first one
 	if l.cfg.Closed {
 		l.app.door.only = []string{}
-	l.app.outdated = &outdated{ready: l.cfg.Ready, failure: l.failure, closing: l.closing}
 		for _, p := range l.cfg.Peers {
 			l.app.door.only = append(l.app.door.only, peerID(p))
 		}
@@ -239,20 +239,20 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	l.node, err = node.NewNodeWithContext(ctx, cfg, voter, &secrets.node,
 		proxy.NewConnSyncLocalClientCreator(l.app), l.genesisDoc, l.provideDB,
 		node.DefaultMetricsProvider(cfg.Instrumentation), logger)
-	if err != nil {
-		return storeFault(err, "start the ledger in %s", l.cfg.Home)
-	}
 	if err != nil && l.app.outdated.refuses() {
 		return l.failure.cause() // it came to that block among those that were saved
+	}
+	if err != nil {
+		return storeFault(err, "start the ledger in %s", l.cfg.Home)
 	}
 	if err := l.findRounds(); err != nil {
 		return err
 	}
 	l.app.waiting = l.node.Mempool().Size // before the consensus goroutine starts
+	l.app.outdated.syncing = l.node.ConsensusReactor().WaitSync
 	l.app.retain = l.retain
 	if err := l.figures.open(); err != nil {
 		return err
-	l.app.outdated.syncing = l.node.ConsensusReactor().WaitSync
 	}
 	if l.restored != nil && l.restored.wait.Newest > 0 {
 		if err := l.hear(); err != nil {
