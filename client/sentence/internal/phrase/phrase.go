@@ -8,7 +8,6 @@ import (
 	"time"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
-	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
@@ -35,7 +34,8 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 	}
 	switch k := m.GetKind().(type) {
 	case *txv1.Message_Propose:
-		return say("提出表决 “%s”：%s%s", "propose “%s”: %s%s", k.Propose.GetTitle(), change(k.Propose.GetChange()), why(k.Propose.GetReason()))
+		p, c := k.Propose, OfChange(k.Propose.GetChange(), name)
+		return Phrase{fmt.Sprintf("提出表决 “%s”：%s%s", p.GetTitle(), c.Chinese, why(p.GetReason())), fmt.Sprintf("propose “%s”: %s%s", p.GetTitle(), c.English, why(p.GetReason()))}
 	case *txv1.Message_CastVote:
 		if k.CastVote.GetYes() {
 			return say("对表决 %s 投赞成票%s", "vote yes on proposal %s%s", k.CastVote.GetProposal(), why(k.CastVote.GetReason()))
@@ -251,30 +251,6 @@ func (p Phrase) conditions(t *sharev1.Terms) Phrase {
 		add("仅在约定时段（%d 个）", "only within %d agreed times", n)
 	}
 	return p
-}
-
-func change(c *governancev1.Change) string {
-	switch k := c.GetKind().(type) {
-	case *governancev1.Change_AdmitMember:
-		return fmt.Sprintf("admit_member %s (%d)", k.AdmitMember.GetOrg(), k.AdmitMember.GetWeight())
-	case *governancev1.Change_RemoveMember:
-		return "remove_member " + k.RemoveMember
-	case *governancev1.Change_GrantRole:
-		return fmt.Sprintf("grant_role %s %s", k.GrantRole.GetRole(), k.GrantRole.GetAccount())
-	case *governancev1.Change_RevokeRole:
-		return fmt.Sprintf("revoke_role %s %s", k.RevokeRole.GetRole(), k.RevokeRole.GetAccount())
-	case *governancev1.Change_SetParameters:
-		return "set_parameters " + k.SetParameters.String()
-	case *governancev1.Change_SetClockProfile:
-		return "set_clock_profile " + k.SetClockProfile.GetName()
-	case *governancev1.Change_SetCalendar:
-		return fmt.Sprintf("set_calendar %d", k.SetCalendar.GetYear())
-	case *governancev1.Change_SetValidator:
-		return validator(k.SetValidator)
-	case *governancev1.Change_Admit:
-		return fmt.Sprintf("admit %s (%d), %s", k.Admit.GetMember().GetOrg(), k.Admit.GetMember().GetWeight(), validator(k.Admit.GetValidator()))
-	}
-	return foreignChange(c)
 }
 
 func settlement(s cataloguev1.Settlement) (zh, en string) {

@@ -6,8 +6,6 @@ import (
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	evidencev1 "mulian/gen/mulian/evidence/v1"
-	governancev1 "mulian/gen/mulian/governance/v1"
-	"mulian/internal/sm"
 )
 
 func ofMatters(list []*cataloguev1.Matter) Phrase {
@@ -80,18 +78,6 @@ func capture(c evidencev1.Capture) (zh, en string) {
 		return "由本系统生成", "made by this system"
 	}
 	return "取证方式不明", "how it came to be is not said"
-}
-
-// validator says all that a change of one does: also the key that is pinned.
-func validator(n *governancev1.Validator) string {
-	s := fmt.Sprintf("set_validator %s (%s) power %d key %s", n.GetName(), n.GetOrg(), n.GetPower(), short(n.GetPublicKey()))
-	if len(n.GetSm2Key()) == 0 {
-		return s
-	}
-	if k, err := sm.ParsePublic(sm.SM2, n.GetSm2Key()); err == nil {
-		return s + " SM2 " + k.ID()
-	}
-	return s + " SM2 ?"
 }
 
 // short is the beginning of bytes in hex, as people compare it.
