@@ -114,6 +114,8 @@ func (g *Gateway) report(ctx context.Context, s *source, e drift.Event) error {
 		var now *connect.Table
 		if t, ok := schema.Table(name); ok {
 			now = &t
+		} else if why := schema.Hidden(name); why != "" {
+			return fault.Newf(fault.SourceUnreachable, "table %s cannot be read now: %s", name, why)
 		}
 		if err := g.reportTable(ctx, s, name, now, changes); err != nil {
 			g.log.Warn("a drift is not on the ledger yet", "table", name.String(), "code", fault.CodeOf(err).String(), "err", err)

@@ -130,24 +130,24 @@ func databaseFault(err error) error {
 }
 
 // tryOut opens a database, counts its tables, and asks what its account may do too much.
-func tryOut(ctx context.Context, url string) (tables int, excess []string, err error) {
+func tryOut(ctx context.Context, url string) (tables int, unread []connect.Unread, excess []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
 	db, err := connect.Open(ctx, url)
 	if err != nil {
-		return 0, nil, databaseFault(err)
+		return 0, nil, nil, databaseFault(err)
 	}
 	defer db.Close()
 	s, err := db.Inspect(ctx)
 	if err != nil {
-		return 0, nil, databaseFault(err)
+		return 0, nil, nil, databaseFault(err)
 	}
 	if r, ok := db.(connect.Restricted); ok {
 		if excess, err = r.Excess(ctx); err != nil {
-			return 0, nil, databaseFault(err)
+			return 0, nil, nil, databaseFault(err)
 		}
 	}
-	return len(s.Tables), excess, nil
+	return len(s.Tables), s.Unread, excess, nil
 }
 
 func (a *app) sourceInspect() *cobra.Command {
@@ -174,8 +174,16 @@ func (a *app) sourceInspect() *cobra.Command {
 					}
 					table(w, rows)
 				}
+				a.tellUnread(w, s.Unread)
 			})
 		},
+	}
+}
+
+// tellUnread lists what of a source cannot be read.
+func (a *app) tellUnread(w io.Writer, unread []connect.Unread) {
+	for _, u := range unread {
+		fmt.Fprintf(w, a.t("! %s 读不出来：%s\n", "! %s cannot be read: %s\n"), visible(u.Name.String()), visible(u.Reason))
 	}
 }
 
@@ -201,6 +209,8 @@ func (a *app) sourceTest() *cobra.Command {
 				Error  string `json:"error,omitempty"`
 				// Excess is what the account may do beside SELECT.
 				Excess []string `json:"excess,omitempty"`
+				// Unread is what of it cannot be read; the rest can.
+				Unread []connect.Unread `json:"unread,omitempty"`
 			}
 			var out []result
 			bad := false
@@ -208,7 +218,7 @@ func (a *app) sourceTest() *cobra.Command {
 				r := result{Source: s.Name, OK: true}
 				url, err := s.Address()
 				if err == nil {
-					r.Tables, r.Excess, err = tryOut(cmd.Context(), url)
+					r.Tables, r.Unread, r.Excess, err = tryOut(cmd.Context(), url)
 				}
 				if err != nil {
 					r.OK, r.Error, bad = false, err.Error(), true
@@ -222,6 +232,7 @@ func (a *app) sourceTest() *cobra.Command {
 					} else {
 						fmt.Fprintf(w, "✗ %s: %s\n", r.Source, r.Error)
 					}
+					a.tellUnread(w, r.Unread)
 					if len(r.Excess) > 0 {
 						fmt.Fprintf(w, a.t("  ! 账号的权限超过 SELECT：%s（mulian source grant-sql 打印最小权限的账号）\n", "  ! its account may do more than SELECT: %s (mulian source grant-sql prints the least one)\n"), strings.Join(r.Excess, "; "))
 					}

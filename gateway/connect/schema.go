@@ -18,6 +18,31 @@ import (
 // server's version, the rows or the order in which the catalogue was read.
 type Schema struct {
 	Tables []Table `json:"tables"` // sorted by schema and name
+	// Unread are tables that are there, and of which nothing can be said now. They are no
+	// part of the canonical bytes: a table that cannot be read has not changed.
+	Unread []Unread `json:"unread,omitempty"`
+}
+
+// Unread is a table that cannot be read, or a file that holds some, while the others of
+// the source can.
+type Unread struct {
+	Name   TableName `json:"name"`
+	Reason string    `json:"reason"`
+}
+
+// Holds tells whether the table is in what cannot be read: it is that, or a sheet of it.
+func (u Unread) Holds(n TableName) bool {
+	return n == u.Name || n.Schema == u.Name.Schema && strings.HasPrefix(n.Name, u.Name.Name+"!")
+}
+
+// Hidden tells why a table cannot be read that is there; "" if it can, or is not there.
+func (s *Schema) Hidden(n TableName) string {
+	for _, u := range s.Unread {
+		if u.Holds(n) {
+			return u.Reason
+		}
+	}
+	return ""
 }
 
 // A Table describes one table or view.

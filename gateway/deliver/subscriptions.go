@@ -227,6 +227,9 @@ func (x *Subscriptions) begin(ctx context.Context, r *request, c claim, d *decis
 		return nil, sourceFault(err)
 	}
 	table, ok := schema.Table(name)
+	if why := schema.Hidden(name); !ok && why != "" {
+		return nil, &fault.Fault{Code: fault.SourceUnreachable, Text: "the table of entry " + c.entry + " cannot be read now", Err: errors.New(why)}
+	}
 	if !ok {
 		return nil, fault.Newf(fault.EntryDrifted, "the table of entry %s is not there", c.entry)
 	}

@@ -71,6 +71,8 @@ type Watcher struct {
 	told      bool      // the database itself said that its structure changed, before this look
 	failures  int       // looks that failed in a row
 	watermark time.Time // when the watermarks were last looked at
+
+	hidden map[connect.TableName]string // tables that could not be read at the last look, and why
 }
 
 // New makes a Watcher and reads its memory. An error means that Config lacks
@@ -220,7 +222,7 @@ func (w *Watcher) structure(ctx context.Context) (events []Event, sure, moved bo
 		w.memory.Unreachable = false
 		events = append(events, Event{Kind: Reachable, At: time.Now().UTC()}.sealed())
 	}
-	schema = w.watched(schema)
+	schema = w.unread(w.watched(schema), schema.Unread)
 	if w.memory.Baseline == nil {
 		w.memory.Baseline = schema
 		return events, true, true
@@ -270,6 +272,31 @@ func reasonOf(err error) string {
 		return "no answer in time"
 	}
 	return "structure cannot be read"
+}
+
+// unread puts in what was known before of tables that are there and cannot be read now:
+// nothing is known to have changed. What cannot be read is told when that changes.
+func (w *Watcher) unread(s *connect.Schema, hidden []connect.Unread) *connect.Schema {
+	told := map[connect.TableName]string{}
+	for _, u := range hidden {
+		told[u.Name] = u.Reason
+		if w.hidden[u.Name] != u.Reason {
+			w.cfg.Log.Warn("a table cannot be read; what was known of it stays", "table", u.Name.String(), "reason", u.Reason)
+		}
+	}
+	w.hidden = told
+	out := &connect.Schema{Tables: slices.Clone(s.Tables)}
+	if w.memory.Baseline == nil {
+		return out
+	}
+	all := connect.Schema{Unread: hidden}
+	for _, was := range w.memory.Baseline.Tables {
+		if _, there := s.Table(was.TableName); !there && all.Hidden(was.TableName) != "" {
+			out.Tables = append(out.Tables, was)
+		}
+	}
+	out.Normalise()
+	return out
 }
 
 // watched is the part of a document that is watched.

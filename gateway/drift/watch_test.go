@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mulian/gateway/connect"
+	_ "mulian/gateway/connect/files"
 	_ "mulian/gateway/connect/postgres"
 	_ "mulian/gateway/connect/sqlite"
 	"mulian/internal/pgtest"
@@ -421,4 +422,53 @@ func TestServerRestartIsNotDrift(t *testing.T) {
 	if e := next(Drifted); len(e.Changes) != 1 || e.Changes[0].Kind != TableAdded {
 		t.Errorf("after the restart: %+v", e)
 	}
+}
+
+// TestAFileThatCannotBeReadIsNoDrift: what was known of it stays, and the other files of the
+// folder are watched on.
+func TestAFileThatCannotBeReadIsNoDrift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		put := func(name, text string) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put("firm.csv", "code,name\n1,a\n")
+		put("permit.csv", "no\n1\n")
+		source, err := connect.Open(t.Context(), "files:"+dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer source.Close()
+		c := &catalogue{start: time.Now()}
+		stop := run(t, Config{Source: source, Path: filepath.Join(t.TempDir(), "memory"), Report: c.report})
+		changed := func() (out []string) {
+			time.Sleep(time.Minute)
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			for _, e := range c.told {
+				for _, x := range e.Changes {
+					out = append(out, x.Kind.String()+" "+x.Table.Name)
+				}
+			}
+			c.told = nil
+			return out
+		}
+		for _, step := range []struct {
+			name, file, text string
+			want             int
+		}{
+			{"the same", "permit.csv", "no\n1\n2\n", 0},
+			{"an old workbook", "firm.csv", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0},
+			{"meanwhile another", "permit.csv", "no,place\n1,x\n", 1},
+			{"readable again, and another", "firm.csv", "code\n1\n", 1},
+		} {
+			put(step.file, step.text)
+			if got := changed(); len(got) != step.want {
+				t.Errorf("%s: %q", step.name, got)
+			}
+		}
+		stop()
+	})
 }

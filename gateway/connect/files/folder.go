@@ -102,7 +102,11 @@ type place struct {
 	name     string   // of the table
 	files    []string // parts, in their order
 	declared string   // its schema file, if there is one
+	wrong    error    // why it makes none
 }
+
+// errOldForm is of a workbook that no reader here takes.
+var errOldForm = fmt.Errorf("%w: a workbook of the old form (xls); save it as xlsx or csv", connect.ErrInvalid)
 
 // listing is what a folder holds.
 type listing struct {
@@ -130,22 +134,23 @@ func list(root *os.Root) (*listing, error) {
 		names[to] = false
 	}
 	for name, dir := range names {
-		stem := name
-		var parts []string
-		if dir {
-			if parts, err = partsOf(root, name); err != nil {
-				return nil, err
-			}
-		} else if s, f, _ := formOf(name); f != 0 {
-			stem, parts = s, []string{name}
-		}
-		if strings.HasPrefix(name, ".") || len(parts) == 0 {
+		if strings.HasPrefix(name, ".") {
 			continue
 		}
-		if p := by[stem]; p != nil {
-			return nil, fmt.Errorf("%w: %s and %s are both the table %s", connect.ErrInvalid, p.files[0], parts[0], stem)
+		stem, parts, wrong := contents(root, name, dir)
+		if wrong != nil && !ofOneFile(wrong) {
+			return nil, wrong
 		}
-		by[stem] = &place{name: stem, files: parts}
+		if len(parts) == 0 && wrong == nil {
+			continue
+		}
+		if p := by[stem]; p != nil { // which of them is meant nobody can say
+			both := []string{p.files[0], parts[0]}
+			slices.Sort(both)
+			p.wrong = fmt.Errorf("%w: %s and %s are both the table %s", connect.ErrInvalid, both[0], both[1], stem)
+			continue
+		}
+		by[stem] = &place{name: stem, files: parts, wrong: wrong}
 		if _, there := names[stem+schemaSuffix]; there {
 			by[stem].declared = stem + schemaSuffix
 		}
@@ -158,6 +163,25 @@ func list(root *os.Root) (*listing, error) {
 		return nil, fmt.Errorf("%w: %d tables", connect.ErrTooLarge, len(l.places))
 	}
 	return l, nil
+}
+
+// contents are the files of the table that a name of the folder makes; none for what is no
+// data. wrong: why they make no table.
+func contents(root *os.Root, name string, dir bool) (stem string, parts []string, wrong error) {
+	if dir {
+		parts, wrong = partsOf(root, name)
+		if wrong != nil {
+			parts = []string{name}
+		}
+		return name, parts, wrong
+	}
+	if stem, f, _ := formOf(name); f != 0 {
+		return stem, []string{name}, nil
+	}
+	if stem, old := strings.CutSuffix(strings.ToLower(name), ".xls"); old && stem != "" {
+		return name[:len(stem)], []string{name}, fmt.Errorf("file %s: %w", name, errOldForm)
+	}
+	return name, nil, nil
 }
 
 // partsOf are the data files of a sub-folder, in the order of their names.
@@ -232,7 +256,7 @@ func (l *listing) openPart(root *os.Root, name string) (*part, error) {
 		case string(magic[:4]) == "PK\x03\x04": // portals publish workbooks under the name of csv
 			p.form = workbookForm
 		case string(magic[:]) == "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-			err = fmt.Errorf("%w: a workbook of the old form (xls); save it as xlsx or csv", connect.ErrInvalid)
+			err = errOldForm
 		}
 	}
 	if err != nil {

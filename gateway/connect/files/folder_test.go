@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -178,13 +179,50 @@ func TestWhatIsUncertainIsRefused(t *testing.T) {
 	}
 	for name, text := range map[string]string{"no header": "\n\n", "names twice": "a,a\n", "no name": "a,,b\n"} {
 		_, source := folder(t, map[string]string{"t.csv": text})
-		if _, err := source.Inspect(t.Context()); !errors.Is(err, connect.ErrInvalid) {
+		if err := source.Scan(t.Context(), selection("t", "a"), nil); !errors.Is(err, connect.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	_, source := folder(t, map[string]string{"t.csv": "a\n1\n1\n", "t.schema.json": `{"key":["a"]}`})
 	if err := source.Scan(t.Context(), selection("t", "a"), func(connect.Batch) error { return nil }); !errors.Is(err, connect.ErrNoKey) {
 		t.Errorf("a key that is not unique: %v", err)
+	}
+}
+
+// TestOneBadFileHidesNoOther: what cannot be read is told by its name, and all the rest of the
+// folder are tables as before.
+func TestOneBadFileHidesNoOther(t *testing.T) {
+	old := "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 a workbook of 1997"
+	dir, source := folder(t, map[string]string{
+		"good.csv": "a\n1\n", "旧.xls": old, "disguised.csv": old, "torn.xlsx": "PK\x03\x04 torn", "no header.csv": "\n\n", "torn.parquet": "PAR1",
+		"twice.csv": "a\n1\n", "twice.tsv": "a\n2\n", "declared.csv": "a\n1\n", "declared.schema.json": "{", "notes.txt": "no data",
+	})
+	if err := os.Symlink(filepath.Join(t.TempDir(), "elsewhere.csv"), filepath.Join(dir, "link.csv")); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := source.Inspect(t.Context())
+	if err != nil || len(schema.Tables) != 1 || schema.Tables[0].Name != "good" {
+		t.Fatalf("%+v, %v", schema, err)
+	}
+	var unread []string
+	for _, u := range schema.Unread {
+		unread = append(unread, u.Name.Name)
+		if u.Reason == "" || strings.Contains(u.Reason, dir) {
+			t.Errorf("%s: %q", u.Name, u.Reason)
+		}
+		if err := source.Scan(t.Context(), selection(u.Name.Name, "a"), nil); err == nil || errors.Is(err, connect.ErrNoTable) {
+			t.Errorf("%s is read: %v", u.Name, err)
+		}
+	}
+	if want := []string{"declared", "disguised", "link", "no header", "torn", "twice", "旧"}; !slices.Equal(unread, want) {
+		t.Errorf("unread: %q", unread)
+	}
+	if rows := connecttest.All(t, source, selection("good", "a")); len(rows) != 1 {
+		t.Errorf("%d rows", len(rows))
+	}
+	only := &connect.Schema{Tables: schema.Tables}
+	if only.Hash() != schema.Hash() || schema.Hidden(connect.TableName{Name: "torn!sheet"}) == "" || schema.Hidden(connect.TableName{Name: "good"}) != "" {
+		t.Error("what cannot be read counts as structure, or is not found again")
 	}
 }
 

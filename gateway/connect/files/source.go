@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -52,28 +53,53 @@ func (s *source) Inspect(ctx context.Context) (*connect.Schema, error) {
 	defer root.Close()
 	out := &connect.Schema{}
 	for _, at := range l.places {
-		sheets, skip, err := s.sheets(ctx, root, l, at)
-		if err != nil {
+		tables, err := s.tables(ctx, root, l, at)
+		if err != nil && !ofOneFile(err) {
 			return nil, err
 		}
-		if skip {
+		if err != nil { // the others are none the worse for it
+			out.Unread = append(out.Unread, connect.Unread{Name: connect.TableName{Name: at.name}, Reason: err.Error()})
 			continue
 		}
-		for _, sheet := range sheets {
-			o, err := s.open(ctx, root, l, at, sheet)
-			if err != nil {
-				return nil, err
-			}
-			out.Tables = append(out.Tables, o.table())
-			o.close()
-		}
+		out.Tables = append(out.Tables, tables...)
 	}
 	out.Normalise()
 	return out, out.Check()
 }
 
+// ofOneFile tells whether an error says something of that file alone, and nothing of the
+// folder, the disk or the caller.
+func ofOneFile(err error) bool {
+	for _, kind := range []error{connect.ErrInvalid, connect.ErrDenied, connect.ErrTooLarge, connect.ErrChanged} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// tables are those of one place; none where it is declared to be passed over.
+func (s *source) tables(ctx context.Context, root *os.Root, l *listing, at place) (out []connect.Table, err error) {
+	sheets, skip, err := s.sheets(ctx, root, l, at)
+	if err != nil || skip {
+		return nil, err
+	}
+	for _, sheet := range sheets {
+		o, err := s.open(ctx, root, l, at, sheet)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o.table())
+		o.close()
+	}
+	return out, nil
+}
+
 // sheets are the names by which a place is more than one table; "" where it is one.
 func (s *source) sheets(ctx context.Context, root *os.Root, l *listing, at place) (names []string, skip bool, err error) {
+	if at.wrong != nil {
+		return nil, false, at.wrong
+	}
 	d, _, err := readDeclared(root, l, at.declared)
 	if err != nil || d.Skip {
 		return nil, true, err
