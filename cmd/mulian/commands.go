@@ -25,6 +25,7 @@ func (a *app) commands() []*cobra.Command {
 		a.govCommand(),
 		a.keyCommand(),
 		a.doctorCommand(),
+		a.logbookCommand(),
 		a.benchCommand(),
 		a.configCommand(),
 		a.explainCommand(),

@@ -33,6 +33,8 @@ type Config struct {
 	Node NodeConfig `yaml:"node"`
 	// What is written to stderr.
 	Log LogConfig `yaml:"log"`
+	// Where the way of single calls is told, for whoever measures. Off without an endpoint.
+	Tracing TracingConfig `yaml:"tracing"`
 }
 
 // NodeConfig says how the node meets the others.
@@ -54,6 +56,15 @@ type NodeConfig struct {
 	Heartbeat time.Duration `yaml:"heartbeat" default:"1h"`
 	// How many blocks stay readable. 0: all.
 	KeepBlocks int64 `yaml:"keep_blocks"`
+}
+
+// TracingConfig says where spans go. No value, key or person is in one.
+type TracingConfig struct {
+	// Base URL of a collector that speaks OTLP over HTTP, like http://127.0.0.1:4318.
+	// Empty: no call is followed. $OTEL_EXPORTER_OTLP_ENDPOINT.
+	Endpoint string `yaml:"endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	// The share of calls that are followed, above 0 to 1. 0: all.
+	Ratio float64 `yaml:"ratio"`
 }
 
 // LogConfig says what is logged. Never a value, a key or a person.

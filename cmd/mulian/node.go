@@ -22,6 +22,7 @@ import (
 	"mulian/internal/durable"
 	"mulian/internal/fault"
 	"mulian/internal/standard"
+	"mulian/internal/tracing"
 	"mulian/node"
 	"mulian/server"
 )
@@ -116,7 +117,7 @@ func (a *app) nodeCommand() *cobra.Command {
   mulian node`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, _, err := a.config()
+			cfg, settings, err := a.config()
 			if err != nil {
 				return err
 			}
@@ -127,7 +128,7 @@ func (a *app) nodeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.serving(cmd.Context(), m.URL(), m.Run)
+			return a.operated(cmd.Context(), a.home, "node", settings, func() error { return a.serving(cmd.Context(), m.URL(), m.Run) })
 		},
 	}
 }
@@ -141,8 +142,12 @@ func (a *app) openMember(ctx context.Context, cfg *Config) (*node.Member, error)
 	if err := checkAddress("listen", cfg.Listen); err != nil {
 		return nil, err
 	}
+	tracer, err := tracing.Open(ctx, tracing.Config{Endpoint: cfg.Tracing.Endpoint, Ratio: cfg.Tracing.Ratio, Service: "mulian-node", Version: version, Instance: cfg.Listen})
+	if err != nil {
+		return nil, err
+	}
 	return node.OpenMember(ctx, node.MemberConfig{
-		Listen: cfg.Listen, Index: a.path("index.db"),
+		Listen: cfg.Listen, Index: a.path("index.db"), Tracer: tracer,
 		Node: node.Config{
 			Home: a.path("node"), Listen: cfg.Node.Listen, External: cfg.Node.External, Peers: cfg.Node.Peers, Closed: cfg.Node.Closed,
 			TimeoutCommit: cfg.Node.TimeoutCommit, Heartbeat: cfg.Node.Heartbeat, KeepBlocks: cfg.Node.KeepBlocks, Version: version, Logger: log,

@@ -58,9 +58,45 @@ func (a *app) serveGateway(cmd *cobra.Command, path, logLevel string) error {
 			}
 		}()
 	}
-	return s.Run(cmd.Context(), hangup, func(g *gateway.Gateway) {
+	cfg, err := readGateway(path)
+	if err != nil {
+		return err
+	}
+	home := cfg.Home
+	a.noteAct(cmd.Context(), home, log, "gateway.start", map[string]string{"version": version, "account": cfg.Account})
+	tell := s.Tell
+	s.Tell = func(t gateway.Turn) {
+		tell(t)
+		switch cfg, err := readGateway(path); {
+		case t == gateway.Reloading:
+			a.noteAct(cmd.Context(), home, log, "gateway.reload", nil)
+		case t == gateway.Ready && err == nil:
+			a.noteSettings(cmd.Context(), home, log, gatewaySettings(cfg))
+		}
+	}
+	err = s.Run(cmd.Context(), hangup, func(g *gateway.Gateway) {
 		a.say("%s %s  http://%s", a.t("✓ 网关正在服务：", "✓ gateway serving:"), g.Account(), g.Addr())
 	})
+	how := map[string]string{"how": "asked to"}
+	if err != nil {
+		how["how"] = fault.CodeOf(err).String()
+	}
+	a.noteAct(cmd.Context(), home, log, "gateway.stop", how)
+	return err
+}
+
+// gatewaySettings are a gateway's settings for its logbook.
+func gatewaySettings(cfg *gateway.Config) map[string]string {
+	out := map[string]string{
+		"account": cfg.Account, "home": cfg.Home, "keys": cfg.Keys, "server": cfg.Server, "genesis": cfg.Genesis, "listen": cfg.Listen, "url": cfg.URL,
+		"sink": cfg.Sink.URL, "sink.url_file": cfg.Sink.URLFile, "documents": cfg.Documents, "poll_seconds": itoa(cfg.PollSeconds),
+		"anchor_seconds": itoa(cfg.AnchorSeconds), "dsp": fmt.Sprint(cfg.DSP != nil),
+	}
+	for _, s := range cfg.Sources {
+		out["source."+s.Name+".url"], out["source."+s.Name+".url_file"] = s.URL, s.URLFile
+		out["source."+s.Name+".tables"] = strings.Join(s.Tables, ",")
+	}
+	return out
 }
 
 func (a *app) gatewayReload() *cobra.Command {
@@ -194,6 +230,7 @@ func (a *app) rotateGateway(cmd *cobra.Command, account string) error {
 			revoked = append(revoked, k.GetId())
 		}
 	}
+	a.noteAct(ctx, a.gatewayHome(account), nil, "gateway.rotate_key", map[string]string{"kind": keyring.Machine, "key": id, "revoked": strings.Join(revoked, ",")})
 	return a.print(map[string]any{"ok": true, "gateway": account, "key": id, "label": label, "revoked": revoked, "reloaded": reloaded}, func(w io.Writer) {
 		fmt.Fprintf(w, a.t("✓ %s 的签名密钥已更换：%s（%s）\n", "✓ the signing key of %s is now %s (%s)\n"), account, id, label)
 	})
@@ -407,6 +444,7 @@ func (a *app) gatewayBackup() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.noteAct(cmd.Context(), cfg.Home, nil, "gateway.backup", map[string]string{"to": to, "keys": fmt.Sprint(keys), "files": itoa(len(m.Files))})
 			return a.print(map[string]any{"ok": true, "gateway": account, "to": to, "new_bytes": n, "files": len(m.Files), "keys": m.Keys}, func(w io.Writer) {
 				fmt.Fprintf(w, a.t("✓ 已备份 %s，新增 %d 字节\n", "✓ backup of %s, %d bytes were new\n"), account, n)
 			})
@@ -440,6 +478,7 @@ func (a *app) gatewayRestore() *cobra.Command {
 			if err := a.movedGateway(home); err != nil {
 				return err
 			}
+			a.noteAct(cmd.Context(), home, nil, "gateway.restore", map[string]string{"from": args[0], "as_of": m.At.UTC().Format(time.RFC3339)})
 			return a.print(map[string]any{"ok": true, "gateway": m.Gateway, "home": home, "at": m.At, "keys": m.Keys}, func(w io.Writer) {
 				fmt.Fprintf(w, a.t("✓ 已恢复到 %s 的状态：%s\n", "✓ restored as of %s: %s\n"), m.At.Local().Format(time.DateTime), home)
 				if !m.Keys {

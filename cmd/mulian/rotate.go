@@ -68,6 +68,7 @@ func (a *app) rotateBeside(cmd *cobra.Command, account, base string) error {
 		}
 	}
 	id := fresh.Public().ID()
+	a.noteAct(ctx, a.gatewayHome(account), nil, "gateway.rotate_key", map[string]string{"kind": base, "key": id})
 	return a.print(map[string]any{"ok": true, "gateway": account, "kind": base, "key": id, "reloaded": reloaded}, func(w io.Writer) {
 		fmt.Fprintf(w, a.t("✓ %s 的 %s 密钥已换成 %s；旧的并用一天后由网关销毁\n", "✓ the %[2]s key of %[1]s is now %[3]s; the gateway destroys the old one after a day beside it\n"), account, base, id)
 		if !reloaded {
