@@ -29,6 +29,7 @@ import (
 	"mulian/ledger/ledgertest"
 	"mulian/state"
 	"mulian/state/machine"
+	"mulian/state/proof"
 )
 
 // A signedMachine begins with a genesis that founders have signed, as a real chain does,
@@ -171,6 +172,22 @@ func (s serve) GetHeader(_ context.Context, r *connect.Request[ledgerv1.GetHeade
 
 func (s serve) GetStatus(context.Context, *connect.Request[ledgerv1.GetStatusRequest]) (*connect.Response[ledgerv1.GetStatusResponse], error) {
 	return connect.NewResponse(&ledgerv1.GetStatusResponse{ChainId: ledgertest.ChainID, Height: s.l.Height()}), nil
+}
+
+func (s serve) ProveEvent(_ context.Context, r *connect.Request[ledgerv1.ProveEventRequest]) (*connect.Response[ledgerv1.ProveEventResponse], error) {
+	p, err := s.l.ProveEvent(r.Msg.GetSeq(), r.Msg.GetSize())
+	if err != nil {
+		return nil, err
+	}
+	root, err := proof.RootFromPath(proof.EventLeaf(p.Event), p.Seq, p.Size, p.Path)
+	if err != nil {
+		return nil, err
+	}
+	out := &ledgerv1.ProveEventResponse{Event: p.Event, Seq: p.Seq, Size: p.Size, Height: p.Height, TreeRoot: p.TreeRoot[:], LogRoot: root[:]}
+	for _, h := range p.Path {
+		out.Hashes = append(out.Hashes, h[:])
+	}
+	return connect.NewResponse(out), nil
 }
 
 func (serve) Trace(context.Context, *connect.Request[tracev1.TraceRequest]) (*connect.Response[tracev1.TraceResponse], error) {

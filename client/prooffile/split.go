@@ -381,3 +381,36 @@ func wayBetween(event []byte, old uint64, way [][]byte) [][]byte {
 	}
 	return append([][]byte{bytes.Clone(h[:])}, way[at:]...)
 }
+
+// Origin is [Origin] of the maker's chain.
+func (m *Maker) Origin() string { return Origin(m.founded.chain, m.hash) }
+
+// Compare tells whether two checkpoints can be of one log. For two sizes it asks the server,
+// and fills in root and path of the evidence if they cannot. VerificationFailed if the
+// server's own log has not the newer one, so that it cannot tell: then its own checkpoint is
+// to be compared.
+func (m *Maker) Compare(ctx context.Context, x *Split) (one bool, err error) {
+	var sizes [2]uint64
+	var roots [2][]byte
+	for i, note := range x.Notes {
+		if origin, _, _ := strings.Cut(string(note), "\n"); origin != m.Origin() {
+			return false, fault.Newf(fault.WrongChain, "a checkpoint of %.100q, not of %s", origin, m.Origin())
+		}
+		if sizes[i], roots[i], err = ReadNote(note); err != nil {
+			return false, err
+		}
+	}
+	if sizes[0] == sizes[1] {
+		return bytes.Equal(roots[0], roots[1]), nil
+	}
+	older, newer := 0, 1
+	if sizes[0] > sizes[1] {
+		older, newer = 1, 0
+	}
+	was, path, err := m.Consistency(ctx, sizes[older], sizes[newer], [32]byte(roots[newer]))
+	if err != nil {
+		return false, err
+	}
+	x.Root, x.Path = was[:], path
+	return bytes.Equal(was[:], roots[older]), nil
+}
