@@ -106,7 +106,11 @@ func tornIsEnd(err error) error {
 // append writes the contents in one write and returns the offset of the first when
 // all are durable. The others follow at once, each frameHead and its length on.
 func (j *journal) append(contents ...[]byte) (int64, error) {
-	var b []byte
+	size := 0
+	for _, c := range contents {
+		size += frameHead + len(c)
+	}
+	b := make([]byte, 0, size)
 	for _, c := range contents {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(c)))
 		b = binary.BigEndian.AppendUint32(b, crc32.Checksum(c, castagnoli))
