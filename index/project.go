@@ -26,6 +26,8 @@ const (
 	Validator  = "governance/validator/"
 	Proposal   = "governance/proposal/"
 	Misbehaved = "governance/misbehaviour/"
+	Suspended  = "governance/suspension/"
+	Protocol   = "governance/protocol"
 	Duty       = "catalogue/duty/"
 	System     = "catalogue/system/"
 	Table      = "catalogue/table/"
@@ -97,6 +99,8 @@ var kinds = []kind{
 	of(Misbehaved, func(m *governancev1.Misbehaviour) row {
 		return row{org: m.GetOrg(), state: int32(m.GetConsequence()), class: int32(m.GetWrong())}
 	}),
+	of(Suspended, func(s *governancev1.Suspension) row { return row{flag: s.GetEndedMs() == 0} }),
+	of(Protocol, func(*governancev1.Protocol) row { return row{} }),
 	of(Proposal, func(p *governancev1.Proposal) row {
 		return row{org: p.GetProposer(), state: int32(p.GetState()), flag: p.GetState() == governancev1.ProposalState_PROPOSAL_STATE_OPEN}
 	}),

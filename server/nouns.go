@@ -372,6 +372,14 @@ func (g governanceAPI) GetConsortium(ctx context.Context, _ *connect.Request[gov
 			out.Parameters, _, err = index.Get[governancev1.Parameters](ctx, x, index.Parameters)
 			return
 		},
+		func() (err error) {
+			out.Suspensions, _, _, err = index.List[governancev1.Suspension](ctx, x, index.Filter{Kind: index.Suspended, Flag: true, Limit: 500})
+			return
+		},
+		func() (err error) {
+			out.Protocol, _, err = index.Get[governancev1.Protocol](ctx, x, index.Protocol)
+			return
+		},
 	} {
 		if err = read(); err != nil {
 			break

@@ -31,7 +31,7 @@ func TestGolden(t *testing.T) {
 	p.Must(p.who, p.freeze(b, p.lie(b)))
 	p.Decide(thaw(trustRoot(t, p.other, p.other.Make())))
 	p.Decide(remove(chainB))
-	const want = "5c66620a2ddc691ad2271b139c0b7f15d8a84f2647aaf662b08ec1ff1ccb3303"
+	const want = "75eb80e98fe9cbdcaac68cb1353cc79bdaf8387a54573898ee04c6908907bb1e"
 	if got := p.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

@@ -50,7 +50,7 @@ func TestGolden(t *testing.T) {
 	propose(w, w.Founders[0], absent(w.Founders[2]))
 	w.Must(w.Founders[1], &governancev1.Propose{Title: "x", Change: admit(w.Founders[1], 33)})
 	w.Wait(40 * rulestest.Day)
-	const want = "9adcb690b134cdb8e2ddebc8316263f7d20c232494d164ceeaddd72e5cf67020"
+	const want = "053ee073b0239551f539b5529956d2c984bda2c648bc52ed081fb22652444043"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

@@ -48,7 +48,7 @@ func Propose(a *act.Act, m *governancev1.Propose) error {
 	acted(a, member)
 	open.Put(a.Tx, p.Proposer+"/"+p.Id, "")
 	due.Put(a.Tx, dueKey(p), p.Id)
-	a.Emit(rule, "", subject("proposal", p.Id))
+	a.Emit(rule, "", subject("proposal", p.Id), subject("member", member.Org))
 	count(a, p)
 	proposals.Put(a.Tx, p.Id, p)
 	return nil
@@ -90,7 +90,7 @@ func CastVote(a *act.Act, m *governancev1.CastVote) error {
 	if m.Yes {
 		note = "yes"
 	}
-	a.Emit(rule, note, subject("proposal", p.Id))
+	a.Emit(rule, note, subject("proposal", p.Id), subject("member", member.Org))
 	count(a, p)
 	proposals.Put(a.Tx, p.Id, p)
 	return nil
