@@ -99,7 +99,7 @@ func NewSync(cfg Config, res *ledgerv1.GetSnapshotResponse, trusted [32]byte) (_
 }
 
 func refused(err error, format string, args ...any) error {
-	return &fault.Fault{Code: fault.VerificationFailed, Text: fmt.Sprintf(format, args...) + ": " + err.Error(), Err: err}
+	return &fault.Fault{Code: fault.VerificationFailed, Text: fmt.Sprintf(format, args...), Err: err}
 }
 
 // read takes the answer apart and compares all of it but the chunks with the header.

@@ -40,6 +40,9 @@ type Config struct {
 	Heartbeat time.Duration
 	// KeepBlocks is how many heights stay readable; 0 = all.
 	KeepBlocks int64
+	// SnapshotEvery is how many blocks lie between two snapshots, from which new nodes
+	// begin ([Sync]); 0 = 10,000, or half of KeepBlocks if that is less; negative = none.
+	SnapshotEvery int64
 	// CacheBytes is the memory for the store's pages; 0 = 64 MiB.
 	CacheBytes int64
 	// Version is what Status tells about the program.
@@ -127,7 +130,7 @@ func open(ctx context.Context, cfg Config, m machine.Machine, read func([]byte) 
 	l, err := ledger.Open(ctx, ledger.Config{
 		Home: cfg.Home, ChainID: g.GetChainId(), GenesisTimeMs: g.GetTimeMs(),
 		Listen: cfg.Listen, External: cfg.External, Peers: cfg.Peers, Closed: cfg.Closed,
-		TimeoutCommit: cfg.TimeoutCommit, Heartbeat: cfg.Heartbeat, KeepBlocks: cfg.KeepBlocks, CacheBytes: cfg.CacheBytes,
+		TimeoutCommit: cfg.TimeoutCommit, Heartbeat: cfg.Heartbeat, KeepBlocks: cfg.KeepBlocks, SnapshotEvery: cfg.SnapshotEvery, CacheBytes: cfg.CacheBytes,
 		Ready: ready, Logger: cfg.Logger, Metrics: cfg.Metrics,
 	}, m)
 	if err != nil {

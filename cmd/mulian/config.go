@@ -56,6 +56,9 @@ type NodeConfig struct {
 	Heartbeat time.Duration `yaml:"heartbeat" default:"1h"`
 	// How many blocks stay readable. 0: all.
 	KeepBlocks int64 `yaml:"keep_blocks"`
+	// How many blocks lie between two snapshots of the state, from which new nodes begin.
+	// 0: 10000, or half of keep_blocks if that is less. -1: none.
+	SnapshotEvery int64 `yaml:"snapshot_every"`
 }
 
 // TracingConfig says where spans go. No value, key or person is in one.

@@ -109,7 +109,7 @@ func (a *app) makeChain(org, name, region, chainID string) error {
 }
 
 func (a *app) nodeCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:     "node",
 		Aliases: []string{"节点"},
 		Short:   a.t("运行本成员：节点、索引和服务器", "run this member: node, index and server"),
@@ -131,6 +131,8 @@ func (a *app) nodeCommand() *cobra.Command {
 			return a.operated(cmd.Context(), a.home, "node", settings, func() error { return a.serving(cmd.Context(), m.URL(), m.Run) })
 		},
 	}
+	c.AddCommand(a.nodeInitCommand())
+	return c
 }
 
 // openMember starts the member of this home.
@@ -150,7 +152,7 @@ func (a *app) openMember(ctx context.Context, cfg *Config) (*node.Member, error)
 		Listen: cfg.Listen, Index: a.path("index.db"), Tracer: tracer,
 		Node: node.Config{
 			Home: a.path("node"), Listen: cfg.Node.Listen, External: cfg.Node.External, Peers: cfg.Node.Peers, Closed: cfg.Node.Closed,
-			TimeoutCommit: cfg.Node.TimeoutCommit, Heartbeat: cfg.Node.Heartbeat, KeepBlocks: cfg.Node.KeepBlocks, Version: version, Logger: log,
+			TimeoutCommit: cfg.Node.TimeoutCommit, Heartbeat: cfg.Node.Heartbeat, KeepBlocks: cfg.Node.KeepBlocks, SnapshotEvery: cfg.Node.SnapshotEvery, Version: version, Logger: log,
 		},
 	})
 }
