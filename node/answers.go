@@ -44,8 +44,8 @@ func (n *Node) Submit(ctx context.Context, envelope []byte) (*ledgerv1.SubmitRes
 }
 
 // Tx tells what became of a transaction: NotFound while it is in no block. The
-// envelope is empty if its block is no longer kept.
-func (n *Node) Tx(_ context.Context, id []byte) (*ledgerv1.GetTxResponse, error) {
+// envelope is empty if its block is no longer kept, here and in the archive.
+func (n *Node) Tx(ctx context.Context, id []byte) (*ledgerv1.GetTxResponse, error) {
 	if len(id) != 32 {
 		return nil, fault.Newf(fault.Malformed, "a transaction id has 32 bytes, not %d", len(id))
 	}
@@ -56,7 +56,7 @@ func (n *Node) Tx(_ context.Context, id []byte) (*ledgerv1.GetTxResponse, error)
 	if !ok {
 		return nil, fault.Newf(fault.NotFound, "transaction %x is in no block of this node; it may still come, or was never sent", id)
 	}
-	raw, err := n.ledger.Envelope(c)
+	raw, err := n.envelope(ctx, c)
 	if err != nil && !fault.Is(err, fault.Pruned) {
 		return nil, coded(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
+	"mulian/client"
 	governancev1 "mulian/gen/mulian/governance/v1"
 	"mulian/internal/canon"
 	"mulian/internal/fault"
@@ -43,6 +44,9 @@ type Config struct {
 	// SnapshotEvery is how many blocks lie between two snapshots, from which new nodes
 	// begin ([Sync]); 0 = 10,000, or half of KeepBlocks if that is less; negative = none.
 	SnapshotEvery int64
+	// Archive is the URL of a server that is asked for transactions of blocks that are
+	// not kept here; empty = nobody.
+	Archive string
 	// CacheBytes is the memory for the store's pages; 0 = 64 MiB.
 	CacheBytes int64
 	// Version is what Status tells about the program.
@@ -60,6 +64,9 @@ type Node struct {
 	nodes       []string // that a new one can follow
 	chainID     string
 	past        past
+	machine     machine.Machine
+	archive     *client.Client // nil = none
+	asking      chan struct{}  // a place for each question to the archive
 }
 
 // Keys makes the node's keys in the directory, if they are not there, and returns
@@ -136,7 +143,7 @@ func open(ctx context.Context, cfg Config, m machine.Machine, read func([]byte) 
 	if err != nil {
 		return nil, err
 	}
-	return &Node{ledger: l, version: cfg.Version, genesisHash: genesisHash(signed), nodes: nodesOf(cfg, l.Identity()), chainID: g.GetChainId()}, nil
+	return &Node{ledger: l, version: cfg.Version, genesisHash: genesisHash(signed), nodes: nodesOf(cfg, l.Identity()), chainID: g.GetChainId(), machine: m, archive: archiveAt(cfg.Archive), asking: make(chan struct{}, archiveAtOnce)}, nil
 }
 
 // nodesOf are the nodes that a new one can follow: this one, unless it listens nowhere or

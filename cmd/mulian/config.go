@@ -54,11 +54,18 @@ type NodeConfig struct {
 	// Makes an empty block when nothing happened for so long, so that deadlines run
 	// out on time, like 1h. 0: never. Default 1h.
 	Heartbeat time.Duration `yaml:"heartbeat" default:"1h"`
-	// How many blocks stay readable. 0: all.
+	// How many blocks stay readable. 0: all. State, events and the headers that proofs need
+	// are kept for ever; what goes are old transactions as they were signed.
 	KeepBlocks int64 `yaml:"keep_blocks"`
 	// How many blocks lie between two snapshots of the state, from which new nodes begin.
 	// 0: 10000, or half of keep_blocks if that is less. -1: none.
 	SnapshotEvery int64 `yaml:"snapshot_every"`
+	// full or archive. An archive keeps every block for the others: keep_blocks must then
+	// be 0. Default full.
+	Role string `yaml:"role" default:"full"`
+	// URL of an archive's server, that is asked for transactions of blocks that are not kept
+	// here. What it answers is checked: their id is their hash.
+	Archive string `yaml:"archive"`
 }
 
 // TracingConfig says where spans go. No value, key or person is in one.

@@ -131,7 +131,7 @@ func (a *app) nodeCommand() *cobra.Command {
 			return a.operated(cmd.Context(), a.home, "node", settings, func() error { return a.serving(cmd.Context(), m.URL(), m.Run) })
 		},
 	}
-	c.AddCommand(a.nodeInitCommand())
+	c.AddCommand(a.nodeInitCommand(), a.nodeBackup(), a.nodeRestore(), a.nodeRelease())
 	return c
 }
 
@@ -144,6 +144,9 @@ func (a *app) openMember(ctx context.Context, cfg *Config) (*node.Member, error)
 	if err := checkAddress("listen", cfg.Listen); err != nil {
 		return nil, err
 	}
+	if err := cfg.Node.checkRole(); err != nil {
+		return nil, err
+	}
 	tracer, err := tracing.Open(ctx, tracing.Config{Endpoint: cfg.Tracing.Endpoint, Ratio: cfg.Tracing.Ratio, Service: "mulian-node", Version: version, Instance: cfg.Listen})
 	if err != nil {
 		return nil, err
@@ -153,6 +156,7 @@ func (a *app) openMember(ctx context.Context, cfg *Config) (*node.Member, error)
 		Node: node.Config{
 			Home: a.path("node"), Listen: cfg.Node.Listen, External: cfg.Node.External, Peers: cfg.Node.Peers, Closed: cfg.Node.Closed,
 			TimeoutCommit: cfg.Node.TimeoutCommit, Heartbeat: cfg.Node.Heartbeat, KeepBlocks: cfg.Node.KeepBlocks, SnapshotEvery: cfg.Node.SnapshotEvery, Version: version, Logger: log,
+			Archive: cfg.Node.Archive,
 		},
 	})
 }
