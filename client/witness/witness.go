@@ -46,7 +46,7 @@ type Witness struct {
 
 // Open opens the witness in a directory, and makes it and its key the first time. name is
 // its own ("witness.example/w1"); logs are the keys (LogKey) that it trusts, each for the
-// log that it names. Damaged if the key is there and what the witness has cosigned is not:
+// log that it names; without any it answers for none. Damaged if the key is there and what the witness has cosigned is not:
 // such a witness is retired, not started again. Usage for names and keys that are none.
 func Open(dir, name string, logs []string) (*Witness, error) {
 	if name == "" || len(name) > 100 || strings.ContainsAny(name, "+ \t\r\n\u2028\u00a0") {
@@ -73,8 +73,8 @@ func Open(dir, name string, logs []string) (*Witness, error) {
 func (w *Witness) Close() error { return w.lock.Unlock() }
 
 func (w *Witness) trust(logs []string) error {
-	if len(logs) == 0 || len(logs) > maxLogs {
-		return fault.Newf(fault.Usage, "%d keys of logs, 1 to %d are possible", len(logs), maxLogs)
+	if len(logs) > maxLogs {
+		return fault.Newf(fault.Usage, "%d keys of logs, at most %d are possible", len(logs), maxLogs)
 	}
 	keys := map[string][]note.Verifier{}
 	for _, text := range logs {
