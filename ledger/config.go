@@ -70,6 +70,7 @@ type Config struct {
 
 	disk    vfs.FS // of the store; tests put a failing one here
 	pending int    // maxPending; tests make it small
+	tamper  tamper // tests make a liar of the node with it; nil otherwise
 
 	listen time.Duration // listenFor; tests make it short
 }

@@ -29,3 +29,14 @@ func misbehaviours(of []abci.Misbehavior) (out []machine.Misbehaviour) {
 	}
 	return out
 }
+
+// tamper puts something between the engine and our answers to it.
+type tamper func(abci.Application) abci.Application
+
+// application is what the engine asks.
+func (c *Config) application(honest abci.Application) abci.Application {
+	if c.tamper == nil {
+		return honest
+	}
+	return c.tamper(honest)
+}

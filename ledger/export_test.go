@@ -156,3 +156,53 @@ func (s Shares) TakeTogether(account string, n int) (told, in int) {
 
 // ReclaimAfter has the node give back room after so many dropped heights.
 func ReclaimAfter(l *Ledger, heights int64) { l.every.Store(heights) }
+
+// Lie is a node's answers to its engine, some of which a test has replaced.
+type Lie struct {
+	abci.Application
+	Propose  func(honest [][]byte) [][]byte // what it proposes instead
+	Hash     func(honest []byte) []byte     // the app hash that it claims
+	Sanction func([]byte) []byte            // the extension that its votes have
+}
+
+// Lying returns cfg of a node that lies so. It finds every proposal good.
+func Lying(cfg Config, lie Lie) Config {
+	cfg.tamper = func(honest abci.Application) abci.Application {
+		l := lie
+		l.Application = honest
+		return &l
+	}
+	return cfg
+}
+
+// PrepareProposal implements [abci.Application].
+func (l *Lie) PrepareProposal(ctx context.Context, req *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
+	res, err := l.Application.PrepareProposal(ctx, req)
+	if err == nil && l.Propose != nil {
+		res.Txs = l.Propose(res.Txs)
+	}
+	return res, err
+}
+
+// ProcessProposal implements [abci.Application].
+func (l *Lie) ProcessProposal(context.Context, *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
+	return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_ACCEPT}, nil
+}
+
+// FinalizeBlock implements [abci.Application].
+func (l *Lie) FinalizeBlock(ctx context.Context, req *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
+	res, err := l.Application.FinalizeBlock(ctx, req)
+	if err == nil && l.Hash != nil {
+		res.AppHash = l.Hash(res.AppHash)
+	}
+	return res, err
+}
+
+// ExtendVote implements [abci.Application].
+func (l *Lie) ExtendVote(ctx context.Context, req *abci.RequestExtendVote) (*abci.ResponseExtendVote, error) {
+	res, err := l.Application.ExtendVote(ctx, req)
+	if err == nil && l.Sanction != nil {
+		res.VoteExtension = l.Sanction(res.VoteExtension)
+	}
+	return res, err
+}

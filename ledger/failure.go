@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/record"
 
 	"mulian/internal/durable"
 	"mulian/internal/fault"
@@ -70,6 +71,20 @@ func (f *failure) cause() error {
 	return f.err
 }
 
+// damagedStore, deferred, turns the panic with which the state says that its store is
+// damaged into the fault. Any other panic goes on.
+func damagedStore(err *error, home string) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if cause, ok := p.(error); ok && errors.Is(cause, state.ErrDamaged) {
+		*err = fault.Wrap(fault.Damaged, cause, "the store in %s is damaged: restore it, or make it empty and let the node follow the others", home)
+		return
+	}
+	panic(p)
+}
+
 // storeFault gives an error of disk or store its code: DiskFull, Damaged, Locked or
 // Internal. nil stays nil.
 func storeFault(err error, format string, args ...any) error {
@@ -79,7 +94,8 @@ func storeFault(err error, format string, args ...any) error {
 		return nil
 	case noRoom(err):
 		code = fault.DiskFull
-	case errors.Is(err, state.ErrDamaged), errors.Is(err, pebble.ErrCorruption), errors.Is(err, fs.ErrInvalid):
+	case errors.Is(err, state.ErrDamaged), errors.Is(err, pebble.ErrCorruption), errors.Is(err, fs.ErrInvalid),
+		errors.Is(err, record.ErrUnexpectedEOF), errors.Is(err, record.ErrInvalidChunk): // a log that is torn before its end
 		code = fault.Damaged
 	case errors.Is(err, durable.ErrHeld), errors.Is(err, syscall.EAGAIN):
 		code = fault.Locked

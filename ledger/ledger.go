@@ -143,6 +143,7 @@ func open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err er
 }
 
 func (l *Ledger) openStore() (err error) {
+	defer damagedStore(&err, l.cfg.Home)
 	opts := state.StoreOptions(l.cfg.CacheBytes)
 	logger := storeLog{quiet{log: l.log, failure: l.failure}}
 	opts.Logger = logger
@@ -237,7 +238,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	}
 	logger := quiet{log: l.log, failure: l.failure}
 	l.node, err = node.NewNodeWithContext(ctx, cfg, voter, &secrets.node,
-		proxy.NewConnSyncLocalClientCreator(l.app), l.genesisDoc, l.provideDB,
+		proxy.NewConnSyncLocalClientCreator(l.cfg.application(l.app)), l.genesisDoc, l.provideDB,
 		node.DefaultMetricsProvider(cfg.Instrumentation), logger)
 	if err != nil && l.app.outdated.refuses() {
 		return l.failure.cause() // it came to that block among those that were saved

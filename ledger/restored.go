@@ -73,6 +73,17 @@ func (l *Ledger) guardAlone(pv *privval.FilePV, alone, empty bool) error {
 		}
 	}
 	if empty {
+		// With others the node may be made anew: they give it the blocks, and the file of the
+		// last vote keeps it from signing anything twice. A validator that began alone would
+		// make a second first block.
+		first, err := Rehearse(l.machine, l.cfg.ChainID, l.cfg.GenesisTimeMs, l.genesis)
+		if err != nil {
+			return err
+		}
+		if len(first) > 1 {
+			l.log.Info("the store is empty and the validator has voted before: it follows the others, and signs from there on", "vote", last.Height)
+			return nil
+		}
 		return fault.Newf(fault.Damaged, "the validator has voted for block %d and the store is empty; restore the store, or start with new keys", last.Height)
 	}
 	l.log.Warn("restored from a backup: the only validator's last vote is ahead of its blocks and is forgotten; nodes that follow this one must be restored from the same backup",
