@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -61,7 +63,17 @@ type Options struct {
 	ChainID string // "" = mulian-trial
 	// Port is the first of two ports for each member; 0 = such as are free now.
 	Port int
+	// Begun is the time of the genesis; zero = now.
+	Begun time.Time
+	// Places are where the members listen, one for each; nil = on loopback, at Port.
+	Places []Place
+	// Via is the address at which one member dials another, by their numbers; nil = the
+	// other's place. A line that is to fail leads through something else.
+	Via func(from, to int) string
 }
+
+// Place is where a member listens: its server and its node, "host:port".
+type Place struct{ Server, Node string }
 
 // roles are those of the first founders: data, duties and budgets.
 var roles = []governancev1.Role{governancev1.Role_ROLE_AUTHORITY, governancev1.Role_ROLE_STAFFING_OFFICE, governancev1.Role_ROLE_FINANCE_BUREAU}
@@ -116,8 +128,11 @@ func home(o Options, n int) string { return filepath.Join(o.Home, fmt.Sprintf("m
 
 // signGenesis makes the keys of all members, each in its own home, and the genesis.
 func signGenesis(o Options) ([]byte, error) {
+	if o.Begun.IsZero() {
+		o.Begun = time.Now()
+	}
 	g := &governancev1.Genesis{
-		ChainId: o.ChainID, TimeMs: time.Now().UnixMilli(),
+		ChainId: o.ChainID, TimeMs: o.Begun.UnixMilli(),
 		Parameters: standard.Parameters(), ClockProfiles: standard.Clocks(), Calendar: standard.Calendars(),
 	}
 	var signers []client.Signer
@@ -168,9 +183,15 @@ type memberConfig struct {
 // settle installs the genesis in every home and gives each its addresses.
 func settle(o Options, file []byte, hash [32]byte) (*Network, error) {
 	w := &Network{Home: o.Home, ChainID: o.ChainID, Genesis: hash}
-	ports, err := portsOf(o)
-	if err != nil {
-		return nil, err
+	places := o.Places
+	if places == nil {
+		var err error
+		if places, err = portsOf(o); err != nil {
+			return nil, err
+		}
+	}
+	if len(places) != o.Members {
+		return nil, fault.Newf(fault.Usage, "%d places for %d members", len(places), o.Members)
 	}
 	for i, d := range founders(o.Members) {
 		m := Member{Number: i + 1, Org: d.Code, Name: d.Name, Home: home(o, i+1)}
@@ -181,16 +202,22 @@ func settle(o Options, file []byte, hash [32]byte) (*Network, error) {
 		if err := durable.ReplaceFile(filepath.Join(m.Home, genesisFile), file, 0o600); err != nil {
 			return nil, fmt.Errorf("trial: genesis: %w", err)
 		}
-		m.URL, m.Node = "http://"+ports[2*i], id.NodeID+"@"+ports[2*i+1]
+		m.URL, m.Node = "http://"+places[i].Server, id.NodeID+"@"+places[i].Node
 		w.Members = append(w.Members, m)
 	}
 	for i, m := range w.Members {
 		var c memberConfig
-		c.Listen, c.Node.Listen = ports[2*i], ports[2*i+1]
+		c.Listen, c.Node.Listen = places[i].Server, places[i].Node
 		for _, other := range w.Members {
-			if other.Number != m.Number {
-				c.Node.Peers = append(c.Node.Peers, other.Node)
+			if other.Number == m.Number {
+				continue
 			}
+			peer := other.Node
+			if o.Via != nil {
+				id, _, _ := strings.Cut(other.Node, "@")
+				peer = id + "@" + o.Via(m.Number, other.Number)
+			}
+			c.Node.Peers = append(c.Node.Peers, peer)
 		}
 		raw, err := yaml.Marshal(&c)
 		if err != nil {
@@ -205,7 +232,8 @@ func settle(o Options, file []byte, hash [32]byte) (*Network, error) {
 
 // portsOf are two addresses for each member: its server's and its node's. They are new
 // at each start, since nobody keeps a port while nothing runs.
-func portsOf(o Options) (out []string, err error) {
+func portsOf(o Options) (out []Place, err error) {
+	var ports []string
 	for i := range 2 * o.Members {
 		port := "0"
 		if o.Port != 0 {
@@ -216,7 +244,10 @@ func portsOf(o Options) (out []string, err error) {
 			return nil, fault.Wrap(fault.Busy, err, "the port %s cannot be taken", port)
 		}
 		defer l.Close() // all at once, so that none is given twice
-		out = append(out, l.Addr().String())
+		ports = append(ports, l.Addr().String())
+	}
+	for pair := range slices.Chunk(ports, 2) {
+		out = append(out, Place{Server: pair[0], Node: pair[1]})
 	}
 	return out, nil
 }

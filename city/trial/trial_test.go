@@ -25,8 +25,12 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asMember) == "" {
 		os.Exit(m.Run())
 	}
-	if err := beMember(os.Args[len(os.Args)-1]); err != nil {
+	if err := beFaulty(); err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
+	if err := beMember(os.Args[len(os.Args)-1]); err != nil {
+		os.Stderr.WriteString(fault.CodeOf(err).String() + ": " + err.Error() + "\n")
 		os.Exit(1)
 	}
 }

@@ -1,0 +1,56 @@
+package trial
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// wrong is the setting for a process whose clock is that far off.
+func wrong(by time.Duration) string { return fmt.Sprintf("%s=%d", skewBy, int64(by/time.Second)) }
+
+func needSkew(t *testing.T) {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("SKIP a process's clock can be made wrong on Linux on amd64 only")
+	}
+}
+
+// TestOneWrongClockStopsNobody: an hour ahead, and an hour behind. The member votes for no
+// block with transactions and takes none itself, for it believes all expired or of the
+// future; the others go on, and it follows them.
+func TestOneWrongClockStopsNobody(t *testing.T) {
+	needSkew(t)
+	g := newGround(t, needs{})
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		m := 1 + g.rand.IntN(4)
+		t.Logf("member %d's clock is %s off", m, by)
+		g.while(func() {
+			g.kill(m)
+			g.start(m, wrong(by))
+			g.ready(m, 3)
+			g.advance(10, 1, 2, 3, 4)
+			if g.load.once(m) {
+				t.Errorf("the member whose clock is %s off acknowledged a transaction", by)
+			}
+			for _, other := range others(m) {
+				g.until("the others acknowledge", func() bool { return g.load.once(other) })
+			}
+			g.sane(others(m)[0])
+			g.kill(m)
+			g.start(m)
+		})
+	}
+}
+
+// sane checks that the chain's time is the true one, give or take a minute.
+func (g *ground) sane(m int) {
+	g.Helper()
+	s, err := g.client(m).Status(g.Context())
+	if err != nil {
+		g.Fatal(err)
+	}
+	if off := time.Since(time.UnixMilli(s.GetTimeMs())); off.Abs() > time.Minute {
+		g.Errorf("the chain's time is %s beside the true one", off)
+	}
+}
