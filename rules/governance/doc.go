@@ -3,11 +3,12 @@
 // working days count, which nodes validate, and the settings of the ledger.
 //
 // It does not run a clock of a request (package share does, with the periods that
-// stand here), and it does not replace programs: an upgrade is agreed outside.
+// stand here), and it does not replace programs: it says from which height on which
+// protocol is in force, and a node whose program does not know it stops by itself.
 //
 // The life of a proposal:
 //
-//	        Propose            yes ≥ vote_percent of all weights
+//	        Propose            yes ≥ the share of its kind
 //	(none) ─────────▶ Open ─────────────────────────────────────▶ Accepted, carried out
 //	                   │  the weights that are left cannot decide it any more,
 //	                   │  or it can no longer be carried out
@@ -40,11 +41,23 @@
 //  8. A validator that is proved to have signed two things has no power after the block
 //     that proves it, unless it holds a third of all power or more; the proof is on
 //     record for ever either way ([Misbehave]).
+//  9. A change of shares needs the highest share in force. Silencing a member wins no
+//     vote: its weight stays in every total. An emergency suspension ends by itself,
+//     silences no half of all weights, and moves no power of consensus. At most one
+//     upgrade waits, and the protocol in force never falls.
+//
+// The life of a suspension, of an account or of one of its keys:
+//
+//	        suspend (suspension_percent)           confirm_suspension
+//	(none) ────────────────────────────▶ Emergency ───────────────────▶ Confirmed
+//	                                        │ ends_ms, lift_suspension      │ lift_suspension
+//	                                        ▼ (suspension_percent)          ▼
+//	                                      Ended, not again for as long    Ended
 //
 // What the votes cannot prevent: members that together hold more than the share
-// that does not decide (34 % by default) can, by being gone for ever, keep the
-// consortium from deciding anything. The ledger goes on under the rules in force;
-// a way out would be a new chain. Weights should be given with that in mind.
+// that does not decide (34 % by default) can, by being gone for ever, keep the others
+// from deciding anything until they are removed as absent ([lastVerdict]). Where two
+// thirds of all weights are gone a way out would be a new chain: docs/decisions/0025.
 //
 // Sources: State Council order No. 809, art. 17, 21, 22, 26 (periods); General
 // Principles of the Civil Law, 民法典 art. 201 and 203 (the day of the event does
