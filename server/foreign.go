@@ -7,6 +7,7 @@ import (
 
 	foreignv1 "mulian/gen/mulian/foreign/v1"
 	"mulian/index"
+	"mulian/internal/fault"
 	"mulian/internal/wire"
 )
 
@@ -34,4 +35,22 @@ func (f foreignAPI) ListForeignReferences(ctx context.Context, req *connect.Requ
 		Kind: index.Reference, Ref: m.GetChainId(), Class: int32(m.GetKind()), Org: m.GetOrg(), After: m.GetAfter(), Limit: m.GetLimit(),
 	})
 	return respond(&foreignv1.ListForeignReferencesResponse{References: page, Next: next, Total: total}, err)
+}
+
+// GetForeignChain gives a chain, one that was removed, too, with a page of its references.
+func (f foreignAPI) GetForeignChain(ctx context.Context, req *connect.Request[foreignv1.GetForeignChainRequest]) (*connect.Response[foreignv1.GetForeignChainResponse], error) {
+	m := req.Msg
+	if err := checkText(m.GetChainId(), m.GetAfter()); err != nil {
+		return nil, wire.Error(err)
+	}
+	f.s.fresh(ctx)
+	c, ok, err := index.Get[foreignv1.ForeignChain](ctx, f.s.index, index.Foreign+m.GetChainId())
+	if err == nil && !ok {
+		err = fault.Newf(fault.NotFound, "the chain %s is not known here: mulian foreign list", m.GetChainId())
+	}
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	page, next, total, err := index.List[foreignv1.ForeignReference](ctx, f.s.index, index.Filter{Kind: index.Reference, Ref: m.GetChainId(), After: m.GetAfter(), Limit: m.GetLimit()})
+	return respond(&foreignv1.GetForeignChainResponse{Chain: c, References: page, Next: next, Total: total}, err)
 }

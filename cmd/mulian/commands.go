@@ -23,6 +23,7 @@ func (a *app) commands() []*cobra.Command {
 		a.verifyCommand(),
 		a.orgCommand(),
 		a.govCommand(),
+		a.foreignCommand(),
 		a.keyCommand(),
 		a.doctorCommand(),
 		a.logbookCommand(),

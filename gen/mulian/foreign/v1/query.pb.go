@@ -269,6 +269,134 @@ func (x *ListForeignReferencesResponse) GetTotal() int64 {
 	return 0
 }
 
+type GetForeignChainRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ChainId       string                 `protobuf:"bytes,1,opt,name=chain_id,json=chainId,proto3" json:"chain_id,omitempty"`
+	After         string                 `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetForeignChainRequest) Reset() {
+	*x = GetForeignChainRequest{}
+	mi := &file_mulian_foreign_v1_query_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetForeignChainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetForeignChainRequest) ProtoMessage() {}
+
+func (x *GetForeignChainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_foreign_v1_query_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetForeignChainRequest.ProtoReflect.Descriptor instead.
+func (*GetForeignChainRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_foreign_v1_query_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GetForeignChainRequest) GetChainId() string {
+	if x != nil {
+		return x.ChainId
+	}
+	return ""
+}
+
+func (x *GetForeignChainRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *GetForeignChainRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type GetForeignChainResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chain         *ForeignChain          `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
+	References    []*ForeignReference    `protobuf:"bytes,2,rep,name=references,proto3" json:"references,omitempty"`
+	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`
+	Total         int64                  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetForeignChainResponse) Reset() {
+	*x = GetForeignChainResponse{}
+	mi := &file_mulian_foreign_v1_query_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetForeignChainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetForeignChainResponse) ProtoMessage() {}
+
+func (x *GetForeignChainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_foreign_v1_query_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetForeignChainResponse.ProtoReflect.Descriptor instead.
+func (*GetForeignChainResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_foreign_v1_query_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetForeignChainResponse) GetChain() *ForeignChain {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
+func (x *GetForeignChainResponse) GetReferences() []*ForeignReference {
+	if x != nil {
+		return x.References
+	}
+	return nil
+}
+
+func (x *GetForeignChainResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *GetForeignChainResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
 var File_mulian_foreign_v1_query_proto protoreflect.FileDescriptor
 
 const file_mulian_foreign_v1_query_proto_rawDesc = "" +
@@ -292,9 +420,21 @@ const file_mulian_foreign_v1_query_proto_rawDesc = "" +
 	"references\x18\x01 \x03(\v2#.mulian.foreign.v1.ForeignReferenceR\n" +
 	"references\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x03R\x05total2\x86\x02\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"_\n" +
+	"\x16GetForeignChainRequest\x12\x19\n" +
+	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"\xbf\x01\n" +
+	"\x17GetForeignChainResponse\x125\n" +
+	"\x05chain\x18\x01 \x01(\v2\x1f.mulian.foreign.v1.ForeignChainR\x05chain\x12C\n" +
+	"\n" +
+	"references\x18\x02 \x03(\v2#.mulian.foreign.v1.ForeignReferenceR\n" +
+	"references\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\x03R\x05total2\xf5\x02\n" +
 	"\x0eForeignService\x12s\n" +
-	"\x11ListForeignChains\x12+.mulian.foreign.v1.ListForeignChainsRequest\x1a,.mulian.foreign.v1.ListForeignChainsResponse\"\x03\x90\x02\x01\x12\x7f\n" +
+	"\x11ListForeignChains\x12+.mulian.foreign.v1.ListForeignChainsRequest\x1a,.mulian.foreign.v1.ListForeignChainsResponse\"\x03\x90\x02\x01\x12m\n" +
+	"\x0fGetForeignChain\x12).mulian.foreign.v1.GetForeignChainRequest\x1a*.mulian.foreign.v1.GetForeignChainResponse\"\x03\x90\x02\x01\x12\x7f\n" +
 	"\x15ListForeignReferences\x12/.mulian.foreign.v1.ListForeignReferencesRequest\x1a0.mulian.foreign.v1.ListForeignReferencesResponse\"\x03\x90\x02\x01B(Z&mulian/gen/mulian/foreign/v1;foreignv1b\x06proto3"
 
 var (
@@ -309,29 +449,35 @@ func file_mulian_foreign_v1_query_proto_rawDescGZIP() []byte {
 	return file_mulian_foreign_v1_query_proto_rawDescData
 }
 
-var file_mulian_foreign_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_mulian_foreign_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_mulian_foreign_v1_query_proto_goTypes = []any{
 	(*ListForeignChainsRequest)(nil),      // 0: mulian.foreign.v1.ListForeignChainsRequest
 	(*ListForeignChainsResponse)(nil),     // 1: mulian.foreign.v1.ListForeignChainsResponse
 	(*ListForeignReferencesRequest)(nil),  // 2: mulian.foreign.v1.ListForeignReferencesRequest
 	(*ListForeignReferencesResponse)(nil), // 3: mulian.foreign.v1.ListForeignReferencesResponse
-	(*ForeignChain)(nil),                  // 4: mulian.foreign.v1.ForeignChain
-	(ReferenceKind)(0),                    // 5: mulian.foreign.v1.ReferenceKind
-	(*ForeignReference)(nil),              // 6: mulian.foreign.v1.ForeignReference
+	(*GetForeignChainRequest)(nil),        // 4: mulian.foreign.v1.GetForeignChainRequest
+	(*GetForeignChainResponse)(nil),       // 5: mulian.foreign.v1.GetForeignChainResponse
+	(*ForeignChain)(nil),                  // 6: mulian.foreign.v1.ForeignChain
+	(ReferenceKind)(0),                    // 7: mulian.foreign.v1.ReferenceKind
+	(*ForeignReference)(nil),              // 8: mulian.foreign.v1.ForeignReference
 }
 var file_mulian_foreign_v1_query_proto_depIdxs = []int32{
-	4, // 0: mulian.foreign.v1.ListForeignChainsResponse.chains:type_name -> mulian.foreign.v1.ForeignChain
-	5, // 1: mulian.foreign.v1.ListForeignReferencesRequest.kind:type_name -> mulian.foreign.v1.ReferenceKind
-	6, // 2: mulian.foreign.v1.ListForeignReferencesResponse.references:type_name -> mulian.foreign.v1.ForeignReference
-	0, // 3: mulian.foreign.v1.ForeignService.ListForeignChains:input_type -> mulian.foreign.v1.ListForeignChainsRequest
-	2, // 4: mulian.foreign.v1.ForeignService.ListForeignReferences:input_type -> mulian.foreign.v1.ListForeignReferencesRequest
-	1, // 5: mulian.foreign.v1.ForeignService.ListForeignChains:output_type -> mulian.foreign.v1.ListForeignChainsResponse
-	3, // 6: mulian.foreign.v1.ForeignService.ListForeignReferences:output_type -> mulian.foreign.v1.ListForeignReferencesResponse
-	5, // [5:7] is the sub-list for method output_type
-	3, // [3:5] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 0: mulian.foreign.v1.ListForeignChainsResponse.chains:type_name -> mulian.foreign.v1.ForeignChain
+	7, // 1: mulian.foreign.v1.ListForeignReferencesRequest.kind:type_name -> mulian.foreign.v1.ReferenceKind
+	8, // 2: mulian.foreign.v1.ListForeignReferencesResponse.references:type_name -> mulian.foreign.v1.ForeignReference
+	6, // 3: mulian.foreign.v1.GetForeignChainResponse.chain:type_name -> mulian.foreign.v1.ForeignChain
+	8, // 4: mulian.foreign.v1.GetForeignChainResponse.references:type_name -> mulian.foreign.v1.ForeignReference
+	0, // 5: mulian.foreign.v1.ForeignService.ListForeignChains:input_type -> mulian.foreign.v1.ListForeignChainsRequest
+	4, // 6: mulian.foreign.v1.ForeignService.GetForeignChain:input_type -> mulian.foreign.v1.GetForeignChainRequest
+	2, // 7: mulian.foreign.v1.ForeignService.ListForeignReferences:input_type -> mulian.foreign.v1.ListForeignReferencesRequest
+	1, // 8: mulian.foreign.v1.ForeignService.ListForeignChains:output_type -> mulian.foreign.v1.ListForeignChainsResponse
+	5, // 9: mulian.foreign.v1.ForeignService.GetForeignChain:output_type -> mulian.foreign.v1.GetForeignChainResponse
+	3, // 10: mulian.foreign.v1.ForeignService.ListForeignReferences:output_type -> mulian.foreign.v1.ListForeignReferencesResponse
+	8, // [8:11] is the sub-list for method output_type
+	5, // [5:8] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_mulian_foreign_v1_query_proto_init() }
@@ -346,7 +492,7 @@ func file_mulian_foreign_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_foreign_v1_query_proto_rawDesc), len(file_mulian_foreign_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,6 +36,9 @@ const (
 	// ForeignServiceListForeignChainsProcedure is the fully-qualified name of the ForeignService's
 	// ListForeignChains RPC.
 	ForeignServiceListForeignChainsProcedure = "/mulian.foreign.v1.ForeignService/ListForeignChains"
+	// ForeignServiceGetForeignChainProcedure is the fully-qualified name of the ForeignService's
+	// GetForeignChain RPC.
+	ForeignServiceGetForeignChainProcedure = "/mulian.foreign.v1.ForeignService/GetForeignChain"
 	// ForeignServiceListForeignReferencesProcedure is the fully-qualified name of the ForeignService's
 	// ListForeignReferences RPC.
 	ForeignServiceListForeignReferencesProcedure = "/mulian.foreign.v1.ForeignService/ListForeignReferences"
@@ -44,6 +47,8 @@ const (
 // ForeignServiceClient is a client for the mulian.foreign.v1.ForeignService service.
 type ForeignServiceClient interface {
 	ListForeignChains(context.Context, *connect.Request[v1.ListForeignChainsRequest]) (*connect.Response[v1.ListForeignChainsResponse], error)
+	// GetForeignChain gives a chain with a page of what was proved of it.
+	GetForeignChain(context.Context, *connect.Request[v1.GetForeignChainRequest]) (*connect.Response[v1.GetForeignChainResponse], error)
 	// ListForeignReferences by key; of one chain, kind or organisation only, if it is named.
 	ListForeignReferences(context.Context, *connect.Request[v1.ListForeignReferencesRequest]) (*connect.Response[v1.ListForeignReferencesResponse], error)
 }
@@ -66,6 +71,13 @@ func NewForeignServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getForeignChain: connect.NewClient[v1.GetForeignChainRequest, v1.GetForeignChainResponse](
+			httpClient,
+			baseURL+ForeignServiceGetForeignChainProcedure,
+			connect.WithSchema(foreignServiceMethods.ByName("GetForeignChain")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		listForeignReferences: connect.NewClient[v1.ListForeignReferencesRequest, v1.ListForeignReferencesResponse](
 			httpClient,
 			baseURL+ForeignServiceListForeignReferencesProcedure,
@@ -79,12 +91,18 @@ func NewForeignServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 // foreignServiceClient implements ForeignServiceClient.
 type foreignServiceClient struct {
 	listForeignChains     *connect.Client[v1.ListForeignChainsRequest, v1.ListForeignChainsResponse]
+	getForeignChain       *connect.Client[v1.GetForeignChainRequest, v1.GetForeignChainResponse]
 	listForeignReferences *connect.Client[v1.ListForeignReferencesRequest, v1.ListForeignReferencesResponse]
 }
 
 // ListForeignChains calls mulian.foreign.v1.ForeignService.ListForeignChains.
 func (c *foreignServiceClient) ListForeignChains(ctx context.Context, req *connect.Request[v1.ListForeignChainsRequest]) (*connect.Response[v1.ListForeignChainsResponse], error) {
 	return c.listForeignChains.CallUnary(ctx, req)
+}
+
+// GetForeignChain calls mulian.foreign.v1.ForeignService.GetForeignChain.
+func (c *foreignServiceClient) GetForeignChain(ctx context.Context, req *connect.Request[v1.GetForeignChainRequest]) (*connect.Response[v1.GetForeignChainResponse], error) {
+	return c.getForeignChain.CallUnary(ctx, req)
 }
 
 // ListForeignReferences calls mulian.foreign.v1.ForeignService.ListForeignReferences.
@@ -95,6 +113,8 @@ func (c *foreignServiceClient) ListForeignReferences(ctx context.Context, req *c
 // ForeignServiceHandler is an implementation of the mulian.foreign.v1.ForeignService service.
 type ForeignServiceHandler interface {
 	ListForeignChains(context.Context, *connect.Request[v1.ListForeignChainsRequest]) (*connect.Response[v1.ListForeignChainsResponse], error)
+	// GetForeignChain gives a chain with a page of what was proved of it.
+	GetForeignChain(context.Context, *connect.Request[v1.GetForeignChainRequest]) (*connect.Response[v1.GetForeignChainResponse], error)
 	// ListForeignReferences by key; of one chain, kind or organisation only, if it is named.
 	ListForeignReferences(context.Context, *connect.Request[v1.ListForeignReferencesRequest]) (*connect.Response[v1.ListForeignReferencesResponse], error)
 }
@@ -113,6 +133,13 @@ func NewForeignServiceHandler(svc ForeignServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	foreignServiceGetForeignChainHandler := connect.NewUnaryHandler(
+		ForeignServiceGetForeignChainProcedure,
+		svc.GetForeignChain,
+		connect.WithSchema(foreignServiceMethods.ByName("GetForeignChain")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	foreignServiceListForeignReferencesHandler := connect.NewUnaryHandler(
 		ForeignServiceListForeignReferencesProcedure,
 		svc.ListForeignReferences,
@@ -124,6 +151,8 @@ func NewForeignServiceHandler(svc ForeignServiceHandler, opts ...connect.Handler
 		switch r.URL.Path {
 		case ForeignServiceListForeignChainsProcedure:
 			foreignServiceListForeignChainsHandler.ServeHTTP(w, r)
+		case ForeignServiceGetForeignChainProcedure:
+			foreignServiceGetForeignChainHandler.ServeHTTP(w, r)
 		case ForeignServiceListForeignReferencesProcedure:
 			foreignServiceListForeignReferencesHandler.ServeHTTP(w, r)
 		default:
@@ -137,6 +166,10 @@ type UnimplementedForeignServiceHandler struct{}
 
 func (UnimplementedForeignServiceHandler) ListForeignChains(context.Context, *connect.Request[v1.ListForeignChainsRequest]) (*connect.Response[v1.ListForeignChainsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.foreign.v1.ForeignService.ListForeignChains is not implemented"))
+}
+
+func (UnimplementedForeignServiceHandler) GetForeignChain(context.Context, *connect.Request[v1.GetForeignChainRequest]) (*connect.Response[v1.GetForeignChainResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.foreign.v1.ForeignService.GetForeignChain is not implemented"))
 }
 
 func (UnimplementedForeignServiceHandler) ListForeignReferences(context.Context, *connect.Request[v1.ListForeignReferencesRequest]) (*connect.Response[v1.ListForeignReferencesResponse], error) {
