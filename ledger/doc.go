@@ -60,7 +60,7 @@
 //	only validator stuck after a restore                            guardRestored
 //	1 GB of write-ahead log, not configurable (cometbft#1233)       budget it: home.go
 //	room of pruned blocks does not come back (cometbft#1972)        Prune compacts
-//	block sync drops peers over long runs of tiny blocks (#5135)    no empty blocks; seed a follower with Checkpoint
+//	block sync drops peers over long runs of tiny blocks (#5135)    no empty blocks; a new node begins with a snapshot (Sync)
 //	a go get without version takes v1.0.1, unmaintained             go.mod pins v0.40.0
 //
 // Sources: CometBFT v0.40.0, ABCI 2.0 specification; the figures beside the settings

@@ -19,7 +19,8 @@
 //
 //  1. The app hash depends on the Proved records and the events alone, not on
 //     height, time, Plain records or the way the records came to be. A block that
-//     changes nothing leaves it as it was.
+//     changes nothing leaves it as it was. On a sealed chain ([Block.Seal]) one
+//     Proved record stands for all Plain ones.
 //  2. On disk, head, records, history, tree and log are those of one height: they
 //     are written in one batch.
 //  3. A dropped transaction leaves nothing, neither record nor event.
