@@ -28,6 +28,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"sync"
 )
 
 // Size is the length of a written sum.
@@ -45,32 +46,39 @@ type Sum struct{ words [words]uint64 }
 
 // Add puts a record into the set.
 func (s *Sum) Add(record []byte) {
-	v := widen(record)
+	v := scratch.Get().(*[Size]byte)
+	widen(v, record)
 	for i := range s.words {
 		a, b := s.words[i], binary.LittleEndian.Uint64(v[8*i:])
 		s.words[i] = ((a &^ top) + (b &^ top)) ^ ((a ^ b) & top)
 	}
+	scratch.Put(v)
 }
 
 // Remove takes a record out of the set, which must be in it.
 func (s *Sum) Remove(record []byte) {
-	v := widen(record)
+	v := scratch.Get().(*[Size]byte)
+	widen(v, record)
 	for i := range s.words {
 		a, b := s.words[i], binary.LittleEndian.Uint64(v[8*i:])
 		s.words[i] = ((a | top) - (b &^ top)) ^ ((a ^ ^b) & top)
 	}
+	scratch.Put(v)
 }
 
+// scratch holds vectors for reuse: a block makes thousands.
+var scratch = sync.Pool{New: func() any { return new([Size]byte) }}
+
 // widen makes the vector of a record.
-func widen(record []byte) (v [Size]byte) {
+func widen(v *[Size]byte, record []byte) {
 	key := sha256.Sum256(record)
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic(fmt.Sprintf("lattice: %v", err)) // the key has 32 bytes
 	}
 	var start [aes.BlockSize]byte
+	clear(v[:])
 	cipher.NewCTR(block, start[:]).XORKeyStream(v[:], v[:])
-	return v
 }
 
 // Bytes writes the sum.
