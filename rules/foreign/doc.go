@@ -46,5 +46,5 @@
 // # Sources
 //
 // ICS 02 (client semantics: header, misbehaviour, frozen), ICS 07 (trust level, trusting
-// period, clock drift); MISSION.md S30; docs/decisions/0025-foreign-chains.md.
+// period, clock drift); MISSION.md S30; docs/decisions/0030-foreign-chains.md.
 package foreign
