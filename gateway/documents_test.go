@@ -2,7 +2,10 @@ package gateway_test
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"crypto/sha256"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -158,6 +161,49 @@ func TestFiles(t *testing.T) {
 	})
 	_, err = tap.Fetch(t.Context(), deliver.Fetch{Agreement: small, Entry: w.entry, Into: connect.TableName{Name: "small"}})
 	want(t, fault.TotalLimit, err)
+}
+
+// TestReceiverOfFilesGoesOn: a fetch that ends in the middle takes the next page after its
+// checkpoint when it is tried again, not the first one.
+func TestReceiverOfFilesGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	files := map[string][]byte{}
+	for i := range 20 {
+		files[fmt.Sprintf("%02d.bin", i)] = noise(900_000 + i) // each is a page
+	}
+	from, to := w.archive(files)
+	door, tap := w.open(from), w.open(to)
+	w.publishFiles(door)
+	f := deliver.Fetch{Agreement: w.agree(byFile, drawings), Entry: w.entry, Into: connect.TableName{Name: "plans"}}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f.Progress = func(rows, _ int64) {
+		if rows >= 12 {
+			cancel()
+		}
+	}
+	if _, err := tap.Fetch(ctx, f); err == nil {
+		t.Fatal("it was not stopped")
+	}
+	if got := received(t, to.Documents); len(got) != 0 {
+		t.Fatalf("%d files of a delivery that is not whole", len(got))
+	}
+	const checkpointed = 8 // pages
+	first := int64(0)
+	f.Progress = func(rows, _ int64) { first = cmp.Or(first, rows) }
+	got, err := tap.Fetch(t.Context(), f)
+	if err != nil || got.Delivery != 1 || got.Rows != 20 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if first <= checkpointed {
+		t.Errorf("the first page that came was the %d-th", first)
+	}
+	for name, content := range files {
+		if !bytes.Equal(received(t, to.Documents)["plans/"+name], content) {
+			t.Errorf("%s differs", name)
+		}
+	}
 }
 
 // TestKillTheReceiverOfFiles: the asker dies at random moments; in the end all files are

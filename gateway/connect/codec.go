@@ -2,9 +2,11 @@ package connect
 
 import (
 	"crypto/sha256"
+	"encoding"
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"math"
 )
 
 // A page is:
@@ -315,6 +317,25 @@ func (d *Digest) AddPage(p *Page) {
 		d.AddEncoded(p.columns, encoded)
 		return nil
 	})
+}
+
+// State is the digest as far as it has come, for a process that goes on with it.
+func (d *Digest) State() ([]byte, error) {
+	state, err := d.h.(encoding.BinaryMarshaler).MarshalBinary()
+	return append(binary.AppendUvarint(nil, uint64(d.rows)), state...), err
+}
+
+// DigestOf goes on from a State.
+func DigestOf(state []byte) (*Digest, error) {
+	rows, n := binary.Uvarint(state)
+	if n <= 0 || rows > math.MaxInt64 {
+		return nil, fmt.Errorf("%w: the state of a digest", ErrInvalid)
+	}
+	d := &Digest{h: sha256.New(), rows: int64(rows)}
+	if err := d.h.(encoding.BinaryUnmarshaler).UnmarshalBinary(state[n:]); err != nil {
+		return nil, fmt.Errorf("%w: the state of a digest: %w", ErrInvalid, err)
+	}
+	return d, nil
 }
 
 // Rows is how many rows were added.

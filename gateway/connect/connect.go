@@ -148,6 +148,23 @@ type Load interface {
 	Rollback() error
 }
 
+// Resumable is a Load that another process can go on with.
+type Resumable interface {
+	Load
+
+	// Resumed is the note of the last checkpoint of the same delivery, if the load goes on from
+	// there: all that was appended until then is there. nil: it begins.
+	Resumed() []byte
+
+	// Checkpoint makes durable what was appended so far, and a note of the caller's, of at
+	// most MaxNoteBytes.
+	Checkpoint(ctx context.Context, note []byte) error
+
+	// Leave ends the load here without an end of it: the next Begin of the same delivery goes
+	// on from the last checkpoint.
+	Leave() error
+}
+
 // Target says where a delivery goes.
 type Target struct {
 	Table      TableName

@@ -34,4 +34,6 @@ const (
 	MaxConditionValues = 1_000
 	// MaxDeliveryBytes is the longest delivery id.
 	MaxDeliveryBytes = 128
+	// MaxNoteBytes bounds the note of a Checkpoint: a seal's header, and a digest's state.
+	MaxNoteBytes = 16 << 10
 )

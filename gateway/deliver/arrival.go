@@ -39,6 +39,10 @@ type arrival struct {
 	disorders int
 	end       *gatewayv1.PageEnd
 	told      func(int64)
+
+	// Of checkpoints.
+	noted uint64    // next, at the last one
+	rest  time.Time // before which there is none
 }
 
 // errDisorder is of pages that do not come one after the other. They are asked for again,
@@ -84,23 +88,38 @@ func (a *Asker) load(ctx context.Context, f *fetch, to *provider, offer *gateway
 	}
 	own := newPatience(ctx, databasePatience*a.cfg.Patience)
 	defer own.end()
-	own.begin()
-	load, err := sink.Begin(own, connect.Target{Table: into, Columns: cols, PrimaryKey: key, Mode: mode, Delivery: f.id()})
-	own.done()
-	if err != nil {
-		return connect.Receipt{}, own.fault(fault.SourceUnreachable, sinkFault(err), "the own database")
+	target := connect.Target{Table: into, Columns: cols, PrimaryKey: key, Mode: mode, Delivery: f.id()}
+	begin := func() (connect.Load, error) {
+		own.begin()
+		defer own.done()
+		load, err := sink.Begin(own, target)
+		return load, own.fault(fault.SourceUnreachable, sinkFault(err), "the own database")
 	}
-	defer load.Rollback()
-	unpack, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPageContent))
+	load, err := begin()
 	if err != nil {
 		return connect.Receipt{}, err
+	}
+	unpack, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPageContent))
+	if err != nil {
+		return connect.Receipt{}, errors.Join(err, load.Rollback())
 	}
 	defer unpack.Close()
 	in := &arrival{asker: a, f: f, to: to, load: load, own: own, columns: len(cols), unpack: unpack, hash: sha256.New(), told: func(int64) {}}
 	if progress != nil {
 		in.told = func(rows int64) { progress(rows, offer.GetRowsEstimate()) }
 	}
+	defer func() { in.load.Rollback() }()
+	if !in.resumes() {
+		if err := load.Rollback(); err != nil {
+			return connect.Receipt{}, sinkFault(err)
+		}
+		if in.load, err = begin(); err != nil {
+			in.load = load // which has ended
+			return connect.Receipt{}, err
+		}
+	}
 	if err := in.all(ctx); err != nil {
+		in.leave(ctx, err)
 		return connect.Receipt{}, err
 	}
 	raw, err := canon.Marshal(in.end)
@@ -113,7 +132,7 @@ func (a *Asker) load(ctx context.Context, f *fetch, to *provider, offer *gateway
 	}
 	// Power fails here: the database decides whether the delivery is in the table.
 	own.begin()
-	got, err := load.Commit(own)
+	got, err := in.load.Commit(own)
 	own.done()
 	return got, own.fault(fault.SourceUnreachable, sinkFault(err), "the own database")
 }
@@ -228,7 +247,7 @@ func (in *arrival) page(p *gatewayv1.Page) error {
 	in.next++
 	rows, _ := in.load.Sum()
 	in.told(rows)
-	return nil
+	return in.checkpoint()
 }
 
 // begin takes the seal header. Another one in the middle means that the provider had

@@ -42,7 +42,7 @@
 //	provider, after                       the same bytes again
 //	provider, around a page that leaves   it is noted before (given.go): it counts, if nothing completes
 //	ledger has a start, nobody knows it   the next opening takes that delivery up (open.go)
-//	asker, before its commit              nothing is in the table; it begins at page 0
+//	asker, before its commit              nothing is in the table; it begins at page 0, with files at its checkpoint
 //	asker, after                          the database knows the delivery's id: only confirm is left
 //	provider, after it took from a feed   keys and position are one transaction: told again, or not
 //	provider, after it gave a page        the number is used; the same page has the same keys, or fewer

@@ -120,10 +120,15 @@ func NewOpener(priv sm.PrivateKey, header, aad []byte) (*Opener, error) {
 // NewOpenerOf is [NewOpener] with the first of several keys that opens the first page: a
 // receiver that has changed his key still has the one before.
 func NewOpenerOf(keys []sm.PrivateKey, header, aad []byte) (*Opener, error) {
+	return NewOpenerOfAt(keys, header, aad, 0)
+}
+
+// NewOpenerOfAt is [NewOpenerOf] as [NewOpenerAt] goes on.
+func NewOpenerOfAt(keys []sm.PrivateKey, header, aad []byte, index uint32) (*Opener, error) {
 	var first *Opener
 	err := ErrOpen
 	for _, k := range keys {
-		o, keyErr := NewOpener(k, header, aad)
+		o, keyErr := NewOpenerAt(k, header, aad, index)
 		switch {
 		case keyErr != nil && first == nil:
 			err = keyErr

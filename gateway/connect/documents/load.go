@@ -26,6 +26,7 @@ type load struct {
 	at     map[string]int  // where each column is
 	names  map[string]bool // of files: true; of their folders: false
 	files  []arrived
+	note   []byte // of the checkpoint from which it goes on
 	done   bool
 
 	// Of the file that is coming; file is nil between two.
@@ -111,6 +112,20 @@ func (l *load) take(row connect.Row) (reason string, err error) {
 	return "", err
 }
 
+// named notes a name and those of its folders; taken: something else has one of them.
+func (l *load) named(name string) (taken bool) {
+	_, taken = l.names[name]
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		isFile, has := l.names[dir]
+		taken = taken || has && isFile
+		l.names[dir] = false
+	}
+	if !taken {
+		l.names[name] = true
+	}
+	return taken
+}
+
 // next begins a file.
 func (l *load) next(said string) (reason string, err error) {
 	name, err := clean(said)
@@ -118,16 +133,10 @@ func (l *load) next(said string) (reason string, err error) {
 		return "a name that cannot be a file's here", nil
 	}
 	name = path.Join(l.target.Table.Name, name)
-	_, taken := l.names[name]
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		isFile, has := l.names[dir]
-		taken = taken || has && isFile
-		l.names[dir] = false
-	}
-	if taken || len(l.files) >= maxFiles {
+	if l.named(name) || len(l.files) >= maxFiles {
 		return "two files of one name, or too many", nil
 	}
-	l.names[name] = true
+	// Power may fail with the file there and no checkpoint of it: resume removes it.
 	l.file, err = l.root.OpenFile(path.Join(l.in, strconv.Itoa(len(l.files))), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	l.files = append(l.files, arrived{Name: name})
 	l.said, l.piece, l.written, l.sum = said, 0, 0, sha256.New()

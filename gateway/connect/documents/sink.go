@@ -195,7 +195,7 @@ func (l *load) begin() error {
 	}
 	table, _, _ := strings.Cut(l.name, "-")
 	for _, e := range left {
-		if !strings.HasPrefix(e.Name(), table+"-") {
+		if !strings.HasPrefix(e.Name(), table+"-") || e.Name() == l.name && l.resume() {
 			continue
 		}
 		if c, err := readCommitted(l.root, e.Name()); err == nil {
@@ -210,6 +210,9 @@ func (l *load) begin() error {
 	}
 	if err := writeOff(l.root, table); err != nil {
 		return err
+	}
+	if l.in != "" {
+		return nil // it goes on
 	}
 	l.in = path.Join(bookkeeping, "in", l.name)
 	return l.root.Mkdir(l.in, 0o750)
