@@ -100,12 +100,15 @@ func (m *Maker) From(c Checkpoint) (*Maker, error) {
 // was proved as in every file. NotFound if there is no such block, Pruned if the server no
 // longer keeps what leads there.
 func (m *Maker) Checkpoint(ctx context.Context, height int64) (c Checkpoint, err error) {
+	st, err := m.c.Status(ctx)
+	if err != nil {
+		return c, err
+	}
 	if height == 0 {
-		st, err := m.c.Status(ctx)
-		if err != nil {
-			return c, err
-		}
 		height = st.GetHeight()
+	}
+	if height < 1 || height > st.GetHeight() {
+		return c, fault.Newf(fault.NotFound, "there is no block %d; the last one is %d", height, st.GetHeight())
 	}
 	b, _, err := m.lightBlock(ctx, height)
 	if err != nil {
