@@ -127,6 +127,7 @@ func (r *replica) read(from int64) (out []*tracev1.Event) {
 // say what Apply says as long as no message was reached.
 func (w *World) Send(raw []byte) fault.Code {
 	w.TB.Helper()
+	w.Sent = append(w.Sent, Sent{w.Now, raw})
 	checked := w.Check(raw)
 	first := w.replicas[0].apply(w.Now, raw)
 	if !first.Remember && fault.CodeOf(checked) != first.Code || first.Remember && checked != nil {
@@ -201,6 +202,7 @@ func (w *World) Wait(ms int64) {
 	w.TB.Helper()
 	w.settle()
 	w.Now += ms
+	w.Sent = append(w.Sent, Sent{w.Now, nil})
 	w.waiting = w.lag - 1
 	w.cut()
 }

@@ -75,12 +75,23 @@ type World struct {
 	// it is empty again. Not for worlds that lag.
 	Proved []machine.Misbehaviour
 
+	// Founding is the signed genesis, and Sent is each block since: its time and its
+	// envelope, nil if it was empty.
+	Founding []byte
+	Sent     []Sent
+
 	replicas [2]*replica
 	lag      int // blocks of the first replica that are one of the second; 1 = the same
 	waiting  int // blocks that the second replica has not cut yet
 	keys     map[string]sm.PrivateKey
 	salt     uint64
 	orgs     int
+}
+
+// Sent is a block of one envelope, or none.
+type Sent struct {
+	TimeMs   int64
+	Envelope []byte
 }
 
 // New makes a world with one founder.
@@ -100,6 +111,7 @@ func FoundWith(t testing.TB, change func(*governancev1.Genesis), weights ...uint
 	g := w.genesis(weights)
 	change(g)
 	file := w.SignGenesis(g)
+	w.Founding = file
 	for i := range w.replicas {
 		w.replicas[i] = newReplica(t)
 		first, err := w.replicas[i].found(g.TimeMs, file)
