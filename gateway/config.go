@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"mulian/gateway/connect"
 	"mulian/gateway/dsp"
 	"mulian/internal/fault"
+	"mulian/internal/tracing"
 )
 
 // Config is a gateway's YAML file. Unknown keys are errors (the reader's affair).
@@ -46,6 +49,25 @@ type Config struct {
 	// DSP lets connectors of other data spaces speak the Dataspace Protocol with this
 	// gateway. Absent: none can.
 	DSP *dsp.Config `yaml:"dsp"`
+	// Tracing says where the way of single calls is told, for whoever measures. No value, key
+	// or account is in it. Absent or without an endpoint: $OTEL_EXPORTER_OTLP_ENDPOINT, else nowhere.
+	Tracing *Tracing `yaml:"tracing,omitempty"`
+}
+
+// Tracing is where spans go.
+type Tracing struct {
+	// Endpoint is the base URL of a collector that speaks OTLP over HTTP.
+	Endpoint string `yaml:"endpoint"`
+	// Ratio is the share of calls that are followed, above 0 to 1; 0: all.
+	Ratio float64 `yaml:"ratio"`
+}
+
+func (c *Config) tracing(version string) (*tracing.Tracer, error) {
+	to := tracing.Config{Endpoint: os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), Service: "mulian-gateway", Version: version, Instance: c.Account}
+	if c.Tracing != nil {
+		to.Endpoint, to.Ratio = cmp.Or(c.Tracing.Endpoint, to.Endpoint), c.Tracing.Ratio
+	}
+	return tracing.Open(context.Background(), to)
 }
 
 // Source is one database that is read.

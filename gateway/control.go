@@ -68,8 +68,8 @@ func (g *Gateway) control(ctx context.Context) error {
 		return errors.Join(err, l.Close())
 	}
 	mux := http.NewServeMux()
-	mux.Handle(gatewayv1connect.NewControlServiceHandler(controlAPI{g}, rpc.WithReadMaxBytes(wire.MaxMessageBytes)))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, BaseContext: func(net.Listener) context.Context { return ctx }}
+	mux.Handle(gatewayv1connect.NewControlServiceHandler(controlAPI{g}, rpc.WithInterceptors(g.tracer.Interceptor(), telling{g}), rpc.WithReadMaxBytes(wire.MaxMessageBytes)))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, BaseContext: func(net.Listener) context.Context { return ctx }, ConnContext: withUID}
 	stopped := make(chan struct{})
 	go func() {
 		<-ctx.Done()

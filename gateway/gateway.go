@@ -24,6 +24,7 @@ import (
 	sharev1 "mulian/gen/mulian/share/v1"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
+	"mulian/internal/tracing"
 )
 
 // Options are what is not in the file.
@@ -41,6 +42,11 @@ type Options struct {
 	// KeyOverlap is how long a sealing or log key that was replaced stays in use beside its
 	// successor; 0: a day.
 	KeyOverlap time.Duration
+	// Tracer follows calls instead of one made from the configuration; a test sets it.
+	Tracer *tracing.Tracer
+	// Told is called with each command over the control socket that is more than a look, and
+	// who gave it; nil: nobody is told.
+	Told func(command string, uid int)
 	// Reload is what the control socket's Reload does; nil: Usage.
 	Reload func() error
 }
@@ -71,6 +77,8 @@ type Gateway struct {
 	drifted     drifted
 	started     time.Time
 	registering sync.Mutex
+	tracer      *tracing.Tracer // nil: calls are not followed
+	pace        pace
 }
 
 // source is an open database with the names of its tables as they were last seen.
@@ -99,6 +107,11 @@ func Open(ctx context.Context, cfg Config, opts Options) (_ *Gateway, err error)
 			g.Close()
 		}
 	}()
+	if g.tracer = opts.Tracer; g.tracer == nil {
+		if g.tracer, err = cfg.tracing(opts.Version); err != nil {
+			return nil, err
+		}
+	}
 	if err := durable.MkdirPrivate(cfg.Home); err != nil {
 		return nil, err
 	}
@@ -333,6 +346,9 @@ func (g *Gateway) Close() error {
 	}
 	for _, s := range g.sources {
 		errs = append(errs, s.db.Close())
+	}
+	if g.opts.Tracer == nil {
+		_ = g.tracer.Close() // a collector that is gone is no failure of the gateway
 	}
 	if g.documents != nil {
 		errs = append(errs, g.documents.Close())

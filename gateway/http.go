@@ -66,7 +66,7 @@ func (g *Gateway) serve(ctx context.Context) error {
 // where it is configured, the Dataspace Protocol below /dsp/.
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.subs, rpc.WithReadMaxBytes(maxAsked), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
+	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.subs, rpc.WithInterceptors(g.tracer.Interceptor(), &g.pace), rpc.WithReadMaxBytes(maxAsked), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
 		rpc.WithCompression("gzip", nil, nil))) // what is sealed does not get smaller
 	mux.Handle("GET /log/", http.StripPrefix("/log/", tiles(g.records.TilesDir())))
 	mux.Handle("GET /usage/", g.usages())
@@ -177,6 +177,6 @@ func (g *Gateway) metrics() *prometheus.Registry {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "build_info", Help: "1; the version is in the label.", ConstLabels: prometheus.Labels{"version": g.opts.Version}}, func() float64 { return 1 }),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	reg.MustRegister(g.feedMeter())
+	reg.MustRegister(g.feedMeter(), g.pace.histogram(), queues{g})
 	return reg
 }

@@ -84,7 +84,9 @@ func (p *pace) voted(height int64, commit abci.CommitInfo) {
 		return // the first block has none
 	}
 	v := Votes{Height: height - 1}
+	all := make([]string, 0, len(commit.Votes))
 	for _, one := range commit.Votes {
+		all = append(all, hex.EncodeToString(one.Validator.Address))
 		v.Total += one.Validator.Power
 		mine := bytes.Equal(one.Validator.Address, p.me)
 		v.IsValidator = v.IsValidator || mine
@@ -99,6 +101,9 @@ func (p *pace) voted(height int64, commit abci.CommitInfo) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.votes = v
+	for _, who := range all {
+		p.missed[who] += 0 // so that one who never missed is there, too
+	}
 	for _, who := range v.Missing {
 		p.missed[who]++
 	}

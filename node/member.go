@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"mulian/index"
+	"mulian/internal/durable"
 	"mulian/internal/fault"
 	"mulian/internal/tracing"
 	"mulian/server"
@@ -51,7 +52,13 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 		return nil, fault.Wrap(fault.Usage, err, "the address %s cannot be taken (listen in mulian.yaml, $MULIAN_LISTEN)", cfg.Listen)
 	}
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "mulian_disk_free_bytes", Help: "Room on the disk of the node's home; -1: not known."}, func() float64 {
+			if n, ok := durable.Free(cfg.Node.Home); ok {
+				return float64(n)
+			}
+			return -1
+		}))
 	if cfg.Node.Metrics == nil {
 		cfg.Node.Metrics = metrics
 	}

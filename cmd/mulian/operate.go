@@ -24,6 +24,7 @@ import (
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
+	"mulian/internal/logbook"
 	"mulian/internal/sm"
 	"mulian/internal/wire"
 )
@@ -64,6 +65,9 @@ func (a *app) serveGateway(cmd *cobra.Command, path, logLevel string) error {
 	}
 	home := cfg.Home
 	a.noteAct(cmd.Context(), home, log, "gateway.start", map[string]string{"version": version, "account": cfg.Account})
+	s.Options.Told = func(command string, uid int) {
+		a.noteActOf(cmd.Context(), home, log, logbook.UserOf(uid), "control."+command, nil)
+	}
 	tell := s.Tell
 	s.Tell = func(t gateway.Turn) {
 		tell(t)

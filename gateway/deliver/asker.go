@@ -30,6 +30,7 @@ import (
 	"mulian/internal/seal"
 	"mulian/internal/secrecy"
 	"mulian/internal/sm"
+	"mulian/internal/tracing"
 	"mulian/internal/wire"
 )
 
@@ -226,7 +227,8 @@ func (a *Asker) provider(ctx context.Context, t *cataloguev1.Table) (*provider, 
 	if !ok {
 		x, _ = a.peers.LoadOrStore(url, &peer{line: line{asker: a}, client: gatewayv1connect.NewGatewayServiceClient(a.http, url,
 			rpc.WithReadMaxBytes(wire.MaxMessageBytes), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
-			rpc.WithAcceptCompression("gzip", nil, nil))}) // what is sealed does not get smaller
+			rpc.WithInterceptors((*tracing.Tracer)(nil).Interceptor()), // who traces is followed
+			rpc.WithAcceptCompression("gzip", nil, nil))})              // what is sealed does not get smaller
 	}
 	c := x.(*peer)
 	return &provider{account: acc, client: c.client, line: &c.line}, nil

@@ -378,6 +378,7 @@ func (p *Provider) refuse(ctx context.Context, r *request, c claim, d *decision,
 	}
 	p.cfg.Logger.Info("refused", "asker", r.asker.GetId(), "agreement", c.agreement, "entry", c.entry, "code", fault.CodeOf(cause).String())
 	p.count.Refused.Add(1)
+	p.count.refusedFor(fault.CodeOf(cause))
 	return cause
 }
 

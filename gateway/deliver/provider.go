@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,6 +30,7 @@ import (
 	"mulian/internal/fault"
 	"mulian/internal/seal"
 	"mulian/internal/sm"
+	"mulian/internal/tracing"
 	"mulian/internal/wire"
 )
 
@@ -89,7 +91,29 @@ type Provider struct {
 // Counts are since the start, for metrics.
 type Counts struct {
 	Granted, Refused, Failed, Unknown, Rows, Bytes atomic.Uint64
+
+	mu     sync.Mutex            // guards byCode
+	byCode map[fault.Code]uint64 // what was refused or not admitted; as many as there are codes
 }
+
+func (c *Counts) refusedFor(code fault.Code) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byCode == nil {
+		c.byCode = map[fault.Code]uint64{}
+	}
+	c.byCode[code]++
+}
+
+// ByCode returns how often was refused, or not admitted, by code.
+func (c *Counts) ByCode() map[fault.Code]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.byCode)
+}
+
+// Running returns how many requests are being answered, and how many can be at once.
+func (p *Provider) Running() (now, most int) { return len(p.turns), cap(p.turns) }
 
 // NewProvider opens what an earlier one left behind: deliveries that were not
 // taken, counts, request ids.
@@ -205,7 +229,9 @@ func (p *Provider) Query(ctx context.Context, m *rpc.Request[gatewayv1.SignedReq
 		return nil, wire.Error(err)
 	}
 	defer done()
+	_, step := tracing.Child(ctx, "gateway/admit")
 	r, err := p.admit(ctx, m.Msg)
+	step.End(err)
 	if err != nil {
 		return nil, p.strange(err)
 	}
@@ -234,6 +260,7 @@ func (p *Provider) turn(ctx context.Context) (done func(), err error) {
 // strange counts a request of nobody and answers it.
 func (p *Provider) strange(err error) error {
 	p.count.Unknown.Add(1)
+	p.count.refusedFor(fault.CodeOf(err))
 	p.cfg.Logger.Warn("request not admitted", "code", fault.CodeOf(err).String(), "err", err)
 	return wire.Error(err)
 }
@@ -262,7 +289,10 @@ func (p *Provider) query(ctx context.Context, r *request, q *gatewayv1.QueryBody
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	tracing.Of(ctx).Text("mulian.agreement", c.agreement)
+	_, step := tracing.Child(ctx, "gateway/decide")
 	d, err := p.decide(ctx, r, c)
+	step.End(err)
 	var s connect.Selection
 	if err == nil {
 		s, err = d.selection(q, p.cfg.Drifted)
@@ -385,7 +415,10 @@ func (p *Provider) release(ctx context.Context, r *request, c claim, d *decision
 	readCtx, cancel := context.WithTimeout(ctx, p.sourceWait())
 	defer cancel()
 	var header, sealed []byte
+	_, step := tracing.Child(ctx, "gateway/read")
 	rows, cause := p.readRows(readCtx, d, source, s)
+	step.End(cause)
+	_, step = tracing.Child(ctx, "gateway/seal")
 	switch {
 	case cause == nil && d.predicate != nil:
 		header, sealed, cause = p.sealVerdict(d, r.aad, rows)
@@ -394,6 +427,7 @@ func (p *Provider) release(ctx context.Context, r *request, c claim, d *decision
 		header, sealed, cause = p.sealResult(d, r.aad, rows)
 	}
 	cause = sourceFault(cause)
+	step.End(cause)
 	if cause == nil {
 		if d, err = p.lastLook(ctx, r, c, d); err == nil {
 			rec.ViewHeight = d.height
@@ -412,7 +446,9 @@ func (p *Provider) release(ctx context.Context, r *request, c claim, d *decision
 		// The record of an end must not depend on whether the asker still waits.
 		ctx = context.WithoutCancel(ctx)
 	}
+	_, step = tracing.Child(ctx, "gateway/log")
 	_, e, err := p.cfg.Log.AppendWhole(ctx, rec, end)
+	step.End(err)
 	if err != nil {
 		give()
 		p.quotas.drop(rec.Agreement, end.Rows, end.Bytes)

@@ -14,7 +14,8 @@
 //  1. Off costs nothing: [Child] and [Past] without a span in the context allocate nothing
 //     and read no clock. BenchmarkOff holds it.
 //  2. A span carries names of procedures, codes, heights, ids of transactions and of
-//     agreements; never a value, a key that was asked for, an account or an error's text.
+//     agreements; never a value, a key that was asked for, who asked, or an error's text. A
+//     gateway's own account names the instance.
 //  3. A collector that is slow or gone takes spans away, never time from a call: the queue
 //     drops what it cannot hold.
 //  4. Whoever calls may continue his own trace (W3C traceparent), but not have more traced
