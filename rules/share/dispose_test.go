@@ -189,6 +189,22 @@ func TestFeedback(t *testing.T) {
 	if s := standing(w, w.Provider); !ok || f.Cases != 120 || s.GetScores() != 1 || s.GetScoreSum() != 5 {
 		t.Errorf("%v, %v", f, s)
 	}
+	// One agreement is one voice, however often it speaks; another one is another.
+	for _, again := range []struct {
+		score    uint32
+		has, sum uint64
+	}{{1, 1, 1}, {1, 1, 1}, {4, 1, 4}, {0, 0, 0}, {3, 1, 3}} {
+		w.Must(w.Consumer, &sharev1.FileFeedback{Agreement: id, Effect: "又一次", Score: again.score})
+		if s := standing(w, w.Provider); uint64(s.GetScores()) != again.has || s.GetScoreSum() != again.sum {
+			t.Errorf("after %d: %v", again.score, s)
+		}
+	}
+	_, other := w.Agree(nil)
+	give(w, other, 1)
+	w.Must(w.Consumer, &sharev1.FileFeedback{Agreement: other, Effect: "另一份", Score: 5})
+	if s := standing(w, w.Provider); s.GetScores() != 2 || s.GetScoreSum() != 8 {
+		t.Errorf("two agreements: %v", s)
+	}
 }
 
 // TestGatewaysOfAnAmendmentJoin: those that took part stay, for they have records to

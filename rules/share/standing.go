@@ -29,6 +29,21 @@ func mark(a *act.Act, org string, score uint32) []string {
 	})}
 }
 
+// remark puts a mark in the place of one that the same side gave before, 0 = none: however
+// often it speaks, it is one voice.
+func remark(a *act.Act, org string, was, score uint32) []string {
+	if was == 0 {
+		return mark(a, org, score)
+	}
+	return []string{note(a, org, func(s *sharev1.Standing) {
+		s.ScoreSum -= min(s.ScoreSum, uint64(was))
+		if score == 0 {
+			s.Scores -= min(s.Scores, 1)
+		}
+		s.ScoreSum += uint64(score)
+	})}
+}
+
 func checkScore(rule string, score uint32) error {
 	if score > 5 {
 		return act.Refuse(fault.OutOfRange, rule, "a score of %d: 1 to 5, 0 = none", score)
@@ -46,7 +61,8 @@ func checkMark(rule string, score uint32, judges bool) error {
 }
 
 // FileFeedback says what the shared data brought. Signed by the consumer, OFFICER;
-// its score counts for the provider.
+// its score counts for the provider, in the place of the one of the agreement's feedback
+// before it: an agreement has one mark, the last one.
 //
 // NotFound, Forbidden, IllegalTransition (nothing was received), Missing, TooLong,
 // Malformed (effect), OutOfRange (score).
@@ -65,12 +81,13 @@ func FileFeedback(a *act.Act, m *sharev1.FileFeedback) error {
 	if err := act.First(act.Text(rule, "effect", m.Effect, maxEffect, true), checkScore(rule, m.Score)); err != nil {
 		return err
 	}
+	before, _ := feedbacks.Get(a.Tx, numbered(g.Id, g.Feedbacks))
 	g.Feedbacks++
 	agreements.Put(a.Tx, g.Id, g)
 	feedbacks.Put(a.Tx, numbered(g.Id, g.Feedbacks), &sharev1.Feedback{
 		Agreement: g.Id, Number: g.Feedbacks, Effect: m.Effect, Cases: m.Cases, Materials: m.Materials, Score: m.Score, AtMs: a.TimeMs, By: a.Signer(),
 	})
 	objects := append([]string{feedbacks.Name() + "/" + numbered(g.Id, g.Feedbacks)}, agreementObjects(g)...)
-	a.Emit(rule, "filed", append(objects, mark(a, g.Provider, m.Score)...)...)
+	a.Emit(rule, "filed", append(objects, remark(a, g.Provider, before.GetScore(), m.Score)...)...)
 	return nil
 }
