@@ -199,6 +199,13 @@ func (n *sensor) answered(t connect.TableName, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	f := n.fallen[t]
+	if f == nil { // forgotten while it was asked: too many have fallen back
+		f = &fallback{wait: feedAgain}
+		if n.fallen == nil {
+			n.fallen = map[connect.TableName]*fallback{}
+		}
+		n.fallen[t] = f
+	}
 	if err == nil {
 		n.nofeed, f.fit, f.at = nil, true, time.Now()
 		return

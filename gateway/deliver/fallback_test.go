@@ -229,3 +229,16 @@ func TestAFeedThatNobodyNeedsIsGivenUp(t *testing.T) {
 	w.do("INSERT INTO firm VALUES (1)")
 	w.waits("another", 1)
 }
+
+// TestATableThatWasForgottenAnswers: while it was asked, so many fell back that all were
+// forgotten; its answer is taken none the less.
+func TestATableThatWasForgottenAnswers(t *testing.T) {
+	table := connect.TableName{Name: "t"}
+	for _, said := range []error{nil, connect.ErrUnreachable} {
+		n := &sensor{}
+		n.answered(table, said)
+		if f := n.fallen[table]; f == nil || f.fit != (said == nil) || said != nil && !f.due.After(time.Now()) {
+			t.Errorf("%v: %+v", said, f)
+		}
+	}
+}
