@@ -91,15 +91,25 @@ func (a *app) beginNode(ctx context.Context, b beginning) error {
 	}
 	begin := time.Now()
 	out, err := a.syncNode(ctx, node.SyncConfig{Servers: b.from, TrustHeight: height, TrustHash: hash})
+	if fault.Is(err, fault.AlreadyExists) && !there(a.path(genesisFile)) {
+		out, err = new(node.Synced), nil // an earlier try ended after the state, before the line below
+	}
 	if err != nil {
 		return err
 	}
 	if err := durable.ReplaceFile(a.path(genesisFile), file, 0o600); err != nil {
 		return fmt.Errorf("genesis: %w", err)
 	}
-	v := syncedRow(out)
+	v := map[string]any{}
+	if out.Height > 0 {
+		v = syncedRow(out)
+	}
 	v["ok"], v["chain"], v["home"], v["seconds"] = true, chain, a.home, time.Since(begin).Seconds()
 	return a.print(v, func(w io.Writer) {
+		if out.Height == 0 {
+			fmt.Fprintf(w, a.t("✓ 状态此前已恢复\n下一步：mulian node --home %s\n", "✓ the state was restored before\nnext: mulian node --home %s\n"), a.home)
+			return
+		}
 		fmt.Fprintf(w, a.t("✓ 高度 %d 的状态已恢复并核对，应用哈希 %x\n下一步：mulian node --home %s\n", "✓ the state of height %d is restored and compared, app hash %x\nnext: mulian node --home %s\n"), out.Height, out.AppHash, a.home)
 	})
 }
