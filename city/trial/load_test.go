@@ -50,10 +50,11 @@ type load struct {
 	record  *os.File // one line for each acknowledgement, before it counts
 
 	mu      sync.Mutex
-	numbers map[string]int // guarded by mu: by writer
-	tries   []attempt      // guarded by mu
-	checked int            // of tries; owned by the test
-	scanned int64          // blocks that were compared; owned by the test
+	numbers map[string]int      // guarded by mu: by writer
+	tries   []attempt           // guarded by mu
+	checked int                 // of tries; owned by the test
+	scanned int64               // blocks that were compared; owned by the test
+	done    map[[32]byte]placed // what those carried out; owned by the test
 
 	end context.CancelFunc
 	all sync.WaitGroup
@@ -61,7 +62,7 @@ type load struct {
 
 func newLoad(g *ground) *load {
 	g.Helper()
-	l := &load{g: g, clients: make([]*client.Client, 5), signers: make([]client.Signer, 5), numbers: map[string]int{}}
+	l := &load{g: g, clients: make([]*client.Client, 5), signers: make([]client.Signer, 5), numbers: map[string]int{}, done: map[[32]byte]placed{}}
 	for m := 1; m <= 4; m++ {
 		member := g.net.Members[m-1]
 		l.clients[m] = client.New(member.URL)

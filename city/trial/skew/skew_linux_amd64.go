@@ -10,5 +10,5 @@ func install()
 func set(seconds int64) bool {
 	offset = seconds
 	install()
-	return true
+	return offset == seconds
 }
