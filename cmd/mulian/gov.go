@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	governancev1 "mulian/gen/mulian/governance/v1"
 	"mulian/internal/fault"
@@ -26,11 +24,15 @@ func (a *app) govCommand() *cobra.Command {
 
 func (a *app) govShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show", Short: a.t("成员、角色、参数、法定期限、日历", "members, roles, parameters, statutory clocks, calendar"), Args: exactly(0), Example: "  mulian gov show --json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use: "show [PROPOSAL]", Short: a.t("成员、角色、参数、法定期限、日历；或一项提案的逐项变更与计票", "members, roles, parameters, statutory clocks, calendar; or what a proposal alters, and its votes"),
+		Args: atMost(1), Example: "  mulian gov show --json\n  mulian gov show 0123456789abcdef",
+		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := a.client()
 			if err != nil {
 				return err
+			}
+			if len(args) == 1 {
+				return a.showProposal(cmd.Context(), cl, args[0])
 			}
 			res, err := cl.Governance.GetConsortium(cmd.Context(), connect.NewRequest(&governancev1.GetConsortiumRequest{}))
 			if err != nil {
@@ -72,7 +74,7 @@ func (a *app) govShow() *cobra.Command {
 				for _, y := range m.GetCalendar() {
 					rows = append(rows, []string{a.t("日历", "calendar"), fmt.Sprint(y.GetYear()), y.GetSource()})
 				}
-				table(w, rows)
+				table(w, append(rows, a.suspended(m)...))
 			})
 		},
 	}
@@ -87,55 +89,10 @@ func (a *app) govList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			res, err := cl.Governance.ListProposals(cmd.Context(), connect.NewRequest(&governancev1.ListProposalsRequest{OpenOnly: open, Limit: 500}))
-			if err != nil {
-				return wire.Fault(err)
-			}
-			return a.print(res.Msg, func(w io.Writer) {
-				rows := [][]string{{a.t("表决", "PROPOSAL"), a.t("状态", "STATE"), a.t("标题", "TITLE"), a.t("票", "BALLOTS"), a.t("截止", "ENDS")}}
-				for _, p := range res.Msg.GetProposals() {
-					yes := 0
-					for _, b := range p.GetBallots() {
-						if b.GetYes() {
-							yes++
-						}
-					}
-					rows = append(rows, []string{p.GetId(), a.word(p.GetState()), p.GetTitle(), fmt.Sprintf("%d/%d", yes, len(p.GetBallots())), day(p.GetEndsMs())})
-				}
-				table(w, rows)
-			})
+			return a.listProposals(cmd.Context(), cl, open)
 		},
 	}
 	c.Flags().BoolVar(&open, "open", false, a.t("只看未决的", "only open ones"))
-	return c
-}
-
-func (a *app) govPropose() *cobra.Command {
-	m := &governancev1.Propose{}
-	c := &cobra.Command{
-		Use:   "propose FILE",
-		Short: a.t("提出一项变更（JSON，字段同接口文档 governance.v1.Change）", "propose a change (JSON with the fields of governance.v1.Change)"),
-		Example: `  echo '{"admit_member": {"org": "11110000000010003P", "weight": 1}}' > change.json
-  mulian gov propose change.json --title 增加成员 --as 111100000000300011#root`,
-		Args: exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			raw, err := os.ReadFile(args[0])
-			if err != nil {
-				return fault.Wrap(fault.NotFound, err, "change file")
-			}
-			if len(raw) > maxEntryFile {
-				return fault.Newf(fault.TooLong, "%s has more than %d bytes", args[0], maxEntryFile)
-			}
-			m.Change = &governancev1.Change{}
-			if err := protojson.Unmarshal(raw, m.Change); err != nil {
-				return fault.Wrap(fault.Malformed, err, "%s is no change in JSON", args[0])
-			}
-			return a.simple(cmd, m)
-		},
-	}
-	c.Flags().StringVar(&m.Title, "title", "", a.t("标题", "title"))
-	c.Flags().StringVar(&m.Reason, "reason", "", a.t("理由", "reason"))
-	_ = c.MarkFlagRequired("title")
 	return c
 }
 
