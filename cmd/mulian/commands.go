@@ -21,6 +21,8 @@ func (a *app) commands() []*cobra.Command {
 		a.auditCommand(),
 		a.evidenceCommand(),
 		a.verifyCommand(),
+		a.checkpointCommand(),
+		a.witnessCommand(),
 		a.orgCommand(),
 		a.govCommand(),
 		a.foreignCommand(),

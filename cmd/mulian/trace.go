@@ -69,8 +69,9 @@ func (a *app) traceCommand() *cobra.Command {
 const fileEnd = ".mulian-proof.json"
 
 func (a *app) traceExport() *cobra.Command {
-	var out, format string
+	var out, format, checkpoint string
 	var from uint64
+	var state bool
 	c := &cobra.Command{
 		Use:     "export ID",
 		Aliases: []string{"导出"},
@@ -78,15 +79,20 @@ func (a *app) traceExport() *cobra.Command {
 		Long: a.t(`为一个对象、事件、交易或访问写一份证明文件，mulian verify 可以离线检查它。ID 可以是目录、申请、协议、交付、职责、
 漂移、存证、账户等的编号或状态键，交易编号（64 位十六进制），event:序号，网关:记录号，协议#访问编号，或收据文件
 （mulian share query --json 的输出）。写之前先自己验证：服务器说谎时不会写出文件。
+--state：ID 就是状态键，如 share/agreement/0123456789abcdef；没有这个键时写出它不存在的证明。
+--checkpoint：文件从检查点开始（mulian checkpoint），给信任它的人，验证节点换过多少次都不变长。
 --format opmon：ID 是网关，把它公开的访问日志写成 X-Road 运行监测数据，每行一条 JSON，字段对应见 client/opmon。`,
 			`Writes a proof file of an object, event, transaction or access, which mulian verify checks offline. ID is the id or state
 key of an entry, request, agreement, delivery, duty, drift, piece of evidence, account and so on; the id of a transaction
 (64 hex digits); event:NUMBER; GATEWAY:LEAF; AGREEMENT#NUMBER of an access; or a file with a receipt
 (mulian share query --json). The file is verified
 before it is written: a server that lies gets none.
+--state: ID is exactly a state key, share/agreement/0123456789abcdef; if nothing has it, the file proves that.
+--checkpoint: the file begins at a checkpoint (mulian checkpoint), for who trusts it: however often the validators changed
+before, it does not get longer.
 --format opmon: ID is a gateway; its published access log is written as X-Road's operational monitoring data, one record in
 JSON on each line. The package client/opmon says how the fields map.`),
-		Example: "  mulian trace export 0123456789abcdef\n  mulian trace export 0123456789abcdef#1 -o access.mulian-proof.json\n  mulian trace export 11110000000021928B/g/main --format opmon -o opmon.jsonl",
+		Example: "  mulian trace export 0123456789abcdef\n  mulian trace export 0123456789abcdef#1 -o access.mulian-proof.json\n  mulian trace export share/agreement/0123456789abcdef --state --checkpoint checkpoint.txt\n  mulian trace export 11110000000021928B/g/main --format opmon -o opmon.jsonl",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch format {
@@ -100,11 +106,15 @@ JSON on each line. The package client/opmon says how the fields map.`),
 			if err != nil {
 				return err
 			}
-			m, err := a.maker(cmd.Context(), cl)
+			m, err := a.makerFrom(cmd.Context(), cl, checkpoint)
 			if err != nil {
 				return err
 			}
-			file, err := a.proofOf(cmd.Context(), m, args[0])
+			find := func(ctx context.Context, id string) ([]byte, error) { return a.proofOf(ctx, m, id) }
+			if state {
+				find = m.State
+			}
+			file, err := find(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -117,13 +127,21 @@ JSON on each line. The package client/opmon says how the fields map.`),
 			r := m.Verify(file)
 			v := map[string]any{"ok": true, "file": out, "bytes": len(file), "kind": r.Kind, "object": r.Object, "height": r.Height, "genesis": r.Genesis}
 			return a.print(v, func(w io.Writer) {
-				fmt.Fprintf(w, a.t("✓ %s  %d 字节，高度 %d\n验证：mulian verify %s --genesis-hash %s\n", "✓ %s  %d bytes, height %d\ncheck it: mulian verify %s --genesis-hash %s\n"),
-					out, len(file), r.Height, shellWord(out), r.Genesis)
+				trust := "--genesis-hash " + r.Genesis
+				if checkpoint != "" {
+					trust = "--checkpoint " + shellWord(checkpoint)
+				}
+				if r.Kind == "absence" {
+					fmt.Fprintf(w, a.t("! %s 不存在，文件证明这一点\n", "! there is no %s, and the file proves it\n"), visible(r.Object))
+				}
+				fmt.Fprintf(w, a.t("✓ %s  %d 字节，高度 %d\n验证：mulian verify %s %s\n", "✓ %s  %d bytes, height %d\ncheck it: mulian verify %s %s\n"), out, len(file), r.Height, shellWord(out), trust)
 			})
 		},
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", a.t("写到哪个文件，默认由编号得出；opmon 默认标准输出", "file to write; default from the id, of opmon stdout"))
 	c.Flags().StringVar(&format, "format", "proof", a.t("证明文件 proof，或运行监测 opmon", "proof, a proof file; or opmon, operational monitoring data"))
+	c.Flags().BoolVar(&state, "state", false, a.t("ID 是状态键；不存在也能证明", "ID is a state key; that there is none can be proved, too"))
+	c.Flags().StringVar(&checkpoint, "checkpoint", "", a.t("文件从这个检查点开始", "file with the checkpoint at which the proof begins"))
 	c.Flags().Uint64Var(&from, "from", 0, a.t("opmon：从第几条记录开始（0 起）", "of opmon: record from which to go on, from 0"))
 	return c
 }
@@ -150,6 +168,20 @@ func (a *app) maker(ctx context.Context, cl *client.Client) (*prooffile.Maker, e
 		a.say(a.t("! 本机没有创世文件：采用服务器的创世 %x，请另行核对", "! no genesis in this home: the server's is taken, %x; compare it on another way"), m.GenesisHash())
 	}
 	return m, err
+}
+
+// makerFrom is the maker of files that begin at the checkpoint in a file; none: at the
+// genesis.
+func (a *app) makerFrom(ctx context.Context, cl *client.Client, checkpoint string) (*prooffile.Maker, error) {
+	m, err := a.maker(ctx, cl)
+	if err != nil || checkpoint == "" {
+		return m, err
+	}
+	from, err := readCheckpoint(checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	return m.From(from)
 }
 
 // proofOf makes the file of an id, or of the receipt in a file.

@@ -17,23 +17,26 @@ import (
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	var genesis, hash string
+	var genesis, hash, checkpoint string
 	c := &cobra.Command{
 		Use:     "verify FILE",
 		Aliases: []string{"验证"},
 		Short:   a.t("验证一份证明文件：离线，只信创世", "check a proof file: offline, trusting nothing but the genesis"),
 		Long: a.t(`离线检查 mulian trace export 写出的证明文件：记录的签名、在网关日志里的位置、在账本状态里的位置、区块由超过 2/3
 表决权的验证节点签署、从创世到该区块的信任链。不需要节点，也不联网。信任的起点是创世：--genesis-hash（向任何一个成员
-索取），或 --genesis 创世文件，否则用 --home 里的 genesis.bin。不成立时退出状态为 7，并说明哪一步、哪一处。`,
+索取），或 --genesis 创世文件，否则用 --home 里的 genesis.bin；文件从检查点开始的，用 --checkpoint 指明自己保存的检查点
+（mulian checkpoint）。分叉证据（mulian witness compare）同样用它检查。不成立时退出状态为 7，并说明哪一步、哪一处。`,
 			`Checks a file of mulian trace export without a node and without network: the signatures of the record, its place in the
 gateway's log, in the ledger's state, the block's signatures by more than 2/3 of the voting power, and the chain of trust
 from the genesis to that block. Trust begins with the genesis: --genesis-hash (ask any member for it), or --genesis FILE,
-else genesis.bin in --home. What does not hold ends with exit status 7 and says which step failed, and where.`),
-		Example: "  mulian verify agreement.mulian-proof.json\n  mulian verify access.mulian-proof.json --genesis genesis.bin --json",
+else genesis.bin in --home; of a file that begins at a checkpoint, --checkpoint with the one that you keep (mulian
+checkpoint). The evidence of a split view (mulian witness compare) is checked likewise. What does not hold ends with exit
+status 7 and says which step failed, and where.`),
+		Example: "  mulian verify agreement.mulian-proof.json\n  mulian verify access.mulian-proof.json --genesis genesis.bin --json\n  mulian verify agreement.mulian-proof.json --checkpoint checkpoint.txt",
 		Args:    exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			began := time.Now()
-			want, err := a.trusted(genesis, hash)
+			verify, err := a.verifier(genesis, hash, checkpoint)
 			if err != nil {
 				return a.unchecked(err, began)
 			}
@@ -41,13 +44,24 @@ else genesis.bin in --home. What does not hold ends with exit status 7 and says 
 			if err != nil {
 				return a.unreadable(err, began)
 			}
-			return a.verdict(prooffile.Verify(file, want))
+			return a.verdict(verify(file))
 		},
 	}
 	c.Flags().StringVar(&genesis, "genesis", "", a.t("信任的创世文件", "genesis file to trust"))
 	c.Flags().StringVar(&hash, "genesis-hash", "", a.t("信任的创世哈希，64 位十六进制", "hash of the genesis to trust, 64 hex digits"))
-	c.MarkFlagsMutuallyExclusive("genesis", "genesis-hash")
+	c.Flags().StringVar(&checkpoint, "checkpoint", "", a.t("信任的检查点文件（mulian checkpoint）", "file with the checkpoint to trust (mulian checkpoint)"))
+	c.MarkFlagsMutuallyExclusive("genesis", "genesis-hash", "checkpoint")
 	return c
+}
+
+// verifier is how a file is checked with what the person trusts.
+func (a *app) verifier(genesis, hash, checkpoint string) (func([]byte) *prooffile.Report, error) {
+	if checkpoint != "" {
+		from, err := readCheckpoint(checkpoint)
+		return func(file []byte) *prooffile.Report { return prooffile.VerifyFrom(file, from) }, err
+	}
+	want, err := a.trusted(genesis, hash)
+	return func(file []byte) *prooffile.Report { return prooffile.Verify(file, want) }, err
 }
 
 // trusted returns the hash of the genesis that the person trusts.
@@ -146,12 +160,20 @@ func (a *app) tellReport(w io.Writer, r *prooffile.Report) {
 		fmt.Fprintln(w, a.t("不成立：不要相信这份文件。", "It does not hold: do not believe this file."))
 		return
 	}
+	if r.Kind == "split" {
+		fmt.Fprintf(w, a.t("\n成立：%s %s\n链 %s：验证节点签署了两份不可能同时为真的日志\n创世 %s，%.1f 毫秒，离线\n", "\nIt holds: %s %s\nchain %s: validators have signed two logs that cannot both be true\ngenesis %s, %.1f ms, offline\n"),
+			a.kind(r.Kind), visible(r.Object), visible(r.Chain), r.Genesis, r.Milliseconds)
+		return
+	}
 	fmt.Fprintf(w, a.t("\n成立：%s %s\n链 %s，高度 %d，区块时间 %s，%s 表决权签署（SM2：%s）\n", "\nIt holds: %s %s\nchain %s, height %d, block time %s, signed by %s of the voting power (SM2: %s)\n"),
 		a.kind(r.Kind), visible(r.Object), visible(r.Chain), r.Height, r.Time, a.share(r.Power), a.share(r.SM2))
+	if r.Checkpoint > 0 {
+		fmt.Fprintf(w, a.t("从检查点开始信任：高度 %d\n", "trusted from the checkpoint of height %d on\n"), r.Checkpoint)
+	}
 	for _, s := range r.Signers {
 		fmt.Fprintf(w, a.t("签名 %s：%s，密钥 %s（%s，%s）\n", "signed as %s: %s, key %s (%s, %s)\n"), visible(s.As), visible(s.Account), visible(s.Key), s.Algorithm, a.keyState(s.State))
 	}
-	if len(r.Signers) == 0 {
+	if len(r.Signers) == 0 && r.Kind != "absence" {
 		fmt.Fprintln(w, a.t("! 文件里没有任何人的签名：只有账本的见证", "! the file has nobody's signature: it is the ledger's word alone"))
 	}
 	fmt.Fprintf(w, a.t("创世 %s，%.1f 毫秒，离线\n", "genesis %s, %.1f ms, offline\n"), r.Genesis, r.Milliseconds)
@@ -189,12 +211,12 @@ func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-colum
 func (a *app) step(name string) string {
 	zh := map[string]string{
 		"form": "文件形式", "genesis": "创世", "header": "区块头", "validators": "验证节点集", "commit": "区块签名", "trust": "信任链", "sm2": "国密证书",
-		"state": "状态根", "object": "对象", "event": "事件", "transaction": "交易", "record": "访问记录", "log": "网关日志", "key": "密钥", "signature": "签名", "statement": "陈述", "finding": "违规",
+		"state": "状态根", "object": "对象", "absence": "不存在", "split": "分叉证据", "event": "事件", "transaction": "交易", "record": "访问记录", "log": "网关日志", "key": "密钥", "signature": "签名", "statement": "陈述", "finding": "违规",
 	}
 	return a.t(zh[name], name)
 }
 
 func (a *app) kind(name string) string {
-	zh := map[string]string{"object": "对象", "event": "事件", "transaction": "交易", "access": "访问", "finding": "违规证据"}
+	zh := map[string]string{"object": "对象", "absence": "不存在", "split": "分叉证据", "event": "事件", "transaction": "交易", "access": "访问", "finding": "违规证据"}
 	return a.t(zh[name], name)
 }
