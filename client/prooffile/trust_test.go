@@ -1,7 +1,6 @@
 package prooffile
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/ed25519"
@@ -63,18 +62,6 @@ func handed(t testing.TB) *story {
 		}
 	}
 	return s
-}
-
-// left is the first height at which none of the first validators is left.
-func (w *world) left() int64 {
-	first := w.set(1)
-	for h := int64(1); ; h++ {
-		if !slices.ContainsFunc(w.set(h), func(m member) bool {
-			return slices.ContainsFunc(first, func(x member) bool { return bytes.Equal(x.public(), m.public()) })
-		}) {
-			return h
-		}
-	}
 }
 
 // checkpointAt is the checkpoint of a block of the world, by the definitions.
