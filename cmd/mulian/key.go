@@ -162,6 +162,7 @@ func (a *app) rotate(ctx context.Context, account, label, newLabel string) error
 	if err != nil || r == nil {
 		return err
 	}
+	a.noteAct(ctx, a.home, nil, "key.rotate", map[string]string{"account": account, "old": old.Public().ID(), "new": fresh.Public().ID(), "label": newLabel})
 	return a.print(map[string]any{"account": account, "old": old.Public().ID(), "new": fresh.Public().ID(), "label": newLabel, "height": r.Height}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s  %s\n", fresh.Public().ID(), newLabel)
 	})

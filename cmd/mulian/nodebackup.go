@@ -42,6 +42,7 @@ offline. The index is not in it, it is made anew. The folder gets its name when 
 			if err != nil {
 				return err
 			}
+			a.noteAct(cmd.Context(), a.home, nil, "node.backup", map[string]string{"to": to, "keys": fmt.Sprint(keys), "height": i64(m.Height)})
 			return a.print(shortManifest(m), func(w io.Writer) {
 				fmt.Fprintf(w, a.t("✓ 已备份链 %s 高度 %d：%d 字节，%s，用时 %.1f 秒\n", "✓ backup of chain %s at height %d: %d bytes, %s, %.1f s\n"), m.Chain, m.Height, m.Bytes, a.withKeys(m), time.Since(began).Seconds())
 			})
@@ -124,6 +125,7 @@ func (a *app) restoreNode(ctx context.Context, p backup.Plan, from string) error
 	if err != nil {
 		return err
 	}
+	a.noteAct(ctx, a.home, nil, "node.restore", map[string]string{"from": from, "height": i64(m.Height), "newest": i64(p.Newest)})
 	v := shortManifest(m)
 	v["home"], v["newest"] = a.home, p.Newest
 	return a.print(v, func(w io.Writer) {
@@ -143,10 +145,11 @@ func (a *app) nodeRelease() *cobra.Command {
 		Long: a.t("用于恢复时没有给出 --newest 的节点，先停下它。高度必须是任何成员（含未丢失的）拥有的最高区块；给低了会产生第二段历史，丢失区块。",
 			"For a node that was restored without --newest; stop it first. The height is that of the newest block which any member has, those that were not lost included; one that is too low makes a second history and loses blocks."),
 		Example: "  mulian node release --newest 18230 --home ./org",
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := ledger.Release(a.path("node"), newest); err != nil {
 				return err
 			}
+			a.noteAct(cmd.Context(), a.home, nil, "node.release", map[string]string{"newest": i64(newest)})
 			return a.print(map[string]any{"ok": true, "newest": newest}, func(w io.Writer) {
 				fmt.Fprintf(w, a.t("✓ 启动后先取得高度 %d 之前的区块，再签名\n", "✓ when started it gets the blocks up to %d first, and then signs\n"), newest)
 			})
