@@ -140,6 +140,11 @@ func (c *handedChain) GetHeader(_ context.Context, r *connect.Request[ledgerv1.G
 	return nil, connect.NewError(connect.CodeNotFound, fmt.Errorf("no such block"))
 }
 
+// GetStatus tells the height.
+func (c *handedChain) GetStatus(context.Context, *connect.Request[ledgerv1.GetStatusRequest]) (*connect.Response[ledgerv1.GetStatusResponse], error) {
+	return connect.NewResponse(&ledgerv1.GetStatusResponse{ChainId: townChain, Height: int64(len(c.blocks))}), nil
+}
+
 // Trace knows no events.
 func (c *handedChain) Trace(context.Context, *connect.Request[tracev1.TraceRequest]) (*connect.Response[tracev1.TraceResponse], error) {
 	return connect.NewResponse(&tracev1.TraceResponse{}), nil
