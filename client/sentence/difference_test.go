@@ -72,23 +72,28 @@ func TestDifferences(t *testing.T) {
 		},
 		"calendar": {
 			&governancev1.Change{Kind: &governancev1.Change_SetCalendar{SetCalendar: year}},
-			want{{Field: "放假", Old: "20260101", New: ""}}, nil,
+			want{{Field: "放假", Old: "20260101", New: ""}},
+			nil,
 		},
 		"key": {
 			&governancev1.Change{Kind: &governancev1.Change_ReplaceValidatorKey{ReplaceValidatorKey: &governancev1.ValidatorRotation{OldKey: key(0), NewKey: key(2)}}},
-			want{{Of: "验证节点 v1", Field: "验证密钥", Old: hexOf(0), New: hexOf(2)}}, nil,
+			want{{Of: "验证节点 v1", Field: "验证密钥", Old: hexOf(0), New: hexOf(2)}},
+			nil,
 		},
 		"power": {
 			&governancev1.Change{Kind: &governancev1.Change_SetValidator{SetValidator: &governancev1.Validator{PublicKey: key(0), Power: 20, Org: "A", Name: "v1"}}},
-			want{{Of: "验证节点 v1", Field: "验证权重", Old: "10", New: "20"}}, nil,
+			want{{Of: "验证节点 v1", Field: "验证权重", Old: "10", New: "20"}},
+			nil,
 		},
 		"cancelled": {
 			&governancev1.Change{Kind: &governancev1.Change_CancelUpgrade{CancelUpgrade: "two"}},
-			want{{Field: "升级", Old: "two"}, {Field: "生效高度", Old: "500"}, {Field: "规则版本", Old: "2"}}, nil,
+			want{{Field: "升级", Old: "two"}, {Field: "生效高度", Old: "500"}, {Field: "规则版本", Old: "2"}},
+			nil,
 		},
 		"suspended": {
 			&governancev1.Change{Kind: &governancev1.Change_Suspend{Suspend: &governancev1.Suspension{Account: "A", Key: "0123456789abcdef", Cause: "失窃"}}},
-			want{{Of: "甲局（A），密钥 0123456789abcdef", Field: "状态", Old: "正常", New: "紧急停用 (失窃)"}}, nil,
+			want{{Of: "甲局（A），密钥 0123456789abcdef", Field: "状态", Old: "正常", New: "紧急停用 (失窃)"}},
+			nil,
 		},
 		"lifted": {
 			&governancev1.Change{Kind: &governancev1.Change_LiftSuspension{LiftSuspension: &governancev1.Suspension{Account: "B"}}},
