@@ -35,6 +35,7 @@ type app struct {
 	verdicts *verdicts
 	admitted *recent // transactions that Check has taken, with their ids
 	shares   *shares
+	gossip   *gossip // nil: there are no other nodes
 	keep     *atomic.Int64
 	latest   *latest
 	figures  *figures
@@ -374,7 +375,11 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	a.pace.at(height, (*moments).commit)
 	a.figures.block(height, open.done, a.pace, a.waiting != nil)
 	if a.waiting != nil {
-		a.shares.done(open.done, a.waiting())
+		waited := a.waiting()
+		a.shares.done(open.done, waited)
+		if a.gossip != nil {
+			a.gossip.done(open.done, waited)
+		}
 	}
 	if err := a.checkProgram(); err != nil {
 		a.log.Warn("the next block is for a newer program", "height", height+1)

@@ -206,3 +206,7 @@ func (l *Lie) ExtendVote(ctx context.Context, req *abci.RequestExtendVote) (*abc
 	}
 	return res, err
 }
+
+// Travelled returns how many transactions peers have sent, and how many of them were here
+// already.
+func Travelled(l *Ledger) (came, twice int64) { return l.gossip.came.Load(), l.gossip.twice.Load() }

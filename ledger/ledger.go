@@ -21,6 +21,7 @@ import (
 	cmtconfig "github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/consensus"
 	"github.com/cometbft/cometbft/node"
+	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
 	"github.com/cometbft/cometbft/proxy"
 	cmtstate "github.com/cometbft/cometbft/state"
@@ -64,6 +65,7 @@ type Ledger struct {
 	snapshots *snapshots
 
 	waiting  waiting
+	gossip   *gossip    // nil: this node is the whole chain
 	queueing sync.Mutex // held over a look into the mempool and the adding to it
 	heights  heights
 	keep     atomic.Int64
@@ -237,9 +239,14 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 		return err
 	}
 	logger := quiet{log: l.log, failure: l.failure}
+	var options []node.Option
+	if l.cfg.Listen != "" {
+		l.gossip = newGossip(l.app, secrets.node.ID())
+		options = append(options, node.CustomReactors(map[string]p2p.Reactor{"MEMPOOL": l.gossip}))
+	}
 	l.node, err = node.NewNodeWithContext(ctx, cfg, voter, &secrets.node,
 		proxy.NewConnSyncLocalClientCreator(l.cfg.application(l.app)), l.genesisDoc, l.provideDB,
-		node.DefaultMetricsProvider(cfg.Instrumentation), logger)
+		node.DefaultMetricsProvider(cfg.Instrumentation), logger, options...)
 	if err != nil && l.app.outdated.refuses() {
 		return l.failure.cause() // it came to that block among those that were saved
 	}
@@ -250,6 +257,10 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 		return err
 	}
 	l.app.waiting = l.node.Mempool().Size // before the consensus goroutine starts
+	if l.gossip != nil {
+		l.gossip.pool, l.gossip.wait = l.node.Mempool(), l.node.ConsensusReactor().WaitSync
+		l.app.gossip = l.gossip
+	}
 	l.app.outdated.syncing = l.node.ConsensusReactor().WaitSync
 	l.app.retain = l.retain
 	if err := l.figures.open(); err != nil {

@@ -169,6 +169,9 @@ func (l *Ledger) offer(ctx context.Context, raw []byte, sum, id [32]byte) (cache
 	_, step := tracing.Child(ctx, "ledger/queue")
 	answer, err := l.queue(raw)
 	step.End(nil)
+	if l.gossip != nil && err == nil && (answer == nil || answer.Code == 0) {
+		l.gossip.put(raw, sum, l.gossip.with(nil), nil)
+	}
 	if err != nil && !errors.Is(err, mempool.ErrTxInCache) || answer != nil && answer.Code != 0 {
 		l.app.shares.give(sum)
 	}
