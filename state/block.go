@@ -32,7 +32,7 @@ type Block struct {
 
 	sum    *lattice.Sum // after Seal
 	tx     bool         // a Tx is open
-	done   bool // committed or discarded
+	done   bool         // committed or discarded
 	result *finished
 }
 
