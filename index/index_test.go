@@ -342,6 +342,53 @@ func TestTraceOfAUse(t *testing.T) {
 	}
 }
 
+// TestTraceLeavesOthersOut: what happened to another entry, request or agreement on the same
+// duty, table and system is no part of the trace; what happened to these themselves is.
+func TestTraceLeavesOthersOut(t *testing.T) {
+	w := newWorld()
+	entry := func(id string) *cataloguev1.Entry {
+		return &cataloguev1.Entry{Id: id, Provider: "p", Duties: []string{"p:1"}, Table: "p/g:t", System: "p:s"}
+	}
+	shared := []string{Duty + "p:1", Table + "p/g:t", System + "p:s"}
+	w.put("catalogue/put_duties", Duty+"p:1", &cataloguev1.Duty{Id: "p:1", Org: "p"})
+	w.put("catalogue/put_systems", System+"p:s", &cataloguev1.System{Id: "p:s", Org: "p"})
+	w.put("catalogue/register_tables", Table+"p/g:t", &cataloguev1.Table{Id: "p/g:t", System: "p:s"}, System+"p:s")
+	w.put("catalogue/submit_entries", Entry+"p:e", entry("p:e"), shared...)
+	other := int64(len(w.events))
+	w.put("catalogue/submit_entries", Entry+"p:other", entry("p:other"), shared...)
+	w.put("catalogue/put_matters", Matter+"p:m", &cataloguev1.Matter{Id: "p:m", Org: "p", Duties: []string{"p:1"}}, Duty+"p:1")
+	w.put("catalogue/register_tables", Table+"p/g:u", &cataloguev1.Table{Id: "p/g:u", System: "p:s"}, System+"p:s")
+	w.put("share/file_request", Request+"r2", &sharev1.Request{Id: "r2", Terms: &sharev1.Terms{Duty: "p:1", Parts: []*sharev1.Part{{Entry: "p:other"}}}}, Entry+"p:other", Duty+"p:1")
+	own := int64(len(w.events))
+	terms := &sharev1.Terms{Duty: "p:1", Parts: []*sharev1.Part{{Entry: "p:e"}}}
+	w.put("share/file_request", Request+"r1", &sharev1.Request{Id: "r1", Terms: terms}, Entry+"p:e")
+	w.put("share/answer", Agreement+"a1", &sharev1.Agreement{Id: "a1", Request: "r1", Terms: terms}, Request+"r1", Entry+"p:e")
+	w.put("share/start_delivery", Delivery+"a1/0000000001", &sharev1.Delivery{Agreement: "a1"}, Agreement+"a1")
+	w.put("catalogue/report_drift", Drift+"p/g:t@1", &cataloguev1.Drift{Id: "p/g:t@1", Table: "p/g:t", Entries: []string{"p:e"}}, Table+"p/g:t")
+	w.put("catalogue/put_duties", Duty+"p:1", &cataloguev1.Duty{Id: "p:1", Org: "p", Retired: true})
+	x := reopen(t, filepath.Join(t.TempDir(), "x.db"))
+	take(t, x, w)
+	steps, _, _, err := x.Trace(t.Context(), "a1", false, -1, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []int64
+	for _, s := range steps {
+		got = append(got, s.Seq)
+	}
+	for seq := range int64(len(w.events)) {
+		if seq < other || seq >= own {
+			want = append(want, seq)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("trace of the agreement has events %v, want %v", got, want)
+	}
+	if steps, _, _, err := x.Trace(t.Context(), "p:1", true, -1, 100); err != nil || len(steps) != 6 {
+		t.Errorf("what touches the duty itself: %d events, %v", len(steps), err)
+	}
+}
+
 // TestAwaitEnds: a reader who waits for what never comes is let go.
 func TestAwaitEnds(t *testing.T) {
 	x := reopen(t, filepath.Join(t.TempDir(), "x.db"))

@@ -58,9 +58,15 @@ func (x *Index) Trace(ctx context.Context, id string, direct bool, after int64, 
 	}
 	in, args := marks(keys)
 	// An event of sharing belongs to the trace of its subject only: another
-	// request for the same entry is another story.
+	// request for the same entry is another story. So is another entry, or matter, on
+	// the same duty, table or system: of what many things hang on, only what was done
+	// to it itself, and the drifts of a table.
 	query := fmt.Sprintf(`SELECT DISTINCT e.seq, e.raw FROM event_object t JOIN event e ON e.seq = t.seq
-		WHERE t.object IN (%s) AND e.seq > ? AND (e.subject = t.object OR t.object = ? OR e.subject NOT LIKE 'share/%%')
+		WHERE t.object IN (%s) AND e.seq > ? AND (e.subject = t.object OR t.object = ? OR e.subject NOT LIKE 'share/%%' AND CASE
+			WHEN t.object LIKE 'catalogue/duty/%%' THEN e.subject LIKE 'catalogue/duty/%%'
+			WHEN t.object LIKE 'catalogue/system/%%' THEN e.subject LIKE 'catalogue/system/%%'
+			WHEN t.object LIKE 'catalogue/table/%%' THEN e.subject LIKE 'catalogue/table/%%' OR e.subject LIKE 'catalogue/drift/%%'
+			ELSE TRUE END)
 		ORDER BY e.seq LIMIT %d`, in, n+1)
 	rows, err := x.read.QueryContext(ctx, query, append(args, after, key)...)
 	if err != nil {
