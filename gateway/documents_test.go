@@ -11,14 +11,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"mulian/gateway"
 	"mulian/gateway/connect"
 	"mulian/gateway/deliver"
+	"mulian/gateway/receipt"
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/fault"
 )
 
@@ -248,4 +251,73 @@ func TestKillTheReceiverOfFiles(t *testing.T) {
 		t.Errorf("%d files of %d", len(all), len(files))
 	}
 	t.Logf("%d kills", kills-1)
+}
+
+// TestKillTheProviderOfFiles: the provider dies at random moments of a delivery of files. The
+// asker waits and gets each file as it is, by one delivery; no record is lost or doubled, and
+// what leaves is said once to have left.
+func TestKillTheProviderOfFiles(t *testing.T) {
+	w := newTown(t)
+	files := map[string][]byte{}
+	for i := range 12 {
+		files[string(rune('a'+i))+"/f.bin"] = noise(2_000_000 + i)
+	}
+	from, to := w.archive(files)
+	door := w.open(from)
+	w.publishFiles(door)
+	agreement := w.agree(byFile, drawings)
+	tap := w.open(to)
+	from.Listen, from.URL = door.Addr(), "http://"+door.Addr()
+	door.stop()
+
+	ctx, stop := context.WithCancel(t.Context())
+	var killing sync.WaitGroup
+	kills := 0
+	killing.Go(func() {
+		for ctx.Err() == nil {
+			cmd, out := w.spawn(play{Config: from})
+			out.Scan()                        // it is open
+			next := time.After(moment(kills)) // the moment is the point of the test
+			if kills >= maxKills/2 {
+				next = nil
+			}
+			select {
+			case <-ctx.Done():
+			case <-next:
+			}
+			cmd.Process.Kill()
+			cmd.Wait()
+			kills++
+		}
+	})
+	short, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	got, err := tap.Fetch(short, deliver.Fetch{Agreement: agreement, Entry: w.entry, Into: connect.TableName{Name: "plans"}})
+	stop()
+	killing.Wait()
+	t.Logf("%d kills", kills)
+	if err != nil || got.Delivery != 1 || got.Rows != 24 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	all := received(t, to.Documents)
+	for name, content := range files {
+		if !bytes.Equal(all["plans/"+name], content) {
+			t.Errorf("%s differs", name)
+		}
+	}
+	if len(all) != len(files) {
+		t.Errorf("%d files of %d", len(all), len(files))
+	}
+	door = w.open(from)
+	outcomes := map[tracev1.Outcome]int{}
+	if err := door.Records().Of(agreement, func(e receipt.Entry) bool { outcomes[e.Record.Outcome]++; return true }); err != nil {
+		t.Fatal(err)
+	}
+	if outcomes[tracev1.Outcome_OUTCOME_GRANTED] != 1 || outcomes[tracev1.Outcome_OUTCOME_COMPLETED] != 1 || len(outcomes) != 2 {
+		t.Errorf("the records of one delivery: %v", outcomes)
+	}
+	if lost := w.receiptsHold(door, tap, agreement); lost != 0 {
+		t.Errorf("%d receipts are lost", lost)
+	}
+	w.eventually("all is anchored", func() bool { s := door.Status(); return s.OK && s.Anchored == s.LogSize })
 }
