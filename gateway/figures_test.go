@@ -12,8 +12,9 @@ import (
 	"mulian/internal/tracing"
 )
 
-// TestOneQueryIsOneTrace: from the asker's command through its gateway to the provider's,
-// where it is admitted, decided, read, sealed and logged; no span tells who, or what was asked for.
+// TestOneQueryIsOneTrace: at the provider's gateway a query is admitted, decided, read, sealed
+// and logged below the span of its call; no span tells who, or what was asked for. The
+// asker's own spans are no part of it: its gateway may send several queries in one request.
 func TestOneQueryIsOneTrace(t *testing.T) {
 	to := tracetest.NewInMemoryExporter()
 	w := newTown(t)
