@@ -56,8 +56,9 @@ const (
 	voteRoom = 10_000
 )
 
-// Restoration says that a home was made from a backup, and what its validator must
-// wait for before it votes. It is gone when that has come.
+// Restoration says that a home was made from a backup, or from a snapshot with a key that
+// was there before, and what its validator must wait for before it votes. It is gone when
+// that has come.
 type Restoration struct {
 	AtMs   int64 `json:"at_ms"`  // when it was restored, of this machine's clock
 	Height int64 `json:"height"` // of the backup

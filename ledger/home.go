@@ -3,6 +3,7 @@ package ledger
 import (
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ const (
 	nodeKeyFile        = "node.pem"             // Ed25519: the node's name among peers
 	genesisFile        = "genesis.bin"          // the signed genesis, as it came
 	validatorStateFile = "validator_state.json" // the last vote: never sign two things
+	unusedFile         = "validator_unused"     // public key of the validator that was made here and has signed nothing
 	storeDir           = "store"                // Pebble
 	walDir             = "wal"                  // the engine's write-ahead log, up to 1 GB
 	maxGenesisBytes    = 64 << 20
@@ -65,11 +67,44 @@ func InitHome(home string) (Identity, error) {
 		if err != nil {
 			return Identity{}, storeFault(err, "make key %s", name)
 		}
+		if name == validatorKeyFile { // before the key: whatever is interrupted, no key counts as unused that is not
+			if err := markUnused(home, key.Public()); err != nil {
+				return Identity{}, err
+			}
+		}
 		if err := sm.SavePrivate(path, key); err != nil && !errors.Is(err, fs.ErrExist) {
 			return Identity{}, storeFault(err, "save key %s", path)
 		}
 	}
 	return ReadIdentity(home)
+}
+
+func markUnused(home string, key sm.PublicKey) error {
+	path := filepath.Join(home, unusedFile)
+	return storeFault(durable.ReplaceFile(path, []byte(hex.EncodeToString(key.Bytes())+"\n"), 0o600), "write %s", path)
+}
+
+// unused reports whether the validator's key was made in this home and no node has run
+// with it: only then it is certain that it has signed nothing. A key that was copied
+// there, or that is older than this record, is not.
+func unused(home string, validator [32]byte) (bool, error) {
+	path := filepath.Join(home, unusedFile)
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && string(raw) == hex.EncodeToString(validator[:])+"\n", storeFault(err, "read %s", path)
+}
+
+// markUsed comes, durably, before the first signature that the validator could give.
+func markUsed(home string) error {
+	path := filepath.Join(home, unusedFile)
+	if err := os.Remove(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return storeFault(err, "remove %s", path)
+	}
+	return storeFault(durable.SyncDir(home), "remove %s", path)
 }
 
 // ReadIdentity returns who the node in that directory is. NotFound if it has no

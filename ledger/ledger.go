@@ -134,6 +134,9 @@ func open(ctx context.Context, cfg Config, m machine.Machine) (_ *Ledger, err er
 	if err := l.checkProgram(); err != nil {
 		return nil, err
 	}
+	if err := markUsed(cfg.Home); err != nil {
+		return nil, err
+	}
 	if err := l.startEngine(ctx, secrets); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	protostate "github.com/cometbft/cometbft/proto/tendermint/state"
@@ -311,7 +312,8 @@ func (s *Sync) open(hash, zipped []byte) ([]byte, error) {
 // Install builds the store from the chunks, compares it with the header, and makes it that of
 // the node, durably. progress is called after each chunk. VerificationFailed if the state is
 // not the one of the header: the list of chunks was false. Then, and after any interruption,
-// nothing is left but chunks that have their hash.
+// nothing is left but chunks that have their hash. A validator whose key may have signed
+// before abstains for a while when the node is opened, see [Restoration].
 func (s *Sync) Install(ctx context.Context, progress func(done, all int)) error {
 	for _, name := range []string{restoredDir, leavesDir} {
 		if err := os.RemoveAll(filepath.Join(s.dir, name)); err != nil {
@@ -336,6 +338,9 @@ func (s *Sync) Install(ctx context.Context, progress func(done, all int)) error 
 	if err := durable.SyncDir(path); err != nil {
 		return storeFault(err, "build the store")
 	}
+	if err := s.guardVotes(); err != nil {
+		return err
+	}
 	// Here the joining ends: before this rename there is no node, after it there is one.
 	if err := os.Rename(path, filepath.Join(s.cfg.Home, storeDir)); err != nil {
 		return storeFault(err, "put the store in its place")
@@ -344,6 +349,27 @@ func (s *Sync) Install(ctx context.Context, progress func(done, all int)) error 
 		return storeFault(err, "put the store in its place")
 	}
 	return s.Discard()
+}
+
+// guardVotes sees to it that a validator that was here before the snapshot does not sign
+// twice: what it has voted since the snapshot is not in it, and the file of its last vote may
+// be gone or old. It then waits as after a restore (see [Restoration]), and the engine's log of
+// its earlier life goes. A validator whose key was made for this node has signed nothing.
+func (s *Sync) guardVotes() error {
+	id, err := ReadIdentity(s.cfg.Home)
+	if err != nil {
+		return err
+	}
+	if fresh, err := unused(s.cfg.Home, id.Validator); err != nil || fresh {
+		return err
+	}
+	s.cfg.Logger.Warn("this home's validator key was here before, and may have signed: it abstains until there is a block that is made after now",
+		"height", s.Height())
+	at := max(time.Now().UnixMilli(), s.block.Time.UnixMilli())
+	if err := MarkRestored(s.cfg.Home, Restoration{AtMs: at, Height: s.Height()}); err != nil {
+		return err
+	}
+	return storeFault(os.RemoveAll(filepath.Join(s.cfg.Home, walDir)), "remove the engine's log of an earlier store")
 }
 
 // inStore opens the store that is being built for one phase, and flushes it.

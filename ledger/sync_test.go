@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/proto"
@@ -126,6 +127,9 @@ func TestANewNodeBeginsWithASnapshot(t *testing.T) {
 	if _, err := ledger.NewSync(cfg, res, headerHash(t, ls[1], height+1)); !fault.Is(err, fault.AlreadyExists) {
 		t.Errorf("again: %v, want AlreadyExists", err)
 	}
+	if r, err := ledger.ReadRestoration(cfg.Home); err != nil || r != nil {
+		t.Errorf("a new validator has to wait as after a restore: %+v, %v", r, err)
+	}
 	for range 2 { // and once more, for what the first start leaves behind
 		l, err := ledger.Open(context.Background(), cfg, ledgertest.Machine{})
 		if err != nil {
@@ -157,6 +161,78 @@ func TestANewNodeBeginsWithASnapshot(t *testing.T) {
 	}
 	if own, err := ls[0].Snapshot(both.GetHeight()); err == nil && string(own.GetSnapshot()) != string(made.GetSnapshot()) {
 		t.Errorf("two nodes have different snapshots of height %d", both.GetHeight())
+	}
+}
+
+// TestKeysThatWereThereBeforeAbstainAfterASnapshot: what a validator has signed since the
+// snapshot is not in it. So one whose key may have signed begins as after a restore.
+func TestKeysThatWereThereBeforeAbstainAfterASnapshot(t *testing.T) {
+	chain := ledgertest.NewChain(t, t.TempDir(), 4)
+	ls := openAll(t, chain)
+	var last *ledger.Committed
+	for i := range 8 {
+		last = submit(t, ls[i%4], ledgertest.Tx(t, fmt.Sprintf("k/%d", i), "1"))
+	}
+	height, err := ls[0].TakeSnapshot(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := ls[0].Snapshot(height)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last = submit(t, ls[1], ledgertest.Tx(t, "after", "1"))
+	agree(t, ls, last.Height)
+	trusted := headerHash(t, ls[1], height+1)
+	begin := func(cfg ledger.Config) *ledger.Restoration {
+		t.Helper()
+		s, err := ledger.NewSync(cfg, res, trusted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		fetch(t, s, ls[0])
+		if err := s.Install(context.Background(), quiet); err != nil {
+			t.Fatal(err)
+		}
+		r, err := ledger.ReadRestoration(cfg.Home)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+
+	// The store of a validator is lost, with the file of its last vote.
+	if err := ls[3].Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"store", "validator_state.json"} {
+		if err := os.RemoveAll(filepath.Join(chain.Configs[3].Home, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := time.Now().UnixMilli()
+	if r := begin(chain.Configs[3]); r == nil || r.Height != height || r.AtMs < before || r.Newest != 0 {
+		t.Fatalf("a validator that has voted would vote at once: %+v", r)
+	}
+	l := chain.Open(t, 3)
+	last = submit(t, ls[0], ledgertest.Tx(t, "later", "1"))
+	agree(t, []*ledger.Ledger{ls[0], ls[1], ls[2], l}, last.Height)
+	if r, err := ledger.ReadRestoration(chain.Configs[3].Home); err != nil || r == nil {
+		t.Errorf("it votes already, at height %d: %+v, %v", last.Height, r, err)
+	}
+
+	// Keys of another machine are put into a home that made keys of its own.
+	cfg := newcomer(t, chain)
+	key, err := os.ReadFile(filepath.Join(chain.Configs[2].Home, "validator.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(cfg.Home, "validator.pem"), key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if begin(cfg) == nil {
+		t.Error("a key that was copied there counts as unused")
 	}
 }
 
