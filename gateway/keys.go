@@ -126,14 +126,14 @@ func numbered(label, base string) (n int, ok bool) {
 }
 
 // choose takes from the ring the keys that the ledger has for the account now: the
-// newest machine key that is active, so that a new one can be added before the old one
-// ends; the sealing key, and all others of the ring to open with; of the log the key that
+// newest machine key that is active and not suspended, so that a new one can be added
+// before the old one ends; the sealing key, and all others of the ring to open with; of the log the key that
 // the profile names, and the one before it while both sign. NotWhitelisted if the ledger
-// has others.
+// has others, Suspended if the members have suspended the only one.
 func (k *Keys) choose(ring keyring.Ring, a *identityv1.Account) error {
 	active := map[string]bool{}
 	for _, key := range a.GetKeys() {
-		active[key.GetId()] = key.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE
+		active[key.GetId()] = key.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE && !key.GetSuspended()
 	}
 	machines, err := numberedKeys(ring, a.GetId(), keyring.Machine)
 	if err != nil {
@@ -182,11 +182,15 @@ func signsStill(p *identityv1.GatewayProfile, public []byte) bool {
 // match tells whether the ledger has these keys for the account.
 func (k Keys) match(a *identityv1.Account) error {
 	p := a.GetGateway()
-	has := false
+	has, suspended := false, false
 	for _, key := range a.GetKeys() {
-		has = has || key.GetId() == k.Machine.Public().ID() && key.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE
+		if key.GetId() == k.Machine.Public().ID() && key.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE {
+			has, suspended = true, key.GetSuspended()
+		}
 	}
 	switch {
+	case suspended:
+		return fault.Newf(fault.Suspended, "the members have suspended the machine key %s of %s; add another one, or wait until they resume it", k.Machine.Public().ID(), a.GetId())
 	case !has:
 		return fault.Newf(fault.NotWhitelisted, "the ledger does not have the machine key %s of %s, or it was revoked", k.Machine.Public().ID(), a.GetId())
 	case !bytes.Equal(p.GetSealingKey().GetPublicKey(), k.Seal.Public().Bytes()):

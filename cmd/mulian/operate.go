@@ -246,7 +246,10 @@ func (a *app) spareMachineKey(acc *identityv1.Account) (key sm.PrivateKey, label
 	state := map[string]identityv1.KeyState{}
 	active := 0
 	for _, k := range acc.GetKeys() {
-		state[k.GetId()] = k.GetState()
+		if state[k.GetId()] = k.GetState(); k.GetSuspended() {
+			state[k.GetId()] = identityv1.KeyState_KEY_STATE_REVOKED // it signs nothing now: not to be changed to
+			continue
+		}
 		if k.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE {
 			active++
 		}

@@ -121,7 +121,7 @@ func (a *app) signerOf(ctx context.Context, c *client.Client, account string, la
 func active(acc *identityv1.Account, id string) bool {
 	for _, k := range acc.GetKeys() {
 		if k.GetId() == id {
-			return k.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE && k.GetLevel() != identityv1.KeyLevel_KEY_LEVEL_UNSPECIFIED
+			return k.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE && !k.GetSuspended() && k.GetLevel() != identityv1.KeyLevel_KEY_LEVEL_UNSPECIFIED
 		}
 	}
 	return false

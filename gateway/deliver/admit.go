@@ -111,7 +111,7 @@ func (p *Provider) identifyOnce(ctx context.Context, r *request, m *gatewayv1.Si
 func newAccount() *identityv1.Account { return &identityv1.Account{} }
 
 // activeKey returns the account's key of that id: NotWhitelisted if it has none,
-// KeyRevoked if it was revoked or has ended.
+// KeyRevoked if it was revoked or has ended, Suspended while the members have suspended it.
 func activeKey(a *identityv1.Account, id string, now time.Time) (sm.PublicKey, error) {
 	for _, k := range a.GetKeys() {
 		if k.GetId() != id {
@@ -119,6 +119,9 @@ func activeKey(a *identityv1.Account, id string, now time.Time) (sm.PublicKey, e
 		}
 		if k.GetState() != identityv1.KeyState_KEY_STATE_ACTIVE || k.GetEndsMs() != 0 && now.UnixMilli() >= k.GetEndsMs() {
 			return sm.PublicKey{}, fault.Newf(fault.KeyRevoked, "key %s of %s no longer signs", id, a.GetId())
+		}
+		if k.GetSuspended() {
+			return sm.PublicKey{}, fault.Newf(fault.Suspended, "key %s of %s is suspended by vote", id, a.GetId())
 		}
 		return parseKey(k)
 	}

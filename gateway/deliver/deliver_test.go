@@ -362,9 +362,33 @@ func TestReceiptKey(t *testing.T) {
 	if err := look(); err != nil {
 		t.Fatal(err)
 	}
-	k.State = identityv1.KeyState_KEY_STATE_REVOKED
+	k.Suspended = true
+	if err := look(); !fault.Is(err, fault.VerificationFailed) {
+		t.Errorf("signed with a suspended key: %v", err)
+	}
+	k.Suspended, k.State = false, identityv1.KeyState_KEY_STATE_REVOKED
 	if err := look(); !fault.Is(err, fault.VerificationFailed) {
 		t.Errorf("signed with a revoked key: %v", err)
+	}
+}
+
+// TestASuspendedKeyIsNotTaken: what the members have suspended by vote asks for nothing.
+func TestASuspendedKeyIsNotTaken(t *testing.T) {
+	key, err := sm.Generate(sm.SM2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for want, change := range map[fault.Code]func(*identityv1.Key){
+		fault.OK:         func(*identityv1.Key) {},
+		fault.Suspended:  func(k *identityv1.Key) { k.Suspended = true },
+		fault.KeyRevoked: func(k *identityv1.Key) { k.EndsMs = now.UnixMilli() },
+	} {
+		k := &identityv1.Key{Id: key.Public().ID(), Algorithm: identityv1.KeyAlgorithm(key.Public().Algorithm()), PublicKey: key.Public().Bytes(), State: identityv1.KeyState_KEY_STATE_ACTIVE}
+		change(k)
+		if _, err := activeKey(&identityv1.Account{Id: "a", Keys: []*identityv1.Key{k}}, k.Id, now); fault.CodeOf(err) != want {
+			t.Errorf("%v, want %v", err, want)
+		}
 	}
 }
 
