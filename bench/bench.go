@@ -27,6 +27,8 @@ type Options struct {
 	Entries, Rows int
 	// Keys is the size of an authenticated state; 0 = the bench's choice.
 	Keys int
+	// Transactions is how long a long chain is; 0 = the bench's choice.
+	Transactions int
 	// Database is the data source name of a PostgreSQL server, for the benches that
 	// want one; empty = the bench's own way to one.
 	Database string

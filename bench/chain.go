@@ -165,10 +165,11 @@ type ours struct {
 	node    *node.Node
 	signers []client.Signer
 	signed  int // transactions so far: their numbers differ
+	stop    func() error
 }
 
 func openNode(ctx context.Context, cfg memberConfig) (source, error) {
-	s := &ours{}
+	s := &ours{signed: cfg.Signed}
 	for _, one := range cfg.Signers {
 		key, err := sm.LoadPrivate(one.Key)
 		if err != nil {
@@ -176,14 +177,29 @@ func openNode(ctx context.Context, cfg memberConfig) (source, error) {
 		}
 		s.signers = append(s.signers, client.Signer{Account: one.Account, Key: key})
 	}
-	var err error
-	s.node, err = node.Open(ctx, node.Config{
+	config := node.Config{
 		Home: cfg.Home, Listen: cfg.Listen, Peers: cfg.Peers, Version: "bench", Logger: slog.New(slog.DiscardHandler),
-	})
-	return s, err
+	}
+	var err error
+	if !cfg.Serve {
+		if s.node, err = node.Open(ctx, config); err == nil {
+			s.stop = s.node.Close
+		}
+		return s, err
+	}
+	m, err := node.OpenMember(ctx, node.MemberConfig{Node: config, Listen: "127.0.0.1:0"})
+	if err != nil {
+		return nil, err
+	}
+	s.node = m.Node
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- m.Run(running) }()
+	s.stop = func() error { cancel(); return <-done }
+	return s, nil
 }
 
-func (s *ours) close() error { return s.node.Close() }
+func (s *ours) close() error { return s.stop() }
 
 // send hands one transaction in and waits until it is committed. A node that is full is
 // asked again as [client.Client.Submit] does, and the time runs on.

@@ -30,6 +30,8 @@ type memberConfig struct {
 	Peers         []string
 	Signers       []memberSigner // who sends here
 	Engine        *engineConfig  // nil: our node
+	Serve         bool           // the whole member: node, index and server
+	Signed        int            // duties that the chain has already: what is signed begins behind them
 }
 
 // memberSigner is a department with the file of its officer's key.

@@ -37,6 +37,7 @@ type town struct {
 	chain   *client.Client
 	ring    keyring.Ring
 	genesis string // file
+	listen  string // where other nodes connect; empty: the member is the whole chain
 	stop    func() error
 
 	authority, provider, consumer client.Signer
@@ -71,7 +72,7 @@ func found(ctx context.Context, dir string) (_ *town, err error) {
 
 // open signs the genesis and runs the one member.
 func (w *town) open(ctx context.Context) error {
-	home := filepath.Join(w.dir, "node")
+	home := w.home()
 	id, err := node.Keys(home)
 	if err != nil {
 		return err
@@ -96,8 +97,16 @@ func (w *town) open(ctx context.Context) error {
 	if err := os.WriteFile(w.genesis, file, 0o600); err != nil {
 		return err
 	}
+	return w.run(ctx)
+}
+
+// home is the folder of the one member's node.
+func (w *town) home() string { return filepath.Join(w.dir, "node") }
+
+// run starts the one member, also again after stop.
+func (w *town) run(ctx context.Context) (err error) {
 	w.member, err = node.OpenMember(ctx, node.MemberConfig{
-		Node: node.Config{Home: home, Logger: slog.New(slog.DiscardHandler)}, Listen: "127.0.0.1:0",
+		Node: node.Config{Home: w.home(), Listen: w.listen, Logger: slog.New(slog.DiscardHandler)}, Listen: "127.0.0.1:0",
 	})
 	if err != nil {
 		return err
@@ -200,7 +209,12 @@ const settled = time.Minute
 
 // until waits for what happens by itself.
 func until(ctx context.Context, what string, ok func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, settled)
+	return within(ctx, settled, what, ok)
+}
+
+// within is until with a bound of its own.
+func within(ctx context.Context, bound time.Duration, what string, ok func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	for {
 		yes, err := ok()
@@ -209,7 +223,7 @@ func until(ctx context.Context, what string, ok func() (bool, error)) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(fault.Newf(fault.Timeout, "%s: not within %s", what, settled), err)
+			return errors.Join(fault.Newf(fault.Timeout, "%s: not within %s", what, bound), err)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
