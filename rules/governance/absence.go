@@ -33,7 +33,7 @@ func present(v state.View, p *governancev1.Proposal, org string) bool {
 // of the rest decides. The rest has to be more than a third of all, the share that can
 // keep any vote from passing as it is; a smaller rest is no consortium, and goes on with
 // a new chain from a checkpoint.
-func lastVerdict(v state.View, p *governancev1.Proposal, org string) governancev1.ProposalState {
+func lastVerdict(v state.View, timeMs int64, p *governancev1.Proposal, org string) governancev1.ProposalState {
 	if present(v, p, org) {
 		return governancev1.ProposalState_PROPOSAL_STATE_REJECTED
 	}
@@ -44,7 +44,7 @@ func lastVerdict(v state.View, p *governancev1.Proposal, org string) governancev
 			there += uint64(m.Weight)
 		}
 	}
-	if there*3 > all && tally(v, p).yes*100 >= shareOf(v, p.Change)*there {
+	if there*3 > all && tally(v, timeMs, p).yes*100 >= shareOf(v, p.Change)*there {
 		return governancev1.ProposalState_PROPOSAL_STATE_ACCEPTED
 	}
 	return governancev1.ProposalState_PROPOSAL_STATE_EXPIRED

@@ -15,11 +15,11 @@ type votes struct {
 	total, yes, no uint64 // at most MaxMembers * MaxWeight
 }
 
-func tally(v state.View, p *governancev1.Proposal) (t votes) {
+func tally(v state.View, timeMs int64, p *governancev1.Proposal) (t votes) {
 	for _, m := range Members(v) {
 		t.total += uint64(m.Weight)
 	}
-	mute := silenced(v)
+	mute := silenced(v, timeMs)
 	for _, b := range p.Ballots {
 		m, ok := act.Members.Get(v, b.Org)
 		switch {
@@ -38,8 +38,8 @@ func tally(v state.View, p *governancev1.Proposal) (t votes) {
 // it even with every vote that is not cast; else still open. To remove an absent member
 // silence is a vote at the end ([lastVerdict]); that one is rejected when the
 // member shows itself.
-func verdict(v state.View, p *governancev1.Proposal) governancev1.ProposalState {
-	t, share := tally(v, p), shareOf(v, p.Change)
+func verdict(v state.View, timeMs int64, p *governancev1.Proposal) governancev1.ProposalState {
+	t, share := tally(v, timeMs, p), shareOf(v, p.Change)
 	org, absent := p.Change.GetKind().(*governancev1.Change_RemoveAbsent)
 	switch {
 	case t.yes*100 >= share*t.total:
@@ -62,7 +62,7 @@ func shareOf(v state.View, c *governancev1.Change) uint64 {
 // names the code: to refuse the deciding vote instead would leave the proposal open
 // until its end, though nothing can come of it. The caller writes p.
 func count(a *act.Act, p *governancev1.Proposal) {
-	carry(a, p, verdict(a.Tx, p))
+	carry(a, p, verdict(a.Tx, a.TimeMs, p))
 }
 
 // carry does what a verdict says.

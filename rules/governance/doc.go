@@ -43,7 +43,8 @@
 //     record for ever either way ([Misbehave]).
 //  9. A change of shares needs the highest share in force. Silencing a member wins no
 //     vote: its weight stays in every total. An emergency suspension ends by itself,
-//     silences no half of all weights, and moves no power of consensus. At most one
+//     silences no half of all weights, nobody for longer than one lasts and then not for as
+//     long, and moves no power of consensus. At most one
 //     upgrade waits, and the protocol in force never falls.
 //
 // The life of a suspension, of an account or of one of its keys:

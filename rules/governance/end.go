@@ -37,7 +37,7 @@ func expire(a *act.Act) {
 		p, _ := proposals.Get(a.Tx, id)
 		s := governancev1.ProposalState_PROPOSAL_STATE_EXPIRED
 		if org, ok := p.Change.GetKind().(*governancev1.Change_RemoveAbsent); ok {
-			s = lastVerdict(a.Tx, p, org.RemoveAbsent)
+			s = lastVerdict(a.Tx, a.TimeMs, p, org.RemoveAbsent)
 		}
 		carry(a, p, s)
 		proposals.Put(a.Tx, id, p)

@@ -50,10 +50,11 @@ func checkNamed(rule string, s *governancev1.Suspension) error {
 	return nil
 }
 
-// checkSuspend takes the emergency suspension of an account or key that is active. If it
-// silences a member, the others have to hold more than half of all weights, so
-// that a few do not silence the many; and its last suspension has to be over for as
-// long as one lasts, so that they do not do so for ever.
+// checkSuspend takes the emergency suspension of an account or key that is active, whose
+// last suspension is over for as long as one lasts, so that a few do not stop it for ever.
+// If it silences a member, the others have to hold more than half of all weights, so
+// that a few do not silence the many; and whatever of the member was suspended last has to
+// be over for as long.
 func checkSuspend(a *act.Act, rule string, s *governancev1.Suspension) error {
 	if err := checkNamed(rule, s); err != nil {
 		return err
@@ -77,17 +78,36 @@ func checkSuspend(a *act.Act, rule string, s *governancev1.Suspension) error {
 			return act.Refuse(fault.IllegalTransition, rule, "key %s of %s is revoked or suspended", k.Id, acc.Id)
 		}
 	}
+	if last, ok := suspensions.Get(a.Tx, suspensionKey(s)); ok {
+		if err := checkPause(a, rule, last); err != nil {
+			return err
+		}
+	}
 	member, ok := act.Members.Get(a.Tx, s.Account)
-	if !ok || s.Key != "" && speaks(acc, s.Key) {
+	if !ok || s.Key != "" && speaks(acc, s.Key, emergencyEnds(a)) {
 		return nil
 	}
 	return checkSilence(a, rule, member)
 }
 
+// emergencyEnds is when an emergency that begins now ends by itself.
+func emergencyEnds(a *act.Act) int64 {
+	return a.TimeMs + int64(standard.SuspensionDays(Parameters(a.Tx)))*dayMs
+}
+
+// checkPause refuses another emergency while a suspension has not been over for as long as
+// one lasts.
+func checkPause(a *act.Act, rule string, last *governancev1.Suspension) error {
+	if again := last.EndedMs + emergencyEnds(a) - a.TimeMs; last.EndedMs != 0 && a.TimeMs < again {
+		return act.Refuse(fault.IllegalTransition, rule, "%s was suspended until %d, and is not again in an emergency before %d", suspensionKey(last), last.EndedMs, again)
+	}
+	return nil
+}
+
 // checkSilence is the part of checkSuspend for what silences a member.
 func checkSilence(a *act.Act, rule string, member *governancev1.Member) error {
 	var all, left uint64
-	mute := silenced(a.Tx)
+	mute := silenced(a.Tx, a.TimeMs)
 	for _, m := range Members(a.Tx) {
 		all += uint64(m.Weight)
 		if m.Org != member.Org && !mute[m.Org] {
@@ -97,24 +117,21 @@ func checkSilence(a *act.Act, rule string, member *governancev1.Member) error {
 	if left*2 <= all {
 		return act.Refuse(fault.IllegalTransition, rule, "without %s only %d of %d votes could be cast, and no emergency silences half of them", member.Org, left, all)
 	}
-	rest := int64(standard.SuspensionDays(Parameters(a.Tx))) * dayMs
 	var err error
-	for _, prefix := range []string{member.Org, member.Org + "#"} {
-		suspensions.Range(a.Tx, prefix, "", func(_ string, s *governancev1.Suspension) bool {
-			if s.Account == member.Org && s.EndedMs != 0 && a.TimeMs < s.EndedMs+rest {
-				err = act.Refuse(fault.IllegalTransition, rule, "%s was suspended until %d, and is not again in an emergency before %d", member.Org, s.EndedMs, s.EndedMs+rest)
-			}
-			return err == nil
-		})
-	}
+	suspensions.Range(a.Tx, member.Org, "", func(_ string, s *governancev1.Suspension) bool {
+		if s.Account == member.Org {
+			err = checkPause(a, rule, s)
+		}
+		return err == nil
+	})
 	return err
 }
 
-// speaks reports whether the organisation has a ROOT key that signs, the one but set
-// aside.
-func speaks(acc *identityv1.Account, but string) bool {
+// speaks reports whether the organisation has a ROOT key that signs at that time, the one
+// but set aside.
+func speaks(acc *identityv1.Account, but string, timeMs int64) bool {
 	for _, k := range acc.GetKeys() {
-		if k.Id != but && k.Level == identityv1.KeyLevel_KEY_LEVEL_ROOT && k.State == identityv1.KeyState_KEY_STATE_ACTIVE && !k.Suspended {
+		if k.Id != but && k.Level == identityv1.KeyLevel_KEY_LEVEL_ROOT && identity.Signs(k, timeMs) {
 			return true
 		}
 	}
@@ -123,7 +140,7 @@ func speaks(acc *identityv1.Account, but string) bool {
 
 // silenced holds the members that cannot vote now, since they or all their ROOT keys
 // are suspended by vote.
-func silenced(v state.View) map[string]bool {
+func silenced(v state.View, timeMs int64) map[string]bool {
 	out := map[string]bool{}
 	lasting.Range(v, "", "", func(key, _ string) bool {
 		org, _, _ := strings.Cut(key, "#")
@@ -131,7 +148,7 @@ func silenced(v state.View) map[string]bool {
 			return true
 		}
 		acc, ok := identity.Shared(v, org)
-		if !ok || acc.State != identityv1.AccountState_ACCOUNT_STATE_ACTIVE || !speaks(acc, "") {
+		if !ok || acc.State != identityv1.AccountState_ACCOUNT_STATE_ACTIVE || !speaks(acc, "", timeMs) {
 			out[org] = true
 		}
 		return true
@@ -170,9 +187,9 @@ func checkLift(v state.View, rule string, s *governancev1.Suspension) error {
 // suspend stops account or key until its end or a vote. Validators of a member keep
 // their power: docs/decisions/0025.
 func suspend(a *act.Act, s *governancev1.Suspension) {
-	now := &governancev1.Suspension{
-		Account: s.Account, Key: s.Key, Cause: s.Cause, SinceMs: a.TimeMs,
-		EndsMs: a.TimeMs + int64(standard.SuspensionDays(Parameters(a.Tx)))*dayMs,
+	now := &governancev1.Suspension{Account: s.Account, Key: s.Key, Cause: s.Cause, SinceMs: a.TimeMs, EndsMs: emergencyEnds(a)}
+	if silenced(a.Tx, a.TimeMs)[s.Account] {
+		now.EndsMs = silentUntil(a.Tx, s.Account, now.EndsMs)
 	}
 	key := suspensionKey(now)
 	suspensions.Put(a.Tx, key, now)
@@ -180,6 +197,21 @@ func suspend(a *act.Act, s *governancev1.Suspension) {
 	ending.Put(a.Tx, endingKey(now), key)
 	identity.SuspendByVote(a.Tx, s.Account, s.Key, s.Cause)
 	recount.Put(a.Tx, "", "")
+}
+
+// silentUntil bounds the end of another emergency of a member that is silenced already:
+// its account after its key, say, does not make the silence longer.
+func silentUntil(v state.View, org string, ends int64) int64 {
+	last := int64(0)
+	for _, s := range Suspended(v) {
+		if s.Account == org {
+			last = max(last, s.EndsMs)
+		}
+	}
+	if last == 0 { // confirmed
+		return ends
+	}
+	return min(ends, last)
 }
 
 // confirm makes a suspension last until it is lifted.

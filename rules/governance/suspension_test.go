@@ -192,3 +192,68 @@ func TestRefusedSuspensions(t *testing.T) {
 	bare.GetSuspend().Cause = ""
 	w.Want(fault.Missing, a, &governancev1.Propose{Title: "x", Change: bare})
 }
+
+// TestAKeyThatEndsIsNoVoice: whoever has besides the suspended ROOT key only one that
+// ends in the meantime is silenced, with all that holds for that.
+func TestAKeyThatEndsIsNoVoice(t *testing.T) {
+	w := rulestest.Found(t, 50, 50)
+	a, b := w.Founders[0], w.Founders[1]
+	second := rulestest.PublicKey(w.Named(b, root, "second").Public(), root)
+	second.EndsMs = w.Now + 6*rulestest.Day
+	w.Must(b, &identityv1.AddKey{Account: b, Key: second})
+	first := w.Key(b, root).Public().ID()
+	w.Want(fault.IllegalTransition, a, &governancev1.Propose{Title: "x", Change: suspend(b, first)}) // it would not speak on the seventh day
+	w.Wait(6 * rulestest.Day)
+	w.Want(fault.IllegalTransition, a, &governancev1.Propose{Title: "x", Change: suspend(b, first)}) // nor now
+
+	third := rulestest.PublicKey(w.Named(b, root, "third").Public(), root)
+	w.Must(b, &identityv1.AddKey{Account: b, Key: third})
+	wantState(w, propose(w, a, suspend(b, first)), accepted)
+}
+
+// TestOneSilenceDoesNotFollowAnother: a member's account after its key, or the key after
+// the account, makes no longer silence than one.
+func TestOneSilenceDoesNotFollowAnother(t *testing.T) {
+	w := rulestest.Found(t, 34, 33, 33)
+	a, c := w.Founders[0], w.Founders[2]
+	key := w.Key(c, root).Public().ID()
+	wantState(w, propose(w, a, suspend(c, key)), accepted)
+	end := w.Now + 7*rulestest.Day
+	w.Wait(7*rulestest.Day - 1)
+	wantState(w, propose(w, a, suspend(c, "")), accepted)
+	for _, s := range governance.Suspended(w.View()) {
+		if s.EndsMs != end {
+			t.Errorf("%v, the silence ends at %d", s, end)
+		}
+	}
+	w.Wait(1)
+	w.Must(c, &governancev1.Propose{Title: "x", Change: admit(c, 10)})
+	w.Want(fault.IllegalTransition, a, &governancev1.Propose{Title: "x", Change: suspend(c, key)})
+}
+
+// TestNothingIsSuspendedForEver: what a few stop has its pause, member or not.
+func TestNothingIsSuspendedForEver(t *testing.T) {
+	w := rulestest.Found(t, 34, 33, 33)
+	a, b := w.Founders[0], w.Founders[1]
+	other, gateway := w.Org("水务局"), w.Gateway(b, "gw-1")
+	for _, account := range []string{other, gateway} {
+		wantState(w, propose(w, a, suspend(account, "")), accepted)
+	}
+	w.Wait(7 * rulestest.Day)
+	for _, account := range []string{other, gateway} {
+		w.Want(fault.IllegalTransition, a, &governancev1.Propose{Title: "x", Change: suspend(account, "")})
+	}
+	w.Wait(7 * rulestest.Day)
+	for _, account := range []string{other, gateway} {
+		wantState(w, propose(w, a, suspend(account, "")), accepted)
+	}
+}
+
+// TestAnAbsentMemberHadTimeToSpeak: no emergency lasts for all the time in which a member
+// has to show itself.
+func TestAnAbsentMemberHadTimeToSpeak(t *testing.T) {
+	w := rulestest.Found(t, 100)
+	w.Want(fault.OutOfRange, w.Authority, &governancev1.Propose{Title: "x", Change: settings(func(p *governancev1.Parameters) { p.AbsenceDays, p.SuspensionDays = 30, 30 })})
+	w.Decide(settings(func(p *governancev1.Parameters) { p.AbsenceDays, p.SuspensionDays = 30, 15 }))
+	w.Want(fault.OutOfRange, w.Authority, &governancev1.Propose{Title: "x", Change: settings(func(p *governancev1.Parameters) { p.AbsenceDays, p.SuspensionDays = 30, 16 })})
+}
