@@ -58,6 +58,8 @@
 //	a panic over one transaction stops every node                   app.apply
 //	InitChain again after a crash before block 1                    app.InitChain
 //	only validator stuck after a restore                            guardRestored
+//	evidence from before the snapshot that a node began with        unmade: told; begin again with a later one
+//	a clock that is behind stops consensus without a word           unmade, awaitGenesis
 //	1 GB of write-ahead log, not configurable (cometbft#1233)       budget it: home.go
 //	room of pruned blocks does not come back (cometbft#1972)        Prune compacts
 //	block sync drops peers over long runs of tiny blocks (#5135)    no empty blocks; a new node begins with a snapshot (Sync)

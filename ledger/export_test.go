@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -9,7 +10,12 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	abci "github.com/cometbft/cometbft/abci/types"
+	cmtconfig "github.com/cometbft/cometbft/config"
+	cmtlog "github.com/cometbft/cometbft/libs/log"
 	"github.com/cometbft/cometbft/mempool"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	cmtstate "github.com/cometbft/cometbft/state"
+	"github.com/cometbft/cometbft/types"
 )
 
 // discard is a log that nobody reads.
@@ -210,3 +216,53 @@ func (l *Lie) ExtendVote(ctx context.Context, req *abci.RequestExtendVote) (*abc
 // Travelled returns how many transactions peers have sent, and how many of them were here
 // already.
 func Travelled(l *Ledger) (came, twice int64) { return l.gossip.came.Load(), l.gossip.twice.Load() }
+
+// RefusalOf is the fault of a node whose engine is to take a decided block of that time.
+func RefusalOf(l *Ledger, at time.Time) error {
+	st, err := l.engine.Load()
+	if err != nil {
+		return err
+	}
+	blocks := l.node.BlockStore()
+	b, err := st.MakeBlock(st.LastBlockHeight+1, nil, blocks.LoadSeenCommit(st.LastBlockHeight), nil, st.Validators.GetProposer().Address)
+	if err != nil {
+		return err
+	}
+	b.Time = at.UTC()
+	exec := cmtstate.NewBlockExecutor(l.engine, cmtlog.NewNopLogger(), nil, nil, l.node.EvidencePool(), blocks,
+		cmtstate.BlockExecutorWithBlockTimeTolerance(cmtconfig.DefaultConsensusConfig().BlockTimeTolerance))
+	f := newFailure(l.log)
+	f.stop(exec.ValidateBlock(st, b))
+	return f.cause()
+}
+
+// Accuse hands the node the proof that the validator of a home has signed twice at a height.
+func Accuse(l *Ledger, home string, height int64) error {
+	secrets, err := loadKeys(home)
+	if err != nil {
+		return err
+	}
+	set, err := l.engine.LoadValidators(height)
+	if err != nil {
+		return err
+	}
+	address := secrets.validator.PubKey().Address()
+	index, _ := set.GetByAddress(address)
+	var votes [2]*types.Vote
+	for i := range votes {
+		hash := bytes.Repeat([]byte{byte(i + 1)}, 32)
+		v := &types.Vote{
+			Type: cmtproto.PrevoteType, Height: height, Timestamp: time.Now().UTC(), ValidatorAddress: address, ValidatorIndex: index,
+			BlockID: types.BlockID{Hash: hash, PartSetHeader: types.PartSetHeader{Total: 1, Hash: hash}},
+		}
+		if v.Signature, err = secrets.validator.Sign(types.VoteSignBytes(l.cfg.ChainID, v.ToProto())); err != nil {
+			return err
+		}
+		votes[i] = v
+	}
+	proof, err := types.NewDuplicateVoteEvidence(votes[0], votes[1], l.node.BlockStore().LoadBlockMeta(height).Header.Time, set)
+	if err != nil {
+		return err
+	}
+	return l.node.EvidencePool().AddEvidence(proof)
+}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/record"
@@ -60,9 +61,11 @@ func (f *failure) stop(cause error) {
 	if f.disk != nil {
 		cause = f.disk
 	}
-	f.err = storeFault(cause, "the node has stopped")
+	if f.err = unmade(cause, time.Now()); f.err == nil {
+		f.err = storeFault(cause, "the node has stopped")
+	}
 	close(f.done)
-	f.log.Error("the node has stopped", "code", fault.CodeOf(f.err).String(), "cause", cause.Error())
+	f.log.Error("the node has stopped", "code", fault.CodeOf(f.err).String(), "cause", f.err.Error())
 }
 
 func (f *failure) cause() error {

@@ -274,6 +274,9 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 			return err
 		}
 	}
+	if err := l.awaitGenesis(ctx); err != nil {
+		return err
+	}
 	if err := l.node.Start(); err != nil {
 		return fault.Wrap(fault.Unreachable, err, "start the ledger on %q", l.cfg.Listen)
 	}

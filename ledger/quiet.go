@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	cmtlog "github.com/cometbft/cometbft/libs/log"
 )
@@ -30,8 +31,8 @@ func (q quiet) Info(msg string, kv ...any) { q.write(slog.LevelDebug, msg, kv) }
 // Warn is shown at level debug: the engine warns of its own slow peers.
 func (q quiet) Warn(msg string, kv ...any) { q.write(slog.LevelDebug, msg, kv) }
 
-// Error is shown as a warning, but for the end of consensus, which stops the node, and a
-// full disk: the engine cannot write its own log, does not sign its vote, and says so
+// Error is shown as a warning, but for the end of consensus, which stops the node, a block
+// that this machine will never take (see [unmade]), and a full disk: the engine cannot write its own log, does not sign its vote, and says so
 // every two seconds while everybody waits.
 func (q quiet) Error(msg string, kv ...any) {
 	if msg == haltMessage && q.failure.ending.Load() && q.failure.cause() != nil {
@@ -48,7 +49,7 @@ func (q quiet) Error(msg string, kv ...any) {
 		return
 	}
 	for _, v := range kv {
-		if err, ok := v.(error); ok && noRoom(err) {
+		if err, ok := v.(error); ok && (noRoom(err) || msg == invalidBlock && unmade(err, time.Now()) != nil) {
 			q.failure.stop(err)
 		}
 	}

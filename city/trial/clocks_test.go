@@ -18,9 +18,8 @@ func needSkew(t *testing.T) {
 
 // TestOneWrongClockStopsNobody: an hour ahead, and an hour behind. The member votes for no
 // block with transactions and takes none itself, for it believes all expired or of the
-// future; the others go on. One that is ahead follows them. One that is behind may stop
-// itself, with both times in its log: the engine takes no block more than a minute ahead of
-// its clock. With the right time it comes back.
+// future; the others go on. One that is ahead follows them. One that is behind may end
+// with ClockWrong: the engine takes no block more than a minute ahead of its clock. With the right time it comes back.
 func TestOneWrongClockStopsNobody(t *testing.T) {
 	needSkew(t)
 	g := newGround(t, needs{})

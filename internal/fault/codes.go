@@ -93,6 +93,7 @@ const (
 	Locked             Code = 19011 // another process uses this folder
 	Inaccessible       Code = 19012 // a file or folder of this machine may not be read or written
 	Outdated           Code = 19013 // the members decided on rules that this program does not know
+	ClockWrong         Code = 19014 // the clock of this machine is off
 )
 
 // String returns the code as people write it: MUL-13018.

@@ -100,4 +100,5 @@ var texts = []Text{
 	{Locked, "Locked", "目录正被另一个进程使用", "another process uses this folder", "停掉另一个进程，或换 --home", "stop the other process, or use another --home"},
 	{Inaccessible, "Inaccessible", "本机的文件或文件夹不能读写", "a file or folder of this machine may not be read or written", "检查路径和权限（--home 要能写），或换一个位置", "check the path and its rights (--home has to be writable), or use another place"},
 	{Outdated, "Outdated", "本程序的版本低于链上表决生效的规则版本", "the members decided on rules that this program does not know", "安装提案所指的新版本，用同一目录启动；数据原样保留，从该高度继续", "install the version that the proposal names and start it with the same folder; all data is kept, and it goes on from that height"},
+	{ClockWrong, "ClockWrong", "本机时钟不准", "the clock of this machine is off", "校准时钟（timedatectl set-ntp true）后重启节点", "set the clock (timedatectl set-ntp true), then start the node again"},
 }
