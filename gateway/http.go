@@ -136,6 +136,9 @@ func (g *Gateway) status(trouble func(error) string) Status {
 			s.OK = false
 		}
 	}
+	if err := g.records.Lost(); err != nil && s.OK {
+		s.Trouble = trouble(err) // and it can release
+	}
 	if err := g.full(); err != nil {
 		s.OK, s.Trouble = false, "the disk is full; it goes on by itself when there is room: "+err.Error()
 	}

@@ -43,6 +43,7 @@ type Log struct {
 	// openings is what was taken out of sealed records: never served, and published record
 	// by record ([Log.Publish]).
 	openings *journal
+	lost     error // why some of it can never be; set by Open
 
 	queue   chan *pending  // to write
 	leaves  chan leafBatch // to integrate
@@ -465,6 +466,10 @@ func (l *Log) Err() error {
 	defer l.mu.RUnlock()
 	return l.err
 }
+
+// Lost tells whether content that was sealed was found to be lost at Open: Damaged. It keeps
+// nobody from being served; [Log.Publish] of such a record fails.
+func (l *Log) Lost() error { return l.lost }
 
 // Close ends the log after what was being written. Appends then fail.
 func (l *Log) Close() error {

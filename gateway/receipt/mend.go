@@ -279,7 +279,28 @@ func (l *Log) restoreAs(ctx context.Context, signers []*checkpointSigner, tree, 
 	if l.openings, err = openJournal(openings, l.noteOpening, func(behind int64) error { return l.openable(openings, behind) }); err != nil {
 		return err
 	}
+	if l.lost = l.unopenable(openings); l.lost != nil {
+		l.cfg.Logger.Error("the content of sealed records is lost; all else is served", "code", fault.Damaged, "err", l.lost)
+	}
 	return r.grow(ctx)
+}
+
+// unopenable tells of what is sealed and not published, and cannot be opened although the file
+// of the openings is whole: the file is not there, is an old copy, or ends between two of them.
+// Its readers have their own copy of each ([secrecy.OpenBox]), and what is not sealed does not
+// depend on it: the log is open all the same.
+func (l *Log) unopenable(path string) error {
+	var lost []uint64
+	secrets := l.Secrets()
+	for _, s := range secrets {
+		if e, err := l.Record(s.Place - 1); err != nil || e.Opening == nil {
+			lost = append(lost, s.Place-1)
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	return fault.Newf(fault.Damaged, "access log: %s does not have what was sealed in %d of %d records, from record %d on: put back the newest backup of the file, or they can never be published", path, len(lost), len(secrets), lost[0])
 }
 
 // openable tells whether all that is sealed and not published can be opened without the

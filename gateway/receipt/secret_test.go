@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -269,6 +270,9 @@ func TestLostOpenings(t *testing.T) {
 		if err != nil || (e.Record.Purpose != "") != tt.whole {
 			t.Errorf("%s: %v, %v", name, e.Record, err)
 		}
+		if lost := l.Lost(); (lost != nil) == tt.whole || lost != nil && !fault.Is(lost, fault.Damaged) {
+			t.Errorf("%s: found at open: %v", name, lost)
+		}
 		if !tt.whole {
 			if _, err := l.Publish(t.Context(), 1); !fault.Is(err, fault.Damaged) {
 				t.Errorf("%s: %v", name, err)
@@ -277,5 +281,65 @@ func TestLostOpenings(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestOpeningsEndTooSoon: the openings are gone, or cut exactly behind one of them, which no
+// checksum shows. Open finds it and says which; what is not sealed, and what is sealed from
+// now on, is logged as ever; and with the file back nothing is lost.
+func TestOpeningsEndTooSoon(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	path := filepath.Join(dir, "openings")
+	s, _ := order(t)
+	l := secretly(t, dir, s)
+	add(t, l, record("open", granted))
+	add(t, l, record("s", granted))
+	first, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, l, record("s", granted))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		kept []byte
+		says string
+	}{
+		"gone": {nil, "in 2 of 2 records, from record 1 on"}, "cut behind the first": {first, "in 1 of 2 records, from record 2 on"}, "whole": {whole, ""},
+	} {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if tt.kept != nil {
+			if err := os.WriteFile(path, tt.kept, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := secretly(t, dir, s)
+		switch lost := l.Lost(); {
+		case (lost == nil) != (tt.says == ""):
+			t.Errorf("%s: %v", name, lost)
+		case lost != nil && (!fault.Is(lost, fault.Damaged) || !strings.Contains(lost.Error(), tt.says)):
+			t.Errorf("%s: %v, want %q", name, lost, tt.says)
+		}
+		if e, err := l.Record(0); err != nil || e.Record.Purpose == "" {
+			t.Errorf("%s: what is not sealed: %v, %v", name, e.Record, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	l = secretly(t, dir, s)
+	add(t, l, record("open", granted))
+	if e := add(t, l, record("s", granted)); e.Opening == nil {
+		t.Error("what is sealed now has no opening")
 	}
 }
