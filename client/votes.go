@@ -1,7 +1,12 @@
 package client
 
 import (
+	"context"
+	"slices"
+	"time"
+
 	governancev1 "mulian/gen/mulian/governance/v1"
+	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/standard"
 )
 
@@ -17,14 +22,46 @@ type Votes struct {
 	Silenced []string `json:"silenced,omitempty"` // members that are suspended: in the total, and not in yes or no
 }
 
-// CountVotes counts a proposal.
-func CountVotes(p *governancev1.Proposal, now *governancev1.GetConsortiumResponse) Votes {
-	emergency, mute := false, map[string]bool{}
+// Silenced returns the members that cannot vote now, since they or all their ROOT keys are
+// suspended by vote. It asks for the accounts of those of which a key is.
+func (c *Client) Silenced(ctx context.Context, now *governancev1.GetConsortiumResponse) (map[string]bool, error) {
+	members, mute := map[string]bool{}, map[string]bool{}
+	for _, m := range now.GetMembers() {
+		members[m.GetOrg()] = true
+	}
+	for _, s := range now.GetSuspensions() {
+		org := s.GetAccount()
+		if !members[org] || mute[org] {
+			continue
+		}
+		if s.GetKey() == "" {
+			mute[org] = true
+			continue
+		}
+		acc := &identityv1.Account{}
+		if _, err := c.Get(ctx, "identity/account/"+org, acc); err != nil {
+			return nil, err
+		}
+		if !speaks(acc, time.Now().UnixMilli()) {
+			mute[org] = true
+		}
+	}
+	return mute, nil
+}
+
+// speaks reports whether an organisation has a ROOT key that signs at that time.
+func speaks(acc *identityv1.Account, timeMs int64) bool {
+	return slices.ContainsFunc(acc.GetKeys(), func(k *identityv1.Key) bool {
+		return k.GetLevel() == identityv1.KeyLevel_KEY_LEVEL_ROOT && k.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE &&
+			!k.GetSuspended() && (k.GetEndsMs() == 0 || timeMs < k.GetEndsMs())
+	})
+}
+
+// CountVotes counts a proposal; mute are the members that [Client.Silenced] returns.
+func CountVotes(p *governancev1.Proposal, now *governancev1.GetConsortiumResponse, mute map[string]bool) Votes {
+	emergency := false
 	lift := p.GetChange().GetLiftSuspension()
 	for _, s := range now.GetSuspensions() {
-		if s.GetKey() == "" {
-			mute[s.GetAccount()] = true
-		}
 		if lift != nil && s.GetAccount() == lift.GetAccount() && s.GetKey() == lift.GetKey() {
 			emergency = s.GetEndsMs() != 0
 		}

@@ -71,7 +71,7 @@ func (a *app) proposeBy(m *governancev1.Propose, make proposing) func(*cobra.Com
 		}
 		if !a.quiet {
 			a.showDifferences(a.err, alters)
-			a.say("%s", a.count(client.CountVotes(&governancev1.Proposal{Change: m.Change}, now)))
+			a.say("%s", a.count(client.CountVotes(&governancev1.Proposal{Change: m.Change}, now, nil))) // no ballots yet
 		}
 		return a.simple(cmd, m)
 	}

@@ -67,7 +67,11 @@ func (a *app) showProposal(ctx context.Context, cl *client.Client, id string) er
 		return fault.Wrap(fault.Internal, err, "proposal %s", id)
 	}
 	out := map[string]any{"proposal": json.RawMessage(raw), "kind": standard.Kind(p.GetChange())}
-	votes := client.CountVotes(&p, now)
+	mute, err := cl.Silenced(ctx, now)
+	if err != nil {
+		return err
+	}
+	votes := client.CountVotes(&p, now, mute)
 	open := p.GetState() == governancev1.ProposalState_PROPOSAL_STATE_OPEN
 	names := a.names(ctx, cl)
 	var alters []sentence.Difference
@@ -155,12 +159,16 @@ func (a *app) listProposals(ctx context.Context, cl *client.Client, open bool) e
 	if err := json.Unmarshal(raw, &out); err != nil {
 		return fault.Wrap(fault.Internal, err, "proposals")
 	}
+	mute, err := cl.Silenced(ctx, now)
+	if err != nil {
+		return err
+	}
 	votes := map[string]client.Votes{}
 	rows := [][]string{{a.t("提案", "PROPOSAL"), a.t("状态", "STATE"), a.t("标题", "TITLE"), a.t("计票", "COUNT"), a.t("未投", "NOT YET"), a.t("截止", "ENDS")}}
 	for _, p := range res.Msg.GetProposals() {
 		row := []string{p.GetId(), a.word(p.GetState()), visible(p.GetTitle()), "", "", day(p.GetEndsMs())}
 		if p.GetState() == governancev1.ProposalState_PROPOSAL_STATE_OPEN {
-			v := client.CountVotes(p, now)
+			v := client.CountVotes(p, now, mute)
 			votes[p.GetId()] = v
 			row[3], row[4] = a.count(v), strings.Join(v.Waiting, " ")
 		}
