@@ -88,7 +88,7 @@ type Index struct {
 }
 
 // Open opens the projection at path, making it anew if there is none, if it has
-// another schema, or if it is damaged: it can be thrown away.
+// another schema, or if it is damaged: it can be thrown away. DiskFull, Inaccessible.
 func Open(path string) (*Index, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("index: %w", err)
@@ -97,11 +97,14 @@ func Open(path string) (*Index, error) {
 	if err == nil {
 		return x, nil
 	}
+	if cause := unwritten(err); fault.CodeOf(cause) != fault.Internal {
+		return nil, cause // the file is good
+	}
 	if err := Remove(path); err != nil {
 		return nil, err
 	}
 	x, err = open(path)
-	if err != nil {
+	if err = unwritten(err); err != nil {
 		return nil, fault.Wrap(fault.Damaged, err, "index %s", path)
 	}
 	return x, nil

@@ -29,7 +29,7 @@ const (
 )
 
 // Run takes events until ctx ends, and then returns nil. It returns an error only
-// if the file cannot be written; a feed that fails is asked again.
+// if the file cannot be written (DiskFull, Inaccessible); a feed that fails is asked again.
 func (x *Index) Run(ctx context.Context, feed Feed) error {
 	for ctx.Err() == nil {
 		moved, err := x.step(ctx, feed)
@@ -37,7 +37,7 @@ func (x *Index) Run(ctx context.Context, feed Feed) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			return err
+			return unwritten(err)
 		case moved:
 			continue
 		}
