@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,6 +37,11 @@ func stories() testscript.Params {
 			e.Setenv("MULIAN_LISTEN", "127.0.0.1:0")
 			e.Setenv("MULIAN_LOG_LEVEL", "warn")
 			e.Setenv("LANG", "en_GB.UTF-8")
+			runbooks, err := filepath.Abs("../../docs/runbooks")
+			if err != nil {
+				return err
+			}
+			e.Setenv("RUNBOOKS", runbooks)
 			e.Setenv("BUREAU", "11110000MULN00001L") // the authority
 			e.Setenv("PLAN", "11110000MULN00002P")
 			e.Setenv("WATER", "11110000MULN00003T")
