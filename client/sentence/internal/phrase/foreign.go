@@ -36,25 +36,28 @@ func ofForeign(m *txv1.Message) (Phrase, bool) {
 	return Phrase{}, false
 }
 
-// foreignChange says what a vote does about a trust root: all that the voters compare.
-func foreignChange(c *governancev1.Change) string {
+// ofForeignChange says what a vote does about a trust root: all that the voters compare.
+func ofForeignChange(c *governancev1.Change) (Phrase, bool) {
 	switch k := c.GetKind().(type) {
 	case *governancev1.Change_RegisterForeignChain:
-		return "register_foreign_chain " + root(k.RegisterForeignChain)
+		return Phrase{"登记对端链", "register the foreign chain"}.of(k.RegisterForeignChain), true
 	case *governancev1.Change_ReplaceForeignRoot:
-		return "replace_foreign_root " + root(k.ReplaceForeignRoot)
+		return Phrase{"更换对端链的信任根", "replace the trust root of the foreign chain"}.of(k.ReplaceForeignRoot), true
 	case *governancev1.Change_ThawForeignChain:
-		return "thaw_foreign_chain " + root(k.ThawForeignChain)
+		return Phrase{"以新的信任根解冻对端链", "thaw the foreign chain with a new trust root"}.of(k.ThawForeignChain), true
 	case *governancev1.Change_RemoveForeignChain:
-		return "remove_foreign_chain " + k.RemoveForeignChain
+		return say("移除对端链 %s", "remove the foreign chain %s", k.RemoveForeignChain), true
 	}
-	return "?"
+	return Phrase{}, false
 }
 
-func root(r *foreignv1.TrustRoot) string {
+// of puts a trust root behind what is done with it.
+func (p Phrase) of(r *foreignv1.TrustRoot) Phrase {
 	level := map[foreignv1.TrustLevel]string{foreignv1.TrustLevel_TRUST_LEVEL_ONE_THIRD: "1/3", foreignv1.TrustLevel_TRUST_LEVEL_TWO_THIRDS: "2/3"}[r.GetTrustLevel()]
-	return fmt.Sprintf("%s (%s) genesis %x, header %s, trust level %s, max age %d s, max drift %d s",
+	q := say("%s（%s），创世哈希 %x，区块头 %s，信任级别 %s，区块头最长有效 %d 秒，时钟容差 %d 秒",
+		"%s (%s), genesis %x, header %s, trust level %s, headers count for %d s, clocks may differ by %d s",
 		r.GetChainId(), r.GetName(), r.GetGenesisHash(), header(r.GetLightBlock()), level, r.GetMaxAgeSeconds(), r.GetMaxDriftSeconds())
+	return Phrase{p.Chinese + " " + q.Chinese, p.English + " " + q.English}
 }
 
 // header names a block by its height and hash in full, and how many stand behind it.

@@ -62,6 +62,9 @@ func ofRarerChange(c *governancev1.Change, name func(string) string) Phrase {
 	case nil:
 		return Phrase{"（没有内容）", "(nothing)"}
 	}
+	if p, ok := ofForeignChange(c); ok {
+		return p
+	}
 	// A kind that has no sentence yet: its name and all its fields, so that nothing is signed
 	// unseen.
 	r := c.ProtoReflect()
