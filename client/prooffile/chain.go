@@ -120,9 +120,11 @@ func (m *Maker) keep(chain []believed) {
 
 // farthest finds the highest block below end that trust stands behind, halving the
 // distance. Of the blocks that the server no longer keeps it has the headers at which the
-// validators changed.
+// validators changed; one that began with a snapshot does not have those from before it:
+// Pruned, where no way leads past them.
 func (m *Maker) farthest(ctx context.Context, trust light.Trust, end int64) (*believed, error) {
 	var best *believed
+	var skipped int64 // the first block that the server has, if it is the first one asked about or a later one
 	for low, high := trust.Last().Height+1, end-1; low <= high; {
 		mid := low + (high-low)/2
 		b, _, err := m.header(ctx, &ledgerv1.GetHeaderRequest{Height: mid, OrLater: true})
@@ -130,6 +132,9 @@ func (m *Maker) farthest(ctx context.Context, trust light.Trust, end int64) (*be
 			return nil, err
 		}
 		at := b.GetSignedHeader().GetHeader().GetHeight()
+		if skipped = 0; at > mid {
+			skipped = at
+		}
 		if at > high { // of those from mid to high it has none
 			high = mid - 1
 			continue
@@ -144,6 +149,10 @@ func (m *Maker) farthest(ctx context.Context, trust light.Trust, end int64) (*be
 		default:
 			return nil, err
 		}
+	}
+	if best == nil && skipped > 0 {
+		return nil, fault.Newf(fault.Pruned, "this server has no block from %d to %d, between which the validators changed: it began with a snapshot. "+
+			"Ask a member that has all headers (an archive), or begin at a checkpoint of block %[2]d or later", trust.Last().Height+1, skipped-1)
 	}
 	if best == nil {
 		return nil, fault.Newf(fault.VerificationFailed, "no block below %d is vouched for by the validators of block %d", end, trust.Last().Height)

@@ -353,6 +353,28 @@ func TestNoFewerBlocksLeadThere(t *testing.T) {
 	}
 }
 
+// TestAServerThatBeganWithASnapshotSaysSo: it has no headers from before, over which the
+// validators changed. No file can be made from the genesis there, which is no lie; one can
+// be from a checkpoint that it has.
+func TestAServerThatBeganWithASnapshotSaysSo(t *testing.T) {
+	s := handed(t)
+	s.oldest = s.height - 2
+	m, err := NewMaker(s.maker.c, s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Object(context.Background(), agreementKey); !fault.Is(err, fault.Pruned) {
+		t.Errorf("from the genesis: %v (%v), want Pruned", err, fault.CodeOf(err))
+	}
+	from, err := m.From(s.checkpointAt(m, s.oldest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := from.Object(context.Background(), agreementKey); err != nil {
+		t.Errorf("from a checkpoint: %v", err)
+	}
+}
+
 // fewest looks at every way: breadth first over all heights.
 func (s *story) fewest(from, last int64) int {
 	type place struct {

@@ -53,6 +53,7 @@ type world struct {
 	apps    map[int64]state    // after that height
 	now     state
 	noSM2   bool
+	oldest  int64           // the first block that the server has, as one that began with a snapshot
 	absent  map[string]bool // validators that do not sign
 
 	brings *tracev1.Range                  // numbers that the next anchor brings
@@ -416,8 +417,11 @@ func (l ledgerAPI) GetObject(_ context.Context, r *connect.Request[ledgerv1.GetO
 }
 
 func (l ledgerAPI) GetHeader(_ context.Context, r *connect.Request[ledgerv1.GetHeaderRequest]) (*connect.Response[ledgerv1.GetHeaderResponse], error) {
+	if r.Msg.GetOrLater() {
+		r.Msg.Height = max(r.Msg.Height, l.w.oldest)
+	}
 	b := l.w.blocks[r.Msg.GetHeight()]
-	if b == nil {
+	if b == nil || r.Msg.GetHeight() < l.w.oldest {
 		return nil, errAbsent
 	}
 	b = proto.CloneOf(b)
