@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -44,7 +45,7 @@ func (r *rogue) body(agreement string, edit func(*gatewayv1.RequestBody, *gatewa
 	r.n++
 	q := &gatewayv1.QueryBody{Agreement: agreement, Entry: r.w.entry, Purpose: "排水许可审批", Items: []string{"no", "project"}, Where: []*gatewayv1.KeyValue{no("P0000001")}}
 	b := &gatewayv1.RequestBody{
-		ChainId: chainID, To: r.w.door, From: r.w.tap, RequestId: "rogue-request-" + string(rune('a'+r.n/26%26)) + string(rune('a'+r.n%26)),
+		ChainId: chainID, To: r.w.door, From: r.w.tap, RequestId: fmt.Sprint("rogue-request-", 1000+r.n),
 		ExpiresMs: time.Now().Add(30 * time.Second).UnixMilli(), Kind: &gatewayv1.RequestBody_Query{Query: q},
 	}
 	if edit != nil {
