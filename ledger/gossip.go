@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"maps"
 	"runtime"
 	"slices"
@@ -28,6 +27,9 @@ const (
 	gossipEvery = 3 * time.Millisecond
 	// gossipKept bounds what waits for one peer; the oldest go first: it is slow, or gone.
 	gossipKept = 4 * maxPending
+	// againAfter is how long a transaction waits until it is sent again, the oldest
+	// remindTxs of them each time; well above what one waits on a busy chain.
+	againAfter = 4 * time.Second
 	// gossipQueue is how many messages wait to be checked; then the connection waits.
 	gossipQueue = 64
 	// heardBytes is how much of a peer's id stands in a message, maxHeard how many do.
@@ -76,8 +78,10 @@ type names struct{ set map[string]bool }
 // item is a transaction that waits for a block.
 type item struct {
 	raw   []byte
+	sum   [32]byte
 	heard *names
-	gone  bool // in a block
+	since time.Time // when it came, or was sent again
+	gone  bool      // in a block, or dropped
 }
 
 // outgoing is what one peer will be sent.
@@ -212,30 +216,23 @@ func (g *gossip) take(r received) {
 		if bad[i] {
 			continue
 		}
-		if g.known(sums[i]) {
+		if heard == nil {
+			heard = g.with(r.heard)
+		}
+		it := g.hold(tx, sums[i], heard)
+		if it == nil {
 			g.twice.Add(1)
 			continue
 		}
 		taken := false // set before CheckTx returns: the app is in this process
 		err := g.pool.CheckTx(tx, func(res *abci.ResponseCheckTx) { taken = res.Code == abci.CodeTypeOK }, mempool.TxInfo{})
-		switch {
-		case err == nil && taken:
-			if heard == nil {
-				heard = g.with(r.heard)
-			}
-			g.put(tx, sums[i], heard, r.heard)
-		case errors.Is(err, mempool.ErrTxInCache):
-			g.twice.Add(1)
-		default:
+		if err != nil || !taken { // there is no room, or it is in a block
+			g.drop(it)
 			g.app.shares.give(sums[i])
+			continue
 		}
+		g.pass(it, r.heard)
 	}
-}
-
-func (g *gossip) known(sum [32]byte) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.items[sum] != nil
 }
 
 // with returns all peers and those who were named.
@@ -261,26 +258,71 @@ func (g *gossip) with(heard []string) *names {
 	return both
 }
 
-// put takes a transaction that is in the mempool, and sends it to those peers of whom had
-// does not say that they have it. heard is who has it then ([gossip.with]).
-func (g *gossip) put(raw []byte, sum [32]byte, heard *names, had []string) {
+// hold notes a transaction that goes into the mempool now, before a block can have it. nil:
+// it is here already. heard is who has it when it was passed on ([gossip.with]).
+func (g *gossip) hold(raw []byte, sum [32]byte, heard *names) *item {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.items[sum] != nil {
-		return
+		return nil
 	}
-	it := &item{raw: raw, heard: heard}
+	it := &item{raw: raw, sum: sum, heard: heard, since: time.Now()}
 	g.items[sum] = it
 	g.order = append(g.order, it)
+	return it
+}
+
+// drop forgets what did not come into the mempool.
+func (g *gossip) drop(it *item) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	it.gone = true
+	if g.items[it.sum] == it {
+		delete(g.items, it.sum)
+	}
+}
+
+// pass sends what is in the mempool to those peers of whom had does not say that they have
+// it.
+func (g *gossip) pass(it *item, had []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if it.gone { // in a block since
+		return
+	}
 	for _, o := range g.peers {
-		if slices.Contains(had, o.name) {
+		if !slices.Contains(had, o.name) {
+			o.add(it)
+		}
+	}
+}
+
+// add queues an item for the peer. The caller holds gossip.mu.
+func (o *outgoing) add(it *item) {
+	if len(o.items) >= gossipKept {
+		o.items = o.items[1:]
+	}
+	o.items = append(o.items, it)
+	o.signal()
+}
+
+// again sends everybody the oldest of what has waited for long: a peer that was full, or a
+// block behind, has dropped it, and no block comes with it if none that has it proposes one.
+func (g *gossip) again() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now, sent := time.Now(), 0
+	for _, it := range g.order {
+		if it.gone || now.Sub(it.since) < againAfter {
 			continue
 		}
-		if len(o.items) >= gossipKept {
-			o.items = o.items[1:]
+		it.since = now
+		for _, o := range g.peers {
+			o.add(it)
 		}
-		o.items = append(o.items, it)
-		o.signal()
+		if sent++; sent >= remindTxs {
+			return
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package ledger_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -9,6 +11,8 @@ import (
 	"mulian/internal/fault"
 	"mulian/ledger"
 	"mulian/ledger/ledgertest"
+	"mulian/state"
+	"mulian/state/machine"
 )
 
 // connected waits until each node has so many peers.
@@ -84,4 +88,64 @@ func TestTransactionsTravelOnALine(t *testing.T) {
 	ls := openAll(t, chain)
 	connected(t, ls, 1, 2, 2, 1)
 	spread(t, ls, 20)
+}
+
+// later refuses a transaction with "late/" in it once, as a node that is full does.
+type later struct {
+	ledgertest.Machine
+	mu   *sync.Mutex
+	seen map[string]bool // guarded by mu
+}
+
+func (m later) Check(v state.View, env machine.Env, raw []byte) error {
+	m.mu.Lock()
+	again := m.seen[string(raw)] || !bytes.Contains(raw, []byte("late/"))
+	m.seen[string(raw)] = true
+	m.mu.Unlock()
+	if !again {
+		return fault.Newf(fault.Busy, "not now")
+	}
+	return m.Machine.Check(v, env, raw)
+}
+
+// TestADroppedTransactionIsSentAgain: the validators drop a follower's transaction, and
+// blocks come all the time without it.
+func TestADroppedTransactionIsSentAgain(t *testing.T) {
+	chain := ledgertest.NewChain(t, t.TempDir(), 4)
+	ls := make([]*ledger.Ledger, 4)
+	for i := range ls {
+		m := machine.Machine(later{mu: &sync.Mutex{}, seen: map[string]bool{}})
+		if i == 0 {
+			m = ledgertest.Machine{}
+		}
+		var err error
+		if ls[i], err = ledger.Open(context.Background(), chain.Configs[i], m); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := ls[i].Close(); err != nil {
+				t.Errorf("close node %d: %v", i, err)
+			}
+		})
+	}
+	gone := submit(t, ls[1], ledgertest.Tx(t, "v", fmt.Sprintf("validator %x 0", chain.IDs[0].Validator)))
+	reach(t, ls[0], gone.Height)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			if _, err := ls[1].Submit(ctx, ledgertest.Tx(t, fmt.Sprintf("b/%d", i), "1")); err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	c, err := ls[0].Submit(ctx, ledgertest.Tx(t, "late/1", "1"))
+	cancel()
+	busy.Wait()
+	if err != nil || c.Code != fault.OK {
+		t.Fatalf("%+v, %v", c, err)
+	}
 }

@@ -27,6 +27,9 @@ func (l *Ledger) remind() {
 			return
 		case <-tick.C:
 		}
+		if l.gossip != nil {
+			l.gossip.again()
+		}
 		if h := l.Height(); h != height || l.node.Mempool().Size() == 0 {
 			height, since, wait = h, time.Now(), remindAfter
 			continue

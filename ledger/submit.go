@@ -119,6 +119,7 @@ func (l *Ledger) Submit(ctx context.Context, raw []byte) (*Committed, error) {
 	}
 	if cached { // it waits already, or a block brought it before this node had admitted it
 		if c, known, err := l.Tx(id); known || err != nil {
+			l.app.shares.give(sum) // it does not wait
 			return c, err
 		}
 	}
@@ -167,10 +168,17 @@ func (l *Ledger) offer(ctx context.Context, raw []byte, sum, id [32]byte) (cache
 		}
 	}
 	_, step := tracing.Child(ctx, "ledger/queue")
+	var it *item
+	if l.gossip != nil {
+		it = l.gossip.hold(raw, sum, l.gossip.with(nil))
+	}
 	answer, err := l.queue(raw)
 	step.End(nil)
-	if l.gossip != nil && err == nil && (answer == nil || answer.Code == 0) {
-		l.gossip.put(raw, sum, l.gossip.with(nil), nil)
+	switch in := err == nil && (answer == nil || answer.Code == 0); {
+	case in && it != nil:
+		l.gossip.pass(it, nil)
+	case !in && it != nil:
+		l.gossip.drop(it)
 	}
 	if err != nil && !errors.Is(err, mempool.ErrTxInCache) || answer != nil && answer.Code != 0 {
 		l.app.shares.give(sum)
