@@ -215,7 +215,8 @@ func (h *handover) maker(t *testing.T) *prooffile.Maker {
 func TestProofsOutliveTheFirstValidators(t *testing.T) {
 	const first, all = 2, 4
 	h := newHandover(t, first, all)
-	submit(t, h.nodes[0], ledgertest.Tx(t, "share/agreement/1", "agreed"))
+	agreed := submit(t, h.nodes[0], ledgertest.Tx(t, "share/agreement/1", "agreed"))
+	reach(t, h.nodes[all-1], agreed.Height) // who is asked for proofs
 	m := h.maker(t)
 	ctx := context.Background()
 	points := []prooffile.Checkpoint{point(t, m)}
