@@ -60,9 +60,14 @@ type Restore struct {
 // byte of their key: at 10 million records, 2.5 MB each.
 const leafParts = 256
 
+// leafSpare is what a part may have above four times its share: where the keys are few
+// chance may do so. More is somebody's work, who wants us to sort all at once.
+const leafSpare = 1 << 16
+
 type leafFile struct {
 	f *os.File
 	w *bufio.Writer
+	n int64 // leaves
 }
 
 // NewRestore begins under prefix of kv, where nothing may be, with head, which the caller
@@ -141,6 +146,9 @@ func (r *Restore) leaf(key, value []byte) error {
 		}
 		p = &leafFile{f: f, w: bufio.NewWriterSize(f, 16<<10)}
 		r.parts[k[0]] = p
+	}
+	if p.n++; p.n > 4*r.proud/leafParts+leafSpare {
+		return forged("%d of %d proved records have keys of one part in %d", p.n, r.proud, leafParts)
 	}
 	w := p.w
 	if _, err := w.Write(k[:]); err != nil {

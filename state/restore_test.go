@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -159,6 +160,30 @@ func (db *DB) mustAt(t *testing.T, height int64) [32]byte {
 	}
 	defer s.Close()
 	return s.AppHash()
+}
+
+// TestKeysOfOnePartAreNotSorted: whoever chooses keys so that all fall into one part would
+// have them sorted at once, in memory.
+func TestKeysOfOnePartAreNotSorted(t *testing.T) {
+	r, err := NewRestore(openKV(t), []byte("r/"), Head{Height: 1}, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for i, n := 0, 0; ; i++ {
+		key := fmt.Appendf(nil, "k%d", i)
+		if sum := sha256.Sum256(key); sum[0] != 0 {
+			continue
+		}
+		if err := r.leaf(key, key); errors.Is(err, ErrForged) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n > 2*leafSpare {
+			t.Fatal("there is no bound")
+		}
+	}
 }
 
 // TestNoLieIsRestored changes what a state is restored from in every way that leaves it
