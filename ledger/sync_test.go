@@ -169,9 +169,8 @@ func TestANewNodeBeginsWithASnapshot(t *testing.T) {
 func TestKeysThatWereThereBeforeAbstainAfterASnapshot(t *testing.T) {
 	chain := ledgertest.NewChain(t, t.TempDir(), 4)
 	ls := openAll(t, chain)
-	var last *ledger.Committed
 	for i := range 8 {
-		last = submit(t, ls[i%4], ledgertest.Tx(t, fmt.Sprintf("k/%d", i), "1"))
+		submit(t, ls[i%4], ledgertest.Tx(t, fmt.Sprintf("k/%d", i), "1"))
 	}
 	height, err := ls[0].TakeSnapshot(context.Background())
 	if err != nil {
@@ -181,7 +180,7 @@ func TestKeysThatWereThereBeforeAbstainAfterASnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	last = submit(t, ls[1], ledgertest.Tx(t, "after", "1"))
+	last := submit(t, ls[1], ledgertest.Tx(t, "after", "1"))
 	agree(t, ls, last.Height)
 	trusted := headerHash(t, ls[1], height+1)
 	begin := func(cfg ledger.Config) *ledger.Restoration {
