@@ -243,7 +243,7 @@ func (a *Anchor) try(ctx context.Context, asked bool) error {
 	head, _, _ := a.Status()
 	if head == nil {
 		var err error
-		if head, err = a.look(ctx); err != nil {
+		if head, _, err = a.look(ctx); err != nil {
 			return err
 		}
 	}
@@ -255,19 +255,24 @@ func (a *Anchor) try(ctx context.Context, asked bool) error {
 	if err != nil {
 		return err
 	}
-	sent := time.Now()
+	sent, before := time.Now(), a.cfg.Proved.Head().Height
 	_, err = a.cfg.Chain.Send(ctx, a.cfg.Signer, m)
 	if err == nil {
 		return a.prove(ctx, head, m, sent)
 	}
 	// What was refused, or has an unknown outcome, may rest on a head that is no longer
 	// the ledger's: an earlier anchor of ours that we took for lost. Look again.
-	now, lookErr := a.look(ctx)
+	now, at, lookErr := a.look(ctx)
 	if lookErr != nil {
 		return err
 	}
 	if !proto.Equal(now, head) {
 		return err // try again from there
+	}
+	// A refusal is in a block of its own. A server that stands still, or lies, proves the
+	// head that was before it: from that nothing follows for this log.
+	if at <= before {
+		return err
 	}
 	if fault.Is(err, fault.LogRewritten) || fault.Is(err, fault.ReceiptGap) {
 		return a.refuse(err)
@@ -283,28 +288,30 @@ func (a *Anchor) refuse(err error) error {
 	return err
 }
 
-// look reads the head that the ledger has, with proof, and compares it with the log.
-func (a *Anchor) look(ctx context.Context) (*tracev1.Head, error) {
-	head := &tracev1.Head{}
-	if _, _, err := a.cfg.Proved.Get(ctx, HeadKey(a.cfg.Signer.Account), head); err != nil {
-		return nil, err
+// look reads the head that the ledger has, with proof, and compares it with the log. height
+// is that of the header that proves it.
+func (a *Anchor) look(ctx context.Context) (head *tracev1.Head, height int64, err error) {
+	head = &tracev1.Head{}
+	_, at, err := a.cfg.Proved.Get(ctx, HeadKey(a.cfg.Signer.Account), head)
+	if err != nil {
+		return nil, 0, err
 	}
 	if size := head.GetSize(); size > 0 {
 		if have, _ := a.cfg.Log.Integrated(); size > have {
-			return nil, a.refuse(fault.Newf(fault.LogRewritten, "the ledger has seen %d records of this log, here are %d: was an old copy put back?", size, have))
+			return nil, 0, a.refuse(fault.Newf(fault.LogRewritten, "the ledger has seen %d records of this log, here are %d: was an old copy put back?", size, have))
 		}
 		root, err := a.cfg.Log.Root(ctx, size)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if !bytes.Equal(root, head.GetRoot()) {
-			return nil, a.refuse(fault.Newf(fault.LogRewritten, "the first %d records are not those that the ledger has seen", size))
+			return nil, 0, a.refuse(fault.Newf(fault.LogRewritten, "the first %d records are not those that the ledger has seen", size))
 		}
 	}
 	a.mu.Lock()
 	a.last = head
 	a.mu.Unlock()
-	return head, nil
+	return head, at.Height, nil
 }
 
 // HeadKey is where the ledger keeps the head of a gateway's log.
