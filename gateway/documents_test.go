@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -270,32 +269,11 @@ func TestKillTheProviderOfFiles(t *testing.T) {
 	from.Listen, from.URL = door.Addr(), "http://"+door.Addr()
 	door.stop()
 
-	ctx, stop := context.WithCancel(t.Context())
-	var killing sync.WaitGroup
-	kills := 0
-	killing.Go(func() {
-		for ctx.Err() == nil {
-			cmd, out := w.spawn(play{Config: from})
-			out.Scan()                        // it is open
-			next := time.After(moment(kills)) // the moment is the point of the test
-			if kills >= maxKills/2 {
-				next = nil
-			}
-			select {
-			case <-ctx.Done():
-			case <-next:
-			}
-			cmd.Process.Kill()
-			cmd.Wait()
-			kills++
-		}
-	})
+	stop := w.killing(from, maxKills/2)
 	short, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	got, err := tap.Fetch(short, deliver.Fetch{Agreement: agreement, Entry: w.entry, Into: connect.TableName{Name: "plans"}})
-	stop()
-	killing.Wait()
-	t.Logf("%d kills", kills)
+	t.Logf("%d kills", stop())
 	if err != nil || got.Delivery != 1 || got.Rows != 24 {
 		t.Fatalf("%+v, %v", got, err)
 	}

@@ -133,6 +133,36 @@ func TestKillTheAsker(t *testing.T) {
 	w.wantConfirmed(agreement)
 }
 
+// killing runs a gateway in another process and kills it at random moments, most times, and
+// then lets it run, until stop is called, which tells how often it was killed.
+func (w *town) killing(cfg gateway.Config, most int) (stop func() int) {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	var ended sync.WaitGroup
+	kills := 0
+	ended.Go(func() {
+		for ctx.Err() == nil {
+			cmd, out := w.spawn(play{Config: cfg})
+			out.Scan()                        // it is open
+			next := time.After(moment(kills)) // the moment is the point of the test
+			if kills >= most {
+				next = nil
+			}
+			select {
+			case <-ctx.Done():
+			case <-next:
+			}
+			cmd.Process.Kill()
+			cmd.Wait()
+			kills++
+		}
+	})
+	return func() int {
+		cancel()
+		ended.Wait()
+		return kills
+	}
+}
+
 // TestKillTheProvider: the provider dies at random moments. The asker waits and gets
 // a whole table; no record is lost, doubled or out of number.
 func TestKillTheProvider(t *testing.T) {
@@ -148,32 +178,11 @@ func TestKillTheProvider(t *testing.T) {
 	cfg.URL = "http://" + cfg.Listen
 	door.stop()
 
-	ctx, stop := context.WithCancel(t.Context())
-	var killing sync.WaitGroup
-	kills := 0
-	killing.Go(func() {
-		for ctx.Err() == nil {
-			cmd, out := w.spawn(play{Config: cfg})
-			out.Scan()                        // it is open
-			next := time.After(moment(kills)) // the moment is the point of the test
-			if kills >= maxKills {
-				next = nil
-			}
-			select {
-			case <-ctx.Done():
-			case <-next:
-			}
-			cmd.Process.Kill()
-			cmd.Wait()
-			kills++
-		}
-	})
+	stop := w.killing(cfg, maxKills)
 	short, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	got, err := tap.Fetch(short, deliver.Fetch{Agreement: agreement, Entry: w.entry, Into: connect.TableName{Name: "permits"}})
-	stop()
-	killing.Wait()
-	t.Logf("%d kills", kills)
+	t.Logf("%d kills", stop())
 	if err != nil || got.Rows != killRows {
 		t.Fatalf("%+v, %v", got, err)
 	}

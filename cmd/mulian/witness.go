@@ -186,11 +186,7 @@ power signed. The text can be published anywhere.`),
 		Example: "  mulian witness sign -o log.checkpoint",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cl, err := a.client()
-			if err != nil {
-				return err
-			}
-			m, err := a.maker(cmd.Context(), cl)
+			m, err := a.ownMaker(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -238,11 +234,7 @@ log; mulian witness compare makes the evidence. --every does it again and again 
 			if err != nil {
 				return err
 			}
-			cl, err := a.client()
-			if err != nil {
-				return err
-			}
-			m, err := a.maker(cmd.Context(), cl)
+			m, err := a.ownMaker(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -267,6 +259,15 @@ log; mulian witness compare makes the evidence. --every does it again and again 
 	c.Flags().DurationVar(&every, "every", 0, a.t("每隔多久再提交一次", "push again after that time"))
 	_ = c.MarkFlagRequired("key")
 	return c
+}
+
+// ownMaker makes proofs from what the server of this command says.
+func (a *app) ownMaker(ctx context.Context) (*prooffile.Maker, error) {
+	cl, err := a.client()
+	if err != nil {
+		return nil, err
+	}
+	return a.maker(ctx, cl)
 }
 
 func (a *app) pushOnce(ctx context.Context, m *prooffile.Maker, url string, by note.Verifier, out string) error {
@@ -308,11 +309,7 @@ them, and checks it.`),
 					return err
 				}
 			}
-			cl, err := a.client()
-			if err != nil {
-				return err
-			}
-			m, err := a.maker(cmd.Context(), cl)
+			m, err := a.ownMaker(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -23,14 +23,5 @@ func VerifyKeyHash(appHash Hash, key []byte, valueHash Hash, p *Key) error {
 		return refuse("depth %d", p.Depth)
 	}
 	keyHash := Hash(sha256.Sum256(key))
-	root, err := p.climb(keyHash, Leaf(keyHash, valueHash))
-	switch {
-	case err != nil:
-		return err
-	case root != p.TreeRoot:
-		return refuse("the siblings lead to another tree root")
-	case AppHash(root, p.LogRoot, p.LogSize) != appHash:
-		return refuse("it belongs to another app hash")
-	}
-	return nil
+	return p.leads(appHash, keyHash, Leaf(keyHash, valueHash))
 }

@@ -69,6 +69,12 @@ func VerifyKey(appHash Hash, key, value []byte, p *Key) error {
 	if err != nil {
 		return err
 	}
+	return p.leads(appHash, keyHash, start)
+}
+
+// leads climbs from the hash at the end of the key's way, and holds what it comes to against
+// the app hash.
+func (p *Key) leads(appHash, keyHash, start Hash) error {
 	root, err := p.climb(keyHash, start)
 	switch {
 	case err != nil:
