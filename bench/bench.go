@@ -21,6 +21,8 @@ type Options struct {
 	Seconds int
 	// Validators is how many nodes make the chain, each a process; 0 = 1.
 	Validators int
+	// Minutes is how long a soak takes.
+	Minutes int
 	// Flood measures what one account that sends as much as it can does to the others.
 	Flood bool
 	// Entries is the size of a catalogue, Rows that of a table; 0 = the bench's choice.
