@@ -78,6 +78,50 @@ const (
 	ForeignFrozen       Code = 13031 // a foreign chain showed two headers of one height
 )
 
+// The owner's side, credentials and what is shown of them: class 14, 14100 to 14139.
+// The name behind each code is that of the specification.
+const (
+	OfferExpired             Code = 14100 // offer_expired: the offer has run out
+	OfferUsed                Code = 14101 // offer_used: the offer was used already
+	HolderProofBad           Code = 14102 // holder_proof_bad: the holder's proof of his key does not hold
+	NonceStale               Code = 14103 // nonce_stale: the nonce is old or used
+	IssuerNotAuthorised      Code = 14104 // issuer_not_authorised: the issuer may not issue this type
+	SchemaUnknownVersion     Code = 14105 // schema_unknown_version: the type has no such version, or it is retired
+	SourceMissing            Code = 14106 // source_missing: the source row is not there
+	SourceChangedDuringIssue Code = 14107 // source_changed_during_issue: the source changed while the credential was issued
+	SubjectMismatch          Code = 14108 // subject_mismatch: the source row is not about this holder
+	DuplicateActive          Code = 14109 // duplicate_active: this licence has a credential that is in force
+	LicChecksumWarn          Code = 14110 // lic_checksum_warn: the check character of the licence identifier does not fit
+	StatusListFull           Code = 14111 // status_list_full: the status list is full
+	DepositKeyUnknown        Code = 14112 // deposit_key_unknown: the holder has no vault key
+	RevokeNotEntitled        Code = 14113 // revoke_not_entitled: only the issuer sets the status
+	SuspendReasonRequired    Code = 14114 // suspend_reason_required: a suspension or revocation needs a cause
+	PresentationSignature    Code = 14115 // sig: the issuer's or the holder's signature does not hold
+	PresentationType         Code = 14116 // typ: not the kind of token that was asked for
+	PresentationVct          Code = 14117 // vct: another type of credential
+	PresentationExpired      Code = 14118 // exp: the credential, or the proof of its holder, has run out
+	PresentationNotYet       Code = 14119 // nbf: it does not hold yet
+	PresentationAudience     Code = 14120 // aud: it was shown to another verifier
+	PresentationNonce        Code = 14121 // nonce: not an answer to this request
+	PresentationHash         Code = 14122 // sd_hash: the holder's proof belongs to other disclosures
+	UndisclosedRequired      Code = 14123 // undisclosed_required: a field that was asked for is not shown
+	ExtraDisclosure          Code = 14124 // extra_disclosure: more is shown than was asked for
+	DuplicateDigest          Code = 14125 // duplicate_digest: a digest comes twice: the credential has two readings
+	StatusInvalid            Code = 14126 // status_invalid: the credential is revoked or superseded
+	StatusSuspended          Code = 14127 // status_suspended: the credential is suspended
+	StatusUnreachable        Code = 14128 // status_unreachable: the status cannot be asked
+	KeyBindingMissing        Code = 14129 // key_binding_missing: the holder did not prove that it is his
+	TransactionHashMissing   Code = 14130 // td_hash_missing: the holder's proof does not cover the transaction
+	SessionMismatch          Code = 14131 // session_mismatch: the answer belongs to another session
+	RequestInvalid           Code = 14132 // invalid_request: the presentation request is not well-formed
+	ClientInvalid            Code = 14133 // invalid_client: the requester is not known, or his name does not fit
+	AccessDenied             Code = 14134 // access_denied: nothing was shown: no match, or the holder did not agree
+	FormatUnsupported        Code = 14135 // vp_formats_not_supported: the wallet supports none of the formats
+	UriMethodInvalid         Code = 14136 // invalid_request_uri_method: request_uri_method is neither get nor post
+	TransactionInvalid       Code = 14137 // invalid_transaction_data: the transaction data cannot be read or is not supported
+	WalletUnavailable        Code = 14138 // wallet_unavailable: the wallet does not answer
+)
+
 // Ours: class 19.
 const (
 	Internal           Code = 19001 // our own mistake; the person sees no details
@@ -119,7 +163,7 @@ func (c Code) Exit() int {
 	case Outdated:
 		return 8
 	}
-	if c >= 11000 && c < 14000 {
+	if c >= 11000 && c < 15000 {
 		return 5
 	}
 	return 1

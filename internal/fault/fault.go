@@ -9,7 +9,7 @@
 // and never reused: add at the end of its class, retire in place. The classes
 // 11xxx (what was sent), 12xxx (who sent it, and how much) and 13xxx (what the
 // rules of sharing say) are those of NDI-TR-2025-06, annex D, extended by the
-// states and items that the draft does not know; 19xxx are ours.
+// states and items that the draft does not know; 14xxx (the owner, his box, his credentials) and 19xxx are ours.
 package fault
 
 import (
