@@ -84,4 +84,5 @@ const (
 	minSuspensionPercent                 = 20
 	minSuspensionDays, maxSuspensionDays = 1, 30
 	minAbsenceDays, maxAbsenceDays       = 30, 365
+	minRecoveryHours, maxRecoveryHours   = 1, 720 // a month: longer, and the holder is locked out
 )

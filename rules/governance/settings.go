@@ -42,6 +42,10 @@ func checkSettings(rule string, p *governancev1.Parameters) error {
 		{"suspension_percent", p.GetSuspensionPercent(), minSuspensionPercent, maxVotePercent, true},
 		{"suspension_days", p.GetSuspensionDays(), minSuspensionDays, maxSuspensionDays, true},
 		{"absence_days", p.GetAbsenceDays(), minAbsenceDays, maxAbsenceDays, true},
+		{"recovery_counter_hours", p.GetRecoveryCounterHours(), minRecoveryHours, maxRecoveryHours, true},
+		{"recovery_guardian_hours", p.GetRecoveryGuardianHours(), minRecoveryHours, maxRecoveryHours, true},
+		{"recovery_code_hours", p.GetRecoveryCodeHours(), minRecoveryHours, maxRecoveryHours, true},
+		{"recovery_open_hours", p.GetRecoveryOpenHours(), minRecoveryHours, maxRecoveryHours, true},
 	} {
 		if (n.value < n.lo || n.value > n.hi) && (n.value != 0 || !n.zeroIsPossible) {
 			return act.Refuse(fault.OutOfRange, rule, "%s is %d: %d to %d are possible", n.field, n.value, n.lo, n.hi)

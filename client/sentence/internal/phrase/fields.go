@@ -28,8 +28,12 @@ var fields = map[string]Phrase{
 	"Parameters.publish_needs_review": {"目录须经审核发布", "entries are reviewed"}, "Parameters.tx_per_minute": {"每账户每分钟交易数（0 不限）", "transactions of an account a minute (0 = any)"},
 	"Parameters.passkey_origins": {"通行密钥来源", "origins of passkeys"}, "Parameters.thresholds": {"通过比例", "threshold"},
 	"Parameters.suspension_percent": {"紧急停用比例（0 即 34 %）", "emergency share (0 = 34 %)"}, "Parameters.suspension_days": {"紧急停用时长（0 即 7 天）", "an emergency lasts (0 = 7 days)"},
-	"Parameters.absence_days": {"失联公示期（0 即 90 天）", "silence that is absence (0 = 90 days)"},
-	"Threshold.kind":          {"事项", "kind"}, "Threshold.percent": {"比例", "share"},
+	"Parameters.absence_days":            {"失联公示期（0 即 90 天）", "silence that is absence (0 = 90 days)"},
+	"Parameters.recovery_counter_hours":  {"窗口恢复锁定小时数（0 即 24）", "hours a recovery at a counter is locked (0 = 24)"},
+	"Parameters.recovery_guardian_hours": {"监护人恢复锁定小时数（0 即 72）", "hours a recovery by guardians is locked (0 = 72)"},
+	"Parameters.recovery_code_hours":     {"恢复码恢复锁定小时数（0 即 168）", "hours a recovery by code is locked (0 = 168)"},
+	"Parameters.recovery_open_hours":     {"恢复等待人数到齐的小时数（0 即 168）", "hours in which all have to vouch for a recovery (0 = 168)"},
+	"Threshold.kind":                     {"事项", "kind"}, "Threshold.percent": {"比例", "share"},
 
 	"Upgrade.name": {"升级", "upgrade"}, "Upgrade.height": {"生效高度", "from height"}, "Upgrade.protocol": {"规则版本", "protocol"},
 	"Upgrade.notes": {"说明", "notes"}, "Upgrade.notes_sha256": {"说明的 SHA-256", "SHA-256 of the notes"},
@@ -55,6 +59,7 @@ var kinds = map[string]Phrase{
 // enums are the roles and clocks in Chinese; English readers get the schema's own word.
 var enums = map[protoreflect.Name]string{
 	"ROLE_AUTHORITY": "主管部门", "ROLE_STAFFING_OFFICE": "编办", "ROLE_FINANCE_BUREAU": "财政", "ROLE_OPERATOR": "运维", "ROLE_AUDITOR": "审计", "ROLE_SECRECY_OFFICE": "保密审批机关",
+	"ROLE_IDENTITY": "身份核验机构", "ROLE_REGISTRY": "登记机关",
 	"CLOCK_CATALOGUE_UPDATE": "目录更新", "CLOCK_CATALOGUE_REVIEW": "目录审核", "CLOCK_ANSWER_UNCONDITIONAL": "答复（无条件共享）", "CLOCK_ANSWER_CONDITIONAL": "答复（有条件共享）",
 	"CLOCK_DELIVER": "提供数据", "CLOCK_CORRECTION": "校核", "CLOCK_COMPLETE": "补正", "CLOCK_DISPOSE": "销毁数据", "CLOCK_OBJECTION": "答复异议", "CLOCK_DISPUTE": "处理争议", "CLOCK_RECTIFY": "整改",
 }

@@ -38,6 +38,8 @@ const (
 	Role_ROLE_OPERATOR        Role = 4 // runs nodes; decides nothing
 	Role_ROLE_AUDITOR         Role = 5 // may read what is sealed to the auditor
 	Role_ROLE_SECRECY_OFFICE  Role = 6 // 保密审批机关: may order investigative secrecy for accesses of others
+	Role_ROLE_IDENTITY        Role = 7 // 身份核验机构: identifies the holders of accounts, and steps them up
+	Role_ROLE_REGISTRY        Role = 8 // 登记机关: signs mandates that follow from its register (legal representatives, guardians, heirs)
 )
 
 // Enum value maps for Role.
@@ -50,6 +52,8 @@ var (
 		4: "ROLE_OPERATOR",
 		5: "ROLE_AUDITOR",
 		6: "ROLE_SECRECY_OFFICE",
+		7: "ROLE_IDENTITY",
+		8: "ROLE_REGISTRY",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":     0,
@@ -59,6 +63,8 @@ var (
 		"ROLE_OPERATOR":        4,
 		"ROLE_AUDITOR":         5,
 		"ROLE_SECRECY_OFFICE":  6,
+		"ROLE_IDENTITY":        7,
+		"ROLE_REGISTRY":        8,
 	}
 )
 
@@ -669,26 +675,30 @@ func (x *CalendarYear) GetSource() string {
 
 // Parameters are the consortium's settings, one record "governance/parameters".
 type Parameters struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	ClockProfile         string                 `protobuf:"bytes,1,opt,name=clock_profile,json=clockProfile,proto3" json:"clock_profile,omitempty"`                            // name of the profile in force
-	VotePercent          uint32                 `protobuf:"varint,2,opt,name=vote_percent,json=votePercent,proto3" json:"vote_percent,omitempty"`                              // share of all weights that decides, 51-100; default 67
-	VoteDays             uint32                 `protobuf:"varint,3,opt,name=vote_days,json=voteDays,proto3" json:"vote_days,omitempty"`                                       // a proposal runs out after so many days; default 30
-	TxLifetimeSeconds    uint32                 `protobuf:"varint,4,opt,name=tx_lifetime_seconds,json=txLifetimeSeconds,proto3" json:"tx_lifetime_seconds,omitempty"`          // longest time from now to a transaction's expiry; <= 600
-	MaxTxBytes           uint32                 `protobuf:"varint,5,opt,name=max_tx_bytes,json=maxTxBytes,proto3" json:"max_tx_bytes,omitempty"`                               // <= 1 MiB
-	MaxMessages          uint32                 `protobuf:"varint,6,opt,name=max_messages,json=maxMessages,proto3" json:"max_messages,omitempty"`                              // in one transaction; <= 1000
-	StalenessSeconds     uint32                 `protobuf:"varint,7,opt,name=staleness_seconds,json=stalenessSeconds,proto3" json:"staleness_seconds,omitempty"`               // default of an entry's revocation staleness; default 5
-	AnchorSeconds        uint32                 `protobuf:"varint,8,opt,name=anchor_seconds,json=anchorSeconds,proto3" json:"anchor_seconds,omitempty"`                        // a gateway anchors its log at least so often while it works; default 3
-	DefaultAgreementDays uint32                 `protobuf:"varint,9,opt,name=default_agreement_days,json=defaultAgreementDays,proto3" json:"default_agreement_days,omitempty"` // when a request names no term; default 365
-	MaxAgreementDays     uint32                 `protobuf:"varint,10,opt,name=max_agreement_days,json=maxAgreementDays,proto3" json:"max_agreement_days,omitempty"`            // <= 1826 (5 years)
-	PublishNeedsReview   bool                   `protobuf:"varint,11,opt,name=publish_needs_review,json=publishNeedsReview,proto3" json:"publish_needs_review,omitempty"`      // entries go to AUTHORITY first (art. 17); default false in the demo
-	TxPerMinute          uint32                 `protobuf:"varint,12,opt,name=tx_per_minute,json=txPerMinute,proto3" json:"tx_per_minute,omitempty"`                           // quota of one account; 0 = none
-	PasskeyOrigins       []string               `protobuf:"bytes,13,rep,name=passkey_origins,json=passkeyOrigins,proto3" json:"passkey_origins,omitempty"`                     // origins that passkeys may sign for; reserved
-	Thresholds           []*Threshold           `protobuf:"bytes,14,rep,name=thresholds,proto3" json:"thresholds,omitempty"`                                                   // kinds of change that need another share than vote_percent; ascending by kind
-	SuspensionPercent    uint32                 `protobuf:"varint,15,opt,name=suspension_percent,json=suspensionPercent,proto3" json:"suspension_percent,omitempty"`           // share that suspends in an emergency, 20-100; 0 = 34
-	SuspensionDays       uint32                 `protobuf:"varint,16,opt,name=suspension_days,json=suspensionDays,proto3" json:"suspension_days,omitempty"`                    // an emergency suspension ends after so many days, 1-30; 0 = 7
-	AbsenceDays          uint32                 `protobuf:"varint,17,opt,name=absence_days,json=absenceDays,proto3" json:"absence_days,omitempty"`                             // how long a member has to be silent to be removed as absent, 30-365; 0 = 90
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state                 protoimpl.MessageState `protogen:"open.v1"`
+	ClockProfile          string                 `protobuf:"bytes,1,opt,name=clock_profile,json=clockProfile,proto3" json:"clock_profile,omitempty"`                                // name of the profile in force
+	VotePercent           uint32                 `protobuf:"varint,2,opt,name=vote_percent,json=votePercent,proto3" json:"vote_percent,omitempty"`                                  // share of all weights that decides, 51-100; default 67
+	VoteDays              uint32                 `protobuf:"varint,3,opt,name=vote_days,json=voteDays,proto3" json:"vote_days,omitempty"`                                           // a proposal runs out after so many days; default 30
+	TxLifetimeSeconds     uint32                 `protobuf:"varint,4,opt,name=tx_lifetime_seconds,json=txLifetimeSeconds,proto3" json:"tx_lifetime_seconds,omitempty"`              // longest time from now to a transaction's expiry; <= 600
+	MaxTxBytes            uint32                 `protobuf:"varint,5,opt,name=max_tx_bytes,json=maxTxBytes,proto3" json:"max_tx_bytes,omitempty"`                                   // <= 1 MiB
+	MaxMessages           uint32                 `protobuf:"varint,6,opt,name=max_messages,json=maxMessages,proto3" json:"max_messages,omitempty"`                                  // in one transaction; <= 1000
+	StalenessSeconds      uint32                 `protobuf:"varint,7,opt,name=staleness_seconds,json=stalenessSeconds,proto3" json:"staleness_seconds,omitempty"`                   // default of an entry's revocation staleness; default 5
+	AnchorSeconds         uint32                 `protobuf:"varint,8,opt,name=anchor_seconds,json=anchorSeconds,proto3" json:"anchor_seconds,omitempty"`                            // a gateway anchors its log at least so often while it works; default 3
+	DefaultAgreementDays  uint32                 `protobuf:"varint,9,opt,name=default_agreement_days,json=defaultAgreementDays,proto3" json:"default_agreement_days,omitempty"`     // when a request names no term; default 365
+	MaxAgreementDays      uint32                 `protobuf:"varint,10,opt,name=max_agreement_days,json=maxAgreementDays,proto3" json:"max_agreement_days,omitempty"`                // <= 1826 (5 years)
+	PublishNeedsReview    bool                   `protobuf:"varint,11,opt,name=publish_needs_review,json=publishNeedsReview,proto3" json:"publish_needs_review,omitempty"`          // entries go to AUTHORITY first (art. 17); default false in the demo
+	TxPerMinute           uint32                 `protobuf:"varint,12,opt,name=tx_per_minute,json=txPerMinute,proto3" json:"tx_per_minute,omitempty"`                               // quota of one account; 0 = none
+	PasskeyOrigins        []string               `protobuf:"bytes,13,rep,name=passkey_origins,json=passkeyOrigins,proto3" json:"passkey_origins,omitempty"`                         // origins that passkeys may sign for; reserved
+	Thresholds            []*Threshold           `protobuf:"bytes,14,rep,name=thresholds,proto3" json:"thresholds,omitempty"`                                                       // kinds of change that need another share than vote_percent; ascending by kind
+	SuspensionPercent     uint32                 `protobuf:"varint,15,opt,name=suspension_percent,json=suspensionPercent,proto3" json:"suspension_percent,omitempty"`               // share that suspends in an emergency, 20-100; 0 = 34
+	SuspensionDays        uint32                 `protobuf:"varint,16,opt,name=suspension_days,json=suspensionDays,proto3" json:"suspension_days,omitempty"`                        // an emergency suspension ends after so many days, 1-30; 0 = 7
+	AbsenceDays           uint32                 `protobuf:"varint,17,opt,name=absence_days,json=absenceDays,proto3" json:"absence_days,omitempty"`                                 // how long a member has to be silent to be removed as absent, 30-365; 0 = 90
+	RecoveryCounterHours  uint32                 `protobuf:"varint,20,opt,name=recovery_counter_hours,json=recoveryCounterHours,proto3" json:"recovery_counter_hours,omitempty"`    // lock of a recovery at a counter with a matched face, 1-720; 0 = 24
+	RecoveryGuardianHours uint32                 `protobuf:"varint,21,opt,name=recovery_guardian_hours,json=recoveryGuardianHours,proto3" json:"recovery_guardian_hours,omitempty"` // lock of one by guardians, or at a counter without a face, 1-720; 0 = 72
+	RecoveryCodeHours     uint32                 `protobuf:"varint,22,opt,name=recovery_code_hours,json=recoveryCodeHours,proto3" json:"recovery_code_hours,omitempty"`             // lock of one by a recovery code, 1-720; 0 = 168
+	RecoveryOpenHours     uint32                 `protobuf:"varint,23,opt,name=recovery_open_hours,json=recoveryOpenHours,proto3" json:"recovery_open_hours,omitempty"`             // second officer or guardians have to come within, 1-720; 0 = 168
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Parameters) Reset() {
@@ -836,6 +846,34 @@ func (x *Parameters) GetSuspensionDays() uint32 {
 func (x *Parameters) GetAbsenceDays() uint32 {
 	if x != nil {
 		return x.AbsenceDays
+	}
+	return 0
+}
+
+func (x *Parameters) GetRecoveryCounterHours() uint32 {
+	if x != nil {
+		return x.RecoveryCounterHours
+	}
+	return 0
+}
+
+func (x *Parameters) GetRecoveryGuardianHours() uint32 {
+	if x != nil {
+		return x.RecoveryGuardianHours
+	}
+	return 0
+}
+
+func (x *Parameters) GetRecoveryCodeHours() uint32 {
+	if x != nil {
+		return x.RecoveryCodeHours
+	}
+	return 0
+}
+
+func (x *Parameters) GetRecoveryOpenHours() uint32 {
+	if x != nil {
+		return x.RecoveryOpenHours
 	}
 	return 0
 }
@@ -2650,7 +2688,7 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x04year\x18\x01 \x01(\rR\x04year\x12\x1a\n" +
 	"\bholidays\x18\x02 \x03(\rR\bholidays\x12\x1a\n" +
 	"\bworkdays\x18\x03 \x03(\rR\bworkdays\x12\x16\n" +
-	"\x06source\x18\x04 \x01(\tR\x06source\"\xd9\x05\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\"\xa7\a\n" +
 	"\n" +
 	"Parameters\x12#\n" +
 	"\rclock_profile\x18\x01 \x01(\tR\fclockProfile\x12!\n" +
@@ -2673,7 +2711,11 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"thresholds\x12-\n" +
 	"\x12suspension_percent\x18\x0f \x01(\rR\x11suspensionPercent\x12'\n" +
 	"\x0fsuspension_days\x18\x10 \x01(\rR\x0esuspensionDays\x12!\n" +
-	"\fabsence_days\x18\x11 \x01(\rR\vabsenceDays\"9\n" +
+	"\fabsence_days\x18\x11 \x01(\rR\vabsenceDays\x124\n" +
+	"\x16recovery_counter_hours\x18\x14 \x01(\rR\x14recoveryCounterHours\x126\n" +
+	"\x17recovery_guardian_hours\x18\x15 \x01(\rR\x15recoveryGuardianHours\x12.\n" +
+	"\x13recovery_code_hours\x18\x16 \x01(\rR\x11recoveryCodeHours\x12.\n" +
+	"\x13recovery_open_hours\x18\x17 \x01(\rR\x11recoveryOpenHours\"9\n" +
 	"\tThreshold\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\apercent\x18\x02 \x01(\rR\apercent\"\x7f\n" +
@@ -2818,7 +2860,7 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x03yes\x18\x02 \x01(\bR\x03yes\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\".\n" +
 	"\x10WithdrawProposal\x12\x1a\n" +
-	"\bproposal\x18\x01 \x01(\tR\bproposal*\xa1\x01\n" +
+	"\bproposal\x18\x01 \x01(\tR\bproposal*\xc7\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eROLE_AUTHORITY\x10\x01\x12\x18\n" +
@@ -2826,7 +2868,9 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x13ROLE_FINANCE_BUREAU\x10\x03\x12\x11\n" +
 	"\rROLE_OPERATOR\x10\x04\x12\x10\n" +
 	"\fROLE_AUDITOR\x10\x05\x12\x17\n" +
-	"\x13ROLE_SECRECY_OFFICE\x10\x06*\x9f\x02\n" +
+	"\x13ROLE_SECRECY_OFFICE\x10\x06\x12\x11\n" +
+	"\rROLE_IDENTITY\x10\a\x12\x11\n" +
+	"\rROLE_REGISTRY\x10\b*\x9f\x02\n" +
 	"\x05Clock\x12\x15\n" +
 	"\x11CLOCK_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16CLOCK_CATALOGUE_UPDATE\x10\x01\x12\x1a\n" +

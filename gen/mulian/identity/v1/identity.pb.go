@@ -375,6 +375,7 @@ type Key struct {
 	RevokedMs     int64                  `protobuf:"varint,8,opt,name=revoked_ms,json=revokedMs,proto3" json:"revoked_ms,omitempty"`         // set by the ledger
 	Label         string                 `protobuf:"bytes,9,opt,name=label,proto3" json:"label,omitempty"`                                   // <= 64 characters, for people: "UKey 2026-01"
 	Suspended     bool                   `protobuf:"varint,10,opt,name=suspended,proto3" json:"suspended,omitempty"`                         // by vote, it does not sign for now; set by the ledger
+	LostMs        int64                  `protobuf:"varint,20,opt,name=lost_ms,json=lostMs,proto3" json:"lost_ms,omitempty"`                 // reported lost: it signs nothing but a veto of a recovery; set by the ledger, 0 = no
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -477,6 +478,13 @@ func (x *Key) GetSuspended() bool {
 		return x.Suspended
 	}
 	return false
+}
+
+func (x *Key) GetLostMs() int64 {
+	if x != nil {
+		return x.LostMs
+	}
+	return 0
 }
 
 // Account is one holder of keys, stored under "identity/account/<id>".
@@ -1538,7 +1546,7 @@ var File_mulian_identity_v1_identity_proto protoreflect.FileDescriptor
 
 const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"\n" +
-	"!mulian/identity/v1/identity.proto\x12\x12mulian.identity.v1\"\xe3\x02\n" +
+	"!mulian/identity/v1/identity.proto\x12\x12mulian.identity.v1\"\xfc\x02\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12>\n" +
 	"\talgorithm\x18\x02 \x01(\x0e2 .mulian.identity.v1.KeyAlgorithmR\talgorithm\x12\x1d\n" +
@@ -1552,7 +1560,8 @@ const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"revoked_ms\x18\b \x01(\x03R\trevokedMs\x12\x14\n" +
 	"\x05label\x18\t \x01(\tR\x05label\x12\x1c\n" +
 	"\tsuspended\x18\n" +
-	" \x01(\bR\tsuspended\"\xee\x03\n" +
+	" \x01(\bR\tsuspended\x12\x17\n" +
+	"\alost_ms\x18\x14 \x01(\x03R\x06lostMs\"\xee\x03\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x123\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1f.mulian.identity.v1.AccountKindR\x04kind\x126\n" +
