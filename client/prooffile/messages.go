@@ -158,7 +158,7 @@ func scanRecord(raw []byte) (*record, error) {
 	v, err := scan(
 		raw, true, field{1, 't'}, field{2, 't'}, field{3, 'n'}, field{4, 'n'}, field{5, 'n'}, field{6, 't'}, field{7, 't'}, field{8, 't'},
 		field{9, 'n'}, field{10, 'T'}, field{11, 't'}, field{12, 'n'}, field{13, 'n'}, field{14, 'b'}, field{15, 'b'}, field{16, 'n'},
-		field{17, 'n'}, field{18, 'n'}, field{19, 'b'}, field{20, 'n'}, field{21, 'n'}, field{22, 't'}, field{23, 'b'},
+		field{17, 'n'}, field{18, 'n'}, field{19, 'b'}, field{20, 'n'}, field{21, 'n'}, field{22, 't'}, field{23, 'b'}, field{24, 'n'},
 	)
 	if err != nil {
 		return nil, err

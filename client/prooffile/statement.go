@@ -50,6 +50,9 @@ func (r *record) node() *node {
 	if r.text(22) != "" {
 		n.with("predicate", r.text(22))
 	}
+	if r.number(24) != 0 {
+		n.with("use", number(r.number(24)))
+	}
 	if r.raw(23) != nil {
 		n.with("sealed", r.sealedNode())
 	}

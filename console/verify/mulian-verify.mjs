@@ -733,7 +733,7 @@ function scanBody(raw) {
 const OUTCOMES = ['', 'granted', 'refused', 'completed', 'failed', 'opened']
 function scanRecord(raw) {
   const v = scan(raw, true, {
-    1: 't', 2: 't', 3: 'n', 4: 'n', 5: 'n', 6: 't', 7: 't', 8: 't', 9: 'n', 10: 'T', 11: 't', 12: 'n', 13: 'n', 14: 'b', 15: 'b', 16: 'n', 17: 'n', 18: 'n', 19: 'b', 20: 'n', 21: 'n', 22: 't', 23: 'b',
+    1: 't', 2: 't', 3: 'n', 4: 'n', 5: 'n', 6: 't', 7: 't', 8: 't', 9: 'n', 10: 'T', 11: 't', 12: 'n', 13: 'n', 14: 'b', 15: 'b', 16: 'n', 17: 'n', 18: 'n', 19: 'b', 20: 'n', 21: 'n', 22: 't', 23: 'b', 24: 'n',
   })
   if (!OUTCOMES[v.number(4)] || v.number(16) > MAX_MS) malformed(`its outcome is ${v.number(4)}, its time ${v.number(16)}`)
   secretOf(v)
@@ -1507,6 +1507,7 @@ class Verifier {
 function recordNode(r) {
   const places = r.number(20) ? ['place', r.number(20), 'previous', r.number(21)] : []
   if (r.text(22)) places.push('predicate', r.text(22))
+  if (r.number(24)) places.push('use', r.number(24))
   const s = secretOf(r)
   if (s) places.push('sealed', object('order', s.number(1), 'until', clock(s.number(2)), 'bytes', hex(r.raw(23))))
   return object('gateway', r.text(1), 'agreement', r.text(2), 'seq', r.number(3), 'outcome', OUTCOMES[r.number(4)], 'code', r.number(5),

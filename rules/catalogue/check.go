@@ -136,6 +136,9 @@ func checkSharing(v state.View, rule string, e *cataloguev1.Entry) error {
 			return act.Refuse(fault.CodeInconsistent, rule, "entry %s: item %s is %s, looser than the entry's %s", e.Id, it.Code, it.ShareType, e.ShareType)
 		}
 	}
+	if e.OwnerItem != "" && !slices.ContainsFunc(e.Items, func(it *cataloguev1.Item) bool { return it.Code == e.OwnerItem }) {
+		return act.Refuse(fault.CodeInconsistent, rule, "entry %s: its owner item %.40q is none of its items", e.Id, e.OwnerItem)
+	}
 	return nil
 }
 

@@ -39,7 +39,7 @@ const (
 // (id), CodeInconsistent (provider), Forbidden, then each field (Missing, TooLong,
 // Malformed, OutOfRange; TooLong for the whole; CodeInconsistent for a region), each item (likewise,
 // Duplicate), Secret, DenyWithoutBasis, ConditionMissing, FormatMethodMismatch,
-// CodeInconsistent (an item looser than its entry), NoDuty, NotFound (source
+// CodeInconsistent (an item looser than its entry; an owner item that is none), NoDuty, NotFound (source
 // organisation, system, table), CodeInconsistent (another's table), ItemUnmapped,
 // Duplicate (twice in the message), IllegalTransition (withdrawn), DuplicateName,
 // TooLong (entries of one table).

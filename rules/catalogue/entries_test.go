@@ -51,6 +51,7 @@ func TestSubmitEntriesOrder(t *testing.T) {
 			one(t).Format, one(t).Methods = cataloguev1.Format_FORMAT_FILE, []cataloguev1.Method{cataloguev1.Method_METHOD_QUERY}
 		}},
 		{Name: "item looser than its entry", Want: fault.CodeInconsistent, Break: func(t *submission) { one(t).Items[0].ShareType = 1 }},
+		{Name: "owner item", Want: fault.CodeInconsistent, Break: func(t *submission) { one(t).OwnerItem = "nobody" }},
 		{Name: "art. 13: no duty", Want: fault.NoDuty, Break: func(t *submission) { one(t).Duties = nil }},
 		{Name: "another's duty", Want: fault.NoDuty, Break: func(t *submission) { one(t).Duties = []string{town.ConsumerDuty} }},
 		{Name: "retired duty", Want: fault.NoDuty, Break: func(t *submission) {

@@ -2215,6 +2215,10 @@ type Entry struct {
 	LandingPage string      `protobuf:"bytes,35,opt,name=landing_page,json=landingPage,proto3" json:"landing_page,omitempty"` // URL, <= 2000
 	Languages   []string    `protobuf:"bytes,36,rep,name=languages,proto3" json:"languages,omitempty"`                        // BCP 47, <= 20
 	Origin      string      `protobuf:"bytes,37,opt,name=origin,proto3" json:"origin,omitempty"`                              // "SOURCE#IDENTIFIER": the catalogue that it was imported from, and its name there; <= 500
+	// The item that holds the number (ID number, credit code) of the person or firm that a row
+	// is about. What an owner grants is read only where it is his own; without it nothing of
+	// the entry is given under a grant. One of items; empty = rows have no such owner.
+	OwnerItem string `protobuf:"bytes,38,opt,name=owner_item,json=ownerItem,proto3" json:"owner_item,omitempty"`
 	// Set by the ledger:
 	State          EntryState `protobuf:"varint,40,opt,name=state,proto3,enum=mulian.catalogue.v1.EntryState" json:"state,omitempty"`
 	Version        uint64     `protobuf:"varint,41,opt,name=version,proto3" json:"version,omitempty"` // 1, 2, ...
@@ -2514,6 +2518,13 @@ func (x *Entry) GetLanguages() []string {
 func (x *Entry) GetOrigin() string {
 	if x != nil {
 		return x.Origin
+	}
+	return ""
+}
+
+func (x *Entry) GetOwnerItem() string {
+	if x != nil {
+		return x.OwnerItem
 	}
 	return ""
 }
@@ -4013,7 +4024,7 @@ const file_mulian_catalogue_v1_catalogue_proto_rawDesc = "" +
 	"\x11max_calls_per_day\x18\x03 \x01(\rR\x0emaxCallsPerDay\x12\x1e\n" +
 	"\n" +
 	"requesters\x18\x04 \x03(\tR\n" +
-	"requesters\"\xb4\x0e\n" +
+	"requesters\"\xd3\x0e\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaliases\x18\x02 \x03(\tR\aaliases\x12\x12\n" +
@@ -4059,7 +4070,9 @@ const file_mulian_catalogue_v1_catalogue_proto_rawDesc = "" +
 	"\bmodified\x18\" \x01(\tR\bmodified\x12!\n" +
 	"\flanding_page\x18# \x01(\tR\vlandingPage\x12\x1c\n" +
 	"\tlanguages\x18$ \x03(\tR\tlanguages\x12\x16\n" +
-	"\x06origin\x18% \x01(\tR\x06origin\x125\n" +
+	"\x06origin\x18% \x01(\tR\x06origin\x12\x1d\n" +
+	"\n" +
+	"owner_item\x18& \x01(\tR\townerItem\x125\n" +
 	"\x05state\x18( \x01(\x0e2\x1f.mulian.catalogue.v1.EntryStateR\x05state\x12\x18\n" +
 	"\aversion\x18) \x01(\x04R\aversion\x12\x1d\n" +
 	"\n" +

@@ -411,6 +411,222 @@ func (x *ResultValue) GetText() string {
 	return ""
 }
 
+type ByGrantRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Grant         string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	Items         []string               `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`                 // empty = all that are granted
+	RowKey        []byte                 `protobuf:"bytes,3,opt,name=row_key,json=rowKey,proto3" json:"row_key,omitempty"` // as it came from the owner
+	Scope         string                 `protobuf:"bytes,4,opt,name=scope,proto3" json:"scope,omitempty"`                 // opening of the grant's scope, if it has one
+	ScopeSalt     []byte                 `protobuf:"bytes,5,opt,name=scope_salt,json=scopeSalt,proto3" json:"scope_salt,omitempty"`
+	Claims        []*KeyValue            `protobuf:"bytes,6,rep,name=claims,proto3" json:"claims,omitempty"` // of a grant to verify
+	Fetch         string                 `protobuf:"bytes,7,opt,name=fetch,proto3" json:"fetch,omitempty"`   // the same again is the same use; empty = a new one
+	Entry         string                 `protobuf:"bytes,9,opt,name=entry,proto3" json:"entry,omitempty"`   // opening of a confidential grant's entry
+	EntryVersion  uint64                 `protobuf:"varint,10,opt,name=entry_version,json=entryVersion,proto3" json:"entry_version,omitempty"`
+	EntrySalt     []byte                 `protobuf:"bytes,11,opt,name=entry_salt,json=entrySalt,proto3" json:"entry_salt,omitempty"`
+	Provider      string                 `protobuf:"bytes,8,opt,name=provider,proto3" json:"provider,omitempty"` // gateway that is asked; empty = the grant's only one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ByGrantRequest) Reset() {
+	*x = ByGrantRequest{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ByGrantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ByGrantRequest) ProtoMessage() {}
+
+func (x *ByGrantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ByGrantRequest.ProtoReflect.Descriptor instead.
+func (*ByGrantRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ByGrantRequest) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *ByGrantRequest) GetItems() []string {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *ByGrantRequest) GetRowKey() []byte {
+	if x != nil {
+		return x.RowKey
+	}
+	return nil
+}
+
+func (x *ByGrantRequest) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *ByGrantRequest) GetScopeSalt() []byte {
+	if x != nil {
+		return x.ScopeSalt
+	}
+	return nil
+}
+
+func (x *ByGrantRequest) GetClaims() []*KeyValue {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+func (x *ByGrantRequest) GetFetch() string {
+	if x != nil {
+		return x.Fetch
+	}
+	return ""
+}
+
+func (x *ByGrantRequest) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *ByGrantRequest) GetEntryVersion() uint64 {
+	if x != nil {
+		return x.EntryVersion
+	}
+	return 0
+}
+
+func (x *ByGrantRequest) GetEntrySalt() []byte {
+	if x != nil {
+		return x.EntrySalt
+	}
+	return nil
+}
+
+func (x *ByGrantRequest) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+type ByGrantResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Columns       []*ResultColumn        `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
+	Rows          []*ResultRow           `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
+	Receipt       *v1.Receipt            `protobuf:"bytes,3,opt,name=receipt,proto3" json:"receipt,omitempty"` // signed by both sides
+	Record        *v1.AccessRecord       `protobuf:"bytes,4,opt,name=record,proto3" json:"record,omitempty"`
+	Verdict       Verdict                `protobuf:"varint,5,opt,name=verdict,proto3,enum=mulian.gateway.v1.Verdict" json:"verdict,omitempty"` // of a grant to verify
+	Fetch         string                 `protobuf:"bytes,6,opt,name=fetch,proto3" json:"fetch,omitempty"`
+	Use           uint64                 `protobuf:"varint,7,opt,name=use,proto3" json:"use,omitempty"` // its number on the ledger
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ByGrantResponse) Reset() {
+	*x = ByGrantResponse{}
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ByGrantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ByGrantResponse) ProtoMessage() {}
+
+func (x *ByGrantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ByGrantResponse.ProtoReflect.Descriptor instead.
+func (*ByGrantResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ByGrantResponse) GetColumns() []*ResultColumn {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *ByGrantResponse) GetRows() []*ResultRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *ByGrantResponse) GetReceipt() *v1.Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *ByGrantResponse) GetRecord() *v1.AccessRecord {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *ByGrantResponse) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *ByGrantResponse) GetFetch() string {
+	if x != nil {
+		return x.Fetch
+	}
+	return ""
+}
+
+func (x *ByGrantResponse) GetUse() uint64 {
+	if x != nil {
+		return x.Use
+	}
+	return 0
+}
+
 type FetchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Agreement     string                 `protobuf:"bytes,1,opt,name=agreement,proto3" json:"agreement,omitempty"`
@@ -424,7 +640,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[6]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -436,7 +652,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[6]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -449,7 +665,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{6}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FetchRequest) GetAgreement() string {
@@ -505,7 +721,7 @@ type FetchResponse struct {
 
 func (x *FetchResponse) Reset() {
 	*x = FetchResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[7]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +733,7 @@ func (x *FetchResponse) String() string {
 func (*FetchResponse) ProtoMessage() {}
 
 func (x *FetchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[7]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +746,7 @@ func (x *FetchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchResponse.ProtoReflect.Descriptor instead.
 func (*FetchResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{7}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FetchResponse) GetRows() int64 {
@@ -607,7 +823,7 @@ type CompareRequest struct {
 
 func (x *CompareRequest) Reset() {
 	*x = CompareRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -619,7 +835,7 @@ func (x *CompareRequest) String() string {
 func (*CompareRequest) ProtoMessage() {}
 
 func (x *CompareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[8]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -632,7 +848,7 @@ func (x *CompareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareRequest.ProtoReflect.Descriptor instead.
 func (*CompareRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{8}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CompareRequest) GetAgreement() string {
@@ -671,7 +887,7 @@ type CompareResponse struct {
 
 func (x *CompareResponse) Reset() {
 	*x = CompareResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -683,7 +899,7 @@ func (x *CompareResponse) String() string {
 func (*CompareResponse) ProtoMessage() {}
 
 func (x *CompareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[9]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -696,7 +912,7 @@ func (x *CompareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareResponse.ProtoReflect.Descriptor instead.
 func (*CompareResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{9}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CompareResponse) GetRows() int64 {
@@ -761,7 +977,7 @@ type CompareDifference struct {
 
 func (x *CompareDifference) Reset() {
 	*x = CompareDifference{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +989,7 @@ func (x *CompareDifference) String() string {
 func (*CompareDifference) ProtoMessage() {}
 
 func (x *CompareDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[10]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +1002,7 @@ func (x *CompareDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareDifference.ProtoReflect.Descriptor instead.
 func (*CompareDifference) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{10}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CompareDifference) GetAfter() *ResultRow {
@@ -827,7 +1043,7 @@ type UsageKeyRequest struct {
 
 func (x *UsageKeyRequest) Reset() {
 	*x = UsageKeyRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +1055,7 @@ func (x *UsageKeyRequest) String() string {
 func (*UsageKeyRequest) ProtoMessage() {}
 
 func (x *UsageKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[11]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +1068,7 @@ func (x *UsageKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageKeyRequest.ProtoReflect.Descriptor instead.
 func (*UsageKeyRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{11}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UsageKeyRequest) GetEntry() string {
@@ -880,7 +1096,7 @@ type UsageKeyResponse struct {
 
 func (x *UsageKeyResponse) Reset() {
 	*x = UsageKeyResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1108,7 @@ func (x *UsageKeyResponse) String() string {
 func (*UsageKeyResponse) ProtoMessage() {}
 
 func (x *UsageKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[12]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1121,7 @@ func (x *UsageKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageKeyResponse.ProtoReflect.Descriptor instead.
 func (*UsageKeyResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{12}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UsageKeyResponse) GetKey() []byte {
@@ -940,7 +1156,7 @@ type ReceiptsRequest struct {
 
 func (x *ReceiptsRequest) Reset() {
 	*x = ReceiptsRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -952,7 +1168,7 @@ func (x *ReceiptsRequest) String() string {
 func (*ReceiptsRequest) ProtoMessage() {}
 
 func (x *ReceiptsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[13]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -965,7 +1181,7 @@ func (x *ReceiptsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsRequest.ProtoReflect.Descriptor instead.
 func (*ReceiptsRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReceiptsRequest) GetKind() ReceiptKind {
@@ -999,7 +1215,7 @@ type ReceiptsResponse struct {
 
 func (x *ReceiptsResponse) Reset() {
 	*x = ReceiptsResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1011,7 +1227,7 @@ func (x *ReceiptsResponse) String() string {
 func (*ReceiptsResponse) ProtoMessage() {}
 
 func (x *ReceiptsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[14]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1024,7 +1240,7 @@ func (x *ReceiptsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsResponse.ProtoReflect.Descriptor instead.
 func (*ReceiptsResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{14}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReceiptsResponse) GetReceipts() []*v1.Receipt {
@@ -1049,7 +1265,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1277,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[15]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1290,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{15}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{17}
 }
 
 type StateResponse struct {
@@ -1101,7 +1317,7 @@ type StateResponse struct {
 
 func (x *StateResponse) Reset() {
 	*x = StateResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[16]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1329,7 @@ func (x *StateResponse) String() string {
 func (*StateResponse) ProtoMessage() {}
 
 func (x *StateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[16]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1342,7 @@ func (x *StateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateResponse.ProtoReflect.Descriptor instead.
 func (*StateResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{16}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StateResponse) GetGateway() string {
@@ -1253,7 +1469,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[17]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +1481,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[17]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1278,7 +1494,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{17}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *FollowRequest) GetAgreement() string {
@@ -1320,7 +1536,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[18]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1548,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[18]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1561,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{18}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *FollowResponse) GetFollowing() *Following {
@@ -1394,7 +1610,7 @@ type Following struct {
 
 func (x *Following) Reset() {
 	*x = Following{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[19]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1406,7 +1622,7 @@ func (x *Following) String() string {
 func (*Following) ProtoMessage() {}
 
 func (x *Following) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[19]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1419,7 +1635,7 @@ func (x *Following) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Following.ProtoReflect.Descriptor instead.
 func (*Following) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{19}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Following) GetAgreement() string {
@@ -1542,7 +1758,7 @@ type Subscriber struct {
 
 func (x *Subscriber) Reset() {
 	*x = Subscriber{}
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[20]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +1770,7 @@ func (x *Subscriber) String() string {
 func (*Subscriber) ProtoMessage() {}
 
 func (x *Subscriber) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_gateway_v1_control_proto_msgTypes[20]
+	mi := &file_mulian_gateway_v1_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +1783,7 @@ func (x *Subscriber) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscriber.ProtoReflect.Descriptor instead.
 func (*Subscriber) Descriptor() ([]byte, []int) {
-	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{20}
+	return file_mulian_gateway_v1_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Subscriber) GetSubscription() string {
@@ -1689,7 +1905,30 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x06values\x18\x01 \x03(\v2\x1e.mulian.gateway.v1.ResultValueR\x06values\"5\n" +
 	"\vResultValue\x12\x12\n" +
 	"\x04null\x18\x01 \x01(\bR\x04null\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\x84\x01\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xcb\x02\n" +
+	"\x0eByGrantRequest\x12\x14\n" +
+	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x14\n" +
+	"\x05items\x18\x02 \x03(\tR\x05items\x12\x17\n" +
+	"\arow_key\x18\x03 \x01(\fR\x06rowKey\x12\x14\n" +
+	"\x05scope\x18\x04 \x01(\tR\x05scope\x12\x1d\n" +
+	"\n" +
+	"scope_salt\x18\x05 \x01(\fR\tscopeSalt\x123\n" +
+	"\x06claims\x18\x06 \x03(\v2\x1b.mulian.gateway.v1.KeyValueR\x06claims\x12\x14\n" +
+	"\x05fetch\x18\a \x01(\tR\x05fetch\x12\x14\n" +
+	"\x05entry\x18\t \x01(\tR\x05entry\x12#\n" +
+	"\rentry_version\x18\n" +
+	" \x01(\x04R\fentryVersion\x12\x1d\n" +
+	"\n" +
+	"entry_salt\x18\v \x01(\fR\tentrySalt\x12\x1a\n" +
+	"\bprovider\x18\b \x01(\tR\bprovider\"\xc7\x02\n" +
+	"\x0fByGrantResponse\x129\n" +
+	"\acolumns\x18\x01 \x03(\v2\x1f.mulian.gateway.v1.ResultColumnR\acolumns\x120\n" +
+	"\x04rows\x18\x02 \x03(\v2\x1c.mulian.gateway.v1.ResultRowR\x04rows\x122\n" +
+	"\areceipt\x18\x03 \x01(\v2\x18.mulian.trace.v1.ReceiptR\areceipt\x125\n" +
+	"\x06record\x18\x04 \x01(\v2\x1d.mulian.trace.v1.AccessRecordR\x06record\x124\n" +
+	"\averdict\x18\x05 \x01(\x0e2\x1a.mulian.gateway.v1.VerdictR\averdict\x12\x14\n" +
+	"\x05fetch\x18\x06 \x01(\tR\x05fetch\x12\x10\n" +
+	"\x03use\x18\a \x01(\x04R\x03use\"\x84\x01\n" +
 	"\fFetchRequest\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x12\n" +
@@ -1828,7 +2067,7 @@ func file_mulian_gateway_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_gateway_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_mulian_gateway_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_mulian_gateway_v1_control_proto_goTypes = []any{
 	(ReceiptKind)(0),          // 0: mulian.gateway.v1.ReceiptKind
 	(*ReloadRequest)(nil),     // 1: mulian.gateway.v1.ReloadRequest
@@ -1837,69 +2076,77 @@ var file_mulian_gateway_v1_control_proto_goTypes = []any{
 	(*AskResponse)(nil),       // 4: mulian.gateway.v1.AskResponse
 	(*ResultRow)(nil),         // 5: mulian.gateway.v1.ResultRow
 	(*ResultValue)(nil),       // 6: mulian.gateway.v1.ResultValue
-	(*FetchRequest)(nil),      // 7: mulian.gateway.v1.FetchRequest
-	(*FetchResponse)(nil),     // 8: mulian.gateway.v1.FetchResponse
-	(*CompareRequest)(nil),    // 9: mulian.gateway.v1.CompareRequest
-	(*CompareResponse)(nil),   // 10: mulian.gateway.v1.CompareResponse
-	(*CompareDifference)(nil), // 11: mulian.gateway.v1.CompareDifference
-	(*UsageKeyRequest)(nil),   // 12: mulian.gateway.v1.UsageKeyRequest
-	(*UsageKeyResponse)(nil),  // 13: mulian.gateway.v1.UsageKeyResponse
-	(*ReceiptsRequest)(nil),   // 14: mulian.gateway.v1.ReceiptsRequest
-	(*ReceiptsResponse)(nil),  // 15: mulian.gateway.v1.ReceiptsResponse
-	(*StateRequest)(nil),      // 16: mulian.gateway.v1.StateRequest
-	(*StateResponse)(nil),     // 17: mulian.gateway.v1.StateResponse
-	(*FollowRequest)(nil),     // 18: mulian.gateway.v1.FollowRequest
-	(*FollowResponse)(nil),    // 19: mulian.gateway.v1.FollowResponse
-	(*Following)(nil),         // 20: mulian.gateway.v1.Following
-	(*Subscriber)(nil),        // 21: mulian.gateway.v1.Subscriber
-	(*KeyValue)(nil),          // 22: mulian.gateway.v1.KeyValue
-	(*ResultColumn)(nil),      // 23: mulian.gateway.v1.ResultColumn
-	(*v1.Receipt)(nil),        // 24: mulian.trace.v1.Receipt
-	(*v1.AccessRecord)(nil),   // 25: mulian.trace.v1.AccessRecord
-	(Verdict)(0),              // 26: mulian.gateway.v1.Verdict
-	(Sensing)(0),              // 27: mulian.gateway.v1.Sensing
+	(*ByGrantRequest)(nil),    // 7: mulian.gateway.v1.ByGrantRequest
+	(*ByGrantResponse)(nil),   // 8: mulian.gateway.v1.ByGrantResponse
+	(*FetchRequest)(nil),      // 9: mulian.gateway.v1.FetchRequest
+	(*FetchResponse)(nil),     // 10: mulian.gateway.v1.FetchResponse
+	(*CompareRequest)(nil),    // 11: mulian.gateway.v1.CompareRequest
+	(*CompareResponse)(nil),   // 12: mulian.gateway.v1.CompareResponse
+	(*CompareDifference)(nil), // 13: mulian.gateway.v1.CompareDifference
+	(*UsageKeyRequest)(nil),   // 14: mulian.gateway.v1.UsageKeyRequest
+	(*UsageKeyResponse)(nil),  // 15: mulian.gateway.v1.UsageKeyResponse
+	(*ReceiptsRequest)(nil),   // 16: mulian.gateway.v1.ReceiptsRequest
+	(*ReceiptsResponse)(nil),  // 17: mulian.gateway.v1.ReceiptsResponse
+	(*StateRequest)(nil),      // 18: mulian.gateway.v1.StateRequest
+	(*StateResponse)(nil),     // 19: mulian.gateway.v1.StateResponse
+	(*FollowRequest)(nil),     // 20: mulian.gateway.v1.FollowRequest
+	(*FollowResponse)(nil),    // 21: mulian.gateway.v1.FollowResponse
+	(*Following)(nil),         // 22: mulian.gateway.v1.Following
+	(*Subscriber)(nil),        // 23: mulian.gateway.v1.Subscriber
+	(*KeyValue)(nil),          // 24: mulian.gateway.v1.KeyValue
+	(*ResultColumn)(nil),      // 25: mulian.gateway.v1.ResultColumn
+	(*v1.Receipt)(nil),        // 26: mulian.trace.v1.Receipt
+	(*v1.AccessRecord)(nil),   // 27: mulian.trace.v1.AccessRecord
+	(Verdict)(0),              // 28: mulian.gateway.v1.Verdict
+	(Sensing)(0),              // 29: mulian.gateway.v1.Sensing
 }
 var file_mulian_gateway_v1_control_proto_depIdxs = []int32{
-	22, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
-	22, // 1: mulian.gateway.v1.AskRequest.parameters:type_name -> mulian.gateway.v1.KeyValue
-	23, // 2: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
+	24, // 0: mulian.gateway.v1.AskRequest.where:type_name -> mulian.gateway.v1.KeyValue
+	24, // 1: mulian.gateway.v1.AskRequest.parameters:type_name -> mulian.gateway.v1.KeyValue
+	25, // 2: mulian.gateway.v1.AskResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
 	5,  // 3: mulian.gateway.v1.AskResponse.rows:type_name -> mulian.gateway.v1.ResultRow
-	24, // 4: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
-	25, // 5: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
-	26, // 6: mulian.gateway.v1.AskResponse.verdict:type_name -> mulian.gateway.v1.Verdict
+	26, // 4: mulian.gateway.v1.AskResponse.receipt:type_name -> mulian.trace.v1.Receipt
+	27, // 5: mulian.gateway.v1.AskResponse.record:type_name -> mulian.trace.v1.AccessRecord
+	28, // 6: mulian.gateway.v1.AskResponse.verdict:type_name -> mulian.gateway.v1.Verdict
 	6,  // 7: mulian.gateway.v1.ResultRow.values:type_name -> mulian.gateway.v1.ResultValue
-	11, // 8: mulian.gateway.v1.CompareResponse.differences:type_name -> mulian.gateway.v1.CompareDifference
-	5,  // 9: mulian.gateway.v1.CompareDifference.after:type_name -> mulian.gateway.v1.ResultRow
-	5,  // 10: mulian.gateway.v1.CompareDifference.up_to:type_name -> mulian.gateway.v1.ResultRow
-	22, // 11: mulian.gateway.v1.UsageKeyRequest.where:type_name -> mulian.gateway.v1.KeyValue
-	0,  // 12: mulian.gateway.v1.ReceiptsRequest.kind:type_name -> mulian.gateway.v1.ReceiptKind
-	24, // 13: mulian.gateway.v1.ReceiptsResponse.receipts:type_name -> mulian.trace.v1.Receipt
-	20, // 14: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
-	21, // 15: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
-	20, // 16: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
-	27, // 17: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
-	27, // 18: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
-	3,  // 19: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
-	7,  // 20: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
-	18, // 21: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
-	9,  // 22: mulian.gateway.v1.ControlService.Compare:input_type -> mulian.gateway.v1.CompareRequest
-	14, // 23: mulian.gateway.v1.ControlService.Receipts:input_type -> mulian.gateway.v1.ReceiptsRequest
-	12, // 24: mulian.gateway.v1.ControlService.UsageKey:input_type -> mulian.gateway.v1.UsageKeyRequest
-	16, // 25: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
-	1,  // 26: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
-	4,  // 27: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
-	8,  // 28: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
-	19, // 29: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
-	10, // 30: mulian.gateway.v1.ControlService.Compare:output_type -> mulian.gateway.v1.CompareResponse
-	15, // 31: mulian.gateway.v1.ControlService.Receipts:output_type -> mulian.gateway.v1.ReceiptsResponse
-	13, // 32: mulian.gateway.v1.ControlService.UsageKey:output_type -> mulian.gateway.v1.UsageKeyResponse
-	17, // 33: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
-	2,  // 34: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
-	27, // [27:35] is the sub-list for method output_type
-	19, // [19:27] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	24, // 8: mulian.gateway.v1.ByGrantRequest.claims:type_name -> mulian.gateway.v1.KeyValue
+	25, // 9: mulian.gateway.v1.ByGrantResponse.columns:type_name -> mulian.gateway.v1.ResultColumn
+	5,  // 10: mulian.gateway.v1.ByGrantResponse.rows:type_name -> mulian.gateway.v1.ResultRow
+	26, // 11: mulian.gateway.v1.ByGrantResponse.receipt:type_name -> mulian.trace.v1.Receipt
+	27, // 12: mulian.gateway.v1.ByGrantResponse.record:type_name -> mulian.trace.v1.AccessRecord
+	28, // 13: mulian.gateway.v1.ByGrantResponse.verdict:type_name -> mulian.gateway.v1.Verdict
+	13, // 14: mulian.gateway.v1.CompareResponse.differences:type_name -> mulian.gateway.v1.CompareDifference
+	5,  // 15: mulian.gateway.v1.CompareDifference.after:type_name -> mulian.gateway.v1.ResultRow
+	5,  // 16: mulian.gateway.v1.CompareDifference.up_to:type_name -> mulian.gateway.v1.ResultRow
+	24, // 17: mulian.gateway.v1.UsageKeyRequest.where:type_name -> mulian.gateway.v1.KeyValue
+	0,  // 18: mulian.gateway.v1.ReceiptsRequest.kind:type_name -> mulian.gateway.v1.ReceiptKind
+	26, // 19: mulian.gateway.v1.ReceiptsResponse.receipts:type_name -> mulian.trace.v1.Receipt
+	22, // 20: mulian.gateway.v1.StateResponse.following:type_name -> mulian.gateway.v1.Following
+	23, // 21: mulian.gateway.v1.StateResponse.subscribers:type_name -> mulian.gateway.v1.Subscriber
+	22, // 22: mulian.gateway.v1.FollowResponse.following:type_name -> mulian.gateway.v1.Following
+	29, // 23: mulian.gateway.v1.Following.sensing:type_name -> mulian.gateway.v1.Sensing
+	29, // 24: mulian.gateway.v1.Subscriber.sensing:type_name -> mulian.gateway.v1.Sensing
+	3,  // 25: mulian.gateway.v1.ControlService.Ask:input_type -> mulian.gateway.v1.AskRequest
+	9,  // 26: mulian.gateway.v1.ControlService.Fetch:input_type -> mulian.gateway.v1.FetchRequest
+	20, // 27: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
+	11, // 28: mulian.gateway.v1.ControlService.Compare:input_type -> mulian.gateway.v1.CompareRequest
+	16, // 29: mulian.gateway.v1.ControlService.Receipts:input_type -> mulian.gateway.v1.ReceiptsRequest
+	14, // 30: mulian.gateway.v1.ControlService.UsageKey:input_type -> mulian.gateway.v1.UsageKeyRequest
+	18, // 31: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
+	1,  // 32: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
+	4,  // 33: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
+	10, // 34: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
+	21, // 35: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
+	12, // 36: mulian.gateway.v1.ControlService.Compare:output_type -> mulian.gateway.v1.CompareResponse
+	17, // 37: mulian.gateway.v1.ControlService.Receipts:output_type -> mulian.gateway.v1.ReceiptsResponse
+	15, // 38: mulian.gateway.v1.ControlService.UsageKey:output_type -> mulian.gateway.v1.UsageKeyResponse
+	19, // 39: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
+	2,  // 40: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
+	33, // [33:41] is the sub-list for method output_type
+	25, // [25:33] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_control_proto_init() }
@@ -1914,7 +2161,7 @@ func file_mulian_gateway_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_control_proto_rawDesc), len(file_mulian_gateway_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -332,6 +332,7 @@ type RequestBody struct {
 	//	*RequestBody_Changes
 	//	*RequestBody_Notify
 	//	*RequestBody_Compare
+	//	*RequestBody_Grant
 	Kind          isRequestBody_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -481,6 +482,15 @@ func (x *RequestBody) GetCompare() *CompareBody {
 	return nil
 }
 
+func (x *RequestBody) GetGrant() *GrantBody {
+	if x != nil {
+		if x, ok := x.Kind.(*RequestBody_Grant); ok {
+			return x.Grant
+		}
+	}
+	return nil
+}
+
 type isRequestBody_Kind interface {
 	isRequestBody_Kind()
 }
@@ -517,6 +527,10 @@ type RequestBody_Compare struct {
 	Compare *CompareBody `protobuf:"bytes,23,opt,name=compare,proto3,oneof"`
 }
 
+type RequestBody_Grant struct {
+	Grant *GrantBody `protobuf:"bytes,24,opt,name=grant,proto3,oneof"`
+}
+
 func (*RequestBody_Query) isRequestBody_Kind() {}
 
 func (*RequestBody_Delivery) isRequestBody_Kind() {}
@@ -532,6 +546,8 @@ func (*RequestBody_Changes) isRequestBody_Kind() {}
 func (*RequestBody_Notify) isRequestBody_Kind() {}
 
 func (*RequestBody_Compare) isRequestBody_Kind() {}
+
+func (*RequestBody_Grant) isRequestBody_Kind() {}
 
 type QueryBody struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1116,7 +1132,8 @@ type QueryResult struct {
 	Columns       []*ResultColumn        `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
 	Rows          []byte                 `protobuf:"bytes,2,opt,name=rows,proto3" json:"rows,omitempty"` // canonical row encoding, gateway/connect
 	Count         uint64                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
-	Verdict       Verdict                `protobuf:"varint,4,opt,name=verdict,proto3,enum=mulian.gateway.v1.Verdict" json:"verdict,omitempty"` // of a predicate; there are no columns and rows then
+	Verdict       Verdict                `protobuf:"varint,4,opt,name=verdict,proto3,enum=mulian.gateway.v1.Verdict" json:"verdict,omitempty"` // of a predicate, or of a grant to verify; there are no columns and rows then
+	Salt          []byte                 `protobuf:"bytes,5,opt,name=salt,proto3" json:"salt,omitempty"`                                       // under a grant: of the use's result commitment, 32 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1177,6 +1194,13 @@ func (x *QueryResult) GetVerdict() Verdict {
 		return x.Verdict
 	}
 	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *QueryResult) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
 }
 
 type ResultColumn struct {
@@ -2112,6 +2136,207 @@ func (x *RangeSums) GetDigests() [][]byte {
 	return nil
 }
 
+// GrantBody asks under an owner's grant (mulian.grant.v1). The gateway releases after the
+// ledger has counted the use, and not before.
+type GrantBody struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Grant string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"` // id
+	// 16-64 characters, chosen by the asker. The same fetch again, of the same content, is the
+	// same use: it brings the same sealed bytes, until they are acknowledged or a day has passed.
+	Fetch     string   `protobuf:"bytes,2,opt,name=fetch,proto3" json:"fetch,omitempty"`
+	Purpose   string   `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`             // the granted one
+	Items     []string `protobuf:"bytes,4,rep,name=items,proto3" json:"items,omitempty"`                 // empty = all that are granted; of VERIFY: empty
+	RowKey    []byte   `protobuf:"bytes,5,opt,name=row_key,json=rowKey,proto3" json:"row_key,omitempty"` // the owner's RowKey, sealed to this gateway (internal/rowkey); <= 4096 bytes
+	Scope     string   `protobuf:"bytes,6,opt,name=scope,proto3" json:"scope,omitempty"`                 // opening of the grant's scope; <= 2000
+	ScopeSalt []byte   `protobuf:"bytes,7,opt,name=scope_salt,json=scopeSalt,proto3" json:"scope_salt,omitempty"`
+	// Of a confidential grant: opening of its entry commitment.
+	Entry        string `protobuf:"bytes,9,opt,name=entry,proto3" json:"entry,omitempty"`
+	EntryVersion uint64 `protobuf:"varint,10,opt,name=entry_version,json=entryVersion,proto3" json:"entry_version,omitempty"`
+	EntrySalt    []byte `protobuf:"bytes,11,opt,name=entry_salt,json=entrySalt,proto3" json:"entry_salt,omitempty"`
+	// Of a grant to verify: what the asker has been told. The answer is whether the row has
+	// exactly these values, in one word, and nothing else leaves.
+	Claims        []*KeyValue `protobuf:"bytes,8,rep,name=claims,proto3" json:"claims,omitempty"` // 1-16, of granted items
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantBody) Reset() {
+	*x = GrantBody{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantBody) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantBody) ProtoMessage() {}
+
+func (x *GrantBody) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantBody.ProtoReflect.Descriptor instead.
+func (*GrantBody) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *GrantBody) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *GrantBody) GetFetch() string {
+	if x != nil {
+		return x.Fetch
+	}
+	return ""
+}
+
+func (x *GrantBody) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *GrantBody) GetItems() []string {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *GrantBody) GetRowKey() []byte {
+	if x != nil {
+		return x.RowKey
+	}
+	return nil
+}
+
+func (x *GrantBody) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *GrantBody) GetScopeSalt() []byte {
+	if x != nil {
+		return x.ScopeSalt
+	}
+	return nil
+}
+
+func (x *GrantBody) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *GrantBody) GetEntryVersion() uint64 {
+	if x != nil {
+		return x.EntryVersion
+	}
+	return 0
+}
+
+func (x *GrantBody) GetEntrySalt() []byte {
+	if x != nil {
+		return x.EntrySalt
+	}
+	return nil
+}
+
+func (x *GrantBody) GetClaims() []*KeyValue {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+// RowKey says which row an owner's grant is about. The owner's program makes it; only the
+// provider's gateway can open it, and neither the ledger nor the asker knows what is in it.
+type RowKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Salt          []byte                 `protobuf:"bytes,1,opt,name=salt,proto3" json:"salt,omitempty"`                            // 32 random bytes: of the commitment on the ledger
+	Where         []*KeyValue            `protobuf:"bytes,2,rep,name=where,proto3" json:"where,omitempty"`                          // 1-8, items ascending: the whole condition
+	Owner         string                 `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`                          // his number as it was proofed (18-digit ID, credit code)
+	OwnerSalt     []byte                 `protobuf:"bytes,4,opt,name=owner_salt,json=ownerSalt,proto3" json:"owner_salt,omitempty"` // opens the commitment of his proofing
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RowKey) Reset() {
+	*x = RowKey{}
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RowKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RowKey) ProtoMessage() {}
+
+func (x *RowKey) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_gateway_v1_gateway_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RowKey.ProtoReflect.Descriptor instead.
+func (*RowKey) Descriptor() ([]byte, []int) {
+	return file_mulian_gateway_v1_gateway_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *RowKey) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
+func (x *RowKey) GetWhere() []*KeyValue {
+	if x != nil {
+		return x.Where
+	}
+	return nil
+}
+
+func (x *RowKey) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *RowKey) GetOwnerSalt() []byte {
+	if x != nil {
+		return x.OwnerSalt
+	}
+	return nil
+}
+
 var File_mulian_gateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
@@ -2130,7 +2355,7 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\rSignedRequest\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1c\n" +
-	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xef\x04\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xa5\x05\n" +
 	"\vRequestBody\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n" +
@@ -2147,7 +2372,8 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\aqueries\x18\x14 \x01(\v2\x1e.mulian.gateway.v1.QueriesBodyH\x00R\aqueries\x12:\n" +
 	"\achanges\x18\x15 \x01(\v2\x1e.mulian.gateway.v1.ChangesBodyH\x00R\achanges\x127\n" +
 	"\x06notify\x18\x16 \x01(\v2\x1d.mulian.gateway.v1.NotifyBodyH\x00R\x06notify\x12:\n" +
-	"\acompare\x18\x17 \x01(\v2\x1e.mulian.gateway.v1.CompareBodyH\x00R\acompareB\x06\n" +
+	"\acompare\x18\x17 \x01(\v2\x1e.mulian.gateway.v1.CompareBodyH\x00R\acompare\x124\n" +
+	"\x05grant\x18\x18 \x01(\v2\x1c.mulian.gateway.v1.GrantBodyH\x00R\x05grantB\x06\n" +
 	"\x04kind\"\x93\x02\n" +
 	"\tQueryBody\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x14\n" +
@@ -2194,12 +2420,13 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x0eNumberedAnswer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x121\n" +
 	"\x06answer\x18\x02 \x01(\v2\x19.mulian.gateway.v1.AnswerR\x06answer\x12/\n" +
-	"\arefusal\x18\x03 \x01(\v2\x15.mulian.tx.v1.RefusalR\arefusal\"\xa8\x01\n" +
+	"\arefusal\x18\x03 \x01(\v2\x15.mulian.tx.v1.RefusalR\arefusal\"\xbc\x01\n" +
 	"\vQueryResult\x129\n" +
 	"\acolumns\x18\x01 \x03(\v2\x1f.mulian.gateway.v1.ResultColumnR\acolumns\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\fR\x04rows\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\x04R\x05count\x124\n" +
-	"\averdict\x18\x04 \x01(\x0e2\x1a.mulian.gateway.v1.VerdictR\averdict\"\xb9\x01\n" +
+	"\averdict\x18\x04 \x01(\x0e2\x1a.mulian.gateway.v1.VerdictR\averdict\x12\x12\n" +
+	"\x04salt\x18\x05 \x01(\fR\x04salt\"\xb9\x01\n" +
 	"\fResultColumn\x12\x12\n" +
 	"\x04item\x18\x01 \x01(\tR\x04item\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -2277,7 +2504,28 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x04sums\x18\x04 \x03(\v2\x1c.mulian.gateway.v1.RangeSumsR\x04sums\"9\n" +
 	"\tRangeSums\x12\x12\n" +
 	"\x04rows\x18\x01 \x03(\x04R\x04rows\x12\x18\n" +
-	"\adigests\x18\x02 \x03(\fR\adigests*X\n" +
+	"\adigests\x18\x02 \x03(\fR\adigests\"\xc4\x02\n" +
+	"\tGrantBody\x12\x14\n" +
+	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x14\n" +
+	"\x05fetch\x18\x02 \x01(\tR\x05fetch\x12\x18\n" +
+	"\apurpose\x18\x03 \x01(\tR\apurpose\x12\x14\n" +
+	"\x05items\x18\x04 \x03(\tR\x05items\x12\x17\n" +
+	"\arow_key\x18\x05 \x01(\fR\x06rowKey\x12\x14\n" +
+	"\x05scope\x18\x06 \x01(\tR\x05scope\x12\x1d\n" +
+	"\n" +
+	"scope_salt\x18\a \x01(\fR\tscopeSalt\x12\x14\n" +
+	"\x05entry\x18\t \x01(\tR\x05entry\x12#\n" +
+	"\rentry_version\x18\n" +
+	" \x01(\x04R\fentryVersion\x12\x1d\n" +
+	"\n" +
+	"entry_salt\x18\v \x01(\fR\tentrySalt\x123\n" +
+	"\x06claims\x18\b \x03(\v2\x1b.mulian.gateway.v1.KeyValueR\x06claims\"\x84\x01\n" +
+	"\x06RowKey\x12\x12\n" +
+	"\x04salt\x18\x01 \x01(\fR\x04salt\x121\n" +
+	"\x05where\x18\x02 \x03(\v2\x1b.mulian.gateway.v1.KeyValueR\x05where\x12\x14\n" +
+	"\x05owner\x18\x03 \x01(\tR\x05owner\x12\x1d\n" +
+	"\n" +
+	"owner_salt\x18\x04 \x01(\fR\townerSalt*X\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vVERDICT_YES\x10\x01\x12\x0e\n" +
@@ -2313,7 +2561,7 @@ func file_mulian_gateway_v1_gateway_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_gateway_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_mulian_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_mulian_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_mulian_gateway_v1_gateway_proto_goTypes = []any{
 	(Verdict)(0),                // 0: mulian.gateway.v1.Verdict
 	(Sensing)(0),                // 1: mulian.gateway.v1.Sensing
@@ -2344,8 +2592,10 @@ var file_mulian_gateway_v1_gateway_proto_goTypes = []any{
 	(*CompareRange)(nil),        // 26: mulian.gateway.v1.CompareRange
 	(*CompareResult)(nil),       // 27: mulian.gateway.v1.CompareResult
 	(*RangeSums)(nil),           // 28: mulian.gateway.v1.RangeSums
-	(*v1.Receipt)(nil),          // 29: mulian.trace.v1.Receipt
-	(*v11.Refusal)(nil),         // 30: mulian.tx.v1.Refusal
+	(*GrantBody)(nil),           // 29: mulian.gateway.v1.GrantBody
+	(*RowKey)(nil),              // 30: mulian.gateway.v1.RowKey
+	(*v1.Receipt)(nil),          // 31: mulian.trace.v1.Receipt
+	(*v11.Refusal)(nil),         // 32: mulian.tx.v1.Refusal
 }
 var file_mulian_gateway_v1_gateway_proto_depIdxs = []int32{
 	6,  // 0: mulian.gateway.v1.RequestBody.query:type_name -> mulian.gateway.v1.QueryBody
@@ -2356,46 +2606,49 @@ var file_mulian_gateway_v1_gateway_proto_depIdxs = []int32{
 	21, // 5: mulian.gateway.v1.RequestBody.changes:type_name -> mulian.gateway.v1.ChangesBody
 	23, // 6: mulian.gateway.v1.RequestBody.notify:type_name -> mulian.gateway.v1.NotifyBody
 	25, // 7: mulian.gateway.v1.RequestBody.compare:type_name -> mulian.gateway.v1.CompareBody
-	8,  // 8: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
-	8,  // 9: mulian.gateway.v1.QueryBody.parameters:type_name -> mulian.gateway.v1.KeyValue
-	6,  // 10: mulian.gateway.v1.QueriesBody.queries:type_name -> mulian.gateway.v1.QueryBody
-	11, // 11: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
-	29, // 12: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
-	14, // 13: mulian.gateway.v1.Answers.answers:type_name -> mulian.gateway.v1.NumberedAnswer
-	12, // 14: mulian.gateway.v1.NumberedAnswer.answer:type_name -> mulian.gateway.v1.Answer
-	30, // 15: mulian.gateway.v1.NumberedAnswer.refusal:type_name -> mulian.tx.v1.Refusal
-	16, // 16: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
-	0,  // 17: mulian.gateway.v1.QueryResult.verdict:type_name -> mulian.gateway.v1.Verdict
-	16, // 18: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
-	29, // 19: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
-	16, // 20: mulian.gateway.v1.ChangePage.columns:type_name -> mulian.gateway.v1.ResultColumn
-	1,  // 21: mulian.gateway.v1.ChangePage.sensing:type_name -> mulian.gateway.v1.Sensing
-	26, // 22: mulian.gateway.v1.CompareBody.ranges:type_name -> mulian.gateway.v1.CompareRange
-	16, // 23: mulian.gateway.v1.CompareResult.columns:type_name -> mulian.gateway.v1.ResultColumn
-	28, // 24: mulian.gateway.v1.CompareResult.sums:type_name -> mulian.gateway.v1.RangeSums
-	2,  // 25: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
-	4,  // 26: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 27: mulian.gateway.v1.GatewayService.QueryTogether:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 28: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 29: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 30: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 31: mulian.gateway.v1.GatewayService.Changes:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 32: mulian.gateway.v1.GatewayService.Notify:input_type -> mulian.gateway.v1.SignedRequest
-	4,  // 33: mulian.gateway.v1.GatewayService.Compare:input_type -> mulian.gateway.v1.SignedRequest
-	3,  // 34: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
-	12, // 35: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
-	13, // 36: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
-	12, // 37: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
-	18, // 38: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
-	20, // 39: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
-	12, // 40: mulian.gateway.v1.GatewayService.Changes:output_type -> mulian.gateway.v1.Answer
-	24, // 41: mulian.gateway.v1.GatewayService.Notify:output_type -> mulian.gateway.v1.NotifyResponse
-	12, // 42: mulian.gateway.v1.GatewayService.Compare:output_type -> mulian.gateway.v1.Answer
-	34, // [34:43] is the sub-list for method output_type
-	25, // [25:34] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	29, // 8: mulian.gateway.v1.RequestBody.grant:type_name -> mulian.gateway.v1.GrantBody
+	8,  // 9: mulian.gateway.v1.QueryBody.where:type_name -> mulian.gateway.v1.KeyValue
+	8,  // 10: mulian.gateway.v1.QueryBody.parameters:type_name -> mulian.gateway.v1.KeyValue
+	6,  // 11: mulian.gateway.v1.QueriesBody.queries:type_name -> mulian.gateway.v1.QueryBody
+	11, // 12: mulian.gateway.v1.AcknowledgeBody.more:type_name -> mulian.gateway.v1.AcknowledgeBody
+	31, // 13: mulian.gateway.v1.Answer.receipt:type_name -> mulian.trace.v1.Receipt
+	14, // 14: mulian.gateway.v1.Answers.answers:type_name -> mulian.gateway.v1.NumberedAnswer
+	12, // 15: mulian.gateway.v1.NumberedAnswer.answer:type_name -> mulian.gateway.v1.Answer
+	32, // 16: mulian.gateway.v1.NumberedAnswer.refusal:type_name -> mulian.tx.v1.Refusal
+	16, // 17: mulian.gateway.v1.QueryResult.columns:type_name -> mulian.gateway.v1.ResultColumn
+	0,  // 18: mulian.gateway.v1.QueryResult.verdict:type_name -> mulian.gateway.v1.Verdict
+	16, // 19: mulian.gateway.v1.DeliveryOffer.columns:type_name -> mulian.gateway.v1.ResultColumn
+	31, // 20: mulian.gateway.v1.PageEnd.receipt:type_name -> mulian.trace.v1.Receipt
+	16, // 21: mulian.gateway.v1.ChangePage.columns:type_name -> mulian.gateway.v1.ResultColumn
+	1,  // 22: mulian.gateway.v1.ChangePage.sensing:type_name -> mulian.gateway.v1.Sensing
+	26, // 23: mulian.gateway.v1.CompareBody.ranges:type_name -> mulian.gateway.v1.CompareRange
+	16, // 24: mulian.gateway.v1.CompareResult.columns:type_name -> mulian.gateway.v1.ResultColumn
+	28, // 25: mulian.gateway.v1.CompareResult.sums:type_name -> mulian.gateway.v1.RangeSums
+	8,  // 26: mulian.gateway.v1.GrantBody.claims:type_name -> mulian.gateway.v1.KeyValue
+	8,  // 27: mulian.gateway.v1.RowKey.where:type_name -> mulian.gateway.v1.KeyValue
+	2,  // 28: mulian.gateway.v1.GatewayService.Describe:input_type -> mulian.gateway.v1.DescribeRequest
+	4,  // 29: mulian.gateway.v1.GatewayService.Query:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 30: mulian.gateway.v1.GatewayService.QueryTogether:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 31: mulian.gateway.v1.GatewayService.OpenDelivery:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 32: mulian.gateway.v1.GatewayService.Pull:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 33: mulian.gateway.v1.GatewayService.Acknowledge:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 34: mulian.gateway.v1.GatewayService.Changes:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 35: mulian.gateway.v1.GatewayService.Notify:input_type -> mulian.gateway.v1.SignedRequest
+	4,  // 36: mulian.gateway.v1.GatewayService.Compare:input_type -> mulian.gateway.v1.SignedRequest
+	3,  // 37: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
+	12, // 38: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
+	13, // 39: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
+	12, // 40: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
+	18, // 41: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
+	20, // 42: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
+	12, // 43: mulian.gateway.v1.GatewayService.Changes:output_type -> mulian.gateway.v1.Answer
+	24, // 44: mulian.gateway.v1.GatewayService.Notify:output_type -> mulian.gateway.v1.NotifyResponse
+	12, // 45: mulian.gateway.v1.GatewayService.Compare:output_type -> mulian.gateway.v1.Answer
+	37, // [37:46] is the sub-list for method output_type
+	28, // [28:37] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_mulian_gateway_v1_gateway_proto_init() }
@@ -2412,6 +2665,7 @@ func file_mulian_gateway_v1_gateway_proto_init() {
 		(*RequestBody_Changes)(nil),
 		(*RequestBody_Notify)(nil),
 		(*RequestBody_Compare)(nil),
+		(*RequestBody_Grant)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2419,7 +2673,7 @@ func file_mulian_gateway_v1_gateway_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_gateway_v1_gateway_proto_rawDesc), len(file_mulian_gateway_v1_gateway_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

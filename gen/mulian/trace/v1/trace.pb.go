@@ -191,7 +191,7 @@ func (x *Event) GetNote() string {
 type AccessRecord struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Gateway      string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
-	Agreement    string                 `protobuf:"bytes,2,opt,name=agreement,proto3" json:"agreement,omitempty"` // empty when there was none
+	Agreement    string                 `protobuf:"bytes,2,opt,name=agreement,proto3" json:"agreement,omitempty"` // or the owner's grant; empty when there was none
 	Seq          uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`            // number within (agreement, gateway), 1, 2, ... without gaps; 0 when no agreement
 	Outcome      Outcome                `protobuf:"varint,4,opt,name=outcome,proto3,enum=mulian.trace.v1.Outcome" json:"outcome,omitempty"`
 	Code         uint32                 `protobuf:"varint,5,opt,name=code,proto3" json:"code,omitempty"`                           // fault code of a refusal
@@ -211,10 +211,13 @@ type AccessRecord struct {
 	Subject      []byte                 `protobuf:"bytes,19,opt,name=subject,proto3" json:"subject,omitempty"`                               // salted pseudonym of the queried key, 32 bytes; empty for batches
 	// What a record says of its own place, so that a receipt contradicts a log in
 	// which something else stands there. 0 in records of before 2026-11-22.
-	Place         uint64  `protobuf:"varint,20,opt,name=place,proto3" json:"place,omitempty"`        // its number in the gateway's log, from 1 on: leaf + 1
-	Previous      uint64  `protobuf:"varint,21,opt,name=previous,proto3" json:"previous,omitempty"`  // of a decision: place of the agreement's decision before it; 0 = it is the first
-	Predicate     string  `protobuf:"bytes,22,opt,name=predicate,proto3" json:"predicate,omitempty"` // that was answered yes, no or unknown; empty = rows were given
-	Sealed        *Sealed `protobuf:"bytes,23,opt,name=sealed,proto3" json:"sealed,omitempty"`       // under investigative secrecy: for what is left out; of OUTCOME_OPENED: what was
+	Place     uint64 `protobuf:"varint,20,opt,name=place,proto3" json:"place,omitempty"`        // its number in the gateway's log, from 1 on: leaf + 1
+	Previous  uint64 `protobuf:"varint,21,opt,name=previous,proto3" json:"previous,omitempty"`  // of a decision: place of the agreement's decision before it; 0 = it is the first
+	Predicate string `protobuf:"bytes,22,opt,name=predicate,proto3" json:"predicate,omitempty"` // that was answered yes, no or unknown; empty = rows were given
+	// Of a release under an owner's grant, which stands in the agreement's place: the number
+	// under which the ledger has counted it before anything left. 0 = under an agreement.
+	Use           uint64  `protobuf:"varint,24,opt,name=use,proto3" json:"use,omitempty"`
+	Sealed        *Sealed `protobuf:"bytes,23,opt,name=sealed,proto3" json:"sealed,omitempty"` // under investigative secrecy: for what is left out; of OUTCOME_OPENED: what was
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -401,6 +404,13 @@ func (x *AccessRecord) GetPredicate() string {
 		return x.Predicate
 	}
 	return ""
+}
+
+func (x *AccessRecord) GetUse() uint64 {
+	if x != nil {
+		return x.Use
+	}
+	return 0
 }
 
 func (x *AccessRecord) GetSealed() *Sealed {
@@ -1456,7 +1466,7 @@ const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\x05actor\x18\x05 \x01(\tR\x05actor\x12\x12\n" +
 	"\x04verb\x18\x06 \x01(\tR\x04verb\x12\x18\n" +
 	"\aobjects\x18\a \x03(\tR\aobjects\x12\x12\n" +
-	"\x04note\x18\b \x01(\tR\x04note\"\x9f\x05\n" +
+	"\x04note\x18\b \x01(\tR\x04note\"\xb1\x05\n" +
 	"\fAccessRecord\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12\x1c\n" +
 	"\tagreement\x18\x02 \x01(\tR\tagreement\x12\x10\n" +
@@ -1482,7 +1492,8 @@ const file_mulian_trace_v1_trace_proto_rawDesc = "" +
 	"\asubject\x18\x13 \x01(\fR\asubject\x12\x14\n" +
 	"\x05place\x18\x14 \x01(\x04R\x05place\x12\x1a\n" +
 	"\bprevious\x18\x15 \x01(\x04R\bprevious\x12\x1c\n" +
-	"\tpredicate\x18\x16 \x01(\tR\tpredicate\x12/\n" +
+	"\tpredicate\x18\x16 \x01(\tR\tpredicate\x12\x10\n" +
+	"\x03use\x18\x18 \x01(\x04R\x03use\x12/\n" +
 	"\x06sealed\x18\x17 \x01(\v2\x17.mulian.trace.v1.SealedR\x06sealed\"\xa1\x01\n" +
 	"\x06Sealed\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x1b\n" +
