@@ -26,6 +26,7 @@ import (
 	"connectrpc.com/connect"
 
 	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
+	"mulian/gen/mulian/ereceipt/v1/ereceiptv1connect"
 	"mulian/gen/mulian/foreign/v1/foreignv1connect"
 	"mulian/gen/mulian/governance/v1/governancev1connect"
 	"mulian/gen/mulian/identity/v1/identityv1connect"
@@ -46,6 +47,7 @@ type Client struct {
 	Identity   identityv1connect.IdentityServiceClient
 	Governance governancev1connect.GovernanceServiceClient
 	Trace      tracev1connect.TraceServiceClient
+	EReceipt   ereceiptv1connect.EReceiptServiceClient
 	Foreign    foreignv1connect.ForeignServiceClient
 
 	// Clock says until when an envelope counts; nil: time.Now. It is set before the first
@@ -91,6 +93,7 @@ func NewWith(url string, h connect.HTTPClient) *Client {
 		Identity:   identityv1connect.NewIdentityServiceClient(h, url, opts...),
 		Governance: governancev1connect.NewGovernanceServiceClient(h, url, opts...),
 		Trace:      tracev1connect.NewTraceServiceClient(h, url, opts...),
+		EReceipt:   ereceiptv1connect.NewEReceiptServiceClient(h, url, opts...),
 		Foreign:    foreignv1connect.NewForeignServiceClient(h, url, opts...),
 		url:        url,
 	}

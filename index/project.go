@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	ereceiptv1 "mulian/gen/mulian/ereceipt/v1"
 	evidencev1 "mulian/gen/mulian/evidence/v1"
 	foreignv1 "mulian/gen/mulian/foreign/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
@@ -55,6 +56,8 @@ const (
 	Sequence   = "trace/sequence/"
 	Foreign    = "foreign/chain/"
 	Reference  = "foreign/reference/"
+	CodeRange  = "ereceipt/range/"
+	EReceipt   = "ereceipt/receipt/"
 )
 
 // row is what the index keeps of one object beside its value.
@@ -194,6 +197,12 @@ var kinds = []kind{
 	of(Head, func(h *tracev1.Head) row { return row{peer: h.GetGateway()} }),
 	of(Sequence, func(s *tracev1.Sequence) row {
 		return row{peer: s.GetGateway(), parents: some(Agreement, s.GetAgreement())}
+	}),
+	of(CodeRange, func(r *ereceiptv1.CodeRange) row {
+		return row{org: r.GetUnit(), flag: r.GetEndedMs() != 0}
+	}),
+	of(EReceipt, func(r *ereceiptv1.EReceipt) row {
+		return row{org: r.GetUnit(), peer: r.GetLock().GetOrg(), state: int32(r.GetState()), flag: r.GetLock() != nil, parents: some(CodeRange, r.GetRange())}
 	}),
 	of(Foreign, func(c *foreignv1.ForeignChain) row {
 		return row{state: int32(c.GetState()), flag: c.GetState() == foreignv1.ForeignState_FOREIGN_STATE_FROZEN}

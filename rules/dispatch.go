@@ -8,6 +8,7 @@ import (
 	"mulian/internal/fault"
 	"mulian/rules/act"
 	"mulian/rules/catalogue"
+	"mulian/rules/ereceipt"
 	"mulian/rules/evidence"
 	"mulian/rules/foreign"
 	"mulian/rules/governance"
@@ -244,6 +245,32 @@ func recordVerb(a *act.Act, m *txv1.Message) error {
 		return trace.LiftSecrecy(a, k.LiftSecrecy)
 	case *txv1.Message_AnchorEvidence:
 		return evidence.AnchorEvidence(a, k.AnchorEvidence)
+	}
+	return ereceiptVerb(a, m)
+}
+
+func ereceiptVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_AllotRange:
+		return ereceipt.AllotRange(a, k.AllotRange)
+	case *txv1.Message_EndRange:
+		return ereceipt.EndRange(a, k.EndRange)
+	case *txv1.Message_IssueReceipts:
+		return ereceipt.IssueReceipts(a, k.IssueReceipts)
+	case *txv1.Message_SuperviseReceipts:
+		return ereceipt.SuperviseReceipts(a, k.SuperviseReceipts)
+	case *txv1.Message_DeliverReceipts:
+		return ereceipt.DeliverReceipts(a, k.DeliverReceipts)
+	case *txv1.Message_LockReceipts:
+		return ereceipt.LockReceipts(a, k.LockReceipts)
+	case *txv1.Message_ReleaseReceipts:
+		return ereceipt.ReleaseReceipts(a, k.ReleaseReceipts)
+	case *txv1.Message_ReimburseReceipts:
+		return ereceipt.ReimburseReceipts(a, k.ReimburseReceipts)
+	case *txv1.Message_FlushReceipt:
+		return ereceipt.FlushReceipt(a, k.FlushReceipt)
+	case *txv1.Message_ReturnReimbursement:
+		return ereceipt.ReturnReimbursement(a, k.ReturnReimbursement)
 	}
 	return foreignVerb(a, m)
 }

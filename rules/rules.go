@@ -8,6 +8,7 @@ import (
 	"mulian/internal/fault"
 	"mulian/rules/act"
 	"mulian/rules/catalogue"
+	"mulian/rules/ereceipt"
 	"mulian/rules/governance"
 	"mulian/rules/share"
 	"mulian/state"
@@ -58,6 +59,7 @@ func (consortium) End(tx *state.Tx, env machine.Env) []machine.Validator {
 	changes := governance.End(a)
 	share.End(a)
 	catalogue.End(a)
+	ereceipt.End(a)
 	return changes
 }
 

@@ -32,6 +32,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
+	"mulian/gen/mulian/ereceipt/v1/ereceiptv1connect"
 	"mulian/gen/mulian/evidence/v1/evidencev1connect"
 	"mulian/gen/mulian/foreign/v1/foreignv1connect"
 	"mulian/gen/mulian/governance/v1/governancev1connect"
@@ -112,6 +113,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(ledgerv1connect.NewLedgerServiceHandler(ledgerAPI{s.chain, s}, opts...))
 	mux.Handle(cataloguev1connect.NewCatalogueServiceHandler(catalogueAPI{s: s}, opts...))
 	mux.Handle(evidencev1connect.NewEvidenceServiceHandler(evidenceAPI{s}, opts...))
+	mux.Handle(ereceiptv1connect.NewEReceiptServiceHandler(ereceiptAPI{s}, opts...))
 	mux.Handle(foreignv1connect.NewForeignServiceHandler(foreignAPI{s}, opts...))
 	mux.Handle(sharev1connect.NewShareServiceHandler(shareAPI{s}, opts...))
 	mux.Handle(identityv1connect.NewIdentityServiceHandler(identityAPI{s}, opts...))

@@ -122,6 +122,31 @@ const (
 	WalletUnavailable        Code = 14138 // wallet_unavailable: the wallet does not answer
 )
 
+// The owner's side, e-receipts: class 14, 14140 to 14169. Each comment ends with the name that the
+// specification has.
+const (
+	NumberRepeated       Code = 14140 // a receipt of that code and number exists (number_repeated)
+	CodeRangeNotAllotted Code = 14141 // not a number that the unit was given, or no longer (code_range_not_allotted)
+	AmountMismatch       Code = 14142 // the amount is not that of the receipt (amount_mismatch)
+	CheckCodeBad         Code = 14143 // the check code is not that of the receipt (check_code_bad)
+	UnitSigBad           Code = 14144 // the issuing unit's signature does not hold (unit_sig_bad)
+	SuperviseMissing     Code = 14145 // the finance bureau has not signed yet (supervise_missing)
+	AlreadyLocked        Code = 14146 // another claim has the receipt locked (already_locked)
+	LockNotOwner         Code = 14147 // the lock is another organisation's (lock_not_owner)
+	LockExpired          Code = 14148 // the lock has run out (lock_expired)
+	NotLockedFirst       Code = 14149 // it has to be locked first (not_locked_first)
+	ReimbursedElsewhere  Code = 14150 // it was reimbursed already (reimbursed_elsewhere)
+	RedAfterReimbursed   Code = 14151 // a part of what was reimbursed cannot be flushed (red_after_reimbursed)
+	RedAmountExceeds     Code = 14152 // more than is left of the receipt (red_amount_exceeds)
+	RedOfRed             Code = 14153 // a red receipt cannot be flushed or claimed (red_of_red)
+	PeriodClosed         Code = 14154 // the period in which it could be used is over (period_closed)
+	PayerMismatch        Code = 14155 // the claimant is not who paid (payer_mismatch)
+	SplitSum             Code = 14156 // the payments together are more than the receipt (split_sum)
+	SuperviseSigBad      Code = 14157 // the finance bureau's signature does not hold (supervise_sig_bad)
+	HoldingUnproved      Code = 14158 // it was not shown that the document is held (holding_unproved)
+	RedFlushed           Code = 14159 // the receipt was cancelled (red_flushed)
+)
+
 // Ours: class 19.
 const (
 	Internal           Code = 19001 // our own mistake; the person sees no details

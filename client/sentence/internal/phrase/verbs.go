@@ -93,6 +93,18 @@ var verbs = map[string]Phrase{
 
 	"evidence/anchor": {"存证", "anchored the evidence"},
 
+	"ereceipt/allot_range":          {"分配票段", "allotted the code range"},
+	"ereceipt/end_range":            {"收回票段", "took back the code range"},
+	"ereceipt/issue_receipts":       {"开具财政电子票据", "issued the e-receipt"},
+	"ereceipt/supervise_receipts":   {"财政监制票据", "put the finance bureau's signature under the e-receipt"},
+	"ereceipt/deliver_receipts":     {"交付财政电子票据", "delivered the e-receipt"},
+	"ereceipt/lock_receipts":        {"锁定票据以便报销", "locked for reimbursement the e-receipt"},
+	"ereceipt/release_receipts":     {"释放票据锁定", "released the lock of the e-receipt"},
+	"ereceipt/lock_expired":         {"票据锁定到期", "let run out the lock of the e-receipt"},
+	"ereceipt/reimburse_receipts":   {"报销票据", "reimbursed the e-receipt"},
+	"ereceipt/flush_receipt":        {"冲红票据", "flushed the e-receipt"},
+	"ereceipt/return_reimbursement": {"退回报销款", "got back the money paid for the e-receipt"},
+
 	"foreign/update": {"跟进对端链区块头", "brought a header of the foreign chain"},
 	"foreign/accept": {"采信对端链证明", "proved of a foreign chain"},
 	"foreign/freeze": {"冻结对端链", "froze the foreign chain"},

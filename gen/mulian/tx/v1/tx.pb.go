@@ -16,6 +16,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v12 "mulian/gen/mulian/catalogue/v1"
+	v17 "mulian/gen/mulian/ereceipt/v1"
 	v15 "mulian/gen/mulian/evidence/v1"
 	v16 "mulian/gen/mulian/foreign/v1"
 	v11 "mulian/gen/mulian/governance/v1"
@@ -295,6 +296,16 @@ type Message struct {
 	//	*Message_UpdateForeignHeaders
 	//	*Message_AcceptForeignProof
 	//	*Message_FreezeForeignChain
+	//	*Message_AllotRange
+	//	*Message_EndRange
+	//	*Message_IssueReceipts
+	//	*Message_SuperviseReceipts
+	//	*Message_DeliverReceipts
+	//	*Message_LockReceipts
+	//	*Message_ReleaseReceipts
+	//	*Message_ReimburseReceipts
+	//	*Message_FlushReceipt
+	//	*Message_ReturnReimbursement
 	Kind          isMessage_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -985,6 +996,96 @@ func (x *Message) GetFreezeForeignChain() *v16.FreezeForeignChain {
 	return nil
 }
 
+func (x *Message) GetAllotRange() *v17.AllotRange {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_AllotRange); ok {
+			return x.AllotRange
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetEndRange() *v17.EndRange {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_EndRange); ok {
+			return x.EndRange
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetIssueReceipts() *v17.IssueReceipts {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_IssueReceipts); ok {
+			return x.IssueReceipts
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetSuperviseReceipts() *v17.SuperviseReceipts {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_SuperviseReceipts); ok {
+			return x.SuperviseReceipts
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetDeliverReceipts() *v17.DeliverReceipts {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_DeliverReceipts); ok {
+			return x.DeliverReceipts
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetLockReceipts() *v17.LockReceipts {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_LockReceipts); ok {
+			return x.LockReceipts
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetReleaseReceipts() *v17.ReleaseReceipts {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ReleaseReceipts); ok {
+			return x.ReleaseReceipts
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetReimburseReceipts() *v17.ReimburseReceipts {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ReimburseReceipts); ok {
+			return x.ReimburseReceipts
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetFlushReceipt() *v17.FlushReceipt {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_FlushReceipt); ok {
+			return x.FlushReceipt
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetReturnReimbursement() *v17.ReturnReimbursement {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ReturnReimbursement); ok {
+			return x.ReturnReimbursement
+		}
+	}
+	return nil
+}
+
 type isMessage_Kind interface {
 	isMessage_Kind()
 }
@@ -1277,6 +1378,46 @@ type Message_FreezeForeignChain struct {
 	FreezeForeignChain *v16.FreezeForeignChain `protobuf:"bytes,142,opt,name=freeze_foreign_chain,json=freezeForeignChain,proto3,oneof"`
 }
 
+type Message_AllotRange struct {
+	AllotRange *v17.AllotRange `protobuf:"bytes,240,opt,name=allot_range,json=allotRange,proto3,oneof"`
+}
+
+type Message_EndRange struct {
+	EndRange *v17.EndRange `protobuf:"bytes,241,opt,name=end_range,json=endRange,proto3,oneof"`
+}
+
+type Message_IssueReceipts struct {
+	IssueReceipts *v17.IssueReceipts `protobuf:"bytes,242,opt,name=issue_receipts,json=issueReceipts,proto3,oneof"`
+}
+
+type Message_SuperviseReceipts struct {
+	SuperviseReceipts *v17.SuperviseReceipts `protobuf:"bytes,243,opt,name=supervise_receipts,json=superviseReceipts,proto3,oneof"`
+}
+
+type Message_DeliverReceipts struct {
+	DeliverReceipts *v17.DeliverReceipts `protobuf:"bytes,244,opt,name=deliver_receipts,json=deliverReceipts,proto3,oneof"`
+}
+
+type Message_LockReceipts struct {
+	LockReceipts *v17.LockReceipts `protobuf:"bytes,245,opt,name=lock_receipts,json=lockReceipts,proto3,oneof"`
+}
+
+type Message_ReleaseReceipts struct {
+	ReleaseReceipts *v17.ReleaseReceipts `protobuf:"bytes,246,opt,name=release_receipts,json=releaseReceipts,proto3,oneof"`
+}
+
+type Message_ReimburseReceipts struct {
+	ReimburseReceipts *v17.ReimburseReceipts `protobuf:"bytes,247,opt,name=reimburse_receipts,json=reimburseReceipts,proto3,oneof"`
+}
+
+type Message_FlushReceipt struct {
+	FlushReceipt *v17.FlushReceipt `protobuf:"bytes,248,opt,name=flush_receipt,json=flushReceipt,proto3,oneof"`
+}
+
+type Message_ReturnReimbursement struct {
+	ReturnReimbursement *v17.ReturnReimbursement `protobuf:"bytes,249,opt,name=return_reimbursement,json=returnReimbursement,proto3,oneof"`
+}
+
 func (*Message_RegisterOrg) isMessage_Kind() {}
 
 func (*Message_UpdateOrg) isMessage_Kind() {}
@@ -1420,6 +1561,26 @@ func (*Message_UpdateForeignHeaders) isMessage_Kind() {}
 func (*Message_AcceptForeignProof) isMessage_Kind() {}
 
 func (*Message_FreezeForeignChain) isMessage_Kind() {}
+
+func (*Message_AllotRange) isMessage_Kind() {}
+
+func (*Message_EndRange) isMessage_Kind() {}
+
+func (*Message_IssueReceipts) isMessage_Kind() {}
+
+func (*Message_SuperviseReceipts) isMessage_Kind() {}
+
+func (*Message_DeliverReceipts) isMessage_Kind() {}
+
+func (*Message_LockReceipts) isMessage_Kind() {}
+
+func (*Message_ReleaseReceipts) isMessage_Kind() {}
+
+func (*Message_ReimburseReceipts) isMessage_Kind() {}
+
+func (*Message_FlushReceipt) isMessage_Kind() {}
+
+func (*Message_ReturnReimbursement) isMessage_Kind() {}
 
 // Outcome is the agreed result of a transaction (ExecTxResult.Data).
 type Outcome struct {
@@ -1596,7 +1757,7 @@ var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/foreign/v1/foreign.proto\"U\n" +
+	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\"U\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x125\n" +
 	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\";\n" +
@@ -1609,7 +1770,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xbd)\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xd7/\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -1694,7 +1855,18 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\x0esettle_dispute\x18\x88\x01 \x01(\v2\x1e.mulian.share.v1.SettleDisputeH\x00R\rsettleDispute\x12`\n" +
 	"\x16update_foreign_headers\x18\x8c\x01 \x01(\v2'.mulian.foreign.v1.UpdateForeignHeadersH\x00R\x14updateForeignHeaders\x12Z\n" +
 	"\x14accept_foreign_proof\x18\x8d\x01 \x01(\v2%.mulian.foreign.v1.AcceptForeignProofH\x00R\x12acceptForeignProof\x12Z\n" +
-	"\x14freeze_foreign_chain\x18\x8e\x01 \x01(\v2%.mulian.foreign.v1.FreezeForeignChainH\x00R\x12freezeForeignChainB\x06\n" +
+	"\x14freeze_foreign_chain\x18\x8e\x01 \x01(\v2%.mulian.foreign.v1.FreezeForeignChainH\x00R\x12freezeForeignChain\x12B\n" +
+	"\vallot_range\x18\xf0\x01 \x01(\v2\x1e.mulian.ereceipt.v1.AllotRangeH\x00R\n" +
+	"allotRange\x12<\n" +
+	"\tend_range\x18\xf1\x01 \x01(\v2\x1c.mulian.ereceipt.v1.EndRangeH\x00R\bendRange\x12K\n" +
+	"\x0eissue_receipts\x18\xf2\x01 \x01(\v2!.mulian.ereceipt.v1.IssueReceiptsH\x00R\rissueReceipts\x12W\n" +
+	"\x12supervise_receipts\x18\xf3\x01 \x01(\v2%.mulian.ereceipt.v1.SuperviseReceiptsH\x00R\x11superviseReceipts\x12Q\n" +
+	"\x10deliver_receipts\x18\xf4\x01 \x01(\v2#.mulian.ereceipt.v1.DeliverReceiptsH\x00R\x0fdeliverReceipts\x12H\n" +
+	"\rlock_receipts\x18\xf5\x01 \x01(\v2 .mulian.ereceipt.v1.LockReceiptsH\x00R\flockReceipts\x12Q\n" +
+	"\x10release_receipts\x18\xf6\x01 \x01(\v2#.mulian.ereceipt.v1.ReleaseReceiptsH\x00R\x0freleaseReceipts\x12W\n" +
+	"\x12reimburse_receipts\x18\xf7\x01 \x01(\v2%.mulian.ereceipt.v1.ReimburseReceiptsH\x00R\x11reimburseReceipts\x12H\n" +
+	"\rflush_receipt\x18\xf8\x01 \x01(\v2 .mulian.ereceipt.v1.FlushReceiptH\x00R\fflushReceipt\x12]\n" +
+	"\x14return_reimbursement\x18\xf9\x01 \x01(\v2'.mulian.ereceipt.v1.ReturnReimbursementH\x00R\x13returnReimbursementB\x06\n" +
 	"\x04kind\"\x89\x01\n" +
 	"\aOutcome\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
@@ -1803,6 +1975,16 @@ var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*v16.UpdateForeignHeaders)(nil), // 75: mulian.foreign.v1.UpdateForeignHeaders
 	(*v16.AcceptForeignProof)(nil),   // 76: mulian.foreign.v1.AcceptForeignProof
 	(*v16.FreezeForeignChain)(nil),   // 77: mulian.foreign.v1.FreezeForeignChain
+	(*v17.AllotRange)(nil),           // 78: mulian.ereceipt.v1.AllotRange
+	(*v17.EndRange)(nil),             // 79: mulian.ereceipt.v1.EndRange
+	(*v17.IssueReceipts)(nil),        // 80: mulian.ereceipt.v1.IssueReceipts
+	(*v17.SuperviseReceipts)(nil),    // 81: mulian.ereceipt.v1.SuperviseReceipts
+	(*v17.DeliverReceipts)(nil),      // 82: mulian.ereceipt.v1.DeliverReceipts
+	(*v17.LockReceipts)(nil),         // 83: mulian.ereceipt.v1.LockReceipts
+	(*v17.ReleaseReceipts)(nil),      // 84: mulian.ereceipt.v1.ReleaseReceipts
+	(*v17.ReimburseReceipts)(nil),    // 85: mulian.ereceipt.v1.ReimburseReceipts
+	(*v17.FlushReceipt)(nil),         // 86: mulian.ereceipt.v1.FlushReceipt
+	(*v17.ReturnReimbursement)(nil),  // 87: mulian.ereceipt.v1.ReturnReimbursement
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,  // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -1879,11 +2061,21 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	75, // 71: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
 	76, // 72: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
 	77, // 73: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
-	74, // [74:74] is the sub-list for method output_type
-	74, // [74:74] is the sub-list for method input_type
-	74, // [74:74] is the sub-list for extension type_name
-	74, // [74:74] is the sub-list for extension extendee
-	0,  // [0:74] is the sub-list for field type_name
+	78, // 74: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
+	79, // 75: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
+	80, // 76: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
+	81, // 77: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
+	82, // 78: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
+	83, // 79: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
+	84, // 80: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
+	85, // 81: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
+	86, // 82: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
+	87, // 83: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
+	84, // [84:84] is the sub-list for method output_type
+	84, // [84:84] is the sub-list for method input_type
+	84, // [84:84] is the sub-list for extension type_name
+	84, // [84:84] is the sub-list for extension extendee
+	0,  // [0:84] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -1964,6 +2156,16 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_UpdateForeignHeaders)(nil),
 		(*Message_AcceptForeignProof)(nil),
 		(*Message_FreezeForeignChain)(nil),
+		(*Message_AllotRange)(nil),
+		(*Message_EndRange)(nil),
+		(*Message_IssueReceipts)(nil),
+		(*Message_SuperviseReceipts)(nil),
+		(*Message_DeliverReceipts)(nil),
+		(*Message_LockReceipts)(nil),
+		(*Message_ReleaseReceipts)(nil),
+		(*Message_ReimburseReceipts)(nil),
+		(*Message_FlushReceipt)(nil),
+		(*Message_ReturnReimbursement)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
