@@ -140,7 +140,7 @@ func TestARefusalIsNotAskedForAgain(t *testing.T) {
 	m := start(t)
 	b := standBetween(t, m)
 	_, err := client.New(b.URL).Send(t.Context(), m.signer, &cataloguev1.PutDuties{Duties: []*cataloguev1.Duty{{Id: bureau + ":1", Org: bureau}}})
-	if c := fault.CodeOf(err); c < 11000 || c >= 14000 || len(b.bodies[submit]) != 1 {
+	if c := fault.CodeOf(err); c < 11000 || c >= 15000 || len(b.bodies[submit]) != 1 {
 		t.Errorf("%v after %d tries", err, len(b.bodies[submit]))
 	}
 	stranger, kerr := sm.Generate(sm.SM2)

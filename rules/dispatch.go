@@ -24,7 +24,7 @@ import (
 func (t *transaction) carryOut(tx *state.Tx, env machine.Env) (message int, ids []string, err error) {
 	for i, m := range t.body.Messages {
 		if i > 0 { // the message before may have changed who may sign
-			if err := t.lookup(tx); err != nil {
+			if err := t.lookup(tx, i); err != nil {
 				return i, nil, err
 			}
 			if err := t.checkKey(tx, env, t.key.Id); err != nil {
@@ -33,12 +33,15 @@ func (t *transaction) carryOut(tx *state.Tx, env machine.Env) (message int, ids 
 		}
 		a := &act.Act{
 			Tx: tx, ChainID: env.ChainID, Height: env.Height, TimeMs: env.TimeMs,
-			TxID: t.id, Index: uint32(i), Account: t.account, Key: t.key,
+			TxID: t.id, Index: uint32(i), Account: t.account, Key: t.key, SteppedUp: t.stepUp != nil,
 		}
 		if err := identityVerb(a, m); err != nil {
 			return i, nil, named(err, m)
 		}
 		ids = append(ids, a.IDs...)
+		if i == len(t.body.Messages)-1 {
+			t.remember(a)
+		}
 	}
 	return 0, ids, nil
 }
@@ -82,11 +85,11 @@ func identityVerb(a *act.Act, m *txv1.Message) error {
 	case *txv1.Message_UpdateGateway:
 		return identity.UpdateGateway(a, k.UpdateGateway)
 	case *txv1.Message_OpenAccount:
-		return identity.OpenAccount(a, k.OpenAccount)
+		return enrol(a, k.OpenAccount, identity.OpenAccount, k.OpenAccount.GetKeys()...)
 	case *txv1.Message_AddKey:
-		return identity.AddKey(a, k.AddKey)
+		return enrol(a, k.AddKey, identity.AddKey, k.AddKey.GetKey())
 	case *txv1.Message_RotateKey:
-		return identity.RotateKey(a, k.RotateKey)
+		return enrol(a, k.RotateKey, identity.RotateKey, k.RotateKey.GetNewKey())
 	case *txv1.Message_RevokeKey:
 		return identity.RevokeKey(a, k.RevokeKey)
 	case *txv1.Message_SuspendAccount:
@@ -94,7 +97,31 @@ func identityVerb(a *act.Act, m *txv1.Message) error {
 	case *txv1.Message_ResumeAccount:
 		return identity.ResumeAccount(a, k.ResumeAccount)
 	}
+	return holderVerb(a, m)
+}
+
+// holderVerb carries out what identity authorities and holders of accounts do.
+func holderVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_RecordProofing:
+		return identity.RecordProofing(a, k.RecordProofing)
+	case *txv1.Message_RevokeProofing:
+		return identity.RevokeProofing(a, k.RevokeProofing)
+	case *txv1.Message_FreezeAccount:
+		return identity.FreezeAccount(a, k.FreezeAccount)
+	case *txv1.Message_UnfreezeAccount:
+		return identity.UnfreezeAccount(a, k.UnfreezeAccount)
+	}
 	return governanceVerb(a, m)
+}
+
+// whileFrozen reports whether a frozen account may sign the message: only what ends it.
+func whileFrozen(m *txv1.Message) bool {
+	switch m.GetKind().(type) {
+	case *txv1.Message_UnfreezeAccount:
+		return true
+	}
+	return false
 }
 
 func governanceVerb(a *act.Act, m *txv1.Message) error {

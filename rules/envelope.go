@@ -10,6 +10,7 @@ import (
 	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/canon"
 	"mulian/internal/fault"
+	"mulian/internal/passkey"
 	"mulian/rules/act"
 	"mulian/rules/governance"
 	"mulian/rules/identity"
@@ -33,10 +34,13 @@ type transaction struct {
 	account *identityv1.Account // of the signer, as yet unsaved if it opens itself; nobody changes it
 	key     *identityv1.Key
 	perMin  uint32 // quota of one account; 0 = none
+
+	device *passkey.Signed    // what a passkey has said; nil for other keys
+	stepUp *identityv1.StepUp // that holds; nil if there is none
 }
 
 // open returns the transaction in raw, or the refusal of the first check that
-// fails: size, envelope, body, expiry, account, key, signature.
+// fails: size, envelope, body, expiry, account, key, signature, step-up.
 func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	p := governance.Parameters(v)
 	if len(raw) > int(p.MaxTxBytes) {
@@ -70,14 +74,31 @@ func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 			return nil, err
 		}
 	}
+	if t.key.Algorithm == identityv1.KeyAlgorithm_KEY_ALGORITHM_WEBAUTHN {
+		err = t.checkAssertion(env, p, check, e.Signature.GetSignature())
+	} else {
+		err = t.checkSignature(env, e.Signature.GetSignature())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, t.checkStepUp(v, env, e.StepUp)
+}
+
+// checkSignature refuses what the key has not signed.
+func (t *transaction) checkSignature(env machine.Env, signature []byte) error {
 	public, err := identity.ParseKey(t.key)
 	if err != nil {
 		panic("rules: key " + t.key.Id + " of " + t.account.Id + " is in the state and no key")
 	}
-	if !env.Verify(public, append([]byte(signDomain), t.id[:]...), e.Signature.GetSignature()) {
-		return nil, act.Refuse(fault.BadAuthorisation, "tx/signature", "the signature is not that of key %s of %s over this transaction", t.key.Id, t.account.Id)
+	if !env.Verify(public, append([]byte(signDomain), t.id[:]...), signature) {
+		return t.unsigned()
 	}
-	return t, nil
+	return nil
+}
+
+func (t *transaction) unsigned() error {
+	return act.Refuse(fault.BadAuthorisation, "tx/signature", "the signature is not that of key %s of %s over this transaction", t.key.Id, t.account.Id)
 }
 
 // openEnvelope refuses with Malformed what is no envelope in its one byte form, as
@@ -135,19 +156,23 @@ func (t *transaction) findSigner(v state.View, env machine.Env, keyID string) er
 			return err
 		}
 		t.account = acc
-	} else if err := t.lookup(v); err != nil {
+	} else if err := t.lookup(v, 0); err != nil {
 		return err
 	}
 	return t.checkKey(v, env, keyID)
 }
 
-// lookup finds the account in the state, and refuses one that may not sign.
-func (t *transaction) lookup(v state.View) error {
+// lookup finds the account in the state, and refuses one that may not sign the message.
+func (t *transaction) lookup(v state.View, message int) error {
 	acc, ok := identity.Shared(v, t.body.Account)
 	if !ok {
 		return act.Refuse(fault.NotWhitelisted, "tx/account", "there is no account %.100q", t.body.Account)
 	}
-	if identity.Suspended(v, acc) {
+	if acc.State == identityv1.AccountState_ACCOUNT_STATE_FROZEN {
+		if !whileFrozen(t.body.Messages[message]) {
+			return act.Refuse(fault.AccountFrozen, "tx/account", "%s is frozen", acc.Id)
+		}
+	} else if identity.Suspended(v, acc) {
 		return act.Refuse(fault.Suspended, "tx/account", "%s, or its organisation, is suspended", acc.Id)
 	}
 	t.account = acc

@@ -27,7 +27,7 @@ func FuzzEnvelope(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		w.Under(t)
 		code := w.Send(raw)
-		if code == fault.OK || code == fault.Internal || code < 11000 || code >= 14000 {
+		if code == fault.OK || code == fault.Internal || code < 11000 || code >= 15000 {
 			t.Errorf("%s: %s", code, w.Text)
 		}
 		if _, err := rules.New().ID(raw); (err != nil) != (code == fault.Malformed && w.Outcome.Rule == "tx/envelope" || code == fault.Empty && w.Outcome.Rule == "tx/envelope" || code == fault.TooLong) {
@@ -56,7 +56,7 @@ func FuzzBody(f *testing.F) {
 			t.Fatal(err)
 		}
 		code := w.Send(marshal(t, &txv1.Envelope{Body: body, Signature: &txv1.Signature{Key: key.Public().ID(), Signature: sig}}))
-		if code == fault.Internal || code != fault.OK && (code < 11000 || code >= 14000) {
+		if code == fault.Internal || code != fault.OK && (code < 11000 || code >= 15000) {
 			t.Errorf("%s: %s", code, w.Text)
 		}
 	})

@@ -78,6 +78,21 @@ const (
 	ForeignFrozen       Code = 13031 // a foreign chain showed two headers of one height
 )
 
+// The owner's side, identity of persons and firms: class 14, 14001 to 14019. The
+// specification's name of each is its own in small letters with _.
+const (
+	OriginUnknown    Code = 14001 // a passkey signed on a page that the consortium does not know
+	RpIdUnknown      Code = 14002 // a passkey of another relying party
+	UvMissing        Code = 14003 // the device did not see, or not recognise, its user
+	KeyBackupChanged Code = 14004 // a passkey says otherwise than at enrolment whether it can be copied
+	CloneSuspected   Code = 14005 // the passkey's counter went back; until a step-up it reads only
+	LevelTooLow      Code = 14006 // the key needs a step-up for this
+	StepUpBad        Code = 14007 // the step-up is not of this transaction, or of nobody who may give one
+	AccountFrozen    Code = 14008 // frozen by its holder or for him
+	NotProofed       Code = 14009 // no identity authority has identified the holder
+	ProofingExpired  Code = 14010 // the identification has run out or was revoked
+)
+
 // The owner's side, credentials and what is shown of them: class 14, 14100 to 14139.
 // The name behind each code is that of the specification.
 const (
@@ -179,7 +194,8 @@ func (c Code) Exit() int {
 		return 2
 	case NotFound:
 		return 3
-	case BadAuthorisation, NotWhitelisted, Forbidden, KeyRevoked, Suspended:
+	case BadAuthorisation, NotWhitelisted, Forbidden, KeyRevoked, Suspended,
+		OriginUnknown, RpIdUnknown, UvMissing, KeyBackupChanged, CloneSuspected, LevelTooLow, StepUpBad, AccountFrozen:
 		return 4
 	case Unreachable, Timeout, SourceUnreachable, Busy:
 		return 6

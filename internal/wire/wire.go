@@ -138,9 +138,9 @@ func status(c fault.Code) connect.Code {
 		return connect.CodeNotFound
 	case fault.AlreadyExists, fault.DuplicateName, fault.Replayed, fault.Idempotency:
 		return connect.CodeAlreadyExists
-	case fault.BadAuthorisation, fault.KeyRevoked:
+	case fault.BadAuthorisation, fault.KeyRevoked, fault.OriginUnknown, fault.RpIdUnknown, fault.UvMissing, fault.KeyBackupChanged, fault.StepUpBad:
 		return connect.CodeUnauthenticated
-	case fault.Forbidden, fault.NotWhitelisted, fault.Suspended:
+	case fault.Forbidden, fault.NotWhitelisted, fault.Suspended, fault.LevelTooLow, fault.CloneSuspected, fault.AccountFrozen:
 		return connect.CodePermissionDenied
 	case fault.Busy, fault.DailyLimit, fault.TotalLimit, fault.GrantedLimit:
 		return connect.CodeResourceExhausted
@@ -153,7 +153,7 @@ func status(c fault.Code) connect.Code {
 	case fault.Internal, fault.Damaged, fault.DiskFull:
 		return connect.CodeInternal
 	}
-	if c >= 13000 && c < 14000 {
+	if c >= 13000 && c < 15000 {
 		return connect.CodeFailedPrecondition
 	}
 	return connect.CodeInvalidArgument

@@ -43,6 +43,9 @@ type Act struct {
 	Account *identityv1.Account
 	Key     *identityv1.Key
 
+	// SteppedUp says that an identity authority has seen the signer for this transaction.
+	SteppedUp bool
+
 	// IDs collects what NewID made, in order; it is part of the agreed result.
 	IDs []string
 
@@ -56,10 +59,42 @@ func (a *Act) Signer() string { return a.Account.GetId() }
 // organisation, "" for persons and firms.
 func (a *Act) Org() string { return a.Account.GetOrg() }
 
-// Need refuses with Forbidden unless the signing key has at least the level.
+// Level is what the signing key counts as in this act: its level; without a step-up at
+// most OFFICER for a passkey that can be copied to other devices, and MACHINE for one that
+// may have been copied by others.
+func (a *Act) Level() identityv1.KeyLevel {
+	level := a.Key.GetLevel()
+	switch p := a.Key.GetPasskey(); {
+	case p == nil || a.SteppedUp:
+		return level
+	case p.CloneSuspected:
+		return min(level, identityv1.KeyLevel_KEY_LEVEL_MACHINE)
+	case p.BackupEligible:
+		return min(level, identityv1.KeyLevel_KEY_LEVEL_OFFICER)
+	}
+	return level
+}
+
+// Need refuses unless the signing key counts as at least the level: with CloneSuspected or
+// LevelTooLow if a step-up would do, else with Forbidden.
 func (a *Act) Need(level identityv1.KeyLevel) error {
-	if a.Key.GetLevel() < level {
+	switch counts := a.Level(); {
+	case counts >= level:
+		return nil
+	case a.Key.GetLevel() < level:
 		return fault.Newf(fault.Forbidden, "key %s of %s has level %s, %s is needed", a.Key.GetId(), a.Signer(), a.Key.GetLevel(), level)
+	case a.Key.GetPasskey().GetCloneSuspected():
+		return fault.Newf(fault.CloneSuspected, "key %s of %s may have been copied: it counts as %s, %s is needed, until a step-up", a.Key.GetId(), a.Signer(), counts, level)
+	default:
+		return fault.Newf(fault.LevelTooLow, "key %s of %s is a synced passkey and counts as %s: %s needs a step-up", a.Key.GetId(), a.Signer(), counts, level)
+	}
+}
+
+// NeedStepUp refuses with LevelTooLow unless an identity authority has seen the signer for
+// this transaction.
+func (a *Act) NeedStepUp() error {
+	if !a.SteppedUp {
+		return fault.Newf(fault.LevelTooLow, "%s has to be seen by an identity authority for this", a.Signer())
 	}
 	return nil
 }
@@ -76,16 +111,18 @@ func (a *Act) NeedOrg(org string, level identityv1.KeyLevel) error {
 // Has reports whether the signer, or the organisation that it acts for, holds
 // the role.
 func (a *Act) Has(role governancev1.Role) bool {
-	if a.Account == nil {
-		return false
-	}
-	if _, ok := Roles.Get(a.Tx, RoleKey(role, a.Signer())); ok {
+	return a.Account != nil && Holds(a.Tx, a.Account, role)
+}
+
+// Holds reports whether the account, or the organisation that it acts for, holds the role.
+func Holds(v state.View, acc *identityv1.Account, role governancev1.Role) bool {
+	if _, ok := Roles.Get(v, RoleKey(role, acc.GetId())); ok {
 		return true
 	}
-	if a.Org() == "" {
+	if acc.GetOrg() == "" {
 		return false
 	}
-	_, ok := Roles.Get(a.Tx, RoleKey(role, a.Org()))
+	_, ok := Roles.Get(v, RoleKey(role, acc.GetOrg()))
 	return ok
 }
 

@@ -62,6 +62,11 @@ const (
 	// MaxAccount bounds an account's id in a suspension, in bytes: identity's own ids
 	// are shorter, and it keeps the record's key within the state's bound.
 	MaxAccount = 200
+	// MaxRPIDs, MaxOrigins and MaxHost bound where passkeys sign: one site for the city and
+	// some districts, each with a few pages; a host name has at most 253 bytes (RFC 1035).
+	MaxRPIDs   = 8
+	MaxOrigins = 16
+	MaxHost    = 253
 	// FirstYear and LastYear bound calendar years.
 	FirstYear, LastYear = 2020, 2199
 )

@@ -54,8 +54,8 @@ func checkSettings(rule string, p *governancev1.Parameters) error {
 	if away, silent := standard.AbsenceDays(p), standard.SuspensionDays(p); away < 2*silent {
 		return act.Refuse(fault.OutOfRange, rule, "absence_days is %d: who is silenced for suspension_days, %d, needs as long again to show that it is there", away, silent)
 	}
-	if len(p.PasskeyOrigins) > 0 {
-		return act.Refuse(fault.OutOfRange, rule, "passkey_origins is reserved: passkeys are not accepted yet")
+	if err := checkPasskeySites(rule, p); err != nil {
+		return err
 	}
 	return checkThresholds(rule, p.Thresholds)
 }

@@ -39,7 +39,7 @@ func RegisterGateway(a *act.Act, m *identityv1.RegisterGateway) error {
 	if len(m.Keys) == 0 {
 		return act.Refuse(fault.Missing, rule, "a gateway needs a key")
 	}
-	if err := checkNewKeys(rule, m.Keys, machineLevel, machineLevel, a.TimeMs); err != nil {
+	if err := checkNewKeys(rule, m.Keys, identityv1.AccountKind_ACCOUNT_KIND_GATEWAY, a.TimeMs); err != nil {
 		return err
 	}
 	id := a.Org() + "/g/" + m.LocalId

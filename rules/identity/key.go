@@ -2,6 +2,7 @@ package identity
 
 import (
 	"mulian/internal/fault"
+	"mulian/internal/passkey"
 	"mulian/internal/sm"
 	"mulian/state"
 
@@ -25,6 +26,26 @@ func ParseKey(k *identityv1.Key) (sm.PublicKey, error) {
 	return sm.PublicKey{}, sm.ErrKey
 }
 
+// ParsePasskey returns the P-256 key that a passkey holds, or an error if k is none. What
+// it signs is an assertion, never the message itself: so it is no [ParseKey].
+func ParsePasskey(k *identityv1.Key) (sm.PublicKey, error) {
+	if k.GetAlgorithm() != identityv1.KeyAlgorithm_KEY_ALGORITHM_WEBAUTHN {
+		return sm.PublicKey{}, sm.ErrKey
+	}
+	return sm.ParsePublic(sm.P256, k.PublicKey)
+}
+
+// identified returns the public key that k holds, passkey or not, with the id that follows
+// from it.
+func identified(k *identityv1.Key) (public sm.PublicKey, id string, err error) {
+	if k.GetAlgorithm() == identityv1.KeyAlgorithm_KEY_ALGORITHM_WEBAUTHN {
+		public, err = ParsePasskey(k)
+		return public, passkey.KeyID(k.PublicKey), err
+	}
+	public, err = ParseKey(k)
+	return public, public.ID(), err
+}
+
 // Signs reports whether the key signs at that block time: it is active, has not ended,
 // and no vote has suspended it.
 func Signs(k *identityv1.Key, timeMs int64) bool {
@@ -42,23 +63,60 @@ func checkPublic(rule string, i int, k *identityv1.Key) error {
 	default:
 		return act.RefuseItem(fault.OutOfRange, rule, i, "key algorithm %d: SM2, P-256 and Ed25519 are accepted", k.Algorithm)
 	}
-	public, err := ParseKey(k)
+	if k.Passkey != nil {
+		return act.RefuseItem(fault.Malformed, rule, i, "key %.20q is no passkey", k.Id)
+	}
+	return checkBytes(rule, i, k)
+}
+
+// checkBytes refuses bytes that are no key of their algorithm, and another id than theirs.
+func checkBytes(rule string, i int, k *identityv1.Key) error {
+	_, id, err := identified(k)
 	if err != nil {
 		return act.RefuseItem(fault.Malformed, rule, i, "key %.20q: %v", k.Id, err)
 	}
-	if k.Id != public.ID() {
-		return act.RefuseItem(fault.CodeInconsistent, rule, i, "key %.20q: its bytes give the id %s", k.Id, public.ID())
+	if k.Id != id {
+		return act.RefuseItem(fault.CodeInconsistent, rule, i, "key %.20q: its bytes give the id %s", k.Id, id)
 	}
 	return nil
 }
 
-// checkNewKey refuses a key that cannot be added at that time: see checkPublic; then
-// OutOfRange for a level outside lo to hi or an end that is past, Malformed if
-// a field is set that the ledger sets.
-func checkNewKey(rule string, i int, k *identityv1.Key, lo, hi identityv1.KeyLevel, timeMs int64) error {
-	if err := checkPublic(rule, i, k); err != nil {
+// checkPasskey is checkPublic for a passkey: OutOfRange for an account that is no person's
+// or firm's, Missing without what is known of the passkey, Malformed if that is not what it
+// should be, or is for the ledger to say.
+func checkPasskey(rule string, i int, k *identityv1.Key, kind identityv1.AccountKind) error {
+	p := k.Passkey
+	switch {
+	case !Owner(kind):
+		return act.RefuseItem(fault.OutOfRange, rule, i, "key %.20q: only persons and firms have passkeys", k.Id)
+	case p == nil:
+		return act.RefuseItem(fault.Missing, rule, i, "key %.20q: passkey is missing", k.Id)
+	case len(p.RpIdHash) != act.HashBytes:
+		return act.RefuseItem(fault.Malformed, rule, i, "key %.20q: rp_id_hash of %d bytes", k.Id, len(p.RpIdHash))
+	case p.Counter != 0 || p.CloneSuspected || p.BackedUp:
+		return act.RefuseItem(fault.Malformed, rule, i, "key %.20q: counter and flags of a passkey are set by the ledger", k.Id)
+	}
+	return checkBytes(rule, i, k)
+}
+
+// Owner reports whether accounts of the kind are those of persons and firms: data owners,
+// who open their accounts themselves.
+func Owner(kind identityv1.AccountKind) bool {
+	return kind == identityv1.AccountKind_ACCOUNT_KIND_PERSON || kind == identityv1.AccountKind_ACCOUNT_KIND_FIRM
+}
+
+// checkNewKey refuses a key that cannot be added to an account of the kind at that time:
+// see checkPublic and checkPasskey; then OutOfRange for a level that it cannot have or an
+// end that is past, Malformed if a field is set that the ledger sets.
+func checkNewKey(rule string, i int, k *identityv1.Key, kind identityv1.AccountKind, timeMs int64) error {
+	check := checkPublic
+	if k.GetAlgorithm() == identityv1.KeyAlgorithm_KEY_ALGORITHM_WEBAUTHN {
+		check = func(rule string, i int, k *identityv1.Key) error { return checkPasskey(rule, i, k, kind) }
+	}
+	if err := check(rule, i, k); err != nil {
 		return err
 	}
+	lo, hi := levels(kind)
 	switch {
 	case k.Level < lo || k.Level > hi:
 		return act.RefuseItem(fault.OutOfRange, rule, i, "key %s has level %s: %s to %s are possible here", k.Id, k.Level, lo, hi)
@@ -73,13 +131,13 @@ func checkNewKey(rule string, i int, k *identityv1.Key, lo, hi identityv1.KeyLev
 // checkNewKeys checks the keys of a new account: TooLong for more than MaxKeys,
 // then each key, Duplicate for a key that is twice in it, and Missing if there
 // are ROOT keys possible and none that never ends.
-func checkNewKeys(rule string, keys []*identityv1.Key, lo, hi identityv1.KeyLevel, timeMs int64) error {
+func checkNewKeys(rule string, keys []*identityv1.Key, kind identityv1.AccountKind, timeMs int64) error {
 	if len(keys) > MaxKeys {
 		return act.Refuse(fault.TooLong, rule, "%d keys, at most %d", len(keys), MaxKeys)
 	}
 	lasting := false
 	for i, k := range keys {
-		if err := checkNewKey(rule, i, k, lo, hi, timeMs); err != nil {
+		if err := checkNewKey(rule, i, k, kind, timeMs); err != nil {
 			return err
 		}
 		for _, before := range keys[:i] {
@@ -89,7 +147,7 @@ func checkNewKeys(rule string, keys []*identityv1.Key, lo, hi identityv1.KeyLeve
 		}
 		lasting = lasting || k.Level == rootLevel && k.EndsMs == 0
 	}
-	if hi == rootLevel && !lasting {
+	if _, hi := levels(kind); hi == rootLevel && !lasting {
 		return act.Refuse(fault.Missing, rule, "there has to be a ROOT key that never ends")
 	}
 	return nil
@@ -107,7 +165,7 @@ func activate(keys []*identityv1.Key, timeMs int64) []*identityv1.Key {
 // activated returns a copy of the key of a message as it stands in the state.
 func activated(k *identityv1.Key, timeMs int64) *identityv1.Key {
 	return &identityv1.Key{
-		Id: k.Id, Algorithm: k.Algorithm, PublicKey: k.PublicKey, Level: k.Level, EndsMs: k.EndsMs, Label: k.Label,
+		Id: k.Id, Algorithm: k.Algorithm, PublicKey: k.PublicKey, Level: k.Level, EndsMs: k.EndsMs, Label: k.Label, Passkey: k.Passkey,
 		State: identityv1.KeyState_KEY_STATE_ACTIVE, AddedMs: timeMs,
 	}
 }

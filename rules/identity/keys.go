@@ -17,8 +17,7 @@ func AddKey(a *act.Act, m *identityv1.AddKey) error {
 	if err != nil {
 		return err
 	}
-	lo, hi := levels(acc.Kind)
-	if err := checkNewKey(rule, 0, m.Key, lo, hi, a.TimeMs); err != nil {
+	if err := checkNewKey(rule, 0, m.Key, acc.Kind, a.TimeMs); err != nil {
 		return err
 	}
 	if known(a.Tx, acc, m.Key.Id) {
@@ -50,8 +49,7 @@ func RotateKey(a *act.Act, m *identityv1.RotateKey) error {
 	if !ok {
 		return act.Refuse(fault.NotFound, rule, "%s has no key %.40q", acc.Id, m.OldKey)
 	}
-	lo, hi := levels(acc.Kind)
-	if err := checkNewKey(rule, 0, m.NewKey, lo, hi, a.TimeMs); err != nil {
+	if err := checkNewKey(rule, 0, m.NewKey, acc.Kind, a.TimeMs); err != nil {
 		return err
 	}
 	switch {

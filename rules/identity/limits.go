@@ -27,6 +27,15 @@ const (
 	// together: they are strangers until then, and each leaves a record for good.
 	// 864,000 a day let a city of 20 million on board in a month. Our own choice.
 	MaxOpened = 600
+	// MaxProofingDays bounds how long a proofing counts: the longest term of an identity
+	// card that ends is 20 years (Resident Identity Card Law, art. 5); faces change sooner.
+	// 10 years and their leap days. Our own choice.
+	MaxProofingDays = 3653
+	// maxAccountID bounds the id of an account that is looked up, in bytes: longer ones are
+	// no key of the state.
+	maxAccountID = 100
 	// MaxCause bounds the cause of a suspension or revocation, in characters.
 	MaxCause = 500
 )
+
+const dayMs = 86_400_000

@@ -44,7 +44,7 @@ func createOrg(tx *state.Tx, rule string, timeMs int64, org string, profile *ide
 	if err := checkProfile(rule, org, profile); err != nil {
 		return err
 	}
-	if err := checkNewKeys(rule, keys, machineLevel, rootLevel, timeMs); err != nil {
+	if err := checkNewKeys(rule, keys, identityv1.AccountKind_ACCOUNT_KIND_ORG, timeMs); err != nil {
 		return err
 	}
 	if _, taken := accounts.Get(tx, org); taken {

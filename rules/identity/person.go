@@ -22,8 +22,9 @@ func OpenAccount(a *act.Act, m *identityv1.OpenAccount) error {
 	if a.Signer() != m.Id {
 		return act.Refuse(fault.Forbidden, rule, "%s opens an account for another", a.Signer())
 	}
-	if err := a.Need(rootLevel); err != nil {
-		return err
+	// Not Need: who opens an account with a synced passkey has nobody yet who could step him up.
+	if a.Key.GetLevel() < rootLevel {
+		return act.Refuse(fault.Forbidden, rule, "key %s has level %s: the account is opened with its ROOT key", a.Key.GetId(), a.Key.GetLevel())
 	}
 	acc, err := Opening(a.Tx, m, a.TimeMs)
 	if err != nil {
@@ -67,7 +68,7 @@ func Opening(v state.View, m *identityv1.OpenAccount, timeMs int64) (*identityv1
 	if !isRandomID(m.Id, prefix) {
 		return nil, act.Refuse(fault.Malformed, rule, "id %.50q: want %s and 32 hex digits", m.Id, prefix)
 	}
-	if err := checkNewKeys(rule, m.Keys, machineLevel, rootLevel, timeMs); err != nil {
+	if err := checkNewKeys(rule, m.Keys, m.Kind, timeMs); err != nil {
 		return nil, err
 	}
 	if _, taken := accounts.Get(v, m.Id); taken {

@@ -80,8 +80,8 @@ func Check(acc *identityv1.Account) error {
 		return fmt.Errorf("account %s: no ROOT key that is active and never ends", acc.Id)
 	}
 	for i, k := range acc.Keys {
-		public, err := ParseKey(k)
-		if err != nil || public.ID() != k.Id {
+		_, id, err := identified(k)
+		if err != nil || id != k.Id {
 			return fmt.Errorf("account %s: key %d is not what its id says: %w", acc.Id, i, err)
 		}
 		for _, before := range acc.Keys[:i] {

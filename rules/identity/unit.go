@@ -32,8 +32,7 @@ func RegisterUnit(a *act.Act, m *identityv1.RegisterUnit) error {
 	if err := act.Line(rule, "name", m.Name, MaxName, true); err != nil {
 		return err
 	}
-	lo, hi := levels(m.Kind)
-	if err := checkNewKeys(rule, m.Keys, lo, hi, a.TimeMs); err != nil {
+	if err := checkNewKeys(rule, m.Keys, m.Kind, a.TimeMs); err != nil {
 		return err
 	}
 	org := a.Signer()

@@ -28,6 +28,7 @@ var fields = map[string]Phrase{
 	"Parameters.publish_needs_review": {"目录须经审核发布", "entries are reviewed"}, "Parameters.tx_per_minute": {"每账户每分钟交易数（0 不限）", "transactions of an account a minute (0 = any)"},
 	"Parameters.passkey_origins": {"通行密钥来源", "origins of passkeys"}, "Parameters.thresholds": {"通过比例", "threshold"},
 	"Parameters.suspension_percent": {"紧急停用比例（0 即 34 %）", "emergency share (0 = 34 %)"}, "Parameters.suspension_days": {"紧急停用时长（0 即 7 天）", "an emergency lasts (0 = 7 days)"},
+	"Parameters.passkey_rp_ids":          {"通行密钥站点", "sites of passkeys"},
 	"Parameters.absence_days":            {"失联公示期（0 即 90 天）", "silence that is absence (0 = 90 days)"},
 	"Parameters.recovery_counter_hours":  {"窗口恢复锁定小时数（0 即 24）", "hours a recovery at a counter is locked (0 = 24)"},
 	"Parameters.recovery_guardian_hours": {"监护人恢复锁定小时数（0 即 72）", "hours a recovery by guardians is locked (0 = 72)"},

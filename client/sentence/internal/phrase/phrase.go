@@ -26,6 +26,9 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 	if p, ok := ofIdentity(m, name); ok {
 		return p
 	}
+	if p, ok := ofHolder(m, name); ok {
+		return p
+	}
 	if p, ok := ofCatalogue(m, name); ok {
 		return p
 	}

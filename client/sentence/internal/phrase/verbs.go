@@ -14,6 +14,12 @@ var verbs = map[string]Phrase{
 	"identity/revoke_key":       {"吊销密钥", "revoked a key of"},
 	"identity/suspend_account":  {"停用账户", "suspended the account"},
 	"identity/resume_account":   {"恢复账户", "resumed the account"},
+	"identity/record_proofing":  {"实名核验", "identified the holder:"},
+	"identity/revoke_proofing":  {"撤销实名核验", "revoked the identification"},
+	"identity/freeze_account":   {"冻结账户", "froze the account"},
+	"identity/unfreeze_account": {"解冻账户", "unfroze the account"},
+	"identity/step_up":          {"加强核验", "was seen by an identity authority:"},
+	"identity/clone_suspected":  {"通行密钥疑似被复制", "signed with a passkey that may have been copied:"},
 
 	"governance/found":     {"创世", "genesis of"},
 	"governance/propose":   {"提出表决", "proposed"},

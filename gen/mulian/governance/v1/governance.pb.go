@@ -688,11 +688,12 @@ type Parameters struct {
 	MaxAgreementDays      uint32                 `protobuf:"varint,10,opt,name=max_agreement_days,json=maxAgreementDays,proto3" json:"max_agreement_days,omitempty"`                // <= 1826 (5 years)
 	PublishNeedsReview    bool                   `protobuf:"varint,11,opt,name=publish_needs_review,json=publishNeedsReview,proto3" json:"publish_needs_review,omitempty"`          // entries go to AUTHORITY first (art. 17); default false in the demo
 	TxPerMinute           uint32                 `protobuf:"varint,12,opt,name=tx_per_minute,json=txPerMinute,proto3" json:"tx_per_minute,omitempty"`                               // quota of one account; 0 = none
-	PasskeyOrigins        []string               `protobuf:"bytes,13,rep,name=passkey_origins,json=passkeyOrigins,proto3" json:"passkey_origins,omitempty"`                         // origins that passkeys may sign for; reserved
+	PasskeyOrigins        []string               `protobuf:"bytes,13,rep,name=passkey_origins,json=passkeyOrigins,proto3" json:"passkey_origins,omitempty"`                         // <= 16 pages on which passkeys may sign, "https://box.example.cn", each of an rp id or below one
 	Thresholds            []*Threshold           `protobuf:"bytes,14,rep,name=thresholds,proto3" json:"thresholds,omitempty"`                                                       // kinds of change that need another share than vote_percent; ascending by kind
 	SuspensionPercent     uint32                 `protobuf:"varint,15,opt,name=suspension_percent,json=suspensionPercent,proto3" json:"suspension_percent,omitempty"`               // share that suspends in an emergency, 20-100; 0 = 34
 	SuspensionDays        uint32                 `protobuf:"varint,16,opt,name=suspension_days,json=suspensionDays,proto3" json:"suspension_days,omitempty"`                        // an emergency suspension ends after so many days, 1-30; 0 = 7
 	AbsenceDays           uint32                 `protobuf:"varint,17,opt,name=absence_days,json=absenceDays,proto3" json:"absence_days,omitempty"`                                 // how long a member has to be silent to be removed as absent, 30-365; 0 = 90
+	PasskeyRpIds          []string               `protobuf:"bytes,18,rep,name=passkey_rp_ids,json=passkeyRpIds,proto3" json:"passkey_rp_ids,omitempty"`                             // <= 8 host names for which passkeys are made; none = no passkeys (trial chains: localhost)
 	RecoveryCounterHours  uint32                 `protobuf:"varint,20,opt,name=recovery_counter_hours,json=recoveryCounterHours,proto3" json:"recovery_counter_hours,omitempty"`    // lock of a recovery at a counter with a matched face, 1-720; 0 = 24
 	RecoveryGuardianHours uint32                 `protobuf:"varint,21,opt,name=recovery_guardian_hours,json=recoveryGuardianHours,proto3" json:"recovery_guardian_hours,omitempty"` // lock of one by guardians, or at a counter without a face, 1-720; 0 = 72
 	RecoveryCodeHours     uint32                 `protobuf:"varint,22,opt,name=recovery_code_hours,json=recoveryCodeHours,proto3" json:"recovery_code_hours,omitempty"`             // lock of one by a recovery code, 1-720; 0 = 168
@@ -848,6 +849,13 @@ func (x *Parameters) GetAbsenceDays() uint32 {
 		return x.AbsenceDays
 	}
 	return 0
+}
+
+func (x *Parameters) GetPasskeyRpIds() []string {
+	if x != nil {
+		return x.PasskeyRpIds
+	}
+	return nil
 }
 
 func (x *Parameters) GetRecoveryCounterHours() uint32 {
@@ -2688,7 +2696,7 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x04year\x18\x01 \x01(\rR\x04year\x12\x1a\n" +
 	"\bholidays\x18\x02 \x03(\rR\bholidays\x12\x1a\n" +
 	"\bworkdays\x18\x03 \x03(\rR\bworkdays\x12\x16\n" +
-	"\x06source\x18\x04 \x01(\tR\x06source\"\xa7\a\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\"\xcd\a\n" +
 	"\n" +
 	"Parameters\x12#\n" +
 	"\rclock_profile\x18\x01 \x01(\tR\fclockProfile\x12!\n" +
@@ -2711,7 +2719,8 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"thresholds\x12-\n" +
 	"\x12suspension_percent\x18\x0f \x01(\rR\x11suspensionPercent\x12'\n" +
 	"\x0fsuspension_days\x18\x10 \x01(\rR\x0esuspensionDays\x12!\n" +
-	"\fabsence_days\x18\x11 \x01(\rR\vabsenceDays\x124\n" +
+	"\fabsence_days\x18\x11 \x01(\rR\vabsenceDays\x12$\n" +
+	"\x0epasskey_rp_ids\x18\x12 \x03(\tR\fpasskeyRpIds\x124\n" +
 	"\x16recovery_counter_hours\x18\x14 \x01(\rR\x14recoveryCounterHours\x126\n" +
 	"\x17recovery_guardian_hours\x18\x15 \x01(\rR\x15recoveryGuardianHours\x12.\n" +
 	"\x13recovery_code_hours\x18\x16 \x01(\rR\x11recoveryCodeHours\x12.\n" +

@@ -40,7 +40,7 @@ const (
 	KeyAlgorithm_KEY_ALGORITHM_SM2         KeyAlgorithm = 1 // GB/T 32918 with SM3, user id 1234567812345678; DER; default for organisations and gateways
 	KeyAlgorithm_KEY_ALGORITHM_P256        KeyAlgorithm = 2 // ECDSA, SHA-256, DER
 	KeyAlgorithm_KEY_ALGORITHM_ED25519     KeyAlgorithm = 3 // RFC 8032
-	KeyAlgorithm_KEY_ALGORITHM_WEBAUTHN    KeyAlgorithm = 4 // ES256 passkey; reserved, not accepted yet
+	KeyAlgorithm_KEY_ALGORITHM_WEBAUTHN    KeyAlgorithm = 4 // passkey, ES256: persons and firms; signs a PasskeyAssertion
 )
 
 // Enum value maps for KeyAlgorithm.
@@ -253,7 +253,8 @@ func (AccountKind) EnumDescriptor() ([]byte, []int) {
 	return file_mulian_identity_v1_identity_proto_rawDescGZIP(), []int{3}
 }
 
-// AccountState: a suspended account signs nothing; a closed one never again.
+// AccountState: a suspended account signs nothing; a closed one never again; a frozen
+// one only what ends it (UnfreezeAccount, recovery).
 type AccountState int32
 
 const (
@@ -261,6 +262,7 @@ const (
 	AccountState_ACCOUNT_STATE_ACTIVE      AccountState = 1
 	AccountState_ACCOUNT_STATE_SUSPENDED   AccountState = 2
 	AccountState_ACCOUNT_STATE_CLOSED      AccountState = 3
+	AccountState_ACCOUNT_STATE_FROZEN      AccountState = 4 // 冻结: by its holder, or by an identity authority for him
 )
 
 // Enum value maps for AccountState.
@@ -270,12 +272,14 @@ var (
 		1: "ACCOUNT_STATE_ACTIVE",
 		2: "ACCOUNT_STATE_SUSPENDED",
 		3: "ACCOUNT_STATE_CLOSED",
+		4: "ACCOUNT_STATE_FROZEN",
 	}
 	AccountState_value = map[string]int32{
 		"ACCOUNT_STATE_UNSPECIFIED": 0,
 		"ACCOUNT_STATE_ACTIVE":      1,
 		"ACCOUNT_STATE_SUSPENDED":   2,
 		"ACCOUNT_STATE_CLOSED":      3,
+		"ACCOUNT_STATE_FROZEN":      4,
 	}
 )
 
@@ -367,7 +371,7 @@ type Key struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // 16 hex digits derived from algorithm and public key; unique in the account
 	Algorithm     KeyAlgorithm           `protobuf:"varint,2,opt,name=algorithm,proto3,enum=mulian.identity.v1.KeyAlgorithm" json:"algorithm,omitempty"`
-	PublicKey     []byte                 `protobuf:"bytes,3,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"` // SM2, P-256: 65-byte uncompressed point; Ed25519: 32 bytes
+	PublicKey     []byte                 `protobuf:"bytes,3,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"` // SM2, P-256, passkey: 65-byte uncompressed point; Ed25519: 32 bytes
 	Level         KeyLevel               `protobuf:"varint,4,opt,name=level,proto3,enum=mulian.identity.v1.KeyLevel" json:"level,omitempty"`
 	State         KeyState               `protobuf:"varint,5,opt,name=state,proto3,enum=mulian.identity.v1.KeyState" json:"state,omitempty"` // set by the ledger
 	AddedMs       int64                  `protobuf:"varint,6,opt,name=added_ms,json=addedMs,proto3" json:"added_ms,omitempty"`               // block time, Unix milliseconds; set by the ledger
@@ -375,6 +379,7 @@ type Key struct {
 	RevokedMs     int64                  `protobuf:"varint,8,opt,name=revoked_ms,json=revokedMs,proto3" json:"revoked_ms,omitempty"`         // set by the ledger
 	Label         string                 `protobuf:"bytes,9,opt,name=label,proto3" json:"label,omitempty"`                                   // <= 64 characters, for people: "UKey 2026-01"
 	Suspended     bool                   `protobuf:"varint,10,opt,name=suspended,proto3" json:"suspended,omitempty"`                         // by vote, it does not sign for now; set by the ledger
+	Passkey       *Passkey               `protobuf:"bytes,11,opt,name=passkey,proto3" json:"passkey,omitempty"`                              // of a passkey, and only of one
 	LostMs        int64                  `protobuf:"varint,20,opt,name=lost_ms,json=lostMs,proto3" json:"lost_ms,omitempty"`                 // reported lost: it signs nothing but a veto of a recovery; set by the ledger, 0 = no
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -480,6 +485,13 @@ func (x *Key) GetSuspended() bool {
 	return false
 }
 
+func (x *Key) GetPasskey() *Passkey {
+	if x != nil {
+		return x.Passkey
+	}
+	return nil
+}
+
 func (x *Key) GetLostMs() int64 {
 	if x != nil {
 		return x.LostMs
@@ -502,8 +514,8 @@ type Account struct {
 	Name           string          `protobuf:"bytes,9,opt,name=name,proto3" json:"name,omitempty"`                                            // department, post, gateway: <= 100 characters
 	Parent         string          `protobuf:"bytes,10,opt,name=parent,proto3" json:"parent,omitempty"`                                       // department or post: the department above, if any
 	Gateway        *GatewayProfile `protobuf:"bytes,11,opt,name=gateway,proto3" json:"gateway,omitempty"`                                     // gateway
-	SuspendedCause string          `protobuf:"bytes,12,opt,name=suspended_cause,json=suspendedCause,proto3" json:"suspended_cause,omitempty"` // <= 500 characters, while suspended
-	SuspendedBy    string          `protobuf:"bytes,13,opt,name=suspended_by,json=suspendedBy,proto3" json:"suspended_by,omitempty"`          // account that suspended it, while suspended; set by the ledger
+	SuspendedCause string          `protobuf:"bytes,12,opt,name=suspended_cause,json=suspendedCause,proto3" json:"suspended_cause,omitempty"` // <= 500 characters, while suspended or frozen
+	SuspendedBy    string          `protobuf:"bytes,13,opt,name=suspended_by,json=suspendedBy,proto3" json:"suspended_by,omitempty"`          // account that suspended or froze it, while it lasts; set by the ledger
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1546,7 +1558,7 @@ var File_mulian_identity_v1_identity_proto protoreflect.FileDescriptor
 
 const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"\n" +
-	"!mulian/identity/v1/identity.proto\x12\x12mulian.identity.v1\"\xfc\x02\n" +
+	"!mulian/identity/v1/identity.proto\x12\x12mulian.identity.v1\x1a mulian/identity/v1/passkey.proto\"\xb3\x03\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12>\n" +
 	"\talgorithm\x18\x02 \x01(\x0e2 .mulian.identity.v1.KeyAlgorithmR\talgorithm\x12\x1d\n" +
@@ -1560,7 +1572,8 @@ const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"revoked_ms\x18\b \x01(\x03R\trevokedMs\x12\x14\n" +
 	"\x05label\x18\t \x01(\tR\x05label\x12\x1c\n" +
 	"\tsuspended\x18\n" +
-	" \x01(\bR\tsuspended\x12\x17\n" +
+	" \x01(\bR\tsuspended\x125\n" +
+	"\apasskey\x18\v \x01(\v2\x1b.mulian.identity.v1.PasskeyR\apasskey\x12\x17\n" +
 	"\alost_ms\x18\x14 \x01(\x03R\x06lostMs\"\xee\x03\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x123\n" +
@@ -1668,12 +1681,13 @@ const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"\x11ACCOUNT_KIND_POST\x10\x03\x12\x18\n" +
 	"\x14ACCOUNT_KIND_GATEWAY\x10\x04\x12\x17\n" +
 	"\x13ACCOUNT_KIND_PERSON\x10\x05\x12\x15\n" +
-	"\x11ACCOUNT_KIND_FIRM\x10\x06*~\n" +
+	"\x11ACCOUNT_KIND_FIRM\x10\x06*\x98\x01\n" +
 	"\fAccountState\x12\x1d\n" +
 	"\x19ACCOUNT_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14ACCOUNT_STATE_ACTIVE\x10\x01\x12\x1b\n" +
 	"\x17ACCOUNT_STATE_SUSPENDED\x10\x02\x12\x18\n" +
-	"\x14ACCOUNT_STATE_CLOSED\x10\x03*\x7f\n" +
+	"\x14ACCOUNT_STATE_CLOSED\x10\x03\x12\x18\n" +
+	"\x14ACCOUNT_STATE_FROZEN\x10\x04*\x7f\n" +
 	"\bOrgLevel\x12\x19\n" +
 	"\x15ORG_LEVEL_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12ORG_LEVEL_NATIONAL\x10\x01\x12\x16\n" +
@@ -1718,37 +1732,39 @@ var file_mulian_identity_v1_identity_proto_goTypes = []any{
 	(*RevokeKey)(nil),       // 19: mulian.identity.v1.RevokeKey
 	(*SuspendAccount)(nil),  // 20: mulian.identity.v1.SuspendAccount
 	(*ResumeAccount)(nil),   // 21: mulian.identity.v1.ResumeAccount
+	(*Passkey)(nil),         // 22: mulian.identity.v1.Passkey
 }
 var file_mulian_identity_v1_identity_proto_depIdxs = []int32{
 	0,  // 0: mulian.identity.v1.Key.algorithm:type_name -> mulian.identity.v1.KeyAlgorithm
 	1,  // 1: mulian.identity.v1.Key.level:type_name -> mulian.identity.v1.KeyLevel
 	2,  // 2: mulian.identity.v1.Key.state:type_name -> mulian.identity.v1.KeyState
-	3,  // 3: mulian.identity.v1.Account.kind:type_name -> mulian.identity.v1.AccountKind
-	4,  // 4: mulian.identity.v1.Account.state:type_name -> mulian.identity.v1.AccountState
-	6,  // 5: mulian.identity.v1.Account.keys:type_name -> mulian.identity.v1.Key
-	8,  // 6: mulian.identity.v1.Account.profile:type_name -> mulian.identity.v1.OrgProfile
-	9,  // 7: mulian.identity.v1.Account.gateway:type_name -> mulian.identity.v1.GatewayProfile
-	5,  // 8: mulian.identity.v1.OrgProfile.level:type_name -> mulian.identity.v1.OrgLevel
-	6,  // 9: mulian.identity.v1.GatewayProfile.sealing_key:type_name -> mulian.identity.v1.Key
-	6,  // 10: mulian.identity.v1.GatewayProfile.old_sealing_key:type_name -> mulian.identity.v1.Key
-	10, // 11: mulian.identity.v1.GatewayProfile.log_keys:type_name -> mulian.identity.v1.LogKey
-	8,  // 12: mulian.identity.v1.RegisterOrg.profile:type_name -> mulian.identity.v1.OrgProfile
-	6,  // 13: mulian.identity.v1.RegisterOrg.keys:type_name -> mulian.identity.v1.Key
-	8,  // 14: mulian.identity.v1.UpdateOrg.profile:type_name -> mulian.identity.v1.OrgProfile
-	3,  // 15: mulian.identity.v1.RegisterUnit.kind:type_name -> mulian.identity.v1.AccountKind
-	6,  // 16: mulian.identity.v1.RegisterUnit.keys:type_name -> mulian.identity.v1.Key
-	9,  // 17: mulian.identity.v1.RegisterGateway.profile:type_name -> mulian.identity.v1.GatewayProfile
-	6,  // 18: mulian.identity.v1.RegisterGateway.keys:type_name -> mulian.identity.v1.Key
-	9,  // 19: mulian.identity.v1.UpdateGateway.profile:type_name -> mulian.identity.v1.GatewayProfile
-	3,  // 20: mulian.identity.v1.OpenAccount.kind:type_name -> mulian.identity.v1.AccountKind
-	6,  // 21: mulian.identity.v1.OpenAccount.keys:type_name -> mulian.identity.v1.Key
-	6,  // 22: mulian.identity.v1.AddKey.key:type_name -> mulian.identity.v1.Key
-	6,  // 23: mulian.identity.v1.RotateKey.new_key:type_name -> mulian.identity.v1.Key
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	22, // 3: mulian.identity.v1.Key.passkey:type_name -> mulian.identity.v1.Passkey
+	3,  // 4: mulian.identity.v1.Account.kind:type_name -> mulian.identity.v1.AccountKind
+	4,  // 5: mulian.identity.v1.Account.state:type_name -> mulian.identity.v1.AccountState
+	6,  // 6: mulian.identity.v1.Account.keys:type_name -> mulian.identity.v1.Key
+	8,  // 7: mulian.identity.v1.Account.profile:type_name -> mulian.identity.v1.OrgProfile
+	9,  // 8: mulian.identity.v1.Account.gateway:type_name -> mulian.identity.v1.GatewayProfile
+	5,  // 9: mulian.identity.v1.OrgProfile.level:type_name -> mulian.identity.v1.OrgLevel
+	6,  // 10: mulian.identity.v1.GatewayProfile.sealing_key:type_name -> mulian.identity.v1.Key
+	6,  // 11: mulian.identity.v1.GatewayProfile.old_sealing_key:type_name -> mulian.identity.v1.Key
+	10, // 12: mulian.identity.v1.GatewayProfile.log_keys:type_name -> mulian.identity.v1.LogKey
+	8,  // 13: mulian.identity.v1.RegisterOrg.profile:type_name -> mulian.identity.v1.OrgProfile
+	6,  // 14: mulian.identity.v1.RegisterOrg.keys:type_name -> mulian.identity.v1.Key
+	8,  // 15: mulian.identity.v1.UpdateOrg.profile:type_name -> mulian.identity.v1.OrgProfile
+	3,  // 16: mulian.identity.v1.RegisterUnit.kind:type_name -> mulian.identity.v1.AccountKind
+	6,  // 17: mulian.identity.v1.RegisterUnit.keys:type_name -> mulian.identity.v1.Key
+	9,  // 18: mulian.identity.v1.RegisterGateway.profile:type_name -> mulian.identity.v1.GatewayProfile
+	6,  // 19: mulian.identity.v1.RegisterGateway.keys:type_name -> mulian.identity.v1.Key
+	9,  // 20: mulian.identity.v1.UpdateGateway.profile:type_name -> mulian.identity.v1.GatewayProfile
+	3,  // 21: mulian.identity.v1.OpenAccount.kind:type_name -> mulian.identity.v1.AccountKind
+	6,  // 22: mulian.identity.v1.OpenAccount.keys:type_name -> mulian.identity.v1.Key
+	6,  // 23: mulian.identity.v1.AddKey.key:type_name -> mulian.identity.v1.Key
+	6,  // 24: mulian.identity.v1.RotateKey.new_key:type_name -> mulian.identity.v1.Key
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_mulian_identity_v1_identity_proto_init() }
@@ -1756,6 +1772,7 @@ func file_mulian_identity_v1_identity_proto_init() {
 	if File_mulian_identity_v1_identity_proto != nil {
 		return
 	}
+	file_mulian_identity_v1_passkey_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -40,6 +40,7 @@ type Envelope struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Body          []byte                 `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`
 	Signature     *Signature             `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	StepUp        *v1.StepUp             `protobuf:"bytes,3,opt,name=step_up,json=stepUp,proto3" json:"step_up,omitempty"` // an identity authority saw the signer; may be absent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -88,7 +89,15 @@ func (x *Envelope) GetSignature() *Signature {
 	return nil
 }
 
-// Signature of an account's key over "mulian-tx-sign-v1" 0x00 || id.
+func (x *Envelope) GetStepUp() *v1.StepUp {
+	if x != nil {
+		return x.StepUp
+	}
+	return nil
+}
+
+// Signature of an account's key over "mulian-tx-sign-v1" 0x00 || id. That of a passkey is an
+// identity.v1.PasskeyAssertion, whose challenge is made of the id.
 type Signature struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"` // key id within the account
@@ -296,6 +305,10 @@ type Message struct {
 	//	*Message_UpdateForeignHeaders
 	//	*Message_AcceptForeignProof
 	//	*Message_FreezeForeignChain
+	//	*Message_RecordProofing
+	//	*Message_RevokeProofing
+	//	*Message_FreezeAccount
+	//	*Message_UnfreezeAccount
 	//	*Message_AllotRange
 	//	*Message_EndRange
 	//	*Message_IssueReceipts
@@ -996,6 +1009,42 @@ func (x *Message) GetFreezeForeignChain() *v16.FreezeForeignChain {
 	return nil
 }
 
+func (x *Message) GetRecordProofing() *v1.RecordProofing {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RecordProofing); ok {
+			return x.RecordProofing
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRevokeProofing() *v1.RevokeProofing {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RevokeProofing); ok {
+			return x.RevokeProofing
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetFreezeAccount() *v1.FreezeAccount {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_FreezeAccount); ok {
+			return x.FreezeAccount
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetUnfreezeAccount() *v1.UnfreezeAccount {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_UnfreezeAccount); ok {
+			return x.UnfreezeAccount
+		}
+	}
+	return nil
+}
+
 func (x *Message) GetAllotRange() *v17.AllotRange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_AllotRange); ok {
@@ -1378,6 +1427,22 @@ type Message_FreezeForeignChain struct {
 	FreezeForeignChain *v16.FreezeForeignChain `protobuf:"bytes,142,opt,name=freeze_foreign_chain,json=freezeForeignChain,proto3,oneof"`
 }
 
+type Message_RecordProofing struct {
+	RecordProofing *v1.RecordProofing `protobuf:"bytes,150,opt,name=record_proofing,json=recordProofing,proto3,oneof"`
+}
+
+type Message_RevokeProofing struct {
+	RevokeProofing *v1.RevokeProofing `protobuf:"bytes,151,opt,name=revoke_proofing,json=revokeProofing,proto3,oneof"`
+}
+
+type Message_FreezeAccount struct {
+	FreezeAccount *v1.FreezeAccount `protobuf:"bytes,152,opt,name=freeze_account,json=freezeAccount,proto3,oneof"`
+}
+
+type Message_UnfreezeAccount struct {
+	UnfreezeAccount *v1.UnfreezeAccount `protobuf:"bytes,153,opt,name=unfreeze_account,json=unfreezeAccount,proto3,oneof"`
+}
+
 type Message_AllotRange struct {
 	AllotRange *v17.AllotRange `protobuf:"bytes,240,opt,name=allot_range,json=allotRange,proto3,oneof"`
 }
@@ -1561,6 +1626,14 @@ func (*Message_UpdateForeignHeaders) isMessage_Kind() {}
 func (*Message_AcceptForeignProof) isMessage_Kind() {}
 
 func (*Message_FreezeForeignChain) isMessage_Kind() {}
+
+func (*Message_RecordProofing) isMessage_Kind() {}
+
+func (*Message_RevokeProofing) isMessage_Kind() {}
+
+func (*Message_FreezeAccount) isMessage_Kind() {}
+
+func (*Message_UnfreezeAccount) isMessage_Kind() {}
 
 func (*Message_AllotRange) isMessage_Kind() {}
 
@@ -1757,10 +1830,11 @@ var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\"U\n" +
+	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\"\x8a\x01\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x125\n" +
-	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\";\n" +
+	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\x123\n" +
+	"\astep_up\x18\x03 \x01(\v2\x1a.mulian.identity.v1.StepUpR\x06stepUp\";\n" +
 	"\tSignature\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xa1\x01\n" +
@@ -1770,7 +1844,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xd7/\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\x972\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -1855,7 +1929,11 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\x0esettle_dispute\x18\x88\x01 \x01(\v2\x1e.mulian.share.v1.SettleDisputeH\x00R\rsettleDispute\x12`\n" +
 	"\x16update_foreign_headers\x18\x8c\x01 \x01(\v2'.mulian.foreign.v1.UpdateForeignHeadersH\x00R\x14updateForeignHeaders\x12Z\n" +
 	"\x14accept_foreign_proof\x18\x8d\x01 \x01(\v2%.mulian.foreign.v1.AcceptForeignProofH\x00R\x12acceptForeignProof\x12Z\n" +
-	"\x14freeze_foreign_chain\x18\x8e\x01 \x01(\v2%.mulian.foreign.v1.FreezeForeignChainH\x00R\x12freezeForeignChain\x12B\n" +
+	"\x14freeze_foreign_chain\x18\x8e\x01 \x01(\v2%.mulian.foreign.v1.FreezeForeignChainH\x00R\x12freezeForeignChain\x12N\n" +
+	"\x0frecord_proofing\x18\x96\x01 \x01(\v2\".mulian.identity.v1.RecordProofingH\x00R\x0erecordProofing\x12N\n" +
+	"\x0frevoke_proofing\x18\x97\x01 \x01(\v2\".mulian.identity.v1.RevokeProofingH\x00R\x0erevokeProofing\x12K\n" +
+	"\x0efreeze_account\x18\x98\x01 \x01(\v2!.mulian.identity.v1.FreezeAccountH\x00R\rfreezeAccount\x12Q\n" +
+	"\x10unfreeze_account\x18\x99\x01 \x01(\v2#.mulian.identity.v1.UnfreezeAccountH\x00R\x0funfreezeAccount\x12B\n" +
 	"\vallot_range\x18\xf0\x01 \x01(\v2\x1e.mulian.ereceipt.v1.AllotRangeH\x00R\n" +
 	"allotRange\x12<\n" +
 	"\tend_range\x18\xf1\x01 \x01(\v2\x1c.mulian.ereceipt.v1.EndRangeH\x00R\bendRange\x12K\n" +
@@ -1903,179 +1981,189 @@ var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*Message)(nil),                  // 3: mulian.tx.v1.Message
 	(*Outcome)(nil),                  // 4: mulian.tx.v1.Outcome
 	(*Refusal)(nil),                  // 5: mulian.tx.v1.Refusal
-	(*v1.RegisterOrg)(nil),           // 6: mulian.identity.v1.RegisterOrg
-	(*v1.UpdateOrg)(nil),             // 7: mulian.identity.v1.UpdateOrg
-	(*v1.RegisterUnit)(nil),          // 8: mulian.identity.v1.RegisterUnit
-	(*v1.RegisterGateway)(nil),       // 9: mulian.identity.v1.RegisterGateway
-	(*v1.UpdateGateway)(nil),         // 10: mulian.identity.v1.UpdateGateway
-	(*v1.OpenAccount)(nil),           // 11: mulian.identity.v1.OpenAccount
-	(*v1.AddKey)(nil),                // 12: mulian.identity.v1.AddKey
-	(*v1.RotateKey)(nil),             // 13: mulian.identity.v1.RotateKey
-	(*v1.RevokeKey)(nil),             // 14: mulian.identity.v1.RevokeKey
-	(*v1.SuspendAccount)(nil),        // 15: mulian.identity.v1.SuspendAccount
-	(*v1.ResumeAccount)(nil),         // 16: mulian.identity.v1.ResumeAccount
-	(*v11.Propose)(nil),              // 17: mulian.governance.v1.Propose
-	(*v11.CastVote)(nil),             // 18: mulian.governance.v1.CastVote
-	(*v11.WithdrawProposal)(nil),     // 19: mulian.governance.v1.WithdrawProposal
-	(*v12.PutDuties)(nil),            // 20: mulian.catalogue.v1.PutDuties
-	(*v12.PutSystems)(nil),           // 21: mulian.catalogue.v1.PutSystems
-	(*v12.PutTables)(nil),            // 22: mulian.catalogue.v1.PutTables
-	(*v12.SubmitEntries)(nil),        // 23: mulian.catalogue.v1.SubmitEntries
-	(*v12.ReviewEntries)(nil),        // 24: mulian.catalogue.v1.ReviewEntries
-	(*v12.LockEntries)(nil),          // 25: mulian.catalogue.v1.LockEntries
-	(*v12.UnlockEntry)(nil),          // 26: mulian.catalogue.v1.UnlockEntry
-	(*v12.CounterSign)(nil),          // 27: mulian.catalogue.v1.CounterSign
-	(*v12.WithdrawEntry)(nil),        // 28: mulian.catalogue.v1.WithdrawEntry
-	(*v12.SuspendEntry)(nil),         // 29: mulian.catalogue.v1.SuspendEntry
-	(*v12.ReportDrift)(nil),          // 30: mulian.catalogue.v1.ReportDrift
-	(*v12.SettleDrift)(nil),          // 31: mulian.catalogue.v1.SettleDrift
-	(*v12.PutMatters)(nil),           // 32: mulian.catalogue.v1.PutMatters
-	(*v12.PutCodes)(nil),             // 33: mulian.catalogue.v1.PutCodes
-	(*v13.FileRequest)(nil),          // 34: mulian.share.v1.FileRequest
-	(*v13.AskMore)(nil),              // 35: mulian.share.v1.AskMore
-	(*v13.Supplement)(nil),           // 36: mulian.share.v1.Supplement
-	(*v13.Answer)(nil),               // 37: mulian.share.v1.Answer
-	(*v13.AskExtension)(nil),         // 38: mulian.share.v1.AskExtension
-	(*v13.DecideExtension)(nil),      // 39: mulian.share.v1.DecideExtension
-	(*v13.WithdrawRequest)(nil),      // 40: mulian.share.v1.WithdrawRequest
-	(*v13.ConfirmAgreement)(nil),     // 41: mulian.share.v1.ConfirmAgreement
-	(*v13.SuspendAgreement)(nil),     // 42: mulian.share.v1.SuspendAgreement
-	(*v13.ResumeAgreement)(nil),      // 43: mulian.share.v1.ResumeAgreement
-	(*v13.EndAgreement)(nil),         // 44: mulian.share.v1.EndAgreement
-	(*v13.StartDelivery)(nil),        // 45: mulian.share.v1.StartDelivery
-	(*v13.CompleteDelivery)(nil),     // 46: mulian.share.v1.CompleteDelivery
-	(*v13.FailDelivery)(nil),         // 47: mulian.share.v1.FailDelivery
-	(*v13.ConfirmDelivery)(nil),      // 48: mulian.share.v1.ConfirmDelivery
-	(*v13.RecordUse)(nil),            // 49: mulian.share.v1.RecordUse
-	(*v13.ProposeAmendment)(nil),     // 50: mulian.share.v1.ProposeAmendment
-	(*v13.ProposeRenewal)(nil),       // 51: mulian.share.v1.ProposeRenewal
-	(*v13.SignAmendment)(nil),        // 52: mulian.share.v1.SignAmendment
-	(*v13.DropAmendment)(nil),        // 53: mulian.share.v1.DropAmendment
-	(*v13.RecordViolation)(nil),      // 54: mulian.share.v1.RecordViolation
-	(*v13.RectifyViolation)(nil),     // 55: mulian.share.v1.RectifyViolation
-	(*v13.SettleViolation)(nil),      // 56: mulian.share.v1.SettleViolation
-	(*v13.FileDisposal)(nil),         // 57: mulian.share.v1.FileDisposal
-	(*v13.FileFeedback)(nil),         // 58: mulian.share.v1.FileFeedback
-	(*v13.FileCorrection)(nil),       // 59: mulian.share.v1.FileCorrection
-	(*v13.AnswerCorrection)(nil),     // 60: mulian.share.v1.AnswerCorrection
-	(*v13.CompleteCorrection)(nil),   // 61: mulian.share.v1.CompleteCorrection
-	(*v13.ApplyCorrection)(nil),      // 62: mulian.share.v1.ApplyCorrection
-	(*v13.CloseCorrection)(nil),      // 63: mulian.share.v1.CloseCorrection
-	(*v14.AnchorHead)(nil),           // 64: mulian.trace.v1.AnchorHead
-	(*v14.OrderSecrecy)(nil),         // 65: mulian.trace.v1.OrderSecrecy
-	(*v14.LiftSecrecy)(nil),          // 66: mulian.trace.v1.LiftSecrecy
-	(*v15.AnchorEvidence)(nil),       // 67: mulian.evidence.v1.AnchorEvidence
-	(*v13.FileObjection)(nil),        // 68: mulian.share.v1.FileObjection
-	(*v13.AnswerObjection)(nil),      // 69: mulian.share.v1.AnswerObjection
-	(*v13.CloseObjection)(nil),       // 70: mulian.share.v1.CloseObjection
-	(*v13.RaiseDispute)(nil),         // 71: mulian.share.v1.RaiseDispute
-	(*v13.DecideDispute)(nil),        // 72: mulian.share.v1.DecideDispute
-	(*v13.EscalateDispute)(nil),      // 73: mulian.share.v1.EscalateDispute
-	(*v13.SettleDispute)(nil),        // 74: mulian.share.v1.SettleDispute
-	(*v16.UpdateForeignHeaders)(nil), // 75: mulian.foreign.v1.UpdateForeignHeaders
-	(*v16.AcceptForeignProof)(nil),   // 76: mulian.foreign.v1.AcceptForeignProof
-	(*v16.FreezeForeignChain)(nil),   // 77: mulian.foreign.v1.FreezeForeignChain
-	(*v17.AllotRange)(nil),           // 78: mulian.ereceipt.v1.AllotRange
-	(*v17.EndRange)(nil),             // 79: mulian.ereceipt.v1.EndRange
-	(*v17.IssueReceipts)(nil),        // 80: mulian.ereceipt.v1.IssueReceipts
-	(*v17.SuperviseReceipts)(nil),    // 81: mulian.ereceipt.v1.SuperviseReceipts
-	(*v17.DeliverReceipts)(nil),      // 82: mulian.ereceipt.v1.DeliverReceipts
-	(*v17.LockReceipts)(nil),         // 83: mulian.ereceipt.v1.LockReceipts
-	(*v17.ReleaseReceipts)(nil),      // 84: mulian.ereceipt.v1.ReleaseReceipts
-	(*v17.ReimburseReceipts)(nil),    // 85: mulian.ereceipt.v1.ReimburseReceipts
-	(*v17.FlushReceipt)(nil),         // 86: mulian.ereceipt.v1.FlushReceipt
-	(*v17.ReturnReimbursement)(nil),  // 87: mulian.ereceipt.v1.ReturnReimbursement
+	(*v1.StepUp)(nil),                // 6: mulian.identity.v1.StepUp
+	(*v1.RegisterOrg)(nil),           // 7: mulian.identity.v1.RegisterOrg
+	(*v1.UpdateOrg)(nil),             // 8: mulian.identity.v1.UpdateOrg
+	(*v1.RegisterUnit)(nil),          // 9: mulian.identity.v1.RegisterUnit
+	(*v1.RegisterGateway)(nil),       // 10: mulian.identity.v1.RegisterGateway
+	(*v1.UpdateGateway)(nil),         // 11: mulian.identity.v1.UpdateGateway
+	(*v1.OpenAccount)(nil),           // 12: mulian.identity.v1.OpenAccount
+	(*v1.AddKey)(nil),                // 13: mulian.identity.v1.AddKey
+	(*v1.RotateKey)(nil),             // 14: mulian.identity.v1.RotateKey
+	(*v1.RevokeKey)(nil),             // 15: mulian.identity.v1.RevokeKey
+	(*v1.SuspendAccount)(nil),        // 16: mulian.identity.v1.SuspendAccount
+	(*v1.ResumeAccount)(nil),         // 17: mulian.identity.v1.ResumeAccount
+	(*v11.Propose)(nil),              // 18: mulian.governance.v1.Propose
+	(*v11.CastVote)(nil),             // 19: mulian.governance.v1.CastVote
+	(*v11.WithdrawProposal)(nil),     // 20: mulian.governance.v1.WithdrawProposal
+	(*v12.PutDuties)(nil),            // 21: mulian.catalogue.v1.PutDuties
+	(*v12.PutSystems)(nil),           // 22: mulian.catalogue.v1.PutSystems
+	(*v12.PutTables)(nil),            // 23: mulian.catalogue.v1.PutTables
+	(*v12.SubmitEntries)(nil),        // 24: mulian.catalogue.v1.SubmitEntries
+	(*v12.ReviewEntries)(nil),        // 25: mulian.catalogue.v1.ReviewEntries
+	(*v12.LockEntries)(nil),          // 26: mulian.catalogue.v1.LockEntries
+	(*v12.UnlockEntry)(nil),          // 27: mulian.catalogue.v1.UnlockEntry
+	(*v12.CounterSign)(nil),          // 28: mulian.catalogue.v1.CounterSign
+	(*v12.WithdrawEntry)(nil),        // 29: mulian.catalogue.v1.WithdrawEntry
+	(*v12.SuspendEntry)(nil),         // 30: mulian.catalogue.v1.SuspendEntry
+	(*v12.ReportDrift)(nil),          // 31: mulian.catalogue.v1.ReportDrift
+	(*v12.SettleDrift)(nil),          // 32: mulian.catalogue.v1.SettleDrift
+	(*v12.PutMatters)(nil),           // 33: mulian.catalogue.v1.PutMatters
+	(*v12.PutCodes)(nil),             // 34: mulian.catalogue.v1.PutCodes
+	(*v13.FileRequest)(nil),          // 35: mulian.share.v1.FileRequest
+	(*v13.AskMore)(nil),              // 36: mulian.share.v1.AskMore
+	(*v13.Supplement)(nil),           // 37: mulian.share.v1.Supplement
+	(*v13.Answer)(nil),               // 38: mulian.share.v1.Answer
+	(*v13.AskExtension)(nil),         // 39: mulian.share.v1.AskExtension
+	(*v13.DecideExtension)(nil),      // 40: mulian.share.v1.DecideExtension
+	(*v13.WithdrawRequest)(nil),      // 41: mulian.share.v1.WithdrawRequest
+	(*v13.ConfirmAgreement)(nil),     // 42: mulian.share.v1.ConfirmAgreement
+	(*v13.SuspendAgreement)(nil),     // 43: mulian.share.v1.SuspendAgreement
+	(*v13.ResumeAgreement)(nil),      // 44: mulian.share.v1.ResumeAgreement
+	(*v13.EndAgreement)(nil),         // 45: mulian.share.v1.EndAgreement
+	(*v13.StartDelivery)(nil),        // 46: mulian.share.v1.StartDelivery
+	(*v13.CompleteDelivery)(nil),     // 47: mulian.share.v1.CompleteDelivery
+	(*v13.FailDelivery)(nil),         // 48: mulian.share.v1.FailDelivery
+	(*v13.ConfirmDelivery)(nil),      // 49: mulian.share.v1.ConfirmDelivery
+	(*v13.RecordUse)(nil),            // 50: mulian.share.v1.RecordUse
+	(*v13.ProposeAmendment)(nil),     // 51: mulian.share.v1.ProposeAmendment
+	(*v13.ProposeRenewal)(nil),       // 52: mulian.share.v1.ProposeRenewal
+	(*v13.SignAmendment)(nil),        // 53: mulian.share.v1.SignAmendment
+	(*v13.DropAmendment)(nil),        // 54: mulian.share.v1.DropAmendment
+	(*v13.RecordViolation)(nil),      // 55: mulian.share.v1.RecordViolation
+	(*v13.RectifyViolation)(nil),     // 56: mulian.share.v1.RectifyViolation
+	(*v13.SettleViolation)(nil),      // 57: mulian.share.v1.SettleViolation
+	(*v13.FileDisposal)(nil),         // 58: mulian.share.v1.FileDisposal
+	(*v13.FileFeedback)(nil),         // 59: mulian.share.v1.FileFeedback
+	(*v13.FileCorrection)(nil),       // 60: mulian.share.v1.FileCorrection
+	(*v13.AnswerCorrection)(nil),     // 61: mulian.share.v1.AnswerCorrection
+	(*v13.CompleteCorrection)(nil),   // 62: mulian.share.v1.CompleteCorrection
+	(*v13.ApplyCorrection)(nil),      // 63: mulian.share.v1.ApplyCorrection
+	(*v13.CloseCorrection)(nil),      // 64: mulian.share.v1.CloseCorrection
+	(*v14.AnchorHead)(nil),           // 65: mulian.trace.v1.AnchorHead
+	(*v14.OrderSecrecy)(nil),         // 66: mulian.trace.v1.OrderSecrecy
+	(*v14.LiftSecrecy)(nil),          // 67: mulian.trace.v1.LiftSecrecy
+	(*v15.AnchorEvidence)(nil),       // 68: mulian.evidence.v1.AnchorEvidence
+	(*v13.FileObjection)(nil),        // 69: mulian.share.v1.FileObjection
+	(*v13.AnswerObjection)(nil),      // 70: mulian.share.v1.AnswerObjection
+	(*v13.CloseObjection)(nil),       // 71: mulian.share.v1.CloseObjection
+	(*v13.RaiseDispute)(nil),         // 72: mulian.share.v1.RaiseDispute
+	(*v13.DecideDispute)(nil),        // 73: mulian.share.v1.DecideDispute
+	(*v13.EscalateDispute)(nil),      // 74: mulian.share.v1.EscalateDispute
+	(*v13.SettleDispute)(nil),        // 75: mulian.share.v1.SettleDispute
+	(*v16.UpdateForeignHeaders)(nil), // 76: mulian.foreign.v1.UpdateForeignHeaders
+	(*v16.AcceptForeignProof)(nil),   // 77: mulian.foreign.v1.AcceptForeignProof
+	(*v16.FreezeForeignChain)(nil),   // 78: mulian.foreign.v1.FreezeForeignChain
+	(*v1.RecordProofing)(nil),        // 79: mulian.identity.v1.RecordProofing
+	(*v1.RevokeProofing)(nil),        // 80: mulian.identity.v1.RevokeProofing
+	(*v1.FreezeAccount)(nil),         // 81: mulian.identity.v1.FreezeAccount
+	(*v1.UnfreezeAccount)(nil),       // 82: mulian.identity.v1.UnfreezeAccount
+	(*v17.AllotRange)(nil),           // 83: mulian.ereceipt.v1.AllotRange
+	(*v17.EndRange)(nil),             // 84: mulian.ereceipt.v1.EndRange
+	(*v17.IssueReceipts)(nil),        // 85: mulian.ereceipt.v1.IssueReceipts
+	(*v17.SuperviseReceipts)(nil),    // 86: mulian.ereceipt.v1.SuperviseReceipts
+	(*v17.DeliverReceipts)(nil),      // 87: mulian.ereceipt.v1.DeliverReceipts
+	(*v17.LockReceipts)(nil),         // 88: mulian.ereceipt.v1.LockReceipts
+	(*v17.ReleaseReceipts)(nil),      // 89: mulian.ereceipt.v1.ReleaseReceipts
+	(*v17.ReimburseReceipts)(nil),    // 90: mulian.ereceipt.v1.ReimburseReceipts
+	(*v17.FlushReceipt)(nil),         // 91: mulian.ereceipt.v1.FlushReceipt
+	(*v17.ReturnReimbursement)(nil),  // 92: mulian.ereceipt.v1.ReturnReimbursement
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,  // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
-	3,  // 1: mulian.tx.v1.Body.messages:type_name -> mulian.tx.v1.Message
-	6,  // 2: mulian.tx.v1.Message.register_org:type_name -> mulian.identity.v1.RegisterOrg
-	7,  // 3: mulian.tx.v1.Message.update_org:type_name -> mulian.identity.v1.UpdateOrg
-	8,  // 4: mulian.tx.v1.Message.register_unit:type_name -> mulian.identity.v1.RegisterUnit
-	9,  // 5: mulian.tx.v1.Message.register_gateway:type_name -> mulian.identity.v1.RegisterGateway
-	10, // 6: mulian.tx.v1.Message.update_gateway:type_name -> mulian.identity.v1.UpdateGateway
-	11, // 7: mulian.tx.v1.Message.open_account:type_name -> mulian.identity.v1.OpenAccount
-	12, // 8: mulian.tx.v1.Message.add_key:type_name -> mulian.identity.v1.AddKey
-	13, // 9: mulian.tx.v1.Message.rotate_key:type_name -> mulian.identity.v1.RotateKey
-	14, // 10: mulian.tx.v1.Message.revoke_key:type_name -> mulian.identity.v1.RevokeKey
-	15, // 11: mulian.tx.v1.Message.suspend_account:type_name -> mulian.identity.v1.SuspendAccount
-	16, // 12: mulian.tx.v1.Message.resume_account:type_name -> mulian.identity.v1.ResumeAccount
-	17, // 13: mulian.tx.v1.Message.propose:type_name -> mulian.governance.v1.Propose
-	18, // 14: mulian.tx.v1.Message.cast_vote:type_name -> mulian.governance.v1.CastVote
-	19, // 15: mulian.tx.v1.Message.withdraw_proposal:type_name -> mulian.governance.v1.WithdrawProposal
-	20, // 16: mulian.tx.v1.Message.put_duties:type_name -> mulian.catalogue.v1.PutDuties
-	21, // 17: mulian.tx.v1.Message.put_systems:type_name -> mulian.catalogue.v1.PutSystems
-	22, // 18: mulian.tx.v1.Message.put_tables:type_name -> mulian.catalogue.v1.PutTables
-	23, // 19: mulian.tx.v1.Message.submit_entries:type_name -> mulian.catalogue.v1.SubmitEntries
-	24, // 20: mulian.tx.v1.Message.review_entries:type_name -> mulian.catalogue.v1.ReviewEntries
-	25, // 21: mulian.tx.v1.Message.lock_entries:type_name -> mulian.catalogue.v1.LockEntries
-	26, // 22: mulian.tx.v1.Message.unlock_entry:type_name -> mulian.catalogue.v1.UnlockEntry
-	27, // 23: mulian.tx.v1.Message.counter_sign:type_name -> mulian.catalogue.v1.CounterSign
-	28, // 24: mulian.tx.v1.Message.withdraw_entry:type_name -> mulian.catalogue.v1.WithdrawEntry
-	29, // 25: mulian.tx.v1.Message.suspend_entry:type_name -> mulian.catalogue.v1.SuspendEntry
-	30, // 26: mulian.tx.v1.Message.report_drift:type_name -> mulian.catalogue.v1.ReportDrift
-	31, // 27: mulian.tx.v1.Message.settle_drift:type_name -> mulian.catalogue.v1.SettleDrift
-	32, // 28: mulian.tx.v1.Message.put_matters:type_name -> mulian.catalogue.v1.PutMatters
-	33, // 29: mulian.tx.v1.Message.put_codes:type_name -> mulian.catalogue.v1.PutCodes
-	34, // 30: mulian.tx.v1.Message.file_request:type_name -> mulian.share.v1.FileRequest
-	35, // 31: mulian.tx.v1.Message.ask_more:type_name -> mulian.share.v1.AskMore
-	36, // 32: mulian.tx.v1.Message.supplement:type_name -> mulian.share.v1.Supplement
-	37, // 33: mulian.tx.v1.Message.answer:type_name -> mulian.share.v1.Answer
-	38, // 34: mulian.tx.v1.Message.ask_extension:type_name -> mulian.share.v1.AskExtension
-	39, // 35: mulian.tx.v1.Message.decide_extension:type_name -> mulian.share.v1.DecideExtension
-	40, // 36: mulian.tx.v1.Message.withdraw_request:type_name -> mulian.share.v1.WithdrawRequest
-	41, // 37: mulian.tx.v1.Message.confirm_agreement:type_name -> mulian.share.v1.ConfirmAgreement
-	42, // 38: mulian.tx.v1.Message.suspend_agreement:type_name -> mulian.share.v1.SuspendAgreement
-	43, // 39: mulian.tx.v1.Message.resume_agreement:type_name -> mulian.share.v1.ResumeAgreement
-	44, // 40: mulian.tx.v1.Message.end_agreement:type_name -> mulian.share.v1.EndAgreement
-	45, // 41: mulian.tx.v1.Message.start_delivery:type_name -> mulian.share.v1.StartDelivery
-	46, // 42: mulian.tx.v1.Message.complete_delivery:type_name -> mulian.share.v1.CompleteDelivery
-	47, // 43: mulian.tx.v1.Message.fail_delivery:type_name -> mulian.share.v1.FailDelivery
-	48, // 44: mulian.tx.v1.Message.confirm_delivery:type_name -> mulian.share.v1.ConfirmDelivery
-	49, // 45: mulian.tx.v1.Message.record_use:type_name -> mulian.share.v1.RecordUse
-	50, // 46: mulian.tx.v1.Message.propose_amendment:type_name -> mulian.share.v1.ProposeAmendment
-	51, // 47: mulian.tx.v1.Message.propose_renewal:type_name -> mulian.share.v1.ProposeRenewal
-	52, // 48: mulian.tx.v1.Message.sign_amendment:type_name -> mulian.share.v1.SignAmendment
-	53, // 49: mulian.tx.v1.Message.drop_amendment:type_name -> mulian.share.v1.DropAmendment
-	54, // 50: mulian.tx.v1.Message.record_violation:type_name -> mulian.share.v1.RecordViolation
-	55, // 51: mulian.tx.v1.Message.rectify_violation:type_name -> mulian.share.v1.RectifyViolation
-	56, // 52: mulian.tx.v1.Message.settle_violation:type_name -> mulian.share.v1.SettleViolation
-	57, // 53: mulian.tx.v1.Message.file_disposal:type_name -> mulian.share.v1.FileDisposal
-	58, // 54: mulian.tx.v1.Message.file_feedback:type_name -> mulian.share.v1.FileFeedback
-	59, // 55: mulian.tx.v1.Message.file_correction:type_name -> mulian.share.v1.FileCorrection
-	60, // 56: mulian.tx.v1.Message.answer_correction:type_name -> mulian.share.v1.AnswerCorrection
-	61, // 57: mulian.tx.v1.Message.complete_correction:type_name -> mulian.share.v1.CompleteCorrection
-	62, // 58: mulian.tx.v1.Message.apply_correction:type_name -> mulian.share.v1.ApplyCorrection
-	63, // 59: mulian.tx.v1.Message.close_correction:type_name -> mulian.share.v1.CloseCorrection
-	64, // 60: mulian.tx.v1.Message.anchor_head:type_name -> mulian.trace.v1.AnchorHead
-	65, // 61: mulian.tx.v1.Message.order_secrecy:type_name -> mulian.trace.v1.OrderSecrecy
-	66, // 62: mulian.tx.v1.Message.lift_secrecy:type_name -> mulian.trace.v1.LiftSecrecy
-	67, // 63: mulian.tx.v1.Message.anchor_evidence:type_name -> mulian.evidence.v1.AnchorEvidence
-	68, // 64: mulian.tx.v1.Message.file_objection:type_name -> mulian.share.v1.FileObjection
-	69, // 65: mulian.tx.v1.Message.answer_objection:type_name -> mulian.share.v1.AnswerObjection
-	70, // 66: mulian.tx.v1.Message.close_objection:type_name -> mulian.share.v1.CloseObjection
-	71, // 67: mulian.tx.v1.Message.raise_dispute:type_name -> mulian.share.v1.RaiseDispute
-	72, // 68: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
-	73, // 69: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
-	74, // 70: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
-	75, // 71: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
-	76, // 72: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
-	77, // 73: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
-	78, // 74: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
-	79, // 75: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
-	80, // 76: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
-	81, // 77: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
-	82, // 78: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
-	83, // 79: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
-	84, // 80: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
-	85, // 81: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
-	86, // 82: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
-	87, // 83: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
-	84, // [84:84] is the sub-list for method output_type
-	84, // [84:84] is the sub-list for method input_type
-	84, // [84:84] is the sub-list for extension type_name
-	84, // [84:84] is the sub-list for extension extendee
-	0,  // [0:84] is the sub-list for field type_name
+	6,  // 1: mulian.tx.v1.Envelope.step_up:type_name -> mulian.identity.v1.StepUp
+	3,  // 2: mulian.tx.v1.Body.messages:type_name -> mulian.tx.v1.Message
+	7,  // 3: mulian.tx.v1.Message.register_org:type_name -> mulian.identity.v1.RegisterOrg
+	8,  // 4: mulian.tx.v1.Message.update_org:type_name -> mulian.identity.v1.UpdateOrg
+	9,  // 5: mulian.tx.v1.Message.register_unit:type_name -> mulian.identity.v1.RegisterUnit
+	10, // 6: mulian.tx.v1.Message.register_gateway:type_name -> mulian.identity.v1.RegisterGateway
+	11, // 7: mulian.tx.v1.Message.update_gateway:type_name -> mulian.identity.v1.UpdateGateway
+	12, // 8: mulian.tx.v1.Message.open_account:type_name -> mulian.identity.v1.OpenAccount
+	13, // 9: mulian.tx.v1.Message.add_key:type_name -> mulian.identity.v1.AddKey
+	14, // 10: mulian.tx.v1.Message.rotate_key:type_name -> mulian.identity.v1.RotateKey
+	15, // 11: mulian.tx.v1.Message.revoke_key:type_name -> mulian.identity.v1.RevokeKey
+	16, // 12: mulian.tx.v1.Message.suspend_account:type_name -> mulian.identity.v1.SuspendAccount
+	17, // 13: mulian.tx.v1.Message.resume_account:type_name -> mulian.identity.v1.ResumeAccount
+	18, // 14: mulian.tx.v1.Message.propose:type_name -> mulian.governance.v1.Propose
+	19, // 15: mulian.tx.v1.Message.cast_vote:type_name -> mulian.governance.v1.CastVote
+	20, // 16: mulian.tx.v1.Message.withdraw_proposal:type_name -> mulian.governance.v1.WithdrawProposal
+	21, // 17: mulian.tx.v1.Message.put_duties:type_name -> mulian.catalogue.v1.PutDuties
+	22, // 18: mulian.tx.v1.Message.put_systems:type_name -> mulian.catalogue.v1.PutSystems
+	23, // 19: mulian.tx.v1.Message.put_tables:type_name -> mulian.catalogue.v1.PutTables
+	24, // 20: mulian.tx.v1.Message.submit_entries:type_name -> mulian.catalogue.v1.SubmitEntries
+	25, // 21: mulian.tx.v1.Message.review_entries:type_name -> mulian.catalogue.v1.ReviewEntries
+	26, // 22: mulian.tx.v1.Message.lock_entries:type_name -> mulian.catalogue.v1.LockEntries
+	27, // 23: mulian.tx.v1.Message.unlock_entry:type_name -> mulian.catalogue.v1.UnlockEntry
+	28, // 24: mulian.tx.v1.Message.counter_sign:type_name -> mulian.catalogue.v1.CounterSign
+	29, // 25: mulian.tx.v1.Message.withdraw_entry:type_name -> mulian.catalogue.v1.WithdrawEntry
+	30, // 26: mulian.tx.v1.Message.suspend_entry:type_name -> mulian.catalogue.v1.SuspendEntry
+	31, // 27: mulian.tx.v1.Message.report_drift:type_name -> mulian.catalogue.v1.ReportDrift
+	32, // 28: mulian.tx.v1.Message.settle_drift:type_name -> mulian.catalogue.v1.SettleDrift
+	33, // 29: mulian.tx.v1.Message.put_matters:type_name -> mulian.catalogue.v1.PutMatters
+	34, // 30: mulian.tx.v1.Message.put_codes:type_name -> mulian.catalogue.v1.PutCodes
+	35, // 31: mulian.tx.v1.Message.file_request:type_name -> mulian.share.v1.FileRequest
+	36, // 32: mulian.tx.v1.Message.ask_more:type_name -> mulian.share.v1.AskMore
+	37, // 33: mulian.tx.v1.Message.supplement:type_name -> mulian.share.v1.Supplement
+	38, // 34: mulian.tx.v1.Message.answer:type_name -> mulian.share.v1.Answer
+	39, // 35: mulian.tx.v1.Message.ask_extension:type_name -> mulian.share.v1.AskExtension
+	40, // 36: mulian.tx.v1.Message.decide_extension:type_name -> mulian.share.v1.DecideExtension
+	41, // 37: mulian.tx.v1.Message.withdraw_request:type_name -> mulian.share.v1.WithdrawRequest
+	42, // 38: mulian.tx.v1.Message.confirm_agreement:type_name -> mulian.share.v1.ConfirmAgreement
+	43, // 39: mulian.tx.v1.Message.suspend_agreement:type_name -> mulian.share.v1.SuspendAgreement
+	44, // 40: mulian.tx.v1.Message.resume_agreement:type_name -> mulian.share.v1.ResumeAgreement
+	45, // 41: mulian.tx.v1.Message.end_agreement:type_name -> mulian.share.v1.EndAgreement
+	46, // 42: mulian.tx.v1.Message.start_delivery:type_name -> mulian.share.v1.StartDelivery
+	47, // 43: mulian.tx.v1.Message.complete_delivery:type_name -> mulian.share.v1.CompleteDelivery
+	48, // 44: mulian.tx.v1.Message.fail_delivery:type_name -> mulian.share.v1.FailDelivery
+	49, // 45: mulian.tx.v1.Message.confirm_delivery:type_name -> mulian.share.v1.ConfirmDelivery
+	50, // 46: mulian.tx.v1.Message.record_use:type_name -> mulian.share.v1.RecordUse
+	51, // 47: mulian.tx.v1.Message.propose_amendment:type_name -> mulian.share.v1.ProposeAmendment
+	52, // 48: mulian.tx.v1.Message.propose_renewal:type_name -> mulian.share.v1.ProposeRenewal
+	53, // 49: mulian.tx.v1.Message.sign_amendment:type_name -> mulian.share.v1.SignAmendment
+	54, // 50: mulian.tx.v1.Message.drop_amendment:type_name -> mulian.share.v1.DropAmendment
+	55, // 51: mulian.tx.v1.Message.record_violation:type_name -> mulian.share.v1.RecordViolation
+	56, // 52: mulian.tx.v1.Message.rectify_violation:type_name -> mulian.share.v1.RectifyViolation
+	57, // 53: mulian.tx.v1.Message.settle_violation:type_name -> mulian.share.v1.SettleViolation
+	58, // 54: mulian.tx.v1.Message.file_disposal:type_name -> mulian.share.v1.FileDisposal
+	59, // 55: mulian.tx.v1.Message.file_feedback:type_name -> mulian.share.v1.FileFeedback
+	60, // 56: mulian.tx.v1.Message.file_correction:type_name -> mulian.share.v1.FileCorrection
+	61, // 57: mulian.tx.v1.Message.answer_correction:type_name -> mulian.share.v1.AnswerCorrection
+	62, // 58: mulian.tx.v1.Message.complete_correction:type_name -> mulian.share.v1.CompleteCorrection
+	63, // 59: mulian.tx.v1.Message.apply_correction:type_name -> mulian.share.v1.ApplyCorrection
+	64, // 60: mulian.tx.v1.Message.close_correction:type_name -> mulian.share.v1.CloseCorrection
+	65, // 61: mulian.tx.v1.Message.anchor_head:type_name -> mulian.trace.v1.AnchorHead
+	66, // 62: mulian.tx.v1.Message.order_secrecy:type_name -> mulian.trace.v1.OrderSecrecy
+	67, // 63: mulian.tx.v1.Message.lift_secrecy:type_name -> mulian.trace.v1.LiftSecrecy
+	68, // 64: mulian.tx.v1.Message.anchor_evidence:type_name -> mulian.evidence.v1.AnchorEvidence
+	69, // 65: mulian.tx.v1.Message.file_objection:type_name -> mulian.share.v1.FileObjection
+	70, // 66: mulian.tx.v1.Message.answer_objection:type_name -> mulian.share.v1.AnswerObjection
+	71, // 67: mulian.tx.v1.Message.close_objection:type_name -> mulian.share.v1.CloseObjection
+	72, // 68: mulian.tx.v1.Message.raise_dispute:type_name -> mulian.share.v1.RaiseDispute
+	73, // 69: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
+	74, // 70: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
+	75, // 71: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
+	76, // 72: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
+	77, // 73: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
+	78, // 74: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
+	79, // 75: mulian.tx.v1.Message.record_proofing:type_name -> mulian.identity.v1.RecordProofing
+	80, // 76: mulian.tx.v1.Message.revoke_proofing:type_name -> mulian.identity.v1.RevokeProofing
+	81, // 77: mulian.tx.v1.Message.freeze_account:type_name -> mulian.identity.v1.FreezeAccount
+	82, // 78: mulian.tx.v1.Message.unfreeze_account:type_name -> mulian.identity.v1.UnfreezeAccount
+	83, // 79: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
+	84, // 80: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
+	85, // 81: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
+	86, // 82: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
+	87, // 83: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
+	88, // 84: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
+	89, // 85: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
+	90, // 86: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
+	91, // 87: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
+	92, // 88: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
+	89, // [89:89] is the sub-list for method output_type
+	89, // [89:89] is the sub-list for method input_type
+	89, // [89:89] is the sub-list for extension type_name
+	89, // [89:89] is the sub-list for extension extendee
+	0,  // [0:89] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -2156,6 +2244,10 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_UpdateForeignHeaders)(nil),
 		(*Message_AcceptForeignProof)(nil),
 		(*Message_FreezeForeignChain)(nil),
+		(*Message_RecordProofing)(nil),
+		(*Message_RevokeProofing)(nil),
+		(*Message_FreezeAccount)(nil),
+		(*Message_UnfreezeAccount)(nil),
 		(*Message_AllotRange)(nil),
 		(*Message_EndRange)(nil),
 		(*Message_IssueReceipts)(nil),
