@@ -26,6 +26,7 @@ import (
 	"connectrpc.com/connect"
 
 	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
+	"mulian/gen/mulian/credential/v1/credentialv1connect"
 	"mulian/gen/mulian/ereceipt/v1/ereceiptv1connect"
 	"mulian/gen/mulian/foreign/v1/foreignv1connect"
 	"mulian/gen/mulian/governance/v1/governancev1connect"
@@ -49,6 +50,7 @@ type Client struct {
 	Trace      tracev1connect.TraceServiceClient
 	EReceipt   ereceiptv1connect.EReceiptServiceClient
 	Foreign    foreignv1connect.ForeignServiceClient
+	Credential credentialv1connect.CredentialServiceClient
 
 	// Clock says until when an envelope counts; nil: time.Now. It is set before the first
 	// call, by a test.
@@ -95,6 +97,7 @@ func NewWith(url string, h connect.HTTPClient) *Client {
 		Trace:      tracev1connect.NewTraceServiceClient(h, url, opts...),
 		EReceipt:   ereceiptv1connect.NewEReceiptServiceClient(h, url, opts...),
 		Foreign:    foreignv1connect.NewForeignServiceClient(h, url, opts...),
+		Credential: credentialv1connect.NewCredentialServiceClient(h, url, opts...),
 		url:        url,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	credentialv1 "mulian/gen/mulian/credential/v1"
 	ereceiptv1 "mulian/gen/mulian/ereceipt/v1"
 	evidencev1 "mulian/gen/mulian/evidence/v1"
 	foreignv1 "mulian/gen/mulian/foreign/v1"
@@ -58,6 +59,11 @@ const (
 	Reference  = "foreign/reference/"
 	CodeRange  = "ereceipt/range/"
 	EReceipt   = "ereceipt/receipt/"
+	CredType   = "credential/type/"
+	Issuer     = "credential/issuer/"
+	Credential = "credential/item/"
+	StatusList = "credential/list/"
+	StatusPage = "credential/page/"
 )
 
 // row is what the index keeps of one object beside its value.
@@ -210,6 +216,15 @@ var kinds = []kind{
 	of(Reference, func(r *foreignv1.ForeignReference) row {
 		return row{org: r.GetOrg(), peer: r.GetPeer(), state: r.GetState(), class: int32(r.GetKind()), flag: r.GetAbsent(), ref: r.GetChainId(), parents: some(Foreign, r.GetChainId())}
 	}),
+	of(CredType, func(t *credentialv1.CredentialType) row {
+		return row{org: t.GetOwner(), flag: t.GetRetired(), ref: t.GetId(), parents: some(Entry, t.GetEntry())}
+	}),
+	of(Issuer, func(i *credentialv1.Issuer) row { return row{org: i.GetOrg()} }),
+	of(Credential, func(c *credentialv1.Credential) row {
+		return row{org: c.GetIssuer(), state: int32(c.GetState()), class: int32(c.GetCause()), flag: c.GetDueMs() != 0, ref: c.GetType()}
+	}),
+	of(StatusList, func(l *credentialv1.StatusList) row { return row{org: l.GetIssuer()} }),
+	of(StatusPage, func(p *credentialv1.StatusPage) row { return row{org: p.GetIssuer()} }),
 }
 
 // needs is the parent of pending changes that wait for an organisation.

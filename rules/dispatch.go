@@ -8,6 +8,7 @@ import (
 	"mulian/internal/fault"
 	"mulian/rules/act"
 	"mulian/rules/catalogue"
+	"mulian/rules/credential"
 	"mulian/rules/ereceipt"
 	"mulian/rules/evidence"
 	"mulian/rules/foreign"
@@ -310,6 +311,24 @@ func foreignVerb(a *act.Act, m *txv1.Message) error {
 		return foreign.AcceptForeignProof(a, k.AcceptForeignProof)
 	case *txv1.Message_FreezeForeignChain:
 		return foreign.FreezeForeignChain(a, k.FreezeForeignChain)
+	}
+	return credentialVerb(a, m)
+}
+
+func credentialVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_PutCredentialType:
+		return credential.PutCredentialType(a, k.PutCredentialType)
+	case *txv1.Message_RetireCredentialType:
+		return credential.RetireCredentialType(a, k.RetireCredentialType)
+	case *txv1.Message_PutIssuer:
+		return credential.PutIssuer(a, k.PutIssuer)
+	case *txv1.Message_IssueCredentials:
+		return credential.IssueCredentials(a, k.IssueCredentials)
+	case *txv1.Message_SetCredentialStatus:
+		return credential.SetCredentialStatus(a, k.SetCredentialStatus)
+	case *txv1.Message_ReportSourceChange:
+		return credential.ReportSourceChange(a, k.ReportSourceChange)
 	}
 	// checkBody has seen a kind, so this is a verb of tx.proto that is in no list here.
 	panic("rules: no rule for " + verbName(m))

@@ -8,6 +8,7 @@ import (
 	"mulian/internal/fault"
 	"mulian/rules/act"
 	"mulian/rules/catalogue"
+	"mulian/rules/credential"
 	"mulian/rules/ereceipt"
 	"mulian/rules/governance"
 	"mulian/rules/share"
@@ -60,6 +61,7 @@ func (consortium) End(tx *state.Tx, env machine.Env) []machine.Validator {
 	share.End(a)
 	catalogue.End(a)
 	ereceipt.End(a)
+	credential.End(a)
 	return changes
 }
 

@@ -32,6 +32,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
+	"mulian/gen/mulian/credential/v1/credentialv1connect"
 	"mulian/gen/mulian/ereceipt/v1/ereceiptv1connect"
 	"mulian/gen/mulian/evidence/v1/evidencev1connect"
 	"mulian/gen/mulian/foreign/v1/foreignv1connect"
@@ -115,6 +116,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(evidencev1connect.NewEvidenceServiceHandler(evidenceAPI{s}, opts...))
 	mux.Handle(ereceiptv1connect.NewEReceiptServiceHandler(ereceiptAPI{s}, opts...))
 	mux.Handle(foreignv1connect.NewForeignServiceHandler(foreignAPI{s}, opts...))
+	mux.Handle(credentialv1connect.NewCredentialServiceHandler(credentialAPI{s}, opts...))
 	mux.Handle(sharev1connect.NewShareServiceHandler(shareAPI{s}, opts...))
 	mux.Handle(identityv1connect.NewIdentityServiceHandler(identityAPI{s}, opts...))
 	mux.Handle(governancev1connect.NewGovernanceServiceHandler(governanceAPI{s}, opts...))

@@ -61,6 +61,9 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 	if p, ok := ofReceipt(m, name); ok {
 		return p
 	}
+	if p, ok := ofCredential(m, name); ok {
+		return p
+	}
 	return say("（本程序不认识的操作，请勿签名）", "(an act that this program does not know: do not sign)")
 }
 

@@ -114,4 +114,13 @@ var verbs = map[string]Phrase{
 	"foreign/update": {"跟进对端链区块头", "brought a header of the foreign chain"},
 	"foreign/accept": {"采信对端链证明", "proved of a foreign chain"},
 	"foreign/freeze": {"冻结对端链", "froze the foreign chain"},
+
+	"credential/put_credential_type":    {"设立凭证类型", "filed the credential type"},
+	"credential/retire_credential_type": {"停用凭证类型版本", "retired the credential type"},
+	"credential/put_issuer":             {"登记签发机构", "made known as issuer"},
+	"credential/issue":                  {"签发凭证", "issued the credential"},
+	"credential/suspend":                {"暂停凭证", "suspended the credential"},
+	"credential/resume":                 {"恢复凭证", "resumed the credential"},
+	"credential/revoke":                 {"吊销凭证", "revoked the credential"},
+	"credential/overdue":                {"来源变化的凭证逾期未处理", "left unsettled for a day, though its source has changed:"},
 }

@@ -16,6 +16,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v12 "mulian/gen/mulian/catalogue/v1"
+	v18 "mulian/gen/mulian/credential/v1"
 	v17 "mulian/gen/mulian/ereceipt/v1"
 	v15 "mulian/gen/mulian/evidence/v1"
 	v16 "mulian/gen/mulian/foreign/v1"
@@ -319,6 +320,12 @@ type Message struct {
 	//	*Message_ReimburseReceipts
 	//	*Message_FlushReceipt
 	//	*Message_ReturnReimbursement
+	//	*Message_PutCredentialType
+	//	*Message_RetireCredentialType
+	//	*Message_PutIssuer
+	//	*Message_IssueCredentials
+	//	*Message_SetCredentialStatus
+	//	*Message_ReportSourceChange
 	Kind          isMessage_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1135,6 +1142,60 @@ func (x *Message) GetReturnReimbursement() *v17.ReturnReimbursement {
 	return nil
 }
 
+func (x *Message) GetPutCredentialType() *v18.PutCredentialType {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_PutCredentialType); ok {
+			return x.PutCredentialType
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRetireCredentialType() *v18.RetireCredentialType {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RetireCredentialType); ok {
+			return x.RetireCredentialType
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetPutIssuer() *v18.PutIssuer {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_PutIssuer); ok {
+			return x.PutIssuer
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetIssueCredentials() *v18.IssueCredentials {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_IssueCredentials); ok {
+			return x.IssueCredentials
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetSetCredentialStatus() *v18.SetCredentialStatus {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_SetCredentialStatus); ok {
+			return x.SetCredentialStatus
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetReportSourceChange() *v18.ReportSourceChange {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ReportSourceChange); ok {
+			return x.ReportSourceChange
+		}
+	}
+	return nil
+}
+
 type isMessage_Kind interface {
 	isMessage_Kind()
 }
@@ -1483,6 +1544,30 @@ type Message_ReturnReimbursement struct {
 	ReturnReimbursement *v17.ReturnReimbursement `protobuf:"bytes,249,opt,name=return_reimbursement,json=returnReimbursement,proto3,oneof"`
 }
 
+type Message_PutCredentialType struct {
+	PutCredentialType *v18.PutCredentialType `protobuf:"bytes,215,opt,name=put_credential_type,json=putCredentialType,proto3,oneof"`
+}
+
+type Message_RetireCredentialType struct {
+	RetireCredentialType *v18.RetireCredentialType `protobuf:"bytes,216,opt,name=retire_credential_type,json=retireCredentialType,proto3,oneof"`
+}
+
+type Message_PutIssuer struct {
+	PutIssuer *v18.PutIssuer `protobuf:"bytes,217,opt,name=put_issuer,json=putIssuer,proto3,oneof"`
+}
+
+type Message_IssueCredentials struct {
+	IssueCredentials *v18.IssueCredentials `protobuf:"bytes,218,opt,name=issue_credentials,json=issueCredentials,proto3,oneof"`
+}
+
+type Message_SetCredentialStatus struct {
+	SetCredentialStatus *v18.SetCredentialStatus `protobuf:"bytes,219,opt,name=set_credential_status,json=setCredentialStatus,proto3,oneof"`
+}
+
+type Message_ReportSourceChange struct {
+	ReportSourceChange *v18.ReportSourceChange `protobuf:"bytes,220,opt,name=report_source_change,json=reportSourceChange,proto3,oneof"`
+}
+
 func (*Message_RegisterOrg) isMessage_Kind() {}
 
 func (*Message_UpdateOrg) isMessage_Kind() {}
@@ -1654,6 +1739,18 @@ func (*Message_ReimburseReceipts) isMessage_Kind() {}
 func (*Message_FlushReceipt) isMessage_Kind() {}
 
 func (*Message_ReturnReimbursement) isMessage_Kind() {}
+
+func (*Message_PutCredentialType) isMessage_Kind() {}
+
+func (*Message_RetireCredentialType) isMessage_Kind() {}
+
+func (*Message_PutIssuer) isMessage_Kind() {}
+
+func (*Message_IssueCredentials) isMessage_Kind() {}
+
+func (*Message_SetCredentialStatus) isMessage_Kind() {}
+
+func (*Message_ReportSourceChange) isMessage_Kind() {}
 
 // Outcome is the agreed result of a transaction (ExecTxResult.Data).
 type Outcome struct {
@@ -1830,7 +1927,7 @@ var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\"\x8a\x01\n" +
+	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\x1a%mulian/credential/v1/credential.proto\"\x8a\x01\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x125\n" +
 	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\x123\n" +
@@ -1844,7 +1941,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\x972\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xb46\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -1944,7 +2041,14 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\x10release_receipts\x18\xf6\x01 \x01(\v2#.mulian.ereceipt.v1.ReleaseReceiptsH\x00R\x0freleaseReceipts\x12W\n" +
 	"\x12reimburse_receipts\x18\xf7\x01 \x01(\v2%.mulian.ereceipt.v1.ReimburseReceiptsH\x00R\x11reimburseReceipts\x12H\n" +
 	"\rflush_receipt\x18\xf8\x01 \x01(\v2 .mulian.ereceipt.v1.FlushReceiptH\x00R\fflushReceipt\x12]\n" +
-	"\x14return_reimbursement\x18\xf9\x01 \x01(\v2'.mulian.ereceipt.v1.ReturnReimbursementH\x00R\x13returnReimbursementB\x06\n" +
+	"\x14return_reimbursement\x18\xf9\x01 \x01(\v2'.mulian.ereceipt.v1.ReturnReimbursementH\x00R\x13returnReimbursement\x12Z\n" +
+	"\x13put_credential_type\x18\xd7\x01 \x01(\v2'.mulian.credential.v1.PutCredentialTypeH\x00R\x11putCredentialType\x12c\n" +
+	"\x16retire_credential_type\x18\xd8\x01 \x01(\v2*.mulian.credential.v1.RetireCredentialTypeH\x00R\x14retireCredentialType\x12A\n" +
+	"\n" +
+	"put_issuer\x18\xd9\x01 \x01(\v2\x1f.mulian.credential.v1.PutIssuerH\x00R\tputIssuer\x12V\n" +
+	"\x11issue_credentials\x18\xda\x01 \x01(\v2&.mulian.credential.v1.IssueCredentialsH\x00R\x10issueCredentials\x12`\n" +
+	"\x15set_credential_status\x18\xdb\x01 \x01(\v2).mulian.credential.v1.SetCredentialStatusH\x00R\x13setCredentialStatus\x12]\n" +
+	"\x14report_source_change\x18\xdc\x01 \x01(\v2(.mulian.credential.v1.ReportSourceChangeH\x00R\x12reportSourceChangeB\x06\n" +
 	"\x04kind\"\x89\x01\n" +
 	"\aOutcome\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
@@ -2068,6 +2172,12 @@ var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*v17.ReimburseReceipts)(nil),    // 90: mulian.ereceipt.v1.ReimburseReceipts
 	(*v17.FlushReceipt)(nil),         // 91: mulian.ereceipt.v1.FlushReceipt
 	(*v17.ReturnReimbursement)(nil),  // 92: mulian.ereceipt.v1.ReturnReimbursement
+	(*v18.PutCredentialType)(nil),    // 93: mulian.credential.v1.PutCredentialType
+	(*v18.RetireCredentialType)(nil), // 94: mulian.credential.v1.RetireCredentialType
+	(*v18.PutIssuer)(nil),            // 95: mulian.credential.v1.PutIssuer
+	(*v18.IssueCredentials)(nil),     // 96: mulian.credential.v1.IssueCredentials
+	(*v18.SetCredentialStatus)(nil),  // 97: mulian.credential.v1.SetCredentialStatus
+	(*v18.ReportSourceChange)(nil),   // 98: mulian.credential.v1.ReportSourceChange
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,  // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -2159,11 +2269,17 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	90, // 86: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
 	91, // 87: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
 	92, // 88: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
-	89, // [89:89] is the sub-list for method output_type
-	89, // [89:89] is the sub-list for method input_type
-	89, // [89:89] is the sub-list for extension type_name
-	89, // [89:89] is the sub-list for extension extendee
-	0,  // [0:89] is the sub-list for field type_name
+	93, // 89: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
+	94, // 90: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
+	95, // 91: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
+	96, // 92: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
+	97, // 93: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
+	98, // 94: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
+	95, // [95:95] is the sub-list for method output_type
+	95, // [95:95] is the sub-list for method input_type
+	95, // [95:95] is the sub-list for extension type_name
+	95, // [95:95] is the sub-list for extension extendee
+	0,  // [0:95] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -2258,6 +2374,12 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_ReimburseReceipts)(nil),
 		(*Message_FlushReceipt)(nil),
 		(*Message_ReturnReimbursement)(nil),
+		(*Message_PutCredentialType)(nil),
+		(*Message_RetireCredentialType)(nil),
+		(*Message_PutIssuer)(nil),
+		(*Message_IssueCredentials)(nil),
+		(*Message_SetCredentialStatus)(nil),
+		(*Message_ReportSourceChange)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
