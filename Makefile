@@ -45,6 +45,7 @@ fmt: ## format every Go file that is not generated
 servers:
 	@scripts/need-postgres
 	@scripts/need-mariadb
+	@scripts/need-chromium
 	@scripts/need-judges --try
 
 FUZZTIME ?= 10s
