@@ -94,9 +94,13 @@ type JWS struct {
 
 // ParseJWS takes a compact JWS apart. It accepts one of the two algorithms and no
 // "crit": an extension that is not understood must be refused (RFC 7515, 4.1.11).
-func ParseJWS(text string) (*JWS, error) {
-	if len(text) > MaxText {
-		return nil, fmt.Errorf("a JWS of %d bytes: at most %d", len(text), MaxText)
+func ParseJWS(text string) (*JWS, error) { return ParseBoundedJWS(text, MaxText) }
+
+// ParseBoundedJWS is [ParseJWS] with another bound of its bytes, for what is no
+// credential: a status list.
+func ParseBoundedJWS(text string, maxBytes int) (*JWS, error) {
+	if len(text) > maxBytes {
+		return nil, fmt.Errorf("a JWS of %d bytes: at most %d", len(text), maxBytes)
 	}
 	head, rest, ok := strings.Cut(text, ".")
 	body, tail, ok2 := strings.Cut(rest, ".")
@@ -131,7 +135,7 @@ func parsePart(text string) (Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ParseObject(raw)
+	return parseObject(raw, len(raw))
 }
 
 // Algorithm returns what the header names.

@@ -63,9 +63,11 @@ func (o Object) Whole(name string) (n int64, ok bool) {
 // what readers understand differently: names that come twice in an object, text
 // that is not UTF-8, lone surrogates, more than [MaxDepth] levels or [MaxMembers]
 // values. Numbers stay text.
-func ParseJSON(raw []byte) (any, error) {
-	if len(raw) > MaxText {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrJSON, len(raw), MaxText)
+func ParseJSON(raw []byte) (any, error) { return parseJSON(raw, MaxText) }
+
+func parseJSON(raw []byte, maxBytes int) (any, error) {
+	if len(raw) > maxBytes {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrJSON, len(raw), maxBytes)
 	}
 	p := parser{raw: raw}
 	v, err := p.value(1)
@@ -79,8 +81,11 @@ func ParseJSON(raw []byte) (any, error) {
 }
 
 // ParseObject is [ParseJSON] for a text that must be an object.
-func ParseObject(raw []byte) (Object, error) {
-	v, err := ParseJSON(raw)
+func ParseObject(raw []byte) (Object, error) { return parseObject(raw, MaxText) }
+
+// parseObject: the caller has bounded the bytes.
+func parseObject(raw []byte, maxBytes int) (Object, error) {
+	v, err := parseJSON(raw, maxBytes)
 	if err != nil {
 		return nil, err
 	}
