@@ -134,7 +134,7 @@ func governanceVerb(a *act.Act, m *txv1.Message) error {
 	case *txv1.Message_WithdrawProposal:
 		return governance.WithdrawProposal(a, k.WithdrawProposal)
 	}
-	return catalogueVerb(a, m)
+	return grantVerb(a, m)
 }
 
 func catalogueVerb(a *act.Act, m *txv1.Message) error {

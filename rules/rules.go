@@ -11,6 +11,7 @@ import (
 	"mulian/rules/credential"
 	"mulian/rules/ereceipt"
 	"mulian/rules/governance"
+	"mulian/rules/grant"
 	"mulian/rules/share"
 	"mulian/state"
 	"mulian/state/machine"
@@ -58,6 +59,7 @@ func (consortium) End(tx *state.Tx, env machine.Env) []machine.Validator {
 	a := &act.Act{Tx: tx, ChainID: env.ChainID, Height: env.Height, TimeMs: env.TimeMs}
 	governance.Misbehave(a, env.Misbehaviours) // before End, which tells the engine
 	changes := governance.End(a)
+	grant.End(a)
 	share.End(a)
 	catalogue.End(a)
 	ereceipt.End(a)

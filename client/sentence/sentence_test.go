@@ -31,6 +31,8 @@ var unshown = map[string]string{
 	"catalogue.v1.SuspendEntry.cause":   "of a resumption there is none",
 	"share.v1.Answer.reason":            "of an acceptance there is none",
 	"share.v1.DecideExtension.reason":   "of an approval there is none",
+	"grant.v1.GiveGrant.language":       "it is that of the text, whose hash is shown",
+	"grant.v1.GiveGrant.match_number":   "the owner has typed it himself",
 }
 
 // TestEveryActHasItsSentence fills each message of the union by its descriptor: its

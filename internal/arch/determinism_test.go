@@ -12,7 +12,7 @@ import (
 
 // deterministic lists the packages that run identically on every validator, and
 // what they are built of.
-var deterministic = []string{"rules", "internal/canon", "internal/code", "internal/policy", "client/light/step"}
+var deterministic = []string{"rules", "internal/canon", "internal/code", "internal/policy", "internal/consent", "internal/itemset", "client/light/step"}
 
 // pure lists all that those packages may import from outside: it has neither
 // clock nor chance, opens nothing and starts nothing. A new line here needs the

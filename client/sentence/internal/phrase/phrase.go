@@ -29,6 +29,9 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 	if p, ok := ofHolder(m, name); ok {
 		return p
 	}
+	if p, ok := ofGrant(m, name); ok {
+		return p
+	}
 	if p, ok := ofCatalogue(m, name); ok {
 		return p
 	}

@@ -698,6 +698,9 @@ type Parameters struct {
 	RecoveryGuardianHours uint32                 `protobuf:"varint,21,opt,name=recovery_guardian_hours,json=recoveryGuardianHours,proto3" json:"recovery_guardian_hours,omitempty"` // lock of one by guardians, or at a counter without a face, 1-720; 0 = 72
 	RecoveryCodeHours     uint32                 `protobuf:"varint,22,opt,name=recovery_code_hours,json=recoveryCodeHours,proto3" json:"recovery_code_hours,omitempty"`             // lock of one by a recovery code, 1-720; 0 = 168
 	RecoveryOpenHours     uint32                 `protobuf:"varint,23,opt,name=recovery_open_hours,json=recoveryOpenHours,proto3" json:"recovery_open_hours,omitempty"`             // second officer or guardians have to come within, 1-720; 0 = 168
+	GrantPurposes         []*GrantPurpose        `protobuf:"bytes,40,rep,name=grant_purposes,json=grantPurposes,proto3" json:"grant_purposes,omitempty"`                            // for what owners may be asked for data; ascending by code, <= 100; empty = the standard list
+	GrantCoolingSeconds   uint32                 `protobuf:"varint,41,opt,name=grant_cooling_seconds,json=grantCoolingSeconds,proto3" json:"grant_cooling_seconds,omitempty"`       // a standing grant begins so long after it was given; 0 = 600, <= 86400
+	GrantDeletionDays     uint32                 `protobuf:"varint,42,opt,name=grant_deletion_days,json=grantDeletionDays,proto3" json:"grant_deletion_days,omitempty"`             // after a revocation what was delivered is deleted within, 1-30; 0 = 15
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -886,6 +889,120 @@ func (x *Parameters) GetRecoveryOpenHours() uint32 {
 	return 0
 }
 
+func (x *Parameters) GetGrantPurposes() []*GrantPurpose {
+	if x != nil {
+		return x.GrantPurposes
+	}
+	return nil
+}
+
+func (x *Parameters) GetGrantCoolingSeconds() uint32 {
+	if x != nil {
+		return x.GrantCoolingSeconds
+	}
+	return 0
+}
+
+func (x *Parameters) GetGrantDeletionDays() uint32 {
+	if x != nil {
+		return x.GrantDeletionDays
+	}
+	return 0
+}
+
+// GrantPurpose is one purpose 用途 for which owners may be asked, with its longest terms.
+type GrantPurpose struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`                                         // "loan"; small letters, digits, -; <= 40
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                         // "贷款审批", <= 100
+	NameEn        string                 `protobuf:"bytes,3,opt,name=name_en,json=nameEn,proto3" json:"name_en,omitempty"`                       // <= 100
+	OnceDays      uint32                 `protobuf:"varint,4,opt,name=once_days,json=onceDays,proto3" json:"once_days,omitempty"`                // longest term of a grant of kind ONCE, 1-365
+	StandingDays  uint32                 `protobuf:"varint,5,opt,name=standing_days,json=standingDays,proto3" json:"standing_days,omitempty"`    // of a STANDING one, <= 1826; 0 = none may be asked for
+	SensitiveDays uint32                 `protobuf:"varint,6,opt,name=sensitive_days,json=sensitiveDays,proto3" json:"sensitive_days,omitempty"` // of a STANDING one with sensitive items, <= standing_days; 0 = none
+	MaxLifeDays   uint32                 `protobuf:"varint,7,opt,name=max_life_days,json=maxLifeDays,proto3" json:"max_life_days,omitempty"`     // longest data life of a copy, 1-3650
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantPurpose) Reset() {
+	*x = GrantPurpose{}
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantPurpose) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantPurpose) ProtoMessage() {}
+
+func (x *GrantPurpose) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantPurpose.ProtoReflect.Descriptor instead.
+func (*GrantPurpose) Descriptor() ([]byte, []int) {
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GrantPurpose) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *GrantPurpose) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GrantPurpose) GetNameEn() string {
+	if x != nil {
+		return x.NameEn
+	}
+	return ""
+}
+
+func (x *GrantPurpose) GetOnceDays() uint32 {
+	if x != nil {
+		return x.OnceDays
+	}
+	return 0
+}
+
+func (x *GrantPurpose) GetStandingDays() uint32 {
+	if x != nil {
+		return x.StandingDays
+	}
+	return 0
+}
+
+func (x *GrantPurpose) GetSensitiveDays() uint32 {
+	if x != nil {
+		return x.SensitiveDays
+	}
+	return 0
+}
+
+func (x *GrantPurpose) GetMaxLifeDays() uint32 {
+	if x != nil {
+		return x.MaxLifeDays
+	}
+	return 0
+}
+
 // Threshold is the share of all weights that decides one kind of change.
 type Threshold struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -897,7 +1014,7 @@ type Threshold struct {
 
 func (x *Threshold) Reset() {
 	*x = Threshold{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[6]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1026,7 @@ func (x *Threshold) String() string {
 func (*Threshold) ProtoMessage() {}
 
 func (x *Threshold) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[6]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1039,7 @@ func (x *Threshold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Threshold.ProtoReflect.Descriptor instead.
 func (*Threshold) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{6}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Threshold) GetKind() string {
@@ -953,7 +1070,7 @@ type Validator struct {
 
 func (x *Validator) Reset() {
 	*x = Validator{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[7]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1082,7 @@ func (x *Validator) String() string {
 func (*Validator) ProtoMessage() {}
 
 func (x *Validator) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[7]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1095,7 @@ func (x *Validator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validator.ProtoReflect.Descriptor instead.
 func (*Validator) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{7}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Validator) GetPublicKey() []byte {
@@ -1038,7 +1155,7 @@ type Misbehaviour struct {
 
 func (x *Misbehaviour) Reset() {
 	*x = Misbehaviour{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1167,7 @@ func (x *Misbehaviour) String() string {
 func (*Misbehaviour) ProtoMessage() {}
 
 func (x *Misbehaviour) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[8]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1180,7 @@ func (x *Misbehaviour) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Misbehaviour.ProtoReflect.Descriptor instead.
 func (*Misbehaviour) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{8}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Misbehaviour) GetAddress() []byte {
@@ -1175,7 +1292,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1187,7 +1304,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[9]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1200,7 +1317,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{9}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Change) GetKind() isChange_Kind {
@@ -1526,7 +1643,7 @@ type Admission struct {
 
 func (x *Admission) Reset() {
 	*x = Admission{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1655,7 @@ func (x *Admission) String() string {
 func (*Admission) ProtoMessage() {}
 
 func (x *Admission) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[10]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1668,7 @@ func (x *Admission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admission.ProtoReflect.Descriptor instead.
 func (*Admission) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{10}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Admission) GetMember() *Member {
@@ -1581,7 +1698,7 @@ type ValidatorRotation struct {
 
 func (x *ValidatorRotation) Reset() {
 	*x = ValidatorRotation{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1593,7 +1710,7 @@ func (x *ValidatorRotation) String() string {
 func (*ValidatorRotation) ProtoMessage() {}
 
 func (x *ValidatorRotation) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[11]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1606,7 +1723,7 @@ func (x *ValidatorRotation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidatorRotation.ProtoReflect.Descriptor instead.
 func (*ValidatorRotation) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{11}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ValidatorRotation) GetOldKey() []byte {
@@ -1644,7 +1761,7 @@ type Upgrade struct {
 
 func (x *Upgrade) Reset() {
 	*x = Upgrade{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1773,7 @@ func (x *Upgrade) String() string {
 func (*Upgrade) ProtoMessage() {}
 
 func (x *Upgrade) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[12]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1786,7 @@ func (x *Upgrade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upgrade.ProtoReflect.Descriptor instead.
 func (*Upgrade) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{12}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Upgrade) GetName() string {
@@ -1720,7 +1837,7 @@ type Protocol struct {
 
 func (x *Protocol) Reset() {
 	*x = Protocol{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1732,7 +1849,7 @@ func (x *Protocol) String() string {
 func (*Protocol) ProtoMessage() {}
 
 func (x *Protocol) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[13]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1745,7 +1862,7 @@ func (x *Protocol) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Protocol.ProtoReflect.Descriptor instead.
 func (*Protocol) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{13}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Protocol) GetInForce() uint32 {
@@ -1786,7 +1903,7 @@ type Suspension struct {
 
 func (x *Suspension) Reset() {
 	*x = Suspension{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +1915,7 @@ func (x *Suspension) String() string {
 func (*Suspension) ProtoMessage() {}
 
 func (x *Suspension) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[14]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +1928,7 @@ func (x *Suspension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suspension.ProtoReflect.Descriptor instead.
 func (*Suspension) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{14}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Suspension) GetAccount() string {
@@ -1875,7 +1992,7 @@ type Application struct {
 
 func (x *Application) Reset() {
 	*x = Application{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1887,7 +2004,7 @@ func (x *Application) String() string {
 func (*Application) ProtoMessage() {}
 
 func (x *Application) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[15]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1900,7 +2017,7 @@ func (x *Application) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Application.ProtoReflect.Descriptor instead.
 func (*Application) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{15}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Application) GetChainId() string {
@@ -1972,7 +2089,7 @@ type SignedApplication struct {
 
 func (x *SignedApplication) Reset() {
 	*x = SignedApplication{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1984,7 +2101,7 @@ func (x *SignedApplication) String() string {
 func (*SignedApplication) ProtoMessage() {}
 
 func (x *SignedApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[16]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1997,7 +2114,7 @@ func (x *SignedApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedApplication.ProtoReflect.Descriptor instead.
 func (*SignedApplication) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{16}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SignedApplication) GetApplication() []byte {
@@ -2035,7 +2152,7 @@ type Ballot struct {
 
 func (x *Ballot) Reset() {
 	*x = Ballot{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[17]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2164,7 @@ func (x *Ballot) String() string {
 func (*Ballot) ProtoMessage() {}
 
 func (x *Ballot) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[17]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2177,7 @@ func (x *Ballot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ballot.ProtoReflect.Descriptor instead.
 func (*Ballot) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{17}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Ballot) GetOrg() string {
@@ -2117,7 +2234,7 @@ type Proposal struct {
 
 func (x *Proposal) Reset() {
 	*x = Proposal{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[18]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2129,7 +2246,7 @@ func (x *Proposal) String() string {
 func (*Proposal) ProtoMessage() {}
 
 func (x *Proposal) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[18]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2142,7 +2259,7 @@ func (x *Proposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposal.ProtoReflect.Descriptor instead.
 func (*Proposal) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{18}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Proposal) GetId() string {
@@ -2232,7 +2349,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[19]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2361,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[19]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2374,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{19}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Genesis) GetChainId() string {
@@ -2329,7 +2446,7 @@ type Founder struct {
 
 func (x *Founder) Reset() {
 	*x = Founder{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[20]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2341,7 +2458,7 @@ func (x *Founder) String() string {
 func (*Founder) ProtoMessage() {}
 
 func (x *Founder) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[20]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2354,7 +2471,7 @@ func (x *Founder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Founder.ProtoReflect.Descriptor instead.
 func (*Founder) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{20}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Founder) GetCode() string {
@@ -2396,7 +2513,7 @@ type SignedGenesis struct {
 
 func (x *SignedGenesis) Reset() {
 	*x = SignedGenesis{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[21]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2525,7 @@ func (x *SignedGenesis) String() string {
 func (*SignedGenesis) ProtoMessage() {}
 
 func (x *SignedGenesis) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[21]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2538,7 @@ func (x *SignedGenesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedGenesis.ProtoReflect.Descriptor instead.
 func (*SignedGenesis) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{21}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SignedGenesis) GetGenesis() []byte {
@@ -2450,7 +2567,7 @@ type FounderSignature struct {
 
 func (x *FounderSignature) Reset() {
 	*x = FounderSignature{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[22]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2462,7 +2579,7 @@ func (x *FounderSignature) String() string {
 func (*FounderSignature) ProtoMessage() {}
 
 func (x *FounderSignature) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[22]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2475,7 +2592,7 @@ func (x *FounderSignature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FounderSignature.ProtoReflect.Descriptor instead.
 func (*FounderSignature) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{22}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FounderSignature) GetOrg() string {
@@ -2512,7 +2629,7 @@ type Propose struct {
 
 func (x *Propose) Reset() {
 	*x = Propose{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[23]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2524,7 +2641,7 @@ func (x *Propose) String() string {
 func (*Propose) ProtoMessage() {}
 
 func (x *Propose) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[23]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2537,7 +2654,7 @@ func (x *Propose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Propose.ProtoReflect.Descriptor instead.
 func (*Propose) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{23}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Propose) GetTitle() string {
@@ -2573,7 +2690,7 @@ type CastVote struct {
 
 func (x *CastVote) Reset() {
 	*x = CastVote{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[24]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2585,7 +2702,7 @@ func (x *CastVote) String() string {
 func (*CastVote) ProtoMessage() {}
 
 func (x *CastVote) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[24]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2598,7 +2715,7 @@ func (x *CastVote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CastVote.ProtoReflect.Descriptor instead.
 func (*CastVote) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{24}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CastVote) GetProposal() string {
@@ -2632,7 +2749,7 @@ type WithdrawProposal struct {
 
 func (x *WithdrawProposal) Reset() {
 	*x = WithdrawProposal{}
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[25]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2644,7 +2761,7 @@ func (x *WithdrawProposal) String() string {
 func (*WithdrawProposal) ProtoMessage() {}
 
 func (x *WithdrawProposal) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_governance_v1_governance_proto_msgTypes[25]
+	mi := &file_mulian_governance_v1_governance_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2657,7 +2774,7 @@ func (x *WithdrawProposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawProposal.ProtoReflect.Descriptor instead.
 func (*WithdrawProposal) Descriptor() ([]byte, []int) {
-	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{25}
+	return file_mulian_governance_v1_governance_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WithdrawProposal) GetProposal() string {
@@ -2696,7 +2813,7 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x04year\x18\x01 \x01(\rR\x04year\x12\x1a\n" +
 	"\bholidays\x18\x02 \x03(\rR\bholidays\x12\x1a\n" +
 	"\bworkdays\x18\x03 \x03(\rR\bworkdays\x12\x16\n" +
-	"\x06source\x18\x04 \x01(\tR\x06source\"\xcd\a\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\"\xfc\b\n" +
 	"\n" +
 	"Parameters\x12#\n" +
 	"\rclock_profile\x18\x01 \x01(\tR\fclockProfile\x12!\n" +
@@ -2724,7 +2841,18 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x16recovery_counter_hours\x18\x14 \x01(\rR\x14recoveryCounterHours\x126\n" +
 	"\x17recovery_guardian_hours\x18\x15 \x01(\rR\x15recoveryGuardianHours\x12.\n" +
 	"\x13recovery_code_hours\x18\x16 \x01(\rR\x11recoveryCodeHours\x12.\n" +
-	"\x13recovery_open_hours\x18\x17 \x01(\rR\x11recoveryOpenHours\"9\n" +
+	"\x13recovery_open_hours\x18\x17 \x01(\rR\x11recoveryOpenHours\x12I\n" +
+	"\x0egrant_purposes\x18( \x03(\v2\".mulian.governance.v1.GrantPurposeR\rgrantPurposes\x122\n" +
+	"\x15grant_cooling_seconds\x18) \x01(\rR\x13grantCoolingSeconds\x12.\n" +
+	"\x13grant_deletion_days\x18* \x01(\rR\x11grantDeletionDays\"\xdc\x01\n" +
+	"\fGrantPurpose\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x17\n" +
+	"\aname_en\x18\x03 \x01(\tR\x06nameEn\x12\x1b\n" +
+	"\tonce_days\x18\x04 \x01(\rR\bonceDays\x12#\n" +
+	"\rstanding_days\x18\x05 \x01(\rR\fstandingDays\x12%\n" +
+	"\x0esensitive_days\x18\x06 \x01(\rR\rsensitiveDays\x12\"\n" +
+	"\rmax_life_days\x18\a \x01(\rR\vmaxLifeDays\"9\n" +
 	"\tThreshold\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\apercent\x18\x02 \x01(\rR\apercent\"\x7f\n" +
@@ -2924,7 +3052,7 @@ func file_mulian_governance_v1_governance_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_governance_v1_governance_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_mulian_governance_v1_governance_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_mulian_governance_v1_governance_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_mulian_governance_v1_governance_proto_goTypes = []any{
 	(Role)(0),                 // 0: mulian.governance.v1.Role
 	(Clock)(0),                // 1: mulian.governance.v1.Clock
@@ -2937,77 +3065,79 @@ var file_mulian_governance_v1_governance_proto_goTypes = []any{
 	(*ClockProfile)(nil),      // 8: mulian.governance.v1.ClockProfile
 	(*CalendarYear)(nil),      // 9: mulian.governance.v1.CalendarYear
 	(*Parameters)(nil),        // 10: mulian.governance.v1.Parameters
-	(*Threshold)(nil),         // 11: mulian.governance.v1.Threshold
-	(*Validator)(nil),         // 12: mulian.governance.v1.Validator
-	(*Misbehaviour)(nil),      // 13: mulian.governance.v1.Misbehaviour
-	(*Change)(nil),            // 14: mulian.governance.v1.Change
-	(*Admission)(nil),         // 15: mulian.governance.v1.Admission
-	(*ValidatorRotation)(nil), // 16: mulian.governance.v1.ValidatorRotation
-	(*Upgrade)(nil),           // 17: mulian.governance.v1.Upgrade
-	(*Protocol)(nil),          // 18: mulian.governance.v1.Protocol
-	(*Suspension)(nil),        // 19: mulian.governance.v1.Suspension
-	(*Application)(nil),       // 20: mulian.governance.v1.Application
-	(*SignedApplication)(nil), // 21: mulian.governance.v1.SignedApplication
-	(*Ballot)(nil),            // 22: mulian.governance.v1.Ballot
-	(*Proposal)(nil),          // 23: mulian.governance.v1.Proposal
-	(*Genesis)(nil),           // 24: mulian.governance.v1.Genesis
-	(*Founder)(nil),           // 25: mulian.governance.v1.Founder
-	(*SignedGenesis)(nil),     // 26: mulian.governance.v1.SignedGenesis
-	(*FounderSignature)(nil),  // 27: mulian.governance.v1.FounderSignature
-	(*Propose)(nil),           // 28: mulian.governance.v1.Propose
-	(*CastVote)(nil),          // 29: mulian.governance.v1.CastVote
-	(*WithdrawProposal)(nil),  // 30: mulian.governance.v1.WithdrawProposal
-	(*v1.TrustRoot)(nil),      // 31: mulian.foreign.v1.TrustRoot
-	(*v11.OrgProfile)(nil),    // 32: mulian.identity.v1.OrgProfile
-	(*v11.Key)(nil),           // 33: mulian.identity.v1.Key
+	(*GrantPurpose)(nil),      // 11: mulian.governance.v1.GrantPurpose
+	(*Threshold)(nil),         // 12: mulian.governance.v1.Threshold
+	(*Validator)(nil),         // 13: mulian.governance.v1.Validator
+	(*Misbehaviour)(nil),      // 14: mulian.governance.v1.Misbehaviour
+	(*Change)(nil),            // 15: mulian.governance.v1.Change
+	(*Admission)(nil),         // 16: mulian.governance.v1.Admission
+	(*ValidatorRotation)(nil), // 17: mulian.governance.v1.ValidatorRotation
+	(*Upgrade)(nil),           // 18: mulian.governance.v1.Upgrade
+	(*Protocol)(nil),          // 19: mulian.governance.v1.Protocol
+	(*Suspension)(nil),        // 20: mulian.governance.v1.Suspension
+	(*Application)(nil),       // 21: mulian.governance.v1.Application
+	(*SignedApplication)(nil), // 22: mulian.governance.v1.SignedApplication
+	(*Ballot)(nil),            // 23: mulian.governance.v1.Ballot
+	(*Proposal)(nil),          // 24: mulian.governance.v1.Proposal
+	(*Genesis)(nil),           // 25: mulian.governance.v1.Genesis
+	(*Founder)(nil),           // 26: mulian.governance.v1.Founder
+	(*SignedGenesis)(nil),     // 27: mulian.governance.v1.SignedGenesis
+	(*FounderSignature)(nil),  // 28: mulian.governance.v1.FounderSignature
+	(*Propose)(nil),           // 29: mulian.governance.v1.Propose
+	(*CastVote)(nil),          // 30: mulian.governance.v1.CastVote
+	(*WithdrawProposal)(nil),  // 31: mulian.governance.v1.WithdrawProposal
+	(*v1.TrustRoot)(nil),      // 32: mulian.foreign.v1.TrustRoot
+	(*v11.OrgProfile)(nil),    // 33: mulian.identity.v1.OrgProfile
+	(*v11.Key)(nil),           // 34: mulian.identity.v1.Key
 }
 var file_mulian_governance_v1_governance_proto_depIdxs = []int32{
 	0,  // 0: mulian.governance.v1.RoleGrant.role:type_name -> mulian.governance.v1.Role
 	1,  // 1: mulian.governance.v1.ClockLimit.clock:type_name -> mulian.governance.v1.Clock
 	7,  // 2: mulian.governance.v1.ClockProfile.limits:type_name -> mulian.governance.v1.ClockLimit
-	11, // 3: mulian.governance.v1.Parameters.thresholds:type_name -> mulian.governance.v1.Threshold
-	2,  // 4: mulian.governance.v1.Misbehaviour.wrong:type_name -> mulian.governance.v1.Wrong
-	3,  // 5: mulian.governance.v1.Misbehaviour.consequence:type_name -> mulian.governance.v1.Consequence
-	5,  // 6: mulian.governance.v1.Change.admit_member:type_name -> mulian.governance.v1.Member
-	6,  // 7: mulian.governance.v1.Change.grant_role:type_name -> mulian.governance.v1.RoleGrant
-	6,  // 8: mulian.governance.v1.Change.revoke_role:type_name -> mulian.governance.v1.RoleGrant
-	10, // 9: mulian.governance.v1.Change.set_parameters:type_name -> mulian.governance.v1.Parameters
-	8,  // 10: mulian.governance.v1.Change.set_clock_profile:type_name -> mulian.governance.v1.ClockProfile
-	9,  // 11: mulian.governance.v1.Change.set_calendar:type_name -> mulian.governance.v1.CalendarYear
-	12, // 12: mulian.governance.v1.Change.set_validator:type_name -> mulian.governance.v1.Validator
-	15, // 13: mulian.governance.v1.Change.admit:type_name -> mulian.governance.v1.Admission
-	16, // 14: mulian.governance.v1.Change.replace_validator_key:type_name -> mulian.governance.v1.ValidatorRotation
-	17, // 15: mulian.governance.v1.Change.upgrade:type_name -> mulian.governance.v1.Upgrade
-	19, // 16: mulian.governance.v1.Change.suspend:type_name -> mulian.governance.v1.Suspension
-	19, // 17: mulian.governance.v1.Change.confirm_suspension:type_name -> mulian.governance.v1.Suspension
-	19, // 18: mulian.governance.v1.Change.lift_suspension:type_name -> mulian.governance.v1.Suspension
-	31, // 19: mulian.governance.v1.Change.register_foreign_chain:type_name -> mulian.foreign.v1.TrustRoot
-	31, // 20: mulian.governance.v1.Change.replace_foreign_root:type_name -> mulian.foreign.v1.TrustRoot
-	31, // 21: mulian.governance.v1.Change.thaw_foreign_chain:type_name -> mulian.foreign.v1.TrustRoot
-	5,  // 22: mulian.governance.v1.Admission.member:type_name -> mulian.governance.v1.Member
-	12, // 23: mulian.governance.v1.Admission.validator:type_name -> mulian.governance.v1.Validator
-	17, // 24: mulian.governance.v1.Protocol.pending:type_name -> mulian.governance.v1.Upgrade
-	32, // 25: mulian.governance.v1.Application.profile:type_name -> mulian.identity.v1.OrgProfile
-	33, // 26: mulian.governance.v1.Application.keys:type_name -> mulian.identity.v1.Key
-	12, // 27: mulian.governance.v1.Application.validator:type_name -> mulian.governance.v1.Validator
-	14, // 28: mulian.governance.v1.Proposal.change:type_name -> mulian.governance.v1.Change
-	4,  // 29: mulian.governance.v1.Proposal.state:type_name -> mulian.governance.v1.ProposalState
-	22, // 30: mulian.governance.v1.Proposal.ballots:type_name -> mulian.governance.v1.Ballot
-	25, // 31: mulian.governance.v1.Genesis.founders:type_name -> mulian.governance.v1.Founder
-	10, // 32: mulian.governance.v1.Genesis.parameters:type_name -> mulian.governance.v1.Parameters
-	8,  // 33: mulian.governance.v1.Genesis.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
-	9,  // 34: mulian.governance.v1.Genesis.calendar:type_name -> mulian.governance.v1.CalendarYear
-	6,  // 35: mulian.governance.v1.Genesis.roles:type_name -> mulian.governance.v1.RoleGrant
-	12, // 36: mulian.governance.v1.Genesis.validators:type_name -> mulian.governance.v1.Validator
-	32, // 37: mulian.governance.v1.Founder.profile:type_name -> mulian.identity.v1.OrgProfile
-	33, // 38: mulian.governance.v1.Founder.keys:type_name -> mulian.identity.v1.Key
-	27, // 39: mulian.governance.v1.SignedGenesis.signatures:type_name -> mulian.governance.v1.FounderSignature
-	14, // 40: mulian.governance.v1.Propose.change:type_name -> mulian.governance.v1.Change
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	12, // 3: mulian.governance.v1.Parameters.thresholds:type_name -> mulian.governance.v1.Threshold
+	11, // 4: mulian.governance.v1.Parameters.grant_purposes:type_name -> mulian.governance.v1.GrantPurpose
+	2,  // 5: mulian.governance.v1.Misbehaviour.wrong:type_name -> mulian.governance.v1.Wrong
+	3,  // 6: mulian.governance.v1.Misbehaviour.consequence:type_name -> mulian.governance.v1.Consequence
+	5,  // 7: mulian.governance.v1.Change.admit_member:type_name -> mulian.governance.v1.Member
+	6,  // 8: mulian.governance.v1.Change.grant_role:type_name -> mulian.governance.v1.RoleGrant
+	6,  // 9: mulian.governance.v1.Change.revoke_role:type_name -> mulian.governance.v1.RoleGrant
+	10, // 10: mulian.governance.v1.Change.set_parameters:type_name -> mulian.governance.v1.Parameters
+	8,  // 11: mulian.governance.v1.Change.set_clock_profile:type_name -> mulian.governance.v1.ClockProfile
+	9,  // 12: mulian.governance.v1.Change.set_calendar:type_name -> mulian.governance.v1.CalendarYear
+	13, // 13: mulian.governance.v1.Change.set_validator:type_name -> mulian.governance.v1.Validator
+	16, // 14: mulian.governance.v1.Change.admit:type_name -> mulian.governance.v1.Admission
+	17, // 15: mulian.governance.v1.Change.replace_validator_key:type_name -> mulian.governance.v1.ValidatorRotation
+	18, // 16: mulian.governance.v1.Change.upgrade:type_name -> mulian.governance.v1.Upgrade
+	20, // 17: mulian.governance.v1.Change.suspend:type_name -> mulian.governance.v1.Suspension
+	20, // 18: mulian.governance.v1.Change.confirm_suspension:type_name -> mulian.governance.v1.Suspension
+	20, // 19: mulian.governance.v1.Change.lift_suspension:type_name -> mulian.governance.v1.Suspension
+	32, // 20: mulian.governance.v1.Change.register_foreign_chain:type_name -> mulian.foreign.v1.TrustRoot
+	32, // 21: mulian.governance.v1.Change.replace_foreign_root:type_name -> mulian.foreign.v1.TrustRoot
+	32, // 22: mulian.governance.v1.Change.thaw_foreign_chain:type_name -> mulian.foreign.v1.TrustRoot
+	5,  // 23: mulian.governance.v1.Admission.member:type_name -> mulian.governance.v1.Member
+	13, // 24: mulian.governance.v1.Admission.validator:type_name -> mulian.governance.v1.Validator
+	18, // 25: mulian.governance.v1.Protocol.pending:type_name -> mulian.governance.v1.Upgrade
+	33, // 26: mulian.governance.v1.Application.profile:type_name -> mulian.identity.v1.OrgProfile
+	34, // 27: mulian.governance.v1.Application.keys:type_name -> mulian.identity.v1.Key
+	13, // 28: mulian.governance.v1.Application.validator:type_name -> mulian.governance.v1.Validator
+	15, // 29: mulian.governance.v1.Proposal.change:type_name -> mulian.governance.v1.Change
+	4,  // 30: mulian.governance.v1.Proposal.state:type_name -> mulian.governance.v1.ProposalState
+	23, // 31: mulian.governance.v1.Proposal.ballots:type_name -> mulian.governance.v1.Ballot
+	26, // 32: mulian.governance.v1.Genesis.founders:type_name -> mulian.governance.v1.Founder
+	10, // 33: mulian.governance.v1.Genesis.parameters:type_name -> mulian.governance.v1.Parameters
+	8,  // 34: mulian.governance.v1.Genesis.clock_profiles:type_name -> mulian.governance.v1.ClockProfile
+	9,  // 35: mulian.governance.v1.Genesis.calendar:type_name -> mulian.governance.v1.CalendarYear
+	6,  // 36: mulian.governance.v1.Genesis.roles:type_name -> mulian.governance.v1.RoleGrant
+	13, // 37: mulian.governance.v1.Genesis.validators:type_name -> mulian.governance.v1.Validator
+	33, // 38: mulian.governance.v1.Founder.profile:type_name -> mulian.identity.v1.OrgProfile
+	34, // 39: mulian.governance.v1.Founder.keys:type_name -> mulian.identity.v1.Key
+	28, // 40: mulian.governance.v1.SignedGenesis.signatures:type_name -> mulian.governance.v1.FounderSignature
+	15, // 41: mulian.governance.v1.Propose.change:type_name -> mulian.governance.v1.Change
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_mulian_governance_v1_governance_proto_init() }
@@ -3015,7 +3145,7 @@ func file_mulian_governance_v1_governance_proto_init() {
 	if File_mulian_governance_v1_governance_proto != nil {
 		return
 	}
-	file_mulian_governance_v1_governance_proto_msgTypes[9].OneofWrappers = []any{
+	file_mulian_governance_v1_governance_proto_msgTypes[10].OneofWrappers = []any{
 		(*Change_AdmitMember)(nil),
 		(*Change_RemoveMember)(nil),
 		(*Change_GrantRole)(nil),
@@ -3043,7 +3173,7 @@ func file_mulian_governance_v1_governance_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_governance_v1_governance_proto_rawDesc), len(file_mulian_governance_v1_governance_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

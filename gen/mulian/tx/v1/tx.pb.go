@@ -16,11 +16,12 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v12 "mulian/gen/mulian/catalogue/v1"
-	v18 "mulian/gen/mulian/credential/v1"
-	v17 "mulian/gen/mulian/ereceipt/v1"
-	v15 "mulian/gen/mulian/evidence/v1"
-	v16 "mulian/gen/mulian/foreign/v1"
+	v19 "mulian/gen/mulian/credential/v1"
+	v18 "mulian/gen/mulian/ereceipt/v1"
+	v16 "mulian/gen/mulian/evidence/v1"
+	v17 "mulian/gen/mulian/foreign/v1"
 	v11 "mulian/gen/mulian/governance/v1"
+	v15 "mulian/gen/mulian/grant/v1"
 	v1 "mulian/gen/mulian/identity/v1"
 	v13 "mulian/gen/mulian/share/v1"
 	v14 "mulian/gen/mulian/trace/v1"
@@ -295,6 +296,20 @@ type Message struct {
 	//	*Message_AnchorHead
 	//	*Message_OrderSecrecy
 	//	*Message_LiftSecrecy
+	//	*Message_RegisterUse
+	//	*Message_RetireUse
+	//	*Message_RequestData
+	//	*Message_WithdrawDataRequest
+	//	*Message_GiveGrant
+	//	*Message_DeclineRequest
+	//	*Message_PauseGrant
+	//	*Message_ResumeGrant
+	//	*Message_RevokeGrant
+	//	*Message_VoidGrant
+	//	*Message_RecordGrantUse
+	//	*Message_CloseGrantUse
+	//	*Message_AttestDeletion
+	//	*Message_ExemptDeletion
 	//	*Message_AnchorEvidence
 	//	*Message_FileObjection
 	//	*Message_AnswerObjection
@@ -917,7 +932,133 @@ func (x *Message) GetLiftSecrecy() *v14.LiftSecrecy {
 	return nil
 }
 
-func (x *Message) GetAnchorEvidence() *v15.AnchorEvidence {
+func (x *Message) GetRegisterUse() *v15.RegisterUse {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RegisterUse); ok {
+			return x.RegisterUse
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRetireUse() *v15.RetireUse {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RetireUse); ok {
+			return x.RetireUse
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRequestData() *v15.RequestData {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RequestData); ok {
+			return x.RequestData
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetWithdrawDataRequest() *v15.WithdrawDataRequest {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_WithdrawDataRequest); ok {
+			return x.WithdrawDataRequest
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetGiveGrant() *v15.GiveGrant {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_GiveGrant); ok {
+			return x.GiveGrant
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetDeclineRequest() *v15.DeclineRequest {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_DeclineRequest); ok {
+			return x.DeclineRequest
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetPauseGrant() *v15.PauseGrant {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_PauseGrant); ok {
+			return x.PauseGrant
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetResumeGrant() *v15.ResumeGrant {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ResumeGrant); ok {
+			return x.ResumeGrant
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRevokeGrant() *v15.RevokeGrant {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RevokeGrant); ok {
+			return x.RevokeGrant
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetVoidGrant() *v15.VoidGrant {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_VoidGrant); ok {
+			return x.VoidGrant
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRecordGrantUse() *v15.RecordGrantUse {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RecordGrantUse); ok {
+			return x.RecordGrantUse
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetCloseGrantUse() *v15.CloseGrantUse {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_CloseGrantUse); ok {
+			return x.CloseGrantUse
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetAttestDeletion() *v15.AttestDeletion {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_AttestDeletion); ok {
+			return x.AttestDeletion
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetExemptDeletion() *v15.ExemptDeletion {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ExemptDeletion); ok {
+			return x.ExemptDeletion
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetAnchorEvidence() *v16.AnchorEvidence {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_AnchorEvidence); ok {
 			return x.AnchorEvidence
@@ -989,7 +1130,7 @@ func (x *Message) GetSettleDispute() *v13.SettleDispute {
 	return nil
 }
 
-func (x *Message) GetUpdateForeignHeaders() *v16.UpdateForeignHeaders {
+func (x *Message) GetUpdateForeignHeaders() *v17.UpdateForeignHeaders {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_UpdateForeignHeaders); ok {
 			return x.UpdateForeignHeaders
@@ -998,7 +1139,7 @@ func (x *Message) GetUpdateForeignHeaders() *v16.UpdateForeignHeaders {
 	return nil
 }
 
-func (x *Message) GetAcceptForeignProof() *v16.AcceptForeignProof {
+func (x *Message) GetAcceptForeignProof() *v17.AcceptForeignProof {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_AcceptForeignProof); ok {
 			return x.AcceptForeignProof
@@ -1007,7 +1148,7 @@ func (x *Message) GetAcceptForeignProof() *v16.AcceptForeignProof {
 	return nil
 }
 
-func (x *Message) GetFreezeForeignChain() *v16.FreezeForeignChain {
+func (x *Message) GetFreezeForeignChain() *v17.FreezeForeignChain {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_FreezeForeignChain); ok {
 			return x.FreezeForeignChain
@@ -1052,7 +1193,7 @@ func (x *Message) GetUnfreezeAccount() *v1.UnfreezeAccount {
 	return nil
 }
 
-func (x *Message) GetAllotRange() *v17.AllotRange {
+func (x *Message) GetAllotRange() *v18.AllotRange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_AllotRange); ok {
 			return x.AllotRange
@@ -1061,7 +1202,7 @@ func (x *Message) GetAllotRange() *v17.AllotRange {
 	return nil
 }
 
-func (x *Message) GetEndRange() *v17.EndRange {
+func (x *Message) GetEndRange() *v18.EndRange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_EndRange); ok {
 			return x.EndRange
@@ -1070,7 +1211,7 @@ func (x *Message) GetEndRange() *v17.EndRange {
 	return nil
 }
 
-func (x *Message) GetIssueReceipts() *v17.IssueReceipts {
+func (x *Message) GetIssueReceipts() *v18.IssueReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_IssueReceipts); ok {
 			return x.IssueReceipts
@@ -1079,7 +1220,7 @@ func (x *Message) GetIssueReceipts() *v17.IssueReceipts {
 	return nil
 }
 
-func (x *Message) GetSuperviseReceipts() *v17.SuperviseReceipts {
+func (x *Message) GetSuperviseReceipts() *v18.SuperviseReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_SuperviseReceipts); ok {
 			return x.SuperviseReceipts
@@ -1088,7 +1229,7 @@ func (x *Message) GetSuperviseReceipts() *v17.SuperviseReceipts {
 	return nil
 }
 
-func (x *Message) GetDeliverReceipts() *v17.DeliverReceipts {
+func (x *Message) GetDeliverReceipts() *v18.DeliverReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_DeliverReceipts); ok {
 			return x.DeliverReceipts
@@ -1097,7 +1238,7 @@ func (x *Message) GetDeliverReceipts() *v17.DeliverReceipts {
 	return nil
 }
 
-func (x *Message) GetLockReceipts() *v17.LockReceipts {
+func (x *Message) GetLockReceipts() *v18.LockReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_LockReceipts); ok {
 			return x.LockReceipts
@@ -1106,7 +1247,7 @@ func (x *Message) GetLockReceipts() *v17.LockReceipts {
 	return nil
 }
 
-func (x *Message) GetReleaseReceipts() *v17.ReleaseReceipts {
+func (x *Message) GetReleaseReceipts() *v18.ReleaseReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReleaseReceipts); ok {
 			return x.ReleaseReceipts
@@ -1115,7 +1256,7 @@ func (x *Message) GetReleaseReceipts() *v17.ReleaseReceipts {
 	return nil
 }
 
-func (x *Message) GetReimburseReceipts() *v17.ReimburseReceipts {
+func (x *Message) GetReimburseReceipts() *v18.ReimburseReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReimburseReceipts); ok {
 			return x.ReimburseReceipts
@@ -1124,7 +1265,7 @@ func (x *Message) GetReimburseReceipts() *v17.ReimburseReceipts {
 	return nil
 }
 
-func (x *Message) GetFlushReceipt() *v17.FlushReceipt {
+func (x *Message) GetFlushReceipt() *v18.FlushReceipt {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_FlushReceipt); ok {
 			return x.FlushReceipt
@@ -1133,7 +1274,7 @@ func (x *Message) GetFlushReceipt() *v17.FlushReceipt {
 	return nil
 }
 
-func (x *Message) GetReturnReimbursement() *v17.ReturnReimbursement {
+func (x *Message) GetReturnReimbursement() *v18.ReturnReimbursement {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReturnReimbursement); ok {
 			return x.ReturnReimbursement
@@ -1142,7 +1283,7 @@ func (x *Message) GetReturnReimbursement() *v17.ReturnReimbursement {
 	return nil
 }
 
-func (x *Message) GetPutCredentialType() *v18.PutCredentialType {
+func (x *Message) GetPutCredentialType() *v19.PutCredentialType {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_PutCredentialType); ok {
 			return x.PutCredentialType
@@ -1151,7 +1292,7 @@ func (x *Message) GetPutCredentialType() *v18.PutCredentialType {
 	return nil
 }
 
-func (x *Message) GetRetireCredentialType() *v18.RetireCredentialType {
+func (x *Message) GetRetireCredentialType() *v19.RetireCredentialType {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_RetireCredentialType); ok {
 			return x.RetireCredentialType
@@ -1160,7 +1301,7 @@ func (x *Message) GetRetireCredentialType() *v18.RetireCredentialType {
 	return nil
 }
 
-func (x *Message) GetPutIssuer() *v18.PutIssuer {
+func (x *Message) GetPutIssuer() *v19.PutIssuer {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_PutIssuer); ok {
 			return x.PutIssuer
@@ -1169,7 +1310,7 @@ func (x *Message) GetPutIssuer() *v18.PutIssuer {
 	return nil
 }
 
-func (x *Message) GetIssueCredentials() *v18.IssueCredentials {
+func (x *Message) GetIssueCredentials() *v19.IssueCredentials {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_IssueCredentials); ok {
 			return x.IssueCredentials
@@ -1178,7 +1319,7 @@ func (x *Message) GetIssueCredentials() *v18.IssueCredentials {
 	return nil
 }
 
-func (x *Message) GetSetCredentialStatus() *v18.SetCredentialStatus {
+func (x *Message) GetSetCredentialStatus() *v19.SetCredentialStatus {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_SetCredentialStatus); ok {
 			return x.SetCredentialStatus
@@ -1187,7 +1328,7 @@ func (x *Message) GetSetCredentialStatus() *v18.SetCredentialStatus {
 	return nil
 }
 
-func (x *Message) GetReportSourceChange() *v18.ReportSourceChange {
+func (x *Message) GetReportSourceChange() *v19.ReportSourceChange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReportSourceChange); ok {
 			return x.ReportSourceChange
@@ -1444,8 +1585,64 @@ type Message_LiftSecrecy struct {
 	LiftSecrecy *v14.LiftSecrecy `protobuf:"bytes,112,opt,name=lift_secrecy,json=liftSecrecy,proto3,oneof"`
 }
 
+type Message_RegisterUse struct {
+	RegisterUse *v15.RegisterUse `protobuf:"bytes,180,opt,name=register_use,json=registerUse,proto3,oneof"`
+}
+
+type Message_RetireUse struct {
+	RetireUse *v15.RetireUse `protobuf:"bytes,181,opt,name=retire_use,json=retireUse,proto3,oneof"`
+}
+
+type Message_RequestData struct {
+	RequestData *v15.RequestData `protobuf:"bytes,182,opt,name=request_data,json=requestData,proto3,oneof"`
+}
+
+type Message_WithdrawDataRequest struct {
+	WithdrawDataRequest *v15.WithdrawDataRequest `protobuf:"bytes,183,opt,name=withdraw_data_request,json=withdrawDataRequest,proto3,oneof"`
+}
+
+type Message_GiveGrant struct {
+	GiveGrant *v15.GiveGrant `protobuf:"bytes,184,opt,name=give_grant,json=giveGrant,proto3,oneof"`
+}
+
+type Message_DeclineRequest struct {
+	DeclineRequest *v15.DeclineRequest `protobuf:"bytes,185,opt,name=decline_request,json=declineRequest,proto3,oneof"`
+}
+
+type Message_PauseGrant struct {
+	PauseGrant *v15.PauseGrant `protobuf:"bytes,186,opt,name=pause_grant,json=pauseGrant,proto3,oneof"`
+}
+
+type Message_ResumeGrant struct {
+	ResumeGrant *v15.ResumeGrant `protobuf:"bytes,187,opt,name=resume_grant,json=resumeGrant,proto3,oneof"`
+}
+
+type Message_RevokeGrant struct {
+	RevokeGrant *v15.RevokeGrant `protobuf:"bytes,188,opt,name=revoke_grant,json=revokeGrant,proto3,oneof"`
+}
+
+type Message_VoidGrant struct {
+	VoidGrant *v15.VoidGrant `protobuf:"bytes,189,opt,name=void_grant,json=voidGrant,proto3,oneof"`
+}
+
+type Message_RecordGrantUse struct {
+	RecordGrantUse *v15.RecordGrantUse `protobuf:"bytes,190,opt,name=record_grant_use,json=recordGrantUse,proto3,oneof"`
+}
+
+type Message_CloseGrantUse struct {
+	CloseGrantUse *v15.CloseGrantUse `protobuf:"bytes,191,opt,name=close_grant_use,json=closeGrantUse,proto3,oneof"`
+}
+
+type Message_AttestDeletion struct {
+	AttestDeletion *v15.AttestDeletion `protobuf:"bytes,192,opt,name=attest_deletion,json=attestDeletion,proto3,oneof"`
+}
+
+type Message_ExemptDeletion struct {
+	ExemptDeletion *v15.ExemptDeletion `protobuf:"bytes,193,opt,name=exempt_deletion,json=exemptDeletion,proto3,oneof"`
+}
+
 type Message_AnchorEvidence struct {
-	AnchorEvidence *v15.AnchorEvidence `protobuf:"bytes,120,opt,name=anchor_evidence,json=anchorEvidence,proto3,oneof"`
+	AnchorEvidence *v16.AnchorEvidence `protobuf:"bytes,120,opt,name=anchor_evidence,json=anchorEvidence,proto3,oneof"`
 }
 
 type Message_FileObjection struct {
@@ -1477,15 +1674,15 @@ type Message_SettleDispute struct {
 }
 
 type Message_UpdateForeignHeaders struct {
-	UpdateForeignHeaders *v16.UpdateForeignHeaders `protobuf:"bytes,140,opt,name=update_foreign_headers,json=updateForeignHeaders,proto3,oneof"`
+	UpdateForeignHeaders *v17.UpdateForeignHeaders `protobuf:"bytes,140,opt,name=update_foreign_headers,json=updateForeignHeaders,proto3,oneof"`
 }
 
 type Message_AcceptForeignProof struct {
-	AcceptForeignProof *v16.AcceptForeignProof `protobuf:"bytes,141,opt,name=accept_foreign_proof,json=acceptForeignProof,proto3,oneof"`
+	AcceptForeignProof *v17.AcceptForeignProof `protobuf:"bytes,141,opt,name=accept_foreign_proof,json=acceptForeignProof,proto3,oneof"`
 }
 
 type Message_FreezeForeignChain struct {
-	FreezeForeignChain *v16.FreezeForeignChain `protobuf:"bytes,142,opt,name=freeze_foreign_chain,json=freezeForeignChain,proto3,oneof"`
+	FreezeForeignChain *v17.FreezeForeignChain `protobuf:"bytes,142,opt,name=freeze_foreign_chain,json=freezeForeignChain,proto3,oneof"`
 }
 
 type Message_RecordProofing struct {
@@ -1505,67 +1702,67 @@ type Message_UnfreezeAccount struct {
 }
 
 type Message_AllotRange struct {
-	AllotRange *v17.AllotRange `protobuf:"bytes,240,opt,name=allot_range,json=allotRange,proto3,oneof"`
+	AllotRange *v18.AllotRange `protobuf:"bytes,240,opt,name=allot_range,json=allotRange,proto3,oneof"`
 }
 
 type Message_EndRange struct {
-	EndRange *v17.EndRange `protobuf:"bytes,241,opt,name=end_range,json=endRange,proto3,oneof"`
+	EndRange *v18.EndRange `protobuf:"bytes,241,opt,name=end_range,json=endRange,proto3,oneof"`
 }
 
 type Message_IssueReceipts struct {
-	IssueReceipts *v17.IssueReceipts `protobuf:"bytes,242,opt,name=issue_receipts,json=issueReceipts,proto3,oneof"`
+	IssueReceipts *v18.IssueReceipts `protobuf:"bytes,242,opt,name=issue_receipts,json=issueReceipts,proto3,oneof"`
 }
 
 type Message_SuperviseReceipts struct {
-	SuperviseReceipts *v17.SuperviseReceipts `protobuf:"bytes,243,opt,name=supervise_receipts,json=superviseReceipts,proto3,oneof"`
+	SuperviseReceipts *v18.SuperviseReceipts `protobuf:"bytes,243,opt,name=supervise_receipts,json=superviseReceipts,proto3,oneof"`
 }
 
 type Message_DeliverReceipts struct {
-	DeliverReceipts *v17.DeliverReceipts `protobuf:"bytes,244,opt,name=deliver_receipts,json=deliverReceipts,proto3,oneof"`
+	DeliverReceipts *v18.DeliverReceipts `protobuf:"bytes,244,opt,name=deliver_receipts,json=deliverReceipts,proto3,oneof"`
 }
 
 type Message_LockReceipts struct {
-	LockReceipts *v17.LockReceipts `protobuf:"bytes,245,opt,name=lock_receipts,json=lockReceipts,proto3,oneof"`
+	LockReceipts *v18.LockReceipts `protobuf:"bytes,245,opt,name=lock_receipts,json=lockReceipts,proto3,oneof"`
 }
 
 type Message_ReleaseReceipts struct {
-	ReleaseReceipts *v17.ReleaseReceipts `protobuf:"bytes,246,opt,name=release_receipts,json=releaseReceipts,proto3,oneof"`
+	ReleaseReceipts *v18.ReleaseReceipts `protobuf:"bytes,246,opt,name=release_receipts,json=releaseReceipts,proto3,oneof"`
 }
 
 type Message_ReimburseReceipts struct {
-	ReimburseReceipts *v17.ReimburseReceipts `protobuf:"bytes,247,opt,name=reimburse_receipts,json=reimburseReceipts,proto3,oneof"`
+	ReimburseReceipts *v18.ReimburseReceipts `protobuf:"bytes,247,opt,name=reimburse_receipts,json=reimburseReceipts,proto3,oneof"`
 }
 
 type Message_FlushReceipt struct {
-	FlushReceipt *v17.FlushReceipt `protobuf:"bytes,248,opt,name=flush_receipt,json=flushReceipt,proto3,oneof"`
+	FlushReceipt *v18.FlushReceipt `protobuf:"bytes,248,opt,name=flush_receipt,json=flushReceipt,proto3,oneof"`
 }
 
 type Message_ReturnReimbursement struct {
-	ReturnReimbursement *v17.ReturnReimbursement `protobuf:"bytes,249,opt,name=return_reimbursement,json=returnReimbursement,proto3,oneof"`
+	ReturnReimbursement *v18.ReturnReimbursement `protobuf:"bytes,249,opt,name=return_reimbursement,json=returnReimbursement,proto3,oneof"`
 }
 
 type Message_PutCredentialType struct {
-	PutCredentialType *v18.PutCredentialType `protobuf:"bytes,215,opt,name=put_credential_type,json=putCredentialType,proto3,oneof"`
+	PutCredentialType *v19.PutCredentialType `protobuf:"bytes,215,opt,name=put_credential_type,json=putCredentialType,proto3,oneof"`
 }
 
 type Message_RetireCredentialType struct {
-	RetireCredentialType *v18.RetireCredentialType `protobuf:"bytes,216,opt,name=retire_credential_type,json=retireCredentialType,proto3,oneof"`
+	RetireCredentialType *v19.RetireCredentialType `protobuf:"bytes,216,opt,name=retire_credential_type,json=retireCredentialType,proto3,oneof"`
 }
 
 type Message_PutIssuer struct {
-	PutIssuer *v18.PutIssuer `protobuf:"bytes,217,opt,name=put_issuer,json=putIssuer,proto3,oneof"`
+	PutIssuer *v19.PutIssuer `protobuf:"bytes,217,opt,name=put_issuer,json=putIssuer,proto3,oneof"`
 }
 
 type Message_IssueCredentials struct {
-	IssueCredentials *v18.IssueCredentials `protobuf:"bytes,218,opt,name=issue_credentials,json=issueCredentials,proto3,oneof"`
+	IssueCredentials *v19.IssueCredentials `protobuf:"bytes,218,opt,name=issue_credentials,json=issueCredentials,proto3,oneof"`
 }
 
 type Message_SetCredentialStatus struct {
-	SetCredentialStatus *v18.SetCredentialStatus `protobuf:"bytes,219,opt,name=set_credential_status,json=setCredentialStatus,proto3,oneof"`
+	SetCredentialStatus *v19.SetCredentialStatus `protobuf:"bytes,219,opt,name=set_credential_status,json=setCredentialStatus,proto3,oneof"`
 }
 
 type Message_ReportSourceChange struct {
-	ReportSourceChange *v18.ReportSourceChange `protobuf:"bytes,220,opt,name=report_source_change,json=reportSourceChange,proto3,oneof"`
+	ReportSourceChange *v19.ReportSourceChange `protobuf:"bytes,220,opt,name=report_source_change,json=reportSourceChange,proto3,oneof"`
 }
 
 func (*Message_RegisterOrg) isMessage_Kind() {}
@@ -1689,6 +1886,34 @@ func (*Message_AnchorHead) isMessage_Kind() {}
 func (*Message_OrderSecrecy) isMessage_Kind() {}
 
 func (*Message_LiftSecrecy) isMessage_Kind() {}
+
+func (*Message_RegisterUse) isMessage_Kind() {}
+
+func (*Message_RetireUse) isMessage_Kind() {}
+
+func (*Message_RequestData) isMessage_Kind() {}
+
+func (*Message_WithdrawDataRequest) isMessage_Kind() {}
+
+func (*Message_GiveGrant) isMessage_Kind() {}
+
+func (*Message_DeclineRequest) isMessage_Kind() {}
+
+func (*Message_PauseGrant) isMessage_Kind() {}
+
+func (*Message_ResumeGrant) isMessage_Kind() {}
+
+func (*Message_RevokeGrant) isMessage_Kind() {}
+
+func (*Message_VoidGrant) isMessage_Kind() {}
+
+func (*Message_RecordGrantUse) isMessage_Kind() {}
+
+func (*Message_CloseGrantUse) isMessage_Kind() {}
+
+func (*Message_AttestDeletion) isMessage_Kind() {}
+
+func (*Message_ExemptDeletion) isMessage_Kind() {}
 
 func (*Message_AnchorEvidence) isMessage_Kind() {}
 
@@ -1927,7 +2152,7 @@ var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\x1a%mulian/credential/v1/credential.proto\"\x8a\x01\n" +
+	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/grant/v1/grant.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\x1a%mulian/credential/v1/credential.proto\"\x8a\x01\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x125\n" +
 	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\x123\n" +
@@ -1941,7 +2166,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xb46\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\x9c>\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -2015,7 +2240,25 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\vanchor_head\x18n \x01(\v2\x1b.mulian.trace.v1.AnchorHeadH\x00R\n" +
 	"anchorHead\x12D\n" +
 	"\rorder_secrecy\x18o \x01(\v2\x1d.mulian.trace.v1.OrderSecrecyH\x00R\forderSecrecy\x12A\n" +
-	"\flift_secrecy\x18p \x01(\v2\x1c.mulian.trace.v1.LiftSecrecyH\x00R\vliftSecrecy\x12M\n" +
+	"\flift_secrecy\x18p \x01(\v2\x1c.mulian.trace.v1.LiftSecrecyH\x00R\vliftSecrecy\x12B\n" +
+	"\fregister_use\x18\xb4\x01 \x01(\v2\x1c.mulian.grant.v1.RegisterUseH\x00R\vregisterUse\x12<\n" +
+	"\n" +
+	"retire_use\x18\xb5\x01 \x01(\v2\x1a.mulian.grant.v1.RetireUseH\x00R\tretireUse\x12B\n" +
+	"\frequest_data\x18\xb6\x01 \x01(\v2\x1c.mulian.grant.v1.RequestDataH\x00R\vrequestData\x12[\n" +
+	"\x15withdraw_data_request\x18\xb7\x01 \x01(\v2$.mulian.grant.v1.WithdrawDataRequestH\x00R\x13withdrawDataRequest\x12<\n" +
+	"\n" +
+	"give_grant\x18\xb8\x01 \x01(\v2\x1a.mulian.grant.v1.GiveGrantH\x00R\tgiveGrant\x12K\n" +
+	"\x0fdecline_request\x18\xb9\x01 \x01(\v2\x1f.mulian.grant.v1.DeclineRequestH\x00R\x0edeclineRequest\x12?\n" +
+	"\vpause_grant\x18\xba\x01 \x01(\v2\x1b.mulian.grant.v1.PauseGrantH\x00R\n" +
+	"pauseGrant\x12B\n" +
+	"\fresume_grant\x18\xbb\x01 \x01(\v2\x1c.mulian.grant.v1.ResumeGrantH\x00R\vresumeGrant\x12B\n" +
+	"\frevoke_grant\x18\xbc\x01 \x01(\v2\x1c.mulian.grant.v1.RevokeGrantH\x00R\vrevokeGrant\x12<\n" +
+	"\n" +
+	"void_grant\x18\xbd\x01 \x01(\v2\x1a.mulian.grant.v1.VoidGrantH\x00R\tvoidGrant\x12L\n" +
+	"\x10record_grant_use\x18\xbe\x01 \x01(\v2\x1f.mulian.grant.v1.RecordGrantUseH\x00R\x0erecordGrantUse\x12I\n" +
+	"\x0fclose_grant_use\x18\xbf\x01 \x01(\v2\x1e.mulian.grant.v1.CloseGrantUseH\x00R\rcloseGrantUse\x12K\n" +
+	"\x0fattest_deletion\x18\xc0\x01 \x01(\v2\x1f.mulian.grant.v1.AttestDeletionH\x00R\x0eattestDeletion\x12K\n" +
+	"\x0fexempt_deletion\x18\xc1\x01 \x01(\v2\x1f.mulian.grant.v1.ExemptDeletionH\x00R\x0eexemptDeletion\x12M\n" +
 	"\x0fanchor_evidence\x18x \x01(\v2\".mulian.evidence.v1.AnchorEvidenceH\x00R\x0eanchorEvidence\x12H\n" +
 	"\x0efile_objection\x18\x82\x01 \x01(\v2\x1e.mulian.share.v1.FileObjectionH\x00R\rfileObjection\x12N\n" +
 	"\x10answer_objection\x18\x83\x01 \x01(\v2 .mulian.share.v1.AnswerObjectionH\x00R\x0fanswerObjection\x12K\n" +
@@ -2147,139 +2390,167 @@ var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*v14.AnchorHead)(nil),           // 65: mulian.trace.v1.AnchorHead
 	(*v14.OrderSecrecy)(nil),         // 66: mulian.trace.v1.OrderSecrecy
 	(*v14.LiftSecrecy)(nil),          // 67: mulian.trace.v1.LiftSecrecy
-	(*v15.AnchorEvidence)(nil),       // 68: mulian.evidence.v1.AnchorEvidence
-	(*v13.FileObjection)(nil),        // 69: mulian.share.v1.FileObjection
-	(*v13.AnswerObjection)(nil),      // 70: mulian.share.v1.AnswerObjection
-	(*v13.CloseObjection)(nil),       // 71: mulian.share.v1.CloseObjection
-	(*v13.RaiseDispute)(nil),         // 72: mulian.share.v1.RaiseDispute
-	(*v13.DecideDispute)(nil),        // 73: mulian.share.v1.DecideDispute
-	(*v13.EscalateDispute)(nil),      // 74: mulian.share.v1.EscalateDispute
-	(*v13.SettleDispute)(nil),        // 75: mulian.share.v1.SettleDispute
-	(*v16.UpdateForeignHeaders)(nil), // 76: mulian.foreign.v1.UpdateForeignHeaders
-	(*v16.AcceptForeignProof)(nil),   // 77: mulian.foreign.v1.AcceptForeignProof
-	(*v16.FreezeForeignChain)(nil),   // 78: mulian.foreign.v1.FreezeForeignChain
-	(*v1.RecordProofing)(nil),        // 79: mulian.identity.v1.RecordProofing
-	(*v1.RevokeProofing)(nil),        // 80: mulian.identity.v1.RevokeProofing
-	(*v1.FreezeAccount)(nil),         // 81: mulian.identity.v1.FreezeAccount
-	(*v1.UnfreezeAccount)(nil),       // 82: mulian.identity.v1.UnfreezeAccount
-	(*v17.AllotRange)(nil),           // 83: mulian.ereceipt.v1.AllotRange
-	(*v17.EndRange)(nil),             // 84: mulian.ereceipt.v1.EndRange
-	(*v17.IssueReceipts)(nil),        // 85: mulian.ereceipt.v1.IssueReceipts
-	(*v17.SuperviseReceipts)(nil),    // 86: mulian.ereceipt.v1.SuperviseReceipts
-	(*v17.DeliverReceipts)(nil),      // 87: mulian.ereceipt.v1.DeliverReceipts
-	(*v17.LockReceipts)(nil),         // 88: mulian.ereceipt.v1.LockReceipts
-	(*v17.ReleaseReceipts)(nil),      // 89: mulian.ereceipt.v1.ReleaseReceipts
-	(*v17.ReimburseReceipts)(nil),    // 90: mulian.ereceipt.v1.ReimburseReceipts
-	(*v17.FlushReceipt)(nil),         // 91: mulian.ereceipt.v1.FlushReceipt
-	(*v17.ReturnReimbursement)(nil),  // 92: mulian.ereceipt.v1.ReturnReimbursement
-	(*v18.PutCredentialType)(nil),    // 93: mulian.credential.v1.PutCredentialType
-	(*v18.RetireCredentialType)(nil), // 94: mulian.credential.v1.RetireCredentialType
-	(*v18.PutIssuer)(nil),            // 95: mulian.credential.v1.PutIssuer
-	(*v18.IssueCredentials)(nil),     // 96: mulian.credential.v1.IssueCredentials
-	(*v18.SetCredentialStatus)(nil),  // 97: mulian.credential.v1.SetCredentialStatus
-	(*v18.ReportSourceChange)(nil),   // 98: mulian.credential.v1.ReportSourceChange
+	(*v15.RegisterUse)(nil),          // 68: mulian.grant.v1.RegisterUse
+	(*v15.RetireUse)(nil),            // 69: mulian.grant.v1.RetireUse
+	(*v15.RequestData)(nil),          // 70: mulian.grant.v1.RequestData
+	(*v15.WithdrawDataRequest)(nil),  // 71: mulian.grant.v1.WithdrawDataRequest
+	(*v15.GiveGrant)(nil),            // 72: mulian.grant.v1.GiveGrant
+	(*v15.DeclineRequest)(nil),       // 73: mulian.grant.v1.DeclineRequest
+	(*v15.PauseGrant)(nil),           // 74: mulian.grant.v1.PauseGrant
+	(*v15.ResumeGrant)(nil),          // 75: mulian.grant.v1.ResumeGrant
+	(*v15.RevokeGrant)(nil),          // 76: mulian.grant.v1.RevokeGrant
+	(*v15.VoidGrant)(nil),            // 77: mulian.grant.v1.VoidGrant
+	(*v15.RecordGrantUse)(nil),       // 78: mulian.grant.v1.RecordGrantUse
+	(*v15.CloseGrantUse)(nil),        // 79: mulian.grant.v1.CloseGrantUse
+	(*v15.AttestDeletion)(nil),       // 80: mulian.grant.v1.AttestDeletion
+	(*v15.ExemptDeletion)(nil),       // 81: mulian.grant.v1.ExemptDeletion
+	(*v16.AnchorEvidence)(nil),       // 82: mulian.evidence.v1.AnchorEvidence
+	(*v13.FileObjection)(nil),        // 83: mulian.share.v1.FileObjection
+	(*v13.AnswerObjection)(nil),      // 84: mulian.share.v1.AnswerObjection
+	(*v13.CloseObjection)(nil),       // 85: mulian.share.v1.CloseObjection
+	(*v13.RaiseDispute)(nil),         // 86: mulian.share.v1.RaiseDispute
+	(*v13.DecideDispute)(nil),        // 87: mulian.share.v1.DecideDispute
+	(*v13.EscalateDispute)(nil),      // 88: mulian.share.v1.EscalateDispute
+	(*v13.SettleDispute)(nil),        // 89: mulian.share.v1.SettleDispute
+	(*v17.UpdateForeignHeaders)(nil), // 90: mulian.foreign.v1.UpdateForeignHeaders
+	(*v17.AcceptForeignProof)(nil),   // 91: mulian.foreign.v1.AcceptForeignProof
+	(*v17.FreezeForeignChain)(nil),   // 92: mulian.foreign.v1.FreezeForeignChain
+	(*v1.RecordProofing)(nil),        // 93: mulian.identity.v1.RecordProofing
+	(*v1.RevokeProofing)(nil),        // 94: mulian.identity.v1.RevokeProofing
+	(*v1.FreezeAccount)(nil),         // 95: mulian.identity.v1.FreezeAccount
+	(*v1.UnfreezeAccount)(nil),       // 96: mulian.identity.v1.UnfreezeAccount
+	(*v18.AllotRange)(nil),           // 97: mulian.ereceipt.v1.AllotRange
+	(*v18.EndRange)(nil),             // 98: mulian.ereceipt.v1.EndRange
+	(*v18.IssueReceipts)(nil),        // 99: mulian.ereceipt.v1.IssueReceipts
+	(*v18.SuperviseReceipts)(nil),    // 100: mulian.ereceipt.v1.SuperviseReceipts
+	(*v18.DeliverReceipts)(nil),      // 101: mulian.ereceipt.v1.DeliverReceipts
+	(*v18.LockReceipts)(nil),         // 102: mulian.ereceipt.v1.LockReceipts
+	(*v18.ReleaseReceipts)(nil),      // 103: mulian.ereceipt.v1.ReleaseReceipts
+	(*v18.ReimburseReceipts)(nil),    // 104: mulian.ereceipt.v1.ReimburseReceipts
+	(*v18.FlushReceipt)(nil),         // 105: mulian.ereceipt.v1.FlushReceipt
+	(*v18.ReturnReimbursement)(nil),  // 106: mulian.ereceipt.v1.ReturnReimbursement
+	(*v19.PutCredentialType)(nil),    // 107: mulian.credential.v1.PutCredentialType
+	(*v19.RetireCredentialType)(nil), // 108: mulian.credential.v1.RetireCredentialType
+	(*v19.PutIssuer)(nil),            // 109: mulian.credential.v1.PutIssuer
+	(*v19.IssueCredentials)(nil),     // 110: mulian.credential.v1.IssueCredentials
+	(*v19.SetCredentialStatus)(nil),  // 111: mulian.credential.v1.SetCredentialStatus
+	(*v19.ReportSourceChange)(nil),   // 112: mulian.credential.v1.ReportSourceChange
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
-	1,  // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
-	6,  // 1: mulian.tx.v1.Envelope.step_up:type_name -> mulian.identity.v1.StepUp
-	3,  // 2: mulian.tx.v1.Body.messages:type_name -> mulian.tx.v1.Message
-	7,  // 3: mulian.tx.v1.Message.register_org:type_name -> mulian.identity.v1.RegisterOrg
-	8,  // 4: mulian.tx.v1.Message.update_org:type_name -> mulian.identity.v1.UpdateOrg
-	9,  // 5: mulian.tx.v1.Message.register_unit:type_name -> mulian.identity.v1.RegisterUnit
-	10, // 6: mulian.tx.v1.Message.register_gateway:type_name -> mulian.identity.v1.RegisterGateway
-	11, // 7: mulian.tx.v1.Message.update_gateway:type_name -> mulian.identity.v1.UpdateGateway
-	12, // 8: mulian.tx.v1.Message.open_account:type_name -> mulian.identity.v1.OpenAccount
-	13, // 9: mulian.tx.v1.Message.add_key:type_name -> mulian.identity.v1.AddKey
-	14, // 10: mulian.tx.v1.Message.rotate_key:type_name -> mulian.identity.v1.RotateKey
-	15, // 11: mulian.tx.v1.Message.revoke_key:type_name -> mulian.identity.v1.RevokeKey
-	16, // 12: mulian.tx.v1.Message.suspend_account:type_name -> mulian.identity.v1.SuspendAccount
-	17, // 13: mulian.tx.v1.Message.resume_account:type_name -> mulian.identity.v1.ResumeAccount
-	18, // 14: mulian.tx.v1.Message.propose:type_name -> mulian.governance.v1.Propose
-	19, // 15: mulian.tx.v1.Message.cast_vote:type_name -> mulian.governance.v1.CastVote
-	20, // 16: mulian.tx.v1.Message.withdraw_proposal:type_name -> mulian.governance.v1.WithdrawProposal
-	21, // 17: mulian.tx.v1.Message.put_duties:type_name -> mulian.catalogue.v1.PutDuties
-	22, // 18: mulian.tx.v1.Message.put_systems:type_name -> mulian.catalogue.v1.PutSystems
-	23, // 19: mulian.tx.v1.Message.put_tables:type_name -> mulian.catalogue.v1.PutTables
-	24, // 20: mulian.tx.v1.Message.submit_entries:type_name -> mulian.catalogue.v1.SubmitEntries
-	25, // 21: mulian.tx.v1.Message.review_entries:type_name -> mulian.catalogue.v1.ReviewEntries
-	26, // 22: mulian.tx.v1.Message.lock_entries:type_name -> mulian.catalogue.v1.LockEntries
-	27, // 23: mulian.tx.v1.Message.unlock_entry:type_name -> mulian.catalogue.v1.UnlockEntry
-	28, // 24: mulian.tx.v1.Message.counter_sign:type_name -> mulian.catalogue.v1.CounterSign
-	29, // 25: mulian.tx.v1.Message.withdraw_entry:type_name -> mulian.catalogue.v1.WithdrawEntry
-	30, // 26: mulian.tx.v1.Message.suspend_entry:type_name -> mulian.catalogue.v1.SuspendEntry
-	31, // 27: mulian.tx.v1.Message.report_drift:type_name -> mulian.catalogue.v1.ReportDrift
-	32, // 28: mulian.tx.v1.Message.settle_drift:type_name -> mulian.catalogue.v1.SettleDrift
-	33, // 29: mulian.tx.v1.Message.put_matters:type_name -> mulian.catalogue.v1.PutMatters
-	34, // 30: mulian.tx.v1.Message.put_codes:type_name -> mulian.catalogue.v1.PutCodes
-	35, // 31: mulian.tx.v1.Message.file_request:type_name -> mulian.share.v1.FileRequest
-	36, // 32: mulian.tx.v1.Message.ask_more:type_name -> mulian.share.v1.AskMore
-	37, // 33: mulian.tx.v1.Message.supplement:type_name -> mulian.share.v1.Supplement
-	38, // 34: mulian.tx.v1.Message.answer:type_name -> mulian.share.v1.Answer
-	39, // 35: mulian.tx.v1.Message.ask_extension:type_name -> mulian.share.v1.AskExtension
-	40, // 36: mulian.tx.v1.Message.decide_extension:type_name -> mulian.share.v1.DecideExtension
-	41, // 37: mulian.tx.v1.Message.withdraw_request:type_name -> mulian.share.v1.WithdrawRequest
-	42, // 38: mulian.tx.v1.Message.confirm_agreement:type_name -> mulian.share.v1.ConfirmAgreement
-	43, // 39: mulian.tx.v1.Message.suspend_agreement:type_name -> mulian.share.v1.SuspendAgreement
-	44, // 40: mulian.tx.v1.Message.resume_agreement:type_name -> mulian.share.v1.ResumeAgreement
-	45, // 41: mulian.tx.v1.Message.end_agreement:type_name -> mulian.share.v1.EndAgreement
-	46, // 42: mulian.tx.v1.Message.start_delivery:type_name -> mulian.share.v1.StartDelivery
-	47, // 43: mulian.tx.v1.Message.complete_delivery:type_name -> mulian.share.v1.CompleteDelivery
-	48, // 44: mulian.tx.v1.Message.fail_delivery:type_name -> mulian.share.v1.FailDelivery
-	49, // 45: mulian.tx.v1.Message.confirm_delivery:type_name -> mulian.share.v1.ConfirmDelivery
-	50, // 46: mulian.tx.v1.Message.record_use:type_name -> mulian.share.v1.RecordUse
-	51, // 47: mulian.tx.v1.Message.propose_amendment:type_name -> mulian.share.v1.ProposeAmendment
-	52, // 48: mulian.tx.v1.Message.propose_renewal:type_name -> mulian.share.v1.ProposeRenewal
-	53, // 49: mulian.tx.v1.Message.sign_amendment:type_name -> mulian.share.v1.SignAmendment
-	54, // 50: mulian.tx.v1.Message.drop_amendment:type_name -> mulian.share.v1.DropAmendment
-	55, // 51: mulian.tx.v1.Message.record_violation:type_name -> mulian.share.v1.RecordViolation
-	56, // 52: mulian.tx.v1.Message.rectify_violation:type_name -> mulian.share.v1.RectifyViolation
-	57, // 53: mulian.tx.v1.Message.settle_violation:type_name -> mulian.share.v1.SettleViolation
-	58, // 54: mulian.tx.v1.Message.file_disposal:type_name -> mulian.share.v1.FileDisposal
-	59, // 55: mulian.tx.v1.Message.file_feedback:type_name -> mulian.share.v1.FileFeedback
-	60, // 56: mulian.tx.v1.Message.file_correction:type_name -> mulian.share.v1.FileCorrection
-	61, // 57: mulian.tx.v1.Message.answer_correction:type_name -> mulian.share.v1.AnswerCorrection
-	62, // 58: mulian.tx.v1.Message.complete_correction:type_name -> mulian.share.v1.CompleteCorrection
-	63, // 59: mulian.tx.v1.Message.apply_correction:type_name -> mulian.share.v1.ApplyCorrection
-	64, // 60: mulian.tx.v1.Message.close_correction:type_name -> mulian.share.v1.CloseCorrection
-	65, // 61: mulian.tx.v1.Message.anchor_head:type_name -> mulian.trace.v1.AnchorHead
-	66, // 62: mulian.tx.v1.Message.order_secrecy:type_name -> mulian.trace.v1.OrderSecrecy
-	67, // 63: mulian.tx.v1.Message.lift_secrecy:type_name -> mulian.trace.v1.LiftSecrecy
-	68, // 64: mulian.tx.v1.Message.anchor_evidence:type_name -> mulian.evidence.v1.AnchorEvidence
-	69, // 65: mulian.tx.v1.Message.file_objection:type_name -> mulian.share.v1.FileObjection
-	70, // 66: mulian.tx.v1.Message.answer_objection:type_name -> mulian.share.v1.AnswerObjection
-	71, // 67: mulian.tx.v1.Message.close_objection:type_name -> mulian.share.v1.CloseObjection
-	72, // 68: mulian.tx.v1.Message.raise_dispute:type_name -> mulian.share.v1.RaiseDispute
-	73, // 69: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
-	74, // 70: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
-	75, // 71: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
-	76, // 72: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
-	77, // 73: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
-	78, // 74: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
-	79, // 75: mulian.tx.v1.Message.record_proofing:type_name -> mulian.identity.v1.RecordProofing
-	80, // 76: mulian.tx.v1.Message.revoke_proofing:type_name -> mulian.identity.v1.RevokeProofing
-	81, // 77: mulian.tx.v1.Message.freeze_account:type_name -> mulian.identity.v1.FreezeAccount
-	82, // 78: mulian.tx.v1.Message.unfreeze_account:type_name -> mulian.identity.v1.UnfreezeAccount
-	83, // 79: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
-	84, // 80: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
-	85, // 81: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
-	86, // 82: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
-	87, // 83: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
-	88, // 84: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
-	89, // 85: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
-	90, // 86: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
-	91, // 87: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
-	92, // 88: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
-	93, // 89: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
-	94, // 90: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
-	95, // 91: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
-	96, // 92: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
-	97, // 93: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
-	98, // 94: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
-	95, // [95:95] is the sub-list for method output_type
-	95, // [95:95] is the sub-list for method input_type
-	95, // [95:95] is the sub-list for extension type_name
-	95, // [95:95] is the sub-list for extension extendee
-	0,  // [0:95] is the sub-list for field type_name
+	1,   // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
+	6,   // 1: mulian.tx.v1.Envelope.step_up:type_name -> mulian.identity.v1.StepUp
+	3,   // 2: mulian.tx.v1.Body.messages:type_name -> mulian.tx.v1.Message
+	7,   // 3: mulian.tx.v1.Message.register_org:type_name -> mulian.identity.v1.RegisterOrg
+	8,   // 4: mulian.tx.v1.Message.update_org:type_name -> mulian.identity.v1.UpdateOrg
+	9,   // 5: mulian.tx.v1.Message.register_unit:type_name -> mulian.identity.v1.RegisterUnit
+	10,  // 6: mulian.tx.v1.Message.register_gateway:type_name -> mulian.identity.v1.RegisterGateway
+	11,  // 7: mulian.tx.v1.Message.update_gateway:type_name -> mulian.identity.v1.UpdateGateway
+	12,  // 8: mulian.tx.v1.Message.open_account:type_name -> mulian.identity.v1.OpenAccount
+	13,  // 9: mulian.tx.v1.Message.add_key:type_name -> mulian.identity.v1.AddKey
+	14,  // 10: mulian.tx.v1.Message.rotate_key:type_name -> mulian.identity.v1.RotateKey
+	15,  // 11: mulian.tx.v1.Message.revoke_key:type_name -> mulian.identity.v1.RevokeKey
+	16,  // 12: mulian.tx.v1.Message.suspend_account:type_name -> mulian.identity.v1.SuspendAccount
+	17,  // 13: mulian.tx.v1.Message.resume_account:type_name -> mulian.identity.v1.ResumeAccount
+	18,  // 14: mulian.tx.v1.Message.propose:type_name -> mulian.governance.v1.Propose
+	19,  // 15: mulian.tx.v1.Message.cast_vote:type_name -> mulian.governance.v1.CastVote
+	20,  // 16: mulian.tx.v1.Message.withdraw_proposal:type_name -> mulian.governance.v1.WithdrawProposal
+	21,  // 17: mulian.tx.v1.Message.put_duties:type_name -> mulian.catalogue.v1.PutDuties
+	22,  // 18: mulian.tx.v1.Message.put_systems:type_name -> mulian.catalogue.v1.PutSystems
+	23,  // 19: mulian.tx.v1.Message.put_tables:type_name -> mulian.catalogue.v1.PutTables
+	24,  // 20: mulian.tx.v1.Message.submit_entries:type_name -> mulian.catalogue.v1.SubmitEntries
+	25,  // 21: mulian.tx.v1.Message.review_entries:type_name -> mulian.catalogue.v1.ReviewEntries
+	26,  // 22: mulian.tx.v1.Message.lock_entries:type_name -> mulian.catalogue.v1.LockEntries
+	27,  // 23: mulian.tx.v1.Message.unlock_entry:type_name -> mulian.catalogue.v1.UnlockEntry
+	28,  // 24: mulian.tx.v1.Message.counter_sign:type_name -> mulian.catalogue.v1.CounterSign
+	29,  // 25: mulian.tx.v1.Message.withdraw_entry:type_name -> mulian.catalogue.v1.WithdrawEntry
+	30,  // 26: mulian.tx.v1.Message.suspend_entry:type_name -> mulian.catalogue.v1.SuspendEntry
+	31,  // 27: mulian.tx.v1.Message.report_drift:type_name -> mulian.catalogue.v1.ReportDrift
+	32,  // 28: mulian.tx.v1.Message.settle_drift:type_name -> mulian.catalogue.v1.SettleDrift
+	33,  // 29: mulian.tx.v1.Message.put_matters:type_name -> mulian.catalogue.v1.PutMatters
+	34,  // 30: mulian.tx.v1.Message.put_codes:type_name -> mulian.catalogue.v1.PutCodes
+	35,  // 31: mulian.tx.v1.Message.file_request:type_name -> mulian.share.v1.FileRequest
+	36,  // 32: mulian.tx.v1.Message.ask_more:type_name -> mulian.share.v1.AskMore
+	37,  // 33: mulian.tx.v1.Message.supplement:type_name -> mulian.share.v1.Supplement
+	38,  // 34: mulian.tx.v1.Message.answer:type_name -> mulian.share.v1.Answer
+	39,  // 35: mulian.tx.v1.Message.ask_extension:type_name -> mulian.share.v1.AskExtension
+	40,  // 36: mulian.tx.v1.Message.decide_extension:type_name -> mulian.share.v1.DecideExtension
+	41,  // 37: mulian.tx.v1.Message.withdraw_request:type_name -> mulian.share.v1.WithdrawRequest
+	42,  // 38: mulian.tx.v1.Message.confirm_agreement:type_name -> mulian.share.v1.ConfirmAgreement
+	43,  // 39: mulian.tx.v1.Message.suspend_agreement:type_name -> mulian.share.v1.SuspendAgreement
+	44,  // 40: mulian.tx.v1.Message.resume_agreement:type_name -> mulian.share.v1.ResumeAgreement
+	45,  // 41: mulian.tx.v1.Message.end_agreement:type_name -> mulian.share.v1.EndAgreement
+	46,  // 42: mulian.tx.v1.Message.start_delivery:type_name -> mulian.share.v1.StartDelivery
+	47,  // 43: mulian.tx.v1.Message.complete_delivery:type_name -> mulian.share.v1.CompleteDelivery
+	48,  // 44: mulian.tx.v1.Message.fail_delivery:type_name -> mulian.share.v1.FailDelivery
+	49,  // 45: mulian.tx.v1.Message.confirm_delivery:type_name -> mulian.share.v1.ConfirmDelivery
+	50,  // 46: mulian.tx.v1.Message.record_use:type_name -> mulian.share.v1.RecordUse
+	51,  // 47: mulian.tx.v1.Message.propose_amendment:type_name -> mulian.share.v1.ProposeAmendment
+	52,  // 48: mulian.tx.v1.Message.propose_renewal:type_name -> mulian.share.v1.ProposeRenewal
+	53,  // 49: mulian.tx.v1.Message.sign_amendment:type_name -> mulian.share.v1.SignAmendment
+	54,  // 50: mulian.tx.v1.Message.drop_amendment:type_name -> mulian.share.v1.DropAmendment
+	55,  // 51: mulian.tx.v1.Message.record_violation:type_name -> mulian.share.v1.RecordViolation
+	56,  // 52: mulian.tx.v1.Message.rectify_violation:type_name -> mulian.share.v1.RectifyViolation
+	57,  // 53: mulian.tx.v1.Message.settle_violation:type_name -> mulian.share.v1.SettleViolation
+	58,  // 54: mulian.tx.v1.Message.file_disposal:type_name -> mulian.share.v1.FileDisposal
+	59,  // 55: mulian.tx.v1.Message.file_feedback:type_name -> mulian.share.v1.FileFeedback
+	60,  // 56: mulian.tx.v1.Message.file_correction:type_name -> mulian.share.v1.FileCorrection
+	61,  // 57: mulian.tx.v1.Message.answer_correction:type_name -> mulian.share.v1.AnswerCorrection
+	62,  // 58: mulian.tx.v1.Message.complete_correction:type_name -> mulian.share.v1.CompleteCorrection
+	63,  // 59: mulian.tx.v1.Message.apply_correction:type_name -> mulian.share.v1.ApplyCorrection
+	64,  // 60: mulian.tx.v1.Message.close_correction:type_name -> mulian.share.v1.CloseCorrection
+	65,  // 61: mulian.tx.v1.Message.anchor_head:type_name -> mulian.trace.v1.AnchorHead
+	66,  // 62: mulian.tx.v1.Message.order_secrecy:type_name -> mulian.trace.v1.OrderSecrecy
+	67,  // 63: mulian.tx.v1.Message.lift_secrecy:type_name -> mulian.trace.v1.LiftSecrecy
+	68,  // 64: mulian.tx.v1.Message.register_use:type_name -> mulian.grant.v1.RegisterUse
+	69,  // 65: mulian.tx.v1.Message.retire_use:type_name -> mulian.grant.v1.RetireUse
+	70,  // 66: mulian.tx.v1.Message.request_data:type_name -> mulian.grant.v1.RequestData
+	71,  // 67: mulian.tx.v1.Message.withdraw_data_request:type_name -> mulian.grant.v1.WithdrawDataRequest
+	72,  // 68: mulian.tx.v1.Message.give_grant:type_name -> mulian.grant.v1.GiveGrant
+	73,  // 69: mulian.tx.v1.Message.decline_request:type_name -> mulian.grant.v1.DeclineRequest
+	74,  // 70: mulian.tx.v1.Message.pause_grant:type_name -> mulian.grant.v1.PauseGrant
+	75,  // 71: mulian.tx.v1.Message.resume_grant:type_name -> mulian.grant.v1.ResumeGrant
+	76,  // 72: mulian.tx.v1.Message.revoke_grant:type_name -> mulian.grant.v1.RevokeGrant
+	77,  // 73: mulian.tx.v1.Message.void_grant:type_name -> mulian.grant.v1.VoidGrant
+	78,  // 74: mulian.tx.v1.Message.record_grant_use:type_name -> mulian.grant.v1.RecordGrantUse
+	79,  // 75: mulian.tx.v1.Message.close_grant_use:type_name -> mulian.grant.v1.CloseGrantUse
+	80,  // 76: mulian.tx.v1.Message.attest_deletion:type_name -> mulian.grant.v1.AttestDeletion
+	81,  // 77: mulian.tx.v1.Message.exempt_deletion:type_name -> mulian.grant.v1.ExemptDeletion
+	82,  // 78: mulian.tx.v1.Message.anchor_evidence:type_name -> mulian.evidence.v1.AnchorEvidence
+	83,  // 79: mulian.tx.v1.Message.file_objection:type_name -> mulian.share.v1.FileObjection
+	84,  // 80: mulian.tx.v1.Message.answer_objection:type_name -> mulian.share.v1.AnswerObjection
+	85,  // 81: mulian.tx.v1.Message.close_objection:type_name -> mulian.share.v1.CloseObjection
+	86,  // 82: mulian.tx.v1.Message.raise_dispute:type_name -> mulian.share.v1.RaiseDispute
+	87,  // 83: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
+	88,  // 84: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
+	89,  // 85: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
+	90,  // 86: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
+	91,  // 87: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
+	92,  // 88: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
+	93,  // 89: mulian.tx.v1.Message.record_proofing:type_name -> mulian.identity.v1.RecordProofing
+	94,  // 90: mulian.tx.v1.Message.revoke_proofing:type_name -> mulian.identity.v1.RevokeProofing
+	95,  // 91: mulian.tx.v1.Message.freeze_account:type_name -> mulian.identity.v1.FreezeAccount
+	96,  // 92: mulian.tx.v1.Message.unfreeze_account:type_name -> mulian.identity.v1.UnfreezeAccount
+	97,  // 93: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
+	98,  // 94: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
+	99,  // 95: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
+	100, // 96: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
+	101, // 97: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
+	102, // 98: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
+	103, // 99: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
+	104, // 100: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
+	105, // 101: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
+	106, // 102: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
+	107, // 103: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
+	108, // 104: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
+	109, // 105: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
+	110, // 106: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
+	111, // 107: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
+	112, // 108: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
+	109, // [109:109] is the sub-list for method output_type
+	109, // [109:109] is the sub-list for method input_type
+	109, // [109:109] is the sub-list for extension type_name
+	109, // [109:109] is the sub-list for extension extendee
+	0,   // [0:109] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -2349,6 +2620,20 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_AnchorHead)(nil),
 		(*Message_OrderSecrecy)(nil),
 		(*Message_LiftSecrecy)(nil),
+		(*Message_RegisterUse)(nil),
+		(*Message_RetireUse)(nil),
+		(*Message_RequestData)(nil),
+		(*Message_WithdrawDataRequest)(nil),
+		(*Message_GiveGrant)(nil),
+		(*Message_DeclineRequest)(nil),
+		(*Message_PauseGrant)(nil),
+		(*Message_ResumeGrant)(nil),
+		(*Message_RevokeGrant)(nil),
+		(*Message_VoidGrant)(nil),
+		(*Message_RecordGrantUse)(nil),
+		(*Message_CloseGrantUse)(nil),
+		(*Message_AttestDeletion)(nil),
+		(*Message_ExemptDeletion)(nil),
 		(*Message_AnchorEvidence)(nil),
 		(*Message_FileObjection)(nil),
 		(*Message_AnswerObjection)(nil),
