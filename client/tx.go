@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"time"
@@ -13,7 +12,6 @@ import (
 
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	txv1 "mulian/gen/mulian/tx/v1"
-	"mulian/internal/canon"
 	"mulian/internal/fault"
 	"mulian/internal/sm"
 	"mulian/internal/wire"
@@ -81,35 +79,20 @@ func Msg(m proto.Message) *txv1.Message {
 
 // Sign makes an envelope that counts for [Lifetime] from now.
 func Sign(chainID string, s Signer, now time.Time, messages ...proto.Message) (*Envelope, error) {
-	body := &txv1.Body{ChainId: chainID, Account: s.Account, ExpiresMs: now.Add(Lifetime).UnixMilli(), Salt: make([]byte, 12)}
-	if _, err := rand.Read(body.Salt); err != nil {
-		return nil, fmt.Errorf("client: salt: %w", err)
+	d, err := Prepare(chainID, s.Account, now, messages...)
+	if err != nil {
+		return nil, err
 	}
-	for _, m := range messages {
-		body.Messages = append(body.Messages, Msg(m))
-	}
-	return SignBody(body, s.Key)
+	return d.Sign(s.Key)
 }
 
 // SignBody signs a body as it is.
 func SignBody(body *txv1.Body, key sm.PrivateKey) (*Envelope, error) {
-	raw, err := canon.Marshal(body)
+	d, err := draft(body)
 	if err != nil {
-		return nil, fault.Wrap(fault.Malformed, err, "the transaction cannot be encoded")
+		return nil, err
 	}
-	id := ID(raw)
-	sig, err := key.Sign(Signed(id))
-	if err != nil {
-		return nil, fmt.Errorf("client: sign: %w", err)
-	}
-	env, err := canon.Marshal(&txv1.Envelope{Body: raw, Signature: &txv1.Signature{Key: key.Public().ID(), Signature: sig}})
-	if err != nil {
-		return nil, fmt.Errorf("client: envelope: %w", err)
-	}
-	if len(env) > MaxEnvelope {
-		return nil, fault.Newf(fault.TooLong, "a transaction of %d bytes, at most %d: send it in several", len(env), MaxEnvelope)
-	}
-	return &Envelope{Raw: env, ID: id, Body: body}, nil
+	return d.Sign(key)
 }
 
 // Send signs the messages as one transaction, all or nothing, and waits until it
