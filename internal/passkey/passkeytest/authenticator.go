@@ -109,8 +109,11 @@ func (a *Authenticator) Create(challenge []byte) (attestation, client []byte) {
 	object := append([]byte{0xa3, 0x63}, "fmt"...)
 	object = append(append(append(object, 0x64), "none"...), 0x67)
 	object = append(append(append(object, "attStmt"...), 0xa0, 0x68), "authData"...)
-	object = append(object, 0x59, byte(len(data)>>8), byte(len(data)))
-	return append(object, data...), a.clientData("webauthn.create", challenge)
+	length := []byte{0x59, byte(len(data) >> 8), byte(len(data))}
+	if len(data) < 1<<8 {
+		length = []byte{0x58, byte(len(data))}
+	}
+	return append(append(object, length...), data...), a.clientData("webauthn.create", challenge)
 }
 
 // data is the fixed part of authenticator data.
