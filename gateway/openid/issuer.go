@@ -214,9 +214,6 @@ func (i *Issuer) authorization(w http.ResponseWriter, _ *http.Request) {
 		"grant_types_supported":                           []string{preAuthorised},
 		"token_endpoint_auth_methods_supported":           []string{"none"},
 		"pre-authorized_grant_anonymous_access_supported": true,
-		"authorization_response_iss_parameter_supported":  false,
-		"dpop_signing_alg_values_supported":               nil,
-		"require_pushed_authorization_requests":           false,
 	})
 }
 
