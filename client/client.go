@@ -33,6 +33,7 @@ import (
 	"mulian/gen/mulian/identity/v1/identityv1connect"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	"mulian/gen/mulian/ledger/v1/ledgerv1connect"
+	"mulian/gen/mulian/safebox/v1/safeboxv1connect"
 	"mulian/gen/mulian/share/v1/sharev1connect"
 	"mulian/gen/mulian/trace/v1/tracev1connect"
 	"mulian/internal/fault"
@@ -45,6 +46,7 @@ type Client struct {
 	Ledger     ledgerv1connect.LedgerServiceClient
 	Catalogue  cataloguev1connect.CatalogueServiceClient
 	Share      sharev1connect.ShareServiceClient
+	Safebox    safeboxv1connect.SafeboxServiceClient
 	Identity   identityv1connect.IdentityServiceClient
 	Governance governancev1connect.GovernanceServiceClient
 	Trace      tracev1connect.TraceServiceClient
@@ -92,6 +94,7 @@ func NewWith(url string, h connect.HTTPClient) *Client {
 		Ledger:     ledgerv1connect.NewLedgerServiceClient(h, url, opts...),
 		Catalogue:  cataloguev1connect.NewCatalogueServiceClient(h, url, opts...),
 		Share:      sharev1connect.NewShareServiceClient(h, url, opts...),
+		Safebox:    safeboxv1connect.NewSafeboxServiceClient(h, url, opts...),
 		Identity:   identityv1connect.NewIdentityServiceClient(h, url, opts...),
 		Governance: governancev1connect.NewGovernanceServiceClient(h, url, opts...),
 		Trace:      tracev1connect.NewTraceServiceClient(h, url, opts...),

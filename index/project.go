@@ -12,6 +12,7 @@ import (
 	foreignv1 "mulian/gen/mulian/foreign/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
+	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
 )
@@ -40,6 +41,9 @@ const (
 	CodeTable  = "catalogue/codetable/"
 	Code       = "catalogue/code/"
 	Evidence   = "evidence/item/"
+	Vault      = "safebox/vault/"
+	BoxItem    = "safebox/item/"
+	Transfer   = "safebox/transfer/"
 	Request    = "share/request/"
 	Agreement  = "share/agreement/"
 	Delivery   = "share/delivery/"
@@ -148,6 +152,16 @@ var kinds = []kind{
 	}),
 	of(Evidence, func(e *evidencev1.Evidence) row {
 		return row{org: e.GetAccount(), class: int32(e.GetProvenance().GetCapture()), ref: e.GetSupersedes()}
+	}),
+	of(Vault, func(v *safeboxv1.Vault) row { return row{org: v.GetAccount()} }),
+	of(BoxItem, func(i *safeboxv1.BoxItem) row {
+		return row{org: i.GetOwner(), peer: i.GetDepositor(), state: int32(i.GetState()), class: int32(i.GetOrigin()), flag: len(i.GetOffers()) > 0, ref: i.GetCopyOf()}
+	}),
+	of(Transfer, func(t *safeboxv1.Transfer) row {
+		return row{
+			org: t.GetFrom(), peer: t.GetTo(), state: int32(t.GetState()), class: int32(t.GetKind()),
+			flag: t.GetState() == safeboxv1.TransferState_TRANSFER_STATE_OFFERED, parents: some(BoxItem, t.GetItem()),
+		}
 	}),
 	of(Request, func(r *sharev1.Request) row {
 		out := row{

@@ -14,6 +14,7 @@ import (
 	"mulian/rules/foreign"
 	"mulian/rules/governance"
 	"mulian/rules/identity"
+	"mulian/rules/safebox"
 	"mulian/rules/share"
 	"mulian/rules/trace"
 	"mulian/state"
@@ -259,6 +260,30 @@ func disputeVerb(a *act.Act, m *txv1.Message) error {
 		return share.EscalateDispute(a, k.EscalateDispute)
 	case *txv1.Message_SettleDispute:
 		return share.SettleDispute(a, k.SettleDispute)
+	}
+	return safeboxVerb(a, m)
+}
+
+func safeboxVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_RegisterVault:
+		return safebox.RegisterVault(a, k.RegisterVault)
+	case *txv1.Message_ChangeVault:
+		return safebox.ChangeVault(a, k.ChangeVault)
+	case *txv1.Message_Deposit:
+		return safebox.Deposit(a, k.Deposit)
+	case *txv1.Message_SelfDeposit:
+		return safebox.SelfDeposit(a, k.SelfDeposit)
+	case *txv1.Message_EraseItems:
+		return safebox.EraseItems(a, k.EraseItems)
+	case *txv1.Message_OfferTransfer:
+		return safebox.OfferTransfer(a, k.OfferTransfer)
+	case *txv1.Message_AcceptTransfer:
+		return safebox.AcceptTransfer(a, k.AcceptTransfer)
+	case *txv1.Message_DeclineTransfer:
+		return safebox.DeclineTransfer(a, k.DeclineTransfer)
+	case *txv1.Message_CancelTransfer:
+		return safebox.CancelTransfer(a, k.CancelTransfer)
 	}
 	return recordVerb(a, m)
 }

@@ -12,6 +12,7 @@ import (
 	"mulian/rules/ereceipt"
 	"mulian/rules/governance"
 	"mulian/rules/grant"
+	"mulian/rules/safebox"
 	"mulian/rules/share"
 	"mulian/state"
 	"mulian/state/machine"
@@ -61,6 +62,7 @@ func (consortium) End(tx *state.Tx, env machine.Env) []machine.Validator {
 	changes := governance.End(a)
 	grant.End(a)
 	share.End(a)
+	safebox.End(a)
 	catalogue.End(a)
 	ereceipt.End(a)
 	credential.End(a)

@@ -40,6 +40,7 @@ import (
 	"mulian/gen/mulian/identity/v1/identityv1connect"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	"mulian/gen/mulian/ledger/v1/ledgerv1connect"
+	"mulian/gen/mulian/safebox/v1/safeboxv1connect"
 	"mulian/gen/mulian/share/v1/sharev1connect"
 	"mulian/gen/mulian/trace/v1/tracev1connect"
 	"mulian/gen/openapi"
@@ -115,6 +116,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(cataloguev1connect.NewCatalogueServiceHandler(catalogueAPI{s: s}, opts...))
 	mux.Handle(evidencev1connect.NewEvidenceServiceHandler(evidenceAPI{s}, opts...))
 	mux.Handle(ereceiptv1connect.NewEReceiptServiceHandler(ereceiptAPI{s}, opts...))
+	mux.Handle(safeboxv1connect.NewSafeboxServiceHandler(safeboxAPI{s}, opts...))
 	mux.Handle(foreignv1connect.NewForeignServiceHandler(foreignAPI{s}, opts...))
 	mux.Handle(credentialv1connect.NewCredentialServiceHandler(credentialAPI{s}, opts...))
 	mux.Handle(sharev1connect.NewShareServiceHandler(shareAPI{s}, opts...))

@@ -127,6 +127,21 @@ const (
 	ProofingExpired  Code = 14010 // the identification has run out or was revoked
 )
 
+// The owner's side: class 14. The names that spec/safebox.md has for them stand in their
+// comments.
+const (
+	UnlockersShort       Code = 14080 // unlockers_short: a vault with one kind of unlocker holds nothing that nobody can get again
+	NotOwner             Code = 14081 // not_owner: the item is in another's box
+	TransferLocked       Code = 14082 // locked: the item is offered to somebody
+	RecipientUnknown     Code = 14083 // recipient_unknown: no such account
+	RecipientNotEligible Code = 14084 // recipient_not_eligible: it cannot take what is offered
+	DoubleOffer          Code = 14085 // double_offer: the same is offered to the same already
+	AcceptAfterChange    Code = 14086 // accept_after_change: what was offered is no longer what it was
+	VaultMissing         Code = 14087 // vault_missing: no box to which anything could be sealed
+	BoxFull              Code = 14088 // box_full: the box has no room for it
+	ItemErased           Code = 14089 // item_erased: its keys and content are destroyed
+)
+
 // The owner's side, credentials and what is shown of them: class 14, 14100 to 14139.
 // The name behind each code is that of the specification.
 const (

@@ -58,6 +58,9 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 	case *txv1.Message_AnchorEvidence:
 		return ofEvidence(k.AnchorEvidence, name)
 	}
+	if p, ok := ofSafebox(m, name); ok {
+		return p
+	}
 	if p, ok := ofForeign(m); ok {
 		return p
 	}

@@ -119,6 +119,17 @@ var verbs = map[string]Phrase{
 	"trace/order_secrecy": {"决定侦查保密", "ordered the secrecy of accesses under"},
 	"trace/lift_secrecy":  {"解除侦查保密", "lifted the secrecy of accesses under"},
 
+	"safebox/register_vault":   {"开通保险箱", "opened the safe box"},
+	"safebox/change_vault":     {"更改保险箱", "changed the safe box"},
+	"safebox/deposit":          {"归集资料", "deposited the item"},
+	"safebox/self_deposit":     {"存入资料", "put in the own item"},
+	"safebox/erase":            {"擦除资料", "erased the item"},
+	"safebox/offer_transfer":   {"发起转交", "offered the transfer"},
+	"safebox/accept_transfer":  {"接受转交", "accepted the transfer"},
+	"safebox/decline_transfer": {"谢绝转交", "declined the transfer"},
+	"safebox/cancel_transfer":  {"取消转交", "cancelled the transfer"},
+	"safebox/expired":          {"转交到期", "let the transfer run out"},
+
 	"evidence/anchor": {"存证", "anchored the evidence"},
 
 	"ereceipt/allot_range":          {"分配票段", "allotted the code range"},

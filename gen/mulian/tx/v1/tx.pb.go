@@ -16,13 +16,14 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v12 "mulian/gen/mulian/catalogue/v1"
-	v19 "mulian/gen/mulian/credential/v1"
-	v18 "mulian/gen/mulian/ereceipt/v1"
+	v110 "mulian/gen/mulian/credential/v1"
+	v19 "mulian/gen/mulian/ereceipt/v1"
 	v16 "mulian/gen/mulian/evidence/v1"
-	v17 "mulian/gen/mulian/foreign/v1"
+	v18 "mulian/gen/mulian/foreign/v1"
 	v11 "mulian/gen/mulian/governance/v1"
 	v15 "mulian/gen/mulian/grant/v1"
 	v1 "mulian/gen/mulian/identity/v1"
+	v17 "mulian/gen/mulian/safebox/v1"
 	v13 "mulian/gen/mulian/share/v1"
 	v14 "mulian/gen/mulian/trace/v1"
 	reflect "reflect"
@@ -311,6 +312,15 @@ type Message struct {
 	//	*Message_AttestDeletion
 	//	*Message_ExemptDeletion
 	//	*Message_AnchorEvidence
+	//	*Message_RegisterVault
+	//	*Message_ChangeVault
+	//	*Message_Deposit
+	//	*Message_SelfDeposit
+	//	*Message_EraseItems
+	//	*Message_OfferTransfer
+	//	*Message_AcceptTransfer
+	//	*Message_DeclineTransfer
+	//	*Message_CancelTransfer
 	//	*Message_FileObjection
 	//	*Message_AnswerObjection
 	//	*Message_CloseObjection
@@ -1067,6 +1077,87 @@ func (x *Message) GetAnchorEvidence() *v16.AnchorEvidence {
 	return nil
 }
 
+func (x *Message) GetRegisterVault() *v17.RegisterVault {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RegisterVault); ok {
+			return x.RegisterVault
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetChangeVault() *v17.ChangeVault {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ChangeVault); ok {
+			return x.ChangeVault
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetDeposit() *v17.Deposit {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_Deposit); ok {
+			return x.Deposit
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetSelfDeposit() *v17.SelfDeposit {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_SelfDeposit); ok {
+			return x.SelfDeposit
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetEraseItems() *v17.EraseItems {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_EraseItems); ok {
+			return x.EraseItems
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetOfferTransfer() *v17.OfferTransfer {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_OfferTransfer); ok {
+			return x.OfferTransfer
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetAcceptTransfer() *v17.AcceptTransfer {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_AcceptTransfer); ok {
+			return x.AcceptTransfer
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetDeclineTransfer() *v17.DeclineTransfer {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_DeclineTransfer); ok {
+			return x.DeclineTransfer
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetCancelTransfer() *v17.CancelTransfer {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_CancelTransfer); ok {
+			return x.CancelTransfer
+		}
+	}
+	return nil
+}
+
 func (x *Message) GetFileObjection() *v13.FileObjection {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_FileObjection); ok {
@@ -1130,7 +1221,7 @@ func (x *Message) GetSettleDispute() *v13.SettleDispute {
 	return nil
 }
 
-func (x *Message) GetUpdateForeignHeaders() *v17.UpdateForeignHeaders {
+func (x *Message) GetUpdateForeignHeaders() *v18.UpdateForeignHeaders {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_UpdateForeignHeaders); ok {
 			return x.UpdateForeignHeaders
@@ -1139,7 +1230,7 @@ func (x *Message) GetUpdateForeignHeaders() *v17.UpdateForeignHeaders {
 	return nil
 }
 
-func (x *Message) GetAcceptForeignProof() *v17.AcceptForeignProof {
+func (x *Message) GetAcceptForeignProof() *v18.AcceptForeignProof {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_AcceptForeignProof); ok {
 			return x.AcceptForeignProof
@@ -1148,7 +1239,7 @@ func (x *Message) GetAcceptForeignProof() *v17.AcceptForeignProof {
 	return nil
 }
 
-func (x *Message) GetFreezeForeignChain() *v17.FreezeForeignChain {
+func (x *Message) GetFreezeForeignChain() *v18.FreezeForeignChain {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_FreezeForeignChain); ok {
 			return x.FreezeForeignChain
@@ -1193,7 +1284,7 @@ func (x *Message) GetUnfreezeAccount() *v1.UnfreezeAccount {
 	return nil
 }
 
-func (x *Message) GetAllotRange() *v18.AllotRange {
+func (x *Message) GetAllotRange() *v19.AllotRange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_AllotRange); ok {
 			return x.AllotRange
@@ -1202,7 +1293,7 @@ func (x *Message) GetAllotRange() *v18.AllotRange {
 	return nil
 }
 
-func (x *Message) GetEndRange() *v18.EndRange {
+func (x *Message) GetEndRange() *v19.EndRange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_EndRange); ok {
 			return x.EndRange
@@ -1211,7 +1302,7 @@ func (x *Message) GetEndRange() *v18.EndRange {
 	return nil
 }
 
-func (x *Message) GetIssueReceipts() *v18.IssueReceipts {
+func (x *Message) GetIssueReceipts() *v19.IssueReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_IssueReceipts); ok {
 			return x.IssueReceipts
@@ -1220,7 +1311,7 @@ func (x *Message) GetIssueReceipts() *v18.IssueReceipts {
 	return nil
 }
 
-func (x *Message) GetSuperviseReceipts() *v18.SuperviseReceipts {
+func (x *Message) GetSuperviseReceipts() *v19.SuperviseReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_SuperviseReceipts); ok {
 			return x.SuperviseReceipts
@@ -1229,7 +1320,7 @@ func (x *Message) GetSuperviseReceipts() *v18.SuperviseReceipts {
 	return nil
 }
 
-func (x *Message) GetDeliverReceipts() *v18.DeliverReceipts {
+func (x *Message) GetDeliverReceipts() *v19.DeliverReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_DeliverReceipts); ok {
 			return x.DeliverReceipts
@@ -1238,7 +1329,7 @@ func (x *Message) GetDeliverReceipts() *v18.DeliverReceipts {
 	return nil
 }
 
-func (x *Message) GetLockReceipts() *v18.LockReceipts {
+func (x *Message) GetLockReceipts() *v19.LockReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_LockReceipts); ok {
 			return x.LockReceipts
@@ -1247,7 +1338,7 @@ func (x *Message) GetLockReceipts() *v18.LockReceipts {
 	return nil
 }
 
-func (x *Message) GetReleaseReceipts() *v18.ReleaseReceipts {
+func (x *Message) GetReleaseReceipts() *v19.ReleaseReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReleaseReceipts); ok {
 			return x.ReleaseReceipts
@@ -1256,7 +1347,7 @@ func (x *Message) GetReleaseReceipts() *v18.ReleaseReceipts {
 	return nil
 }
 
-func (x *Message) GetReimburseReceipts() *v18.ReimburseReceipts {
+func (x *Message) GetReimburseReceipts() *v19.ReimburseReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReimburseReceipts); ok {
 			return x.ReimburseReceipts
@@ -1265,7 +1356,7 @@ func (x *Message) GetReimburseReceipts() *v18.ReimburseReceipts {
 	return nil
 }
 
-func (x *Message) GetFlushReceipt() *v18.FlushReceipt {
+func (x *Message) GetFlushReceipt() *v19.FlushReceipt {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_FlushReceipt); ok {
 			return x.FlushReceipt
@@ -1274,7 +1365,7 @@ func (x *Message) GetFlushReceipt() *v18.FlushReceipt {
 	return nil
 }
 
-func (x *Message) GetReturnReimbursement() *v18.ReturnReimbursement {
+func (x *Message) GetReturnReimbursement() *v19.ReturnReimbursement {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReturnReimbursement); ok {
 			return x.ReturnReimbursement
@@ -1283,7 +1374,7 @@ func (x *Message) GetReturnReimbursement() *v18.ReturnReimbursement {
 	return nil
 }
 
-func (x *Message) GetPutCredentialType() *v19.PutCredentialType {
+func (x *Message) GetPutCredentialType() *v110.PutCredentialType {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_PutCredentialType); ok {
 			return x.PutCredentialType
@@ -1292,7 +1383,7 @@ func (x *Message) GetPutCredentialType() *v19.PutCredentialType {
 	return nil
 }
 
-func (x *Message) GetRetireCredentialType() *v19.RetireCredentialType {
+func (x *Message) GetRetireCredentialType() *v110.RetireCredentialType {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_RetireCredentialType); ok {
 			return x.RetireCredentialType
@@ -1301,7 +1392,7 @@ func (x *Message) GetRetireCredentialType() *v19.RetireCredentialType {
 	return nil
 }
 
-func (x *Message) GetPutIssuer() *v19.PutIssuer {
+func (x *Message) GetPutIssuer() *v110.PutIssuer {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_PutIssuer); ok {
 			return x.PutIssuer
@@ -1310,7 +1401,7 @@ func (x *Message) GetPutIssuer() *v19.PutIssuer {
 	return nil
 }
 
-func (x *Message) GetIssueCredentials() *v19.IssueCredentials {
+func (x *Message) GetIssueCredentials() *v110.IssueCredentials {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_IssueCredentials); ok {
 			return x.IssueCredentials
@@ -1319,7 +1410,7 @@ func (x *Message) GetIssueCredentials() *v19.IssueCredentials {
 	return nil
 }
 
-func (x *Message) GetSetCredentialStatus() *v19.SetCredentialStatus {
+func (x *Message) GetSetCredentialStatus() *v110.SetCredentialStatus {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_SetCredentialStatus); ok {
 			return x.SetCredentialStatus
@@ -1328,7 +1419,7 @@ func (x *Message) GetSetCredentialStatus() *v19.SetCredentialStatus {
 	return nil
 }
 
-func (x *Message) GetReportSourceChange() *v19.ReportSourceChange {
+func (x *Message) GetReportSourceChange() *v110.ReportSourceChange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReportSourceChange); ok {
 			return x.ReportSourceChange
@@ -1645,6 +1736,42 @@ type Message_AnchorEvidence struct {
 	AnchorEvidence *v16.AnchorEvidence `protobuf:"bytes,120,opt,name=anchor_evidence,json=anchorEvidence,proto3,oneof"`
 }
 
+type Message_RegisterVault struct {
+	RegisterVault *v17.RegisterVault `protobuf:"bytes,200,opt,name=register_vault,json=registerVault,proto3,oneof"`
+}
+
+type Message_ChangeVault struct {
+	ChangeVault *v17.ChangeVault `protobuf:"bytes,201,opt,name=change_vault,json=changeVault,proto3,oneof"`
+}
+
+type Message_Deposit struct {
+	Deposit *v17.Deposit `protobuf:"bytes,202,opt,name=deposit,proto3,oneof"`
+}
+
+type Message_SelfDeposit struct {
+	SelfDeposit *v17.SelfDeposit `protobuf:"bytes,203,opt,name=self_deposit,json=selfDeposit,proto3,oneof"`
+}
+
+type Message_EraseItems struct {
+	EraseItems *v17.EraseItems `protobuf:"bytes,204,opt,name=erase_items,json=eraseItems,proto3,oneof"`
+}
+
+type Message_OfferTransfer struct {
+	OfferTransfer *v17.OfferTransfer `protobuf:"bytes,205,opt,name=offer_transfer,json=offerTransfer,proto3,oneof"`
+}
+
+type Message_AcceptTransfer struct {
+	AcceptTransfer *v17.AcceptTransfer `protobuf:"bytes,206,opt,name=accept_transfer,json=acceptTransfer,proto3,oneof"`
+}
+
+type Message_DeclineTransfer struct {
+	DeclineTransfer *v17.DeclineTransfer `protobuf:"bytes,207,opt,name=decline_transfer,json=declineTransfer,proto3,oneof"`
+}
+
+type Message_CancelTransfer struct {
+	CancelTransfer *v17.CancelTransfer `protobuf:"bytes,208,opt,name=cancel_transfer,json=cancelTransfer,proto3,oneof"`
+}
+
 type Message_FileObjection struct {
 	FileObjection *v13.FileObjection `protobuf:"bytes,130,opt,name=file_objection,json=fileObjection,proto3,oneof"`
 }
@@ -1674,15 +1801,15 @@ type Message_SettleDispute struct {
 }
 
 type Message_UpdateForeignHeaders struct {
-	UpdateForeignHeaders *v17.UpdateForeignHeaders `protobuf:"bytes,140,opt,name=update_foreign_headers,json=updateForeignHeaders,proto3,oneof"`
+	UpdateForeignHeaders *v18.UpdateForeignHeaders `protobuf:"bytes,140,opt,name=update_foreign_headers,json=updateForeignHeaders,proto3,oneof"`
 }
 
 type Message_AcceptForeignProof struct {
-	AcceptForeignProof *v17.AcceptForeignProof `protobuf:"bytes,141,opt,name=accept_foreign_proof,json=acceptForeignProof,proto3,oneof"`
+	AcceptForeignProof *v18.AcceptForeignProof `protobuf:"bytes,141,opt,name=accept_foreign_proof,json=acceptForeignProof,proto3,oneof"`
 }
 
 type Message_FreezeForeignChain struct {
-	FreezeForeignChain *v17.FreezeForeignChain `protobuf:"bytes,142,opt,name=freeze_foreign_chain,json=freezeForeignChain,proto3,oneof"`
+	FreezeForeignChain *v18.FreezeForeignChain `protobuf:"bytes,142,opt,name=freeze_foreign_chain,json=freezeForeignChain,proto3,oneof"`
 }
 
 type Message_RecordProofing struct {
@@ -1702,67 +1829,67 @@ type Message_UnfreezeAccount struct {
 }
 
 type Message_AllotRange struct {
-	AllotRange *v18.AllotRange `protobuf:"bytes,240,opt,name=allot_range,json=allotRange,proto3,oneof"`
+	AllotRange *v19.AllotRange `protobuf:"bytes,240,opt,name=allot_range,json=allotRange,proto3,oneof"`
 }
 
 type Message_EndRange struct {
-	EndRange *v18.EndRange `protobuf:"bytes,241,opt,name=end_range,json=endRange,proto3,oneof"`
+	EndRange *v19.EndRange `protobuf:"bytes,241,opt,name=end_range,json=endRange,proto3,oneof"`
 }
 
 type Message_IssueReceipts struct {
-	IssueReceipts *v18.IssueReceipts `protobuf:"bytes,242,opt,name=issue_receipts,json=issueReceipts,proto3,oneof"`
+	IssueReceipts *v19.IssueReceipts `protobuf:"bytes,242,opt,name=issue_receipts,json=issueReceipts,proto3,oneof"`
 }
 
 type Message_SuperviseReceipts struct {
-	SuperviseReceipts *v18.SuperviseReceipts `protobuf:"bytes,243,opt,name=supervise_receipts,json=superviseReceipts,proto3,oneof"`
+	SuperviseReceipts *v19.SuperviseReceipts `protobuf:"bytes,243,opt,name=supervise_receipts,json=superviseReceipts,proto3,oneof"`
 }
 
 type Message_DeliverReceipts struct {
-	DeliverReceipts *v18.DeliverReceipts `protobuf:"bytes,244,opt,name=deliver_receipts,json=deliverReceipts,proto3,oneof"`
+	DeliverReceipts *v19.DeliverReceipts `protobuf:"bytes,244,opt,name=deliver_receipts,json=deliverReceipts,proto3,oneof"`
 }
 
 type Message_LockReceipts struct {
-	LockReceipts *v18.LockReceipts `protobuf:"bytes,245,opt,name=lock_receipts,json=lockReceipts,proto3,oneof"`
+	LockReceipts *v19.LockReceipts `protobuf:"bytes,245,opt,name=lock_receipts,json=lockReceipts,proto3,oneof"`
 }
 
 type Message_ReleaseReceipts struct {
-	ReleaseReceipts *v18.ReleaseReceipts `protobuf:"bytes,246,opt,name=release_receipts,json=releaseReceipts,proto3,oneof"`
+	ReleaseReceipts *v19.ReleaseReceipts `protobuf:"bytes,246,opt,name=release_receipts,json=releaseReceipts,proto3,oneof"`
 }
 
 type Message_ReimburseReceipts struct {
-	ReimburseReceipts *v18.ReimburseReceipts `protobuf:"bytes,247,opt,name=reimburse_receipts,json=reimburseReceipts,proto3,oneof"`
+	ReimburseReceipts *v19.ReimburseReceipts `protobuf:"bytes,247,opt,name=reimburse_receipts,json=reimburseReceipts,proto3,oneof"`
 }
 
 type Message_FlushReceipt struct {
-	FlushReceipt *v18.FlushReceipt `protobuf:"bytes,248,opt,name=flush_receipt,json=flushReceipt,proto3,oneof"`
+	FlushReceipt *v19.FlushReceipt `protobuf:"bytes,248,opt,name=flush_receipt,json=flushReceipt,proto3,oneof"`
 }
 
 type Message_ReturnReimbursement struct {
-	ReturnReimbursement *v18.ReturnReimbursement `protobuf:"bytes,249,opt,name=return_reimbursement,json=returnReimbursement,proto3,oneof"`
+	ReturnReimbursement *v19.ReturnReimbursement `protobuf:"bytes,249,opt,name=return_reimbursement,json=returnReimbursement,proto3,oneof"`
 }
 
 type Message_PutCredentialType struct {
-	PutCredentialType *v19.PutCredentialType `protobuf:"bytes,215,opt,name=put_credential_type,json=putCredentialType,proto3,oneof"`
+	PutCredentialType *v110.PutCredentialType `protobuf:"bytes,215,opt,name=put_credential_type,json=putCredentialType,proto3,oneof"`
 }
 
 type Message_RetireCredentialType struct {
-	RetireCredentialType *v19.RetireCredentialType `protobuf:"bytes,216,opt,name=retire_credential_type,json=retireCredentialType,proto3,oneof"`
+	RetireCredentialType *v110.RetireCredentialType `protobuf:"bytes,216,opt,name=retire_credential_type,json=retireCredentialType,proto3,oneof"`
 }
 
 type Message_PutIssuer struct {
-	PutIssuer *v19.PutIssuer `protobuf:"bytes,217,opt,name=put_issuer,json=putIssuer,proto3,oneof"`
+	PutIssuer *v110.PutIssuer `protobuf:"bytes,217,opt,name=put_issuer,json=putIssuer,proto3,oneof"`
 }
 
 type Message_IssueCredentials struct {
-	IssueCredentials *v19.IssueCredentials `protobuf:"bytes,218,opt,name=issue_credentials,json=issueCredentials,proto3,oneof"`
+	IssueCredentials *v110.IssueCredentials `protobuf:"bytes,218,opt,name=issue_credentials,json=issueCredentials,proto3,oneof"`
 }
 
 type Message_SetCredentialStatus struct {
-	SetCredentialStatus *v19.SetCredentialStatus `protobuf:"bytes,219,opt,name=set_credential_status,json=setCredentialStatus,proto3,oneof"`
+	SetCredentialStatus *v110.SetCredentialStatus `protobuf:"bytes,219,opt,name=set_credential_status,json=setCredentialStatus,proto3,oneof"`
 }
 
 type Message_ReportSourceChange struct {
-	ReportSourceChange *v19.ReportSourceChange `protobuf:"bytes,220,opt,name=report_source_change,json=reportSourceChange,proto3,oneof"`
+	ReportSourceChange *v110.ReportSourceChange `protobuf:"bytes,220,opt,name=report_source_change,json=reportSourceChange,proto3,oneof"`
 }
 
 func (*Message_RegisterOrg) isMessage_Kind() {}
@@ -1916,6 +2043,24 @@ func (*Message_AttestDeletion) isMessage_Kind() {}
 func (*Message_ExemptDeletion) isMessage_Kind() {}
 
 func (*Message_AnchorEvidence) isMessage_Kind() {}
+
+func (*Message_RegisterVault) isMessage_Kind() {}
+
+func (*Message_ChangeVault) isMessage_Kind() {}
+
+func (*Message_Deposit) isMessage_Kind() {}
+
+func (*Message_SelfDeposit) isMessage_Kind() {}
+
+func (*Message_EraseItems) isMessage_Kind() {}
+
+func (*Message_OfferTransfer) isMessage_Kind() {}
+
+func (*Message_AcceptTransfer) isMessage_Kind() {}
+
+func (*Message_DeclineTransfer) isMessage_Kind() {}
+
+func (*Message_CancelTransfer) isMessage_Kind() {}
 
 func (*Message_FileObjection) isMessage_Kind() {}
 
@@ -2152,7 +2297,7 @@ var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/grant/v1/grant.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\x1a%mulian/credential/v1/credential.proto\"\x8a\x01\n" +
+	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/grant/v1/grant.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/safebox/v1/safebox.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\x1a%mulian/credential/v1/credential.proto\"\x8a\x01\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x125\n" +
 	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\x123\n" +
@@ -2166,7 +2311,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\x9c>\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xacC\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -2259,7 +2404,17 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\x0fclose_grant_use\x18\xbf\x01 \x01(\v2\x1e.mulian.grant.v1.CloseGrantUseH\x00R\rcloseGrantUse\x12K\n" +
 	"\x0fattest_deletion\x18\xc0\x01 \x01(\v2\x1f.mulian.grant.v1.AttestDeletionH\x00R\x0eattestDeletion\x12K\n" +
 	"\x0fexempt_deletion\x18\xc1\x01 \x01(\v2\x1f.mulian.grant.v1.ExemptDeletionH\x00R\x0eexemptDeletion\x12M\n" +
-	"\x0fanchor_evidence\x18x \x01(\v2\".mulian.evidence.v1.AnchorEvidenceH\x00R\x0eanchorEvidence\x12H\n" +
+	"\x0fanchor_evidence\x18x \x01(\v2\".mulian.evidence.v1.AnchorEvidenceH\x00R\x0eanchorEvidence\x12J\n" +
+	"\x0eregister_vault\x18\xc8\x01 \x01(\v2 .mulian.safebox.v1.RegisterVaultH\x00R\rregisterVault\x12D\n" +
+	"\fchange_vault\x18\xc9\x01 \x01(\v2\x1e.mulian.safebox.v1.ChangeVaultH\x00R\vchangeVault\x127\n" +
+	"\adeposit\x18\xca\x01 \x01(\v2\x1a.mulian.safebox.v1.DepositH\x00R\adeposit\x12D\n" +
+	"\fself_deposit\x18\xcb\x01 \x01(\v2\x1e.mulian.safebox.v1.SelfDepositH\x00R\vselfDeposit\x12A\n" +
+	"\verase_items\x18\xcc\x01 \x01(\v2\x1d.mulian.safebox.v1.EraseItemsH\x00R\n" +
+	"eraseItems\x12J\n" +
+	"\x0eoffer_transfer\x18\xcd\x01 \x01(\v2 .mulian.safebox.v1.OfferTransferH\x00R\rofferTransfer\x12M\n" +
+	"\x0faccept_transfer\x18\xce\x01 \x01(\v2!.mulian.safebox.v1.AcceptTransferH\x00R\x0eacceptTransfer\x12P\n" +
+	"\x10decline_transfer\x18\xcf\x01 \x01(\v2\".mulian.safebox.v1.DeclineTransferH\x00R\x0fdeclineTransfer\x12M\n" +
+	"\x0fcancel_transfer\x18\xd0\x01 \x01(\v2!.mulian.safebox.v1.CancelTransferH\x00R\x0ecancelTransfer\x12H\n" +
 	"\x0efile_objection\x18\x82\x01 \x01(\v2\x1e.mulian.share.v1.FileObjectionH\x00R\rfileObjection\x12N\n" +
 	"\x10answer_objection\x18\x83\x01 \x01(\v2 .mulian.share.v1.AnswerObjectionH\x00R\x0fanswerObjection\x12K\n" +
 	"\x0fclose_objection\x18\x84\x01 \x01(\v2\x1f.mulian.share.v1.CloseObjectionH\x00R\x0ecloseObjection\x12E\n" +
@@ -2322,119 +2477,128 @@ func file_mulian_tx_v1_tx_proto_rawDescGZIP() []byte {
 
 var file_mulian_tx_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_mulian_tx_v1_tx_proto_goTypes = []any{
-	(*Envelope)(nil),                 // 0: mulian.tx.v1.Envelope
-	(*Signature)(nil),                // 1: mulian.tx.v1.Signature
-	(*Body)(nil),                     // 2: mulian.tx.v1.Body
-	(*Message)(nil),                  // 3: mulian.tx.v1.Message
-	(*Outcome)(nil),                  // 4: mulian.tx.v1.Outcome
-	(*Refusal)(nil),                  // 5: mulian.tx.v1.Refusal
-	(*v1.StepUp)(nil),                // 6: mulian.identity.v1.StepUp
-	(*v1.RegisterOrg)(nil),           // 7: mulian.identity.v1.RegisterOrg
-	(*v1.UpdateOrg)(nil),             // 8: mulian.identity.v1.UpdateOrg
-	(*v1.RegisterUnit)(nil),          // 9: mulian.identity.v1.RegisterUnit
-	(*v1.RegisterGateway)(nil),       // 10: mulian.identity.v1.RegisterGateway
-	(*v1.UpdateGateway)(nil),         // 11: mulian.identity.v1.UpdateGateway
-	(*v1.OpenAccount)(nil),           // 12: mulian.identity.v1.OpenAccount
-	(*v1.AddKey)(nil),                // 13: mulian.identity.v1.AddKey
-	(*v1.RotateKey)(nil),             // 14: mulian.identity.v1.RotateKey
-	(*v1.RevokeKey)(nil),             // 15: mulian.identity.v1.RevokeKey
-	(*v1.SuspendAccount)(nil),        // 16: mulian.identity.v1.SuspendAccount
-	(*v1.ResumeAccount)(nil),         // 17: mulian.identity.v1.ResumeAccount
-	(*v11.Propose)(nil),              // 18: mulian.governance.v1.Propose
-	(*v11.CastVote)(nil),             // 19: mulian.governance.v1.CastVote
-	(*v11.WithdrawProposal)(nil),     // 20: mulian.governance.v1.WithdrawProposal
-	(*v12.PutDuties)(nil),            // 21: mulian.catalogue.v1.PutDuties
-	(*v12.PutSystems)(nil),           // 22: mulian.catalogue.v1.PutSystems
-	(*v12.PutTables)(nil),            // 23: mulian.catalogue.v1.PutTables
-	(*v12.SubmitEntries)(nil),        // 24: mulian.catalogue.v1.SubmitEntries
-	(*v12.ReviewEntries)(nil),        // 25: mulian.catalogue.v1.ReviewEntries
-	(*v12.LockEntries)(nil),          // 26: mulian.catalogue.v1.LockEntries
-	(*v12.UnlockEntry)(nil),          // 27: mulian.catalogue.v1.UnlockEntry
-	(*v12.CounterSign)(nil),          // 28: mulian.catalogue.v1.CounterSign
-	(*v12.WithdrawEntry)(nil),        // 29: mulian.catalogue.v1.WithdrawEntry
-	(*v12.SuspendEntry)(nil),         // 30: mulian.catalogue.v1.SuspendEntry
-	(*v12.ReportDrift)(nil),          // 31: mulian.catalogue.v1.ReportDrift
-	(*v12.SettleDrift)(nil),          // 32: mulian.catalogue.v1.SettleDrift
-	(*v12.PutMatters)(nil),           // 33: mulian.catalogue.v1.PutMatters
-	(*v12.PutCodes)(nil),             // 34: mulian.catalogue.v1.PutCodes
-	(*v13.FileRequest)(nil),          // 35: mulian.share.v1.FileRequest
-	(*v13.AskMore)(nil),              // 36: mulian.share.v1.AskMore
-	(*v13.Supplement)(nil),           // 37: mulian.share.v1.Supplement
-	(*v13.Answer)(nil),               // 38: mulian.share.v1.Answer
-	(*v13.AskExtension)(nil),         // 39: mulian.share.v1.AskExtension
-	(*v13.DecideExtension)(nil),      // 40: mulian.share.v1.DecideExtension
-	(*v13.WithdrawRequest)(nil),      // 41: mulian.share.v1.WithdrawRequest
-	(*v13.ConfirmAgreement)(nil),     // 42: mulian.share.v1.ConfirmAgreement
-	(*v13.SuspendAgreement)(nil),     // 43: mulian.share.v1.SuspendAgreement
-	(*v13.ResumeAgreement)(nil),      // 44: mulian.share.v1.ResumeAgreement
-	(*v13.EndAgreement)(nil),         // 45: mulian.share.v1.EndAgreement
-	(*v13.StartDelivery)(nil),        // 46: mulian.share.v1.StartDelivery
-	(*v13.CompleteDelivery)(nil),     // 47: mulian.share.v1.CompleteDelivery
-	(*v13.FailDelivery)(nil),         // 48: mulian.share.v1.FailDelivery
-	(*v13.ConfirmDelivery)(nil),      // 49: mulian.share.v1.ConfirmDelivery
-	(*v13.RecordUse)(nil),            // 50: mulian.share.v1.RecordUse
-	(*v13.ProposeAmendment)(nil),     // 51: mulian.share.v1.ProposeAmendment
-	(*v13.ProposeRenewal)(nil),       // 52: mulian.share.v1.ProposeRenewal
-	(*v13.SignAmendment)(nil),        // 53: mulian.share.v1.SignAmendment
-	(*v13.DropAmendment)(nil),        // 54: mulian.share.v1.DropAmendment
-	(*v13.RecordViolation)(nil),      // 55: mulian.share.v1.RecordViolation
-	(*v13.RectifyViolation)(nil),     // 56: mulian.share.v1.RectifyViolation
-	(*v13.SettleViolation)(nil),      // 57: mulian.share.v1.SettleViolation
-	(*v13.FileDisposal)(nil),         // 58: mulian.share.v1.FileDisposal
-	(*v13.FileFeedback)(nil),         // 59: mulian.share.v1.FileFeedback
-	(*v13.FileCorrection)(nil),       // 60: mulian.share.v1.FileCorrection
-	(*v13.AnswerCorrection)(nil),     // 61: mulian.share.v1.AnswerCorrection
-	(*v13.CompleteCorrection)(nil),   // 62: mulian.share.v1.CompleteCorrection
-	(*v13.ApplyCorrection)(nil),      // 63: mulian.share.v1.ApplyCorrection
-	(*v13.CloseCorrection)(nil),      // 64: mulian.share.v1.CloseCorrection
-	(*v14.AnchorHead)(nil),           // 65: mulian.trace.v1.AnchorHead
-	(*v14.OrderSecrecy)(nil),         // 66: mulian.trace.v1.OrderSecrecy
-	(*v14.LiftSecrecy)(nil),          // 67: mulian.trace.v1.LiftSecrecy
-	(*v15.RegisterUse)(nil),          // 68: mulian.grant.v1.RegisterUse
-	(*v15.RetireUse)(nil),            // 69: mulian.grant.v1.RetireUse
-	(*v15.RequestData)(nil),          // 70: mulian.grant.v1.RequestData
-	(*v15.WithdrawDataRequest)(nil),  // 71: mulian.grant.v1.WithdrawDataRequest
-	(*v15.GiveGrant)(nil),            // 72: mulian.grant.v1.GiveGrant
-	(*v15.DeclineRequest)(nil),       // 73: mulian.grant.v1.DeclineRequest
-	(*v15.PauseGrant)(nil),           // 74: mulian.grant.v1.PauseGrant
-	(*v15.ResumeGrant)(nil),          // 75: mulian.grant.v1.ResumeGrant
-	(*v15.RevokeGrant)(nil),          // 76: mulian.grant.v1.RevokeGrant
-	(*v15.VoidGrant)(nil),            // 77: mulian.grant.v1.VoidGrant
-	(*v15.RecordGrantUse)(nil),       // 78: mulian.grant.v1.RecordGrantUse
-	(*v15.CloseGrantUse)(nil),        // 79: mulian.grant.v1.CloseGrantUse
-	(*v15.AttestDeletion)(nil),       // 80: mulian.grant.v1.AttestDeletion
-	(*v15.ExemptDeletion)(nil),       // 81: mulian.grant.v1.ExemptDeletion
-	(*v16.AnchorEvidence)(nil),       // 82: mulian.evidence.v1.AnchorEvidence
-	(*v13.FileObjection)(nil),        // 83: mulian.share.v1.FileObjection
-	(*v13.AnswerObjection)(nil),      // 84: mulian.share.v1.AnswerObjection
-	(*v13.CloseObjection)(nil),       // 85: mulian.share.v1.CloseObjection
-	(*v13.RaiseDispute)(nil),         // 86: mulian.share.v1.RaiseDispute
-	(*v13.DecideDispute)(nil),        // 87: mulian.share.v1.DecideDispute
-	(*v13.EscalateDispute)(nil),      // 88: mulian.share.v1.EscalateDispute
-	(*v13.SettleDispute)(nil),        // 89: mulian.share.v1.SettleDispute
-	(*v17.UpdateForeignHeaders)(nil), // 90: mulian.foreign.v1.UpdateForeignHeaders
-	(*v17.AcceptForeignProof)(nil),   // 91: mulian.foreign.v1.AcceptForeignProof
-	(*v17.FreezeForeignChain)(nil),   // 92: mulian.foreign.v1.FreezeForeignChain
-	(*v1.RecordProofing)(nil),        // 93: mulian.identity.v1.RecordProofing
-	(*v1.RevokeProofing)(nil),        // 94: mulian.identity.v1.RevokeProofing
-	(*v1.FreezeAccount)(nil),         // 95: mulian.identity.v1.FreezeAccount
-	(*v1.UnfreezeAccount)(nil),       // 96: mulian.identity.v1.UnfreezeAccount
-	(*v18.AllotRange)(nil),           // 97: mulian.ereceipt.v1.AllotRange
-	(*v18.EndRange)(nil),             // 98: mulian.ereceipt.v1.EndRange
-	(*v18.IssueReceipts)(nil),        // 99: mulian.ereceipt.v1.IssueReceipts
-	(*v18.SuperviseReceipts)(nil),    // 100: mulian.ereceipt.v1.SuperviseReceipts
-	(*v18.DeliverReceipts)(nil),      // 101: mulian.ereceipt.v1.DeliverReceipts
-	(*v18.LockReceipts)(nil),         // 102: mulian.ereceipt.v1.LockReceipts
-	(*v18.ReleaseReceipts)(nil),      // 103: mulian.ereceipt.v1.ReleaseReceipts
-	(*v18.ReimburseReceipts)(nil),    // 104: mulian.ereceipt.v1.ReimburseReceipts
-	(*v18.FlushReceipt)(nil),         // 105: mulian.ereceipt.v1.FlushReceipt
-	(*v18.ReturnReimbursement)(nil),  // 106: mulian.ereceipt.v1.ReturnReimbursement
-	(*v19.PutCredentialType)(nil),    // 107: mulian.credential.v1.PutCredentialType
-	(*v19.RetireCredentialType)(nil), // 108: mulian.credential.v1.RetireCredentialType
-	(*v19.PutIssuer)(nil),            // 109: mulian.credential.v1.PutIssuer
-	(*v19.IssueCredentials)(nil),     // 110: mulian.credential.v1.IssueCredentials
-	(*v19.SetCredentialStatus)(nil),  // 111: mulian.credential.v1.SetCredentialStatus
-	(*v19.ReportSourceChange)(nil),   // 112: mulian.credential.v1.ReportSourceChange
+	(*Envelope)(nil),                  // 0: mulian.tx.v1.Envelope
+	(*Signature)(nil),                 // 1: mulian.tx.v1.Signature
+	(*Body)(nil),                      // 2: mulian.tx.v1.Body
+	(*Message)(nil),                   // 3: mulian.tx.v1.Message
+	(*Outcome)(nil),                   // 4: mulian.tx.v1.Outcome
+	(*Refusal)(nil),                   // 5: mulian.tx.v1.Refusal
+	(*v1.StepUp)(nil),                 // 6: mulian.identity.v1.StepUp
+	(*v1.RegisterOrg)(nil),            // 7: mulian.identity.v1.RegisterOrg
+	(*v1.UpdateOrg)(nil),              // 8: mulian.identity.v1.UpdateOrg
+	(*v1.RegisterUnit)(nil),           // 9: mulian.identity.v1.RegisterUnit
+	(*v1.RegisterGateway)(nil),        // 10: mulian.identity.v1.RegisterGateway
+	(*v1.UpdateGateway)(nil),          // 11: mulian.identity.v1.UpdateGateway
+	(*v1.OpenAccount)(nil),            // 12: mulian.identity.v1.OpenAccount
+	(*v1.AddKey)(nil),                 // 13: mulian.identity.v1.AddKey
+	(*v1.RotateKey)(nil),              // 14: mulian.identity.v1.RotateKey
+	(*v1.RevokeKey)(nil),              // 15: mulian.identity.v1.RevokeKey
+	(*v1.SuspendAccount)(nil),         // 16: mulian.identity.v1.SuspendAccount
+	(*v1.ResumeAccount)(nil),          // 17: mulian.identity.v1.ResumeAccount
+	(*v11.Propose)(nil),               // 18: mulian.governance.v1.Propose
+	(*v11.CastVote)(nil),              // 19: mulian.governance.v1.CastVote
+	(*v11.WithdrawProposal)(nil),      // 20: mulian.governance.v1.WithdrawProposal
+	(*v12.PutDuties)(nil),             // 21: mulian.catalogue.v1.PutDuties
+	(*v12.PutSystems)(nil),            // 22: mulian.catalogue.v1.PutSystems
+	(*v12.PutTables)(nil),             // 23: mulian.catalogue.v1.PutTables
+	(*v12.SubmitEntries)(nil),         // 24: mulian.catalogue.v1.SubmitEntries
+	(*v12.ReviewEntries)(nil),         // 25: mulian.catalogue.v1.ReviewEntries
+	(*v12.LockEntries)(nil),           // 26: mulian.catalogue.v1.LockEntries
+	(*v12.UnlockEntry)(nil),           // 27: mulian.catalogue.v1.UnlockEntry
+	(*v12.CounterSign)(nil),           // 28: mulian.catalogue.v1.CounterSign
+	(*v12.WithdrawEntry)(nil),         // 29: mulian.catalogue.v1.WithdrawEntry
+	(*v12.SuspendEntry)(nil),          // 30: mulian.catalogue.v1.SuspendEntry
+	(*v12.ReportDrift)(nil),           // 31: mulian.catalogue.v1.ReportDrift
+	(*v12.SettleDrift)(nil),           // 32: mulian.catalogue.v1.SettleDrift
+	(*v12.PutMatters)(nil),            // 33: mulian.catalogue.v1.PutMatters
+	(*v12.PutCodes)(nil),              // 34: mulian.catalogue.v1.PutCodes
+	(*v13.FileRequest)(nil),           // 35: mulian.share.v1.FileRequest
+	(*v13.AskMore)(nil),               // 36: mulian.share.v1.AskMore
+	(*v13.Supplement)(nil),            // 37: mulian.share.v1.Supplement
+	(*v13.Answer)(nil),                // 38: mulian.share.v1.Answer
+	(*v13.AskExtension)(nil),          // 39: mulian.share.v1.AskExtension
+	(*v13.DecideExtension)(nil),       // 40: mulian.share.v1.DecideExtension
+	(*v13.WithdrawRequest)(nil),       // 41: mulian.share.v1.WithdrawRequest
+	(*v13.ConfirmAgreement)(nil),      // 42: mulian.share.v1.ConfirmAgreement
+	(*v13.SuspendAgreement)(nil),      // 43: mulian.share.v1.SuspendAgreement
+	(*v13.ResumeAgreement)(nil),       // 44: mulian.share.v1.ResumeAgreement
+	(*v13.EndAgreement)(nil),          // 45: mulian.share.v1.EndAgreement
+	(*v13.StartDelivery)(nil),         // 46: mulian.share.v1.StartDelivery
+	(*v13.CompleteDelivery)(nil),      // 47: mulian.share.v1.CompleteDelivery
+	(*v13.FailDelivery)(nil),          // 48: mulian.share.v1.FailDelivery
+	(*v13.ConfirmDelivery)(nil),       // 49: mulian.share.v1.ConfirmDelivery
+	(*v13.RecordUse)(nil),             // 50: mulian.share.v1.RecordUse
+	(*v13.ProposeAmendment)(nil),      // 51: mulian.share.v1.ProposeAmendment
+	(*v13.ProposeRenewal)(nil),        // 52: mulian.share.v1.ProposeRenewal
+	(*v13.SignAmendment)(nil),         // 53: mulian.share.v1.SignAmendment
+	(*v13.DropAmendment)(nil),         // 54: mulian.share.v1.DropAmendment
+	(*v13.RecordViolation)(nil),       // 55: mulian.share.v1.RecordViolation
+	(*v13.RectifyViolation)(nil),      // 56: mulian.share.v1.RectifyViolation
+	(*v13.SettleViolation)(nil),       // 57: mulian.share.v1.SettleViolation
+	(*v13.FileDisposal)(nil),          // 58: mulian.share.v1.FileDisposal
+	(*v13.FileFeedback)(nil),          // 59: mulian.share.v1.FileFeedback
+	(*v13.FileCorrection)(nil),        // 60: mulian.share.v1.FileCorrection
+	(*v13.AnswerCorrection)(nil),      // 61: mulian.share.v1.AnswerCorrection
+	(*v13.CompleteCorrection)(nil),    // 62: mulian.share.v1.CompleteCorrection
+	(*v13.ApplyCorrection)(nil),       // 63: mulian.share.v1.ApplyCorrection
+	(*v13.CloseCorrection)(nil),       // 64: mulian.share.v1.CloseCorrection
+	(*v14.AnchorHead)(nil),            // 65: mulian.trace.v1.AnchorHead
+	(*v14.OrderSecrecy)(nil),          // 66: mulian.trace.v1.OrderSecrecy
+	(*v14.LiftSecrecy)(nil),           // 67: mulian.trace.v1.LiftSecrecy
+	(*v15.RegisterUse)(nil),           // 68: mulian.grant.v1.RegisterUse
+	(*v15.RetireUse)(nil),             // 69: mulian.grant.v1.RetireUse
+	(*v15.RequestData)(nil),           // 70: mulian.grant.v1.RequestData
+	(*v15.WithdrawDataRequest)(nil),   // 71: mulian.grant.v1.WithdrawDataRequest
+	(*v15.GiveGrant)(nil),             // 72: mulian.grant.v1.GiveGrant
+	(*v15.DeclineRequest)(nil),        // 73: mulian.grant.v1.DeclineRequest
+	(*v15.PauseGrant)(nil),            // 74: mulian.grant.v1.PauseGrant
+	(*v15.ResumeGrant)(nil),           // 75: mulian.grant.v1.ResumeGrant
+	(*v15.RevokeGrant)(nil),           // 76: mulian.grant.v1.RevokeGrant
+	(*v15.VoidGrant)(nil),             // 77: mulian.grant.v1.VoidGrant
+	(*v15.RecordGrantUse)(nil),        // 78: mulian.grant.v1.RecordGrantUse
+	(*v15.CloseGrantUse)(nil),         // 79: mulian.grant.v1.CloseGrantUse
+	(*v15.AttestDeletion)(nil),        // 80: mulian.grant.v1.AttestDeletion
+	(*v15.ExemptDeletion)(nil),        // 81: mulian.grant.v1.ExemptDeletion
+	(*v16.AnchorEvidence)(nil),        // 82: mulian.evidence.v1.AnchorEvidence
+	(*v17.RegisterVault)(nil),         // 83: mulian.safebox.v1.RegisterVault
+	(*v17.ChangeVault)(nil),           // 84: mulian.safebox.v1.ChangeVault
+	(*v17.Deposit)(nil),               // 85: mulian.safebox.v1.Deposit
+	(*v17.SelfDeposit)(nil),           // 86: mulian.safebox.v1.SelfDeposit
+	(*v17.EraseItems)(nil),            // 87: mulian.safebox.v1.EraseItems
+	(*v17.OfferTransfer)(nil),         // 88: mulian.safebox.v1.OfferTransfer
+	(*v17.AcceptTransfer)(nil),        // 89: mulian.safebox.v1.AcceptTransfer
+	(*v17.DeclineTransfer)(nil),       // 90: mulian.safebox.v1.DeclineTransfer
+	(*v17.CancelTransfer)(nil),        // 91: mulian.safebox.v1.CancelTransfer
+	(*v13.FileObjection)(nil),         // 92: mulian.share.v1.FileObjection
+	(*v13.AnswerObjection)(nil),       // 93: mulian.share.v1.AnswerObjection
+	(*v13.CloseObjection)(nil),        // 94: mulian.share.v1.CloseObjection
+	(*v13.RaiseDispute)(nil),          // 95: mulian.share.v1.RaiseDispute
+	(*v13.DecideDispute)(nil),         // 96: mulian.share.v1.DecideDispute
+	(*v13.EscalateDispute)(nil),       // 97: mulian.share.v1.EscalateDispute
+	(*v13.SettleDispute)(nil),         // 98: mulian.share.v1.SettleDispute
+	(*v18.UpdateForeignHeaders)(nil),  // 99: mulian.foreign.v1.UpdateForeignHeaders
+	(*v18.AcceptForeignProof)(nil),    // 100: mulian.foreign.v1.AcceptForeignProof
+	(*v18.FreezeForeignChain)(nil),    // 101: mulian.foreign.v1.FreezeForeignChain
+	(*v1.RecordProofing)(nil),         // 102: mulian.identity.v1.RecordProofing
+	(*v1.RevokeProofing)(nil),         // 103: mulian.identity.v1.RevokeProofing
+	(*v1.FreezeAccount)(nil),          // 104: mulian.identity.v1.FreezeAccount
+	(*v1.UnfreezeAccount)(nil),        // 105: mulian.identity.v1.UnfreezeAccount
+	(*v19.AllotRange)(nil),            // 106: mulian.ereceipt.v1.AllotRange
+	(*v19.EndRange)(nil),              // 107: mulian.ereceipt.v1.EndRange
+	(*v19.IssueReceipts)(nil),         // 108: mulian.ereceipt.v1.IssueReceipts
+	(*v19.SuperviseReceipts)(nil),     // 109: mulian.ereceipt.v1.SuperviseReceipts
+	(*v19.DeliverReceipts)(nil),       // 110: mulian.ereceipt.v1.DeliverReceipts
+	(*v19.LockReceipts)(nil),          // 111: mulian.ereceipt.v1.LockReceipts
+	(*v19.ReleaseReceipts)(nil),       // 112: mulian.ereceipt.v1.ReleaseReceipts
+	(*v19.ReimburseReceipts)(nil),     // 113: mulian.ereceipt.v1.ReimburseReceipts
+	(*v19.FlushReceipt)(nil),          // 114: mulian.ereceipt.v1.FlushReceipt
+	(*v19.ReturnReimbursement)(nil),   // 115: mulian.ereceipt.v1.ReturnReimbursement
+	(*v110.PutCredentialType)(nil),    // 116: mulian.credential.v1.PutCredentialType
+	(*v110.RetireCredentialType)(nil), // 117: mulian.credential.v1.RetireCredentialType
+	(*v110.PutIssuer)(nil),            // 118: mulian.credential.v1.PutIssuer
+	(*v110.IssueCredentials)(nil),     // 119: mulian.credential.v1.IssueCredentials
+	(*v110.SetCredentialStatus)(nil),  // 120: mulian.credential.v1.SetCredentialStatus
+	(*v110.ReportSourceChange)(nil),   // 121: mulian.credential.v1.ReportSourceChange
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,   // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -2516,41 +2680,50 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	80,  // 76: mulian.tx.v1.Message.attest_deletion:type_name -> mulian.grant.v1.AttestDeletion
 	81,  // 77: mulian.tx.v1.Message.exempt_deletion:type_name -> mulian.grant.v1.ExemptDeletion
 	82,  // 78: mulian.tx.v1.Message.anchor_evidence:type_name -> mulian.evidence.v1.AnchorEvidence
-	83,  // 79: mulian.tx.v1.Message.file_objection:type_name -> mulian.share.v1.FileObjection
-	84,  // 80: mulian.tx.v1.Message.answer_objection:type_name -> mulian.share.v1.AnswerObjection
-	85,  // 81: mulian.tx.v1.Message.close_objection:type_name -> mulian.share.v1.CloseObjection
-	86,  // 82: mulian.tx.v1.Message.raise_dispute:type_name -> mulian.share.v1.RaiseDispute
-	87,  // 83: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
-	88,  // 84: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
-	89,  // 85: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
-	90,  // 86: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
-	91,  // 87: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
-	92,  // 88: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
-	93,  // 89: mulian.tx.v1.Message.record_proofing:type_name -> mulian.identity.v1.RecordProofing
-	94,  // 90: mulian.tx.v1.Message.revoke_proofing:type_name -> mulian.identity.v1.RevokeProofing
-	95,  // 91: mulian.tx.v1.Message.freeze_account:type_name -> mulian.identity.v1.FreezeAccount
-	96,  // 92: mulian.tx.v1.Message.unfreeze_account:type_name -> mulian.identity.v1.UnfreezeAccount
-	97,  // 93: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
-	98,  // 94: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
-	99,  // 95: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
-	100, // 96: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
-	101, // 97: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
-	102, // 98: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
-	103, // 99: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
-	104, // 100: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
-	105, // 101: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
-	106, // 102: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
-	107, // 103: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
-	108, // 104: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
-	109, // 105: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
-	110, // 106: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
-	111, // 107: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
-	112, // 108: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
-	109, // [109:109] is the sub-list for method output_type
-	109, // [109:109] is the sub-list for method input_type
-	109, // [109:109] is the sub-list for extension type_name
-	109, // [109:109] is the sub-list for extension extendee
-	0,   // [0:109] is the sub-list for field type_name
+	83,  // 79: mulian.tx.v1.Message.register_vault:type_name -> mulian.safebox.v1.RegisterVault
+	84,  // 80: mulian.tx.v1.Message.change_vault:type_name -> mulian.safebox.v1.ChangeVault
+	85,  // 81: mulian.tx.v1.Message.deposit:type_name -> mulian.safebox.v1.Deposit
+	86,  // 82: mulian.tx.v1.Message.self_deposit:type_name -> mulian.safebox.v1.SelfDeposit
+	87,  // 83: mulian.tx.v1.Message.erase_items:type_name -> mulian.safebox.v1.EraseItems
+	88,  // 84: mulian.tx.v1.Message.offer_transfer:type_name -> mulian.safebox.v1.OfferTransfer
+	89,  // 85: mulian.tx.v1.Message.accept_transfer:type_name -> mulian.safebox.v1.AcceptTransfer
+	90,  // 86: mulian.tx.v1.Message.decline_transfer:type_name -> mulian.safebox.v1.DeclineTransfer
+	91,  // 87: mulian.tx.v1.Message.cancel_transfer:type_name -> mulian.safebox.v1.CancelTransfer
+	92,  // 88: mulian.tx.v1.Message.file_objection:type_name -> mulian.share.v1.FileObjection
+	93,  // 89: mulian.tx.v1.Message.answer_objection:type_name -> mulian.share.v1.AnswerObjection
+	94,  // 90: mulian.tx.v1.Message.close_objection:type_name -> mulian.share.v1.CloseObjection
+	95,  // 91: mulian.tx.v1.Message.raise_dispute:type_name -> mulian.share.v1.RaiseDispute
+	96,  // 92: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
+	97,  // 93: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
+	98,  // 94: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
+	99,  // 95: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
+	100, // 96: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
+	101, // 97: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
+	102, // 98: mulian.tx.v1.Message.record_proofing:type_name -> mulian.identity.v1.RecordProofing
+	103, // 99: mulian.tx.v1.Message.revoke_proofing:type_name -> mulian.identity.v1.RevokeProofing
+	104, // 100: mulian.tx.v1.Message.freeze_account:type_name -> mulian.identity.v1.FreezeAccount
+	105, // 101: mulian.tx.v1.Message.unfreeze_account:type_name -> mulian.identity.v1.UnfreezeAccount
+	106, // 102: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
+	107, // 103: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
+	108, // 104: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
+	109, // 105: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
+	110, // 106: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
+	111, // 107: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
+	112, // 108: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
+	113, // 109: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
+	114, // 110: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
+	115, // 111: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
+	116, // 112: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
+	117, // 113: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
+	118, // 114: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
+	119, // 115: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
+	120, // 116: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
+	121, // 117: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
+	118, // [118:118] is the sub-list for method output_type
+	118, // [118:118] is the sub-list for method input_type
+	118, // [118:118] is the sub-list for extension type_name
+	118, // [118:118] is the sub-list for extension extendee
+	0,   // [0:118] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -2635,6 +2808,15 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_AttestDeletion)(nil),
 		(*Message_ExemptDeletion)(nil),
 		(*Message_AnchorEvidence)(nil),
+		(*Message_RegisterVault)(nil),
+		(*Message_ChangeVault)(nil),
+		(*Message_Deposit)(nil),
+		(*Message_SelfDeposit)(nil),
+		(*Message_EraseItems)(nil),
+		(*Message_OfferTransfer)(nil),
+		(*Message_AcceptTransfer)(nil),
+		(*Message_DeclineTransfer)(nil),
+		(*Message_CancelTransfer)(nil),
 		(*Message_FileObjection)(nil),
 		(*Message_AnswerObjection)(nil),
 		(*Message_CloseObjection)(nil),
