@@ -171,7 +171,7 @@ func TestRandomHistoriesGiveEqualRoots(t *testing.T) {
 
 func simulate(t *testing.T, seed uint64, blocks int) {
 	r := rand.New(rand.NewPCG(seed, 1))
-	w, start := busyTown(t)
+	w, own, start := busyTown(t)
 	list := []*validator{
 		{name: "undisturbed", opts: state.Options{Parallel: 1}},
 		{name: "dying", opts: state.Options{Parallel: 1}, again: true},
@@ -192,7 +192,7 @@ func simulate(t *testing.T, seed uint64, blocks int) {
 			t.Fatal(err)
 		}
 	}
-	h := &historian{rand: r, w: w, done: map[string]int{}}
+	h := &historian{rand: r, w: w, own: own, done: map[string]int{}}
 	h.learn(start)
 	for _, s := range start {
 		c := cut{timeMs: s.TimeMs}
@@ -231,7 +231,7 @@ func agreeOn(t *testing.T, list []*validator, c cut) outcome {
 }
 
 // busyTown has something of every noun, and tells what was sent until then.
-func busyTown(t *testing.T) (*towntest.Town, []rulestest.Sent) {
+func busyTown(t *testing.T) (*towntest.Town, owner, []rulestest.Sent) {
 	w := towntest.New(t)
 	w.Publish(nil)
 	_, agreement := w.Agree(nil)
@@ -245,7 +245,8 @@ func busyTown(t *testing.T) (*towntest.Town, []rulestest.Sent) {
 	}}})
 	w.Must(w.Provider, &sharev1.SuspendAgreement{Agreement: agreement, Cause: "核查"})
 	w.Must(w.Provider, &cataloguev1.PutDuties{Duties: []*cataloguev1.Duty{towntest.Duty(w.Provider, "2", "权籍调查")}})
-	return w, slices.Clone(w.Sent)
+	own := newOwner(w.World)
+	return w, own, slices.Clone(w.Sent)
 }
 
 // deed is who sent what.
@@ -258,6 +259,7 @@ type deed struct {
 type historian struct {
 	rand    *rand.Rand
 	w       *towntest.Town
+	own     owner
 	deeds   []deed
 	words   []string // ids and accounts of the state, and parts of its keys
 	blanks  []protoreflect.FieldDescriptor
@@ -357,7 +359,11 @@ func (h *historian) invent() (raw []byte, of string) {
 	if h.rand.IntN(5) == 0 {
 		b.Messages = append(b.Messages, proto.CloneOf(m))
 	}
-	raw = h.w.Seal(b, h.w.Key(account, level))
+	if account == h.own.person {
+		raw = h.own.seal(h, b)
+	} else {
+		raw = h.w.Seal(b, h.w.Key(account, level))
+	}
 	if h.rand.IntN(30) == 0 {
 		raw[h.rand.IntN(len(raw))] ^= 1
 	}
@@ -394,7 +400,9 @@ func (h *historian) good() deed {
 		}
 		return deed{account, []*txv1.Message{m}}
 	}
-	switch h.rand.IntN(5) {
+	switch h.rand.IntN(6) {
+	case 5:
+		return wrap(h.own.act(h))
 	case 3: // as it was, for the requests
 		return wrap(w.Provider, &cataloguev1.SubmitEntries{Entries: []*cataloguev1.Entry{w.Entry(nil)}})
 	case 0:
@@ -402,6 +410,7 @@ func (h *historian) good() deed {
 	case 1:
 		p := standard.Parameters()
 		p.VoteDays = 1 + h.rand.Uint32N(60)
+		p.PasskeyRpIds, p.PasskeyOrigins = []string{rulestest.RPID}, []string{rulestest.Page}
 		return wrap(w.Authority, &governancev1.Propose{Title: "表决期限", Change: &governancev1.Change{Kind: &governancev1.Change_SetParameters{SetParameters: p}}})
 	case 2:
 		return wrap(w.Consumer, w.Request(nil))

@@ -21,6 +21,15 @@
 //	                                          └────────────────▶ ended (computed:
 //	                                            block time ≥ ends_ms    not stored)
 //
+// A person's or firm's account can be frozen, by its holder with any key or for him by an
+// identity authority; the holder ends it, seen by one (step-up). An identity authority
+// records that it knows the holder: a salted commitment, never a number.
+//
+//	        FreezeAccount              RecordProofing        RevokeProofing, expires_ms
+//	Active ─────────────────▶ Frozen   (none) ──────▶ Valid ─────────────────────────▶ Revoked, ended
+//	       ◀─────────────────          each new one takes the place of the last
+//	        UnfreezeAccount + step-up
+//
 // # Invariants
 //
 // At every height:
@@ -38,6 +47,9 @@
 //  5. No two gateways have the same log origin, and an origin never changes.
 //  6. An account's version rises by one with each change of its record.
 //
+//  7. Only persons and firms have passkeys; the counter of one never falls, and whether it
+//     can be backed up never changes.
+//
 // [Check] tests 1, 2 and 3 of one account; the histories test all.
 //
 // What this package cannot do: opening an account for a person or firm costs
@@ -46,6 +58,7 @@
 //
 // Sources: GB 32100-2015 (统一社会信用代码), GB/T 2260 (regions), order of the
 // State Council No. 809, art. 9 (data sharing office of each organisation);
-// Personal Information Protection Law, art. 6 (only what the purpose needs);
+// Personal Information Protection Law, art. 6 (only what the purpose needs); W3C Web
+// Authentication Level 3 (passkeys: see docs/decisions/0032);
 // C2SP signed-note (names of logs).
 package identity
