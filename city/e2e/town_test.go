@@ -124,6 +124,7 @@ func (w *town) found() {
 			Roles: []*governancev1.RoleGrant{
 				{Role: governancev1.Role_ROLE_AUTHORITY, Account: w.authority.Account},
 				{Role: governancev1.Role_ROLE_STAFFING_OFFICE, Account: w.staffing.Account},
+				{Role: governancev1.Role_ROLE_FINANCE_BUREAU, Account: w.authority.Account},
 			},
 			Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 10, Org: w.authority.Account, Name: "v1"}},
 		}

@@ -20,6 +20,7 @@ func (a *app) commands() []*cobra.Command {
 		a.traceCommand(),
 		a.auditCommand(),
 		a.evidenceCommand(),
+		a.ereceiptCommand(),
 		a.verifyCommand(),
 		a.checkpointCommand(),
 		a.witnessCommand(),

@@ -32,7 +32,7 @@ var ErrDocument = errors.New("not an e-receipt in its one form")
 // signs.
 type Document struct {
 	Header        Header
-	Data          Data
+	Data          Particulars
 	UnitSignature *Signature // over Header and Data
 	Supervision   *Signature // over them and UnitSignature
 }
@@ -44,8 +44,8 @@ type Header struct {
 	Secret Secret
 }
 
-// Data is what the receipt says.
-type Data struct {
+// Particulars is what the receipt says.
+type Particulars struct {
 	Name      string // "医疗收费电子票据"
 	Code      string // 票据代码, 8 digits
 	Number    string // 票据号码, 10 digits

@@ -23,7 +23,7 @@ func document(t testing.TB, number string) (*fiscal.Document, map[string]sm.Publ
 	secret := rangeKey.Secret(code, number)
 	d := &fiscal.Document{
 		Header: fiscal.Header{Chain: "town", Range: code + "-0000000001", Secret: secret},
-		Data: fiscal.Data{
+		Data: fiscal.Particulars{
 			Name: "医疗收费电子票据", Code: code, Number: number, CheckCode: secret.CheckCode(code, number), IssueDate: "20261122", Fen: 123456,
 			UnitCode: "12110000400000001A", UnitName: "人民医院 <门诊> & \"住院\"", PayerCode: "110101199001011234", PayerName: "张三",
 			Items: []fiscal.Item{{Code: "01", Name: "诊察费", Fen: 5000}, {Name: "西药费", Fen: 118456}},

@@ -157,7 +157,7 @@ func (f *form) document() (*Document, error) {
 	}
 	d := &Document{
 		Header: Header{Chain: f.Header.LedgerID, Range: f.Header.CodeRange, Secret: secret},
-		Data: Data{
+		Data: Particulars{
 			Name: m.EInvoiceName, Code: m.EInvoiceCode, Number: m.EInvoiceNumber, CheckCode: m.RandomNumber, IssueDate: m.IssueDate, Fen: fen,
 			UnitCode: m.InvoicingPartyCode, UnitName: m.InvoicingPartyName, PayerCode: m.PayerPartyCode, PayerName: m.PayerPartyName, RedOf: m.RelatedInvoiceNumber,
 		},
