@@ -38,13 +38,18 @@
 //     can lock himself out. Organisations, persons and firms have ROOT keys;
 //     departments and posts have none (their organisation acts for them), nor have
 //     gateways, whose keys are MACHINE.
+//
 //  2. A key is never deleted and no public key is twice in one account, though
 //     the account record holds at most [MaxKeys]: the oldest revoked ones move
 //     to a record of their own ([FindKey] finds both).
+//
 //  3. Key ids follow from algorithm and public key, and every public key is a
 //     valid point.
+//
 //  4. No two organisations have the same name, compared by [code.Key].
+//
 //  5. No two gateways have the same log origin, and an origin never changes.
+//
 //  6. An account's version rises by one with each change of its record.
 //
 //  7. Only persons and firms have passkeys; the counter of one never falls, and whether it
