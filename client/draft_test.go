@@ -11,6 +11,7 @@ import (
 	"mulian/internal/fault"
 	"mulian/internal/passkey"
 	"mulian/internal/passkey/passkeytest"
+	"mulian/internal/sm"
 )
 
 // TestDraftIsSignedElsewhere: what a device signs for a draft is what the ledger checks of
@@ -49,5 +50,23 @@ func TestDraftIsSignedElsewhere(t *testing.T) {
 	}
 	if _, err := d.WithPasskey("k", passkey.Assertion{ClientDataJSON: make([]byte, 1025)}); !fault.Is(err, fault.TooLong) {
 		t.Errorf("too large an answer: %v", err)
+	}
+}
+
+// TestStepUpIsOfOneTransaction: what an identity authority signs begins with its domain and
+// the transaction's id, then method and evidence, as the ledger checks it.
+func TestStepUpIsOfOneTransaction(t *testing.T) {
+	key, err := sm.FromSeed(sm.P256, [32]byte{31: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, evidence := [32]byte{1}, make([]byte, 32)
+	s, err := client.StepUpFor(client.Signer{Account: "11110000000021928Y", Key: key}, id, identityv1.ProofingMethod_PROOFING_METHOD_FACE, evidence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := append(append([]byte("mulian-step-up-v1\x00"), id[:]...), 0, 0, 0, 2)
+	if !key.Public().Verify(append(signed, evidence...), s.Signature) || s.Authority != "11110000000021928Y" || s.Key != key.Public().ID() || s.Method != 2 {
+		t.Errorf("the step-up is %v", s)
 	}
 }
