@@ -16,6 +16,7 @@ import (
 	"mulian/gateway/connect"
 	"mulian/gateway/deliver"
 	"mulian/gateway/dsp"
+	"mulian/gateway/issue"
 	"mulian/gateway/receipt"
 	"mulian/gateway/view"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
@@ -70,7 +71,9 @@ type Gateway struct {
 	asker       *deliver.Asker
 	subs        *deliver.Subscriptions
 	followings  *deliver.Followings
-	dataspace   *dsp.Facade // nil: none
+	dataspace   *dsp.Facade   // nil: none
+	office      *issue.Office // nil: it issues no credentials
+	desk        *issue.Desk   // nil with office
 	sink        connect.Sink
 	documents   connect.Sink // the folder of delivered files; nil: none
 	sources     map[string]*source
@@ -129,6 +132,9 @@ func Open(ctx context.Context, cfg Config, opts Options) (_ *Gateway, err error)
 		return nil, err
 	}
 	if err := g.openParts(ctx, account, every); err != nil {
+		return nil, err
+	}
+	if err := g.openOffice(); err != nil {
 		return nil, err
 	}
 	if g.listener == nil {
@@ -256,6 +262,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	if g.dataspace != nil {
 		parts = append(parts, g.dataspace.Run)
+	}
+	if g.office != nil {
+		parts = append(parts, g.watchRows)
 	}
 	errs := make(chan error, len(parts))
 	for _, part := range parts {

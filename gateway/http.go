@@ -63,7 +63,8 @@ func (g *Gateway) serve(ctx context.Context) error {
 
 // Handler returns all routes: GatewayService, /log/ (checkpoint and tiles of the
 // access log, for anyone's tool), /usage/ (for data owners), /healthz, /metrics;
-// where it is configured, the Dataspace Protocol below /dsp/.
+// where it is configured, the Dataspace Protocol below /dsp/; for an issuer of credentials,
+// its status lists below /st/ and its keys at /.well-known/jwt-vc-issuer.
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.subs, rpc.WithInterceptors(g.tracer.Interceptor(), &g.pace), rpc.WithReadMaxBytes(maxAsked), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
@@ -74,6 +75,11 @@ func (g *Gateway) Handler() http.Handler {
 		h := g.dataspace.Handler()
 		mux.Handle("/dsp/", h)
 		mux.Handle("GET /.well-known/dspace-version", h)
+	}
+	if g.desk != nil {
+		h := g.desk.Handler(statusPrefix)
+		mux.Handle("GET "+statusPrefix, h)
+		mux.Handle("GET /.well-known/jwt-vc-issuer", h)
 	}
 	mux.HandleFunc("GET /healthz", g.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g.metrics(), promhttp.HandlerOpts{}))

@@ -33,8 +33,9 @@ const (
 	Root    = "root"
 	Officer = "officer"
 	Machine = "machine"
-	Seal    = "seal" // opens what is sealed to a gateway
-	Log     = "log"  // signs an access log's checkpoints
+	Seal    = "seal"  // opens what is sealed to a gateway
+	Log     = "log"   // signs an access log's checkpoints
+	Issue   = "issue" // signs credentials for verifiers outside, P-256
 )
 
 // Ring is one folder of keys.

@@ -21,6 +21,7 @@ func (a *app) commands() []*cobra.Command {
 		a.auditCommand(),
 		a.evidenceCommand(),
 		a.ereceiptCommand(),
+		a.credentialCommand(),
 		a.verifyCommand(),
 		a.checkpointCommand(),
 		a.witnessCommand(),
