@@ -2,8 +2,7 @@
 // is encrypted, how its key is closed to a vault or to who was granted it, and by what a
 // vault is opened. Whoever stores the results sees handles, lengths and times.
 //
-// It stores nothing (mulian/safebox/store), speaks to nobody (mulian/safebox/wallet,
-// mulian/server/boxdoor) and decides no right (mulian/rules/safebox).
+// It stores nothing (mulian/safebox/store), speaks to nobody (mulian/server/boxdoor) and decides no right (mulian/rules/safebox).
 //
 //	seed (32 random bytes) ──HKDF──▶ private keys of the suites ──▶ public keys, on the ledger
 //	  │  closed once by each unlocker
