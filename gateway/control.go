@@ -115,6 +115,22 @@ func (c controlAPI) Ask(ctx context.Context, req *rpc.Request[gatewayv1.AskReque
 	return rpc.NewResponse(out), nil
 }
 
+func (c controlAPI) ByGrant(ctx context.Context, req *rpc.Request[gatewayv1.ByGrantRequest]) (*rpc.Response[gatewayv1.ByGrantResponse], error) {
+	m := req.Msg
+	got, err := c.g.FetchByGrant(ctx, deliver.GrantedFetch{
+		Grant: m.GetGrant(), Items: m.GetItems(), RowKey: m.GetRowKey(), Scope: m.GetScope(), ScopeSalt: m.GetScopeSalt(),
+		Entry: m.GetEntry(), EntryVersion: m.GetEntryVersion(), EntrySalt: m.GetEntrySalt(), Claims: m.GetClaims(), Fetch: m.GetFetch(), Provider: m.GetProvider(),
+	})
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	out := &gatewayv1.ByGrantResponse{Columns: got.Columns, Receipt: got.Receipt, Record: got.Record, Verdict: got.Verdict, Fetch: got.Fetch, Use: got.Record.GetUse()}
+	for _, row := range got.Rows {
+		out.Rows = append(out.Rows, shown(row))
+	}
+	return rpc.NewResponse(out), nil
+}
+
 // progressEvery bounds how often a fetch tells how far it is.
 const progressEvery = 500 * time.Millisecond
 

@@ -25,6 +25,7 @@ import (
 	sharev1 "mulian/gen/mulian/share/v1"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
+	"mulian/internal/sm"
 	"mulian/internal/tracing"
 )
 
@@ -218,7 +219,7 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 	})
 	g.view = view.New(g.chain, g.proved, g.anchor.Now)
 	g.provider, err = deliver.NewProvider(deliver.ProviderConfig{
-		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, Dir: filepath.Join(g.cfg.Home, "deliveries"),
+		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, SealKeys: append([]sm.PrivateKey{g.keys.Seal}, g.keys.MoreSeals...), Dir: filepath.Join(g.cfg.Home, "deliveries"),
 		Log: g.records, Anchor: g.anchor, View: g.view, Chain: g.chain, Table: g.table, Drifted: g.drifted.is,
 		Patience: g.opts.Patience, Clock: g.opts.Clock, Version: g.opts.Version, Logger: g.log,
 	})
@@ -386,6 +387,11 @@ func (g *Gateway) Query(ctx context.Context, agreement, entry string, items []st
 // Predicate is [deliver.Asker.Predicate].
 func (g *Gateway) Predicate(ctx context.Context, agreement, entry, name string, parameters []*gatewayv1.KeyValue, where ...*gatewayv1.KeyValue) (*deliver.Asked, error) {
 	return g.asker.Predicate(ctx, agreement, entry, name, parameters, where...)
+}
+
+// FetchByGrant takes the one row that an owner has granted; see [deliver.Asker.FetchByGrant].
+func (g *Gateway) FetchByGrant(ctx context.Context, f deliver.GrantedFetch) (*deliver.Granted, error) {
+	return g.asker.FetchByGrant(ctx, f)
 }
 
 // Fetch takes a whole entry into the own database; see [deliver.Asker.Fetch].

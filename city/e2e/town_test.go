@@ -117,14 +117,17 @@ func (w *town) found() {
 	if os.IsNotExist(err) {
 		id, kerr := node.Keys(w.path("node"))
 		w.ok(kerr)
+		parameters := standard.Parameters()
+		parameters.PasskeyRpIds, parameters.PasskeyOrigins = []string{ownersHost}, []string{ownersPage}
 		g := &governancev1.Genesis{
-			ChainId: chainID, TimeMs: time.Now().Add(-time.Minute).UnixMilli(), Parameters: standard.Parameters(),
+			ChainId: chainID, TimeMs: time.Now().Add(-time.Minute).UnixMilli(), Parameters: parameters,
 			ClockProfiles: standard.Clocks(), Calendar: standard.Calendars(),
 			Founders: []*governancev1.Founder{founder(w.authority, "政务服务和数据管理局"), founder(w.staffing, "机构编制委员会办公室")},
 			Roles: []*governancev1.RoleGrant{
 				{Role: governancev1.Role_ROLE_AUTHORITY, Account: w.authority.Account},
 				{Role: governancev1.Role_ROLE_STAFFING_OFFICE, Account: w.staffing.Account},
 				{Role: governancev1.Role_ROLE_FINANCE_BUREAU, Account: w.authority.Account},
+				{Role: governancev1.Role_ROLE_IDENTITY, Account: w.staffing.Account},
 			},
 			Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 10, Org: w.authority.Account, Name: "v1"}},
 		}

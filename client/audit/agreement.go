@@ -65,6 +65,9 @@ func (a *Auditor) judge(ctx context.Context, r *tracev1.AccessRecord, raw []byte
 	if !granted && !completed {
 		return nil
 	}
+	if byGrant(r) {
+		return a.judgeGrant(ctx, r, f)
+	}
 	p := &pact{}
 	if r.GetAgreement() != "" {
 		var err error

@@ -15,6 +15,9 @@
 //	                                          ▼ numbers per agreement = the ledger's sequence
 //	                                        memory: checkpoint, how far, numbers
 //
+// A record under an owner's grant is held against the grant and against the use that the
+// ledger has to have counted before it ([Auditor.Grant] does that for one owner).
+//
 // # Invariants
 //
 //  1. Records are read as leaves of the tree whose root the ledger has: what the log

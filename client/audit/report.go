@@ -10,6 +10,7 @@ const (
 	Unsigned    = "unsigned"    // a receipt without a valid signature of the gateway, or of us
 	Unplaced    = "unplaced"    // a record that names no place, behind ones that do
 	Unreadable  = "unreadable"  // a leaf that is no record
+	WithoutUse  = "without-use" // released under an owner's grant, and the ledger has not counted it
 	Misopened   = "misopened"   // a record that opens what is not sealed, or says other than what is
 )
 

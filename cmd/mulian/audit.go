@@ -220,7 +220,7 @@ func (a *app) tellAudit(w io.Writer, r *audit.Report) {
 func (a *app) rule(name string) string {
 	zh := map[string]string{
 		"contradicted": "与收据矛盾", "misplaced": "错位", "twice": "编号重复", "gap": "缺号", "unanchored": "未锚定", "outside": "超出协议", "revoked": "撤销后放行", "counts": "数量不符",
-		"forked": "日志分叉", "rewritten": "日志被改写", "rewound": "日志被倒回", "withheld": "日志被扣留", "unreachable": "连不上", "uncounted": "计数不符", "unsigned": "收据无效",
+		"forked": "日志分叉", "rewritten": "日志被改写", "rewound": "日志被倒回", "withheld": "日志被扣留", "unreachable": "连不上", "uncounted": "计数不符", "without-use": "未登记使用即提供", "unsigned": "收据无效",
 		"unplaced": "无位置", "unreadable": "读不懂", "secrecy": "不合保密决定", "unopened": "到期未公开", "misopened": "公开内容不符",
 	}
 	if zh[name] == "" {

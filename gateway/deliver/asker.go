@@ -215,13 +215,18 @@ func (a *Asker) right(ctx context.Context, agreement, entry string) (*sharev1.Ag
 }
 
 func (a *Asker) provider(ctx context.Context, t *cataloguev1.Table) (*provider, error) {
-	acc, s, err := view.Get(ctx, a.cfg.View, "identity/account/"+t.GetGateway(), newAccount, view.NoAge)
+	return a.at(ctx, t.GetGateway())
+}
+
+// at is the way to a gateway.
+func (a *Asker) at(ctx context.Context, gateway string) (*provider, error) {
+	acc, s, err := view.Get(ctx, a.cfg.View, "identity/account/"+gateway, newAccount, view.NoAge)
 	if err != nil {
 		return nil, err
 	}
 	url := acc.GetGateway().GetUrl()
 	if !s.Found || url == "" {
-		return nil, fault.Newf(fault.NotFound, "gateway %q of table %s has no address", t.GetGateway(), t.GetId())
+		return nil, fault.Newf(fault.NotFound, "gateway %q has no address", gateway)
 	}
 	x, ok := a.peers.Load(url)
 	if !ok {

@@ -33,6 +33,11 @@
 // Files are delivered as a batch, too: a folder of them is a table of their pieces
 // (gateway/connect/documents, docs/decisions/0022).
 //
+// Under an owner's grant (bygrant.go, docs/decisions/0036) one row leaves for each use that
+// the ledger has counted, and has proved, before:
+//
+//	open the row key ─▶ read ─▶ the owner's own? ─▶ seal ─▶ note ─▶ RecordGrantUse ─▶ log ─▶ answer
+//
 // # Where the power may fail
 //
 //	provider, before the spool is whole   the next Pull gets pages of a new snapshot under a new
@@ -79,6 +84,11 @@
 //
 //  11. A table that is followed was equal at the moment that its following names: what its
 //     provider does not notice is no sign that nothing changed (sight.go).
+//
+//  12. Under a grant nothing leaves before this gateway has checked a proof that the ledger
+//     has counted the use, and no use is counted twice for one fetch.
+//
+//  13. Under a grant only a row leaves that is the owner's own, as he was identified.
 //
 // Sources: order 809 art. 22, 26, 29; spec sharing 4.5, 4.6; DESIGN section 5.
 package deliver

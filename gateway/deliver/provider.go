@@ -37,14 +37,15 @@ import (
 // ProviderConfig is what a provider works with. All fields are required but the
 // last two.
 type ProviderConfig struct {
-	ChainID string
-	Gateway string        // account
-	Key     sm.PrivateKey // MACHINE, signs receipts and transactions
-	Dir     string        // spools and secrets; of this provider alone
-	Log     *receipt.Log
-	Anchor  *receipt.Anchor
-	View    *view.View
-	Chain   *client.Client
+	ChainID  string
+	Gateway  string          // account
+	Key      sm.PrivateKey   // MACHINE, signs receipts and transactions
+	SealKeys []sm.PrivateKey // open what owners have sealed to this gateway, the one of now first
+	Dir      string          // spools and secrets; of this provider alone
+	Log      *receipt.Log
+	Anchor   *receipt.Anchor
+	View     *view.View
+	Chain    *client.Client
 	// Table finds the database behind a catalogue table's source and name.
 	Table func(source, name string) (connect.Source, connect.TableName, error)
 	// Drifted tells whether a breaking change of a column is known here that the
@@ -83,6 +84,7 @@ type Provider struct {
 	running  context.Context // of the spoolers; ends with Close
 
 	comparisons comparisons
+	granted     *uses // under owners' grants, on their way
 
 	late      sync.Mutex // guards unsettled
 	unsettled unsettled
@@ -137,6 +139,9 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 		return nil, err
 	}
 	if err := p.restoreSessions(); err != nil {
+		return nil, err
+	}
+	if p.granted, err = openUses(filepath.Join(cfg.Dir, "uses")); err != nil {
 		return nil, err
 	}
 	if p.acks, err = receipt.OpenBook(filepath.Join(cfg.Dir, "acknowledged")); err != nil {

@@ -402,6 +402,7 @@ func (p *Provider) Run(ctx context.Context) error {
 // sweep looks at each open delivery: is it too old, or has the asker ended it on the
 // ledger without telling us.
 func (p *Provider) sweep(ctx context.Context) {
+	p.sweepUses(ctx)
 	p.mu.Lock()
 	var open []*session
 	for _, s := range p.sessions {

@@ -13,7 +13,7 @@
 //
 //  1. A key that opens under a context was sealed for this grant, this gateway and this
 //     owner: what was overheard of one grant is of no use for another.
-//  2. Nobody who has the commitment alone can test a guess: 32 random bytes stand before it.
+//  2. Nobody who has the commitment alone can test a guess: 16 random bytes stand before it.
 //  3. One condition has one text ([Text]): two keys with one commitment name one row.
 //
 // Sources: spec safebox 3.4, 4.2 (row_scope) and the threat model ("RP after delivery",
@@ -41,7 +41,8 @@ const sealDomain = "mulian/rowkey/seal/v1"
 
 // Bounds. Our own choice.
 const (
-	SaltBytes = 32
+	SaltBytes = 16
+	ownerSalt = 32   // bytes at most: of the proofing's commitment
 	MaxWhere  = 8    // conditions; a key of a table has fewer columns
 	maxItem   = 256  // bytes of an item's code
 	maxValue  = 512  // bytes of a value
@@ -61,9 +62,9 @@ func (c Context) aad() []byte {
 }
 
 // New makes the key of a row with a new salt. owner is the owner's number as it was proofed
-// and ownerSalt what opens the commitment of that proofing. Malformed, TooLong as [Check].
-func New(where []*gatewayv1.KeyValue, owner string, ownerSalt []byte) (*gatewayv1.RowKey, error) {
-	k := &gatewayv1.RowKey{Salt: make([]byte, SaltBytes), Where: where, Owner: owner, OwnerSalt: ownerSalt}
+// and proofingSalt what opens the commitment of that proofing. Malformed, TooLong as [Check].
+func New(where []*gatewayv1.KeyValue, owner string, proofingSalt []byte) (*gatewayv1.RowKey, error) {
+	k := &gatewayv1.RowKey{Salt: make([]byte, SaltBytes), Where: where, Owner: owner, OwnerSalt: proofingSalt}
 	rand.Read(k.Salt) // never fails: crypto/rand ends the process instead
 	return k, Check(k)
 }
@@ -72,7 +73,7 @@ func New(where []*gatewayv1.KeyValue, owner string, ownerSalt []byte) (*gatewayv
 // characters), TooLong.
 func Check(k *gatewayv1.RowKey) error {
 	switch n := len(k.GetWhere()); {
-	case len(k.GetSalt()) != SaltBytes || len(k.GetOwnerSalt()) > SaltBytes:
+	case len(k.GetSalt()) != SaltBytes || len(k.GetOwnerSalt()) > ownerSalt:
 		return fault.Newf(fault.Malformed, "the row key's salts have %d and %d bytes", len(k.GetSalt()), len(k.GetOwnerSalt()))
 	case n == 0 || n > MaxWhere:
 		return fault.Newf(fault.Malformed, "a row key of %d conditions, 1 to %d are possible", n, MaxWhere)
@@ -105,7 +106,8 @@ func Text(k *gatewayv1.RowKey) string {
 	return strings.Join(lines, "\n")
 }
 
-// Commitment is what the ledger has of a key: SHA-256(Domain || salt || text).
+// Commitment is what the ledger has of a key: SHA-256(Domain || salt || text), as
+// internal/consent.RowKey of the text.
 func Commitment(k *gatewayv1.RowKey) []byte {
 	h := sha256.New()
 	h.Write([]byte(Domain))

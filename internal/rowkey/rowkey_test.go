@@ -103,11 +103,11 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestGoldenCommitment: SHA-256("mulian-rowkey-v1" 00 || 32 bytes 01 || "a=1\nb=2"), as
+// TestGoldenCommitment: SHA-256("mulian-rowkey-v1" 00 || 16 bytes 01 || "a=1\nb=2"), as
 // printf and sha256sum compute it.
 func TestGoldenCommitment(t *testing.T) {
-	k := &gatewayv1.RowKey{Salt: bytes.Repeat([]byte{1}, 32), Where: where("a", "1", "b", "2")}
-	const want = "7a32379521560a548f498ee5cc17bc7de15435074cb14133243728f17b80a00c"
+	k := &gatewayv1.RowKey{Salt: bytes.Repeat([]byte{1}, rowkey.SaltBytes), Where: where("a", "1", "b", "2")}
+	const want = "8213c4e4da8513e091e676bc32d490e8da14770e5b302a1421be67fde1bc48d4"
 	if got := hex.EncodeToString(rowkey.Commitment(k)); got != want {
 		t.Errorf("got %s", got)
 	}

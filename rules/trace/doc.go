@@ -26,7 +26,7 @@
 //     Granted + Refused = Last.
 //  3. The numbers anchored for a gateway are together no more than its log has
 //     leaves: each stands on one.
-//  4. A gateway has numbers only in agreements that name it as the provider's.
+//  4. A gateway has numbers only in agreements and grants that name it as the provider's.
 //  5. Records count as sealed only under an order of secrecy that the ledger has, and
 //     never more as opened than as sealed. No party of an agreement orders secrecy for it,
 //     and no order says that something never opens.

@@ -10,6 +10,7 @@ import (
 	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/fault"
 	"mulian/rules/act"
+	"mulian/rules/grant"
 	"mulian/rules/identity"
 	"mulian/rules/share"
 	"mulian/state"
@@ -159,10 +160,14 @@ func advance(a *act.Act, rule string, m *tracev1.AnchorHead) ([]string, error) {
 		if total > m.Size {
 			return nil, act.RefuseItem(fault.CodeInconsistent, rule, i, "%d numbers in a log of %d leaves", total, m.Size)
 		}
-		if r.Granted > 0 {
-			share.Served(a, r.Agreement)
+		right := "grant/grant/" + r.Agreement
+		if _, agreed := share.FindAgreement(a.Tx, r.Agreement); agreed {
+			right = "share/agreement/" + r.Agreement
+			if r.Granted > 0 {
+				share.Served(a, r.Agreement)
+			}
 		}
-		objects = append(objects, sequences.Name()+"/"+sequenceKey(r.Agreement, m.Gateway), "share/agreement/"+r.Agreement)
+		objects = append(objects, sequences.Name()+"/"+sequenceKey(r.Agreement, m.Gateway), right)
 	}
 	totals.Put(a.Tx, m.Gateway, strconv.FormatUint(total, 10))
 	return objects, nil
@@ -170,11 +175,11 @@ func advance(a *act.Act, rule string, m *tracev1.AnchorHead) ([]string, error) {
 
 // next moves one sequence on by a range.
 func next(a *act.Act, rule, gateway string, r *tracev1.Range) error {
-	g, ok := share.FindAgreement(a.Tx, r.Agreement)
+	gateways, ok := releasing(a.Tx, r.Agreement)
 	switch {
 	case !ok:
-		return act.Refuse(fault.NotFound, rule, "there is no agreement %.40q", r.Agreement)
-	case !slices.Contains(g.ProviderGateways, gateway):
+		return act.Refuse(fault.NotFound, rule, "there is no agreement or grant %.40q", r.Agreement)
+	case !slices.Contains(gateways, gateway):
 		return act.Refuse(fault.Forbidden, rule, "%s is no gateway of the provider in agreement %s", gateway, r.Agreement)
 	case r.First == 0 || r.Last < r.First || r.Last > maxSize:
 		return act.Refuse(fault.OutOfRange, rule, "agreement %s: numbers %d to %d", r.Agreement, r.First, r.Last)
@@ -193,6 +198,16 @@ func next(a *act.Act, rule, gateway string, r *tracev1.Range) error {
 	s.Refused += r.Refused
 	sequences.Put(a.Tx, sequenceKey(r.Agreement, gateway), s)
 	return nil
+}
+
+// releasing returns the gateways that may release under an agreement, or under an owner's
+// grant: their ids have 16 and 32 digits.
+func releasing(v state.View, right string) ([]string, bool) {
+	if g, ok := share.FindAgreement(v, right); ok {
+		return g.ProviderGateways, true
+	}
+	g, ok := grant.FindGrant(v, right)
+	return g.GetProviders(), ok
 }
 
 func sequenceKey(agreement, gateway string) string { return agreement + "/" + gateway }

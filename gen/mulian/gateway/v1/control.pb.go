@@ -2043,13 +2043,14 @@ const file_mulian_gateway_v1_control_proto_rawDesc = "" +
 	"\x18RECEIPT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15RECEIPT_KIND_RECEIVED\x10\x01\x12\x16\n" +
 	"\x12RECEIPT_KIND_GIVEN\x10\x02\x12\x18\n" +
-	"\x14RECEIPT_KIND_MISSING\x10\x032\x9d\x05\n" +
+	"\x14RECEIPT_KIND_MISSING\x10\x032\xef\x05\n" +
 	"\x0eControlService\x12D\n" +
 	"\x03Ask\x12\x1d.mulian.gateway.v1.AskRequest\x1a\x1e.mulian.gateway.v1.AskResponse\x12L\n" +
 	"\x05Fetch\x12\x1f.mulian.gateway.v1.FetchRequest\x1a .mulian.gateway.v1.FetchResponse0\x01\x12O\n" +
 	"\x06Follow\x12 .mulian.gateway.v1.FollowRequest\x1a!.mulian.gateway.v1.FollowResponse0\x01\x12P\n" +
 	"\aCompare\x12!.mulian.gateway.v1.CompareRequest\x1a\".mulian.gateway.v1.CompareResponse\x12Z\n" +
-	"\bReceipts\x12\".mulian.gateway.v1.ReceiptsRequest\x1a#.mulian.gateway.v1.ReceiptsResponse\"\x03\x90\x02\x010\x01\x12X\n" +
+	"\bReceipts\x12\".mulian.gateway.v1.ReceiptsRequest\x1a#.mulian.gateway.v1.ReceiptsResponse\"\x03\x90\x02\x010\x01\x12P\n" +
+	"\aByGrant\x12!.mulian.gateway.v1.ByGrantRequest\x1a\".mulian.gateway.v1.ByGrantResponse\x12X\n" +
 	"\bUsageKey\x12\".mulian.gateway.v1.UsageKeyRequest\x1a#.mulian.gateway.v1.UsageKeyResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\x05State\x12\x1f.mulian.gateway.v1.StateRequest\x1a .mulian.gateway.v1.StateResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\x06Reload\x12 .mulian.gateway.v1.ReloadRequest\x1a!.mulian.gateway.v1.ReloadResponseB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
@@ -2131,19 +2132,21 @@ var file_mulian_gateway_v1_control_proto_depIdxs = []int32{
 	20, // 27: mulian.gateway.v1.ControlService.Follow:input_type -> mulian.gateway.v1.FollowRequest
 	11, // 28: mulian.gateway.v1.ControlService.Compare:input_type -> mulian.gateway.v1.CompareRequest
 	16, // 29: mulian.gateway.v1.ControlService.Receipts:input_type -> mulian.gateway.v1.ReceiptsRequest
-	14, // 30: mulian.gateway.v1.ControlService.UsageKey:input_type -> mulian.gateway.v1.UsageKeyRequest
-	18, // 31: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
-	1,  // 32: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
-	4,  // 33: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
-	10, // 34: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
-	21, // 35: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
-	12, // 36: mulian.gateway.v1.ControlService.Compare:output_type -> mulian.gateway.v1.CompareResponse
-	17, // 37: mulian.gateway.v1.ControlService.Receipts:output_type -> mulian.gateway.v1.ReceiptsResponse
-	15, // 38: mulian.gateway.v1.ControlService.UsageKey:output_type -> mulian.gateway.v1.UsageKeyResponse
-	19, // 39: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
-	2,  // 40: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
-	33, // [33:41] is the sub-list for method output_type
-	25, // [25:33] is the sub-list for method input_type
+	7,  // 30: mulian.gateway.v1.ControlService.ByGrant:input_type -> mulian.gateway.v1.ByGrantRequest
+	14, // 31: mulian.gateway.v1.ControlService.UsageKey:input_type -> mulian.gateway.v1.UsageKeyRequest
+	18, // 32: mulian.gateway.v1.ControlService.State:input_type -> mulian.gateway.v1.StateRequest
+	1,  // 33: mulian.gateway.v1.ControlService.Reload:input_type -> mulian.gateway.v1.ReloadRequest
+	4,  // 34: mulian.gateway.v1.ControlService.Ask:output_type -> mulian.gateway.v1.AskResponse
+	10, // 35: mulian.gateway.v1.ControlService.Fetch:output_type -> mulian.gateway.v1.FetchResponse
+	21, // 36: mulian.gateway.v1.ControlService.Follow:output_type -> mulian.gateway.v1.FollowResponse
+	12, // 37: mulian.gateway.v1.ControlService.Compare:output_type -> mulian.gateway.v1.CompareResponse
+	17, // 38: mulian.gateway.v1.ControlService.Receipts:output_type -> mulian.gateway.v1.ReceiptsResponse
+	8,  // 39: mulian.gateway.v1.ControlService.ByGrant:output_type -> mulian.gateway.v1.ByGrantResponse
+	15, // 40: mulian.gateway.v1.ControlService.UsageKey:output_type -> mulian.gateway.v1.UsageKeyResponse
+	19, // 41: mulian.gateway.v1.ControlService.State:output_type -> mulian.gateway.v1.StateResponse
+	2,  // 42: mulian.gateway.v1.ControlService.Reload:output_type -> mulian.gateway.v1.ReloadResponse
+	34, // [34:43] is the sub-list for method output_type
+	25, // [25:34] is the sub-list for method input_type
 	25, // [25:25] is the sub-list for extension type_name
 	25, // [25:25] is the sub-list for extension extendee
 	0,  // [0:25] is the sub-list for field type_name

@@ -2271,7 +2271,7 @@ func (x *GrantBody) GetClaims() []*KeyValue {
 // provider's gateway can open it, and neither the ledger nor the asker knows what is in it.
 type RowKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Salt          []byte                 `protobuf:"bytes,1,opt,name=salt,proto3" json:"salt,omitempty"`                            // 32 random bytes: of the commitment on the ledger
+	Salt          []byte                 `protobuf:"bytes,1,opt,name=salt,proto3" json:"salt,omitempty"`                            // 16 random bytes: of the commitment on the ledger
 	Where         []*KeyValue            `protobuf:"bytes,2,rep,name=where,proto3" json:"where,omitempty"`                          // 1-8, items ascending: the whole condition
 	Owner         string                 `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`                          // his number as it was proofed (18-digit ID, credit code)
 	OwnerSalt     []byte                 `protobuf:"bytes,4,opt,name=owner_salt,json=ownerSalt,proto3" json:"owner_salt,omitempty"` // opens the commitment of his proofing
@@ -2536,7 +2536,7 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x13SENSING_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSENSING_FEED\x10\x01\x12\x15\n" +
 	"\x11SENSING_WATERMARK\x10\x02\x12\x13\n" +
-	"\x0fSENSING_COMPARE\x10\x032\xcb\x05\n" +
+	"\x0fSENSING_COMPARE\x10\x032\x93\x06\n" +
 	"\x0eGatewayService\x12X\n" +
 	"\bDescribe\x12\".mulian.gateway.v1.DescribeRequest\x1a#.mulian.gateway.v1.DescribeResponse\"\x03\x90\x02\x01\x12D\n" +
 	"\x05Query\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12O\n" +
@@ -2546,7 +2546,8 @@ const file_mulian_gateway_v1_gateway_proto_rawDesc = "" +
 	"\vAcknowledge\x12 .mulian.gateway.v1.SignedRequest\x1a&.mulian.gateway.v1.AcknowledgeResponse\x12F\n" +
 	"\aChanges\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12M\n" +
 	"\x06Notify\x12 .mulian.gateway.v1.SignedRequest\x1a!.mulian.gateway.v1.NotifyResponse\x12F\n" +
-	"\aCompare\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.AnswerB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
+	"\aCompare\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.Answer\x12F\n" +
+	"\aByGrant\x12 .mulian.gateway.v1.SignedRequest\x1a\x19.mulian.gateway.v1.AnswerB(Z&mulian/gen/mulian/gateway/v1;gatewayv1b\x06proto3"
 
 var (
 	file_mulian_gateway_v1_gateway_proto_rawDescOnce sync.Once
@@ -2635,17 +2636,19 @@ var file_mulian_gateway_v1_gateway_proto_depIdxs = []int32{
 	4,  // 34: mulian.gateway.v1.GatewayService.Changes:input_type -> mulian.gateway.v1.SignedRequest
 	4,  // 35: mulian.gateway.v1.GatewayService.Notify:input_type -> mulian.gateway.v1.SignedRequest
 	4,  // 36: mulian.gateway.v1.GatewayService.Compare:input_type -> mulian.gateway.v1.SignedRequest
-	3,  // 37: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
-	12, // 38: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
-	13, // 39: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
-	12, // 40: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
-	18, // 41: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
-	20, // 42: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
-	12, // 43: mulian.gateway.v1.GatewayService.Changes:output_type -> mulian.gateway.v1.Answer
-	24, // 44: mulian.gateway.v1.GatewayService.Notify:output_type -> mulian.gateway.v1.NotifyResponse
-	12, // 45: mulian.gateway.v1.GatewayService.Compare:output_type -> mulian.gateway.v1.Answer
-	37, // [37:46] is the sub-list for method output_type
-	28, // [28:37] is the sub-list for method input_type
+	4,  // 37: mulian.gateway.v1.GatewayService.ByGrant:input_type -> mulian.gateway.v1.SignedRequest
+	3,  // 38: mulian.gateway.v1.GatewayService.Describe:output_type -> mulian.gateway.v1.DescribeResponse
+	12, // 39: mulian.gateway.v1.GatewayService.Query:output_type -> mulian.gateway.v1.Answer
+	13, // 40: mulian.gateway.v1.GatewayService.QueryTogether:output_type -> mulian.gateway.v1.Answers
+	12, // 41: mulian.gateway.v1.GatewayService.OpenDelivery:output_type -> mulian.gateway.v1.Answer
+	18, // 42: mulian.gateway.v1.GatewayService.Pull:output_type -> mulian.gateway.v1.Page
+	20, // 43: mulian.gateway.v1.GatewayService.Acknowledge:output_type -> mulian.gateway.v1.AcknowledgeResponse
+	12, // 44: mulian.gateway.v1.GatewayService.Changes:output_type -> mulian.gateway.v1.Answer
+	24, // 45: mulian.gateway.v1.GatewayService.Notify:output_type -> mulian.gateway.v1.NotifyResponse
+	12, // 46: mulian.gateway.v1.GatewayService.Compare:output_type -> mulian.gateway.v1.Answer
+	12, // 47: mulian.gateway.v1.GatewayService.ByGrant:output_type -> mulian.gateway.v1.Answer
+	38, // [38:48] is the sub-list for method output_type
+	28, // [28:38] is the sub-list for method input_type
 	28, // [28:28] is the sub-list for extension type_name
 	28, // [28:28] is the sub-list for extension extendee
 	0,  // [0:28] is the sub-list for field type_name

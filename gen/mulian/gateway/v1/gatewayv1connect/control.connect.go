@@ -43,6 +43,8 @@ const (
 	ControlServiceCompareProcedure = "/mulian.gateway.v1.ControlService/Compare"
 	// ControlServiceReceiptsProcedure is the fully-qualified name of the ControlService's Receipts RPC.
 	ControlServiceReceiptsProcedure = "/mulian.gateway.v1.ControlService/Receipts"
+	// ControlServiceByGrantProcedure is the fully-qualified name of the ControlService's ByGrant RPC.
+	ControlServiceByGrantProcedure = "/mulian.gateway.v1.ControlService/ByGrant"
 	// ControlServiceUsageKeyProcedure is the fully-qualified name of the ControlService's UsageKey RPC.
 	ControlServiceUsageKeyProcedure = "/mulian.gateway.v1.ControlService/UsageKey"
 	// ControlServiceStateProcedure is the fully-qualified name of the ControlService's State RPC.
@@ -67,6 +69,8 @@ type ControlServiceClient interface {
 	Compare(context.Context, *connect.Request[v1.CompareRequest]) (*connect.Response[v1.CompareResponse], error)
 	// Receipts gives the receipts that this gateway keeps, in the order in which they came.
 	Receipts(context.Context, *connect.Request[v1.ReceiptsRequest]) (*connect.ServerStreamForClient[v1.ReceiptsResponse], error)
+	// ByGrant asks the gateway behind a grant for the granted fields of the granted row.
+	ByGrant(context.Context, *connect.Request[v1.ByGrantRequest]) (*connect.Response[v1.ByGrantResponse], error)
 	// UsageKey makes the key with which a data owner, whom the department has identified,
 	// finds out at /usage/ who asked for the record with that key, and finds these
 	// records in the public log himself.
@@ -120,6 +124,12 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		byGrant: connect.NewClient[v1.ByGrantRequest, v1.ByGrantResponse](
+			httpClient,
+			baseURL+ControlServiceByGrantProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("ByGrant")),
+			connect.WithClientOptions(opts...),
+		),
 		usageKey: connect.NewClient[v1.UsageKeyRequest, v1.UsageKeyResponse](
 			httpClient,
 			baseURL+ControlServiceUsageKeyProcedure,
@@ -150,6 +160,7 @@ type controlServiceClient struct {
 	follow   *connect.Client[v1.FollowRequest, v1.FollowResponse]
 	compare  *connect.Client[v1.CompareRequest, v1.CompareResponse]
 	receipts *connect.Client[v1.ReceiptsRequest, v1.ReceiptsResponse]
+	byGrant  *connect.Client[v1.ByGrantRequest, v1.ByGrantResponse]
 	usageKey *connect.Client[v1.UsageKeyRequest, v1.UsageKeyResponse]
 	state    *connect.Client[v1.StateRequest, v1.StateResponse]
 	reload   *connect.Client[v1.ReloadRequest, v1.ReloadResponse]
@@ -178,6 +189,11 @@ func (c *controlServiceClient) Compare(ctx context.Context, req *connect.Request
 // Receipts calls mulian.gateway.v1.ControlService.Receipts.
 func (c *controlServiceClient) Receipts(ctx context.Context, req *connect.Request[v1.ReceiptsRequest]) (*connect.ServerStreamForClient[v1.ReceiptsResponse], error) {
 	return c.receipts.CallServerStream(ctx, req)
+}
+
+// ByGrant calls mulian.gateway.v1.ControlService.ByGrant.
+func (c *controlServiceClient) ByGrant(ctx context.Context, req *connect.Request[v1.ByGrantRequest]) (*connect.Response[v1.ByGrantResponse], error) {
+	return c.byGrant.CallUnary(ctx, req)
 }
 
 // UsageKey calls mulian.gateway.v1.ControlService.UsageKey.
@@ -211,6 +227,8 @@ type ControlServiceHandler interface {
 	Compare(context.Context, *connect.Request[v1.CompareRequest]) (*connect.Response[v1.CompareResponse], error)
 	// Receipts gives the receipts that this gateway keeps, in the order in which they came.
 	Receipts(context.Context, *connect.Request[v1.ReceiptsRequest], *connect.ServerStream[v1.ReceiptsResponse]) error
+	// ByGrant asks the gateway behind a grant for the granted fields of the granted row.
+	ByGrant(context.Context, *connect.Request[v1.ByGrantRequest]) (*connect.Response[v1.ByGrantResponse], error)
 	// UsageKey makes the key with which a data owner, whom the department has identified,
 	// finds out at /usage/ who asked for the record with that key, and finds these
 	// records in the public log himself.
@@ -260,6 +278,12 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceByGrantHandler := connect.NewUnaryHandler(
+		ControlServiceByGrantProcedure,
+		svc.ByGrant,
+		connect.WithSchema(controlServiceMethods.ByName("ByGrant")),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceUsageKeyHandler := connect.NewUnaryHandler(
 		ControlServiceUsageKeyProcedure,
 		svc.UsageKey,
@@ -292,6 +316,8 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceCompareHandler.ServeHTTP(w, r)
 		case ControlServiceReceiptsProcedure:
 			controlServiceReceiptsHandler.ServeHTTP(w, r)
+		case ControlServiceByGrantProcedure:
+			controlServiceByGrantHandler.ServeHTTP(w, r)
 		case ControlServiceUsageKeyProcedure:
 			controlServiceUsageKeyHandler.ServeHTTP(w, r)
 		case ControlServiceStateProcedure:
@@ -325,6 +351,10 @@ func (UnimplementedControlServiceHandler) Compare(context.Context, *connect.Requ
 
 func (UnimplementedControlServiceHandler) Receipts(context.Context, *connect.Request[v1.ReceiptsRequest], *connect.ServerStream[v1.ReceiptsResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.Receipts is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) ByGrant(context.Context, *connect.Request[v1.ByGrantRequest]) (*connect.Response[v1.ByGrantResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.ControlService.ByGrant is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) UsageKey(context.Context, *connect.Request[v1.UsageKeyRequest]) (*connect.Response[v1.UsageKeyResponse], error) {

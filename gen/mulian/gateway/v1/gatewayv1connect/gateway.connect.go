@@ -57,6 +57,8 @@ const (
 	GatewayServiceNotifyProcedure = "/mulian.gateway.v1.GatewayService/Notify"
 	// GatewayServiceCompareProcedure is the fully-qualified name of the GatewayService's Compare RPC.
 	GatewayServiceCompareProcedure = "/mulian.gateway.v1.GatewayService/Compare"
+	// GatewayServiceByGrantProcedure is the fully-qualified name of the GatewayService's ByGrant RPC.
+	GatewayServiceByGrantProcedure = "/mulian.gateway.v1.GatewayService/ByGrant"
 )
 
 // GatewayServiceClient is a client for the mulian.gateway.v1.GatewayService service.
@@ -83,6 +85,9 @@ type GatewayServiceClient interface {
 	// Compare gives keyed digests of ranges of a table's key, of the rows as they are agreed:
 	// the asker finds where its copy differs. No row is given.
 	Compare(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
+	// ByGrant answers for the one row that an owner has granted, once for each use that the
+	// ledger counts.
+	ByGrant(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
 }
 
 // NewGatewayServiceClient constructs a client for the mulian.gateway.v1.GatewayService service. By
@@ -151,6 +156,12 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(gatewayServiceMethods.ByName("Compare")),
 			connect.WithClientOptions(opts...),
 		),
+		byGrant: connect.NewClient[v1.SignedRequest, v1.Answer](
+			httpClient,
+			baseURL+GatewayServiceByGrantProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("ByGrant")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -165,6 +176,7 @@ type gatewayServiceClient struct {
 	changes       *connect.Client[v1.SignedRequest, v1.Answer]
 	notify        *connect.Client[v1.SignedRequest, v1.NotifyResponse]
 	compare       *connect.Client[v1.SignedRequest, v1.Answer]
+	byGrant       *connect.Client[v1.SignedRequest, v1.Answer]
 }
 
 // Describe calls mulian.gateway.v1.GatewayService.Describe.
@@ -212,6 +224,11 @@ func (c *gatewayServiceClient) Compare(ctx context.Context, req *connect.Request
 	return c.compare.CallUnary(ctx, req)
 }
 
+// ByGrant calls mulian.gateway.v1.GatewayService.ByGrant.
+func (c *gatewayServiceClient) ByGrant(ctx context.Context, req *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error) {
+	return c.byGrant.CallUnary(ctx, req)
+}
+
 // GatewayServiceHandler is an implementation of the mulian.gateway.v1.GatewayService service.
 type GatewayServiceHandler interface {
 	// Describe tells who this is. Not signed: everything in it is on the ledger.
@@ -236,6 +253,9 @@ type GatewayServiceHandler interface {
 	// Compare gives keyed digests of ranges of a table's key, of the rows as they are agreed:
 	// the asker finds where its copy differs. No row is given.
 	Compare(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
+	// ByGrant answers for the one row that an owner has granted, once for each use that the
+	// ledger counts.
+	ByGrant(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error)
 }
 
 // NewGatewayServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -300,6 +320,12 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithSchema(gatewayServiceMethods.ByName("Compare")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceByGrantHandler := connect.NewUnaryHandler(
+		GatewayServiceByGrantProcedure,
+		svc.ByGrant,
+		connect.WithSchema(gatewayServiceMethods.ByName("ByGrant")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/mulian.gateway.v1.GatewayService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case GatewayServiceDescribeProcedure:
@@ -320,6 +346,8 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceNotifyHandler.ServeHTTP(w, r)
 		case GatewayServiceCompareProcedure:
 			gatewayServiceCompareHandler.ServeHTTP(w, r)
+		case GatewayServiceByGrantProcedure:
+			gatewayServiceByGrantHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -363,4 +391,8 @@ func (UnimplementedGatewayServiceHandler) Notify(context.Context, *connect.Reque
 
 func (UnimplementedGatewayServiceHandler) Compare(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.GatewayService.Compare is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) ByGrant(context.Context, *connect.Request[v1.SignedRequest]) (*connect.Response[v1.Answer], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.gateway.v1.GatewayService.ByGrant is not implemented"))
 }

@@ -1,0 +1,83 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"mulian/internal/fault"
+)
+
+// TestUseNotes: a use on its way is there after a restart, under the asker, grant and fetch
+// that it is of and no other; what a torn write left is passed over; a damaged note is not.
+func TestUseNotes(t *testing.T) {
+	dir := t.TempDir()
+	u, err := openUses(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &useNote{Grant: "g", Number: 3, Asker: "a", Fetch: "f", Digest: []byte{1}, Sealed: []byte{2}}
+	if err := u.put(n); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "torn.tmp"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if u, err = openUses(dir); err != nil {
+		t.Fatal(err)
+	}
+	got := u.find("a", "g", "f")
+	if got == nil || got.Number != 3 || !got.sent || len(u.of("g")) != 1 || len(u.of("h")) != 0 {
+		t.Fatalf("after a restart: %+v", got)
+	}
+	for _, other := range [][3]string{{"b", "g", "f"}, {"a", "h", "f"}, {"a", "g", "e"}} {
+		if u.find(other[0], other[1], other[2]) != nil {
+			t.Errorf("%v finds it, too", other)
+		}
+	}
+	if err := errors.Join(u.drop(got), u.drop(got)); err != nil {
+		t.Fatal(err)
+	}
+	if u, err = openUses(dir); err != nil || u.find("a", "g", "f") != nil {
+		t.Fatalf("a dropped note is there: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "x.use"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openUses(dir); !fault.Is(err, fault.Damaged) {
+		t.Errorf("a damaged note: %v", err)
+	}
+}
+
+// TestOneUseOfAGrantAtATime: who asks while another use is under way waits his turn; other
+// grants do not wait for it, and nothing is remembered of a grant that nobody asks by.
+func TestOneUseOfAGrantAtATime(t *testing.T) {
+	u, err := openUses(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := u.turn(t.Context(), "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := u.turn(gone, "g"); !errors.Is(err, context.Canceled) {
+		t.Errorf("while another is under way: %v", err)
+	}
+	other, err := u.turn(t.Context(), "h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	done()
+	if done, err = u.turn(t.Context(), "g"); err != nil {
+		t.Fatal(err)
+	}
+	done()
+	if len(u.turns) != 0 {
+		t.Errorf("%d turns are remembered", len(u.turns))
+	}
+}
