@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
 	findings "mulian/client/audit"
@@ -116,6 +117,11 @@ func TestS7(t *testing.T) {
 		s := &tracev1.Sequence{}
 		return w.get("trace/sequence/"+g.id+"/"+w.registry.gateway, s) && s.Granted == 1 && s.Refused >= 1
 	})
+	mine, err := gateway.Control(w.path("gateway", w.registry.Account)).UsageKey(t.Context(), connect.NewRequest(&gatewayv1.UsageKeyRequest{Entry: w.entry.Id, Where: caseNo("1")}))
+	w.ok(err)
+	if !bytes.Equal(mine.Msg.GetSubject(), got.Record.Subject) {
+		t.Error("the owner would not find this access at /usage/")
+	}
 	raw, err := w.door.Records().Record(got.Receipt.GetLeafIndex())
 	w.ok(err)
 	for _, secret := range []string{annNumber, "和平里", "不动产 1"} {
@@ -240,6 +246,34 @@ func TestTheSameFetchIsTheSameUse(t *testing.T) {
 	_, err = w.fetch(g, func(f *deliver.GrantedFetch) { same(f); f.Items = []string{"address"} })
 	if !fault.Is(err, fault.Idempotency) && !fault.Is(err, fault.UsesExhausted) {
 		t.Errorf("another content under the same number: %v", err)
+	}
+}
+
+// TestBetweenUseAndRelease: a gateway that ends between the ledger's count and its own log
+// has released nothing; started anew it gives the same fetch its answer for the same use,
+// and another fetch nothing.
+func TestBetweenUseAndRelease(t *testing.T) {
+	w := newTransfers(t)
+	g := w.asked()
+	same := func(f *deliver.GrantedFetch) { f.Fetch = "fetch-0002-abcdef" }
+	w.ok(w.door.Records().Close()) // nothing can be logged any more
+	if _, err := w.fetch(g, same); err == nil {
+		t.Fatal("a row was released without a record")
+	}
+	use := &grantv1.Use{}
+	w.eventually("the ledger has counted the use", func() bool { return w.get("grant/use/"+g.id+"/0000000001", use) })
+	if w.tap.Receipts().Len() != 0 {
+		t.Error("the data user has a receipt")
+	}
+	_ = w.door.end() // with a log that is closed already
+	w.door = w.open(w.registry, "", w.source)
+	_, err := w.fetch(g, nil)
+	w.refused(fault.UsesExhausted, err)
+	got, err := w.fetch(g, same)
+	w.ok(err)
+	grant := &grantv1.Grant{}
+	if w.get("grant/grant/"+g.id, grant); grant.Sequence != 1 || grant.Uses != 1 || got.Record.Use != 1 || !bytes.Equal(use.RequestDigest, got.Record.RequestHash) {
+		t.Errorf("the grant has %d uses, the record is of use %d", grant.Sequence, got.Record.Use)
 	}
 }
 

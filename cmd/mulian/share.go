@@ -26,7 +26,7 @@ func (a *app) shareCommand() *cobra.Command {
   mulian share confirm 0123456789abcdef --as 11110000000025678C`,
 	}
 	c.AddCommand(a.shareApply(), a.shareAnswer(), a.shareMore(), a.shareSupplement(), a.shareExtend(), a.shareWithdraw(), a.shareConfirm(),
-		a.shareSuspend(), a.shareResume(), a.shareEnd(), a.shareList(), a.shareShow(), a.shareFetch(), a.shareQuery(), a.shareAsk(), a.shareUse(),
+		a.shareSuspend(), a.shareResume(), a.shareEnd(), a.shareList(), a.shareShow(), a.shareFetch(), a.shareQuery(), a.shareAsk(), a.shareByGrant(), a.shareUse(),
 		a.shareSubscribe(), a.shareUnsubscribe(), a.shareSubscriptions())
 	c.AddCommand(a.lifeCommands()...)
 	return c
