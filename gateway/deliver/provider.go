@@ -141,7 +141,7 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 	if err := p.restoreSessions(); err != nil {
 		return nil, err
 	}
-	if p.granted, err = openUses(filepath.Join(cfg.Dir, "uses")); err != nil {
+	if p.granted, err = openUses(filepath.Join(cfg.Dir, usesFolder)); err != nil {
 		return nil, err
 	}
 	if p.acks, err = receipt.OpenBook(filepath.Join(cfg.Dir, "acknowledged")); err != nil {

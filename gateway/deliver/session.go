@@ -140,7 +140,7 @@ func (p *Provider) restoreSessions() error {
 		return err
 	}
 	for _, e := range entries {
-		if !e.IsDir() {
+		if !e.IsDir() || e.Name() == usesFolder {
 			continue
 		}
 		dir := filepath.Join(p.cfg.Dir, e.Name())

@@ -23,6 +23,9 @@ import (
 	"mulian/internal/itemset"
 )
 
+// usesFolder is where the notes lie, beside the folders of open deliveries.
+const usesFolder = "uses"
+
 const (
 	// maxUseNotes bounds the uses that are not settled; 10 KB each. Then Busy.
 	maxUseNotes = 10_000
