@@ -30,6 +30,7 @@ import (
 	"mulian/gen/mulian/ereceipt/v1/ereceiptv1connect"
 	"mulian/gen/mulian/foreign/v1/foreignv1connect"
 	"mulian/gen/mulian/governance/v1/governancev1connect"
+	"mulian/gen/mulian/grant/v1/grantv1connect"
 	"mulian/gen/mulian/identity/v1/identityv1connect"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	"mulian/gen/mulian/ledger/v1/ledgerv1connect"
@@ -45,6 +46,7 @@ import (
 type Client struct {
 	Ledger     ledgerv1connect.LedgerServiceClient
 	Catalogue  cataloguev1connect.CatalogueServiceClient
+	Grant      grantv1connect.GrantServiceClient
 	Share      sharev1connect.ShareServiceClient
 	Safebox    safeboxv1connect.SafeboxServiceClient
 	Identity   identityv1connect.IdentityServiceClient
@@ -93,6 +95,7 @@ func NewWith(url string, h connect.HTTPClient) *Client {
 	return &Client{
 		Ledger:     ledgerv1connect.NewLedgerServiceClient(h, url, opts...),
 		Catalogue:  cataloguev1connect.NewCatalogueServiceClient(h, url, opts...),
+		Grant:      grantv1connect.NewGrantServiceClient(h, url, opts...),
 		Share:      sharev1connect.NewShareServiceClient(h, url, opts...),
 		Safebox:    safeboxv1connect.NewSafeboxServiceClient(h, url, opts...),
 		Identity:   identityv1connect.NewIdentityServiceClient(h, url, opts...),

@@ -11,6 +11,7 @@ import (
 	evidencev1 "mulian/gen/mulian/evidence/v1"
 	foreignv1 "mulian/gen/mulian/foreign/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
+	grantv1 "mulian/gen/mulian/grant/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
@@ -68,6 +69,17 @@ const (
 	Credential = "credential/item/"
 	StatusList = "credential/list/"
 	StatusPage = "credential/page/"
+)
+
+// Keys of what owners grant.
+const (
+	IntendedUse   = "grant/register/"
+	DataRequest   = "grant/request/"
+	Grant         = "grant/grant/"
+	GrantUse      = "grant/use/"
+	DeletionDuty  = "grant/duty/"
+	GrantFeed     = "grant/feed/"
+	GrantStanding = "grant/standing/"
 )
 
 // row is what the index keeps of one object beside its value.
@@ -213,6 +225,29 @@ var kinds = []kind{
 	of(Dispute, func(d *sharev1.Dispute) row {
 		return row{org: d.GetRespondent(), peer: d.GetClaimant(), state: int32(d.GetState()), class: int32(d.GetLevel()), flag: d.GetClock().GetOverdue(), ref: d.GetSubject(), parents: []string{d.GetSubject()}}
 	}),
+	of(IntendedUse, func(u *grantv1.IntendedUse) row {
+		return row{org: u.GetOrg(), state: int32(u.GetState()), flag: u.GetSensitive(), ref: u.GetEntry(), parents: some(Entry, u.GetEntry())}
+	}),
+	of(DataRequest, func(r *grantv1.DataRequest) row {
+		return row{org: r.GetOrg(), peer: r.GetOwner(), state: int32(r.GetState()), ref: r.GetGateway(), parents: some(IntendedUse, r.GetUse())}
+	}),
+	of(Grant, func(g *grantv1.Grant) row {
+		return row{
+			org: g.GetGrantee(), peer: g.GetOwner(), state: int32(g.GetState()), class: int32(g.GetKind()), flag: g.GetState() < grantv1.GrantState_GRANT_STATE_EXHAUSTED,
+			ref: g.GetGateway(), parents: append(append(some(Entry, g.GetEntry()), DataRequest+g.GetRequest()), each(Account, append(g.GetProviders(), g.GetGateway()))...),
+		}
+	}),
+	of(GrantUse, func(u *grantv1.Use) row {
+		return row{org: u.GetProvider(), peer: u.GetOwner(), state: int32(u.GetOutcome()), parents: some(Grant, u.GetGrant())}
+	}),
+	of(DeletionDuty, func(d *grantv1.DeletionDuty) row {
+		return row{
+			org: d.GetGrantee(), peer: d.GetOwner(), state: int32(d.GetState()), parents: some(Grant, d.GetGrant()),
+			flag: d.GetState() == grantv1.DeletionDutyState_DELETION_DUTY_STATE_OVERDUE || d.GetState() == grantv1.DeletionDutyState_DELETION_DUTY_STATE_REPORTED,
+		}
+	}),
+	of(GrantFeed, func(f *grantv1.NotificationFeed) row { return row{peer: f.GetOwner()} }),
+	of(GrantStanding, func(s *grantv1.GranteeStanding) row { return row{org: s.GetOrg()} }),
 	of(Standing, func(s *sharev1.Standing) row { return row{org: s.GetOrg()} }),
 	of(Head, func(h *tracev1.Head) row { return row{peer: h.GetGateway()} }),
 	of(Sequence, func(s *tracev1.Sequence) row {

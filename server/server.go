@@ -37,6 +37,7 @@ import (
 	"mulian/gen/mulian/evidence/v1/evidencev1connect"
 	"mulian/gen/mulian/foreign/v1/foreignv1connect"
 	"mulian/gen/mulian/governance/v1/governancev1connect"
+	"mulian/gen/mulian/grant/v1/grantv1connect"
 	"mulian/gen/mulian/identity/v1/identityv1connect"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	"mulian/gen/mulian/ledger/v1/ledgerv1connect"
@@ -119,6 +120,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(safeboxv1connect.NewSafeboxServiceHandler(safeboxAPI{s}, opts...))
 	mux.Handle(foreignv1connect.NewForeignServiceHandler(foreignAPI{s}, opts...))
 	mux.Handle(credentialv1connect.NewCredentialServiceHandler(credentialAPI{s}, opts...))
+	mux.Handle(grantv1connect.NewGrantServiceHandler(grantAPI{s}, opts...))
 	mux.Handle(sharev1connect.NewShareServiceHandler(shareAPI{s}, opts...))
 	mux.Handle(identityv1connect.NewIdentityServiceHandler(identityAPI{s}, opts...))
 	mux.Handle(governancev1connect.NewGovernanceServiceHandler(governanceAPI{s}, opts...))

@@ -42,6 +42,8 @@ func checkSettings(rule string, p *governancev1.Parameters) error {
 		{"suspension_percent", p.GetSuspensionPercent(), minSuspensionPercent, maxVotePercent, true},
 		{"suspension_days", p.GetSuspensionDays(), minSuspensionDays, maxSuspensionDays, true},
 		{"absence_days", p.GetAbsenceDays(), minAbsenceDays, maxAbsenceDays, true},
+		{"grant_cooling_seconds", p.GetGrantCoolingSeconds(), 1, maxGrantCooling, true},
+		{"grant_deletion_days", p.GetGrantDeletionDays(), 1, maxGrantDeletion, true},
 		{"recovery_counter_hours", p.GetRecoveryCounterHours(), minRecoveryHours, maxRecoveryHours, true},
 		{"recovery_guardian_hours", p.GetRecoveryGuardianHours(), minRecoveryHours, maxRecoveryHours, true},
 		{"recovery_code_hours", p.GetRecoveryCodeHours(), minRecoveryHours, maxRecoveryHours, true},
@@ -55,6 +57,9 @@ func checkSettings(rule string, p *governancev1.Parameters) error {
 		return act.Refuse(fault.OutOfRange, rule, "absence_days is %d: who is silenced for suspension_days, %d, needs as long again to show that it is there", away, silent)
 	}
 	if err := checkPasskeySites(rule, p); err != nil {
+		return err
+	}
+	if err := checkPurposes(rule, p.GrantPurposes); err != nil {
 		return err
 	}
 	return checkThresholds(rule, p.Thresholds)

@@ -51,7 +51,7 @@ func RecordGrantUse(a *act.Act, m *grantv1.RecordGrantUse) error {
 	}
 	record(a, rule, g, &grantv1.Use{
 		Grant: g.Id, Number: g.Sequence + 1, Provider: a.Signer(), Items: items, ResultCommitment: m.ResultCommitment, KeyWrapHash: m.KeyWrapHash,
-		RecipientKey: m.RecipientKey, RequestDigest: m.RequestDigest, Outcome: recorded, AtMs: a.TimeMs, Height: a.Height,
+		RecipientKey: m.RecipientKey, RequestDigest: m.RequestDigest, Outcome: recorded, AtMs: a.TimeMs, Height: a.Height, Owner: g.Owner,
 	})
 	return nil
 }

@@ -1685,6 +1685,7 @@ type Use struct {
 	AtMs             int64                  `protobuf:"varint,11,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"` // block time
 	Height           int64                  `protobuf:"varint,12,opt,name=height,proto3" json:"height,omitempty"`
 	ClosedMs         int64                  `protobuf:"varint,13,opt,name=closed_ms,json=closedMs,proto3" json:"closed_ms,omitempty"`
+	Owner            string                 `protobuf:"bytes,14,opt,name=owner,proto3" json:"owner,omitempty"` // account of the grant's owner
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1808,6 +1809,13 @@ func (x *Use) GetClosedMs() int64 {
 		return x.ClosedMs
 	}
 	return 0
+}
+
+func (x *Use) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
 }
 
 // DeletionDuty 删除义务 for one delivered use, under "grant/duty/<grant>/<number, 10 digits>".
@@ -3229,7 +3237,7 @@ const file_mulian_grant_v1_grant_proto_rawDesc = "" +
 	"\fdelete_by_ms\x187 \x01(\x03R\n" +
 	"deleteByMs\x12\x1f\n" +
 	"\vduties_open\x188 \x01(\x04R\n" +
-	"dutiesOpen\"\x9c\x03\n" +
+	"dutiesOpen\"\xb2\x03\n" +
 	"\x03Use\x12\x14\n" +
 	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1a\n" +
@@ -3244,7 +3252,8 @@ const file_mulian_grant_v1_grant_proto_rawDesc = "" +
 	" \x01(\rR\x04code\x12\x13\n" +
 	"\x05at_ms\x18\v \x01(\x03R\x04atMs\x12\x16\n" +
 	"\x06height\x18\f \x01(\x03R\x06height\x12\x1b\n" +
-	"\tclosed_ms\x18\r \x01(\x03R\bclosedMs\"\xd9\x03\n" +
+	"\tclosed_ms\x18\r \x01(\x03R\bclosedMs\x12\x14\n" +
+	"\x05owner\x18\x0e \x01(\tR\x05owner\"\xd9\x03\n" +
 	"\fDeletionDuty\x12\x14\n" +
 	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x14\n" +
