@@ -12,6 +12,7 @@ import (
 
 	"mulian/gateway/connect"
 	"mulian/gateway/dsp"
+	"mulian/gateway/openid"
 	"mulian/internal/fault"
 	"mulian/internal/tracing"
 )
@@ -49,6 +50,9 @@ type Config struct {
 	// DSP lets connectors of other data spaces speak the Dataspace Protocol with this
 	// gateway. Absent: none can.
 	DSP *dsp.Config `yaml:"dsp"`
+	// OpenID lets wallets come for credentials and be asked for presentations (OpenID4VCI,
+	// OpenID4VP, short codes). Absent: none can.
+	OpenID *openid.Config `yaml:"openid,omitempty"`
 	// Tracing says where the way of single calls is told, for whoever measures. No value, key
 	// or account is in it. Absent or without an endpoint: $OTEL_EXPORTER_OTLP_ENDPOINT, else nowhere.
 	Tracing *Tracing `yaml:"tracing,omitempty"`
@@ -122,6 +126,11 @@ func (c *Config) Check() error {
 	}
 	if c.Sink.URL != "" && c.Sink.URLFile != "" {
 		return fault.Newf(fault.Usage, "gateway configuration: sink has both url and url_file")
+	}
+	if c.OpenID != nil {
+		if err := c.OpenID.Check(); err != nil {
+			return err
+		}
 	}
 	if c.DSP != nil {
 		return c.DSP.Check()

@@ -17,6 +17,7 @@ import (
 	"mulian/gateway/deliver"
 	"mulian/gateway/dsp"
 	"mulian/gateway/issue"
+	"mulian/gateway/openid"
 	"mulian/gateway/receipt"
 	"mulian/gateway/view"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
@@ -49,6 +50,9 @@ type Options struct {
 	// Told is called with each command over the control socket that is more than a look, and
 	// who gave it; nil: nobody is told.
 	Told func(command string, uid int)
+	// Wallets is what the door for wallets gets beside its configuration: who issues, and
+	// which issuers the ledger knows.
+	Wallets openid.Parts
 	// Reload is what the control socket's Reload does; nil: Usage.
 	Reload func() error
 }
@@ -75,6 +79,7 @@ type Gateway struct {
 	dataspace   *dsp.Facade   // nil: none
 	office      *issue.Office // nil: it issues no credentials
 	desk        *issue.Desk   // nil with office
+	wallets     *openid.Door  // nil: none
 	sink        connect.Sink
 	documents   connect.Sink // the folder of delivered files; nil: none
 	sources     map[string]*source
@@ -238,6 +243,9 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 		return err
 	}
 	if g.subs, err = deliver.NewSubscriptions(g.provider, g.followings.Told); err != nil {
+		return err
+	}
+	if err = g.openWallets(); err != nil {
 		return err
 	}
 	return g.openDataspace(ctx)

@@ -63,8 +63,9 @@ func (g *Gateway) serve(ctx context.Context) error {
 
 // Handler returns all routes: GatewayService, /log/ (checkpoint and tiles of the
 // access log, for anyone's tool), /usage/ (for data owners), /healthz, /metrics;
-// where it is configured, the Dataspace Protocol below /dsp/; for an issuer of credentials,
-// its status lists below /st/ and its keys at /.well-known/jwt-vc-issuer.
+// where they are configured, the Dataspace Protocol below /dsp/ and the door for wallets
+// (/vci/, /vp/, /R/, /desk/); for an issuer of credentials, its status lists below /st/ and
+// its keys at /.well-known/jwt-vc-issuer.
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.subs, rpc.WithInterceptors(g.tracer.Interceptor(), &g.pace), rpc.WithReadMaxBytes(maxAsked), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
@@ -80,6 +81,9 @@ func (g *Gateway) Handler() http.Handler {
 		h := g.desk.Handler(statusPrefix)
 		mux.Handle("GET "+statusPrefix, h)
 		mux.Handle("GET /.well-known/jwt-vc-issuer", h)
+	}
+	if g.wallets != nil {
+		g.wallets.Routes(mux)
 	}
 	mux.HandleFunc("GET /healthz", g.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g.metrics(), promhttp.HandlerOpts{}))

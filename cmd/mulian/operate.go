@@ -94,7 +94,7 @@ func gatewaySettings(cfg *gateway.Config) map[string]string {
 	out := map[string]string{
 		"account": cfg.Account, "home": cfg.Home, "keys": cfg.Keys, "server": cfg.Server, "genesis": cfg.Genesis, "listen": cfg.Listen, "url": cfg.URL,
 		"sink": cfg.Sink.URL, "sink.url_file": cfg.Sink.URLFile, "documents": cfg.Documents, "poll_seconds": itoa(cfg.PollSeconds),
-		"anchor_seconds": itoa(cfg.AnchorSeconds), "dsp": fmt.Sprint(cfg.DSP != nil),
+		"anchor_seconds": itoa(cfg.AnchorSeconds), "dsp": fmt.Sprint(cfg.DSP != nil), "openid": fmt.Sprint(cfg.OpenID != nil),
 	}
 	for _, s := range cfg.Sources {
 		out["source."+s.Name+".url"], out["source."+s.Name+".url_file"] = s.URL, s.URLFile

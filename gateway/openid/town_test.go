@@ -2,6 +2,7 @@ package openid
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -125,11 +127,6 @@ func certificate(t *testing.T) (sdjwt.Signer, [][]byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "Demo Bank"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), DNSNames: []string{"bank.example"}}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &k.PublicKey, k)
-	if err != nil {
-		t.Fatal(err)
-	}
 	point, err := k.PublicKey.ECDH()
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +135,35 @@ func certificate(t *testing.T) (sdjwt.Signer, [][]byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return certKey{k, pub}, [][]byte{der}
+	return certificateOf(t, certKey{k, pub})
+}
+
+// signing is a key as crypto/x509 wants it.
+type signing struct{ sdjwt.Signer }
+
+func (s signing) Public() crypto.PublicKey {
+	p := s.Signer.Public().Bytes()
+	return &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(p[1:33]), Y: new(big.Int).SetBytes(p[33:])}
+}
+
+func (s signing) Sign(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, error) {
+	return s.Signer.Sign(message)
+}
+
+// SignMessage gets what is not hashed yet, as our keys want it.
+func (s signing) SignMessage(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, error) {
+	return s.Signer.Sign(message)
+}
+
+// certificateOf is a certificate over any key.
+func certificateOf(t *testing.T, k sdjwt.Signer) (sdjwt.Signer, [][]byte) {
+	t.Helper()
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "Demo Bank"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), DNSNames: []string{"bank.example"}}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, signing{k}.Public(), signing{k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, [][]byte{der}
 }
 
 // issue makes real credentials of a synthetic person.

@@ -14,9 +14,9 @@
 //
 //  1. A code is resolved once: of two devices that photographed it the first has it, and
 //     the second is told that it was used.
-//  2. The match number is not in what Resolve gives: it stands on the asker's screen, and
-//     whoever was sent a photograph of a code does not know it. Three wrong numbers close
-//     the code.
+//  2. What a request is about comes with the right match number only. That stands on the
+//     asker's screen, and whoever was sent a photograph of a code does not know it. Three
+//     wrong numbers close the code.
 //  3. Only the session that opened a code learns what became of it, and only the bearer who
 //     resolved it may match it or say "not me".
 //  4. A code lives at most MaxLife; one to show a licence ShowLife.

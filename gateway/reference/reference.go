@@ -153,58 +153,60 @@ func (c *Codes) find(p qr.Payload) (*entry, error) {
 	return e, nil
 }
 
-// Seized is what a code leads to.
-type Seized struct {
+// Resolved is what the first bearer of a code learns.
+type Resolved struct {
 	Asker   string
-	Content []byte
-	Number  bool // a match number has to be typed
+	Content []byte // of a code to show; that of a request comes with Match
+	Number  bool   // a match number has to be typed
 	Expires time.Time
 }
 
-// Resolve gives what a code leads to, to the first bearer: a device's or a verifier's
-// logged-in name, which the caller has checked. NotFound, Expired; Replayed for everybody
-// after the first.
-func (c *Codes) Resolve(p qr.Payload, bearer string) (Seized, error) {
+// Resolve gives a code to the first bearer: a device's ticket, or a verifier's logged-in
+// name, which the caller has checked. NotFound, Expired; Replayed for everybody after the
+// first.
+func (c *Codes) Resolve(p qr.Payload, bearer string) (Resolved, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, err := c.find(p)
 	if err != nil {
-		return Seized{}, err
+		return Resolved{}, err
 	}
 	if bearer == "" || len(bearer) > maxName {
-		return Seized{}, fault.Newf(fault.Malformed, "a code is resolved by somebody")
+		return Resolved{}, fault.Newf(fault.Malformed, "a code is resolved by somebody")
 	}
 	if e.state != Open {
-		return Seized{}, fault.Newf(fault.Replayed, "the code was used already: ask for another one")
+		return Resolved{}, fault.Newf(fault.Replayed, "the code was used already: ask for another one")
 	}
 	e.state, e.bearer = Seen, bearer
+	r := Resolved{Asker: e.asker, Number: e.number != "", Expires: e.ends}
 	if e.number == "" {
-		e.state = Matched
+		e.state, r.Content = Matched, e.content
 	}
-	return Seized{Asker: e.asker, Content: e.content, Number: e.number != "", Expires: e.ends}, nil
+	return r, nil
 }
 
-// Match compares the number that the bearer typed. BadAuthorisation for a wrong one, with
-// how many tries are left; Forbidden when the code is closed or belongs to another bearer.
-func (c *Codes) Match(p qr.Payload, bearer, number string) error {
+// Match compares the number that the bearer typed, and gives what the code leads to.
+// BadAuthorisation for a wrong one, with how many tries are left; Forbidden when the code is
+// closed or belongs to another bearer.
+func (c *Codes) Match(p qr.Payload, bearer, number string) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, err := c.held(p, bearer)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if e.state != Seen {
-		return fault.Newf(fault.Forbidden, "the code is closed")
+		return nil, fault.Newf(fault.Forbidden, "the code is closed")
 	}
 	if subtle.ConstantTimeCompare([]byte(e.number), []byte(number)) == 1 {
 		e.state = Matched
-		return nil
+		return e.content, nil
 	}
 	if e.wrong++; e.wrong >= Tries {
 		e.state = Closed
-		return fault.Newf(fault.Forbidden, "the code is closed after %d wrong numbers", Tries)
+		return nil, fault.Newf(fault.Forbidden, "the code is closed after %d wrong numbers", Tries)
 	}
-	return fault.Newf(fault.BadAuthorisation, "not the number of the screen; %d tries are left", Tries-e.wrong)
+	return nil, fault.Newf(fault.BadAuthorisation, "not the number of the screen; %d tries are left", Tries-e.wrong)
 }
 
 // held is find for the bearer who resolved the code.

@@ -39,18 +39,18 @@ func TestLife(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	s, err := c.Resolve(o.Payload, "phone")
-	if err != nil || string(s.Content) != "content" || s.Asker != "bank" || !s.Number {
+	if err != nil || s.Content != nil || s.Asker != "bank" || !s.Number {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	state(t, c, o, Seen)
 	if _, err := c.Resolve(o.Payload, "phone"); fault.CodeOf(err) != fault.Replayed {
 		t.Errorf("again: %v", err)
 	}
-	if err := c.Match(o.Payload, "thief", o.Number); fault.CodeOf(err) != fault.Forbidden {
+	if _, err := c.Match(o.Payload, "thief", o.Number); fault.CodeOf(err) != fault.Forbidden {
 		t.Errorf("by another device: %v", err)
 	}
-	if err := c.Match(o.Payload, "phone", o.Number); err != nil {
-		t.Error(err)
+	if content, err := c.Match(o.Payload, "phone", o.Number); err != nil || string(content) != "content" {
+		t.Errorf("%q, %v", content, err)
 	}
 	state(t, c, o, Matched)
 	if _, err := c.State(o.Payload, "till 8"); fault.CodeOf(err) != fault.NotFound {
@@ -67,11 +67,11 @@ func TestThreeWrongNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []fault.Code{fault.BadAuthorisation, fault.BadAuthorisation, fault.Forbidden} {
-		if err := c.Match(o.Payload, "phone", "00"); fault.CodeOf(err) != want {
+		if _, err := c.Match(o.Payload, "phone", "00"); fault.CodeOf(err) != want {
 			t.Errorf("try %d: %v", i, err)
 		}
 	}
-	if err := c.Match(o.Payload, "phone", o.Number); fault.CodeOf(err) != fault.Forbidden {
+	if _, err := c.Match(o.Payload, "phone", o.Number); fault.CodeOf(err) != fault.Forbidden {
 		t.Errorf("the right one: %v", err)
 	}
 	state(t, c, o, Closed)
@@ -114,7 +114,7 @@ func TestEnd(t *testing.T) {
 	if _, err := c.Resolve(matched.Payload, "phone"); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Match(matched.Payload, "phone", matched.Number); err != nil {
+	if _, err := c.Match(matched.Payload, "phone", matched.Number); err != nil {
 		t.Fatal(err)
 	}
 	other := show.Payload
