@@ -34,6 +34,8 @@ import (
 	"mulian/gen/mulian/identity/v1/identityv1connect"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	"mulian/gen/mulian/ledger/v1/ledgerv1connect"
+	"mulian/gen/mulian/mandate/v1/mandatev1connect"
+	"mulian/gen/mulian/recovery/v1/recoveryv1connect"
 	"mulian/gen/mulian/safebox/v1/safeboxv1connect"
 	"mulian/gen/mulian/share/v1/sharev1connect"
 	"mulian/gen/mulian/trace/v1/tracev1connect"
@@ -54,6 +56,8 @@ type Client struct {
 	Trace      tracev1connect.TraceServiceClient
 	EReceipt   ereceiptv1connect.EReceiptServiceClient
 	Foreign    foreignv1connect.ForeignServiceClient
+	Recovery   recoveryv1connect.RecoveryServiceClient
+	Mandate    mandatev1connect.MandateServiceClient
 	Credential credentialv1connect.CredentialServiceClient
 
 	// Clock says until when an envelope counts; nil: time.Now. It is set before the first
@@ -102,6 +106,8 @@ func NewWith(url string, h connect.HTTPClient) *Client {
 		Governance: governancev1connect.NewGovernanceServiceClient(h, url, opts...),
 		Trace:      tracev1connect.NewTraceServiceClient(h, url, opts...),
 		EReceipt:   ereceiptv1connect.NewEReceiptServiceClient(h, url, opts...),
+		Recovery:   recoveryv1connect.NewRecoveryServiceClient(h, url, opts...),
+		Mandate:    mandatev1connect.NewMandateServiceClient(h, url, opts...),
 		Foreign:    foreignv1connect.NewForeignServiceClient(h, url, opts...),
 		Credential: credentialv1connect.NewCredentialServiceClient(h, url, opts...),
 		url:        url,

@@ -14,6 +14,8 @@ import (
 	"mulian/rules/foreign"
 	"mulian/rules/governance"
 	"mulian/rules/identity"
+	"mulian/rules/mandate"
+	"mulian/rules/recovery"
 	"mulian/rules/safebox"
 	"mulian/rules/share"
 	"mulian/rules/trace"
@@ -120,7 +122,7 @@ func holderVerb(a *act.Act, m *txv1.Message) error {
 // whileFrozen reports whether a frozen account may sign the message: only what ends it.
 func whileFrozen(m *txv1.Message) bool {
 	switch m.GetKind().(type) {
-	case *txv1.Message_UnfreezeAccount:
+	case *txv1.Message_UnfreezeAccount, *txv1.Message_OpenRecovery, *txv1.Message_VetoRecovery, *txv1.Message_ReportKey:
 		return true
 	}
 	return false
@@ -354,6 +356,52 @@ func credentialVerb(a *act.Act, m *txv1.Message) error {
 		return credential.SetCredentialStatus(a, k.SetCredentialStatus)
 	case *txv1.Message_ReportSourceChange:
 		return credential.ReportSourceChange(a, k.ReportSourceChange)
+	}
+	return recoveryVerb(a, m)
+}
+
+func recoveryVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_SetRecoveryPolicy:
+		return recovery.SetRecoveryPolicy(a, k.SetRecoveryPolicy)
+	case *txv1.Message_KeepRoster:
+		return recovery.KeepRoster(a, k.KeepRoster)
+	case *txv1.Message_OpenRecovery:
+		return enrol(a, k.OpenRecovery, recovery.OpenRecovery, k.OpenRecovery.GetNewKey())
+	case *txv1.Message_ApproveRecovery:
+		return recovery.ApproveRecovery(a, k.ApproveRecovery)
+	case *txv1.Message_VetoRecovery:
+		return recovery.VetoRecovery(a, k.VetoRecovery)
+	case *txv1.Message_CancelRecovery:
+		return recovery.CancelRecovery(a, k.CancelRecovery)
+	case *txv1.Message_ReviewRecovery:
+		return recovery.ReviewRecovery(a, k.ReviewRecovery)
+	case *txv1.Message_ReportKey:
+		return recovery.ReportKey(a, k.ReportKey)
+	case *txv1.Message_RecordDeath:
+		return recovery.RecordDeath(a, k.RecordDeath)
+	}
+	return mandateVerb(a, m)
+}
+
+func mandateVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_ProposeMandate:
+		return mandate.ProposeMandate(a, k.ProposeMandate)
+	case *txv1.Message_WitnessMandate:
+		return mandate.WitnessMandate(a, k.WitnessMandate)
+	case *txv1.Message_AnswerMandate:
+		return mandate.AnswerMandate(a, k.AnswerMandate)
+	case *txv1.Message_RevokeMandate:
+		return mandate.RevokeMandate(a, k.RevokeMandate)
+	case *txv1.Message_SuspendMandate:
+		return mandate.SuspendMandate(a, k.SuspendMandate)
+	case *txv1.Message_ResumeMandate:
+		return mandate.ResumeMandate(a, k.ResumeMandate)
+	case *txv1.Message_SetOperatorPolicy:
+		return mandate.SetOperatorPolicy(a, k.SetOperatorPolicy)
+	case *txv1.Message_ApproveAct:
+		return mandate.ApproveAct(a, k.ApproveAct)
 	}
 	// checkBody has seen a kind, so this is a verb of tx.proto that is in no list here.
 	panic("rules: no rule for " + verbName(m))

@@ -191,6 +191,19 @@ func (t *transaction) checkKey(v state.View, env machine.Env, id string) error {
 	if !identity.Signs(k, env.TimeMs) {
 		return act.Refuse(fault.KeyRevoked, "tx/key", "key %s of %s was revoked or has ended", k.Id, t.account.Id)
 	}
+	if k.LostMs != 0 && !onlyVeto(t.body) {
+		return act.Refuse(fault.KeyRevoked, "tx/key", "key %s of %s was reported lost: all that it can do is veto a recovery", k.Id, t.account.Id)
+	}
 	t.key = k
 	return nil
+}
+
+// onlyVeto reports whether all that a body says is a veto of a recovery.
+func onlyVeto(b *txv1.Body) bool {
+	for _, m := range b.Messages {
+		if m.GetVetoRecovery() == nil {
+			return false
+		}
+	}
+	return true
 }

@@ -12,6 +12,8 @@ import (
 	"mulian/rules/ereceipt"
 	"mulian/rules/governance"
 	"mulian/rules/grant"
+	"mulian/rules/mandate"
+	"mulian/rules/recovery"
 	"mulian/rules/safebox"
 	"mulian/rules/share"
 	"mulian/state"
@@ -64,6 +66,10 @@ func (consortium) End(tx *state.Tx, env machine.Env) []machine.Validator {
 	share.End(a)
 	safebox.End(a)
 	catalogue.End(a)
+	for _, account := range recovery.End(a) { // who has new keys: what the old ones gave is looked at again
+		mandate.Recovered(a, account)
+	}
+	mandate.End(a)
 	ereceipt.End(a)
 	credential.End(a)
 	return changes

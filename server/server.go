@@ -41,6 +41,8 @@ import (
 	"mulian/gen/mulian/identity/v1/identityv1connect"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	"mulian/gen/mulian/ledger/v1/ledgerv1connect"
+	"mulian/gen/mulian/mandate/v1/mandatev1connect"
+	"mulian/gen/mulian/recovery/v1/recoveryv1connect"
 	"mulian/gen/mulian/safebox/v1/safeboxv1connect"
 	"mulian/gen/mulian/share/v1/sharev1connect"
 	"mulian/gen/mulian/trace/v1/tracev1connect"
@@ -118,6 +120,8 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(evidencev1connect.NewEvidenceServiceHandler(evidenceAPI{s}, opts...))
 	mux.Handle(ereceiptv1connect.NewEReceiptServiceHandler(ereceiptAPI{s}, opts...))
 	mux.Handle(safeboxv1connect.NewSafeboxServiceHandler(safeboxAPI{s}, opts...))
+	mux.Handle(recoveryv1connect.NewRecoveryServiceHandler(recoveryAPI{s}, opts...))
+	mux.Handle(mandatev1connect.NewMandateServiceHandler(mandateAPI{s}, opts...))
 	mux.Handle(foreignv1connect.NewForeignServiceHandler(foreignAPI{s}, opts...))
 	mux.Handle(credentialv1connect.NewCredentialServiceHandler(credentialAPI{s}, opts...))
 	mux.Handle(grantv1connect.NewGrantServiceHandler(grantAPI{s}, opts...))

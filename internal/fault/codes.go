@@ -127,6 +127,31 @@ const (
 	ProofingExpired  Code = 14010 // the identification has run out or was revoked
 )
 
+// The owner's side, recovery of accounts: 14020-14029.
+const (
+	AlreadyRecovering       Code = 14020 // an attempt on this account runs
+	QuorumShort             Code = 14021 // fewer than have to agree: guardians, operators
+	GuardianSelf            Code = 14022 // nobody is his own guardian
+	RosterChangedDuringLock Code = 14023 // while a recovery runs nothing is arranged anew
+	VetoByLostKey           Code = 14024 // a key that was reported lost has vetoed: a person has to look
+	FaceMismatch            Code = 14025 // the face is not that of the proofing
+	Deceased                Code = 14026 // the holder of the account has died
+)
+
+// The owner's side, mandates: 14030-14039.
+const (
+	ActorNoMandate        Code = 14030 // who acts for another has no mandate that counts
+	MandateScope          Code = 14031 // the mandate does not reach so far
+	ScopeExceedsPrincipal Code = 14032 // more than who gives the mandate has
+	SubDelegation         Code = 14033 // a mandate cannot be handed on
+	KindNeedsAuthority    Code = 14034 // such a mandate is signed by the office that keeps the register
+	OverlapConflict       Code = 14035 // a mandate stands that leaves no room for this one
+	PrincipalIncapable    Code = 14036 // the principal has a guardian
+	AgentIsRp             Code = 14037 // the agent would answer himself
+	MinorWithoutGuardian  Code = 14038 // the guardian of a minor has to sign
+	MandateSuspended      Code = 14039 // its source has changed, or one side was recovered
+)
+
 // The owner's side: class 14. The names that spec/safebox.md has for them stand in their
 // comments.
 const (

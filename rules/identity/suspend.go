@@ -61,6 +61,9 @@ func ResumeAccount(a *act.Act, m *identityv1.ResumeAccount) error {
 	if acc.SuspendedBy == ByVote {
 		return act.Refuse(fault.Forbidden, rule, "%s was suspended by vote, and a vote has to end it", acc.Id)
 	}
+	if acc.SuspendedBy == ByRecovery {
+		return act.Refuse(fault.Forbidden, rule, "%s is held while persons look at its recovery, or because its holder has died", acc.Id)
+	}
 	if !a.Has(governancev1.Role_ROLE_AUTHORITY) {
 		by, _ := accounts.Get(a.Tx, acc.SuspendedBy)
 		if by.GetOrg() != acc.Org {

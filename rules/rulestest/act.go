@@ -163,6 +163,34 @@ func (w *World) Department(org, local string) string {
 	return w.unit(org, local, "/d/", identityv1.AccountKind_ACCOUNT_KIND_DEPARTMENT)
 }
 
+// Officer registers a post with an OFFICER key at a desk, a department that has been
+// registered, and returns its id.
+func (w *World) Officer(org, desk, local string) string {
+	w.TB.Helper()
+	id := org + "/p/" + local
+	officer := identityv1.KeyLevel_KEY_LEVEL_OFFICER
+	w.Must(org, &identityv1.RegisterUnit{
+		Kind: identityv1.AccountKind_ACCOUNT_KIND_POST, LocalId: local, Name: local, Parent: desk,
+		Keys: []*identityv1.Key{PublicKey(w.Key(id, officer).Public(), officer)},
+	})
+	return id
+}
+
+// Firm opens an account with a ROOT key for the n-th firm and returns its id.
+func (w *World) Firm(n int) string {
+	w.TB.Helper()
+	id := fmt.Sprintf("f-%032x", n)
+	root := identityv1.KeyLevel_KEY_LEVEL_ROOT
+	w.Must(id, &identityv1.OpenAccount{Kind: identityv1.AccountKind_ACCOUNT_KIND_FIRM, Id: id, Keys: []*identityv1.Key{PublicKey(w.Key(id, root).Public(), root)}})
+	return id
+}
+
+// Give gives a role to an account, by vote.
+func (w *World) Give(role governancev1.Role, account string) {
+	w.TB.Helper()
+	w.Decide(&governancev1.Change{Kind: &governancev1.Change_GrantRole{GrantRole: &governancev1.RoleGrant{Role: role, Account: account}}})
+}
+
 func (w *World) unit(org, local, letter string, kind identityv1.AccountKind) string {
 	w.TB.Helper()
 	id := org + letter + local

@@ -64,6 +64,12 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 	if p, ok := ofForeign(m); ok {
 		return p
 	}
+	if p, ok := ofRecovery(m, name); ok {
+		return p
+	}
+	if p, ok := ofMandate(m, name); ok {
+		return p
+	}
 	if p, ok := ofReceipt(m, name); ok {
 		return p
 	}

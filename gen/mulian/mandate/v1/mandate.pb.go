@@ -262,7 +262,8 @@ func (SuspensionKind) EnumDescriptor() ([]byte, []int) {
 	return file_mulian_mandate_v1_mandate_proto_rawDescGZIP(), []int{3}
 }
 
-// MandateScope is for what an agent may act.
+// MandateScope is for what an agent may act. Of two lists both have to allow it; an empty
+// one allows any.
 type MandateScope struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Everything    bool                   `protobuf:"varint,1,opt,name=everything,proto3" json:"everything,omitempty"`                              // every entry and matter; then the two lists are empty
@@ -402,36 +403,37 @@ func (x *MandateBasis) GetPresence() []byte {
 
 // Mandate is under "mandate/mandate/<id>". It cannot be handed on.
 type Mandate struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Principal     string                 `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"` // account that is acted for: a person or firm
-	Agent         string                 `protobuf:"bytes,3,opt,name=agent,proto3" json:"agent,omitempty"`         // account that acts: a person, a firm or an organisation
-	Kind          MandateKind            `protobuf:"varint,4,opt,name=kind,proto3,enum=mulian.mandate.v1.MandateKind" json:"kind,omitempty"`
-	Basis         *MandateBasis          `protobuf:"bytes,5,opt,name=basis,proto3" json:"basis,omitempty"`
-	Scope         *MandateScope          `protobuf:"bytes,6,opt,name=scope,proto3" json:"scope,omitempty"`
-	MaxLevel      v1.KeyLevel            `protobuf:"varint,7,opt,name=max_level,json=maxLevel,proto3,enum=mulian.identity.v1.KeyLevel" json:"max_level,omitempty"`    // acts that need a higher level are not the agent's
-	FromMs        int64                  `protobuf:"varint,8,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`                                           // first moment
-	UntilMs       int64                  `protobuf:"varint,9,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`                                        // first moment at which it does not count; at most 5 years after from_ms (a minor's: 18)
-	MaxUses       uint32                 `protobuf:"varint,10,opt,name=max_uses,json=maxUses,proto3" json:"max_uses,omitempty"`                                       // 0 = any number
-	RevocableBy   []string               `protobuf:"bytes,11,rep,name=revocable_by,json=revocableBy,proto3" json:"revocable_by,omitempty"`                            // 0-4 accounts beside principal, agent and office, ascending
-	SelfActs      bool                   `protobuf:"varint,12,opt,name=self_acts,json=selfActs,proto3" json:"self_acts,omitempty"`                                    // of GUARDIAN_MINOR: the principal may act himself, too (14 to 18)
-	State         MandateState           `protobuf:"varint,13,opt,name=state,proto3,enum=mulian.mandate.v1.MandateState" json:"state,omitempty"`                      // set by the ledger, as all that follows
-	Suspensions   []SuspensionKind       `protobuf:"varint,14,rep,packed,name=suspensions,proto3,enum=mulian.mandate.v1.SuspensionKind" json:"suspensions,omitempty"` // ascending, each at most once
-	PrincipalBy   string                 `protobuf:"bytes,15,opt,name=principal_by,json=principalBy,proto3" json:"principal_by,omitempty"`                            // account that signed for the principal; empty: signed by an office
-	Office        string                 `protobuf:"bytes,16,opt,name=office,proto3" json:"office,omitempty"`                                                         // organisation that signed (registry, or identity authority at a counter); empty: the principal himself
-	OfficeBy      string                 `protobuf:"bytes,17,opt,name=office_by,json=officeBy,proto3" json:"office_by,omitempty"`                                     // account that signed for it
-	OfficeDesk    string                 `protobuf:"bytes,18,opt,name=office_desk,json=officeDesk,proto3" json:"office_desk,omitempty"`                               // of a counter: department of the first officer
-	WitnessBy     string                 `protobuf:"bytes,19,opt,name=witness_by,json=witnessBy,proto3" json:"witness_by,omitempty"`                                  // of a counter: second officer
-	ProposedMs    int64                  `protobuf:"varint,20,opt,name=proposed_ms,json=proposedMs,proto3" json:"proposed_ms,omitempty"`
-	AcceptedMs    int64                  `protobuf:"varint,21,opt,name=accepted_ms,json=acceptedMs,proto3" json:"accepted_ms,omitempty"` // 0 = not yet
-	ResumedMs     int64                  `protobuf:"varint,22,opt,name=resumed_ms,json=resumedMs,proto3" json:"resumed_ms,omitempty"`    // last end of a suspension by a recovery
-	EndedMs       int64                  `protobuf:"varint,23,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
-	EndedBy       string                 `protobuf:"bytes,24,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"` // account; empty: the ledger itself
-	Cause         string                 `protobuf:"bytes,25,opt,name=cause,proto3" json:"cause,omitempty"`                    // of the decline, suspension or end
-	Uses          uint32                 `protobuf:"varint,26,opt,name=uses,proto3" json:"uses,omitempty"`
-	DueMs         int64                  `protobuf:"varint,27,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"` // when the ledger looks again: end of the proposal, of the term; 0 = it is over
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state               protoimpl.MessageState `protogen:"open.v1"`
+	Id                  string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Principal           string                 `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"` // account that is acted for: a person or firm
+	Agent               string                 `protobuf:"bytes,3,opt,name=agent,proto3" json:"agent,omitempty"`         // account that acts: a person, a firm or an organisation
+	Kind                MandateKind            `protobuf:"varint,4,opt,name=kind,proto3,enum=mulian.mandate.v1.MandateKind" json:"kind,omitempty"`
+	Basis               *MandateBasis          `protobuf:"bytes,5,opt,name=basis,proto3" json:"basis,omitempty"`
+	Scope               *MandateScope          `protobuf:"bytes,6,opt,name=scope,proto3" json:"scope,omitempty"`
+	MaxLevel            v1.KeyLevel            `protobuf:"varint,7,opt,name=max_level,json=maxLevel,proto3,enum=mulian.identity.v1.KeyLevel" json:"max_level,omitempty"`    // acts that need a higher level are not the agent's
+	FromMs              int64                  `protobuf:"varint,8,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`                                           // first moment
+	UntilMs             int64                  `protobuf:"varint,9,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`                                        // first moment at which it does not count; at most 5 years after from_ms (a minor's: 18)
+	MaxUses             uint32                 `protobuf:"varint,10,opt,name=max_uses,json=maxUses,proto3" json:"max_uses,omitempty"`                                       // 0 = any number
+	RevocableBy         []string               `protobuf:"bytes,11,rep,name=revocable_by,json=revocableBy,proto3" json:"revocable_by,omitempty"`                            // 0-4 accounts beside principal, agent and office, ascending
+	SelfActs            bool                   `protobuf:"varint,12,opt,name=self_acts,json=selfActs,proto3" json:"self_acts,omitempty"`                                    // of GUARDIAN_MINOR: the principal may act himself, too (14 to 18)
+	State               MandateState           `protobuf:"varint,13,opt,name=state,proto3,enum=mulian.mandate.v1.MandateState" json:"state,omitempty"`                      // set by the ledger, as all that follows
+	Suspensions         []SuspensionKind       `protobuf:"varint,14,rep,packed,name=suspensions,proto3,enum=mulian.mandate.v1.SuspensionKind" json:"suspensions,omitempty"` // ascending, each at most once
+	PrincipalBy         string                 `protobuf:"bytes,15,opt,name=principal_by,json=principalBy,proto3" json:"principal_by,omitempty"`                            // account that signed for the principal; empty: signed by an office
+	Office              string                 `protobuf:"bytes,16,opt,name=office,proto3" json:"office,omitempty"`                                                         // organisation that signed (registry, or identity authority at a counter); empty: the principal himself
+	OfficeBy            string                 `protobuf:"bytes,17,opt,name=office_by,json=officeBy,proto3" json:"office_by,omitempty"`                                     // account that signed for it
+	OfficeDesk          string                 `protobuf:"bytes,18,opt,name=office_desk,json=officeDesk,proto3" json:"office_desk,omitempty"`                               // of a counter: department of the first officer
+	WitnessBy           string                 `protobuf:"bytes,19,opt,name=witness_by,json=witnessBy,proto3" json:"witness_by,omitempty"`                                  // of a counter: second officer
+	ProposedMs          int64                  `protobuf:"varint,20,opt,name=proposed_ms,json=proposedMs,proto3" json:"proposed_ms,omitempty"`
+	AcceptedMs          int64                  `protobuf:"varint,21,opt,name=accepted_ms,json=acceptedMs,proto3" json:"accepted_ms,omitempty"`                            // 0 = not yet
+	PrincipalRecoveries uint64                 `protobuf:"varint,22,opt,name=principal_recoveries,json=principalRecoveries,proto3" json:"principal_recoveries,omitempty"` // how often the principal's account had been recovered at his last yes
+	EndedMs             int64                  `protobuf:"varint,23,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
+	EndedBy             string                 `protobuf:"bytes,24,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"` // account; empty: the ledger itself
+	Cause               string                 `protobuf:"bytes,25,opt,name=cause,proto3" json:"cause,omitempty"`                    // of the decline, suspension or end
+	Uses                uint32                 `protobuf:"varint,26,opt,name=uses,proto3" json:"uses,omitempty"`
+	DueMs               int64                  `protobuf:"varint,27,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`                               // when the ledger looks again: end of the proposal, of the term; 0 = it is over
+	AgentRecoveries     uint64                 `protobuf:"varint,28,opt,name=agent_recoveries,json=agentRecoveries,proto3" json:"agent_recoveries,omitempty"` // how often the agent's account had been recovered at his last yes
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Mandate) Reset() {
@@ -611,9 +613,9 @@ func (x *Mandate) GetAcceptedMs() int64 {
 	return 0
 }
 
-func (x *Mandate) GetResumedMs() int64 {
+func (x *Mandate) GetPrincipalRecoveries() uint64 {
 	if x != nil {
-		return x.ResumedMs
+		return x.PrincipalRecoveries
 	}
 	return 0
 }
@@ -649,6 +651,13 @@ func (x *Mandate) GetUses() uint32 {
 func (x *Mandate) GetDueMs() int64 {
 	if x != nil {
 		return x.DueMs
+	}
+	return 0
+}
+
+func (x *Mandate) GetAgentRecoveries() uint64 {
+	if x != nil {
+		return x.AgentRecoveries
 	}
 	return 0
 }
@@ -1462,7 +1471,7 @@ const file_mulian_mandate_v1_mandate_proto_rawDesc = "" +
 	"\bdocument\x18\x01 \x01(\fR\bdocument\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x16\n" +
 	"\x06record\x18\x03 \x01(\fR\x06record\x12\x1a\n" +
-	"\bpresence\x18\x04 \x01(\fR\bpresence\"\xa5\a\n" +
+	"\bpresence\x18\x04 \x01(\fR\bpresence\"\xe4\a\n" +
 	"\aMandate\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tprincipal\x18\x02 \x01(\tR\tprincipal\x12\x14\n" +
@@ -1489,14 +1498,14 @@ const file_mulian_mandate_v1_mandate_proto_rawDesc = "" +
 	"\vproposed_ms\x18\x14 \x01(\x03R\n" +
 	"proposedMs\x12\x1f\n" +
 	"\vaccepted_ms\x18\x15 \x01(\x03R\n" +
-	"acceptedMs\x12\x1d\n" +
-	"\n" +
-	"resumed_ms\x18\x16 \x01(\x03R\tresumedMs\x12\x19\n" +
+	"acceptedMs\x121\n" +
+	"\x14principal_recoveries\x18\x16 \x01(\x04R\x13principalRecoveries\x12\x19\n" +
 	"\bended_ms\x18\x17 \x01(\x03R\aendedMs\x12\x19\n" +
 	"\bended_by\x18\x18 \x01(\tR\aendedBy\x12\x14\n" +
 	"\x05cause\x18\x19 \x01(\tR\x05cause\x12\x12\n" +
 	"\x04uses\x18\x1a \x01(\rR\x04uses\x12\x15\n" +
-	"\x06due_ms\x18\x1b \x01(\x03R\x05dueMs\"y\n" +
+	"\x06due_ms\x18\x1b \x01(\x03R\x05dueMs\x12)\n" +
+	"\x10agent_recoveries\x18\x1c \x01(\x04R\x0fagentRecoveries\"y\n" +
 	"\rOperatorLimit\x12\x14\n" +
 	"\x05entry\x18\x01 \x01(\tR\x05entry\x12\x16\n" +
 	"\x06matter\x18\x02 \x01(\tR\x06matter\x12\x1c\n" +

@@ -157,7 +157,7 @@ const (
 	FaceResult_FACE_RESULT_UNSPECIFIED FaceResult = 0
 	FaceResult_FACE_RESULT_MATCHED     FaceResult = 1
 	FaceResult_FACE_RESULT_NOT_TAKEN   FaceResult = 2 // could not be taken: worn, ill, refused; papers were compared by two persons
-	FaceResult_FACE_RESULT_MISMATCHED  FaceResult = 3 // refused: MUL-14026 FaceMismatch
+	FaceResult_FACE_RESULT_MISMATCHED  FaceResult = 3 // refused: MUL-14025 FaceMismatch
 )
 
 // Enum value maps for FaceResult.
@@ -391,26 +391,28 @@ func (x *RecoveryApproval) GetAtMs() int64 {
 
 // Recovery is one attempt, under "recovery/recovery/<id>".
 type Recovery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Account       string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	Path          RecoveryPath           `protobuf:"varint,3,opt,name=path,proto3,enum=mulian.recovery.v1.RecoveryPath" json:"path,omitempty"`
-	State         RecoveryState          `protobuf:"varint,4,opt,name=state,proto3,enum=mulian.recovery.v1.RecoveryState" json:"state,omitempty"`
-	NewKey        *v1.Key                `protobuf:"bytes,5,opt,name=new_key,json=newKey,proto3" json:"new_key,omitempty"`                       // ROOT, without an end
-	Approvals     []*RecoveryApproval    `protobuf:"bytes,6,rep,name=approvals,proto3" json:"approvals,omitempty"`                               // the first is who opened it
-	Needed        uint32                 `protobuf:"varint,7,opt,name=needed,proto3" json:"needed,omitempty"`                                    // approvals that lock it
-	PolicyVersion uint64                 `protobuf:"varint,8,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"` // of the policy that it began under; 0 = there was none
-	OpenedMs      int64                  `protobuf:"varint,9,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"`
-	LockedMs      int64                  `protobuf:"varint,10,opt,name=locked_ms,json=lockedMs,proto3" json:"locked_ms,omitempty"` // 0 = not yet
-	DueMs         int64                  `protobuf:"varint,11,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`          // end of gathering, of the lock, or of the review; 0 = it is over
-	EndedMs       int64                  `protobuf:"varint,12,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
-	EndedBy       string                 `protobuf:"bytes,13,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"` // account; empty: the ledger itself
-	Code          uint32                 `protobuf:"varint,14,opt,name=code,proto3" json:"code,omitempty"`                     // fault code that says why it stands in review or came to nothing; 0 = none
-	VetoKey       string                 `protobuf:"bytes,15,opt,name=veto_key,json=vetoKey,proto3" json:"veto_key,omitempty"` // key that vetoed
-	Reviewers     []string               `protobuf:"bytes,16,rep,name=reviewers,proto3" json:"reviewers,omitempty"`            // accounts that reviewed it
-	Cause         string                 `protobuf:"bytes,17,opt,name=cause,proto3" json:"cause,omitempty"`                    // of a veto, a cancel or a review
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Account        string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Path           RecoveryPath           `protobuf:"varint,3,opt,name=path,proto3,enum=mulian.recovery.v1.RecoveryPath" json:"path,omitempty"`
+	State          RecoveryState          `protobuf:"varint,4,opt,name=state,proto3,enum=mulian.recovery.v1.RecoveryState" json:"state,omitempty"`
+	NewKey         *v1.Key                `protobuf:"bytes,5,opt,name=new_key,json=newKey,proto3" json:"new_key,omitempty"`                       // ROOT, without an end
+	Approvals      []*RecoveryApproval    `protobuf:"bytes,6,rep,name=approvals,proto3" json:"approvals,omitempty"`                               // the first is who opened it
+	Needed         uint32                 `protobuf:"varint,7,opt,name=needed,proto3" json:"needed,omitempty"`                                    // approvals that lock it
+	PolicyVersion  uint64                 `protobuf:"varint,8,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"` // of the policy that it began under; 0 = there was none
+	OpenedMs       int64                  `protobuf:"varint,9,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"`
+	LockedMs       int64                  `protobuf:"varint,10,opt,name=locked_ms,json=lockedMs,proto3" json:"locked_ms,omitempty"` // 0 = not yet
+	DueMs          int64                  `protobuf:"varint,11,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`          // end of gathering, of the lock, or of the review; 0 = it is over
+	EndedMs        int64                  `protobuf:"varint,12,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
+	EndedBy        string                 `protobuf:"bytes,13,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`                       // account; empty: the ledger itself
+	Code           uint32                 `protobuf:"varint,14,opt,name=code,proto3" json:"code,omitempty"`                                           // fault code that says why it stands in review or came to nothing; 0 = none
+	VetoKey        string                 `protobuf:"bytes,15,opt,name=veto_key,json=vetoKey,proto3" json:"veto_key,omitempty"`                       // key that vetoed
+	Reviewers      []string               `protobuf:"bytes,16,rep,name=reviewers,proto3" json:"reviewers,omitempty"`                                  // accounts that reviewed it
+	Cause          string                 `protobuf:"bytes,17,opt,name=cause,proto3" json:"cause,omitempty"`                                          // of a veto, a cancel or a review
+	ReviewProceeds bool                   `protobuf:"varint,18,opt,name=review_proceeds,json=reviewProceeds,proto3" json:"review_proceeds,omitempty"` // what the first reviewer has said
+	ReviewDesk     string                 `protobuf:"bytes,19,opt,name=review_desk,json=reviewDesk,proto3" json:"review_desk,omitempty"`              // of the last reviewer
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Recovery) Reset() {
@@ -558,6 +560,20 @@ func (x *Recovery) GetReviewers() []string {
 func (x *Recovery) GetCause() string {
 	if x != nil {
 		return x.Cause
+	}
+	return ""
+}
+
+func (x *Recovery) GetReviewProceeds() bool {
+	if x != nil {
+		return x.ReviewProceeds
+	}
+	return false
+}
+
+func (x *Recovery) GetReviewDesk() string {
+	if x != nil {
+		return x.ReviewDesk
 	}
 	return ""
 }
@@ -728,7 +744,7 @@ func (x *Death) GetWithdrawnBy() string {
 
 // SetRecoveryPolicy arranges how the signer's account is recovered, ROOT. The first one
 // counts at once; a change waits as long as the guardians' lock, and until then
-// KeepRoster drops it. RosterLocked (14023) while a recovery runs, QuorumShort (14021).
+// KeepRoster drops it. RosterChangedDuringLock while a recovery runs, QuorumShort.
 type SetRecoveryPolicy struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Guardians     [][]byte               `protobuf:"bytes,1,rep,name=guardians,proto3" json:"guardians,omitempty"`
@@ -1340,7 +1356,7 @@ const file_mulian_recovery_v1_recovery_proto_rawDesc = "" +
 	"\x04desk\x18\x02 \x01(\tR\x04desk\x12\x1a\n" +
 	"\bevidence\x18\x03 \x01(\fR\bevidence\x122\n" +
 	"\x04face\x18\x04 \x01(\x0e2\x1e.mulian.recovery.v1.FaceResultR\x04face\x12\x13\n" +
-	"\x05at_ms\x18\x05 \x01(\x03R\x04atMs\"\xc2\x04\n" +
+	"\x05at_ms\x18\x05 \x01(\x03R\x04atMs\"\x8c\x05\n" +
 	"\bRecovery\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x124\n" +
@@ -1359,7 +1375,10 @@ const file_mulian_recovery_v1_recovery_proto_rawDesc = "" +
 	"\x04code\x18\x0e \x01(\rR\x04code\x12\x19\n" +
 	"\bveto_key\x18\x0f \x01(\tR\avetoKey\x12\x1c\n" +
 	"\treviewers\x18\x10 \x03(\tR\treviewers\x12\x14\n" +
-	"\x05cause\x18\x11 \x01(\tR\x05cause\"{\n" +
+	"\x05cause\x18\x11 \x01(\tR\x05cause\x12'\n" +
+	"\x0freview_proceeds\x18\x12 \x01(\bR\x0ereviewProceeds\x12\x1f\n" +
+	"\vreview_desk\x18\x13 \x01(\tR\n" +
+	"reviewDesk\"{\n" +
 	"\fLastRecovery\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1a\n" +
 	"\brecovery\x18\x02 \x01(\tR\brecovery\x12\x1f\n" +

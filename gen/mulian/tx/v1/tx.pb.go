@@ -16,13 +16,15 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v12 "mulian/gen/mulian/catalogue/v1"
-	v110 "mulian/gen/mulian/credential/v1"
-	v19 "mulian/gen/mulian/ereceipt/v1"
+	v112 "mulian/gen/mulian/credential/v1"
+	v111 "mulian/gen/mulian/ereceipt/v1"
 	v16 "mulian/gen/mulian/evidence/v1"
 	v18 "mulian/gen/mulian/foreign/v1"
 	v11 "mulian/gen/mulian/governance/v1"
 	v15 "mulian/gen/mulian/grant/v1"
 	v1 "mulian/gen/mulian/identity/v1"
+	v110 "mulian/gen/mulian/mandate/v1"
+	v19 "mulian/gen/mulian/recovery/v1"
 	v17 "mulian/gen/mulian/safebox/v1"
 	v13 "mulian/gen/mulian/share/v1"
 	v14 "mulian/gen/mulian/trace/v1"
@@ -335,6 +337,23 @@ type Message struct {
 	//	*Message_RevokeProofing
 	//	*Message_FreezeAccount
 	//	*Message_UnfreezeAccount
+	//	*Message_SetRecoveryPolicy
+	//	*Message_KeepRoster
+	//	*Message_OpenRecovery
+	//	*Message_ApproveRecovery
+	//	*Message_VetoRecovery
+	//	*Message_CancelRecovery
+	//	*Message_ReviewRecovery
+	//	*Message_ReportKey
+	//	*Message_RecordDeath
+	//	*Message_ProposeMandate
+	//	*Message_WitnessMandate
+	//	*Message_AnswerMandate
+	//	*Message_RevokeMandate
+	//	*Message_SuspendMandate
+	//	*Message_ResumeMandate
+	//	*Message_SetOperatorPolicy
+	//	*Message_ApproveAct
 	//	*Message_AllotRange
 	//	*Message_EndRange
 	//	*Message_IssueReceipts
@@ -1284,7 +1303,160 @@ func (x *Message) GetUnfreezeAccount() *v1.UnfreezeAccount {
 	return nil
 }
 
-func (x *Message) GetAllotRange() *v19.AllotRange {
+func (x *Message) GetSetRecoveryPolicy() *v19.SetRecoveryPolicy {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_SetRecoveryPolicy); ok {
+			return x.SetRecoveryPolicy
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetKeepRoster() *v19.KeepRoster {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_KeepRoster); ok {
+			return x.KeepRoster
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetOpenRecovery() *v19.OpenRecovery {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_OpenRecovery); ok {
+			return x.OpenRecovery
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetApproveRecovery() *v19.ApproveRecovery {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ApproveRecovery); ok {
+			return x.ApproveRecovery
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetVetoRecovery() *v19.VetoRecovery {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_VetoRecovery); ok {
+			return x.VetoRecovery
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetCancelRecovery() *v19.CancelRecovery {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_CancelRecovery); ok {
+			return x.CancelRecovery
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetReviewRecovery() *v19.ReviewRecovery {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ReviewRecovery); ok {
+			return x.ReviewRecovery
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetReportKey() *v19.ReportKey {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ReportKey); ok {
+			return x.ReportKey
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRecordDeath() *v19.RecordDeath {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RecordDeath); ok {
+			return x.RecordDeath
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetProposeMandate() *v110.ProposeMandate {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ProposeMandate); ok {
+			return x.ProposeMandate
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetWitnessMandate() *v110.WitnessMandate {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_WitnessMandate); ok {
+			return x.WitnessMandate
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetAnswerMandate() *v110.AnswerMandate {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_AnswerMandate); ok {
+			return x.AnswerMandate
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRevokeMandate() *v110.RevokeMandate {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RevokeMandate); ok {
+			return x.RevokeMandate
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetSuspendMandate() *v110.SuspendMandate {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_SuspendMandate); ok {
+			return x.SuspendMandate
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetResumeMandate() *v110.ResumeMandate {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ResumeMandate); ok {
+			return x.ResumeMandate
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetSetOperatorPolicy() *v110.SetOperatorPolicy {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_SetOperatorPolicy); ok {
+			return x.SetOperatorPolicy
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetApproveAct() *v110.ApproveAct {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ApproveAct); ok {
+			return x.ApproveAct
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetAllotRange() *v111.AllotRange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_AllotRange); ok {
 			return x.AllotRange
@@ -1293,7 +1465,7 @@ func (x *Message) GetAllotRange() *v19.AllotRange {
 	return nil
 }
 
-func (x *Message) GetEndRange() *v19.EndRange {
+func (x *Message) GetEndRange() *v111.EndRange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_EndRange); ok {
 			return x.EndRange
@@ -1302,7 +1474,7 @@ func (x *Message) GetEndRange() *v19.EndRange {
 	return nil
 }
 
-func (x *Message) GetIssueReceipts() *v19.IssueReceipts {
+func (x *Message) GetIssueReceipts() *v111.IssueReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_IssueReceipts); ok {
 			return x.IssueReceipts
@@ -1311,7 +1483,7 @@ func (x *Message) GetIssueReceipts() *v19.IssueReceipts {
 	return nil
 }
 
-func (x *Message) GetSuperviseReceipts() *v19.SuperviseReceipts {
+func (x *Message) GetSuperviseReceipts() *v111.SuperviseReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_SuperviseReceipts); ok {
 			return x.SuperviseReceipts
@@ -1320,7 +1492,7 @@ func (x *Message) GetSuperviseReceipts() *v19.SuperviseReceipts {
 	return nil
 }
 
-func (x *Message) GetDeliverReceipts() *v19.DeliverReceipts {
+func (x *Message) GetDeliverReceipts() *v111.DeliverReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_DeliverReceipts); ok {
 			return x.DeliverReceipts
@@ -1329,7 +1501,7 @@ func (x *Message) GetDeliverReceipts() *v19.DeliverReceipts {
 	return nil
 }
 
-func (x *Message) GetLockReceipts() *v19.LockReceipts {
+func (x *Message) GetLockReceipts() *v111.LockReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_LockReceipts); ok {
 			return x.LockReceipts
@@ -1338,7 +1510,7 @@ func (x *Message) GetLockReceipts() *v19.LockReceipts {
 	return nil
 }
 
-func (x *Message) GetReleaseReceipts() *v19.ReleaseReceipts {
+func (x *Message) GetReleaseReceipts() *v111.ReleaseReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReleaseReceipts); ok {
 			return x.ReleaseReceipts
@@ -1347,7 +1519,7 @@ func (x *Message) GetReleaseReceipts() *v19.ReleaseReceipts {
 	return nil
 }
 
-func (x *Message) GetReimburseReceipts() *v19.ReimburseReceipts {
+func (x *Message) GetReimburseReceipts() *v111.ReimburseReceipts {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReimburseReceipts); ok {
 			return x.ReimburseReceipts
@@ -1356,7 +1528,7 @@ func (x *Message) GetReimburseReceipts() *v19.ReimburseReceipts {
 	return nil
 }
 
-func (x *Message) GetFlushReceipt() *v19.FlushReceipt {
+func (x *Message) GetFlushReceipt() *v111.FlushReceipt {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_FlushReceipt); ok {
 			return x.FlushReceipt
@@ -1365,7 +1537,7 @@ func (x *Message) GetFlushReceipt() *v19.FlushReceipt {
 	return nil
 }
 
-func (x *Message) GetReturnReimbursement() *v19.ReturnReimbursement {
+func (x *Message) GetReturnReimbursement() *v111.ReturnReimbursement {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReturnReimbursement); ok {
 			return x.ReturnReimbursement
@@ -1374,7 +1546,7 @@ func (x *Message) GetReturnReimbursement() *v19.ReturnReimbursement {
 	return nil
 }
 
-func (x *Message) GetPutCredentialType() *v110.PutCredentialType {
+func (x *Message) GetPutCredentialType() *v112.PutCredentialType {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_PutCredentialType); ok {
 			return x.PutCredentialType
@@ -1383,7 +1555,7 @@ func (x *Message) GetPutCredentialType() *v110.PutCredentialType {
 	return nil
 }
 
-func (x *Message) GetRetireCredentialType() *v110.RetireCredentialType {
+func (x *Message) GetRetireCredentialType() *v112.RetireCredentialType {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_RetireCredentialType); ok {
 			return x.RetireCredentialType
@@ -1392,7 +1564,7 @@ func (x *Message) GetRetireCredentialType() *v110.RetireCredentialType {
 	return nil
 }
 
-func (x *Message) GetPutIssuer() *v110.PutIssuer {
+func (x *Message) GetPutIssuer() *v112.PutIssuer {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_PutIssuer); ok {
 			return x.PutIssuer
@@ -1401,7 +1573,7 @@ func (x *Message) GetPutIssuer() *v110.PutIssuer {
 	return nil
 }
 
-func (x *Message) GetIssueCredentials() *v110.IssueCredentials {
+func (x *Message) GetIssueCredentials() *v112.IssueCredentials {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_IssueCredentials); ok {
 			return x.IssueCredentials
@@ -1410,7 +1582,7 @@ func (x *Message) GetIssueCredentials() *v110.IssueCredentials {
 	return nil
 }
 
-func (x *Message) GetSetCredentialStatus() *v110.SetCredentialStatus {
+func (x *Message) GetSetCredentialStatus() *v112.SetCredentialStatus {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_SetCredentialStatus); ok {
 			return x.SetCredentialStatus
@@ -1419,7 +1591,7 @@ func (x *Message) GetSetCredentialStatus() *v110.SetCredentialStatus {
 	return nil
 }
 
-func (x *Message) GetReportSourceChange() *v110.ReportSourceChange {
+func (x *Message) GetReportSourceChange() *v112.ReportSourceChange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReportSourceChange); ok {
 			return x.ReportSourceChange
@@ -1828,68 +2000,136 @@ type Message_UnfreezeAccount struct {
 	UnfreezeAccount *v1.UnfreezeAccount `protobuf:"bytes,153,opt,name=unfreeze_account,json=unfreezeAccount,proto3,oneof"`
 }
 
+type Message_SetRecoveryPolicy struct {
+	SetRecoveryPolicy *v19.SetRecoveryPolicy `protobuf:"bytes,160,opt,name=set_recovery_policy,json=setRecoveryPolicy,proto3,oneof"`
+}
+
+type Message_KeepRoster struct {
+	KeepRoster *v19.KeepRoster `protobuf:"bytes,161,opt,name=keep_roster,json=keepRoster,proto3,oneof"`
+}
+
+type Message_OpenRecovery struct {
+	OpenRecovery *v19.OpenRecovery `protobuf:"bytes,162,opt,name=open_recovery,json=openRecovery,proto3,oneof"`
+}
+
+type Message_ApproveRecovery struct {
+	ApproveRecovery *v19.ApproveRecovery `protobuf:"bytes,163,opt,name=approve_recovery,json=approveRecovery,proto3,oneof"`
+}
+
+type Message_VetoRecovery struct {
+	VetoRecovery *v19.VetoRecovery `protobuf:"bytes,164,opt,name=veto_recovery,json=vetoRecovery,proto3,oneof"`
+}
+
+type Message_CancelRecovery struct {
+	CancelRecovery *v19.CancelRecovery `protobuf:"bytes,165,opt,name=cancel_recovery,json=cancelRecovery,proto3,oneof"`
+}
+
+type Message_ReviewRecovery struct {
+	ReviewRecovery *v19.ReviewRecovery `protobuf:"bytes,166,opt,name=review_recovery,json=reviewRecovery,proto3,oneof"`
+}
+
+type Message_ReportKey struct {
+	ReportKey *v19.ReportKey `protobuf:"bytes,167,opt,name=report_key,json=reportKey,proto3,oneof"`
+}
+
+type Message_RecordDeath struct {
+	RecordDeath *v19.RecordDeath `protobuf:"bytes,168,opt,name=record_death,json=recordDeath,proto3,oneof"`
+}
+
+type Message_ProposeMandate struct {
+	ProposeMandate *v110.ProposeMandate `protobuf:"bytes,170,opt,name=propose_mandate,json=proposeMandate,proto3,oneof"`
+}
+
+type Message_WitnessMandate struct {
+	WitnessMandate *v110.WitnessMandate `protobuf:"bytes,171,opt,name=witness_mandate,json=witnessMandate,proto3,oneof"`
+}
+
+type Message_AnswerMandate struct {
+	AnswerMandate *v110.AnswerMandate `protobuf:"bytes,172,opt,name=answer_mandate,json=answerMandate,proto3,oneof"`
+}
+
+type Message_RevokeMandate struct {
+	RevokeMandate *v110.RevokeMandate `protobuf:"bytes,173,opt,name=revoke_mandate,json=revokeMandate,proto3,oneof"`
+}
+
+type Message_SuspendMandate struct {
+	SuspendMandate *v110.SuspendMandate `protobuf:"bytes,174,opt,name=suspend_mandate,json=suspendMandate,proto3,oneof"`
+}
+
+type Message_ResumeMandate struct {
+	ResumeMandate *v110.ResumeMandate `protobuf:"bytes,175,opt,name=resume_mandate,json=resumeMandate,proto3,oneof"`
+}
+
+type Message_SetOperatorPolicy struct {
+	SetOperatorPolicy *v110.SetOperatorPolicy `protobuf:"bytes,176,opt,name=set_operator_policy,json=setOperatorPolicy,proto3,oneof"`
+}
+
+type Message_ApproveAct struct {
+	ApproveAct *v110.ApproveAct `protobuf:"bytes,177,opt,name=approve_act,json=approveAct,proto3,oneof"`
+}
+
 type Message_AllotRange struct {
-	AllotRange *v19.AllotRange `protobuf:"bytes,240,opt,name=allot_range,json=allotRange,proto3,oneof"`
+	AllotRange *v111.AllotRange `protobuf:"bytes,240,opt,name=allot_range,json=allotRange,proto3,oneof"`
 }
 
 type Message_EndRange struct {
-	EndRange *v19.EndRange `protobuf:"bytes,241,opt,name=end_range,json=endRange,proto3,oneof"`
+	EndRange *v111.EndRange `protobuf:"bytes,241,opt,name=end_range,json=endRange,proto3,oneof"`
 }
 
 type Message_IssueReceipts struct {
-	IssueReceipts *v19.IssueReceipts `protobuf:"bytes,242,opt,name=issue_receipts,json=issueReceipts,proto3,oneof"`
+	IssueReceipts *v111.IssueReceipts `protobuf:"bytes,242,opt,name=issue_receipts,json=issueReceipts,proto3,oneof"`
 }
 
 type Message_SuperviseReceipts struct {
-	SuperviseReceipts *v19.SuperviseReceipts `protobuf:"bytes,243,opt,name=supervise_receipts,json=superviseReceipts,proto3,oneof"`
+	SuperviseReceipts *v111.SuperviseReceipts `protobuf:"bytes,243,opt,name=supervise_receipts,json=superviseReceipts,proto3,oneof"`
 }
 
 type Message_DeliverReceipts struct {
-	DeliverReceipts *v19.DeliverReceipts `protobuf:"bytes,244,opt,name=deliver_receipts,json=deliverReceipts,proto3,oneof"`
+	DeliverReceipts *v111.DeliverReceipts `protobuf:"bytes,244,opt,name=deliver_receipts,json=deliverReceipts,proto3,oneof"`
 }
 
 type Message_LockReceipts struct {
-	LockReceipts *v19.LockReceipts `protobuf:"bytes,245,opt,name=lock_receipts,json=lockReceipts,proto3,oneof"`
+	LockReceipts *v111.LockReceipts `protobuf:"bytes,245,opt,name=lock_receipts,json=lockReceipts,proto3,oneof"`
 }
 
 type Message_ReleaseReceipts struct {
-	ReleaseReceipts *v19.ReleaseReceipts `protobuf:"bytes,246,opt,name=release_receipts,json=releaseReceipts,proto3,oneof"`
+	ReleaseReceipts *v111.ReleaseReceipts `protobuf:"bytes,246,opt,name=release_receipts,json=releaseReceipts,proto3,oneof"`
 }
 
 type Message_ReimburseReceipts struct {
-	ReimburseReceipts *v19.ReimburseReceipts `protobuf:"bytes,247,opt,name=reimburse_receipts,json=reimburseReceipts,proto3,oneof"`
+	ReimburseReceipts *v111.ReimburseReceipts `protobuf:"bytes,247,opt,name=reimburse_receipts,json=reimburseReceipts,proto3,oneof"`
 }
 
 type Message_FlushReceipt struct {
-	FlushReceipt *v19.FlushReceipt `protobuf:"bytes,248,opt,name=flush_receipt,json=flushReceipt,proto3,oneof"`
+	FlushReceipt *v111.FlushReceipt `protobuf:"bytes,248,opt,name=flush_receipt,json=flushReceipt,proto3,oneof"`
 }
 
 type Message_ReturnReimbursement struct {
-	ReturnReimbursement *v19.ReturnReimbursement `protobuf:"bytes,249,opt,name=return_reimbursement,json=returnReimbursement,proto3,oneof"`
+	ReturnReimbursement *v111.ReturnReimbursement `protobuf:"bytes,249,opt,name=return_reimbursement,json=returnReimbursement,proto3,oneof"`
 }
 
 type Message_PutCredentialType struct {
-	PutCredentialType *v110.PutCredentialType `protobuf:"bytes,215,opt,name=put_credential_type,json=putCredentialType,proto3,oneof"`
+	PutCredentialType *v112.PutCredentialType `protobuf:"bytes,215,opt,name=put_credential_type,json=putCredentialType,proto3,oneof"`
 }
 
 type Message_RetireCredentialType struct {
-	RetireCredentialType *v110.RetireCredentialType `protobuf:"bytes,216,opt,name=retire_credential_type,json=retireCredentialType,proto3,oneof"`
+	RetireCredentialType *v112.RetireCredentialType `protobuf:"bytes,216,opt,name=retire_credential_type,json=retireCredentialType,proto3,oneof"`
 }
 
 type Message_PutIssuer struct {
-	PutIssuer *v110.PutIssuer `protobuf:"bytes,217,opt,name=put_issuer,json=putIssuer,proto3,oneof"`
+	PutIssuer *v112.PutIssuer `protobuf:"bytes,217,opt,name=put_issuer,json=putIssuer,proto3,oneof"`
 }
 
 type Message_IssueCredentials struct {
-	IssueCredentials *v110.IssueCredentials `protobuf:"bytes,218,opt,name=issue_credentials,json=issueCredentials,proto3,oneof"`
+	IssueCredentials *v112.IssueCredentials `protobuf:"bytes,218,opt,name=issue_credentials,json=issueCredentials,proto3,oneof"`
 }
 
 type Message_SetCredentialStatus struct {
-	SetCredentialStatus *v110.SetCredentialStatus `protobuf:"bytes,219,opt,name=set_credential_status,json=setCredentialStatus,proto3,oneof"`
+	SetCredentialStatus *v112.SetCredentialStatus `protobuf:"bytes,219,opt,name=set_credential_status,json=setCredentialStatus,proto3,oneof"`
 }
 
 type Message_ReportSourceChange struct {
-	ReportSourceChange *v110.ReportSourceChange `protobuf:"bytes,220,opt,name=report_source_change,json=reportSourceChange,proto3,oneof"`
+	ReportSourceChange *v112.ReportSourceChange `protobuf:"bytes,220,opt,name=report_source_change,json=reportSourceChange,proto3,oneof"`
 }
 
 func (*Message_RegisterOrg) isMessage_Kind() {}
@@ -2089,6 +2329,40 @@ func (*Message_RevokeProofing) isMessage_Kind() {}
 func (*Message_FreezeAccount) isMessage_Kind() {}
 
 func (*Message_UnfreezeAccount) isMessage_Kind() {}
+
+func (*Message_SetRecoveryPolicy) isMessage_Kind() {}
+
+func (*Message_KeepRoster) isMessage_Kind() {}
+
+func (*Message_OpenRecovery) isMessage_Kind() {}
+
+func (*Message_ApproveRecovery) isMessage_Kind() {}
+
+func (*Message_VetoRecovery) isMessage_Kind() {}
+
+func (*Message_CancelRecovery) isMessage_Kind() {}
+
+func (*Message_ReviewRecovery) isMessage_Kind() {}
+
+func (*Message_ReportKey) isMessage_Kind() {}
+
+func (*Message_RecordDeath) isMessage_Kind() {}
+
+func (*Message_ProposeMandate) isMessage_Kind() {}
+
+func (*Message_WitnessMandate) isMessage_Kind() {}
+
+func (*Message_AnswerMandate) isMessage_Kind() {}
+
+func (*Message_RevokeMandate) isMessage_Kind() {}
+
+func (*Message_SuspendMandate) isMessage_Kind() {}
+
+func (*Message_ResumeMandate) isMessage_Kind() {}
+
+func (*Message_SetOperatorPolicy) isMessage_Kind() {}
+
+func (*Message_ApproveAct) isMessage_Kind() {}
 
 func (*Message_AllotRange) isMessage_Kind() {}
 
@@ -2297,7 +2571,7 @@ var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/grant/v1/grant.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/safebox/v1/safebox.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\x1a%mulian/credential/v1/credential.proto\"\x8a\x01\n" +
+	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/grant/v1/grant.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/safebox/v1/safebox.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\x1a%mulian/credential/v1/credential.proto\x1a!mulian/recovery/v1/recovery.proto\x1a\x1fmulian/mandate/v1/mandate.proto\"\x8a\x01\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x125\n" +
 	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\x123\n" +
@@ -2311,7 +2585,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xacC\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xc6M\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -2428,7 +2702,27 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\x0frecord_proofing\x18\x96\x01 \x01(\v2\".mulian.identity.v1.RecordProofingH\x00R\x0erecordProofing\x12N\n" +
 	"\x0frevoke_proofing\x18\x97\x01 \x01(\v2\".mulian.identity.v1.RevokeProofingH\x00R\x0erevokeProofing\x12K\n" +
 	"\x0efreeze_account\x18\x98\x01 \x01(\v2!.mulian.identity.v1.FreezeAccountH\x00R\rfreezeAccount\x12Q\n" +
-	"\x10unfreeze_account\x18\x99\x01 \x01(\v2#.mulian.identity.v1.UnfreezeAccountH\x00R\x0funfreezeAccount\x12B\n" +
+	"\x10unfreeze_account\x18\x99\x01 \x01(\v2#.mulian.identity.v1.UnfreezeAccountH\x00R\x0funfreezeAccount\x12X\n" +
+	"\x13set_recovery_policy\x18\xa0\x01 \x01(\v2%.mulian.recovery.v1.SetRecoveryPolicyH\x00R\x11setRecoveryPolicy\x12B\n" +
+	"\vkeep_roster\x18\xa1\x01 \x01(\v2\x1e.mulian.recovery.v1.KeepRosterH\x00R\n" +
+	"keepRoster\x12H\n" +
+	"\ropen_recovery\x18\xa2\x01 \x01(\v2 .mulian.recovery.v1.OpenRecoveryH\x00R\fopenRecovery\x12Q\n" +
+	"\x10approve_recovery\x18\xa3\x01 \x01(\v2#.mulian.recovery.v1.ApproveRecoveryH\x00R\x0fapproveRecovery\x12H\n" +
+	"\rveto_recovery\x18\xa4\x01 \x01(\v2 .mulian.recovery.v1.VetoRecoveryH\x00R\fvetoRecovery\x12N\n" +
+	"\x0fcancel_recovery\x18\xa5\x01 \x01(\v2\".mulian.recovery.v1.CancelRecoveryH\x00R\x0ecancelRecovery\x12N\n" +
+	"\x0freview_recovery\x18\xa6\x01 \x01(\v2\".mulian.recovery.v1.ReviewRecoveryH\x00R\x0ereviewRecovery\x12?\n" +
+	"\n" +
+	"report_key\x18\xa7\x01 \x01(\v2\x1d.mulian.recovery.v1.ReportKeyH\x00R\treportKey\x12E\n" +
+	"\frecord_death\x18\xa8\x01 \x01(\v2\x1f.mulian.recovery.v1.RecordDeathH\x00R\vrecordDeath\x12M\n" +
+	"\x0fpropose_mandate\x18\xaa\x01 \x01(\v2!.mulian.mandate.v1.ProposeMandateH\x00R\x0eproposeMandate\x12M\n" +
+	"\x0fwitness_mandate\x18\xab\x01 \x01(\v2!.mulian.mandate.v1.WitnessMandateH\x00R\x0ewitnessMandate\x12J\n" +
+	"\x0eanswer_mandate\x18\xac\x01 \x01(\v2 .mulian.mandate.v1.AnswerMandateH\x00R\ranswerMandate\x12J\n" +
+	"\x0erevoke_mandate\x18\xad\x01 \x01(\v2 .mulian.mandate.v1.RevokeMandateH\x00R\rrevokeMandate\x12M\n" +
+	"\x0fsuspend_mandate\x18\xae\x01 \x01(\v2!.mulian.mandate.v1.SuspendMandateH\x00R\x0esuspendMandate\x12J\n" +
+	"\x0eresume_mandate\x18\xaf\x01 \x01(\v2 .mulian.mandate.v1.ResumeMandateH\x00R\rresumeMandate\x12W\n" +
+	"\x13set_operator_policy\x18\xb0\x01 \x01(\v2$.mulian.mandate.v1.SetOperatorPolicyH\x00R\x11setOperatorPolicy\x12A\n" +
+	"\vapprove_act\x18\xb1\x01 \x01(\v2\x1d.mulian.mandate.v1.ApproveActH\x00R\n" +
+	"approveAct\x12B\n" +
 	"\vallot_range\x18\xf0\x01 \x01(\v2\x1e.mulian.ereceipt.v1.AllotRangeH\x00R\n" +
 	"allotRange\x12<\n" +
 	"\tend_range\x18\xf1\x01 \x01(\v2\x1c.mulian.ereceipt.v1.EndRangeH\x00R\bendRange\x12K\n" +
@@ -2583,22 +2877,39 @@ var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*v1.RevokeProofing)(nil),         // 103: mulian.identity.v1.RevokeProofing
 	(*v1.FreezeAccount)(nil),          // 104: mulian.identity.v1.FreezeAccount
 	(*v1.UnfreezeAccount)(nil),        // 105: mulian.identity.v1.UnfreezeAccount
-	(*v19.AllotRange)(nil),            // 106: mulian.ereceipt.v1.AllotRange
-	(*v19.EndRange)(nil),              // 107: mulian.ereceipt.v1.EndRange
-	(*v19.IssueReceipts)(nil),         // 108: mulian.ereceipt.v1.IssueReceipts
-	(*v19.SuperviseReceipts)(nil),     // 109: mulian.ereceipt.v1.SuperviseReceipts
-	(*v19.DeliverReceipts)(nil),       // 110: mulian.ereceipt.v1.DeliverReceipts
-	(*v19.LockReceipts)(nil),          // 111: mulian.ereceipt.v1.LockReceipts
-	(*v19.ReleaseReceipts)(nil),       // 112: mulian.ereceipt.v1.ReleaseReceipts
-	(*v19.ReimburseReceipts)(nil),     // 113: mulian.ereceipt.v1.ReimburseReceipts
-	(*v19.FlushReceipt)(nil),          // 114: mulian.ereceipt.v1.FlushReceipt
-	(*v19.ReturnReimbursement)(nil),   // 115: mulian.ereceipt.v1.ReturnReimbursement
-	(*v110.PutCredentialType)(nil),    // 116: mulian.credential.v1.PutCredentialType
-	(*v110.RetireCredentialType)(nil), // 117: mulian.credential.v1.RetireCredentialType
-	(*v110.PutIssuer)(nil),            // 118: mulian.credential.v1.PutIssuer
-	(*v110.IssueCredentials)(nil),     // 119: mulian.credential.v1.IssueCredentials
-	(*v110.SetCredentialStatus)(nil),  // 120: mulian.credential.v1.SetCredentialStatus
-	(*v110.ReportSourceChange)(nil),   // 121: mulian.credential.v1.ReportSourceChange
+	(*v19.SetRecoveryPolicy)(nil),     // 106: mulian.recovery.v1.SetRecoveryPolicy
+	(*v19.KeepRoster)(nil),            // 107: mulian.recovery.v1.KeepRoster
+	(*v19.OpenRecovery)(nil),          // 108: mulian.recovery.v1.OpenRecovery
+	(*v19.ApproveRecovery)(nil),       // 109: mulian.recovery.v1.ApproveRecovery
+	(*v19.VetoRecovery)(nil),          // 110: mulian.recovery.v1.VetoRecovery
+	(*v19.CancelRecovery)(nil),        // 111: mulian.recovery.v1.CancelRecovery
+	(*v19.ReviewRecovery)(nil),        // 112: mulian.recovery.v1.ReviewRecovery
+	(*v19.ReportKey)(nil),             // 113: mulian.recovery.v1.ReportKey
+	(*v19.RecordDeath)(nil),           // 114: mulian.recovery.v1.RecordDeath
+	(*v110.ProposeMandate)(nil),       // 115: mulian.mandate.v1.ProposeMandate
+	(*v110.WitnessMandate)(nil),       // 116: mulian.mandate.v1.WitnessMandate
+	(*v110.AnswerMandate)(nil),        // 117: mulian.mandate.v1.AnswerMandate
+	(*v110.RevokeMandate)(nil),        // 118: mulian.mandate.v1.RevokeMandate
+	(*v110.SuspendMandate)(nil),       // 119: mulian.mandate.v1.SuspendMandate
+	(*v110.ResumeMandate)(nil),        // 120: mulian.mandate.v1.ResumeMandate
+	(*v110.SetOperatorPolicy)(nil),    // 121: mulian.mandate.v1.SetOperatorPolicy
+	(*v110.ApproveAct)(nil),           // 122: mulian.mandate.v1.ApproveAct
+	(*v111.AllotRange)(nil),           // 123: mulian.ereceipt.v1.AllotRange
+	(*v111.EndRange)(nil),             // 124: mulian.ereceipt.v1.EndRange
+	(*v111.IssueReceipts)(nil),        // 125: mulian.ereceipt.v1.IssueReceipts
+	(*v111.SuperviseReceipts)(nil),    // 126: mulian.ereceipt.v1.SuperviseReceipts
+	(*v111.DeliverReceipts)(nil),      // 127: mulian.ereceipt.v1.DeliverReceipts
+	(*v111.LockReceipts)(nil),         // 128: mulian.ereceipt.v1.LockReceipts
+	(*v111.ReleaseReceipts)(nil),      // 129: mulian.ereceipt.v1.ReleaseReceipts
+	(*v111.ReimburseReceipts)(nil),    // 130: mulian.ereceipt.v1.ReimburseReceipts
+	(*v111.FlushReceipt)(nil),         // 131: mulian.ereceipt.v1.FlushReceipt
+	(*v111.ReturnReimbursement)(nil),  // 132: mulian.ereceipt.v1.ReturnReimbursement
+	(*v112.PutCredentialType)(nil),    // 133: mulian.credential.v1.PutCredentialType
+	(*v112.RetireCredentialType)(nil), // 134: mulian.credential.v1.RetireCredentialType
+	(*v112.PutIssuer)(nil),            // 135: mulian.credential.v1.PutIssuer
+	(*v112.IssueCredentials)(nil),     // 136: mulian.credential.v1.IssueCredentials
+	(*v112.SetCredentialStatus)(nil),  // 137: mulian.credential.v1.SetCredentialStatus
+	(*v112.ReportSourceChange)(nil),   // 138: mulian.credential.v1.ReportSourceChange
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,   // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -2703,27 +3014,44 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	103, // 99: mulian.tx.v1.Message.revoke_proofing:type_name -> mulian.identity.v1.RevokeProofing
 	104, // 100: mulian.tx.v1.Message.freeze_account:type_name -> mulian.identity.v1.FreezeAccount
 	105, // 101: mulian.tx.v1.Message.unfreeze_account:type_name -> mulian.identity.v1.UnfreezeAccount
-	106, // 102: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
-	107, // 103: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
-	108, // 104: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
-	109, // 105: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
-	110, // 106: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
-	111, // 107: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
-	112, // 108: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
-	113, // 109: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
-	114, // 110: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
-	115, // 111: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
-	116, // 112: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
-	117, // 113: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
-	118, // 114: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
-	119, // 115: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
-	120, // 116: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
-	121, // 117: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
-	118, // [118:118] is the sub-list for method output_type
-	118, // [118:118] is the sub-list for method input_type
-	118, // [118:118] is the sub-list for extension type_name
-	118, // [118:118] is the sub-list for extension extendee
-	0,   // [0:118] is the sub-list for field type_name
+	106, // 102: mulian.tx.v1.Message.set_recovery_policy:type_name -> mulian.recovery.v1.SetRecoveryPolicy
+	107, // 103: mulian.tx.v1.Message.keep_roster:type_name -> mulian.recovery.v1.KeepRoster
+	108, // 104: mulian.tx.v1.Message.open_recovery:type_name -> mulian.recovery.v1.OpenRecovery
+	109, // 105: mulian.tx.v1.Message.approve_recovery:type_name -> mulian.recovery.v1.ApproveRecovery
+	110, // 106: mulian.tx.v1.Message.veto_recovery:type_name -> mulian.recovery.v1.VetoRecovery
+	111, // 107: mulian.tx.v1.Message.cancel_recovery:type_name -> mulian.recovery.v1.CancelRecovery
+	112, // 108: mulian.tx.v1.Message.review_recovery:type_name -> mulian.recovery.v1.ReviewRecovery
+	113, // 109: mulian.tx.v1.Message.report_key:type_name -> mulian.recovery.v1.ReportKey
+	114, // 110: mulian.tx.v1.Message.record_death:type_name -> mulian.recovery.v1.RecordDeath
+	115, // 111: mulian.tx.v1.Message.propose_mandate:type_name -> mulian.mandate.v1.ProposeMandate
+	116, // 112: mulian.tx.v1.Message.witness_mandate:type_name -> mulian.mandate.v1.WitnessMandate
+	117, // 113: mulian.tx.v1.Message.answer_mandate:type_name -> mulian.mandate.v1.AnswerMandate
+	118, // 114: mulian.tx.v1.Message.revoke_mandate:type_name -> mulian.mandate.v1.RevokeMandate
+	119, // 115: mulian.tx.v1.Message.suspend_mandate:type_name -> mulian.mandate.v1.SuspendMandate
+	120, // 116: mulian.tx.v1.Message.resume_mandate:type_name -> mulian.mandate.v1.ResumeMandate
+	121, // 117: mulian.tx.v1.Message.set_operator_policy:type_name -> mulian.mandate.v1.SetOperatorPolicy
+	122, // 118: mulian.tx.v1.Message.approve_act:type_name -> mulian.mandate.v1.ApproveAct
+	123, // 119: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
+	124, // 120: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
+	125, // 121: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
+	126, // 122: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
+	127, // 123: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
+	128, // 124: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
+	129, // 125: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
+	130, // 126: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
+	131, // 127: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
+	132, // 128: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
+	133, // 129: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
+	134, // 130: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
+	135, // 131: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
+	136, // 132: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
+	137, // 133: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
+	138, // 134: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
+	135, // [135:135] is the sub-list for method output_type
+	135, // [135:135] is the sub-list for method input_type
+	135, // [135:135] is the sub-list for extension type_name
+	135, // [135:135] is the sub-list for extension extendee
+	0,   // [0:135] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -2831,6 +3159,23 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_RevokeProofing)(nil),
 		(*Message_FreezeAccount)(nil),
 		(*Message_UnfreezeAccount)(nil),
+		(*Message_SetRecoveryPolicy)(nil),
+		(*Message_KeepRoster)(nil),
+		(*Message_OpenRecovery)(nil),
+		(*Message_ApproveRecovery)(nil),
+		(*Message_VetoRecovery)(nil),
+		(*Message_CancelRecovery)(nil),
+		(*Message_ReviewRecovery)(nil),
+		(*Message_ReportKey)(nil),
+		(*Message_RecordDeath)(nil),
+		(*Message_ProposeMandate)(nil),
+		(*Message_WitnessMandate)(nil),
+		(*Message_AnswerMandate)(nil),
+		(*Message_RevokeMandate)(nil),
+		(*Message_SuspendMandate)(nil),
+		(*Message_ResumeMandate)(nil),
+		(*Message_SetOperatorPolicy)(nil),
+		(*Message_ApproveAct)(nil),
 		(*Message_AllotRange)(nil),
 		(*Message_EndRange)(nil),
 		(*Message_IssueReceipts)(nil),
