@@ -7,7 +7,7 @@ SHELL := /bin/bash
 LINT := go tool -modfile=tools/lint/go.mod
 
 # Packages whose tests run under the race detector: those that start goroutines.
-RACED := $(patsubst %,./%/...,$(wildcard client gateway index internal/durable internal/sm ledger node safebox server state))
+RACED := $(patsubst %,./%/...,$(wildcard client custody gateway index internal/durable internal/sm ledger node safebox server state))
 
 .PHONY: help
 help: ## list the targets
@@ -45,6 +45,7 @@ fmt: ## format every Go file that is not generated
 servers:
 	@scripts/need-postgres
 	@scripts/need-mariadb
+	@scripts/need-softhsm
 	@scripts/need-chromium
 	@scripts/need-judges --try
 

@@ -20,6 +20,7 @@ require (
 	github.com/jackc/pgx/v5 v5.8.0
 	github.com/klauspost/compress v1.19.1
 	github.com/makiuchi-d/gozxing v0.1.1
+	github.com/miekg/pkcs11 v1.1.2
 	github.com/parquet-go/parquet-go v0.27.0
 	github.com/pb33f/libopenapi v0.28.2
 	github.com/piprate/json-gold v0.7.0

@@ -18,12 +18,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	ereceiptv1 "mulian/gen/mulian/ereceipt/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
 	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/fault"
+	"mulian/internal/fiscal"
 	"mulian/internal/sm"
 	"mulian/internal/standard"
 	"mulian/rules"
@@ -208,7 +210,7 @@ func simulate(t *testing.T, seed uint64, blocks int) {
 		h.count(c, agreeOn(t, list, c))
 	}
 	t.Logf("%d transactions were done, %d refused; done of: %v", h.taken, h.refused, h.done)
-	for _, noun := range []string{"identity", "governance", "catalogue", "share", "trace"} {
+	for _, noun := range []string{"identity", "governance", "catalogue", "share", "trace", "ereceipt"} {
 		if h.done[noun] == 0 {
 			t.Errorf("no transaction of %s was done: the histories hold nothing of it", noun)
 		}
@@ -245,8 +247,57 @@ func busyTown(t *testing.T) (*towntest.Town, owner, []rulestest.Sent) {
 	}}})
 	w.Must(w.Provider, &sharev1.SuspendAgreement{Agreement: agreement, Cause: "核查"})
 	w.Must(w.Provider, &cataloguev1.PutDuties{Duties: []*cataloguev1.Duty{towntest.Duty(w.Provider, "2", "权籍调查")}})
+	receipts(t, w)
 	own := newOwner(w.World)
 	return w, own, slices.Clone(w.Sent)
+}
+
+// receipts lets the provider issue two fiscal e-receipts, of which the consumer locks one.
+func receipts(t *testing.T, w *towntest.Town) {
+	key := fiscal.RangeKey{1}
+	commitment := key.Commitment()
+	w.Must(w.Authority, &ereceiptv1.AllotRange{
+		Code: "11010126", First: "0000000001", Last: "0000000009", Unit: w.Provider, UntilMs: w.Now + 90*rulestest.Day, KeyCommitment: commitment[:],
+	})
+	sign := func(account string, statement []byte) []byte {
+		sig, err := w.Key(account, root).Sign(statement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sig
+	}
+	for _, number := range []string{"0000000001", "0000000002"} {
+		s := key.Secret("11010126", number)
+		handle, content, payer, check := s.Handle("11010126", number), sm.SM3([]byte(number)), s.Payer("p"), s.Check("c")
+		holding, err := s.Holding()
+		if err != nil {
+			t.Fatal(err)
+		}
+		scaled, err := s.Amount(10000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unit := sign(w.Provider, fiscal.UnitStatement(content[:]))
+		w.Must(w.Provider, &ereceiptv1.IssueReceipts{Range: "11010126-0000000001", Receipts: []*ereceiptv1.NewReceipt{{
+			Handle: handle[:], HoldingKey: holding.Public().Bytes(), ContentHash: content[:], PayerCommitment: payer[:], CheckCommitment: check[:],
+			ScaledAmount: scaled, ClosesMs: w.Now + 30*rulestest.Day, UnitKey: w.Key(w.Provider, root).Public().ID(), UnitSignature: unit,
+		}}})
+		w.Must(w.Authority, &ereceiptv1.SuperviseReceipts{Receipts: []*ereceiptv1.Supervision{{
+			Handle: handle[:], Key: w.Key(w.Authority, root).Public().ID(), Signature: sign(w.Authority, fiscal.SuperviseStatement(content[:], unit)),
+		}}})
+		claim, until := fiscal.Claim([32]byte{1}, number), w.Now+rulestest.Day
+		held, err := holding.Sign(fiscal.HoldStatement(rulestest.ChainID, w.Consumer, handle[:], claim[:], until))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lock := &ereceiptv1.LockReceipts{Locks: []*ereceiptv1.NewLock{{
+			Handle: handle[:], ClaimCommitment: claim[:], UntilMs: until, PayerCommitment: payer[:], CheckCommitment: check[:], ScaledAmount: scaled, HoldingSignature: held,
+		}}}
+		w.Must(w.Consumer, lock)
+		if number == "0000000002" { // released, so that the histories lock it again
+			w.Must(w.Consumer, &ereceiptv1.ReleaseReceipts{Handles: [][]byte{handle[:]}})
+		}
+	}
 }
 
 // deed is who sent what.

@@ -12,7 +12,7 @@ var storeys = [][]string{
 	{"cmd", "bench"},
 	{"city", "joint"},
 	{"node"},
-	{"gateway", "server"},
+	{"gateway", "server", "custody"},
 	{"rules", "ledger", "safebox", "index", "scenario", "intake"},
 	{"client", "state"},
 	{"internal"},
