@@ -43,8 +43,8 @@ type transfers struct {
 	use             string
 }
 
-func newTransfers(t *testing.T) *transfers {
-	w := &transfers{town: newTown(t, t.TempDir())}
+func newTransfers(t *testing.T, pages ...string) *transfers {
+	w := &transfers{town: newTown(t, t.TempDir(), pages...)}
 	b := openDatabase(t, pgtest.URL(t, "registry"))
 	b.exec(`CREATE TABLE transfer (case_no text PRIMARY KEY, buyer_id text NOT NULL, buyer text, address text, area numeric(10,2), price numeric(14,2), registered date)`,
 		`INSERT INTO transfer VALUES ('京(2026)不动产 1 号', '`+annNumber+`', '安某', '和平里 1 号', 88.50, 6300000, '2026-11-02'),

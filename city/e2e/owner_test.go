@@ -30,11 +30,17 @@ const (
 	ownersPage = "https://box.example.cn"
 )
 
+// phone is a device with one passkey.
+type phone interface {
+	Key(identityv1.KeyLevel) *identityv1.Key
+	SignTx(id [32]byte) []byte
+}
+
 // owner is a person with a passkey in her phone, identified by the office that has that role.
 type owner struct {
 	w       *town
 	account string
-	phone   *passkeytest.Authenticator
+	phone   phone
 	number  string // synthetic ID number
 	salt    []byte // of her proofing
 }
@@ -42,8 +48,14 @@ type owner struct {
 // owner opens an account and has its holder identified.
 func (w *town) owner(seed, number string) *owner {
 	w.Helper()
+	return w.ownerOf(passkeytest.New(ownersHost, ownersPage, seed), seed, number)
+}
+
+// ownerOf is owner for the one who has that phone.
+func (w *town) ownerOf(device phone, seed, number string) *owner {
+	w.Helper()
 	id := sha256.Sum256([]byte("account of " + seed))
-	o := &owner{w: w, account: "p-" + hex.EncodeToString(id[:16]), phone: passkeytest.New(ownersHost, ownersPage, seed), number: number, salt: random(32)}
+	o := &owner{w: w, account: "p-" + hex.EncodeToString(id[:16]), phone: device, number: number, salt: random(32)}
 	_, err := o.send(&identityv1.OpenAccount{Kind: identityv1.AccountKind_ACCOUNT_KIND_PERSON, Id: o.account, Keys: []*identityv1.Key{o.phone.Key(identityv1.KeyLevel_KEY_LEVEL_ROOT)}})
 	w.ok(err)
 	sum := sha256.Sum256(slices.Concat([]byte("mulian-proofing-v1\x00"), o.salt, []byte(number)))

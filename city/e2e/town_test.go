@@ -52,6 +52,7 @@ type town struct {
 	end       func() error // ends the member; nil when it has ended
 	authority client.Signer
 	staffing  client.Signer
+	pages     []string // of this machine, on which passkeys sign, too
 }
 
 // department is an organisation with a duty and a gateway.
@@ -63,9 +64,9 @@ type department struct {
 }
 
 // newTown founds a town in dir, or opens the one that is there.
-func newTown(p place, dir string) *town {
+func newTown(p place, dir string, pages ...string) *town {
 	p.Helper()
-	w := &town{place: p, dir: dir}
+	w := &town{place: p, dir: dir, pages: pages}
 	w.authority, w.staffing = w.signer(rulestest.Code(1)), w.signer(rulestest.Code(2))
 	w.found()
 	w.start()
@@ -119,6 +120,9 @@ func (w *town) found() {
 		w.ok(kerr)
 		parameters := standard.Parameters()
 		parameters.PasskeyRpIds, parameters.PasskeyOrigins = []string{ownersHost}, []string{ownersPage}
+		if len(w.pages) > 0 {
+			parameters.PasskeyRpIds, parameters.PasskeyOrigins = append(parameters.PasskeyRpIds, "localhost"), append(parameters.PasskeyOrigins, w.pages...)
+		}
 		g := &governancev1.Genesis{
 			ChainId: chainID, TimeMs: time.Now().Add(-time.Minute).UnixMilli(), Parameters: parameters,
 			ClockProfiles: standard.Clocks(), Calendar: standard.Calendars(),
