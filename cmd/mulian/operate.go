@@ -422,8 +422,8 @@ func (a *app) gatewayBackup() *cobra.Command {
 	c := &cobra.Command{
 		Use: "backup [ACCOUNT] --to DIR", Args: atMost(1),
 		Short: a.t("备份网关（可在运行中；再次备份只复制新的）", "back a gateway up (while it runs; the next one copies only what is new)"),
-		Long: a.t("复制不能重新生成的内容：访问日志、双方签名的回执、假名盐、配置、创世文件；--keys 时还有私钥。数据不在其中。\n丢失的是最后一次备份之后的记录，所以每分钟备份一次（systemd timer 或 cron）。",
-			"Copies what cannot be made again: the access log, receipts, the salt of pseudonyms, configuration, genesis; with --keys the private keys. No data is in it.\nWhat is lost with the machine are the records after the last backup: so take one every minute (systemd timer or cron)."),
+		Long: a.t("复制不能重新生成的内容：访问日志、双方签名的回执、授权使用的未了结记录、假名盐、签发秘密与签发记录、配置、创世文件；--keys 时还有私钥。数据不在其中。\n丢失的是最后一次备份之后的记录，所以每分钟备份一次（systemd timer 或 cron）。",
+			"Copies what cannot be made again: the access log, receipts, uses under grants that are under way, the salt of pseudonyms, an issuer's secret and records, configuration, genesis; with --keys the private keys. No data is in it.\nWhat is lost with the machine are the records after the last backup: so take one every minute (systemd timer or cron)."),
 		Example: "  mulian gateway backup --to /backup/gateway\n  mulian gateway backup --check --to /backup/gateway",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if check {

@@ -9,9 +9,11 @@
 // # Invariants
 //
 //  1. A folder holds one gateway's backup. What was in it is never overwritten by a
-//     home that was rewound or is another's: Take refuses.
+//     home that was rewound or is another's, by its books or its secrets: Take refuses.
 //  2. The manifest is written last. A Take that was cut off leaves the backup before.
 //  3. Restore makes the whole home or none, and overwrites neither home nor keys.
+//  4. What the home has forgotten (a fetch that ended, a use that is settled) is not in
+//     the folder either after the next Take.
 //
 // What happened after the last Take is lost with the home. The ledger then has a later
 // head of the access log than the home: such a gateway says so and releases nothing,
@@ -45,16 +47,24 @@ import (
 // back by itself: tiles from the log, pages and pictures of tables from the databases,
 // subscriptions from their receivers, who begin them again. Receipts come first: one
 // may not speak of a record that the log lacks. What was sealed comes behind the log: an
-// opening without its record opens nothing, the reverse is lost.
+// opening without its record opens nothing, the reverse is lost. Notes of uses under grants
+// come behind the log, too: a note without its record is released again, to the same asker
+// under the same number.
 var (
 	books = []string{"dsp/*/receipts", "fetches/receipts", "deliveries/acknowledged", "log/journal", "log/openings"}
-	small = []string{"dsp/journal", "fetches/*.fetch", "fetches/*.follow", "deliveries/subject.salt", "gateway.yaml", "genesis.bin"}
+	small = append([]string{"dsp/journal", "fetches/*.fetch", "fetches/*.follow", "gateway.yaml", "genesis.bin", "deliveries/uses/*.use", "issued/*.json"}, secrets...)
+	// secrets are made once for a home: one that is another is of another home. Without
+	// the salt no pseudonym of before is recognised, without the issuer's secret no licence.
+	secrets = []string{"deliveries/subject.salt", "issue.secret"}
 )
 
 const (
 	manifestFile = "backup.json"
 	// maxSmall bounds a small file: a genesis with a thousand members has 1 MB.
 	maxSmall = 16 << 20
+	// maxManifest bounds the manifest: 170 bytes for each file, of which an issuer has one
+	// for each credential: 1.5 million.
+	maxManifest = 256 << 20
 	// copyPiece is what is copied between two looks whether to stop.
 	copyPiece = 1 << 20
 )
@@ -91,7 +101,7 @@ type Order struct {
 // restore as after a power failure.
 //
 // Usage: the folder is another gateway's. Damaged: the copy of a book is not how the
-// book begins. Locked: another Take is under way.
+// book begins, or a secret is another than the copy. Locked: another Take is under way.
 func Take(ctx context.Context, o Order) (*Manifest, int64, error) {
 	to := o.To
 	if err := durable.MkdirPrivate(to); err != nil {
@@ -113,7 +123,7 @@ func Take(ctx context.Context, o Order) (*Manifest, int64, error) {
 	}
 	now := &Manifest{Gateway: o.Gateway, Version: o.Version, Files: map[string]Saved{}, Keys: o.Keys != ""}
 	var fresh int64
-	names, err := o.match(books)
+	names, err := match(o.Home, books)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -127,7 +137,7 @@ func Take(ctx context.Context, o Order) (*Manifest, int64, error) {
 		}
 		fresh += n
 	}
-	n, err := now.copySmall(o)
+	n, err := now.copySmall(o, last)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -136,18 +146,41 @@ func Take(ctx context.Context, o Order) (*Manifest, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	return now, fresh + n, durable.ReplaceFile(filepath.Join(to, manifestFile), append(raw, '\n'), 0o600)
+	if err := durable.ReplaceFile(filepath.Join(to, manifestFile), append(raw, '\n'), 0o600); err != nil {
+		return nil, 0, err
+	}
+	return now, fresh + n, now.forget(to)
+}
+
+// forget removes what no manifest names any more. Power fails here: the next Take does it.
+func (m *Manifest) forget(dir string) error {
+	have, err := match(dir, small)
+	if err != nil {
+		return err
+	}
+	for _, name := range have {
+		if _, kept := m.Files[name]; kept {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("backup of what is gone: %w", err)
+		}
+	}
+	return nil
 }
 
 // copySmall copies the small files, interrupted fetches and, if asked for, keys, and
 // returns how many bytes were new.
-func (m *Manifest) copySmall(o Order) (fresh int64, err error) {
+func (m *Manifest) copySmall(o Order, last *Manifest) (fresh int64, err error) {
 	from, err := o.small()
 	if err != nil {
 		return 0, err
 	}
+	if err := last.sameSecrets(o.Home); err != nil {
+		return 0, err
+	}
 	for name, path := range from {
-		raw, err := readSmall(path)
+		raw, err := readSmall(path, maxSmall)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // not every gateway has every one, and a fetch may just have ended
 		}
@@ -157,7 +190,7 @@ func (m *Manifest) copySmall(o Order) (fresh int64, err error) {
 		sum := sha256.Sum256(raw)
 		m.Files[name] = Saved{Size: int64(len(raw)), SHA256: hex.EncodeToString(sum[:])}
 		to := filepath.Join(o.To, name)
-		if have, err := readSmall(to); err == nil && bytes.Equal(have, raw) {
+		if have, err := readSmall(to, maxSmall); err == nil && bytes.Equal(have, raw) {
 			continue
 		}
 		if err := durable.MkdirPrivate(filepath.Dir(to)); err != nil {
@@ -171,10 +204,28 @@ func (m *Manifest) copySmall(o Order) (fresh int64, err error) {
 	return fresh, nil
 }
 
-// match returns the names in the home that fit the patterns, in their order.
-func (o *Order) match(patterns []string) (names []string, err error) {
+// sameSecrets holds that the home's secrets are those that were copied last.
+func (m *Manifest) sameSecrets(home string) error {
+	for _, name := range secrets {
+		s, copied := m.Files[name]
+		if !copied {
+			continue
+		}
+		raw, err := readSmall(filepath.Join(home, name), maxSmall)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("backup of %s: %w", name, err)
+		}
+		if sum := sha256.Sum256(raw); hex.EncodeToString(sum[:]) != s.SHA256 {
+			return fault.Newf(fault.Damaged, "%s is not the one that was copied here before: the home is another's, or lost it; put the copy back", name)
+		}
+	}
+	return nil
+}
+
+// match returns the names in a folder that fit the patterns, in their order.
+func match(dir string, patterns []string) (names []string, err error) {
 	for _, p := range patterns {
-		found, err := fs.Glob(os.DirFS(o.Home), p)
+		found, err := fs.Glob(os.DirFS(dir), p)
 		if err != nil {
 			return nil, err
 		}
@@ -186,7 +237,7 @@ func (o *Order) match(patterns []string) (names []string, err error) {
 // small returns where the small files are, by their name in the backup.
 func (o *Order) small() (map[string]string, error) {
 	from := map[string]string{}
-	names, err := o.match(small)
+	names, err := match(o.Home, small)
 	if err != nil {
 		return nil, err
 	}
@@ -206,15 +257,15 @@ func (o *Order) small() (map[string]string, error) {
 	return from, nil
 }
 
-func readSmall(path string) ([]byte, error) {
+func readSmall(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxSmall+1))
-	if err == nil && len(raw) > maxSmall {
-		err = fault.Newf(fault.TooLong, "%s has more than %d bytes", path, maxSmall)
+	raw, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(raw)) > most {
+		err = fault.Newf(fault.TooLong, "%s has more than %d bytes", path, most)
 	}
 	return raw, err
 }
@@ -308,7 +359,7 @@ func sameEnd(in, out *os.File, size int64) error {
 }
 
 func readManifest(dir string) (*Manifest, error) {
-	raw, err := readSmall(filepath.Join(dir, manifestFile))
+	raw, err := readSmall(filepath.Join(dir, manifestFile), maxManifest)
 	if err != nil {
 		return nil, err
 	}
@@ -424,12 +475,12 @@ func (m *Manifest) restoreKeys(from, keys string) error {
 		if !ok || keys == "" {
 			continue
 		}
-		raw, err := readSmall(filepath.Join(from, name))
+		raw, err := readSmall(filepath.Join(from, name), maxSmall)
 		if err != nil {
 			return err
 		}
 		to := filepath.Join(keys, rest)
-		have, err := readSmall(to)
+		have, err := readSmall(to, maxSmall)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			missing[to] = raw

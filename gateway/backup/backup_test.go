@@ -14,6 +14,9 @@ import (
 
 const account = "11110000MULN00010J/g/main"
 
+// ofOwners is what a gateway keeps of grants and credentials.
+var ofOwners = []string{"deliveries/uses/0123456789abcdef0123456789abcdef.use", "issue.secret", "issued/00112233445566778899aabbccddeeff.json"}
+
 func write(t *testing.T, path string, content []byte) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -48,6 +51,9 @@ func home(t *testing.T) backup.Order {
 		write(t, filepath.Join(o.Home, name), noise(3<<20))
 	}
 	write(t, filepath.Join(o.Home, "deliveries/subject.salt"), noise(32))
+	for _, name := range ofOwners {
+		write(t, filepath.Join(o.Home, name), noise(300))
+	}
 	write(t, filepath.Join(o.Home, "fetches/r1.fetch"), []byte("{}"))
 	write(t, filepath.Join(o.Home, "dsp/journal"), []byte("{}\n"))
 	write(t, filepath.Join(o.Home, "deliveries/a-1/pages"), noise(1<<20)) // comes back by itself
@@ -82,7 +88,7 @@ func TestOnlyWhatIsNewIsCopiedAndAllComesBack(t *testing.T) {
 	if _, err := backup.Restore(context.Background(), o.To, to, keys); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"log/journal", "fetches/receipts", "deliveries/acknowledged", "deliveries/subject.salt", "fetches/r1.fetch", "dsp/journal", "dsp/org~g~host/receipts"} {
+	for _, name := range append([]string{"log/journal", "fetches/receipts", "deliveries/acknowledged", "deliveries/subject.salt", "fetches/r1.fetch", "dsp/journal", "dsp/org~g~host/receipts"}, ofOwners...) {
 		want, err := os.ReadFile(filepath.Join(o.Home, name))
 		got, err2 := os.ReadFile(filepath.Join(to, name))
 		if err != nil || err2 != nil || !bytes.Equal(got, want) {
@@ -136,6 +142,16 @@ func TestARewoundHomeDoesNotOverwriteItsBackup(t *testing.T) {
 			write(t, filepath.Join(o.Home, "log/journal"), noise(4<<20))
 			return fault.Damaged
 		},
+		"another issuer's secret": func(t *testing.T, o *backup.Order) fault.Code {
+			write(t, filepath.Join(o.Home, "issue.secret"), noise(32))
+			return fault.Damaged
+		},
+		"no salt": func(t *testing.T, o *backup.Order) fault.Code {
+			if err := os.Remove(filepath.Join(o.Home, "deliveries/subject.salt")); err != nil {
+				t.Fatal(err)
+			}
+			return fault.Damaged
+		},
 		"another gateway": func(_ *testing.T, o *backup.Order) fault.Code {
 			o.Gateway = "11110000MULN00010J/g/other"
 			return fault.Usage
@@ -152,6 +168,30 @@ func TestARewoundHomeDoesNotOverwriteItsBackup(t *testing.T) {
 				t.Errorf("the backup before is gone: %v", err)
 			}
 		})
+	}
+}
+
+// TestWhatIsForgottenIsNotKept: notes of uses that are settled would be sealed personal data
+// for ever, and a restore would release by them again.
+func TestWhatIsForgottenIsNotKept(t *testing.T) {
+	o := home(t)
+	take(t, o)
+	note := ofOwners[0]
+	if err := os.Remove(filepath.Join(o.Home, note)); err != nil {
+		t.Fatal(err)
+	}
+	take(t, o)
+	if _, err := os.Stat(filepath.Join(o.To, note)); !os.IsNotExist(err) {
+		t.Errorf("the copy of a note that was settled: %v", err)
+	}
+	m, err := backup.Check(context.Background(), o.To)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append([]string{"deliveries/subject.salt", "fetches/r1.fetch", "dsp/journal"}, ofOwners[1:]...) {
+		if _, ok := m.Files[name]; !ok {
+			t.Errorf("%s went, too", name)
+		}
 	}
 }
 

@@ -7,13 +7,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"mulian/gateway/backup"
 	"mulian/internal/fault"
 )
 
 // TestUseNotes: a use on its way is there after a restart, under the asker, grant and fetch
 // that it is of and no other; what a torn write left is passed over; a damaged note is not.
 func TestUseNotes(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), usesFolder)
 	u, err := openUses(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -51,10 +52,45 @@ func TestUseNotes(t *testing.T) {
 	}
 }
 
+// TestABackupHasTheNotes: a gateway that is made again of its backup knows which uses were
+// under way, and brings each to its end under its own number.
+func TestABackupHasTheNotes(t *testing.T) {
+	home, to, again := t.TempDir(), filepath.Join(t.TempDir(), "copy"), filepath.Join(t.TempDir(), "home")
+	u, err := openUses(filepath.Join(home, "deliveries", usesFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []*useNote{{Grant: "g", Number: 3, Asker: "a", Fetch: "f", Sealed: []byte{2}}, {Grant: "g", Number: 4, Asker: "a", Fetch: "h"}} {
+		if err := u.put(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	order := backup.Order{Gateway: "org/g/main", Home: home, To: to}
+	for range 2 { // the second without the note that was settled between them
+		if _, _, err := backup.Take(t.Context(), order); err != nil {
+			t.Fatal(err)
+		}
+		if n := u.find("a", "g", "h"); n != nil {
+			if err := u.drop(n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := backup.Restore(t.Context(), to, again, ""); err != nil {
+		t.Fatal(err)
+	}
+	if u, err = openUses(filepath.Join(again, "deliveries", usesFolder)); err != nil {
+		t.Fatal(err)
+	}
+	if n := u.find("a", "g", "f"); n == nil || n.Number != 3 || len(n.Sealed) != 1 || len(u.of("")) != 1 {
+		t.Errorf("after the restore: %+v, %d notes", n, len(u.of("")))
+	}
+}
+
 // TestOneUseOfAGrantAtATime: who asks while another use is under way waits his turn; other
 // grants do not wait for it, and nothing is remembered of a grant that nobody asks by.
 func TestOneUseOfAGrantAtATime(t *testing.T) {
-	u, err := openUses(t.TempDir())
+	u, err := openUses(filepath.Join(t.TempDir(), usesFolder))
 	if err != nil {
 		t.Fatal(err)
 	}
