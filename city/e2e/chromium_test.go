@@ -59,7 +59,6 @@ func (c *chromium) SignTx(id [32]byte) []byte {
 	return passkeytest.Bytes(passkey.Assertion{AuthenticatorData: a.AuthenticatorData, ClientDataJSON: a.ClientData, Signature: a.Signature})
 }
 
-
 // TestS7InChromium: the owner of S7 signs in a real browser. What she granted arrives, once;
 // the same passkey on a page that the consortium does not know opens and grants nothing.
 func TestS7InChromium(t *testing.T) {
