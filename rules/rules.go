@@ -68,6 +68,7 @@ func (consortium) End(tx *state.Tx, env machine.Env) []machine.Validator {
 	catalogue.End(a)
 	for _, account := range recovery.End(a) { // who has new keys: what the old ones gave is looked at again
 		mandate.Recovered(a, account)
+		grant.PauseStanding(a, account)
 	}
 	mandate.End(a)
 	ereceipt.End(a)

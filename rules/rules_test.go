@@ -125,8 +125,10 @@ func TestID(t *testing.T) {
 }
 
 // TestEveryVerbIsDispatched: each kind of tx.proto reaches a rule, and a refusal names
-// its verb. The messages are empty, so none succeeds.
+// its verb. The messages are empty, so none succeeds, but the policy of a holder whom nobody
+// and no code shall help.
 func TestEveryVerbIsDispatched(t *testing.T) {
+	const withNothing = "recovery/set_recovery_policy"
 	w := rulestest.New(t)
 	fields := (&txv1.Message{}).ProtoReflect().Descriptor().Oneofs().ByName("kind").Fields()
 	stranger := w.Person(1)
@@ -138,8 +140,14 @@ func TestEveryVerbIsDispatched(t *testing.T) {
 		body.Messages = []*txv1.Message{r.Interface().(*txv1.Message)}
 		code := w.Send(w.Seal(body, w.Key(stranger, root))) // panics if no rule takes it
 		noun := strings.Split(string(f.Message().FullName()), ".")[1]
-		if want := noun + "/" + string(f.Name()); code == fault.OK || w.Outcome.Rule != want {
-			t.Errorf("%s: %s by %q (%s)", want, code, w.Outcome.Rule, w.Text)
+		want, did := noun+"/"+string(f.Name()), w.Outcome.Rule
+		if code == fault.OK && want == withNothing {
+			did = w.Events()[len(w.Events())-1].Verb
+		} else if code == fault.OK {
+			t.Errorf("%s says yes to an empty message", want)
+		}
+		if did != want {
+			t.Errorf("%s: %s by %q (%s)", want, code, did, w.Text)
 		}
 	}
 }

@@ -11,8 +11,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	credentialv1 "mulian/gen/mulian/credential/v1"
+	ereceiptv1 "mulian/gen/mulian/ereceipt/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
+	grantv1 "mulian/gen/mulian/grant/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
+	mandatev1 "mulian/gen/mulian/mandate/v1"
+	recoveryv1 "mulian/gen/mulian/recovery/v1"
+	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	"mulian/internal/code"
 )
@@ -111,6 +117,15 @@ func TestEveryStateHasItsWord(t *testing.T) {
 		sharev1.CorrectionState(0).Descriptor(), sharev1.ObjectionKind(0).Descriptor(), sharev1.ObjectionState(0).Descriptor(),
 		sharev1.DisputeLevel(0).Descriptor(), sharev1.DisputeState(0).Descriptor(),
 		governancev1.Role(0).Descriptor(), governancev1.ProposalState(0).Descriptor(),
+		identityv1.ProofingMethod(0).Descriptor(), identityv1.ProofingLevel(0).Descriptor(), identityv1.ProofingState(0).Descriptor(),
+		recoveryv1.RecoveryPath(0).Descriptor(), recoveryv1.RecoveryState(0).Descriptor(), recoveryv1.FaceResult(0).Descriptor(),
+		mandatev1.MandateKind(0).Descriptor(), mandatev1.MandateState(0).Descriptor(), mandatev1.MandateAct(0).Descriptor(), mandatev1.SuspensionKind(0).Descriptor(),
+		grantv1.ConsentKind(0).Descriptor(), grantv1.GrantBasis(0).Descriptor(), grantv1.GrantMode(0).Descriptor(), grantv1.GrantKind(0).Descriptor(),
+		grantv1.IntendedUseState(0).Descriptor(), grantv1.DataRequestState(0).Descriptor(), grantv1.DeclineCause(0).Descriptor(), grantv1.GrantState(0).Descriptor(),
+		grantv1.GrantUseOutcome(0).Descriptor(), grantv1.DeletionDutyState(0).Descriptor(), grantv1.ExemptionBasis(0).Descriptor(),
+		credentialv1.CredentialState(0).Descriptor(), credentialv1.StatusCause(0).Descriptor(), ereceiptv1.EReceiptState(0).Descriptor(),
+		safeboxv1.UnlockerKind(0).Descriptor(), safeboxv1.ItemOrigin(0).Descriptor(), safeboxv1.ItemState(0).Descriptor(), safeboxv1.ErasureBasis(0).Descriptor(),
+		safeboxv1.TransferKind(0).Descriptor(), safeboxv1.TransferState(0).Descriptor(),
 	} {
 		for i := range e.Values().Len() {
 			v := e.Values().Get(i)

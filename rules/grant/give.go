@@ -46,7 +46,7 @@ func GiveGrant(a *act.Act, m *grantv1.GiveGrant) error {
 	if err != nil {
 		return err
 	}
-	if err := acting(a, rule, owner, m.Mandate, levelOf(u)); err != nil {
+	if err := acting(a, said{rule: rule, owner: owner, mandate: m.Mandate, entry: u.Entry, asker: r.Org, level: levelOf(u), gives: true, message: m}); err != nil {
 		return err
 	}
 	if err := checkAnswer(rule, r, m); err != nil {

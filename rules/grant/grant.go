@@ -129,18 +129,6 @@ func findRequest(a *act.Act, rule, id string) (*grantv1.DataRequest, error) {
 	return r, nil
 }
 
-// acting refuses with Forbidden unless the signer is the owner, or acts for him under the
-// mandate, with a key of at least the level.
-func acting(a *act.Act, rule, owner, mandate string, level identityv1.KeyLevel) error {
-	switch {
-	case mandate != "":
-		return act.Refuse(fault.Forbidden, rule, "mandate %.40q: no account acts for another here yet", mandate)
-	case owner != a.Signer():
-		return act.Refuse(fault.Forbidden, rule, "%s is not %.60s and acts for nobody", a.Signer(), owner)
-	}
-	return a.Need(level)
-}
-
 // needUser refuses unless the signer acts for the data user: its gateway with MACHINE, any
 // other account of it with the level.
 func needUser(a *act.Act, org string, level identityv1.KeyLevel) error {

@@ -204,7 +204,7 @@ func TestGiveRefusals(t *testing.T) {
 		"longer":          {fault.LimitDuration, func(m *grantv1.GiveGrant) { m.NotAfterMs = s.Now + 21*rulestest.Day }},
 		"more uses":       {fault.OverAsk, func(m *grantv1.GiveGrant) { m.MaxUses = 2 }},
 		"for another":     {fault.Forbidden, func(m *grantv1.GiveGrant) { m.Owner = s.other }},
-		"a mandate":       {fault.Forbidden, func(m *grantv1.GiveGrant) { m.Mandate = "m1" }},
+		"a mandate":       {fault.ActorNoMandate, func(m *grantv1.GiveGrant) { m.Mandate = "m1" }},
 		"replaces none":   {fault.NotFound, func(m *grantv1.GiveGrant) { m.Replaces = "none" }},
 	} {
 		m := s.give(request, func(m *grantv1.GiveGrant) { right(m); b.edit(m) })

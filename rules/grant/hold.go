@@ -3,8 +3,11 @@ package grant
 import (
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	governancev1 "mulian/gen/mulian/governance/v1"
 	grantv1 "mulian/gen/mulian/grant/v1"
+	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/fault"
 	"mulian/internal/standard"
 	"mulian/rules/act"
@@ -22,7 +25,7 @@ func PauseGrant(a *act.Act, m *grantv1.PauseGrant) error {
 	if err != nil {
 		return err
 	}
-	if err := act.First(acting(a, rule, g.Owner, m.Mandate, machine), in(rule, g, cooling, active)); err != nil {
+	if err := act.First(acting(a, ofOwner(rule, g, m, machine)), in(rule, g, cooling, active)); err != nil {
 		return err
 	}
 	pause(a, g, a.Signer())
@@ -36,7 +39,7 @@ func pause(a *act.Act, g *grantv1.Grant, by string) {
 }
 
 // PauseStanding pauses an owner's standing grants, at most [MaxStanding], in the name of
-// who signs: for an account that was recovered or frozen. Each pause is told to the owner.
+// who signs, of nobody at the end of a block: for an account that was recovered. Each pause is told to the owner.
 func PauseStanding(a *act.Act, owner string) {
 	var ids []string
 	liveIndex.Range(a.Tx, key(owner, ""), "", func(k, _ string) bool {
@@ -65,7 +68,9 @@ func ResumeGrant(a *act.Act, m *grantv1.ResumeGrant) error {
 	if g.Kind == standing || g.Sensitive {
 		level = root
 	}
-	if err := act.First(acting(a, rule, g.Owner, m.Mandate, level), in(rule, g, paused)); err != nil {
+	resumed := ofOwner(rule, g, m, level)
+	resumed.gives = true
+	if err := act.First(acting(a, resumed), in(rule, g, paused)); err != nil {
 		return err
 	}
 	if a.TimeMs >= g.NotAfterMs {
@@ -92,7 +97,7 @@ func RevokeGrant(a *act.Act, m *grantv1.RevokeGrant) error {
 	if err != nil {
 		return err
 	}
-	if err := act.First(acting(a, rule, g.Owner, m.Mandate, officer), endable(rule, g), act.Text(rule, "cause", m.Cause, maxCause, false)); err != nil {
+	if err := act.First(acting(a, ofOwner(rule, g, m, officer)), endable(rule, g), act.Text(rule, "cause", m.Cause, maxCause, false)); err != nil {
 		return err
 	}
 	end(a, g, revoked, m.Cause)
@@ -132,6 +137,15 @@ func own(a *act.Act, rule, id string) (*grantv1.Grant, error) {
 		return nil, act.Refuse(fault.Forbidden, rule, "grant %s rests on a statutory duty (PIPL art. 34), not on consent; an objection goes to %s", g.Id, g.Grantee)
 	}
 	return g, nil
+}
+
+// ofOwner is what an owner, or who acts for him, says of a grant.
+func ofOwner(rule string, g *grantv1.Grant, m interface {
+	proto.Message
+	GetMandate() string
+}, level identityv1.KeyLevel,
+) said {
+	return said{rule: rule, owner: g.Owner, mandate: m.GetMandate(), entry: g.Entry, asker: g.Grantee, level: level, message: m}
 }
 
 // in refuses a transition of a grant from another state than those.

@@ -220,7 +220,9 @@ func DeclineRequest(a *act.Act, m *grantv1.DeclineRequest) error {
 			return err
 		}
 	}
-	if err := act.First(acting(a, rule, owner, m.Mandate, officer), listed(rule, "cause", m.Cause)); err != nil {
+	use, _ := registered.Get(a.Tx, r.Use)
+	no := said{rule: rule, owner: owner, mandate: m.Mandate, entry: use.GetEntry(), asker: r.Org, level: officer, message: m}
+	if err := act.First(acting(a, no), listed(rule, "cause", m.Cause)); err != nil {
 		return err
 	}
 	r.Cause = m.Cause

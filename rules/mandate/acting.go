@@ -1,11 +1,15 @@
 package mandate
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	identityv1 "mulian/gen/mulian/identity/v1"
 	mandatev1 "mulian/gen/mulian/mandate/v1"
+	"mulian/internal/canon"
 	"mulian/internal/fault"
 	"mulian/rules/act"
 	"mulian/rules/identity"
@@ -15,6 +19,7 @@ import (
 // AgentAct is what an account does for another.
 type AgentAct struct {
 	Actor, Principal string               // account that signs; account for which
+	Mandate          string               // the only one that is asked; "" = any
 	Act              mandatev1.MandateAct // what is done
 	Entry, Matter    string               // of which, and for which; "" = none
 	Level            identityv1.KeyLevel  // that the act would need of the principal himself
@@ -38,6 +43,9 @@ func Acting(v state.View, x AgentAct, timeMs int64) (*mandatev1.Mandate, error) 
 	}
 	best, refusal := 0, act.Refuse(fault.ActorNoMandate, acting, "%s has no mandate of %s", x.Actor, x.Principal)
 	for _, m := range list {
+		if x.Mandate != "" && m.Id != x.Mandate {
+			continue
+		}
 		rank, err := allows(v, m, x, timeMs)
 		if err == nil {
 			return m, nil
@@ -68,6 +76,17 @@ func allows(v state.View, m *mandatev1.Mandate, x AgentAct, timeMs int64) (rank 
 		return 5, together(v, m, x, timeMs)
 	}
 	return 6, nil
+}
+
+// Digest is what operators approve of a message: the whole of it, as another one of them will
+// sign it.
+func Digest(m proto.Message) []byte {
+	raw, err := canon.Marshal(m)
+	if err != nil {
+		panic("rules/mandate: digest: " + err.Error()) // it came out of canonical bytes
+	}
+	sum := sha256.Sum256(slices.Concat([]byte("mulian-act-v1\x00"), []byte(m.ProtoReflect().Descriptor().FullName()), []byte{0}, raw))
+	return sum[:]
 }
 
 func orgOf(v state.View, account string) string {
