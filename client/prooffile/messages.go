@@ -63,14 +63,15 @@ type accountKey struct {
 	algorithm                  uint64
 	public                     []byte
 	addedMs, endsMs, revokedMs uint64
+	passkey                    []byte // Passkey; nil: it is none
 }
 
 func scanKey(raw []byte) (*accountKey, error) {
-	v, err := scan(raw, false, field{1, 't'}, field{2, 'n'}, field{3, 'b'}, field{6, 'n'}, field{7, 'n'}, field{8, 'n'})
+	v, err := scan(raw, false, field{1, 't'}, field{2, 'n'}, field{3, 'b'}, field{6, 'n'}, field{7, 'n'}, field{8, 'n'}, field{11, 'b'})
 	if err != nil {
 		return nil, err
 	}
-	return &accountKey{id: v.text(1), algorithm: v.number(2), public: v.raw(3), addedMs: v.number(6), endsMs: v.number(7), revokedMs: v.number(8)}, nil
+	return &accountKey{id: v.text(1), algorithm: v.number(2), public: v.raw(3), addedMs: v.number(6), endsMs: v.number(7), revokedMs: v.number(8), passkey: v.raw(11)}, nil
 }
 
 // scanAccount returns an account's id and its keys.
@@ -137,9 +138,10 @@ func scanBody(raw []byte) (*body, error) {
 	return &body{chain: v.text(1), account: v.text(2), messages: len(v.bytes[5])}, nil
 }
 
-// scanEnvelope takes apart what a server answers: a file has the parts.
+// scanEnvelope takes apart what a server answers: a file has the parts. A step-up is not
+// among them: the ledger has judged it, as it has the level of the key.
 func scanEnvelope(raw []byte) (*sealed, error) {
-	v, err := scan(raw, true, field{1, 'b'}, field{2, 'm'})
+	v, err := scan(raw, true, field{1, 'b'}, field{2, 'm'}, field{3, 'm'})
 	if err != nil {
 		return nil, err
 	}

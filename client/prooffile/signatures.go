@@ -65,6 +65,7 @@ func (v *verifier) registered(account, id, at string) (*accountKey, *refusal) {
 type signed struct {
 	account, key, as string
 	message, sig     []byte
+	tx               []byte // id of the transaction; nil: it is none
 	timeMs, slackMs  uint64 // when, and by how much that clock may be wrong
 	at               string // place in the file
 }
@@ -80,15 +81,9 @@ func (v *verifier) checkSigned(s signed) *refusal {
 	if early || late {
 		return refuse(stepKey, s.at, "key %s of %s was not valid at %s", k.id, s.account, clock(s.timeMs)).as(fault.KeyRevoked)
 	}
-	if k.algorithm > uint64(sm.Ed25519) {
-		return refuse(stepKey, s.at, "key %s of %s has the algorithm %d", k.id, s.account, k.algorithm)
-	}
-	public, err := sm.ParsePublic(sm.Algorithm(k.algorithm), k.public)
-	if err != nil || public.ID() != k.id {
-		return refuse(stepKey, s.at, "key %s of %s is no public key", k.id, s.account)
-	}
-	if !public.Verify(s.message, s.sig) {
-		return refuse(stepSignature, s.at, "the signature is not that of key %s of %s over these bytes", k.id, s.account).as(fault.BadAuthorisation)
+	algorithm, r := k.checkSignature(s)
+	if r != nil {
+		return r
 	}
 	state := "active"
 	if k.revokedMs != 0 {
@@ -97,9 +92,36 @@ func (v *verifier) checkSigned(s signed) *refusal {
 		}
 		state = "revoked " + clock(k.revokedMs)
 	}
-	v.signers = append(v.signers, Signer{Account: s.account, As: s.as, Key: k.id, Algorithm: public.Algorithm().String(), State: state})
-	v.says(stepSignature, "%s, as %s, with %s key %s", s.account, s.as, public.Algorithm(), k.id)
+	v.signers = append(v.signers, Signer{Account: s.account, As: s.as, Key: k.id, Algorithm: algorithm, State: state})
+	v.says(stepSignature, "%s, as %s, with %s key %s", s.account, s.as, algorithm, k.id)
 	return nil
+}
+
+// checkSignature checks that the key is one, and the signature, and returns the name of
+// what has signed.
+func (k *accountKey) checkSignature(s signed) (string, *refusal) {
+	passkey := k.algorithm == passkeyAlgorithm && s.tx != nil // no device signs a receipt
+	if k.algorithm > uint64(sm.Ed25519) && !passkey {
+		return "", refuse(stepKey, s.at, "key %s of %s has the algorithm %d", k.id, s.account, k.algorithm)
+	}
+	holds, name := false, passkeyName
+	if passkey {
+		device, err := k.device()
+		if err != nil {
+			return "", refuse(stepKey, s.at, "key %s of %s is no public key", k.id, s.account)
+		}
+		holds = device.signed([32]byte(s.tx), s.sig)
+	} else {
+		public, err := sm.ParsePublic(sm.Algorithm(k.algorithm), k.public)
+		if err != nil || public.ID() != k.id {
+			return "", refuse(stepKey, s.at, "key %s of %s is no public key", k.id, s.account)
+		}
+		holds, name = public.Verify(s.message, s.sig), public.Algorithm().String()
+	}
+	if !holds {
+		return "", refuse(stepSignature, s.at, "the signature is not that of key %s of %s over these bytes", k.id, s.account).as(fault.BadAuthorisation)
+	}
+	return name, nil
 }
 
 // idOf is the id of the transaction with this body.
@@ -141,7 +163,7 @@ func (v *verifier) checkTransactions() *refusal {
 			v.says(stepTransaction, "%x, its body is not in the file", x.id)
 		}
 		if r := v.checkSigned(signed{
-			account: v.acts[first].actor, key: x.key, as: v.acts[first].verb, message: append([]byte(signDomain), x.id...), sig: x.signature,
+			account: v.acts[first].actor, key: x.key, as: v.acts[first].verb, message: append([]byte(signDomain), x.id...), sig: x.signature, tx: x.id,
 			timeMs: v.acts[first].timeMs, at: at,
 		}); r != nil {
 			return r

@@ -269,10 +269,12 @@ export function verifySM2(raw, message, sig, user = '1234567812345678') {
 }
 
 export function verifyP256(raw, message, sig) {
-  const c = P256, q = pointOf(c, raw), pair = pairOf(sig)
-  if (!q || !pair) return false
-  const [r, s] = pair
-  if (!within(r, c.n) || !within(s, c.n) || s > c.n >> 1n) return false // of two twins the one with the low s
+  const pair = pairOf(sig)
+  return pair !== null && pair[1] <= P256.n >> 1n && holdsP256(raw, message, pair) // of two twins the one with the low s
+}
+function holdsP256(raw, message, [r, s]) {
+  const c = P256, q = pointOf(c, raw)
+  if (!q || !within(r, c.n) || !within(s, c.n)) return false
   const w = inverse(s, c.n), x = xOf(c, big(sha256(message)) * w % c.n, r * w % c.n, q)
   return x !== null && x % c.n === r
 }
@@ -331,6 +333,41 @@ const ALGORITHMS = {
   1: { name: 'sm2', usable: (k) => pointOf(SM2, k) !== null, verify: verifySM2, hash: sm3 },
   2: { name: 'p256', usable: (k) => pointOf(P256, k) !== null, verify: verifyP256, hash: sha256 },
   3: { name: 'ed25519', usable: ownEdwards, verify: verifyEd25519, hash: sha256 },
+}
+
+// PASSKEY is the algorithm 4: a device's key, which signs transactions alone (section 4.2).
+const PASSKEY = { name: 'passkey', usable: (k) => pointOf(P256, k) !== null, hash: sha256 }
+
+// deviceOf reads Passkey of a Key; null if it is none.
+function deviceOf(raw) {
+  try {
+    const v = scan(raw, false, { 1: 'b', 2: 'n' })
+    return v.raw(1).length === 32 && v.number(2) <= 1 ? { site: v.raw(1), eligible: v.number(2) === 1 } : null
+  } catch { return null }
+}
+// asserted says whether these bytes are a device's assertion for the transaction id.
+function asserted(key, device, id, bytes) {
+  let a
+  try { a = scan(bytes, true, { 1: 'b', 2: 'b', 3: 'b' }) } catch { return false }
+  const data = a.raw(1), client = a.raw(2), sig = a.raw(3), flags = data[32]
+  if (data.length < 37 || data.length > 512 || !clientDataOf(client, sha256(concat(utf8('mulian-passkey-v1\0'), id)))) return false
+  const backup = (flags & 8) !== 0
+  if (!equal(data.subarray(0, 32), device.site) || (flags & 5) !== 5 || flags & 16 && !backup || backup !== device.eligible) return false
+  if (flags & 64 || ((flags & 128) !== 0) !== data.length > 37) return false
+  let pair = pairOf(sig)
+  if (!pair || pair[1] >= P256.n) pair = sig.length === 64 ? [big(sig.subarray(0, 32)), big(sig.subarray(32))] : null
+  return pair !== null && holdsP256(key, concat(data, sha256(client)), pair)
+}
+// clientDataOf says whether client data are those of the challenge, by bytes.
+function clientDataOf(raw, challenge) {
+  const text = Array.from(raw, (c) => String.fromCharCode(c)).join('') // a letter for each byte
+  const base64url = btoa(String.fromCharCode(...challenge)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  const head = `{"type":"webauthn.get","challenge":"${base64url}","origin":"`
+  if (raw.length > 1024 || !text.startsWith(head)) return false
+  const end = text.indexOf('"', head.length), origin = text.slice(head.length, end), cross = '","crossOrigin":false'
+  if (end < 0 || origin.length > 300 || origin.includes('\\') || !text.startsWith(cross, end)) return false
+  const rest = text.slice(end + cross.length)
+  return rest.endsWith('}') && (rest.length === 1 || rest[0] === ',')
 }
 
 // VOTES is how the engine's validators sign: any point of the curve is a key.
@@ -712,8 +749,8 @@ function scanGenesis(raw) {
   }
 }
 function scanKey(raw) {
-  const v = scan(raw, false, { 1: 't', 2: 'n', 3: 'b', 6: 'n', 7: 'n', 8: 'n' })
-  return { id: v.text(1), algorithm: v.number(2), public: v.raw(3), added: v.number(6), ends: v.number(7), revoked: v.number(8) }
+  const v = scan(raw, false, { 1: 't', 2: 'n', 3: 'b', 6: 'n', 7: 'n', 8: 'n', 11: 'b' })
+  return { id: v.text(1), algorithm: v.number(2), public: v.raw(3), added: v.number(6), ends: v.number(7), revoked: v.number(8), passkey: v.raw(11) }
 }
 function scanAccount(raw) {
   const v = scan(raw, false, { 1: 't', 5: 'B' })
@@ -1274,14 +1311,16 @@ class Verifier {
     return a.keys.find((k) => k.id === id) ?? refuse('key', at, `${account} has no key ${JSON.stringify(id)}`, NOT_WHITELISTED)
   }
 
-  checkSigned({ account, key, as, message, sig, ms, slack = 0, at }) {
+  checkSigned({ account, key, as, message, sig, tx = null, ms, slack = 0, at }) { // tx: id, null for a receipt
     const k = this.registered(account, key, at)
     if (ms + slack < k.added || k.revoked && ms > k.revoked + slack || k.ends && ms >= k.ends + slack) {
       refuse('key', at, `key ${k.id} of ${account} was not valid at ${clock(ms)}`, KEY_REVOKED)
     }
-    const alg = Object.hasOwn(ALGORITHMS, k.algorithm) ? ALGORITHMS[k.algorithm] : refuse('key', at, `key ${k.id} of ${account} has the algorithm ${k.algorithm}`)
-    if (!alg.usable(k.public) || hex(alg.hash(concat(Uint8Array.of(k.algorithm), k.public)).subarray(0, 8)) !== k.id) refuse('key', at, `key ${k.id} of ${account} is no public key`)
-    if (!alg.verify(k.public, message, sig)) refuse('signature', at, `the signature is not that of key ${k.id} of ${account} over these bytes`, BAD_AUTHORISATION)
+    const device = k.algorithm === 4 && tx ? PASSKEY : null
+    const alg = device ?? (Object.hasOwn(ALGORITHMS, k.algorithm) ? ALGORITHMS[k.algorithm] : null) ?? refuse('key', at, `key ${k.id} of ${account} has the algorithm ${k.algorithm}`)
+    const known = device && deviceOf(k.passkey)
+    if (device && !known || !alg.usable(k.public) || hex(alg.hash(concat(Uint8Array.of(k.algorithm), k.public)).subarray(0, 8)) !== k.id) refuse('key', at, `key ${k.id} of ${account} is no public key`)
+    if (!(device ? asserted(k.public, known, tx, sig) : alg.verify(k.public, message, sig))) refuse('signature', at, `the signature is not that of key ${k.id} of ${account} over these bytes`, BAD_AUTHORISATION)
     if (k.revoked > MAX_MS) refuse('key', at, `key ${k.id} of ${account} was revoked at no time`)
     this.signers.push({ account, as, key: k.id, algorithm: alg.name, state: k.revoked ? 'revoked ' + clock(k.revoked) : 'active' })
     this.says('signature', `${account}, as ${as}, with ${alg.name} key ${k.id}`)
@@ -1303,7 +1342,7 @@ class Verifier {
       before = first
       this.says('transaction', b ? `${hex(x.id)}, ${x.body.length} bytes` : `${hex(x.id)}, its body is not in the file`)
       const { actor, verb, ms } = this.acts[first]
-      this.checkSigned({ account: actor, key: x.key, as: verb, message: concat(utf8('mulian-tx-sign-v1\0'), x.id), sig: x.sig, ms, at })
+      this.checkSigned({ account: actor, key: x.key, as: verb, message: concat(utf8('mulian-tx-sign-v1\0'), x.id), sig: x.sig, tx: x.id, ms, at })
     })
   }
 
