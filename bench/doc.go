@@ -8,7 +8,7 @@
 // over the doors that the server uses, with real keys and disks, and no part of it
 // is known to the rest of the house but to the command line.
 //
-//	Options ──▶ Ledger, State, Catalogue, Search, Deliver, Query, Drift, Revoke, Proof, LongChain ──▶ Result
+//	Options ──▶ Ledger, State, Catalogue, Search, Deliver, Query, Drift, Revoke, Grant, Proof, LongChain ──▶ Result
 //	               folder of its own · warm-up · measure · bare counterpart · removed
 //	                                                                  │
 //	                                     table for people ◀───────────┴──▶ JSON, last line: the figures

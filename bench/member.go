@@ -31,6 +31,7 @@ type memberConfig struct {
 	Signers       []memberSigner // who sends here
 	Engine        *engineConfig  // nil: our node
 	Serve         bool           // the whole member: node, index and server
+	Grants        *grantConfig   // its load are grants of owners; nil: duties
 	Signed        int            // duties that the chain has already: what is signed begins behind them
 }
 
@@ -81,9 +82,12 @@ func RunMember(ctx context.Context, config string) (err error) {
 		return fault.Wrap(fault.Malformed, err, "%s", config)
 	}
 	m := &member{}
-	if cfg.Engine != nil {
+	switch {
+	case cfg.Engine != nil:
 		m.source, err = openEngine(ctx, cfg)
-	} else {
+	case cfg.Grants != nil:
+		m.source, err = openGiving(ctx, cfg)
+	default:
 		m.source, err = openNode(ctx, cfg)
 	}
 	if err != nil {

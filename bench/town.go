@@ -77,15 +77,19 @@ func (w *town) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	parameters := standard.Parameters()
+	parameters.PasskeyRpIds, parameters.PasskeyOrigins = []string{ownersHost}, []string{ownersPage}
 	file, err := client.SignGenesis(&governancev1.Genesis{
-		ChainId: townChain, TimeMs: time.Now().Add(-time.Minute).UnixMilli(), Parameters: standard.Parameters(),
+		ChainId: townChain, TimeMs: time.Now().Add(-time.Minute).UnixMilli(), Parameters: parameters,
 		ClockProfiles: standard.Clocks(), Calendar: standard.Calendars(),
 		Founders: []*governancev1.Founder{{
 			Code: w.authority.Account, Weight: 1,
 			Profile: &identityv1.OrgProfile{Name: "政务服务和数据管理局", Level: identityv1.OrgLevel_ORG_LEVEL_CITY, Region: "110000"},
 			Keys:    []*identityv1.Key{client.PublicKey(w.authority.Key.Public(), identityv1.KeyLevel_KEY_LEVEL_ROOT, "")},
 		}},
-		Roles:      []*governancev1.RoleGrant{{Role: governancev1.Role_ROLE_AUTHORITY, Account: w.authority.Account}},
+		Roles: []*governancev1.RoleGrant{
+			{Role: governancev1.Role_ROLE_AUTHORITY, Account: w.authority.Account}, {Role: governancev1.Role_ROLE_IDENTITY, Account: w.authority.Account},
+		},
 		Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 10, Org: w.authority.Account, Name: "v1"}},
 	}, w.authority)
 	if err != nil {
@@ -151,8 +155,8 @@ func (w *town) config(account, listen string) gateway.Config {
 	}
 }
 
-// publish puts the rows' table into the catalogue, for everybody.
-func (w *town) publish(ctx context.Context, p pair) error {
+// publish puts the rows' table into the catalogue, for everybody, as edit makes it.
+func (w *town) publish(ctx context.Context, p pair, edit ...func(*cataloguev1.Entry)) error {
 	table := w.door + ":main." + p.table()
 	if err := until(ctx, "the table is on the ledger", func() (bool, error) {
 		return w.chain.Get(ctx, "catalogue/table/"+table, &cataloguev1.Table{})
@@ -170,6 +174,9 @@ func (w *town) publish(ctx context.Context, p pair) error {
 	}
 	for i, c := range rowsColumns {
 		e.Items = append(e.Items, &cataloguev1.Item{Code: c.name, Name: c.title, Type: c.kind, PrimaryKey: i == 0, Column: c.name, TechnicalName: c.name})
+	}
+	for _, change := range edit {
+		change(e)
 	}
 	_, err := w.chain.Send(ctx, w.provider, &cataloguev1.SubmitEntries{Entries: []*cataloguev1.Entry{e}})
 	return err

@@ -14,7 +14,7 @@ func (a *app) benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "bench",
 		Aliases: []string{"压测"},
-		Short:   a.t("测速：账本、可验证状态、目录、检索、交付、查询、变动感知、撤销、证明，各与裸对照同场", "measure: ledger, state, catalogue, search, deliver, query, drift, revoke, proof, each beside its bare counterpart"),
+		Short:   a.t("测速：账本、可验证状态、目录、检索、交付、查询、变动感知、撤销、授权、证明，各与裸对照同场", "measure: ledger, state, catalogue, search, deliver, query, drift, revoke, grant, proof, each beside its bare counterpart"),
 		Long: a.t(`每项测试在自己新建的临时目录里运行（--dir 选磁盘），不需要节点，结束或 Ctrl-C 后删除目录。
 同一次运行里也测它的裸对照（引擎自带的例子、直接 COPY、直接 SQL），所以在忙碌的机器上比值仍然可比。
 --json 的最后一行只有数字；前一行是机器和说明。数字的含义见 docs/performance.md。`,
@@ -25,7 +25,7 @@ machine and the circumstances. What the figures mean: docs/performance.md.`),
 		Example: "  mulian bench ledger --seconds 5\n  mulian bench ledger --json",
 		Args:    exactly(0),
 	}
-	c.AddCommand(a.benchCatalogueCommand(), a.benchSearchCommand(), a.benchProofCommand(), a.benchDeliverCommand(), a.benchQueryCommand(), a.benchDriftCommand(), a.benchRevokeCommand(), a.benchPartCommand(), a.benchMemberCommand(), a.benchLedgerCommand(), a.benchStateCommand(), a.benchChainCommand(), a.benchSoakCommand())
+	c.AddCommand(a.benchCatalogueCommand(), a.benchSearchCommand(), a.benchProofCommand(), a.benchDeliverCommand(), a.benchQueryCommand(), a.benchDriftCommand(), a.benchRevokeCommand(), a.benchGrantCommand(), a.benchPartCommand(), a.benchMemberCommand(), a.benchLedgerCommand(), a.benchStateCommand(), a.benchChainCommand(), a.benchSoakCommand())
 	return c
 }
 

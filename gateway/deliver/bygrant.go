@@ -233,10 +233,13 @@ func (p *Provider) goOn(ctx context.Context, n *useNote) (*gatewayv1.Answer, err
 		return nil, err
 	}
 	if !found {
-		if err := p.counted(ctx, n); err != nil {
+		_, step := tracing.Child(ctx, "gateway/count")
+		err := p.counted(ctx, n)
+		step.End(err)
+		if err != nil {
 			return nil, err
 		}
-		_, step := tracing.Child(ctx, "gateway/log")
+		_, step = tracing.Child(ctx, "gateway/log")
 		e, err = p.logUse(ctx, n)
 		step.End(err)
 		if err != nil {
