@@ -17,6 +17,7 @@ func (a *app) commands() []*cobra.Command {
 		a.catalogueCommand(),
 		a.searchCommand(),
 		a.shareCommand(),
+		a.ownerCommand(),
 		a.grantCommand(),
 		a.traceCommand(),
 		a.auditCommand(),

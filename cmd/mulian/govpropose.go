@@ -143,7 +143,7 @@ func (a *app) proposeRole(m *governancev1.Propose, give bool) *cobra.Command {
 		Example: "  mulian gov propose revoke-role auditor 11110000000010003P --as 111100000000300011#root",
 	}
 	if give {
-		c.Use, c.Short = "grant-role ROLE ACCOUNT", a.t("授予角色：authority、staffing_office、finance_bureau、operator、auditor、secrecy_office", "give a role: authority, staffing_office, finance_bureau, operator, auditor, secrecy_office")
+		c.Use, c.Short = "grant-role ROLE ACCOUNT", a.t("授予角色：authority、staffing_office、finance_bureau、operator、auditor、secrecy_office、identity、registry", "give a role: authority, staffing_office, finance_bureau, operator, auditor, secrecy_office, identity, registry")
 		c.Example = "  mulian gov propose grant-role auditor 11110000000010003P --as 111100000000300011#root"
 	}
 	c.RunE = a.proposeBy(m, func(_ context.Context, _ *client.Client, _ *governancev1.GetConsortiumResponse, args []string) (*governancev1.Change, error) {

@@ -278,7 +278,7 @@ func (a *app) sourceList() *cobra.Command {
 // sourceFile files a registered table as a catalogue entry: one item for each
 // column, to be edited later.
 func (a *app) sourceFile() *cobra.Command {
-	var id, name, duty, share, scope, cycle string
+	var id, name, duty, share, scope, cycle, owner string
 	var methods []string
 	c := &cobra.Command{
 		Use:   "file TABLE",
@@ -307,6 +307,9 @@ func (a *app) sourceFile() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if owner != "" {
+				e.OwnerItem, e.Personal = owner, cataloguev1.Personal_PERSONAL_YES
+			}
 			r, err := a.act(cmd.Context(), cl, &cataloguev1.SubmitEntries{Entries: []*cataloguev1.Entry{e}})
 			if err != nil || r == nil {
 				return err
@@ -321,6 +324,7 @@ func (a *app) sourceFile() *cobra.Command {
 	f.StringVar(&share, "share", "1", a.t("共享类型", "share type"))
 	f.StringVar(&scope, "scope", "", a.t("有条件共享时的共享范围", "scope, if it is conditional"))
 	f.StringVar(&cycle, "cycle", "每日", a.t("更新周期", "update cycle"))
+	f.StringVar(&owner, "owner-item", "", a.t("个人信息：哪个信息项是数据主体的证件号码", "personal rows: the item that has the number of the owner's document"))
 	f.StringSliceVar(&methods, "method", nil, a.t("交付方式：query batch file，可多个；默认由库表得出", "how it is handed over: query batch file, may be several; default from the table"))
 	for _, required := range []string{"id", "name", "duty"} {
 		_ = c.MarkFlagRequired(required)

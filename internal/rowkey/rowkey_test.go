@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
+	"mulian/internal/consent"
 	"mulian/internal/fault"
 	"mulian/internal/rowkey"
 	"mulian/internal/sm"
@@ -135,4 +136,17 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("opened as %q", rowkey.Text(got))
 		}
 	})
+}
+
+// TestCommitmentIsOne: what the owner's program signs, and what the gateway opens, is the
+// commitment that the rules name.
+func TestCommitmentIsOne(t *testing.T) {
+	k, err := rowkey.New(where("case", "不动产〔2026〕7 号", "holder", "11010519491231002X"), "11010519491231002X", bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := consent.RowKey(k.Salt, rowkey.Text(k))
+	if err != nil || !bytes.Equal(sum, rowkey.Commitment(k)) || rowkey.SaltBytes != consent.SaltBytes {
+		t.Errorf("%x and %x, %v", sum, rowkey.Commitment(k), err)
+	}
 }

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mulian/client"
+	"mulian/client/keyring"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	"mulian/internal/durable"
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+)
+
+func (a *app) ownerCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "owner",
+		Aliases: []string{"数据主体"},
+		Short:   a.t("数据主体：开户、身份核验", "data owners: open an account, be identified"),
+		Example: "  mulian owner open\n  mulian owner identify p-0123456789abcdef0123456789abcdef --number-file number.txt --proof proof.json --as 11110000000021928B",
+	}
+	c.AddCommand(a.ownerOpen(), a.ownerIdentify())
+	return c
+}
+
+func (a *app) ownerOpen() *cobra.Command {
+	var firm bool
+	var alg string
+	c := &cobra.Command{
+		Use:     "open",
+		Short:   a.t("为个人（--firm 为企业）开户：编号随机，密钥在本机生成", "open an account for a person, or with --firm a firm: a random id, its keys are made here"),
+		Example: "  mulian owner open --algorithm p256",
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			algorithm, err := sm.ParseAlgorithm(alg)
+			if err != nil {
+				return fault.Newf(fault.Usage, "--algorithm %q: sm2, p256 or ed25519", alg)
+			}
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			number := make([]byte, 16)
+			rand.Read(number)
+			m := &identityv1.OpenAccount{Kind: identityv1.AccountKind_ACCOUNT_KIND_PERSON, Id: "p-" + hex.EncodeToString(number)}
+			if firm {
+				m.Kind, m.Id = identityv1.AccountKind_ACCOUNT_KIND_FIRM, "f-"+m.Id[2:]
+			}
+			var root sm.PrivateKey
+			for label, level := range map[string]identityv1.KeyLevel{keyring.Root: identityv1.KeyLevel_KEY_LEVEL_ROOT, keyring.Officer: identityv1.KeyLevel_KEY_LEVEL_OFFICER} {
+				key, err := sm.Generate(algorithm)
+				if err == nil && !a.dryRun {
+					err = a.keys().Add(m.Id, label, key)
+				}
+				if err != nil {
+					return err
+				}
+				if label == keyring.Root {
+					root = key
+				}
+				m.Keys = append(m.Keys, client.PublicKey(key.Public(), level, label))
+			}
+			r, err := a.actAs(cmd.Context(), cl, client.Signer{Account: m.Id, Key: root}, m)
+			if err != nil || r == nil {
+				return err
+			}
+			return a.print(map[string]any{"ok": true, "account": m.Id, "height": r.Height}, func(w io.Writer) { fmt.Fprintln(w, m.Id) })
+		},
+	}
+	c.Flags().BoolVar(&firm, "firm", false, a.t("企业", "a firm"))
+	c.Flags().StringVar(&alg, "algorithm", "p256", a.t("密钥算法：sm2 p256 ed25519", "algorithm of the keys: sm2 p256 ed25519"))
+	return c
+}
+
+// identityProof is what the authority gives to whom it has identified: with it, and with
+// nothing else, the commitment on the ledger opens.
+type identityProof struct {
+	Account string `json:"account"`
+	Number  string `json:"number"`
+	Salt    string `json:"salt"` // hex
+}
+
+// proofingDomain: proto identity.v1 RecordProofing.
+const proofingDomain = "mulian-proofing-v1\x00"
+
+// readIdentityProof reads such a file; Inaccessible if others can read it.
+func readIdentityProof(path string) (*identityProof, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.Wrap(fault.Usage, err, "--proof")
+	}
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm()&0o077 != 0 {
+		return nil, fault.Newf(fault.Inaccessible, "%s can be read by others: chmod 600", path)
+	}
+	p := &identityProof{}
+	if err := json.Unmarshal(raw, p); err != nil {
+		return nil, fault.Wrap(fault.Malformed, err, "%s", path)
+	}
+	return p, nil
+}
+
+func (a *app) ownerIdentify() *cobra.Command {
+	var number, out, method string
+	var days int
+	c := &cobra.Command{
+		Use:   "identify ACCOUNT",
+		Short: a.t("登记已核验账户持有人的身份（身份核验机构）", "record that the holder of an account was identified (identity authority)"),
+		Long: a.t("证件号码只在文件里，账本上只有加盐的摘要。--proof 写出的文件（仅本人可读）交给持有人：以后由他授权查询自己的记录。",
+			"The number is in files alone, the ledger has a salted hash. Give the file of --proof (readable by its owner alone) to the holder:\nwith it he grants rows that are his own."),
+		Example: "  mulian owner identify p-0123456789abcdef0123456789abcdef --number-file number.txt --proof proof.json --as 11110000000021928B",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			raw, err := os.ReadFile(number)
+			if err != nil {
+				return fault.Wrap(fault.Usage, err, "--number-file")
+			}
+			n, ok := identityv1.ProofingMethod_value["PROOFING_METHOD_"+strings.ToUpper(method)]
+			if !ok || n == 0 {
+				return fault.Newf(fault.Usage, "--method %.40q: counter, face, network_id, id_card_chip, bank, licence, transfer", method)
+			}
+			salt := make([]byte, 32)
+			rand.Read(salt)
+			p := &identityProof{Account: args[0], Number: strings.TrimSpace(string(raw)), Salt: hex.EncodeToString(salt)}
+			sum := sha256.Sum256(slices.Concat([]byte(proofingDomain), salt, []byte(p.Number)))
+			level := identityv1.ProofingLevel_PROOFING_LEVEL_BASIC
+			if identityv1.ProofingMethod(n) == identityv1.ProofingMethod_PROOFING_METHOD_COUNTER {
+				level = identityv1.ProofingLevel_PROOFING_LEVEL_HIGH
+			}
+			text, err := json.Marshal(p)
+			if err != nil {
+				return err
+			}
+			if !a.dryRun {
+				if err := durable.CreateFile(out, append(text, '\n'), 0o600); err != nil {
+					return fmt.Errorf("nothing was recorded: %w", err)
+				}
+			}
+			return a.simple(cmd, &identityv1.RecordProofing{
+				Account: args[0], Commitment: sum[:], Method: identityv1.ProofingMethod(n), Level: level, ExpiresMs: time.Now().AddDate(0, 0, days).UnixMilli(),
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&number, "number-file", "", a.t("证件号码所在文件", "file with the number of the document"))
+	f.StringVar(&out, "proof", "", a.t("写给持有人的证明文件", "file that is written for the holder"))
+	f.StringVar(&method, "method", "counter", a.t("核验方式：counter face network_id id_card_chip bank licence transfer", "how: counter face network_id id_card_chip bank licence transfer"))
+	f.IntVar(&days, "days", 365, a.t("有效天数", "days that it holds"))
+	_, _ = c.MarkFlagRequired("number-file"), c.MarkFlagRequired("proof")
+	return c
+}
