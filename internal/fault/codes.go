@@ -78,40 +78,6 @@ const (
 	ForeignFrozen       Code = 13031 // a foreign chain showed two headers of one height
 )
 
-// What an owner grants: class 14, 14040-14079. The names in brackets are those of
-// spec/safebox.md 4.2 and 4.3.
-const (
-	UseNotRegistered    Code = 14040 // the data user has not registered this use, or has retired it (use_not_registered)
-	OverAsk             Code = 14041 // more items than are registered, than the entry has, or than were granted (over_ask)
-	PurposeUnknown      Code = 14042 // not a purpose of the consortium (purpose_unknown)
-	ItemVersionRetired  Code = 14043 // the entry has other items since that version (item_version_retired)
-	FieldMasked         Code = 14044 // the provider does not give the item now: not shared, frozen or without a column (field_masked_by_provider)
-	ConsentKindWrong    Code = 14045 // another kind of consent is needed (consent_kind_wrong)
-	NoticeMismatch      Code = 14046 // not the notice that was registered (notice_hash_mismatch)
-	TextMismatch        Code = 14047 // what the owner was shown is not what he signs (ui_text_mismatch)
-	RequestExpired      Code = 14048 // the data request can no longer be answered (request_expired)
-	RequestReplayed     Code = 14049 // a request with this nonce was made already (request_replayed)
-	MatchWrong          Code = 14050 // not the number that the data user shows (match_code_wrong)
-	LimitDuration       Code = 14051 // longer than the purpose allows (limit_duration)
-	LimitStanding       Code = 14052 // no standing grant for this purpose, or too many already (limit_standing)
-	RecipientKeyExpired Code = 14053 // not a sealing key of the receiving gateway (recipient_key_expired)
-	GrantNotActive      Code = 14054 // the grant has not begun, or was voided (not_active)
-	TooEarly            Code = 14055 // before the grant begins (too_early)
-	TooSoon             Code = 14056 // sooner after the last use than agreed (too_soon)
-	UsesExhausted       Code = 14057 // all uses are used (uses_exhausted)
-	GrantPaused         Code = 14058 // the owner has paused the grant (paused)
-	GrantRevoked        Code = 14059 // the owner has revoked the grant at this height or before (revoked)
-	ProviderMismatch    Code = 14060 // not a gateway of this grant (provider_mismatch)
-	RowScopeBreached    Code = 14061 // a row outside the granted scope, or of another person (row_scope)
-	EmptyResult         Code = 14062 // the source has no such row (empty_result)
-	PartialResult       Code = 14063 // only a part of the items could be read (partial_result)
-	SealFailed          Code = 14064 // it could not be sealed to the receiver (seal_failed)
-	LogNotIncluded      Code = 14065 // the use is not on the ledger yet, so nothing is released (log_not_included)
-	DuplicateSeq        Code = 14066 // this use is recorded already (duplicate_seq)
-	AttestScopePartial  Code = 14067 // the attestation leaves out something that was delivered (attest_scope_partial)
-	ExemptionUnknown    Code = 14068 // not a law that lets copies be kept (exemption_unknown_basis)
-)
-
 // The owner's side, identity of persons and firms: class 14, 14001 to 14019. The
 // specification's name of each is its own in small letters with _.
 const (
@@ -150,6 +116,40 @@ const (
 	AgentIsRp             Code = 14037 // the agent would answer himself
 	MinorWithoutGuardian  Code = 14038 // the guardian of a minor has to sign
 	MandateSuspended      Code = 14039 // its source has changed, or one side was recovered
+)
+
+// What an owner grants: class 14, 14040-14079. The names in brackets are those of
+// spec/safebox.md 4.2 and 4.3.
+const (
+	UseNotRegistered    Code = 14040 // the data user has not registered this use, or has retired it (use_not_registered)
+	OverAsk             Code = 14041 // more items than are registered, than the entry has, or than were granted (over_ask)
+	PurposeUnknown      Code = 14042 // not a purpose of the consortium (purpose_unknown)
+	ItemVersionRetired  Code = 14043 // the entry has other items since that version (item_version_retired)
+	FieldMasked         Code = 14044 // the provider does not give the item now: not shared, frozen or without a column (field_masked_by_provider)
+	ConsentKindWrong    Code = 14045 // another kind of consent is needed (consent_kind_wrong)
+	NoticeMismatch      Code = 14046 // not the notice that was registered (notice_hash_mismatch)
+	TextMismatch        Code = 14047 // what the owner was shown is not what he signs (ui_text_mismatch)
+	RequestExpired      Code = 14048 // the data request can no longer be answered (request_expired)
+	RequestReplayed     Code = 14049 // a request with this nonce was made already (request_replayed)
+	MatchWrong          Code = 14050 // not the number that the data user shows (match_code_wrong)
+	LimitDuration       Code = 14051 // longer than the purpose allows (limit_duration)
+	LimitStanding       Code = 14052 // no standing grant for this purpose, or too many already (limit_standing)
+	RecipientKeyExpired Code = 14053 // not a sealing key of the receiving gateway (recipient_key_expired)
+	GrantNotActive      Code = 14054 // the grant has not begun, or was voided (not_active)
+	TooEarly            Code = 14055 // before the grant begins (too_early)
+	TooSoon             Code = 14056 // sooner after the last use than agreed (too_soon)
+	UsesExhausted       Code = 14057 // all uses are used (uses_exhausted)
+	GrantPaused         Code = 14058 // the owner has paused the grant (paused)
+	GrantRevoked        Code = 14059 // the owner has revoked the grant at this height or before (revoked)
+	ProviderMismatch    Code = 14060 // not a gateway of this grant (provider_mismatch)
+	RowScopeBreached    Code = 14061 // a row outside the granted scope, or of another person (row_scope)
+	EmptyResult         Code = 14062 // the source has no such row (empty_result)
+	PartialResult       Code = 14063 // only a part of the items could be read (partial_result)
+	SealFailed          Code = 14064 // it could not be sealed to the receiver (seal_failed)
+	LogNotIncluded      Code = 14065 // the use is not on the ledger yet, so nothing is released (log_not_included)
+	DuplicateSeq        Code = 14066 // this use is recorded already (duplicate_seq)
+	AttestScopePartial  Code = 14067 // the attestation leaves out something that was delivered (attest_scope_partial)
+	ExemptionUnknown    Code = 14068 // not a law that lets copies be kept (exemption_unknown_basis)
 )
 
 // The owner's side: class 14. The names that spec/safebox.md has for them stand in their

@@ -63,6 +63,16 @@ func TestEveryCodeIsExplained(t *testing.T) {
 	}
 }
 
+// TestTextsAreInOrder: Explain searches them, and `mulian explain` lists them as they stand.
+func TestTextsAreInOrder(t *testing.T) {
+	all := All()
+	for i := range len(all) - 1 {
+		if all[i].Code >= all[i+1].Code {
+			t.Errorf("%s (%d) stands before %s (%d)", all[i].Name, all[i].Code, all[i+1].Name, all[i+1].Code)
+		}
+	}
+}
+
 func TestCodeSurvivesWrapping(t *testing.T) {
 	inner := Newf(EntryDrifted, "entry x")
 	for _, tt := range []struct {

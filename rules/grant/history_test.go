@@ -20,7 +20,7 @@ import (
 type model struct {
 	state        grantv1.GrantState
 	begins, ends int64
-	uses, left   uint32
+	left         uint32
 	sequence     uint64
 	last         int64
 	closed       map[uint64]bool

@@ -244,6 +244,26 @@ func TestOrganisationsAct(t *testing.T) {
 	o.acting(fault.AgentIsRp, x)
 }
 
+// TestRepresentativeWithOtherMandates: that he is the firm's agent and operator, too, does not
+// keep the legal representative from naming operators. Ids are in no order, so three firms.
+func TestRepresentativeWithOtherMandates(t *testing.T) {
+	o := newOffice(t)
+	for n := range 3 {
+		firm := o.Firm(10 + n)
+		for _, kind := range []mandatev1.MandateKind{agency, operator} {
+			m := o.of(kind, firm)
+			m.Basis.Entry, m.Basis.Record = "", nil
+			o.give(firm, m)
+		}
+		o.give(o.Provider, o.of(legalRep, firm))
+		m := o.of(operator, firm)
+		m.Agent, m.Basis.Entry, m.Basis.Record, m.UntilMs = o.other, "", nil, o.Now+rulestest.Day
+		o.Must(o.agent, m)
+		m.Kind = agency
+		o.Want(fault.SubDelegation, o.agent, m)
+	}
+}
+
 // TestSourceChanges: the register's gateway suspends by itself, the office resumes.
 func TestSourceChanges(t *testing.T) {
 	o := newOffice(t)

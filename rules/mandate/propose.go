@@ -105,11 +105,14 @@ func sign(a *act.Act, rule string, m *mandatev1.Mandate) (*mandatev1.Mandate, er
 		m.Office, m.OfficeBy, m.OfficeDesk = a.Org(), a.Signer(), desk
 		return nil, err
 	}
-	for _, own := range between(a.Tx, a.Signer(), m.Principal) {
+	has := between(a.Tx, a.Signer(), m.Principal)
+	for _, own := range has {
 		if m.Kind == operator && own.Kind == legalRep && counts(a.Tx, own, a.TimeMs) {
 			m.PrincipalBy = a.Signer()
 			return own, a.Need(root)
 		}
+	}
+	if len(has) > 0 {
 		return nil, act.Refuse(fault.SubDelegation, rule, "%s acts for %s himself: a mandate cannot be handed on", a.Signer(), m.Principal)
 	}
 	return nil, act.Refuse(fault.Forbidden, rule, "%s does not sign for %s", a.Signer(), m.Principal)
