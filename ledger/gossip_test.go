@@ -68,11 +68,17 @@ func TestTransactionsTravelOnce(t *testing.T) {
 	ls := openAll(t, ledgertest.NewChain(t, t.TempDir(), 4))
 	connected(t, ls, 3, 3, 3, 3)
 	spread(t, ls, 60)
+	all := int64(0)
 	for i, l := range ls {
-		// Some are sent again if no block comes for a second, on a busy machine.
-		if came, twice := ledger.Travelled(l); came == 0 || twice > came/2 {
+		// Some are sent again if no block comes for a second, on a busy machine; and there a
+		// node may get the block before what is in it.
+		came, twice := ledger.Travelled(l)
+		if all += int64(came); twice > came/2 {
 			t.Errorf("node %d was sent %d, %d of them twice", i, came, twice)
 		}
+	}
+	if all == 0 {
+		t.Error("nothing travelled")
 	}
 }
 
