@@ -11,7 +11,7 @@ const (
 	// all papers (Insurance Law art. 23).
 	MaxLockMs = 30 * dayMs
 	// MaxTermMs is how far ahead a range may end and a receipt may close: five years, as
-	// long as units keep the stubs of receipts (财政票据管理办法 art. 33).
+	// long as units keep the stubs of receipts (财政票据管理办法).
 	MaxTermMs = 5 * 366 * dayMs
 	// MaxParts is how many reimbursements and flushes a receipt can have together.
 	MaxParts = fiscal.MaxParts
