@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -84,7 +83,7 @@ func (o *owner) opens() *identityv1.OpenAccount {
 
 // proofed is what the identity authority records of him.
 func (o *owner) proofed() *identityv1.RecordProofing {
-	sum := sha256.Sum256(slices.Concat([]byte("mulian-proofing-v1\x00"), o.salt, []byte(o.number())))
+	sum := rowkey.Proofing(o.salt, o.number())
 	return &identityv1.RecordProofing{
 		Account: o.account, Commitment: sum[:], Method: identityv1.ProofingMethod_PROOFING_METHOD_COUNTER, Level: identityv1.ProofingLevel_PROOFING_LEVEL_HIGH,
 		ExpiresMs: time.Now().Add(300 * 24 * time.Hour).UnixMilli(),

@@ -2,13 +2,11 @@ package main
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +17,7 @@ import (
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
+	"mulian/internal/rowkey"
 	"mulian/internal/sm"
 )
 
@@ -90,9 +89,6 @@ type identityProof struct {
 	Salt    string `json:"salt"` // hex
 }
 
-// proofingDomain: proto identity.v1 RecordProofing.
-const proofingDomain = "mulian-proofing-v1\x00"
-
 // readIdentityProof reads such a file; Inaccessible if others can read it.
 func readIdentityProof(path string) (*identityProof, error) {
 	raw, err := os.ReadFile(path)
@@ -131,7 +127,7 @@ func (a *app) ownerIdentify() *cobra.Command {
 			salt := make([]byte, 32)
 			rand.Read(salt)
 			p := &identityProof{Account: args[0], Number: strings.TrimSpace(string(raw)), Salt: hex.EncodeToString(salt)}
-			sum := sha256.Sum256(slices.Concat([]byte(proofingDomain), salt, []byte(p.Number)))
+			sum := rowkey.Proofing(salt, p.Number)
 			level := identityv1.ProofingLevel_PROOFING_LEVEL_BASIC
 			if identityv1.ProofingMethod(n) == identityv1.ProofingMethod_PROOFING_METHOD_COUNTER {
 				level = identityv1.ProofingLevel_PROOFING_LEVEL_HIGH

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"slices"
 
 	"mulian/gateway/connect"
@@ -23,10 +22,6 @@ const (
 	maxScope = 2000 // bytes of a scope's opening
 	maxSalt  = 32
 	saltSize = 32 // of a result's commitment
-
-	// proofingDomain stands before salt and number in the commitment of a proofing (proto
-	// identity.v1 RecordProofing).
-	proofingDomain = "mulian-proofing-v1\x00"
 )
 
 func resultSalt() []byte {
@@ -295,7 +290,7 @@ func (p *Provider) grantOwner(ctx context.Context, x *permit) error {
 		return err
 	}
 	x.d.saw(s)
-	sum := sha256.Sum256(slices.Concat([]byte(proofingDomain), x.key.GetOwnerSalt(), []byte(x.key.GetOwner())))
+	sum := rowkey.Proofing(x.key.GetOwnerSalt(), x.key.GetOwner())
 	switch {
 	case !s.Found || proofing.GetState() != identityv1.ProofingState_PROOFING_STATE_VALID || p.latest().UnixMilli() >= proofing.GetExpiresMs():
 		return ruled("row-owner", fault.RowScopeBreached, "nobody has identified the owner of grant %s, or it has ended", x.grant.GetId())

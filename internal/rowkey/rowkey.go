@@ -36,6 +36,16 @@ import (
 // Domain stands before salt and text in what a commitment is the SHA-256 of.
 const Domain = "mulian-rowkey-v1\x00"
 
+// proofingDomain stands before salt and number in what a proofing's commitment is the
+// SHA-256 of.
+const proofingDomain = "mulian-proofing-v1\x00"
+
+// Proofing is the commitment to an owner's number that an identity authority records
+// (proto identity.v1 RecordProofing): salt of 32 random bytes, number as on the document.
+func Proofing(salt []byte, number string) [sha256.Size]byte {
+	return sha256.Sum256(append(append([]byte(proofingDomain), salt...), number...))
+}
+
 // sealDomain keeps what is sealed here apart from everything else that is sealed.
 const sealDomain = "mulian/rowkey/seal/v1"
 

@@ -2,6 +2,7 @@ package rowkey_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"strings"
 	"testing"
@@ -148,5 +149,17 @@ func TestCommitmentIsOne(t *testing.T) {
 	sum, err := consent.RowKey(k.Salt, rowkey.Text(k))
 	if err != nil || !bytes.Equal(sum, rowkey.Commitment(k)) || rowkey.SaltBytes != consent.SaltBytes {
 		t.Errorf("%x and %x, %v", sum, rowkey.Commitment(k), err)
+	}
+}
+
+// TestProofing: the commitment is that of the specification (proto identity.v1
+// RecordProofing), and hangs on salt and number.
+func TestProofing(t *testing.T) {
+	salt := bytes.Repeat([]byte{7}, 32)
+	if got, want := rowkey.Proofing(salt, "11010519491231002X"), sha256.Sum256([]byte("mulian-proofing-v1\x00"+string(salt)+"11010519491231002X")); got != want {
+		t.Errorf("got %x, want %x", got, want)
+	}
+	if rowkey.Proofing(salt, "11010519491231002X") == rowkey.Proofing(salt[1:], "11010519491231002X") {
+		t.Error("another salt gives the same")
 	}
 }
