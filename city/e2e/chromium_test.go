@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"testing"
 
 	"mulian/gateway/deliver"
@@ -14,49 +13,20 @@ import (
 )
 
 // chromium is a phone whose passkey a real browser has made, and which signs in it.
-type chromium struct {
-	t *testing.T
-	*browsertest.Browser
-	id  []byte // of the credential
-	key passkey.Registration
-}
-
-func inChromium(t *testing.T, origin string, device browsertest.Device) *chromium {
-	t.Helper()
-	c := &chromium{t: t, Browser: browsertest.Open(t)}
-	c.Authenticator(device)
-	c.Visit(origin)
-	challenge := sha256.Sum256([]byte("enrolment"))
-	made, err := c.Create("localhost", challenge[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.id = made.ID
-	expect := passkey.Expect{Challenge: challenge[:], RPIDHash: passkey.RPIDHash("localhost"), Origin: func(o string) bool { return o == origin }}
-	if c.key, err = expect.ParseRegistration(made.Attestation, made.ClientData); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
+type chromium struct{ *browsertest.Phone }
 
 // Key is what a message of the ledger carries of the passkey.
-func (c *chromium) Key(level identityv1.KeyLevel) *identityv1.Key {
-	point := c.key.Public.Bytes()
+func (c chromium) Key(level identityv1.KeyLevel) *identityv1.Key {
+	point := c.Public.Bytes()
 	return &identityv1.Key{
 		Id: passkey.KeyID(point), Algorithm: identityv1.KeyAlgorithm_KEY_ALGORITHM_WEBAUTHN, PublicKey: point, Level: level,
-		Passkey: &identityv1.Passkey{RpIdHash: c.key.RPIDHash[:], BackupEligible: c.key.BackupEligible},
+		Passkey: &identityv1.Passkey{RpIdHash: c.RPIDHash[:], BackupEligible: c.BackupEligible},
 	}
 }
 
 // SignTx has the browser sign for the transaction.
-func (c *chromium) SignTx(id [32]byte) []byte {
-	c.t.Helper()
-	challenge := passkey.Challenge(id)
-	a, err := c.Get("localhost", challenge[:], c.id, "required", nil)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return passkeytest.Bytes(passkey.Assertion{AuthenticatorData: a.AuthenticatorData, ClientDataJSON: a.ClientData, Signature: a.Signature})
+func (c chromium) SignTx(id [32]byte) []byte {
+	return passkeytest.Bytes(c.Sign(passkey.Challenge(id)))
 }
 
 // TestS7InChromium: the owner of S7 signs in a real browser. What she granted arrives, once;
@@ -64,7 +34,7 @@ func (c *chromium) SignTx(id [32]byte) []byte {
 func TestS7InChromium(t *testing.T) {
 	page := browsertest.Page(t, "<!doctype html><title>保险箱</title>")
 	w := newTransfers(t, page)
-	phone := inChromium(t, page, browsertest.Device{})
+	phone := chromium{browsertest.NewPhone(t, page, browsertest.Device{})}
 	const carolNumber = annNumber // Ann has another account, in her browser
 	carol := w.ownerOf(phone, "carol", carolNumber)
 	g := carol.grants(w.asksOwner(w.power, w.use, carol, w.entry, []string{"address", "registered"}, nil), w.registry, caseNo("1"))

@@ -1,7 +1,7 @@
 // Package browsertest gives tests a real Chromium with an authenticator: passkeys are made
 // and used by the browser's own code, only the finger is a program's.
 //
-// It is not a web server and knows nothing of Mulian: a test serves its own pages on
+// It is not a web server and knows nothing of the ledger: a test serves its own pages on
 // http://localhost, which browsers take for a safe place, and asks the page by JavaScript.
 //
 //	Open ─▶ Browser ─▶ Authenticator ─▶ Visit ─▶ Ask … ─▶ (end of the test) closed, folder removed

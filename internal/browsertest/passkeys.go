@@ -1,11 +1,14 @@
 package browsertest
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"mulian/internal/passkey"
 )
 
 // Page serves one page of the given HTML on http://localhost and returns its origin: a
@@ -81,4 +84,42 @@ func (b *Browser) Get(rpID string, challenge, credential []byte, verification st
 			Secret: from(c.getClientExtensionResults().prf?.results?.first)};
 	}`, rpID, binary(challenge), binary(credential), verification, binary(prf))
 	return out, err
+}
+
+// Phone is a passkey that a browser has made on one page, and signs with where it is.
+type Phone struct {
+	*Browser
+	Origin string // of the page on which it was made
+	ID     []byte // of the credential
+	passkey.Registration
+}
+
+// NewPhone starts a browser with such a device on the page at origin, http://localhost:PORT,
+// and makes the passkey.
+func NewPhone(t testing.TB, origin string, d Device) *Phone {
+	t.Helper()
+	p := &Phone{Browser: Open(t), Origin: origin}
+	p.Authenticator(d)
+	p.Visit(origin)
+	challenge := sha256.Sum256([]byte("enrolment"))
+	made, err := p.Create("localhost", challenge[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.ID = made.ID
+	expect := passkey.Expect{Challenge: challenge[:], RPIDHash: passkey.RPIDHash("localhost"), Origin: func(o string) bool { return o == origin }}
+	if p.Registration, err = expect.ParseRegistration(made.Attestation, made.ClientData); err != nil {
+		t.Fatalf("%v\nattestation %x\nclient data %s", err, made.Attestation, made.ClientData)
+	}
+	return p
+}
+
+// Sign has the browser sign a challenge, its user verified.
+func (p *Phone) Sign(challenge [32]byte) passkey.Assertion {
+	p.t.Helper()
+	a, err := p.Get("localhost", challenge[:], p.ID, "required", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return passkey.Assertion{AuthenticatorData: a.AuthenticatorData, ClientDataJSON: a.ClientData, Signature: a.Signature}
 }

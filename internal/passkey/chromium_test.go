@@ -10,48 +10,19 @@ import (
 	"mulian/internal/passkey"
 )
 
-// chromium is a page in a real browser with a device of that kind, and a passkey that it
-// made, as the ledger would know it.
-type chromium struct {
-	*browsertest.Browser
-	t      *testing.T
-	origin string
-	id     []byte // of the credential
-	passkey.Registration
-}
+// chromium is a passkey in a real browser.
+type chromium struct{ *browsertest.Phone }
 
-func inChromium(t *testing.T, device browsertest.Device) *chromium {
+func inChromium(t *testing.T, device browsertest.Device) chromium {
 	t.Helper()
-	c := &chromium{Browser: browsertest.Open(t), t: t, origin: browsertest.Page(t, "<!doctype html><title>box</title>")}
-	c.Authenticator(device)
-	c.Visit(c.origin)
-	challenge := sha256.Sum256([]byte("enrolment"))
-	made, err := c.Create("localhost", challenge[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.id = made.ID
-	if c.Registration, err = c.expect(challenge[:], false).ParseRegistration(made.Attestation, made.ClientData); err != nil {
-		t.Fatalf("%v\nattestation %x\nclient data %s", err, made.Attestation, made.ClientData)
-	}
-	return c
+	return chromium{browsertest.NewPhone(t, browsertest.Page(t, "<!doctype html><title>box</title>"), device)}
 }
 
-func (c *chromium) expect(challenge []byte, synced bool) passkey.Expect {
+func (c chromium) expect(challenge []byte, synced bool) passkey.Expect {
 	return passkey.Expect{
 		Challenge: challenge, RPIDHash: passkey.RPIDHash("localhost"), BackupEligible: synced,
-		Origin: func(o string) bool { return o == c.origin },
+		Origin: func(o string) bool { return o == c.Origin },
 	}
-}
-
-// sign has the browser sign for a transaction.
-func (c *chromium) sign(challenge [32]byte, verification string) passkey.Assertion {
-	c.t.Helper()
-	a, err := c.Get("localhost", challenge[:], c.id, verification, nil)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return passkey.Assertion{AuthenticatorData: a.AuthenticatorData, ClientDataJSON: a.ClientData, Signature: a.Signature}
 }
 
 // TestChromiumSigns: what a real browser signs holds under our verification, again and
@@ -59,13 +30,13 @@ func (c *chromium) sign(challenge [32]byte, verification string) passkey.Asserti
 func TestChromiumSigns(t *testing.T) {
 	for _, synced := range []bool{false, true} {
 		c := inChromium(t, browsertest.Device{Synced: synced})
-		if c.BackupEligible != synced || c.BackedUp != synced || c.RPIDHash != passkey.RPIDHash("localhost") || !bytes.Equal(c.CredentialID, c.id) {
+		if c.BackupEligible != synced || c.BackedUp != synced || c.RPIDHash != passkey.RPIDHash("localhost") || !bytes.Equal(c.CredentialID, c.ID) {
 			t.Errorf("registration %+v", c.Registration)
 		}
 		last := uint32(0)
 		for i := range 8 {
 			challenge := passkey.Challenge(sha256.Sum256([]byte{byte(i)}))
-			a := c.sign(challenge, "required")
+			a := c.Sign(challenge)
 			signed, err := c.expect(challenge[:], synced).Check(a)
 			if err != nil {
 				t.Fatalf("%v\nclient data %s\nauthenticator data %x", err, a.ClientDataJSON, a.AuthenticatorData)
@@ -73,7 +44,7 @@ func TestChromiumSigns(t *testing.T) {
 			if !c.Public.Verify(signed.Message, signed.Signature) {
 				t.Fatal("the signature does not hold")
 			}
-			if signed.Origin != c.origin || signed.BackedUp != synced || (signed.Counter <= last && signed.Counter != 0) {
+			if signed.Origin != c.Origin || signed.BackedUp != synced || (signed.Counter <= last && signed.Counter != 0) {
 				t.Errorf("signed %+v after counter %d", signed, last)
 			}
 			last = signed.Counter
@@ -90,7 +61,7 @@ func TestChromiumSigns(t *testing.T) {
 func TestChromiumRefused(t *testing.T) {
 	c := inChromium(t, browsertest.Device{})
 	challenge := passkey.Challenge(sha256.Sum256([]byte("this one")))
-	a := c.sign(challenge, "required")
+	a := c.Sign(challenge)
 	other := passkey.Challenge(sha256.Sum256([]byte("another")))
 	page := c.expect(challenge[:], false)
 	page.Origin = func(o string) bool { return o == "http://localhost:1" }
