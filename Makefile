@@ -49,11 +49,11 @@ servers:
 	@scripts/need-chromium
 	@scripts/need-judges --try
 
-FUZZTIME ?= 10s
+FUZZ_SECONDS ?= 600
 
 .PHONY: fuzz
-fuzz: ## every fuzz test for FUZZTIME (10s) each
-	scripts/fuzz $(FUZZTIME)
+fuzz: ## every fuzz test for FUZZ_SECONDS (600) each; scripts/fuzz --help
+	scripts/fuzz --seconds $(FUZZ_SECONDS)
 
 .PHONY: gen
 gen: ## proto/ -> gen/ (Go messages, Connect code, the OpenAPI document)

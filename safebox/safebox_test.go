@@ -397,3 +397,69 @@ func FuzzFiles(f *testing.F) {
 		ParseShare(string(raw))
 	})
 }
+
+// FuzzBody: what is read of a body is a beginning of what was sealed, and to its end without
+// an error only if nothing was changed, cut or moved.
+func FuzzBody(f *testing.F) {
+	v := NewVault(account)
+	f.Add([]byte("content"), uint16(0), uint16(0), uint8(0), uint8(1))
+	f.Add([]byte{}, uint16(1), uint16(1), uint8(0), uint8(2))
+	f.Add(bytes.Repeat([]byte{7}, 100), uint16(2), uint16(50), uint8(0), uint8(0))
+	f.Fuzz(func(t *testing.T, content []byte, repeat, at uint16, change, cut uint8) {
+		if len(content) > 0 {
+			content = bytes.Repeat(content, 1+int(repeat)*ChunkBytes/len(content)/8%4)
+		}
+		if len(content) > 3*ChunkBytes {
+			content = content[:3*ChunkBytes]
+		}
+		head, _, body := sealed(t, vaultOf(t, v), P256, content)
+		changed := bytes.Clone(body)
+		changed[int(at)*len(body)/(1<<16)] ^= change
+		changed = changed[:len(changed)-int(cut)%len(changed)]
+		got, err := read(v, head, changed)
+		if !bytes.HasPrefix(content, got) {
+			t.Fatalf("%d bytes are read that nobody sealed", len(got))
+		}
+		if whole := bytes.Equal(body, changed); whole != (err == nil) || whole && len(got) != len(content) {
+			t.Fatalf("whole %v, %d of %d bytes, %v", whole, len(got), len(content), err)
+		}
+	})
+}
+
+// FuzzCode: what is taken for a code or a share is written the same however it was typed, and
+// two shares that do not belong together open nothing.
+func FuzzCode(f *testing.F) {
+	sharing, err := NewSharing()
+	must(f, err)
+	shares := sharing.Shares
+	v := NewVault(account)
+	must(f, v.Add(f.Context(), sharing.Unlocker(), ""))
+	must(f, v.Add(f.Context(), ByPasskey([]byte("a"), [32]byte{1}), ""))
+	raw, _, err := v.File()
+	must(f, err)
+	file, err := ParseFile(raw, nil)
+	must(f, err)
+	f.Add(shares[0].Text())
+	f.Add(strings.ToLower(shares[1].Text()))
+	f.Add("0000 0000")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := ParseShare(text)
+		if err != nil {
+			return
+		}
+		if again, err := ParseShare(s.Text()); err != nil || again != s {
+			t.Fatalf("%q becomes %q", text, s.Text())
+		}
+		mine := false
+		for _, one := range shares {
+			mine = mine || one == s
+		}
+		u, err := ByShares(shares[0], s)
+		if err != nil || mine {
+			return
+		}
+		if _, err := OpenVault(t.Context(), file, u); err == nil {
+			t.Fatalf("%q opens the vault", text)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package prooffile
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -153,6 +154,21 @@ func FuzzPack(f *testing.F) {
 		}
 		if m, err := newWindow().unpack(a); err == nil && string(newWindow().pack(m)) != string(a) {
 			t.Error("a second packed form is read")
+		}
+	})
+}
+
+// FuzzCheckpoint: what is taken for a reader's checkpoint is its one text.
+func FuzzCheckpoint(f *testing.F) {
+	f.Add([]byte(Checkpoint{Chain: "town", Height: 7}.String()))
+	f.Add([]byte("mulian\n"))
+	f.Add([]byte("origin\n5\n" + strings.Repeat("A", 43) + "=\n\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if c, err := ParseCheckpoint(raw); err == nil && c.String() != string(raw) {
+			t.Fatalf("%q is read as %q", raw, c)
+		}
+		if size, root, err := ReadNote(raw); err == nil && (size > maxLogSize || len(root) != 32) {
+			t.Fatalf("size %d, a root of %d bytes", size, len(root))
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mulian/internal/fault"
+	"mulian/internal/qr"
 	"mulian/internal/sdjwt"
 	"mulian/internal/sm"
 )
@@ -76,5 +77,39 @@ func FuzzOffer(f *testing.F) {
 		if got, _, err := w.Accept(context.Background(), o, "1", []sdjwt.Signer{k}); err == nil && len(got) == 0 {
 			t.Fatal("accepted, and nothing received")
 		}
+	})
+}
+
+// FuzzCode: a code leads to the gateway that it names and to no other address, whatever that
+// gateway answers; what is shown of the asker has no control characters and an end.
+func FuzzCode(f *testing.F) {
+	code := qr.Payload{Kind: qr.Request, Short: qr.Short{1, 2, 3}}
+	f.Add(code.String(), `{"asker":"x509_hash:abc","number":true,"ticket":"t","link":"openid4vp://?a"}`)
+	code.Host = "Q.GOV.CN"
+	f.Add(code.String(), `{"asker":"\u001b[2J`+strings.Repeat("a", 300)+`","number":"yes"}`)
+	f.Add("MULIAN:R/", `[]`)
+	f.Fuzz(func(t *testing.T, text, answer string) {
+		host := "gateway.example"
+		if p, err := qr.Parse(text); err == nil && p.Host != "" {
+			host = p.Host
+		}
+		w := &Wallet{Transport: answers(func(r *http.Request) string {
+			if r.URL.Host != host || r.URL.Scheme != "https" || r.URL.User != nil || r.URL.RawQuery != "" {
+				t.Errorf("%q leads to %s", text, r.URL)
+			}
+			return answer
+		})}
+		c, err := w.Take(context.Background(), "https://gateway.example", text)
+		if err != nil {
+			if fault.CodeOf(err) == fault.Internal {
+				t.Fatal(err)
+			}
+			return
+		}
+		if len(c.Asker) > 128 || strings.ContainsAny(c.Asker, "\x1b\n\r") {
+			t.Fatalf("%q asks", c.Asker)
+		}
+		_, _ = w.Match(context.Background(), c, "10")
+		_ = w.NotMe(context.Background(), c)
 	})
 }

@@ -337,3 +337,30 @@ func TestALyingWitnessIsNotBelieved(t *testing.T) {
 		server.Close()
 	}
 }
+
+// FuzzRequest: no request of a stranger gets a cosignature, or an answer that is a trouble of
+// ours; what is taken for a checkpoint is the one text of it.
+func FuzzRequest(f *testing.F) {
+	log := grown("a", 5)
+	w, err := Open(filepath.Join(f.TempDir(), "w"), "witness.example/w", logKeys(f, "v1"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { w.Close() })
+	h := w.Handler(slog.New(slog.DiscardHandler))
+	f.Add("old 0\n\n" + string(log.signed(f, 5, validator("stranger"))))
+	f.Add("old 3\n" + base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n\n" + origin + "\n5\n" + base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n\n— a b\n")
+	f.Add("old -1\n\n")
+	f.Fuzz(func(t *testing.T, body string) {
+		if _, _, raw, err := parseRequest(body); err == nil {
+			if c, err := parseCheckpoint(string(raw)); err == nil && !strings.HasPrefix(string(raw), c.String()) {
+				t.Fatalf("%q is read as %q", raw, c)
+			}
+		}
+		out := httptest.NewRecorder()
+		h.ServeHTTP(out, httptest.NewRequest(http.MethodPost, "/add-checkpoint", strings.NewReader(body)))
+		if out.Code == http.StatusOK || out.Code >= 500 {
+			t.Fatalf("HTTP %d: %s", out.Code, out.Body)
+		}
+	})
+}

@@ -204,3 +204,27 @@ func TestNamesAreStable(t *testing.T) {
 		}
 	}
 }
+
+// FuzzTypes: however a database spells types, each is its own equal, what loses nothing one
+// way and the other way is equal, and a type that only becomes wider becomes narrower on the
+// way back.
+func FuzzTypes(f *testing.F) {
+	f.Add("varchar(40)", "character varying(20)")
+	f.Add("numeric(12,-2)", "decimal")
+	f.Add("timestamp(3) without time zone", "int unsigned")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		column := func(text string) connect.Column { return connect.Column{Kind: connect.Text, Type: text} }
+		if kind, class := compareTypes(column(a), column(a)); kind != TypeRespelled || class != Compatible {
+			t.Fatalf("%q is not itself: %v, %v", a, kind, class)
+		}
+		there, is := compareTypes(column(a), column(b))
+		back, was := compareTypes(column(b), column(a))
+		if (is == Compatible) != (was == Compatible) {
+			t.Fatalf("%q and %q: %v one way, %v the other", a, b, is, was)
+		}
+		fixed := parseType(a).fixed != parseType(b).fixed
+		if there == TypeWidened && back != TypeNarrowed && !fixed {
+			t.Fatalf("%q becomes %q: %v, and back: %v", a, b, there, back)
+		}
+	})
+}

@@ -1,10 +1,14 @@
 package dsp
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,4 +103,44 @@ func TestARefusalOfTheLedgerTellsItsTextOnly(t *testing.T) {
 	if got := fmt.Sprint(text...); got != "not on the list" {
 		t.Errorf("%q", got)
 	}
+}
+
+// FuzzRead: what is taken for a message of a kind is written and read as the same, within its
+// bounds.
+func FuzzRead(f *testing.F) {
+	kinds := slices.Sorted(maps.Keys(needed))
+	for i, kind := range kinds {
+		f.Add(uint8(i), []byte(`{"@context":["`+Context+`"],"@type":"`+kind+`","providerPid":"urn:uuid:1","consumerPid":"urn:uuid:2","callbackAddress":"https://a.example","offer":{"@id":"o","permission":[{"action":"use","constraint":[{"a":1}]}]},"agreement":{"@id":"a"},"agreementId":"a","format":"f","eventType":"ACCEPTED","state":"OFFERED","reason":["r",{}],"dataset":"d"}`))
+	}
+	f.Add(uint8(0), []byte(strings.Repeat("[", 100)))
+	f.Fuzz(func(t *testing.T, i uint8, raw []byte) {
+		kind := kinds[int(i)%len(kinds)]
+		m, err := Read(bytes.NewReader(raw), kind)
+		if err != nil {
+			if c := fault.CodeOf(err); c == fault.Internal || c == fault.OK {
+				t.Fatal(err)
+			}
+			return
+		}
+		if m.Type != kind || len(m.Reason) > maxReasons {
+			t.Fatalf("%+v", m)
+		}
+		if r := m.reason(); strings.ContainsAny(r, "\n\r") || len([]rune(r)) > 200 {
+			t.Fatalf("%q", r)
+		}
+		once, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Read(bytes.NewReader(once), kind)
+		if err != nil {
+			if fault.Is(err, fault.TooLong) {
+				return // written longer than it came
+			}
+			t.Fatalf("%s: %v", once, err)
+		}
+		if twice, err := json.Marshal(again); err != nil || !bytes.Equal(once, twice) {
+			t.Fatalf("%s becomes %s", once, twice)
+		}
+	})
 }

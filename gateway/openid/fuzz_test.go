@@ -3,13 +3,19 @@ package openid
 import (
 	"bytes"
 	"context"
+	"crypto/ecdh"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
+	"mulian/gateway/reference"
 	"mulian/internal/dcql"
+	"mulian/internal/jwe"
+	"mulian/internal/qr"
 	"mulian/internal/sdjwt"
 	"mulian/internal/sm"
 )
@@ -105,6 +111,139 @@ func FuzzResponse(f *testing.F) {
 		ask(t, h, "/vp/response", "application/x-www-form-urlencoded", "", body)
 		if r.result.State == Answered {
 			t.Fatalf("%s is taken", body)
+		}
+	})
+}
+
+// FuzzProof goes past the signature: a key signs any proof, in which @nonce@ stands for a
+// nonce of ours. A credential is given only for one that is for this issuer, in time, with
+// the nonce.
+func FuzzProof(f *testing.F) {
+	i, _ := fuzzed(f)
+	at := time.Unix(1_790_000_000, 0)
+	i.cfg.Now, i.nonces.now = func() time.Time { return at }, func() time.Time { return at }
+	h := i.Handler()
+	k, err := sm.FromSeed(sm.P256, [32]byte{31: 9})
+	if err != nil {
+		f.Fatal(err)
+	}
+	jwk, err := sdjwt.JWK(k.Public())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(`{"typ":"openid4vci-proof+jwt"}`), []byte(`{"aud":"https://fund.gov.example/vci","iat":1790000000,"nonce":"@nonce@"}`))
+	f.Add([]byte(`{"typ":"openid4vci-proof+jwt"}`), []byte(`{"aud":"https://fund.gov.example/vci","iat":1690000000,"nonce":"@nonce@"}`))
+	f.Add([]byte(`{"typ":"JWT","jwk":{"kty":"EC"}}`), []byte(`{"nonce":""}`))
+	f.Fuzz(func(t *testing.T, header, payload []byte) {
+		nonce := i.nonces.fresh()
+		head, err := sdjwt.ParseObject(header)
+		if err != nil {
+			return
+		}
+		claims, err := sdjwt.ParseObject(bytes.ReplaceAll(payload, []byte("@nonce@"), []byte(nonce)))
+		if err != nil {
+			return
+		}
+		if _, given := head.Get("alg"); given {
+			return // SignJWS sets it
+		}
+		if _, given := head.Get("jwk"); !given {
+			head = append(head, sdjwt.Member{Name: "jwk", Value: jwk})
+		}
+		proof, err := sdjwt.SignJWS(head, claims, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.tokens = newShelf[*offer](maxOffers, i.cfg.Now)
+		i.tokens.keep("t", &offer{configurations: []string{"fund"}}, tokenLife)
+		body, err := json.Marshal(map[string]any{"credential_configuration_id": "fund", "proofs": map[string]any{"jwt": []string{proof}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := ask(t, h, "/vci/credential", "application/json", "t", body)
+		if w.Code != http.StatusOK {
+			return
+		}
+		iat, _ := claims.Whole("iat")
+		age := at.Sub(time.Unix(iat, 0))
+		if claims.Text("aud") != i.cfg.URL || claims.Text("nonce") != nonce || head.Text("typ") != "openid4vci-proof+jwt" || age > proofMaxAge || age < -proofMaxAge {
+			t.Fatalf("a credential for %s of %s", payload, header)
+		}
+		if again := ask(t, h, "/vci/credential", "application/json", "t", body); again.Code == http.StatusOK {
+			t.Fatal("one proof, and two credentials")
+		}
+	})
+}
+
+// FuzzAnswer goes past the encryption: any answer sealed to the request's own key. Without a
+// credential of the issuer none is taken, a second one never.
+func FuzzAnswer(f *testing.F) {
+	_, v := fuzzed(f)
+	h := v.Handler()
+	key, err := ecdh.P256().NewPrivateKey(bytes.Repeat([]byte{3}, 32))
+	if err != nil {
+		f.Fatal(err)
+	}
+	query := &dcql.Query{Credentials: []dcql.Credential{{ID: "fund", Format: dcql.FormatSDJWT, Types: []string{vct}, Multiple: true}}}
+	f.Add([]byte(`{"vp_token":{"fund":["a.b.c~"]},"state":"s"}`))
+	f.Add([]byte(`{"vp_token":{"fund":[],"other":[1]}}`))
+	f.Add([]byte(`{"error":"access_denied","vp_token":7}`))
+	f.Add([]byte(`{"vp_token":{}}`))
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		r := &request{Question: Question{Query: query, Session: "s"}, id: "i", state: "s", nonce: "n", key: key}
+		v.states = newShelf[*request](maxRequests, time.Now)
+		v.states.keep("s", r, RequestLife)
+		sealed, err := jwe.Seal(key.PublicKey(), "s", jwe.A128GCM, answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := []byte(url.Values{"response": {sealed}}.Encode())
+		ask(t, h, "/vp/response", "application/x-www-form-urlencoded", "", form)
+		if r.result.State == Answered {
+			t.Fatalf("%s is taken", answer)
+		}
+		if r.result.State == 0 && len(form) < 1<<16 {
+			t.Fatalf("%s is not judged", answer)
+		}
+		if w := ask(t, h, "/vp/response", "application/x-www-form-urlencoded", "", form); w.Code == http.StatusOK {
+			t.Fatal("a request was answered twice")
+		}
+	})
+}
+
+// FuzzDesk: no body at the desk, and none of a device with a code, is a trouble of ours or
+// makes a code longer than a code may be.
+func FuzzDesk(f *testing.F) {
+	i, v := fuzzed(f)
+	d := &Door{Issuer: i, Verifier: v, Codes: &reference.Codes{}, url: "https://bank.example", token: deskToken}
+	mux := http.NewServeMux()
+	d.Routes(mux)
+	f.Add("/desk/offer", []byte(`{"subject":"1","configurations":["fund"],"code":true}`))
+	f.Add("/desk/request", []byte(`{"session":"s","query":{"credentials":[{"id":"a","format":"dc+sd-jwt","meta":{"vct_values":["x"]}}]},"grant":{"id":"g","request":"r"},"return":"https://x"}`))
+	f.Add("/R/0123456789ABCDEFGHJKMNPQRS", []byte(`{}`))
+	f.Add("/R/0123456789ABCDEFGHJKMNPQRS/match", []byte(`{"ticket":"t","number":"10"}`))
+	f.Fuzz(func(t *testing.T, path string, body []byte) {
+		u, err := url.Parse("https://bank.example/" + strings.TrimLeft(path, "/"))
+		if err != nil || u.Host != "bank.example" {
+			return
+		}
+		r := httptest.NewRequest(http.MethodPost, "https://bank.example/", bytes.NewReader(body))
+		r.URL = u
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+deskToken)
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		var out struct{ Code, Link string }
+		if w.Code >= 500 && w.Code != http.StatusServiceUnavailable || w.Code == http.StatusOK && json.Unmarshal(w.Body.Bytes(), &out) != nil {
+			t.Fatalf("HTTP %d: %s", w.Code, w.Body)
+		}
+		if out.Code != "" {
+			if p, err := qr.Parse(out.Code); err != nil || p.Kind != qr.Request || len(out.Code) > qr.MaxLink {
+				t.Fatalf("the code %q: %v", out.Code, err)
+			}
+		}
+		if len(out.Link) > qr.MaxLink {
+			t.Fatalf("a link of %d bytes", len(out.Link))
 		}
 	})
 }

@@ -134,3 +134,63 @@ func FuzzOpen(f *testing.F) {
 		_ = KeyID(text)
 	})
 }
+
+// FuzzHeader goes past the tag: a sender who knows the key writes any header. It is opened to
+// what was sealed, or refused; no change of one letter is opened.
+func FuzzHeader(f *testing.F) {
+	to, err := ecdh.P256().NewPrivateKey(bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		f.Fatal(err)
+	}
+	once, err := ecdh.P256().NewPrivateKey(bytes.Repeat([]byte{2}, 32))
+	if err != nil {
+		f.Fatal(err)
+	}
+	secret, err := once.ECDH(to.PublicKey())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(`{"alg":"ECDH-ES","enc":"A128GCM","apu":"QWxpY2U","apv":"Qm9i","kid":"k"}`), []byte("content"), uint16(3))
+	f.Add([]byte(`{"alg":"ECDH-ES","enc":"A256GCM","zip":"DEF"}`), []byte{}, uint16(0))
+	f.Add([]byte(`{"alg":"ECDH-ES+A128KW","enc":"A128CBC-HS256","crit":[]}`), []byte("x"), uint16(9))
+	f.Fuzz(func(t *testing.T, raw, content []byte, changed uint16) {
+		header, err := sdjwt.ParseObject(raw)
+		if err != nil {
+			return
+		}
+		if _, given := header.Get("epk"); !given {
+			header = append(header, sdjwt.Member{Name: "epk", Value: point(once.PublicKey())})
+		}
+		e := Encryption(header.Text("enc"))
+		apu, _ := sdjwt.Decode(header.Text("apu"))
+		apv, _ := sdjwt.Decode(header.Text("apv"))
+		if e.keySize() == 0 {
+			e = A128GCM // it is refused for its header
+		}
+		box, err := aead(derive(secret, e, apu, apv))
+		if err != nil {
+			t.Fatal(err)
+		}
+		protected, iv := sdjwt.Encode(sdjwt.AppendJSON(nil, header)), make([]byte, box.NonceSize())
+		sealed := box.Seal(nil, iv, content, []byte(protected))
+		cut := len(sealed) - box.Overhead()
+		text := strings.Join([]string{protected, "", sdjwt.Encode(iv), sdjwt.Encode(sealed[:cut]), sdjwt.Encode(sealed[cut:])}, ".")
+		got, err := Open(to, text)
+		if err != nil {
+			if !errors.Is(err, ErrMessage) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if !bytes.Equal(got, content) || KeyID(text) != header.Text("kid") {
+			t.Fatalf("%x was sealed, %x opened", content, got)
+		}
+		other := []byte(text)
+		if at := int(changed) % len(other); other[at] != '.' {
+			other[at] ^= 1
+			if _, err := Open(to, string(other)); err == nil {
+				t.Fatalf("opened with letter %d changed", at)
+			}
+		}
+	})
+}

@@ -275,3 +275,24 @@ func TestNoSecretIsWrittenDown(t *testing.T) {
 		t.Error("equal settings differ")
 	}
 }
+
+// FuzzLine: a line that is taken is the one that its hash is of: no letter of it can change.
+func FuzzLine(f *testing.F) {
+	line, _, err := (Act{Number: 1}).line()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bytes.TrimSuffix(line, []byte("\n")), uint16(3))
+	f.Add([]byte(`{"hash":"00"}`), uint16(0))
+	f.Fuzz(func(t *testing.T, line []byte, at uint16) {
+		act, hash, err := parse(line)
+		if err != nil {
+			return
+		}
+		other := bytes.Clone(line)
+		other[int(at)%len(other)] ^= 1
+		if second, again, err := parse(other); err == nil && again == hash {
+			t.Fatalf("%s and %s have one hash: %+v, %+v", line, other, act, second)
+		}
+	})
+}

@@ -252,3 +252,69 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDraw: what is drawn is read again.
+func FuzzDraw(f *testing.F) {
+	for _, c := range texts {
+		f.Add(c.text)
+	}
+	f.Add("0123456789")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Draw(text)
+		if err != nil {
+			if text != "" && len(text) <= MaxText {
+				t.Fatal(err)
+			}
+			return
+		}
+		if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return // a reader guesses at other letters; no payload of ours has any
+		}
+		if got, err := Read(c.PNG()); err != nil || got != text {
+			t.Fatalf("%q is read as %q, %v", text, got, err)
+		}
+	})
+}
+
+// FuzzModules turns modules of a code over, behind its three corners, where the reader finds
+// it: it is read, or there is no code, and nothing else happens.
+func FuzzModules(f *testing.F) {
+	f.Add("MULIAN:R/ABC", []byte{})
+	f.Add("MULIAN:R/ABC", []byte{0, 1, 2, 40, 41, 42})
+	f.Add("a longer text of several blocks, so that the correction of errors has something to do: 0123456789", bytes.Repeat([]byte{9, 200}, 20))
+	f.Fuzz(func(t *testing.T, text string, turned []byte) {
+		if len(text) > 200 { // larger ones are slower, not other
+			return
+		}
+		c, err := Draw(text)
+		if err != nil {
+			return
+		}
+		over := map[[2]int]bool{}
+		for i := 0; i+1 < len(turned); i += 2 {
+			x, y := int(turned[i])%c.Size(), int(turned[i+1])%c.Size()
+			if corner := func(v int) bool { return v < 8 || v >= c.Size()-8 }; !corner(x) || !corner(y) {
+				over[[2]int{x, y}] = true
+			}
+		}
+		side := 4 * (c.Size() + 2*quiet)
+		img := image.NewGray(image.Rect(0, 0, side, side))
+		for y := range side {
+			for x := range side {
+				mx, my := x/4-quiet, y/4-quiet
+				if c.code.Black(mx, my) == over[[2]int{mx, my}] {
+					img.SetGray(x, y, color.Gray{Y: 255})
+				}
+			}
+		}
+		got, err := read(img)
+		switch {
+		case err != nil && !errors.Is(err, ErrNoCode):
+			t.Fatal(err)
+		case err != nil && len(over) == 0:
+			t.Fatalf("%q is not read: %v", text, err)
+		case len(got) > 8*len(text)+8000:
+			t.Fatalf("%d letters of a code for %d", len(got), len(text))
+		}
+	})
+}

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -66,4 +67,23 @@ func TestCommitmentHidesAndBinds(t *testing.T) {
 	if bytes.Equal(KeyMessage("a", "b", "c"), KeyMessage("a", "c", "b")) {
 		t.Error("a message for two accounts")
 	}
+}
+
+// FuzzCode: what is taken for a code is written as the same one, with the same key.
+func FuzzCode(f *testing.F) {
+	f.Add(Code{1, 2, 3}.String())
+	f.Add(strings.ToLower(strings.ReplaceAll(Code{9}.String(), "-", " ")))
+	f.Add("0OIl-")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseCode(text)
+		if err != nil {
+			if !errors.Is(err, ErrCode) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if again, err := ParseCode(c.String()); err != nil || again != c {
+			t.Fatalf("%q becomes %q: %v", text, c, err)
+		}
+	})
 }

@@ -145,4 +145,67 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
+// FuzzList: a list comes back as it was signed, and each entry is read as the bits stand.
+func FuzzList(f *testing.F) {
+	key, err := sm.FromSeed(sm.P256, [32]byte{31: 5})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte{0xb9, 0xa3}, uint8(0), int64(3))
+	f.Add([]byte{}, uint8(1), int64(0))
+	f.Add([]byte{1}, uint8(3), int64(-1))
+	f.Add([]byte{1}, uint8(3), int64(1)<<62)
+	f.Fuzz(func(t *testing.T, raw []byte, width uint8, index int64) {
+		l := List{1 << (width % 4), raw}
+		text, err := Token{URI: "u", KeyID: "k", Issued: time.Unix(1, 0), Expires: time.Unix(3, 0)}.Sign(l, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, token, err := Verify(text, "u", func(string) (sm.PublicKey, error) { return key.Public(), nil }, time.Unix(2, 0))
+		if err != nil || back.Bits != l.Bits || !bytes.Equal(back.Raw, raw) || token.KeyID != "k" {
+			t.Fatalf("%d bytes come back as %d: %v", len(raw), len(back.Raw), err)
+		}
+		status, ok := back.At(index)
+		if inside := index >= 0 && index < int64(len(raw)*8/l.Bits); ok != inside {
+			t.Fatalf("entry %d of %d bytes of width %d: %v", index, len(raw), l.Bits, ok)
+		}
+		for i := range l.Bits { // the lowest bit of an entry is the lowest of its byte
+			if at := int(index)*l.Bits + i; ok && raw[at/8]>>(at%8)&1 != status>>i&1 {
+				t.Fatalf("entry %d is %d", index, status)
+			}
+		}
+	})
+}
+
+// FuzzClaims goes past the signature: whatever the issuer signs is in its bounds and of this
+// address, or refused.
+func FuzzClaims(f *testing.F) {
+	key, err := sm.FromSeed(sm.P256, [32]byte{31: 5})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(`{"sub":"u","iat":1,"exp":3,"ttl":-1,"status_list":{"bits":2,"lst":"eNo76fITAAPfAgc"}}`))
+	f.Add([]byte(`{"sub":"u","iat":1,"ttl":99999999999999,"status_list":{"bits":3,"lst":"eNo76fITAAPfAgc"}}`))
+	f.Add([]byte(`{"sub":"v","iat":1}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		o, err := sdjwt.ParseObject(payload)
+		if err != nil {
+			return
+		}
+		text, err := sdjwt.SignJWS(sdjwt.Object{{Name: "typ", Value: Type}}, o, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Unix(2, 0)
+		l, token, err := Verify(text, "u", func(string) (sm.PublicKey, error) { return key.Public(), nil }, at)
+		if err != nil {
+			return
+		}
+		_, ends := o.Whole("exp")
+		if token.URI != "u" || token.TTL < 0 || len(l.Raw) > MaxBytes || token.Issued.After(at.Add(time.Minute)) || ends && at.After(token.Expires) {
+			t.Fatalf("%+v with %d bytes", token, len(l.Raw))
+		}
+	})
+}
+
 var _ sdjwt.Signer = sm.PrivateKey{}

@@ -221,3 +221,45 @@ func FuzzPart(f *testing.F) {
 		_, _ = d.multi(p) // it may be part of a lie; it must end
 	})
 }
+
+// FuzzMessage: a message comes whole through lost, doubled and misread codes, and parts of
+// another one do not get into it.
+func FuzzMessage(f *testing.F) {
+	f.Add([]byte("one"), uint16(100), uint64(0), "")
+	f.Add(message(300, "fuzz"), uint16(20), uint64(0xaaaaaaaaaaaaaaaa), "ur:bytes/1-2/lpad")
+	f.Add(message(2000, "fuzz"), uint16(10), ^uint64(1), "")
+	f.Fuzz(func(t *testing.T, content []byte, size uint16, lost uint64, misread string) {
+		e, err := NewEncoder(content, int(size))
+		if err != nil {
+			if !errors.Is(err, ErrBound) {
+				t.Fatal(err)
+			}
+			return
+		}
+		var d Decoder
+		for i := range 64 + 20*e.Parts() { // after 64 codes nothing is lost any more
+			text := e.Next()
+			if i < 64 && lost>>i&1 == 1 {
+				if d.first.of == 0 {
+					continue // a lie that comes first is believed until it is found out
+				}
+				text = misread
+			}
+			whole := d.Bytes() != nil
+			done, err := d.Take(text)
+			if whole && !done {
+				t.Fatal("what was whole is no longer")
+			}
+			if text != misread && err != nil {
+				t.Fatal(err)
+			}
+			if done {
+				if !bytes.Equal(d.Bytes(), content) {
+					t.Fatalf("%x comes as %x", content, d.Bytes())
+				}
+				return
+			}
+		}
+		t.Fatalf("%d parts, and not whole after %d", e.Parts(), 64+20*e.Parts())
+	})
+}

@@ -263,3 +263,48 @@ func TestWhoIsLetIn(t *testing.T) {
 	_, err = w.call(put)
 	must(t, err)
 }
+
+// FuzzOrder: whatever a person's own key signs, it neither reads nor changes what is in
+// another's box, and a trouble of ours is none of the answers.
+func FuzzOrder(f *testing.F) {
+	order := func(o *safeboxv1.BoxOrder) {
+		o.ChainId, o.To, o.From, o.CallId, o.ExpiresMs = "test-1", "door", "p-1", "call-0000000000000001", 1_790_000_030_000
+		body, err := canon.Marshal(o)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body, []byte("part"))
+	}
+	order(&safeboxv1.BoxOrder{Want: &safeboxv1.BoxOrder_List{List: &safeboxv1.ListItems{}}})
+	order(&safeboxv1.BoxOrder{Want: &safeboxv1.BoxOrder_FetchVault{FetchVault: &safeboxv1.FetchVault{}}})
+	order(&safeboxv1.BoxOrder{Want: &safeboxv1.BoxOrder_GetHead{GetHead: &safeboxv1.GetHead{Item: "x"}}})
+	f.Fuzz(func(t *testing.T, body, part []byte) {
+		w := &town{t: t, keys: map[string]sm.PrivateKey{}, vaults: map[string]*safeboxv1.Vault{}, items: map[string]*safeboxv1.BoxItem{}}
+		for _, id := range []string{"p-1", "p-2", "office"} {
+			k, err := sm.FromSeed(sm.Ed25519, sha256.Sum256([]byte(id)))
+			must(t, err)
+			w.keys[id] = k
+		}
+		boxes := store.New(&store.Memory{}, store.Quota{})
+		must(t, boxes.PutVault(t.Context(), "p-2", []byte(planted)))
+		door := boxdoor.New(boxdoor.Config{ChainID: "test-1", Name: "door", Ledger: w, Boxes: boxes, Now: func() time.Time { return time.UnixMilli(1_790_000_000_000) }})
+		sig, err := w.keys["p-1"].Sign(append([]byte(boxdoor.Domain), body...))
+		must(t, err)
+		call := &safeboxv1.BoxCall{Body: body, Key: w.keys["p-1"].Public().ID(), Signature: sig, Part: part}
+		for range 2 {
+			out, err := door.Call(t.Context(), connect.NewRequest(call))
+			if err != nil {
+				if fault.CodeOf(wire.Fault(err)) == fault.Internal {
+					t.Fatal(err)
+				}
+				continue
+			}
+			if bytes.Contains(out.Msg.GetContent(), []byte(planted)) {
+				t.Fatal("another's box is read")
+			}
+		}
+		if kept, err := boxes.Vault(t.Context(), "p-2"); err != nil || string(kept) != planted {
+			t.Fatalf("another's vault is %q, %v", kept, err)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -471,6 +472,33 @@ func FuzzScan(f *testing.F) {
 				_, err := connect.EncodeRows(len(table.Columns), b.Rows)
 				return err
 			}))
+		}
+	})
+}
+
+// FuzzDeclared: what is taken for a schema file is written and read as the same one.
+func FuzzDeclared(f *testing.F) {
+	f.Add([]byte(`{"comment":"firms","key":["no"],"encoding":"gb18030","columns":[{"name":"no","kind":"text","maxLength":18,"required":true}]}`))
+	f.Add([]byte("\xef\xbb\xbf{\"skip\":true}"))
+	f.Add([]byte(`{"header":-1}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		d, err := parseDeclared(bytes.NewReader(raw))
+		if err != nil {
+			if !errors.Is(err, connect.ErrInvalid) && !errors.Is(err, connect.ErrTooLarge) {
+				t.Fatal(err)
+			}
+			return
+		}
+		once, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := parseDeclared(bytes.NewReader(once))
+		if err != nil {
+			t.Fatalf("%s: %v", once, err)
+		}
+		if twice, _ := json.Marshal(again); !bytes.Equal(once, twice) {
+			t.Fatalf("%s becomes %s", once, twice)
 		}
 	})
 }
