@@ -25,6 +25,7 @@
 //	private keys  HKDF-SHA256(seed, "mulian/vault/v1", suite's name): ikm of DeriveKeyPair (RFC
 //	              9180, 7.1.3) for the HPKE suites; for SM the scalar, 40 bytes mod n-1, plus 1
 //	commitment    SHA-256 of frame "mulian/box/commitment/v1": ItemCard
+//	terms         SHA-256 of frame "mulian/box/terms/v1": salt of the card, CopyNote
 //
 // # Invariants
 //

@@ -165,6 +165,7 @@ const (
 	VaultMissing         Code = 14087 // vault_missing: no box to which anything could be sealed
 	BoxFull              Code = 14088 // box_full: the box has no room for it
 	ItemErased           Code = 14089 // item_erased: its keys and content are destroyed
+	UnlockerWrong        Code = 14090 // unlocker_wrong: the vault does not open with it
 )
 
 // The owner's side, credentials and what is shown of them: class 14, 14100 to 14139.
@@ -269,7 +270,7 @@ func (c Code) Exit() int {
 	case NotFound:
 		return 3
 	case BadAuthorisation, NotWhitelisted, Forbidden, KeyRevoked, Suspended,
-		OriginUnknown, RpIdUnknown, UvMissing, KeyBackupChanged, CloneSuspected, LevelTooLow, StepUpBad, AccountFrozen:
+		OriginUnknown, RpIdUnknown, UvMissing, KeyBackupChanged, CloneSuspected, LevelTooLow, StepUpBad, AccountFrozen, UnlockerWrong:
 		return 4
 	case Unreachable, Timeout, SourceUnreachable, Busy:
 		return 6

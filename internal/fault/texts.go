@@ -153,6 +153,7 @@ var texts = []Text{
 	{VaultMissing, "VaultMissing", "还没有开通保险箱", "there is no box", "先登记保险库公钥", "register a vault first"},
 	{BoxFull, "BoxFull", "保险箱已满", "the box is full", "擦除不再需要的资料，或请运营方放宽配额", "erase what is no longer needed, or ask the operator for more room"},
 	{ItemErased, "ItemErased", "资料已擦除", "the item is erased", "擦除不可恢复；政务资料可以请来源部门重新归集", "that cannot be undone; what a department deposited can be asked for again"},
+	{UnlockerWrong, "UnlockerWrong", "打不开保险箱", "the box does not open with it", "核对口令、恢复码或分片，大小写和空格不影响恢复码；忘了口令用恢复码或两个分片：mulian box recover", "look at passphrase, code or shares again (case and blanks of a code do not matter); without the passphrase: mulian box recover with the code or two shares"},
 	{OfferExpired, "OfferExpired", "领取邀请已过期", "offer_expired: the offer has run out", "请签发机构重新发出邀请", "ask the issuer for a new offer"},
 	{OfferUsed, "OfferUsed", "领取邀请已用过", "offer_used: the offer was used already", "一份邀请只能领取一次；如不是本人领取，请告知签发机构", "an offer is good for once; tell the issuer if it was not you"},
 	{HolderProofBad, "HolderProofBad", "持有人密钥证明不成立", "holder_proof_bad: the holder's proof of his key does not hold", "用将持有凭证的密钥重新签名", "sign again with the key that will hold the credential"},

@@ -32,11 +32,12 @@ import (
 	"mulian/internal/fault"
 	"mulian/internal/sm"
 	"mulian/internal/wire"
+	"mulian/safebox/boxcall"
 	"mulian/safebox/store"
 )
 
 // Domain is what stands before a call's body when it is signed.
-const Domain = "mulian-box-call-v1\x00"
+const Domain = boxcall.Domain
 
 // Bounds of a call. Our own choice.
 const (
