@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -30,8 +29,10 @@ const patience = 2 * time.Minute
 
 // folder installs the judges once for the process and returns judges/.
 var folder = sync.OnceValues(func() (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(here), "..", "..")
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
 	cmd := exec.Command(filepath.Join(root, "scripts", "need-judges"))
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -43,6 +44,22 @@ var folder = sync.OnceValues(func() (string, error) {
 	}
 	return filepath.Join(root, "judges"), nil
 })
+
+// moduleRoot is the folder of go.mod above a test's working folder: a program built with
+// -trimpath does not know where its source lies.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, gone := os.Stat(filepath.Join(dir, "go.mod")); gone == nil {
+			return dir, nil
+		}
+		if filepath.Dir(dir) == dir {
+			return "", errors.New("no go.mod above the test's folder")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", err
+}
 
 // absentError says why there are no judges.
 type absentError string
