@@ -64,6 +64,23 @@ check-gen: gen ## fail when gen/ is not what proto/ says
 	@left=$$(git status --porcelain -- gen); \
 	[ -z "$$left" ] || { echo "gen/ is not what proto/ says; run make gen and commit:"; echo "$$left"; git --no-pager diff --stat -- gen; exit 1; }
 
+.PHONY: console-deps
+console-deps:
+	@scripts/need-console
+
+.PHONY: console-gen
+console-gen: console-deps ## proto/ -> console/src/gen (TypeScript)
+	cd console && npm run --silent gen
+
+.PHONY: console
+console: console-gen ## console/src -> console/dist, which the binary carries; after a conflict in dist, too
+	cd console && npm run --silent check && npm run --silent test && npm run --silent build
+
+.PHONY: check-console
+check-console: console ## fail when console/dist or console/src/gen is not what the sources give
+	@left=$$(git status --porcelain -- console); \
+	[ -z "$$left" ] || { echo "console/dist or console/src/gen is not what its sources give; run make console and commit:"; echo "$$left"; exit 1; }
+
 .PHONY: proto-check
 proto-check: ## fail when proto/ breaks the wire compatibility of what was released
 	go run -C tools/protogen . -check
@@ -81,5 +98,5 @@ check-demo: ## the demo in a fresh clone of what is committed, in an empty folde
 	scripts/check-demo
 
 .PHONY: clean
-clean: ## remove what build and demo left
-	rm -rf bin .mulian
+clean: ## remove what build, demo and browser tests left
+	rm -rf bin .mulian console/shots

@@ -2,6 +2,8 @@ module mulian
 
 go 1.26
 
+ignore ./console/node_modules
+
 require (
 	cel.dev/cel-go v0.32.0
 	cel.dev/expr v0.25.1

@@ -57,7 +57,11 @@ func (c *City) bringUp(ctx context.Context) error {
 	if err := c.openGateways(ctx); err != nil {
 		return err
 	}
-	return c.submitCatalogue(ctx)
+	if err := c.submitCatalogue(ctx); err != nil {
+		return err
+	}
+	c.member.Server.Offer(c)
+	return nil
 }
 
 // startMember makes keys and genesis and starts the chain of one validator.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -118,6 +119,15 @@ func (c *City) openLog() (err error) {
 
 // URL is where the city's server answers.
 func (c *City) URL() string { return c.member.URL() }
+
+// Pages is where people open the city's pages: by the name localhost, as browsers use
+// passkeys nowhere else without TLS.
+func (c *City) Pages() string {
+	if host, port, err := net.SplitHostPort(strings.TrimPrefix(c.URL(), "http://")); err == nil && net.ParseIP(host).IsLoopback() {
+		return "http://localhost:" + port
+	}
+	return c.URL()
+}
 
 // Failed is closed when a part cannot go on; [City.Err] tells why, and the city has
 // to be closed.

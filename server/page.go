@@ -18,11 +18,16 @@ import (
 var pageSource string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"time": func(ms int64) string { return time.UnixMilli(ms).In(beijing).Format("2006-01-02 15:04:05") },
+	"time": beijingTime,
 }).Parse(pageSource))
 
 // beijing is the one time zone of the pages: UTC+8, without summer time.
 var beijing = time.FixedZone("UTC+8", 8*3600)
+
+// beijingTime is how pages write a moment.
+func beijingTime(ms int64) string {
+	return time.UnixMilli(ms).In(beijing).Format("2006-01-02 15:04:05")
+}
 
 type pageContent struct {
 	Zh     bool

@@ -1,6 +1,7 @@
 // Package server is the HTTP door of a member: the Connect API (gRPC, gRPC-Web
 // and plain JSON over HTTP from one schema), its OpenAPI document, health,
-// metrics and a small status page.
+// metrics, the pages on which people work (package console), a small status page and the
+// public page of a certificate or object, both without script.
 //
 // It is a convenience, not a trust root. It has no key and no more rights than
 // any client; whatever it says about the ledger can be checked (package client,
@@ -26,12 +27,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
+	"mulian/gen/mulian/console/v1/consolev1connect"
 	"mulian/gen/mulian/credential/v1/credentialv1connect"
 	"mulian/gen/mulian/ereceipt/v1/ereceiptv1connect"
 	"mulian/gen/mulian/evidence/v1/evidencev1connect"
@@ -84,6 +87,10 @@ type Server struct {
 	started time.Time
 	inbox   inbox
 	follow  follow
+	pages   *pages
+
+	mu    sync.Mutex // guards seats
+	seats Seats
 
 	closing context.Context
 	stop    context.CancelFunc
@@ -100,7 +107,7 @@ func New(chain Chain, x *index.Index, opts Options) *Server {
 	if opts.Metrics == nil {
 		opts.Metrics = prometheus.NewRegistry()
 	}
-	s := &Server{chain: chain, index: x, opts: opts, log: opts.Logger, started: opts.Now()}
+	s := &Server{chain: chain, index: x, opts: opts, log: opts.Logger, started: opts.Now(), pages: newPages()}
 	s.closing, s.stop = context.WithCancel(context.Background())
 	s.metrics = newMetrics(s)
 	return s
@@ -129,14 +136,22 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(identityv1connect.NewIdentityServiceHandler(identityAPI{s}, opts...))
 	mux.Handle(governancev1connect.NewGovernanceServiceHandler(governanceAPI{s}, opts...))
 	mux.Handle(tracev1connect.NewTraceServiceHandler(traceAPI{s}, opts...))
+	mux.Handle(consolev1connect.NewConsoleServiceHandler(consoleAPI{s}, opts...))
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
 		_, _ = w.Write(openapi.Document)
 	})
-	mux.HandleFunc("GET /{$}", s.page)
-	return bounded(mux)
+	mux.HandleFunc("GET /status", s.page)
+	mux.HandleFunc("GET /v/{id...}", s.publicPage)
+	mux.HandleFunc("GET /api/version", s.version)
+	if s.pages.there() {
+		mux.Handle("/", s.pages)
+	} else {
+		mux.HandleFunc("GET /{$}", s.page)
+	}
+	return bounded(s.ownPage(mux))
 }
 
 // Serve answers on the listener until ctx ends, and then lets running requests

@@ -91,6 +91,9 @@ func (a *app) demo(ctx context.Context, opts city.Options, exit, still bool) (er
 	if exit {
 		return nil
 	}
+	if err := c.FileWaiting(ctx); err != nil && ctx.Err() == nil {
+		a.fail(err) // the inbox is emptier than it would be
+	}
 	if opts.Out != nil {
 		a.invite(opts.Out, c, still)
 	}
@@ -129,7 +132,7 @@ func (a *app) invite(w io.Writer, c *city.City, still bool) {
 	if a.home != ".mulian" {
 		flag = " --home " + shellWord(a.home)
 	}
-	fmt.Fprintf(w, a.t("\n网页 %s   接口 %s/openapi.yaml   指标 %s/metrics\n另开一个终端试一试：\n", "\nPage %s   API %s/openapi.yaml   metrics %s/metrics\nTry in another terminal:\n"), c.URL(), c.URL(), c.URL())
+	fmt.Fprintf(w, a.t("\n控制台 %s   保险箱 %s/box   每个席位一次点击就进入（仅演示）\n接口 %s/openapi.yaml   指标 %s/metrics\n另开一个终端试一试：\n", "\nConsole %s   safe box %s/box   every seat is one click away (demo only)\nAPI %s/openapi.yaml   metrics %s/metrics\nTry in another terminal:\n"), c.Pages(), c.Pages(), c.URL(), c.URL())
 	for _, l := range c.Next() {
 		fmt.Fprintf(w, "  mulian %s%s\n", l, flag)
 	}

@@ -55,7 +55,7 @@ func TestRegisterOrg(t *testing.T) {
 				c.Message.Keys = append(c.Message.Keys, c.Message.Keys[0])
 			}
 		}},
-		{"passkeys are reserved", fault.OutOfRange, func(c *registerOrg) { c.Message.Keys[0].Algorithm = 4 }},
+		{"a passkey without what is known of it", fault.Missing, func(c *registerOrg) { c.Message.Keys[0].Algorithm = 4 }},
 		{"no point of the curve", fault.Malformed, func(c *registerOrg) { c.Message.Keys[0].PublicKey[10] ^= 1 }},
 		{"id of another key", fault.CodeInconsistent, func(c *registerOrg) { c.Message.Keys[0].Id = "0123456789abcdef" }},
 		{"no such level", fault.OutOfRange, func(c *registerOrg) { c.Message.Keys[0].Level = 4 }},

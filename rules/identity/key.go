@@ -81,14 +81,14 @@ func checkBytes(rule string, i int, k *identityv1.Key) error {
 	return nil
 }
 
-// checkPasskey is checkPublic for a passkey: OutOfRange for an account that is no person's
-// or firm's, Missing without what is known of the passkey, Malformed if that is not what it
+// checkPasskey is checkPublic for a passkey: OutOfRange for a gateway, which is a machine
+// and has no finger (an officer signs with his own device, too; docs/decisions/0047), Missing without what is known of the passkey, Malformed if that is not what it
 // should be, or is for the ledger to say.
 func checkPasskey(rule string, i int, k *identityv1.Key, kind identityv1.AccountKind) error {
 	p := k.Passkey
 	switch {
-	case !Owner(kind):
-		return act.RefuseItem(fault.OutOfRange, rule, i, "key %.20q: only persons and firms have passkeys", k.Id)
+	case kind == identityv1.AccountKind_ACCOUNT_KIND_GATEWAY:
+		return act.RefuseItem(fault.OutOfRange, rule, i, "key %.20q: a gateway is a machine and has no passkey", k.Id)
 	case p == nil:
 		return act.RefuseItem(fault.Missing, rule, i, "key %.20q: passkey is missing", k.Id)
 	case len(p.RpIdHash) != act.HashBytes:

@@ -10,6 +10,7 @@
 //	go run -C tools/protogen .            write gen/ and remove what no schema stands for
 //	go run -C tools/protogen . -check     compare proto/ with the released schema
 //	go run -C tools/protogen . -release   make proto/ the released schema
+//	go run -C tools/protogen . -request   write what a plugin reads on its input: for protoc-gen-es (console/)
 //
 // -release is refused while -check would fail: a broken promise is not repaired
 // by writing it down anew.
@@ -36,15 +37,37 @@ func main() {
 	root := flag.String("root", "../..", "the repository's root")
 	check := flag.Bool("check", false, "compare proto/ with the released schema; exit 1 on an incompatible change")
 	release := flag.Bool("release", false, "make proto/ the released schema")
+	request := flag.Bool("request", false, "write the request of a protoc plugin to standard output")
 	flag.Parse()
-	if flag.NArg() > 0 || *check && *release {
+	if flag.NArg() > 0 || *check && *release || *request && (*check || *release) {
 		flag.Usage()
 		os.Exit(2)
+	}
+	if *request {
+		if err := ask(context.Background(), *root); err != nil {
+			fmt.Fprintln(os.Stderr, "protogen:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	if err := run(context.Background(), *root, *check, *release); err != nil {
 		fmt.Fprintln(os.Stderr, "protogen:", err)
 		os.Exit(1)
 	}
+}
+
+// ask writes the request that makes a foreign plugin generate code for all of proto/.
+func ask(ctx context.Context, root string) error {
+	schema, err := compileTree(ctx, filepath.Join(root, "proto"))
+	if err != nil {
+		return err
+	}
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(schema.request("target=ts,import_extension=none"))
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(b)
+	return err
 }
 
 func run(ctx context.Context, root string, check, release bool) error {

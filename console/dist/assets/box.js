@@ -1,0 +1,1 @@
+import{n as e}from"./rolldown-runtime.js";import{i as t,r as n,t as r}from"./react.js";var i=e(t(),1),a=r(),o=n();function s(){return(0,o.jsx)(`main`,{children:(0,o.jsx)(`h1`,{children:`我的数据保险箱`})})}(0,a.createRoot)(document.getElementById(`root`)).render((0,o.jsx)(i.StrictMode,{children:(0,o.jsx)(s,{})}));

@@ -1,0 +1,1 @@
+import{t as e}from"./useNavigate.js";import{t}from"./all.js";import{n}from"./who.js";import{r}from"./react.js";var i=r();function a(){let{signer:r}=n();if(!r)return(0,i.jsx)(e,{to:`/seats`,replace:!0});let a=t.map(e=>e.homes?.[r.role]).find(Boolean);return(0,i.jsx)(e,{to:a??`/explorer`,replace:!0})}export{a as default};

@@ -1,0 +1,69 @@
+// The console's entry: words, theme, router over all areas, and the frame.
+import { QueryClient, QueryClientProvider, useQuery } from '@tanstack/react-query'
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, RouterProvider } from '@tanstack/react-router'
+import { ConfigProvider } from 'antd'
+import i18next from 'i18next'
+import enUS from 'antd/locale/en_US'
+import zhCN from 'antd/locale/zh_CN'
+import { StrictMode, useEffect, useMemo, useState } from 'react'
+import { createRoot } from 'react-dom/client'
+import { useTranslation } from 'react-i18next'
+import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
+import { rpc } from '@/chain/rpc'
+import { SignProvider } from '@/parts/sign'
+import { Bones, Trouble } from '@/parts/states'
+import { areas } from '@/pages/all'
+import { startWords } from './i18n'
+import { Shell } from './shell/shell'
+import { WhoProvider } from './shell/who'
+import { antdTheme, firstShade, type Shade, wear } from './theme'
+import './styles.css'
+
+const nonce = document.querySelector<HTMLMetaElement>('meta[name=mulian-nonce]')?.content
+const client = new QueryClient({
+  defaultOptions: { queries: { staleTime: 30_000, retry: 1, refetchOnWindowFocus: true } },
+})
+
+function App() {
+  const { i18n } = useTranslation()
+  const [shade, setShade] = useState<Shade>(firstShade)
+  useEffect(() => wear(shade), [shade])
+  const choose = (s: Shade) => { wear(s, true); setShade(s) }
+  return (
+    <ConfigProvider theme={antdTheme(shade)} locale={i18n.language === 'zh-CN' ? zhCN : enUS} csp={{ nonce }} button={{ autoInsertSpace: false }}>
+      <Inside key={i18n.language} shade={shade} setShade={choose} />
+    </ConfigProvider>
+  )
+}
+
+function Inside({ shade, setShade }: { shade: Shade; setShade: (s: Shade) => void }) {
+  const here = useQuery({ queryKey: ['console'], queryFn: () => rpc(ConsoleService).getConsole({}), staleTime: Infinity })
+  const frame = useMemo(() => ({ shade, setShade }), [shade])
+  if (here.isError) return <main className="main"><h1>目链 Mulian</h1><Trouble error={here.error} retry={() => void here.refetch()} /></main>
+  if (!here.data) return <Bones />
+  return <WhoProvider here={here.data}><RouterProvider router={router} context={frame} /></WhoProvider>
+}
+
+const root = createRootRoute({
+  component: function Root() {
+    const { shade, setShade } = root.useRouteContext() as unknown as { shade: Shade; setShade: (s: Shade) => void }
+    return <SignProvider><Shell shade={shade} setShade={setShade} /></SignProvider>
+  },
+  notFoundComponent: function Nowhere() {
+    const { t } = useTranslation('shell')
+    return <div className="card state"><h1>{t('nowhere.title')}</h1><p>{t('nowhere.text')}</p><Link to="/">{t('nowhere.home')}</Link></div>
+  },
+})
+
+const router = createRouter({
+  routeTree: root.addChildren(areas.flatMap((a) => a.pages.map((p) => createRoute({
+    getParentRoute: () => root, path: p.path, component: lazyRouteComponent(p.page), errorComponent: ({ error }) => <div className="card"><Trouble error={error} /></div>,
+  })))),
+  defaultPreload: 'intent', defaultPendingComponent: () => <Bones />,
+})
+
+await startWords()
+i18next.on('languageChanged', () => client.clear()) // sentences come from the server in one language
+createRoot(document.getElementById('root')!).render(
+  <StrictMode><QueryClientProvider client={client}><App /></QueryClientProvider></StrictMode>,
+)

@@ -1,0 +1,11 @@
+import type { Area } from '../area'
+
+export const area: Area = {
+  id: 'home',
+  pages: [
+    { path: '/', page: () => import('./home') },
+    { path: '/seats', page: () => import('./seats') },
+    { path: '/setup/$token', page: () => import('./seats') },
+    { path: '/settings', page: () => import('./settings') },
+  ],
+}

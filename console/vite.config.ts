@@ -1,0 +1,49 @@
+import react from '@vitejs/plugin-react'
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vite'
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+// The chunk of a page is named after its folder and file: pages-inbox-page.js. Nothing is
+// named after its content: what changed is known by the server's ETags and build id.
+function nameOf(chunk: { facadeModuleId?: string | null; name: string; moduleIds?: string[] }): string {
+  const from = chunk.facadeModuleId?.split('?')[0]
+  const inside = from?.match(/\/src\/(.+?)\.(tsx?|json)$/)?.[1]
+  const name = inside ? inside.replaceAll('/', '-') : chunk.name
+  return `assets/${name.replace(/[^A-Za-z0-9_.-]/g, '_')}.js`
+}
+
+const vendors: [string, RegExp][] = [
+  ['react', /node_modules\/(react|react-dom|scheduler)\//],
+  ['proto', /node_modules\/(@bufbuild|@connectrpc)\//],
+  ['charts', /node_modules\/(echarts|zrender|tslib)\//],
+  ['antd', /node_modules\/(antd|@ant-design|@rc-component|rc-[a-z-]+|@emotion|stylis|dayjs|@babel\/runtime|clsx|classnames)\//],
+  ['words-zh-CN', /\/src\/(words|pages\/[^/]+)\/zh-CN\.json$/],
+  ['words-en-US', /\/src\/(words|pages\/[^/]+)\/en-US\.json$/],
+]
+
+export default defineConfig({
+  base: '/',
+  plugins: [react()],
+  resolve: { alias: { '@': here('./src') } },
+  server: { proxy: { '^/(mulian\\.|api/|v/|healthz|openapi)': process.env.MULIAN_SERVER ?? 'http://127.0.0.1:8080' } },
+  build: {
+    target: 'es2022',
+    outDir: 'dist',
+    emptyOutDir: true,
+    sourcemap: false,
+    reportCompressedSize: false,
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      input: { console: here('./index.html'), box: here('./box.html') },
+      output: {
+        entryFileNames: 'assets/[name].js',
+        chunkFileNames: nameOf,
+        assetFileNames: 'assets/[name][extname]',
+        advancedChunks: { groups: vendors.map(([name, test]) => ({ name, test })) },
+      },
+    },
+  },
+  test: { environment: 'node', include: ['src/**/*.test.ts'] },
+} as never)

@@ -1,0 +1,234 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"mulian/client"
+	"mulian/client/sentence"
+	consolev1 "mulian/gen/mulian/console/v1"
+	ledgerv1 "mulian/gen/mulian/ledger/v1"
+	txv1 "mulian/gen/mulian/tx/v1"
+	"mulian/index"
+	"mulian/internal/fault"
+	"mulian/internal/wire"
+)
+
+// Bounds of lists of blocks and of what is followed; our own choice.
+const (
+	maxBlocks      = 50
+	defaultBlocks  = 20
+	maxLookedAt    = 500
+	maxFollowed1s  = 1000 // objects of one message
+	followInterval = time.Second
+)
+
+// teller makes transactions readable, in one language.
+type teller struct {
+	lang  sentence.Language
+	names sentence.Names
+}
+
+func (c consoleAPI) teller(ctx context.Context, asked string, req connect.AnyRequest) teller {
+	return teller{language(asked, req), c.s.people(ctx)}
+}
+
+// transaction says what an envelope of a block does. One that cannot be read has no lines.
+func (t teller) transaction(envelope []byte, o *txv1.Outcome) (*consolev1.Transaction, *txv1.Body) {
+	env, body, out := &txv1.Envelope{}, &txv1.Body{}, &consolev1.Transaction{Outcome: o}
+	if decode(envelope, env) != nil || decode(env.GetBody(), body) != nil {
+		return out, body
+	}
+	id := client.ID(env.GetBody())
+	out.TxId, out.Account, out.Key = id[:], body.GetAccount(), env.GetSignature().GetKey()
+	out.AccountName = t.names(out.Account)
+	for _, m := range body.GetMessages() {
+		out.Lines = append(out.Lines, sentence.Message(t.lang, m, t.names))
+	}
+	if code := fault.Code(o.GetCode()); code != fault.OK {
+		out.Refusal = code.String()
+		if x, ok := fault.Explain(code); ok && t.lang == sentence.Chinese {
+			out.Refusal += " " + x.TitleZh
+		} else if ok {
+			out.Refusal += " " + x.TitleEn
+		}
+	}
+	return out, body
+}
+
+// block makes a block readable; account "" = all of its transactions.
+func (t teller) block(b *ledgerv1.GetBlockResponse, account string) *consolev1.Block {
+	out := &consolev1.Block{Height: b.GetHeight(), TimeMs: b.GetTimeMs(), Hash: b.GetHash()}
+	for i, raw := range b.GetEnvelopes() {
+		var o *txv1.Outcome
+		if i < len(b.GetOutcomes()) {
+			o = b.GetOutcomes()[i]
+		}
+		tx, _ := t.transaction(raw, o)
+		if account != "" && tx.Account != account {
+			continue
+		}
+		tx.Height, tx.Index, tx.TimeMs = b.GetHeight(), uint32(i), b.GetTimeMs()
+		out.Transactions = append(out.Transactions, tx)
+	}
+	return out
+}
+
+// ListBlocks implements ConsoleService.
+func (c consoleAPI) ListBlocks(ctx context.Context, req *connect.Request[consolev1.ListBlocksRequest]) (*connect.Response[consolev1.ListBlocksResponse], error) {
+	m := req.Msg
+	if err := checkText(m.GetAccount()); err != nil {
+		return nil, wire.Error(err)
+	}
+	st, err := c.s.chain.Status(ctx)
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	height := st.GetHeight()
+	if m.GetBelow() > 0 {
+		height = min(height, m.GetBelow()-1)
+	}
+	out, limit, t := &consolev1.ListBlocksResponse{}, int(min(cmp.Or(m.GetLimit(), defaultBlocks), maxBlocks)), c.teller(ctx, m.GetLanguage(), req)
+	for looked := 0; height > 0 && len(out.Blocks) < limit && looked < maxLookedAt && ctx.Err() == nil; looked++ {
+		b, err := c.s.chain.Block(ctx, height)
+		if fault.Is(err, fault.Pruned) {
+			height = 0
+			break
+		}
+		if err != nil {
+			return nil, wire.Error(err)
+		}
+		height--
+		if made := t.block(b, m.GetAccount()); len(made.Transactions) > 0 || !m.GetFilled() && m.GetAccount() == "" {
+			out.Blocks = append(out.Blocks, made)
+		}
+	}
+	if height > 0 {
+		out.Next = height + 1
+	}
+	return respond(out, nil)
+}
+
+// GetTransaction implements ConsoleService.
+func (c consoleAPI) GetTransaction(ctx context.Context, req *connect.Request[consolev1.GetTransactionRequest]) (*connect.Response[consolev1.GetTransactionResponse], error) {
+	id := req.Msg.GetTxId()
+	if len(id) != txIDSize {
+		return nil, wire.Error(fault.Newf(fault.Malformed, "a transaction id has %d bytes, not %d", txIDSize, len(id)))
+	}
+	tx, err := c.s.chain.Tx(ctx, id)
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	told, body := c.teller(ctx, req.Msg.GetLanguage(), req).transaction(tx.GetEnvelope(), tx.GetOutcome())
+	told.Height, told.Index, told.TimeMs = tx.GetHeight(), tx.GetIndex(), tx.GetTimeMs()
+	out := &consolev1.GetTransactionResponse{Transaction: told, SizeBytes: uint32(len(tx.GetEnvelope()))}
+	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(body)
+	if err != nil {
+		return nil, wire.Error(fmt.Errorf("transaction %x: %w", id, err))
+	}
+	out.Json = string(raw)
+	c.s.fresh(ctx)
+	steps, _, _, err := c.s.index.Trace(ctx, hex.EncodeToString(id), true, -1, maxPage)
+	if err != nil && !fault.Is(err, fault.NotFound) { // a refused one has changed nothing
+		return nil, wire.Error(err)
+	}
+	out.Objects = objectsOf(steps)
+	return respond(out, nil)
+}
+
+func objectsOf(steps []index.Step) (keys []string) {
+	for _, st := range steps {
+		for _, key := range st.Event.GetObjects() {
+			if !slices.Contains(keys, key) && len(keys) < maxPage {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// pending is what has happened since the last message of a Follow.
+type pending struct {
+	mu     sync.Mutex // guards the rest
+	out    *consolev1.FollowResponse
+	known  map[string]bool
+	signal chan struct{} // of capacity 1: there is something
+}
+
+// add takes what the chain tells; it never waits.
+func (p *pending) add(u *ledgerv1.WatchResponse) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out == nil {
+		p.out, p.known = &consolev1.FollowResponse{}, map[string]bool{}
+	}
+	p.out.Height, p.out.TimeMs, p.out.Next = u.GetHeight(), u.GetTimeMs(), u.GetNext()
+	p.out.Events += uint32(len(u.GetEvents()))
+	for _, e := range u.GetEvents() {
+		for _, key := range e.GetObjects() {
+			switch {
+			case p.known[key]:
+			case len(p.out.Objects) >= maxFollowed1s:
+				p.out.All = true
+			default:
+				p.known[key] = true
+				p.out.Objects = append(p.out.Objects, key)
+			}
+		}
+	}
+	select {
+	case p.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (p *pending) take() *consolev1.FollowResponse {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := p.out
+	p.out = nil
+	return out
+}
+
+// Follow implements ConsoleService: what happens within a second goes out as one message,
+// the first at once.
+func (c consoleAPI) Follow(ctx context.Context, req *connect.Request[consolev1.FollowRequest], stream *connect.ServerStream[consolev1.FollowResponse]) error {
+	if req.Msg.GetFrom() < -1 {
+		return wire.Error(fault.Newf(fault.OutOfRange, "from %d: -1 or more", req.Msg.GetFrom()))
+	}
+	ctx, done := c.s.streaming(ctx)
+	defer done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p, ended := &pending{signal: make(chan struct{}, 1)}, make(chan error, 1)
+	go func() { // ends with ctx; waited for below
+		ended <- c.s.chain.Watch(ctx, req.Msg.GetFrom(), func(u *ledgerv1.WatchResponse) error { p.add(u); return nil })
+	}()
+	for {
+		select {
+		case err := <-ended:
+			return wire.Error(err)
+		case <-p.signal:
+		}
+		if m := p.take(); m != nil {
+			if err := stream.Send(m); err != nil {
+				cancel()
+				<-ended
+				return err
+			}
+		}
+		select {
+		case err := <-ended:
+			return wire.Error(err)
+		case <-time.After(followInterval):
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"connectrpc.com/connect"
+
+	consolev1 "mulian/gen/mulian/console/v1"
+	"mulian/gen/mulian/console/v1/consolev1connect"
+	"mulian/internal/fault"
+	"mulian/internal/wire"
+)
+
+// Seats gives accounts to keys that people have made in their browsers. Only a process that
+// holds an organisation's ROOT key can: the demo city, or a member with a setup link.
+type Seats interface {
+	// Demo reports whether seats are free for whoever comes: nothing here counts.
+	Demo() bool
+	// List returns what is offered, with a setup link's token or without.
+	List(ctx context.Context, token string) ([]*consolev1.Seat, error)
+	// Take puts the key on the ledger. NotFound: no such seat; Forbidden: the token does not
+	// hold any more; what the ledger refuses.
+	Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*consolev1.TakeSeatResponse, error)
+}
+
+// Offer lets people take seats from now on; nil ends it.
+func (s *Server) Offer(seats Seats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seats = seats
+}
+
+func (s *Server) offered() Seats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seats
+}
+
+// ListSeats implements ConsoleService.
+func (c consoleAPI) ListSeats(ctx context.Context, req *connect.Request[consolev1.ListSeatsRequest]) (*connect.Response[consolev1.ListSeatsResponse], error) {
+	if err := checkText(req.Msg.GetToken()); err != nil {
+		return nil, wire.Error(err)
+	}
+	out := &consolev1.ListSeatsResponse{}
+	seats := c.s.offered()
+	if seats == nil {
+		return respond(out, nil)
+	}
+	var err error
+	out.Seats, err = seats.List(ctx, req.Msg.GetToken())
+	return respond(out, err)
+}
+
+// TakeSeat implements ConsoleService.
+func (c consoleAPI) TakeSeat(ctx context.Context, req *connect.Request[consolev1.TakeSeatRequest]) (*connect.Response[consolev1.TakeSeatResponse], error) {
+	m := req.Msg
+	if err := checkText(m.GetSeat(), m.GetToken(), m.GetAccount()); err != nil {
+		return nil, wire.Error(err)
+	}
+	seats := c.s.offered()
+	if seats == nil {
+		return nil, wire.Error(fault.Newf(fault.NotFound, "this server has no seats to give: ask the administrator of your organisation for a setup link"))
+	}
+	return respond(seats.Take(ctx, m))
+}
+
+// ownPage refuses a call that does not come from a page of this server: another site's page
+// in the same browser may reach a loopback address, too, and a name may be made to lead here.
+func (s *Server) ownPage(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == consolev1connect.ConsoleServiceTakeSeatProcedure && !s.fromOwnPage(r) {
+			_ = connect.NewErrorWriter().Write(w, r, wire.Error(fault.Newf(fault.Forbidden, "seats are given only on a page of this server, opened by its own name")))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) fromOwnPage(r *http.Request) bool {
+	origin, err := url.Parse(r.Header.Get("Origin"))
+	if err != nil || origin.Host == "" || !strings.EqualFold(origin.Host, r.Host) {
+		return false
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return false
+	}
+	seats := s.offered()
+	if seats == nil || !seats.Demo() {
+		return true
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
