@@ -1,1 +1,73 @@
-export function Box() { return <main><h1>我的数据保险箱</h1></main> }
+// The safe box on a phone: who wants what, what is given, who has looked. Keys stay here.
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useState, useSyncExternalStore } from 'react'
+import { choose, chosen, signers, type Signer } from '@/chain/keys'
+import { askIn, type Here, here as askHere } from './api'
+import { speakBox, useWords } from '../words-box'
+import { Ask } from './ask'
+import { Home } from './home'
+import { Seen } from './seen'
+import { Me } from './me'
+import { Welcome } from './welcome'
+import { Trouble } from './parts'
+
+export interface BoxState { at: Here; signer: Signer; refresh: () => void; stamp: number }
+const Context = createContext<BoxState | undefined>(undefined)
+/** useBox is the chain and the account that this box is of. */
+export const useBox = (): BoxState => useContext(Context)!
+
+const moved = new Set<() => void>()
+addEventListener('popstate', () => moved.forEach((f) => f()))
+/** go opens another page of the box. */
+export function go(path: string): void {
+  history.pushState(null, '', path)
+  scrollTo(0, 0)
+  moved.forEach((f) => f())
+}
+const usePath = () => useSyncExternalStore((f) => { moved.add(f); return () => { moved.delete(f) } }, () => location.pathname)
+
+export function To({ to, className, children }: { to: string; className?: string; children: ReactNode }) {
+  return <a href={to} className={className} onClick={(e) => { if (!e.ctrlKey && !e.metaKey) { e.preventDefault(); go(to) } }}>{children}</a>
+}
+
+/** pages of the box: a pattern and what it shows. Others are added here, one line each. */
+const pages: [RegExp, (id: string) => ReactNode][] = [
+  [/^\/box\/?$/, () => <Home />],
+  [/^\/box\/ask\/([0-9a-f]{32})$/, (id) => <Ask key={id} id={id} />],
+  [/^\/box\/seen$/, () => <Seen />],
+  [/^\/box\/me$/, () => <Me />],
+]
+
+export function Box() {
+  const { t } = useWords()
+  const path = usePath()
+  const [at, setAt] = useState<Here>()
+  const [signer, setSigner] = useState<Signer | null>()
+  const [error, setError] = useState<unknown>()
+  const [stamp, setStamp] = useState(0)
+  const refresh = useCallback(() => setStamp((n) => n + 1), [])
+  useEffect(() => {
+    document.documentElement.dataset.elder = localStorage.getItem('mulian.elder') ?? ''
+    void (async () => {
+      try {
+        askIn(await speakBox())
+        const h = await askHere()
+        setAt(h)
+        const mine = (await signers(h.chainId)).filter((s) => !s.org)
+        setSigner(mine.find((s) => s.account === chosen()) ?? mine[0] ?? null)
+      } catch (err) { setError(err) }
+    })()
+  }, [])
+  useEffect(() => { // what others do appears by itself, a moment later
+    const timer = setInterval(() => { if (document.visibilityState === 'visible') refresh() }, 4000)
+    return () => clearInterval(timer)
+  }, [refresh])
+  if (error) return <main className="page"><h1>{t('title')}</h1><Trouble error={error} again={() => location.reload()} /></main>
+  if (!at || signer === undefined) return null
+  if (!signer) return <Welcome at={at} opened={(s) => { choose(s.account); setSigner(s) }} />
+  let shown: ReactNode = <main className="page"><h1>{t('nowhere')}</h1><To to="/box">{t('toHome')}</To></main>
+  for (const [pattern, page] of pages) {
+    const m = path.match(pattern)
+    if (m) { shown = page(m[1] ?? ''); break }
+  }
+  return <Context value={{ at, signer, refresh, stamp }}>{at.demo && <p className="demo">{t('demo')}</p>}{shown}</Context>
+}

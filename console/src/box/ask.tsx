@@ -1,0 +1,96 @@
+// The consent page: who asks, what for, what is given and what is not, for how long. No has
+// the same size as yes. The text that is signed is the ledger's, and its hash is computed here.
+import { useState } from 'react'
+import { hex, sha256, utf8 } from '@/chain/bytes'
+import { useWords } from '../words-box'
+import { type Asked, asked, base64, call, names, unbase64 } from './api'
+import { go, To, useBox } from './box'
+import { moment, Trouble, useAsk, Wait } from './parts'
+import { SignButton } from './signing'
+
+interface Entry { name: string; items?: { code: string; name: string; personal?: string }[]; ownerItem?: string; provider: string }
+
+const bit = (b: Uint8Array, i: number) => ((b[i >> 3] ?? 0) >> (i % 8)) & 1
+
+function without(all: Uint8Array, off: Set<number>): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(all)
+  for (const i of off) out[i >> 3]! &= ~(1 << (i % 8))
+  let n = out.length
+  while (n > 0 && out[n - 1] === 0) n--
+  return out.slice(0, n)
+}
+
+export function Ask({ id }: { id: string }) {
+  const { t, language } = useWords()
+  const { at, signer, refresh } = useBox()
+  const [off, setOff] = useState<Set<number>>()
+  const lang = language === 'zh-CN' ? 'zh' : 'en'
+  const first = useAsk(async () => {
+    const a = await asked(id, signer.account, lang)
+    const { entry } = await call<{ entry: Entry }>('mulian.catalogue.v1.CatalogueService/GetEntry', { id: a.use.entry })
+    return { a, entry, who: await names([`identity/account/${a.request.org}`, `identity/account/${entry.provider}`]) }
+  }, [id, lang, signer.account])
+  const d = first.data
+  const all = unbase64(d?.a.request.items)
+  const optional = unbase64(d?.a.request.optionalItems)
+  const positions = (d?.entry.items ?? []).map((_, i) => i)
+  const left = off ?? new Set(positions.filter((i) => bit(optional, i)))
+  const items = without(all, left)
+  // The text changes with the choice; the ledger compares the hash of what was shown.
+  const text = useAsk<Asked | undefined>(() => (d ? asked(id, signer.account, lang, base64(items)) : Promise.resolve(undefined)), [d, base64(items)])
+  if (first.error !== undefined && !d) return <main className="page"><h1>{t('ask.title')}</h1><Trouble error={first.error} /><To to="/box">{t('home.back')}</To></main>
+  if (!d) return <main className="page"><Wait /></main>
+  const { request, use } = d.a
+  const who = d.who[`identity/account/${request.org}`]
+  const open = request.state === 'DATA_REQUEST_STATE_REQUESTED'
+  const done = () => { refresh(); go('/box') }
+  const toggle = (i: number) => { const next = new Set(left); if (!next.delete(i)) next.add(i); setOff(next) }
+  return (
+    <>
+      <main className="page ask">
+        <To to="/box" className="back">‹ {t('home.back')}</To>
+        <h1>{t('ask.wants', { who: who ?? request.org })}</h1>
+        <p className="good">✓ {t('ask.verified')} · <code>{request.org.slice(0, 4)}****{request.org.slice(-2)}</code></p>
+        <section className="card"><h2>{t('ask.what')}</h2><p>{use.title}</p></section>
+        <section className="card"><h2>{t('ask.given')}</h2>
+          <p className="second">{d.entry.name} · {d.who[`identity/account/${d.entry.provider}`]}</p>
+          {positions.filter((i) => bit(all, i)).map((i) => {
+            const item = d.entry.items![i]!
+            return (
+              <div className="item" key={item.code}>
+                <label htmlFor={`item-${i}`}>{item.name}{item.personal === 'PERSONAL_SENSITIVE' && <em className="bad"> {t('ask.sensitive')}</em>}</label>
+                {bit(optional, i) ? <input id={`item-${i}`} type="checkbox" role="switch" checked={!left.has(i)} onChange={() => toggle(i)} /> : <span className="second" id={`item-${i}`}>{t('ask.needed')}</span>}
+              </div>
+            )
+          })}
+          <p className="second">{t('ask.not', { items: positions.filter((i) => !bit(items, i)).map((i) => d.entry.items![i]!.name).join('、') || t('ask.nothing') })}</p>
+        </section>
+        <section className="card">
+          <div className="item"><span>{t('ask.term')}</span><strong>{moment(request.toMs)}</strong></div>
+          <div className="item"><span>{t('ask.count')}</span><strong>{request.maxUses ? t('ask.times', { n: request.maxUses }) : t('ask.any')}</strong></div>
+          <div className="item"><span>{t('ask.kept')}</span><strong>{request.dataLifeDays ? t('ask.days', { n: request.dataLifeDays }) : t('ask.notKept')}</strong></div>
+          <p className="second">{t('ask.revoke')} {use.contact && t('ask.contact', { who: use.contact })}</p>
+        </section>
+        <details className="card"><summary>{t('ask.text')}</summary><pre>{text.data?.text}</pre><small>SHA-256 <Hash text={text.data?.text ?? ''} /></small></details>
+        {!open && <p className="card second">{t('ask.over')}</p>}
+      </main>
+      {open && (
+        <div className="bottom">
+          <SignButton label={t('ask.no')} className="button big" testid="decline" make={async () => (await import('./sign')).declining(at, signer, id, false)} done={done} />
+          <SignButton
+            label={t('ask.yes')} className="button first big" testid="consent" done={done}
+            make={async () => {
+              if (!text.data?.text || !d.entry.ownerItem) throw new Error(t('ask.noText'))
+              return (await import('./sign')).giving(at, signer, { request, text: text.data.text, language: lang, items, where: d.entry.ownerItem })
+            }}
+          />
+        </div>
+      )}
+    </>
+  )
+}
+
+function Hash({ text }: { text: string }) {
+  const h = useAsk(async () => hex(await sha256(utf8(text))), [text])
+  return <code>{h.data}</code>
+}

@@ -1,0 +1,66 @@
+// Home: what waits for a decision, what is given now, who has looked.
+import { useState } from 'react'
+import { useWords } from '../words-box'
+import { asks, grants, type Grant, names, notified } from './api'
+import { To, useBox } from './box'
+import { moment, Trouble, useAsk, Wait } from './parts'
+import { SignButton } from './signing'
+
+export function Home() {
+  const { t } = useWords()
+  const { signer, stamp, refresh } = useBox()
+  const read = useAsk(async () => {
+    const [a, g, n] = await Promise.all([asks(signer.account), grants(signer.account), notified(signer.account)])
+    const orgs = [...new Set([...(a.requests ?? []).map((r) => r.org), ...(g.grants ?? []).map((x) => x.grantee)])]
+    return { asks: a.requests ?? [], grants: g.grants ?? [], told: Number(n.count ?? 0), names: await names(orgs.map((o) => `identity/account/${o}`)) }
+  }, [signer.account, stamp])
+  const d = read.data
+  const name = (org: string) => d?.names[`identity/account/${org}`] ?? org
+  return (
+    <>
+      <header className="hero"><div className="row"><h1>{t('title')}</h1><To to="/box/me" className="me">{t('me.title')}</To></div><p>{t('home.lead', { n: d?.grants.length ?? 0 })}</p></header>
+      <main className="page lifted">
+        <nav className="card three" aria-label={t('home.nav')}>
+          <To to="/box/seen"><Icon d="M4 5h16v14H4zM8 10h8M8 14h5" />{t('home.seen')}{d ? ` ${d.told}` : ''}</To>
+          <To to="/box/me"><Icon d="M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 21a8 8 0 0 1 16 0" />{t('me.title')}</To>
+        </nav>
+        {read.error !== undefined && !d && <Trouble error={read.error} again={refresh} />}
+        {!d && read.error === undefined && <Wait />}
+        {d && <section className="card" aria-labelledby="waiting">
+          <h2 id="waiting">{t('home.waiting')} <span className={d.asks.length ? 'bad' : 'second'}>{d.asks.length}</span></h2>
+          {d.asks.length === 0 && <p className="second">{t('home.nothing')}</p>}
+          {d.asks.map((r) => (
+            <div className="item" key={r.id}>
+              <div><strong>{name(r.org)}</strong><p className="second">{t('home.until', { at: moment(r.notAfterMs) })}</p></div>
+              <To to={`/box/ask/${r.id}`} className="button first">{t('home.look')}</To>
+            </div>
+          ))}
+        </section>}
+        {d && <section className="card" aria-labelledby="given">
+          <h2 id="given">{t('home.given')} {d.grants.length}</h2>
+          {d.grants.length === 0 && <p className="second">{t('home.noGrants')}</p>}
+          {d.grants.map((g) => <Given key={g.id} grant={g} name={name(g.grantee)} />)}
+        </section>}
+      </main>
+    </>
+  )
+}
+
+function Given({ grant, name }: { grant: Grant; name: string }) {
+  const { t } = useWords()
+  const { at, signer, refresh } = useBox()
+  const [done, setDone] = useState(false)
+  const uses = grant.maxUses ? t('home.uses', { n: grant.uses ?? 0, of: grant.maxUses }) : t('home.usesFree', { n: grant.uses ?? 0 })
+  return (
+    <div className="item">
+      <div><strong>{name}</strong><p className="second">{t('home.to', { at: moment(grant.notAfterMs) })} · {uses}</p></div>
+      {grant.basis !== 'GRANT_BASIS_DUTY' && !done && (
+        <SignButton label={t('home.revoke')} className="button danger" make={async () => (await import('./sign')).revoking(at, signer, grant.id)} done={() => { setDone(true); refresh() }} />
+      )}
+    </div>
+  )
+}
+
+function Icon({ d }: { d: string }) {
+  return <svg viewBox="0 0 24 24" width="28" height="28" aria-hidden fill="none" stroke="currentColor" strokeWidth="1.6"><path d={d} /></svg>
+}

@@ -1,0 +1,26 @@
+// Who has looked: everything that the ledger has told this owner, newest first.
+import { useWords } from '../words-box'
+import { names, notified } from './api'
+import { To, useBox } from './box'
+import { moment, Trouble, useAsk, Wait } from './parts'
+
+export function Seen() {
+  const { t } = useWords()
+  const { signer, stamp } = useBox()
+  const read = useAsk(async () => {
+    const n = (await notified(signer.account)).notifications ?? []
+    return { n: n.reverse(), who: await names([...new Set(n.flatMap((x) => (x.event.actor ? [`identity/account/${x.event.actor}`] : [])))]) }
+  }, [signer.account, stamp])
+  return (
+    <main className="page">
+      <To to="/box" className="back">‹ {t('home.back')}</To>
+      <h1>{t('home.seen')}</h1>
+      {read.error !== undefined && !read.data && <Trouble error={read.error} />}
+      {!read.data && read.error === undefined && <Wait />}
+      {read.data?.n.length === 0 && <p className="card second">{t('seen.none')}</p>}
+      {!!read.data?.n.length && <ol className="card line">{read.data.n.map((x) => (
+        <li key={x.number}><strong>{t(`seen.verb.${x.event.verb.replace('/', '_')}`)}</strong><p className="second">{x.event.actor ? read.data!.who[`identity/account/${x.event.actor}`] : t('seen.clock')} · {moment(x.event.timeMs)} · {t('seen.height', { n: x.event.height })}</p></li>
+      ))}</ol>}
+    </main>
+  )
+}

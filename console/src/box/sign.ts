@@ -1,0 +1,65 @@
+// What the box writes: opening the account, giving, declining, revoking. Loaded with the
+// first signature, as it brings the schema.
+import { AccountKind, KeyAlgorithm, KeyLevel } from '@/gen/mulian/identity/v1/identity_pb'
+import { DeclineCause } from '@/gen/mulian/grant/v1/grant_pb'
+import { hex, join, random, sha256, utf8 } from '@/chain/bytes'
+import { keep, makeKey, makePasskey, type Signer } from '@/chain/keys'
+import { type Act, draft, type Draft, fields, send } from '@/chain/tx'
+import { base64, call, type Here, type DataRequest } from './api'
+
+export { fields, send }
+export type { Draft }
+
+/** number makes an identity number that nobody has: region and birthday of the demo, a true check digit. */
+function inventedNumber(): string {
+  const body = '110101199003' + String(10 + (random(1)[0]! % 18)) + String(100 + (random(1)[0]! % 100))
+  const weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
+  return body + '10X98765432'[weights.reduce((n, w, i) => n + w * Number(body[i]), 0) % 11]
+}
+
+/** open makes keys and an account for a person, and in the demo has it identified and asked. */
+export async function open(at: Here, passkey: boolean, label: string): Promise<Signer> {
+  const key = passkey ? await makePasskey(label) : await makeKey()
+  const device = await makeKey()
+  const account = `p-${hex(random(16))}`
+  const salt = random(32)
+  const number = inventedNumber()
+  const signer: Signer = {
+    ...key, account, org: '', orgName: '', role: 'citizen', chain: at.chainId, addedMs: Date.now(),
+    device: { keyId: device.keyId, point: device.point, secret: device.secret! }, notes: { number, salt: hex(salt) },
+  }
+  const acts: Act[] = [{ case: 'openAccount', value: { kind: AccountKind.PERSON, id: account, keys: [
+    { id: key.keyId, publicKey: key.point, level: KeyLevel.ROOT, label: passkey ? 'passkey' : 'browser', algorithm: passkey ? KeyAlgorithm.WEBAUTHN : KeyAlgorithm.P256,
+      ...(passkey && { passkey: { rpIdHash: await sha256(utf8(key.rpId!)), backupEligible: key.backupEligible } }) },
+    { id: device.keyId, publicKey: device.point, level: KeyLevel.MACHINE, label: 'device', algorithm: KeyAlgorithm.P256 },
+  ] } }]
+  const done = await send(signer, await draft(at.chainId, account, acts, Number(at.nowMs) - Date.now()))
+  if (done.code !== 0) throw new Error(done.text)
+  await keep(signer)
+  if (at.demo) {
+    const commitment = await sha256(join(utf8('mulian-proofing-v1\0'), salt, utf8(number)))
+    await call('mulian.console.v1.ConsoleService/TakeSeat', { seat: 'citizen', account, commitment: base64(commitment) })
+  }
+  return signer
+}
+
+export interface Chosen { request: DataRequest; text: string; language: 'zh' | 'en'; items: Uint8Array; where: string }
+
+/** giving is the draft of a yes: to this request, in these words, about the own row. */
+export async function giving(at: Here, s: Signer, c: Chosen): Promise<Draft> {
+  const { request } = c
+  const salt = random(16)
+  const rowKey = await sha256(join(utf8('mulian-rowkey-v1\0'), salt, utf8(`${c.where}=${s.notes?.number ?? ''}`)))
+  await keep({ ...s, notes: { ...s.notes, [`row:${request.id}`]: hex(salt) } })
+  return draft(at.chainId, s.account, [{ case: 'giveGrant', value: {
+    request: request.id, requestHash: from64(request.hash), uiTextHash: await sha256(utf8(c.text)), language: c.language, items: c.items, rowKeyCommitment: rowKey,
+  } }], Number(at.nowMs) - Date.now())
+}
+
+const from64 = (s: string) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0)) as Uint8Array<ArrayBuffer>
+
+export const declining = (at: Here, s: Signer, id: string, notMe: boolean): Promise<Draft> =>
+  draft(at.chainId, s.account, [{ case: 'declineRequest', value: { request: id, cause: notMe ? DeclineCause.NOT_ME : DeclineCause.REFUSED } }], Number(at.nowMs) - Date.now())
+
+export const revoking = (at: Here, s: Signer, grant: string): Promise<Draft> =>
+  draft(at.chainId, s.account, [{ case: 'revokeGrant', value: { grant } }], Number(at.nowMs) - Date.now())
