@@ -14,6 +14,7 @@ import { SignProvider } from '@/parts/sign'
 import { Bones, Trouble } from '@/parts/states'
 import { areas } from '@/pages/all'
 import { startWords } from './i18n'
+import { ShadeContext } from './shell/shade'
 import { Shell } from './shell/shell'
 import { WhoProvider } from './shell/who'
 import { antdTheme, firstShade, type Shade, wear } from './theme'
@@ -28,27 +29,23 @@ function App() {
   const { i18n } = useTranslation()
   const [shade, setShade] = useState<Shade>(firstShade)
   useEffect(() => wear(shade), [shade])
-  const choose = (s: Shade) => { wear(s, true); setShade(s) }
+  const frame = useMemo(() => ({ shade, setShade: (s: Shade) => { wear(s, true); setShade(s) } }), [shade])
   return (
     <ConfigProvider theme={antdTheme(shade)} locale={i18n.language === 'zh-CN' ? zhCN : enUS} csp={{ nonce }} button={{ autoInsertSpace: false }}>
-      <Inside key={i18n.language} shade={shade} setShade={choose} />
+      <ShadeContext value={frame}><Inside key={i18n.language} /></ShadeContext>
     </ConfigProvider>
   )
 }
 
-function Inside({ shade, setShade }: { shade: Shade; setShade: (s: Shade) => void }) {
+function Inside() {
   const here = useQuery({ queryKey: ['console'], queryFn: () => rpc(ConsoleService).getConsole({}), staleTime: Infinity })
-  const frame = useMemo(() => ({ shade, setShade }), [shade])
   if (here.isError) return <main className="main"><h1>目链 Mulian</h1><Trouble error={here.error} retry={() => void here.refetch()} /></main>
   if (!here.data) return <Bones />
-  return <WhoProvider here={here.data}><RouterProvider router={router} context={frame} /></WhoProvider>
+  return <WhoProvider here={here.data}><RouterProvider router={router} /></WhoProvider>
 }
 
 const root = createRootRoute({
-  component: function Root() {
-    const { shade, setShade } = root.useRouteContext() as unknown as { shade: Shade; setShade: (s: Shade) => void }
-    return <SignProvider><Shell shade={shade} setShade={setShade} /></SignProvider>
-  },
+  component: () => <SignProvider><Shell /></SignProvider>,
   notFoundComponent: function Nowhere() {
     const { t } = useTranslation('shell')
     return <div className="card state"><h1>{t('nowhere.title')}</h1><p>{t('nowhere.text')}</p><Link to="/">{t('nowhere.home')}</Link></div>

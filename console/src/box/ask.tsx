@@ -75,16 +75,16 @@ export function Ask({ id }: { id: string }) {
         {!open && <p className="card second">{t('ask.over')}</p>}
       </main>
       {open && (
-        <div className="bottom">
+        <footer className="bottom">
           <SignButton label={t('ask.no')} className="button big" testid="decline" make={async () => (await import('./sign')).declining(at, signer, id, false)} done={done} />
           <SignButton
-            label={t('ask.yes')} className="button first big" testid="consent" done={done}
+            label={t('ask.yes')} className="button first big" testid="consent" done={done} disabled={!text.data?.text}
             make={async () => {
               if (!text.data?.text || !d.entry.ownerItem) throw new Error(t('ask.noText'))
               return (await import('./sign')).giving(at, signer, { request, text: text.data.text, language: lang, items, where: d.entry.ownerItem })
             }}
           />
-        </div>
+        </footer>
       )}
     </>
   )

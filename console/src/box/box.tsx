@@ -69,5 +69,5 @@ export function Box() {
     const m = path.match(pattern)
     if (m) { shown = page(m[1] ?? ''); break }
   }
-  return <Context value={{ at, signer, refresh, stamp }}>{at.demo && <p className="demo">{t('demo')}</p>}{shown}</Context>
+  return <Context value={{ at, signer, refresh, stamp }}>{at.demo && <aside className="demo" aria-label={t('demoMark')}>{t('demo')}</aside>}{shown}</Context>
 }

@@ -11,6 +11,7 @@ export function Seen() {
     const n = (await notified(signer.account)).notifications ?? []
     return { n: n.reverse(), who: await names([...new Set(n.flatMap((x) => (x.event.actor ? [`identity/account/${x.event.actor}`] : [])))]) }
   }, [signer.account, stamp])
+  const verb = (v: string) => { const k = `seen.verb.${v.replace('/', '_')}`; const w = t(k); return w === k ? v : w }
   return (
     <main className="page">
       <To to="/box" className="back">‹ {t('home.back')}</To>
@@ -19,7 +20,7 @@ export function Seen() {
       {!read.data && read.error === undefined && <Wait />}
       {read.data?.n.length === 0 && <p className="card second">{t('seen.none')}</p>}
       {!!read.data?.n.length && <ol className="card line">{read.data.n.map((x) => (
-        <li key={x.number}><strong>{t(`seen.verb.${x.event.verb.replace('/', '_')}`)}</strong><p className="second">{x.event.actor ? read.data!.who[`identity/account/${x.event.actor}`] : t('seen.clock')} · {moment(x.event.timeMs)} · {t('seen.height', { n: x.event.height })}</p></li>
+        <li key={x.number}><strong>{verb(x.event.verb)}</strong><p className="second">{x.event.actor ? read.data!.who[`identity/account/${x.event.actor}`] : t('seen.clock')} · {moment(x.event.timeMs)} · {t('seen.height', { n: x.event.height })}</p></li>
       ))}</ol>}
     </main>
   )

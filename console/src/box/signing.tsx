@@ -7,9 +7,9 @@ import { useBox } from './box'
 import { useWords } from '../words-box'
 import { Trouble } from './parts'
 
-interface Props { label: string; className: string; make: () => Promise<Draft>; done: (c: Committed) => void; testid?: string }
+interface Props { label: string; className: string; make: () => Promise<Draft>; done: (c: Committed) => void; testid?: string; disabled?: boolean }
 
-export function SignButton({ label, className, make, done, testid }: Props) {
+export function SignButton({ label, className, make, done, testid, disabled = false }: Props) {
   const [made, setMade] = useState<Draft>()
   const [error, setError] = useState<unknown>()
   const [busy, setBusy] = useState(false)
@@ -20,7 +20,7 @@ export function SignButton({ label, className, make, done, testid }: Props) {
   }
   return (
     <>
-      <button type="button" className={className} disabled={busy} onClick={() => void press()} data-testid={testid}>{label}</button>
+      <button type="button" className={className} disabled={busy || disabled} onClick={() => void press()} data-testid={testid}>{label}</button>
       {error !== undefined && <Trouble error={error} />}
       {made && <Sheet label={label} draft={made} close={() => setMade(undefined)} done={(c) => { setMade(undefined); done(c) }} />}
     </>

@@ -22,7 +22,7 @@ export function Welcome({ at, opened }: { at: Here; opened: (s: Signer) => void 
   }
   return (
     <>
-      {at.demo && <p className="demo">{t('demo')}</p>}
+      {at.demo && <aside className="demo" aria-label={t('demoMark')}>{t('demo')}</aside>}
       <header className="hero"><h1>{t('title')}</h1><p>{t('welcome.lead')}</p></header>
       <main className="page lifted">
         <section className="card"><ul className="plain">{['yours', 'asked', 'seen'].map((k) => <li key={k}>{t(`welcome.${k}`)}</li>)}</ul></section>

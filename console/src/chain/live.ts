@@ -27,7 +27,11 @@ export const usePulse = (): Pulse => useSyncExternalStore(subscribe, () => pulse
 
 /** now is the server's clock. */
 export const now = (): number => Date.now() + pulse.offsetMs
-export const setOffset = (serverMs: number): void => set({ offsetMs: serverMs - Date.now() })
+/** begin is what the page knows before the stream speaks. */
+export const begin = (height: bigint, timeMs: number, serverMs: number): void => {
+  if (height > pulse.height) set({ height, timeMs })
+  set({ offsetMs: serverMs - Date.now(), heardMs: Date.now() })
+}
 
 /** stale makes queries old whose objects have changed. */
 function stale(client: QueryClient, objects: string[], all: boolean): void {

@@ -118,7 +118,7 @@ function Rows<R>(p: RowsProps<R>) {
   const from = many ? Math.max(0, Math.floor(top / ROW) - 20) : 0
   const to = many ? Math.min(p.rows.length, from + 80) : p.rows.length
   return (
-    <div className={p.whole && !many ? 'table whole' : 'table'} ref={box} tabIndex={-1} onScroll={many ? (e) => setTop(e.currentTarget.scrollTop) : undefined}>
+    <div className={p.whole && !many ? 'table whole' : 'table'} ref={box} tabIndex={p.onSelect || p.onOpen ? -1 : 0} onScroll={many ? (e) => setTop(e.currentTarget.scrollTop) : undefined}>
       <table aria-rowcount={p.rows.length + 1}>
         <caption>{p.caption}</caption>
         <thead>

@@ -6,7 +6,7 @@ import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-route
 import { Badge, Button, Dropdown } from 'antd'
 import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { follow, setOffset, usePulse } from '@/chain/live'
+import { begin, follow, usePulse } from '@/chain/live'
 import { amount, lasting } from '@/chain/words'
 import { useTick } from '@/parts/clock'
 import { Toasts } from '@/parts/toasts'
@@ -14,12 +14,12 @@ import { typing } from '@/parts/table'
 import { menu } from '@/pages/all'
 import type { MenuItem, Role } from '@/pages/area'
 import { type Language, speak } from '@/i18n'
-import type { Shade } from '@/theme'
 import type { Signer } from '@/chain/keys'
 import { Find } from './find'
+import { useShade } from './shade'
 import { useWho } from './who'
 
-export function Shell({ shade, setShade }: { shade: Shade; setShade: (s: Shade) => void }) {
+export function Shell() {
   const { t } = useTranslation('shell')
   const client = useQueryClient()
   const { here, signer } = useWho()
@@ -27,7 +27,7 @@ export function Shell({ shade, setShade }: { shade: Shade; setShade: (s: Shade) 
   const path = useRouterState({ select: (s) => s.location.pathname })
   const main = useRef<HTMLElement>(null)
   useEffect(() => {
-    setOffset(Number(here.nowMs))
+    begin(here.height, Number(here.timeMs), Number(here.nowMs))
     const stop = new AbortController()
     void follow(client, stop.signal)
     return () => stop.abort()
@@ -51,7 +51,7 @@ export function Shell({ shade, setShade }: { shade: Shade; setShade: (s: Shade) 
           <div className="end">
             <ChainPill />
             <Bell signer={signer} />
-            <Me shade={shade} setShade={setShade} />
+            <Me />
           </div>
         </header>
         <Bars />
@@ -125,7 +125,8 @@ function Bell({ signer }: { signer?: Signer }) {
   )
 }
 
-function Me({ shade, setShade }: { shade: Shade; setShade: (s: Shade) => void }) {
+function Me() {
+  const { shade, setShade } = useShade()
   const { t, i18n } = useTranslation('shell')
   const { signer, all, use } = useWho()
   const navigate = useNavigate()

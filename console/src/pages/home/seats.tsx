@@ -63,7 +63,7 @@ function OneSeat({ seat, token, passkeys }: { seat: Seat; token: string; passkey
       <>
         <h2>{t(`seat.${seat.id}.title`)}</h2>
         <p className="second">{t(`seat.${seat.id}.text`)}</p>
-        <p className="actions"><a href="/box"><Button type="primary" data-seat={seat.id}>{t('toBox')}</Button></a></p>
+        <p className="actions"><Button type="primary" href="/box" data-seat={seat.id}>{t('toBox')}</Button></p>
       </>
     )
   }
