@@ -69,6 +69,7 @@ func (consortium) End(tx *state.Tx, env machine.Env) []machine.Validator {
 	for _, account := range recovery.End(a) { // who has new keys: what the old ones gave is looked at again
 		mandate.Recovered(a, account)
 		grant.PauseStanding(a, account)
+		safebox.Recovered(a, account)
 	}
 	mandate.End(a)
 	ereceipt.End(a)

@@ -33,6 +33,12 @@ func KeyMessage(chainID, account, keyID string) []byte {
 	return []byte("mulian-recovery-key-v1\x00" + chainID + "\x00" + account + "\x00" + keyID)
 }
 
+// Evidence commits to what an authority keeps of a case (papers, a photograph): the ledger has
+// the hash, the file the content and the salt, 32 random bytes.
+func Evidence(salt, content []byte) [32]byte {
+	return sha256.Sum256(append(append([]byte("mulian-evidence-v1\x00"), salt...), content...))
+}
+
 // Code is a printed recovery code: 160 random bits.
 type Code [codeBytes]byte
 

@@ -64,6 +64,9 @@ func TestCommitmentHidesAndBinds(t *testing.T) {
 	if a == Commitment(bytes.Repeat([]byte{2}, SaltBytes), "p-1") || a == Commitment(salt, "p-2") || a != Commitment(salt, "p-1") {
 		t.Error("a commitment is not of one salt and guardian")
 	}
+	if e := Evidence(salt, []byte("p-1")); e == a || e == Evidence(salt, []byte("p-2")) || e == Evidence(bytes.Repeat([]byte{2}, SaltBytes), []byte("p-1")) {
+		t.Error("a commitment to evidence is not of one salt and content")
+	}
 	if bytes.Equal(KeyMessage("a", "b", "c"), KeyMessage("a", "c", "b")) {
 		t.Error("a message for two accounts")
 	}

@@ -10,6 +10,7 @@
 //
 //	        RegisterVault              ChangeVault (unlockers; or keys as well)
 //	(none) ──────────────▶ version 1 ──────────────▶ version 2 …
+//	                                                 a recovery of the account: rewrap_ms, until the next change
 //
 // Item; each has exactly one owner:
 //

@@ -73,10 +73,22 @@ func ChangeVault(a *act.Act, m *safeboxv1.ChangeVault) error {
 		}
 		vault.Keys, vault.KeyVersion, note = m.Keys, vault.Version, "keys"
 	}
-	vault.Unlockers, vault.UnlockersHash, vault.AtMs, vault.Height = m.Unlockers, m.UnlockersHash, a.TimeMs, a.Height
+	vault.Unlockers, vault.UnlockersHash, vault.AtMs, vault.Height, vault.RewrapMs = m.Unlockers, m.UnlockersHash, a.TimeMs, a.Height, 0
 	vaults.Put(a.Tx, a.Signer(), vault)
 	a.Emit("safebox/change_vault", note, VaultKey(a.Signer()))
 	return nil
+}
+
+// Recovered is told that an account has new keys: its vault's key has to be wrapped for them,
+// which only the holder can do, with an unlocker that is left. The ledger notes the task.
+func Recovered(a *act.Act, account string) {
+	vault, ok := vaults.Get(a.Tx, account)
+	if !ok {
+		return
+	}
+	vault.RewrapMs = a.TimeMs
+	vaults.Put(a.Tx, account, vault)
+	a.Emit("safebox/rewrap_due", "", VaultKey(account), "identity/account/"+account)
 }
 
 // mayHaveBox: persons, firms and organisations have boxes; posts, units and gateways do not.

@@ -121,6 +121,7 @@ var verbs = map[string]Phrase{
 
 	"safebox/register_vault":   {"开通保险箱", "opened the safe box"},
 	"safebox/change_vault":     {"更改保险箱", "changed the safe box"},
+	"safebox/rewrap_due":       {"账户已恢复，保险箱密钥待重新封装", "asks for the safe box's key to be wrapped anew, after the recovery of"},
 	"safebox/deposit":          {"归集资料", "deposited the item"},
 	"safebox/self_deposit":     {"存入资料", "put in the own item"},
 	"safebox/erase":            {"擦除资料", "erased the item"},

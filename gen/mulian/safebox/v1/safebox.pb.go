@@ -479,6 +479,7 @@ type Vault struct {
 	OwnItems      uint64                 `protobuf:"varint,8,opt,name=own_items,json=ownItems,proto3" json:"own_items,omitempty"`                              // of them, self-deposited, held and unerased
 	AtMs          int64                  `protobuf:"varint,9,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`                                          // block time of this version
 	Height        int64                  `protobuf:"varint,10,opt,name=height,proto3" json:"height,omitempty"`
+	RewrapMs      int64                  `protobuf:"varint,20,opt,name=rewrap_ms,json=rewrapMs,proto3" json:"rewrap_ms,omitempty"` // the account was recovered then, and its unlockers were not renewed since: those of lost devices open nothing for the holder any more, and perhaps for a thief; 0 = nothing to do. The next ChangeVault ends it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -579,6 +580,13 @@ func (x *Vault) GetAtMs() int64 {
 func (x *Vault) GetHeight() int64 {
 	if x != nil {
 		return x.Height
+	}
+	return 0
+}
+
+func (x *Vault) GetRewrapMs() int64 {
+	if x != nil {
+		return x.RewrapMs
 	}
 	return 0
 }
@@ -1500,7 +1508,7 @@ const file_mulian_safebox_v1_safebox_proto_rawDesc = "" +
 	"\bVaultKey\x122\n" +
 	"\x05suite\x18\x01 \x01(\x0e2\x1c.mulian.safebox.v1.SealSuiteR\x05suite\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x02 \x01(\fR\tpublicKey\"\xd3\x02\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\"\xf0\x02\n" +
 	"\x05Vault\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12/\n" +
@@ -1513,7 +1521,8 @@ const file_mulian_safebox_v1_safebox_proto_rawDesc = "" +
 	"\town_items\x18\b \x01(\x04R\bownItems\x12\x13\n" +
 	"\x05at_ms\x18\t \x01(\x03R\x04atMs\x12\x16\n" +
 	"\x06height\x18\n" +
-	" \x01(\x03R\x06height\"\xed\x03\n" +
+	" \x01(\x03R\x06height\x12\x1b\n" +
+	"\trewrap_ms\x18\x14 \x01(\x03R\brewrapMs\"\xed\x03\n" +
 	"\aBoxItem\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
 	"\n" +
