@@ -13,6 +13,7 @@ import (
 	"mulian/gateway/connect"
 	"mulian/gateway/dsp"
 	"mulian/gateway/openid"
+	"mulian/gateway/register"
 	"mulian/internal/fault"
 	"mulian/internal/tracing"
 )
@@ -42,6 +43,10 @@ type Config struct {
 	// Documents is the folder into which files are delivered, each agreement's into a folder
 	// of their own below it. Empty: none are taken.
 	Documents string `yaml:"documents"`
+	// Registers are catalogue entries of this gateway's sources from whose rows mandates follow
+	// (legal representatives, guardians, heirs). Their rows are looked at as often as the sources'
+	// structure; a mandate whose row is another one, or gone, is suspended. Empty: none.
+	Registers []register.Watched `yaml:"registers"`
 	// PollSeconds is how often the sources' structure is looked at. 0: 5.
 	PollSeconds int `yaml:"poll_seconds"`
 	// AnchorSeconds is how soon a record of the access log is on the ledger. 0: 3, or
@@ -126,6 +131,9 @@ func (c *Config) Check() error {
 	}
 	if c.Sink.URL != "" && c.Sink.URLFile != "" {
 		return fault.Newf(fault.Usage, "gateway configuration: sink has both url and url_file")
+	}
+	if err := register.Check(c.Registers); err != nil {
+		return err
 	}
 	if c.OpenID != nil {
 		if err := c.OpenID.Check(); err != nil {

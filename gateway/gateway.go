@@ -19,6 +19,7 @@ import (
 	"mulian/gateway/issue"
 	"mulian/gateway/openid"
 	"mulian/gateway/receipt"
+	"mulian/gateway/register"
 	"mulian/gateway/view"
 	gatewayv1 "mulian/gen/mulian/gateway/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
@@ -76,10 +77,11 @@ type Gateway struct {
 	asker       *deliver.Asker
 	subs        *deliver.Subscriptions
 	followings  *deliver.Followings
-	dataspace   *dsp.Facade   // nil: none
-	office      *issue.Office // nil: it issues no credentials
-	desk        *issue.Desk   // nil with office
-	wallets     *openid.Door  // nil: none
+	dataspace   *dsp.Facade        // nil: none
+	office      *issue.Office      // nil: it issues no credentials
+	desk        *issue.Desk        // nil with office
+	register    *register.Register // nil: it watches none
+	wallets     *openid.Door       // nil: none
 	sink        connect.Sink
 	documents   connect.Sink // the folder of delivered files; nil: none
 	sources     map[string]*source
@@ -141,6 +143,9 @@ func Open(ctx context.Context, cfg Config, opts Options) (_ *Gateway, err error)
 		return nil, err
 	}
 	if err := g.openOffice(); err != nil {
+		return nil, err
+	}
+	if err := g.openRegister(); err != nil {
 		return nil, err
 	}
 	if g.listener == nil {
@@ -274,6 +279,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	if g.office != nil {
 		parts = append(parts, g.watchRows)
+	}
+	if g.register != nil {
+		parts = append(parts, g.watchRegister)
 	}
 	errs := make(chan error, len(parts))
 	for _, part := range parts {

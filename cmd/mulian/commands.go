@@ -19,6 +19,8 @@ func (a *app) commands() []*cobra.Command {
 		a.shareCommand(),
 		a.ownerCommand(),
 		a.grantCommand(),
+		a.recoveryCommand(),
+		a.mandateCommand(),
 		a.traceCommand(),
 		a.auditCommand(),
 		a.evidenceCommand(),

@@ -17,7 +17,6 @@ import (
 	"mulian/client"
 	"mulian/client/keyring"
 	"mulian/gateway"
-	"mulian/gateway/connect"
 	"mulian/gateway/issue"
 	credentialv1 "mulian/gen/mulian/credential/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
@@ -204,38 +203,13 @@ func (a *app) office(cl *client.Client, gw string) (o *issue.Office, closeAll fu
 		return nil, nil, err
 	}
 	signer.Key = o.Inward.(sm.PrivateKey) // the newest machine key
-	open := map[string]connect.Source{}
 	o.Get = cl.Get
 	o.Send = func(ctx context.Context, messages ...proto.Message) error {
 		_, err := a.actAs(ctx, cl, signer, messages...)
 		return err
 	}
-	o.Source = func(ctx context.Context, name string) (connect.Source, error) {
-		if db := open[name]; db != nil {
-			return db, nil
-		}
-		for _, s := range cfg.Sources {
-			if s.Name != name {
-				continue
-			}
-			url, err := s.Address()
-			if err != nil {
-				return nil, err
-			}
-			db, err := connect.Open(ctx, url)
-			if err != nil {
-				return nil, databaseFault(err)
-			}
-			open[name] = db
-			return db, nil
-		}
-		return nil, fault.Newf(fault.SourceMissing, "gateway %s has no source %s", account, name)
-	}
-	return o, func() {
-		for _, db := range open {
-			db.Close()
-		}
-	}, nil
+	o.Source, closeAll = sources(cfg)
+	return o, closeAll, nil
 }
 
 func (a *app) credentialIssue() *cobra.Command {

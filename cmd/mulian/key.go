@@ -20,10 +20,10 @@ func (a *app) keyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "key",
 		Aliases: []string{"密钥"},
-		Short:   a.t("密钥：生成、查看、更换、吊销", "keys: make, show, rotate, revoke"),
+		Short:   a.t("密钥：生成、查看、更换、吊销、报失", "keys: make, show, rotate, revoke, report lost"),
 		Example: "  mulian key new 11110000000021928B --label officer",
 	}
-	c.AddCommand(a.keyNew(), a.keyList(), a.keyRotate(), a.keyRevoke())
+	c.AddCommand(a.keyNew(), a.keyList(), a.keyRotate(), a.keyRevoke(), a.keyReport(false), a.keyReport(true))
 	return c
 }
 
@@ -52,32 +52,6 @@ func (a *app) keyNew() *cobra.Command {
 	c.Flags().StringVar(&label, "label", "officer", a.t("用途：root officer machine seal log", "what for: root officer machine seal log"))
 	c.Flags().StringVar(&alg, "algorithm", "sm2", a.t("算法：sm2 p256 ed25519", "algorithm: sm2 p256 ed25519"))
 	return c
-}
-
-func (a *app) keyList() *cobra.Command {
-	return &cobra.Command{
-		Use:     "list",
-		Short:   a.t("列出本机的密钥", "list the keys on this machine"),
-		Example: "  mulian key list",
-		Args:    exactly(0),
-		RunE: func(*cobra.Command, []string) error {
-			entries, err := a.keys().List()
-			if err != nil {
-				return err
-			}
-			rows := [][]string{{a.t("账户", "ACCOUNT"), a.t("用途", "LABEL"), a.t("算法", "ALGORITHM"), a.t("编号", "ID")}}
-			list := make([]map[string]string, 0, len(entries))
-			for _, e := range entries {
-				key, err := a.keys().Key(e.Account, e.Label)
-				if err != nil {
-					return err
-				}
-				rows = append(rows, []string{e.Account, e.Label, key.Algorithm().String(), key.Public().ID()})
-				list = append(list, map[string]string{"account": e.Account, "label": e.Label, "algorithm": key.Algorithm().String(), "id": key.Public().ID()})
-			}
-			return a.print(list, func(w io.Writer) { table(w, rows) })
-		},
-	}
 }
 
 // keyFor returns the key of an account with a label, and makes it if there is none:

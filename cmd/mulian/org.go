@@ -73,12 +73,12 @@ func (a *app) orgRegister() *cobra.Command {
 }
 
 func (a *app) orgUnit() *cobra.Command {
-	var name string
+	var name, parent string
 	var post bool
 	c := &cobra.Command{
 		Use:     "unit LOCAL_ID",
 		Short:   a.t("在本机构新设内设部门或岗位", "add a department or a post to the own organisation"),
-		Example: "  mulian org unit sharing-officer --post --name 数据共享专员 --as 11110000000021928B#root",
+		Example: "  mulian org unit sharing-officer --post --name 数据共享专员 --parent sharing --as 11110000000021928B#root",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind := identityv1.AccountKind_ACCOUNT_KIND_DEPARTMENT
@@ -93,7 +93,7 @@ func (a *app) orgUnit() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m := &identityv1.RegisterUnit{Kind: kind, LocalId: args[0], Name: name}
+			m := &identityv1.RegisterUnit{Kind: kind, LocalId: args[0], Name: name, Parent: parent}
 			if post {
 				key, err := a.keyFor(s.Account+"/p/"+args[0], keyring.Officer)
 				if err != nil {
@@ -109,6 +109,7 @@ func (a *app) orgUnit() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", a.t("名称", "name"))
+	c.Flags().StringVar(&parent, "parent", "", a.t("所属内设部门的本地编号", "local id of the department above"))
 	c.Flags().BoolVar(&post, "post", false, a.t("岗位，并在本机生成其密钥", "a post; makes its key here"))
 	_ = c.MarkFlagRequired("name")
 	return c

@@ -25,10 +25,10 @@ func (a *app) ownerCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "owner",
 		Aliases: []string{"数据主体"},
-		Short:   a.t("数据主体：开户、身份核验", "data owners: open an account, be identified"),
+		Short:   a.t("数据主体：开户、身份核验、冻结", "data owners: open an account, be identified, freeze it"),
 		Example: "  mulian owner open\n  mulian owner identify p-0123456789abcdef0123456789abcdef --number-file number.txt --proof proof.json --as 11110000000021928B",
 	}
-	c.AddCommand(a.ownerOpen(), a.ownerIdentify())
+	c.AddCommand(a.ownerOpen(), a.ownerIdentify(), a.ownerFreeze(), a.ownerThaw(), a.ownerSeen())
 	return c
 }
 
@@ -56,18 +56,21 @@ func (a *app) ownerOpen() *cobra.Command {
 				m.Kind, m.Id = identityv1.AccountKind_ACCOUNT_KIND_FIRM, "f-"+m.Id[2:]
 			}
 			var root sm.PrivateKey
-			for label, level := range map[string]identityv1.KeyLevel{keyring.Root: identityv1.KeyLevel_KEY_LEVEL_ROOT, keyring.Officer: identityv1.KeyLevel_KEY_LEVEL_OFFICER} {
+			for _, k := range []struct {
+				label string
+				level identityv1.KeyLevel
+			}{{keyring.Root, identityv1.KeyLevel_KEY_LEVEL_ROOT}, {keyring.Officer, identityv1.KeyLevel_KEY_LEVEL_OFFICER}} {
 				key, err := sm.Generate(algorithm)
 				if err == nil && !a.dryRun {
-					err = a.keys().Add(m.Id, label, key)
+					err = a.keys().Add(m.Id, k.label, key)
 				}
 				if err != nil {
 					return err
 				}
-				if label == keyring.Root {
+				if k.label == keyring.Root {
 					root = key
 				}
-				m.Keys = append(m.Keys, client.PublicKey(key.Public(), level, label))
+				m.Keys = append(m.Keys, client.PublicKey(key.Public(), k.level, k.label))
 			}
 			r, err := a.actAs(cmd.Context(), cl, client.Signer{Account: m.Id, Key: root}, m)
 			if err != nil || r == nil {

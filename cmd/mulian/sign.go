@@ -23,6 +23,8 @@ import (
 	identityv1 "mulian/gen/mulian/identity/v1"
 	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/fault"
+	"mulian/internal/sm"
+	"mulian/rules/mandate"
 )
 
 // path returns a path inside the home.
@@ -121,7 +123,7 @@ func (a *app) signerOf(ctx context.Context, c *client.Client, account string, la
 func active(acc *identityv1.Account, id string) bool {
 	for _, k := range acc.GetKeys() {
 		if k.GetId() == id {
-			return k.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE && !k.GetSuspended() && k.GetLevel() != identityv1.KeyLevel_KEY_LEVEL_UNSPECIFIED
+			return k.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE && !k.GetSuspended() && k.GetLostMs() == 0 && k.GetLevel() != identityv1.KeyLevel_KEY_LEVEL_UNSPECIFIED
 		}
 	}
 	return false
@@ -153,7 +155,16 @@ func (a *app) actAs(ctx context.Context, c *client.Client, s client.Signer, mess
 	if err != nil {
 		return nil, err
 	}
-	e, err := client.Sign(chain, s, time.Now(), messages...)
+	d, err := client.Prepare(chain, s.Account, time.Now(), messages...)
+	if err != nil {
+		return nil, err
+	}
+	return a.signDraft(ctx, c, d, s.Key)
+}
+
+// signDraft is act with a transaction that is prepared already.
+func (a *app) signDraft(ctx context.Context, c *client.Client, d *client.Draft, key sm.PrivateKey) (*client.Receipt, error) {
+	e, err := d.Sign(key)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +204,18 @@ func (a *app) unsent(body *txv1.Body, sheet []string) error {
 	if err != nil {
 		return fmt.Errorf("print the transaction: %w", err)
 	}
-	return a.print(map[string]any{"ok": true, "dry_run": true, "signs": sheet, "body": json.RawMessage(raw)}, nil)
+	return a.print(map[string]any{"ok": true, "dry_run": true, "signs": sheet, "body": json.RawMessage(raw), "digests": digests(body)}, nil)
+}
+
+// digests are what operators of a firm agree to, of each message.
+func digests(body *txv1.Body) (out []string) {
+	for _, m := range body.GetMessages() {
+		r := m.ProtoReflect()
+		if f := r.WhichOneof(r.Descriptor().Oneofs().ByName("kind")); f != nil {
+			out = append(out, hex.EncodeToString(mandate.Digest(r.Get(f).Message().Interface())))
+		}
+	}
+	return out
 }
 
 // names shows organisations by their name; what cannot be read is shown as it is.

@@ -110,6 +110,15 @@ func (a *app) word(e protoreflect.Enum) string {
 	return plain(v)
 }
 
+// plainOf is plain of a value, as programs read it; "" for unspecified.
+func plainOf(e protoreflect.Enum) string {
+	v := e.Descriptor().Values().ByNumber(e.Number())
+	if v == nil || e.Number() == 0 {
+		return ""
+	}
+	return plain(v)
+}
+
 // plain shortens a value's name: "REQUEST_STATE_RECEIVED" is "received".
 func plain(v protoreflect.EnumValueDescriptor) string {
 	zero := v.Parent().(protoreflect.EnumDescriptor).Values().ByNumber(0)
