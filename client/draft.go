@@ -36,7 +36,13 @@ type Draft struct {
 
 // Prepare makes a draft that counts for [Lifetime] from now.
 func Prepare(chainID, account string, now time.Time, messages ...proto.Message) (*Draft, error) {
-	body := &txv1.Body{ChainId: chainID, Account: account, ExpiresMs: now.Add(Lifetime).UnixMilli(), Salt: make([]byte, 12)}
+	return PrepareUntil(chainID, account, now.Add(Lifetime), messages...)
+}
+
+// PrepareUntil makes a draft that counts until then. The ledger takes more than ten minutes
+// ahead only for what a key in custody is to sign.
+func PrepareUntil(chainID, account string, until time.Time, messages ...proto.Message) (*Draft, error) {
+	body := &txv1.Body{ChainId: chainID, Account: account, ExpiresMs: until.UnixMilli(), Salt: make([]byte, 12)}
 	if _, err := rand.Read(body.Salt); err != nil {
 		return nil, fmt.Errorf("client: salt: %w", err)
 	}

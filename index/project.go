@@ -7,6 +7,7 @@ import (
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	credentialv1 "mulian/gen/mulian/credential/v1"
+	custodyv1 "mulian/gen/mulian/custody/v1"
 	ereceiptv1 "mulian/gen/mulian/ereceipt/v1"
 	evidencev1 "mulian/gen/mulian/evidence/v1"
 	foreignv1 "mulian/gen/mulian/foreign/v1"
@@ -63,6 +64,9 @@ const (
 	Head           = "trace/head/"
 	Sequence       = "trace/sequence/"
 	Recovery       = "recovery/recovery/"
+	Custody        = "custody/custody/"
+	CustodyUse     = "custody/use/"
+	Unwrap         = "custody/unwrap/"
 	RecoveryPolicy = "recovery/policy/"
 	Recovered      = "recovery/executed/"
 	Death          = "recovery/death/"
@@ -269,6 +273,15 @@ var kinds = []kind{
 	}),
 	of(Recovery, func(r *recoveryv1.Recovery) row {
 		return row{org: r.GetAccount(), state: int32(r.GetState()), class: int32(r.GetPath()), flag: r.GetDueMs() != 0, parents: some(Account, r.GetAccount())}
+	}),
+	of(Custody, func(c *custodyv1.Custody) row {
+		return row{org: c.GetCustodian(), peer: c.GetAccount(), state: int32(c.GetState()), flag: c.GetWaiting() > 0, parents: some(Account, c.GetAccount())}
+	}),
+	of(CustodyUse, func(u *custodyv1.CustodyUse) row {
+		return row{org: u.GetCustodian(), peer: u.GetAccount(), state: int32(u.GetState()), class: int32(u.GetKind()), flag: u.GetEndedMs() == 0, parents: some(Custody, u.GetAccount())}
+	}),
+	of(Unwrap, func(w *custodyv1.Unwrap) row {
+		return row{org: w.GetCustodian(), peer: w.GetAccount(), state: int32(w.GetState()), flag: w.GetEndedMs() == 0, parents: some(Custody, w.GetAccount())}
 	}),
 	of(RecoveryPolicy, func(p *recoveryv1.RecoveryPolicy) row { return row{org: p.GetAccount(), flag: p.GetPending() != nil} }),
 	of(Recovered, func(l *recoveryv1.LastRecovery) row { return row{org: l.GetAccount()} }),

@@ -9,6 +9,7 @@ import (
 	"mulian/rules/act"
 	"mulian/rules/catalogue"
 	"mulian/rules/credential"
+	"mulian/rules/custody"
 	"mulian/rules/ereceipt"
 	"mulian/rules/evidence"
 	"mulian/rules/foreign"
@@ -37,7 +38,10 @@ func (t *transaction) carryOut(tx *state.Tx, env machine.Env) (message int, ids 
 		}
 		a := &act.Act{
 			Tx: tx, ChainID: env.ChainID, Height: env.Height, TimeMs: env.TimeMs,
-			TxID: t.id, Index: uint32(i), Account: t.account, Key: t.key, SteppedUp: t.stepUp != nil,
+			TxID: t.id, Index: uint32(i), Account: t.account, Key: t.key, SteppedUp: t.stepUp != nil || t.use != 0,
+		}
+		if i == 0 && t.use != 0 {
+			custody.Executed(a, t.use) // before the messages, so that none of them finds it waiting
 		}
 		if err := identityVerb(a, m); err != nil {
 			return i, nil, named(err, m)
@@ -402,6 +406,28 @@ func mandateVerb(a *act.Act, m *txv1.Message) error {
 		return mandate.SetOperatorPolicy(a, k.SetOperatorPolicy)
 	case *txv1.Message_ApproveAct:
 		return mandate.ApproveAct(a, k.ApproveAct)
+	}
+	return custodyVerb(a, m)
+}
+
+func custodyVerb(a *act.Act, m *txv1.Message) error {
+	switch k := m.GetKind().(type) {
+	case *txv1.Message_OpenCustody:
+		return custody.OpenCustody(a, k.OpenCustody)
+	case *txv1.Message_ConfirmCustody:
+		return custody.ConfirmCustody(a, k.ConfirmCustody)
+	case *txv1.Message_AcceptCustody:
+		return custody.AcceptCustody(a, k.AcceptCustody)
+	case *txv1.Message_RecordCustodyUse:
+		return custody.RecordCustodyUse(a, k.RecordCustodyUse)
+	case *txv1.Message_ConfirmCustodyUse:
+		return custody.ConfirmCustodyUse(a, k.ConfirmCustodyUse)
+	case *txv1.Message_UndoCustodyUse:
+		return custody.UndoCustodyUse(a, k.UndoCustodyUse)
+	case *txv1.Message_UnwrapVault:
+		return custody.UnwrapVault(a, k.UnwrapVault)
+	case *txv1.Message_CloseUnwrap:
+		return custody.CloseUnwrap(a, k.CloseUnwrap)
 	}
 	// checkBody has seen a kind, so this is a verb of tx.proto that is in no list here.
 	panic("rules: no rule for " + verbName(m))

@@ -12,6 +12,7 @@ import (
 	"mulian/internal/fault"
 	"mulian/internal/passkey"
 	"mulian/rules/act"
+	"mulian/rules/custody"
 	"mulian/rules/governance"
 	"mulian/rules/identity"
 	"mulian/state"
@@ -37,10 +38,11 @@ type transaction struct {
 
 	device *passkey.Signed    // what a passkey has said; nil for other keys
 	stepUp *identityv1.StepUp // that holds; nil if there is none
+	use    uint64             // of a key in custody, its number; 0 = the key is its owner's
 }
 
 // open returns the transaction in raw, or the refusal of the first check that
-// fails: size, envelope, body, expiry, account, key, signature, step-up.
+// fails: size, envelope, body, expiry, account, key, signature, custody, step-up.
 func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	p := governance.Parameters(v)
 	if len(raw) > int(p.MaxTxBytes) {
@@ -63,7 +65,7 @@ func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	}
 	if lifetime := int64(p.TxLifetimeSeconds) * 1000; t.body.ExpiresMs <= env.TimeMs {
 		return nil, act.Refuse(fault.Expired, "tx/expiry", "it counted until %d, and it is %d", t.body.ExpiresMs, env.TimeMs)
-	} else if t.body.ExpiresMs-env.TimeMs > lifetime {
+	} else if t.body.ExpiresMs-env.TimeMs > lifetime && !custody.Waits(v, t.id) {
 		return nil, act.Refuse(fault.OutOfRange, "tx/expiry", "it expires at %d: at most %d ms from now, %d, are possible", t.body.ExpiresMs, lifetime, env.TimeMs)
 	}
 	if err := t.findSigner(v, env, e.Signature.GetKey()); err != nil {
@@ -81,6 +83,11 @@ func open(v state.View, env machine.Env, raw []byte) (*transaction, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if t.key.Custodian != "" {
+		if t.use, err = custody.Allowed(v, t.account.Id, t.id, env.TimeMs); err != nil {
+			return nil, err
+		}
 	}
 	return t, t.checkStepUp(v, env, e.StepUp)
 }

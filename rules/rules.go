@@ -9,6 +9,7 @@ import (
 	"mulian/rules/act"
 	"mulian/rules/catalogue"
 	"mulian/rules/credential"
+	"mulian/rules/custody"
 	"mulian/rules/ereceipt"
 	"mulian/rules/governance"
 	"mulian/rules/grant"
@@ -72,6 +73,7 @@ func (consortium) End(tx *state.Tx, env machine.Env) []machine.Validator {
 		safebox.Recovered(a, account)
 	}
 	mandate.End(a)
+	custody.End(a)
 	ereceipt.End(a)
 	credential.End(a)
 	return changes

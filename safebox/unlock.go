@@ -93,6 +93,12 @@ func unlockerBound(account string, keyVersion uint64, kind safeboxv1.UnlockerKin
 	return canon.Frame("mulian/vault/unlocker/v1", []byte(account), binary.BigEndian.AppendUint64(nil, keyVersion), []byte{byte(kind)}, id)
 }
 
+// CustodyBound is to what a box of kind CUSTODY is bound: the custodian makes it himself of what
+// the ledger says, so that no other account's box is opened for it.
+func CustodyBound(account string, keyVersion uint64, custodian string) []byte {
+	return unlockerBound(account, keyVersion, Custody, []byte(custodian))
+}
+
 // closeWith is AES-256-GCM under a key that is derived of the secret for this one use:
 // nonce || ciphertext.
 func closeWith(secret []byte, use string, aad, plain []byte) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -267,19 +268,24 @@ func ParseFile(raw, want []byte) (*safeboxv1.VaultFile, error) {
 }
 
 // OpenVault opens a vault with an unlocker: each of the file's that is of its kind is tried.
+// [ErrOpen] if none opens it; a custodian's own refusal if there was one.
 func OpenVault(ctx context.Context, f *safeboxv1.VaultFile, u Unlocker) (*Vault, error) {
+	refusal := ErrOpen
 	for _, b := range f.GetUnlockers() {
 		if b.GetKind() != u.Kind() {
 			continue
 		}
 		seed, err := u.Open(ctx, f.Account, f.KeyVersion, b)
 		if err != nil {
+			if !errors.Is(err, ErrOpen) {
+				refusal = err
+			}
 			continue // another one of this kind may be it
 		}
 		v := &Vault{file: f, seeds: []past{{f.KeyVersion, seed}}, keys: map[keyRef]privateKey{}}
 		return v, v.recall()
 	}
-	return nil, ErrOpen
+	return nil, refusal
 }
 
 // recall takes the earlier seeds out of the file.

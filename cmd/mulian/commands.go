@@ -18,6 +18,8 @@ func (a *app) commands() []*cobra.Command {
 		a.searchCommand(),
 		a.shareCommand(),
 		a.ownerCommand(),
+		a.counterCommand(),
+		a.custodianCommand(),
 		a.grantCommand(),
 		a.recoveryCommand(),
 		a.mandateCommand(),

@@ -24,6 +24,8 @@ type app struct {
 	quiet  bool
 	dryRun bool
 
+	through *through // at a counter: what would be signed here is recorded for a key in custody
+
 	args     []string // of the command line: the language is needed before flags are parsed
 	in       io.Reader
 	out, err io.Writer

@@ -32,3 +32,31 @@ func TestJoinRunbookQuotesItsScript(t *testing.T) {
 		t.Errorf("%d commands were found", commands)
 	}
 }
+
+// TestCounterRunbookIsTheStory: each command that counter.md shows stands in the story
+// "counter", which runs it.
+func TestCounterRunbookIsTheStory(t *testing.T) {
+	text, err := os.ReadFile("../../docs/runbooks/counter.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	story, err := os.ReadFile("testdata/script/counter.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := strings.ReplaceAll(string(story), " --json", "")
+	commands := 0
+	for line := range strings.Lines(string(text)) {
+		command, ok := strings.CutPrefix(line, "    mulian ")
+		if !ok {
+			continue
+		}
+		commands++
+		if command = strings.TrimSpace(command); !strings.Contains(plain, "mulian "+command) {
+			t.Errorf("counter.md says: mulian %s; the story does not", command)
+		}
+	}
+	if commands < 14 {
+		t.Errorf("%d commands were found", commands)
+	}
+}

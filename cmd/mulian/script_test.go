@@ -31,6 +31,7 @@ func TestStories(t *testing.T) { testscript.Run(t, stories()) }
 func stories() testscript.Params {
 	return testscript.Params{
 		Dir:                 "testdata/script",
+		Condition:           condition,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("MULIAN_HOME", e.WorkDir+"/home")
@@ -50,7 +51,7 @@ func stories() testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up": up, "exits": exits, "keep": keep, "is": is, "gb18030": gb18030, "bom": bom, "workbook": workbook, "rewrite": rewrite, "absent": absent, "many": many, "halt": halt, "indexed": indexed, "figures": figures,
-			"sqlite": sqlite, "permits": permits, "port": port, "open": open, "until": until,
+			"sqlite": sqlite, "permits": permits, "port": port, "open": open, "until": until, "softhsm": softhsm, "killed": killed,
 		},
 	}
 }
@@ -232,4 +233,47 @@ func indexed(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Fatalf("the index has %s of %s events", at(ts, "status.indexed"), at(ts, "status.events"))
 		}
 	}
+}
+
+// softHSM are the places where distributions put SoftHSM2.
+var softHSM = []string{"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so"}
+
+// condition answers [softhsm]: whether SoftHSM2 is here. Where servers are required it is an
+// error that it is not.
+func condition(name string) (bool, error) {
+	if name != "softhsm" {
+		return false, fmt.Errorf("unknown condition %s", name)
+	}
+	_, err := exec.LookPath("softhsm2-util")
+	for _, m := range softHSM {
+		if _, there := os.Stat(m); err == nil && there == nil {
+			return true, nil
+		}
+	}
+	if os.Getenv("MULIAN_REQUIRE_SERVERS") == "1" {
+		return false, errors.New("SoftHSM2 is absent: scripts/need-softhsm installs it")
+	}
+	return false, nil
+}
+
+// softhsm makes a token of the story's own, with the file of its PIN, and puts the module's
+// path into HSM: softhsm.
+func softhsm(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, m := range softHSM {
+		if _, err := os.Stat(m); err == nil {
+			ts.Setenv("HSM", m)
+		}
+	}
+	dir := ts.MkAbs("tokens")
+	ts.Check(os.Mkdir(dir, 0o700))
+	ts.Check(os.WriteFile(ts.MkAbs("softhsm2.conf"), []byte("directories.tokendir = "+dir+"\nobjectstore.backend = file\nlog.level = ERROR\n"), 0o600))
+	ts.Setenv("SOFTHSM2_CONF", ts.MkAbs("softhsm2.conf"))
+	ts.Check(os.WriteFile(ts.MkAbs("pin"), []byte("314159\n"), 0o600))
+	ts.Check(ts.Exec("softhsm2-util", "--init-token", "--free", "--label", "custody", "--pin", "314159", "--so-pin", "271828"))
+}
+
+// killed ends the command that was started last, without warning: killed.
+func killed(ts *testscript.TestScript, _ bool, _ []string) {
+	running := ts.BackgroundCmds()
+	ts.Check(running[len(running)-1].Process.Kill())
 }

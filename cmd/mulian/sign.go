@@ -71,6 +71,9 @@ func (a *app) signer(labels ...string) (client.Signer, error) {
 // signerOn is signer with a key that the ledger takes now.
 func (a *app) signerOn(ctx context.Context, c *client.Client, labels ...string) (client.Signer, error) {
 	account, _, named := strings.Cut(a.as, "#")
+	if a.through != nil && account == a.through.account {
+		return client.Signer{Account: account}, nil // its key is in custody
+	}
 	if named || account == "" {
 		return a.signer(labels...)
 	}
@@ -154,6 +157,9 @@ func (a *app) actAs(ctx context.Context, c *client.Client, s client.Signer, mess
 	chain, err := c.ChainID(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if a.through != nil && s.Account == a.through.account {
+		return nil, a.through.record(ctx, a, c, chain, messages...)
 	}
 	d, err := client.Prepare(chain, s.Account, time.Now(), messages...)
 	if err != nil {

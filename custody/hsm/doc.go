@@ -6,6 +6,7 @@
 // is that of its public key on the ledger.
 //
 //	Open ── Generate ──▶ key in the module ── Sign ──▶ signature
+//	  │     GenerateOpening ──▶ another ── Opening ──▶ what HPKE opens with
 //	  │        └─▶ public key, to be registered on the ledger
 //	  └─ a program built without cgo: [ErrNoModule], in words
 //

@@ -237,6 +237,17 @@ const (
 	RedFlushed           Code = 14159 // the receipt was cancelled (red_flushed)
 )
 
+// The owner's side, custody for people without a device: class 14, 14170 to 14189.
+const (
+	CustodyUnrecorded  Code = 14170 // a key in custody has signed what no use is recorded for (custody_unrecorded)
+	CustodyUnconfirmed Code = 14171 // the second officer has not confirmed the use (custody_unconfirmed)
+	SameDesk           Code = 14172 // one officer, or one desk, would sign twice (same_desk)
+	PresenceMismatch   Code = 14173 // the presence is not of this transaction, or of nobody who may say so (presence_mismatch)
+	PresenceReplayed   Code = 14174 // the evidence of presence has counted already (presence_replayed)
+	UndoWindow         Code = 14175 // the act can still be undone, so it has no effect yet (undo_window)
+	CustodyUndone      Code = 14176 // the use was undone (custody_undone)
+)
+
 // Ours: class 19.
 const (
 	Internal           Code = 19001 // our own mistake; the person sees no details

@@ -213,6 +213,13 @@ var texts = []Text{
 	{SuperviseSigBad, "SuperviseSigBad", "财政监制签名不成立", "the finance bureau's signature does not hold", "不要采信该票据；报告财政部门（supervise_sig_bad）", "do not believe this receipt; tell the finance bureau (supervise_sig_bad)"},
 	{HoldingUnproved, "HoldingUnproved", "未证明持有票据原件", "it was not shown that the document is held", "由持有原件的一方锁定；锁定声明只对写明的机构、索赔和期限有效（holding_unproved）", "who has the document locks it; the signature counts for the organisation, claim and term that it names (holding_unproved)"},
 	{RedFlushed, "RedFlushed", "票据已冲红", "the receipt was cancelled", "该票据已作废；向开票单位索取新票（red_flushed）", "it counts no more; ask the unit for a new one (red_flushed)"},
+	{CustodyUnrecorded, "CustodyUnrecorded", "托管密钥的这次签名没有登记", "a key in custody has signed what nobody recorded", "托管密钥只签两名窗口人员登记过的事项；到窗口办理（custody_unrecorded）", "such a key signs only what two officers have recorded; go to a counter (custody_unrecorded)"},
+	{CustodyUnconfirmed, "CustodyUnconfirmed", "还缺第二名窗口人员确认", "the second officer has not confirmed", "由另一科室的窗口人员核对同一文本后确认：mulian counter confirm（custody_unconfirmed）", "an officer of another desk reads the same text and confirms: mulian counter confirm (custody_unconfirmed)"},
+	{SameDesk, "SameDesk", "同一人或同一科室不能签两次", "one officer, or one desk, would sign twice", "请另一科室的人员签（same_desk）", "let an officer of another desk sign (same_desk)"},
+	{PresenceMismatch, "PresenceMismatch", "到场凭据与本事项不符", "the presence is not of this transaction", "就这一事项重新比对人脸或扫描签名（presence_mismatch）", "compare the face, or scan the signature, again for this transaction (presence_mismatch)"},
+	{PresenceReplayed, "PresenceReplayed", "到场凭据已用过", "the evidence of presence has counted already", "每个事项单独比对人脸或签名，不重复使用（presence_replayed）", "take a new one for each act (presence_replayed)"},
+	{UndoWindow, "UndoWindow", "还在可撤销的 24 小时内，尚未生效", "it can still be undone, so it has no effect yet", "等到时限过后，由托管机构自动提交；不想办了，到任一窗口撤销（undo_window）", "wait: the custodian sends it by itself; to stop it go to any counter (undo_window)"},
+	{CustodyUndone, "CustodyUndone", "该事项已撤销", "the use was undone", "仍要办理的，到窗口重新登记（custody_undone）", "if it is wanted after all, record it anew at a counter (custody_undone)"},
 
 	{Internal, "Internal", "我们自己的错误", "a mistake of our own", "没有改变任何东西；把编号报给运维", "nothing was changed; report the reference to the operator"},
 	{Unreachable, "Unreachable", "连不上", "cannot be reached", "检查地址和网络；mulian doctor", "check address and network; mulian doctor"},

@@ -254,8 +254,8 @@ func checkRevoke(v state.View, rule string, r *governancev1.RoleGrant) error {
 // checkRole checks what of a grant needs no state.
 func checkRole(rule string, r *governancev1.RoleGrant) error {
 	switch {
-	case r.GetRole() < governancev1.Role_ROLE_AUTHORITY || r.Role > governancev1.Role_ROLE_REGISTRY:
-		return act.Refuse(fault.OutOfRange, rule, "role %d: 1 to 8 are possible", r.GetRole())
+	case r.GetRole() < governancev1.Role_ROLE_AUTHORITY || r.Role > governancev1.Role_ROLE_CUSTODIAN:
+		return act.Refuse(fault.OutOfRange, rule, "role %d: 1 to 9 are possible", r.GetRole())
 	case r.SinceMs != 0:
 		return act.Refuse(fault.Malformed, rule, "since_ms is set by the ledger")
 	}

@@ -43,6 +43,10 @@ func with(a *act.Act, owner string, objects ...string) []string {
 	return append(objects, next(a, feedOf(a.Tx, owner)))
 }
 
+// Told appends to an event's objects that its owner is told of it: for the other nouns whose
+// acts concern an owner. The event has to be emitted in the same act.
+func Told(a *act.Act, owner string, objects ...string) []string { return with(a, owner, objects...) }
+
 // ofGrant are the objects of an event about a grant, the subject first, the owner's
 // notification last.
 func ofGrant(a *act.Act, g *grantv1.Grant, subject ...string) []string {

@@ -120,7 +120,7 @@ func checkNewKey(rule string, i int, k *identityv1.Key, kind identityv1.AccountK
 	switch {
 	case k.Level < lo || k.Level > hi:
 		return act.RefuseItem(fault.OutOfRange, rule, i, "key %s has level %s: %s to %s are possible here", k.Id, k.Level, lo, hi)
-	case k.State != 0 || k.AddedMs != 0 || k.RevokedMs != 0 || k.Suspended:
+	case k.State != 0 || k.AddedMs != 0 || k.RevokedMs != 0 || k.Suspended || k.Custodian != "":
 		return act.RefuseItem(fault.Malformed, rule, i, "key %s: state and times are set by the ledger", k.Id)
 	case k.EndsMs != 0 && k.EndsMs <= timeMs:
 		return act.RefuseItem(fault.OutOfRange, rule, i, "key %s would end before it begins", k.Id)

@@ -20,6 +20,12 @@ func FindPolicy(v state.View, firm string) (*mandatev1.OperatorPolicy, bool) {
 // Counts reports whether the mandate counts at that moment.
 func Counts(v state.View, m *mandatev1.Mandate, timeMs int64) bool { return counts(v, m, timeMs) }
 
+// ActsFor reports whether the account acts for the principal at that moment, under whatever
+// mandate: who does may stop what others do for him.
+func ActsFor(v state.View, actor, principal string, timeMs int64) bool {
+	return slices.ContainsFunc(between(v, actor, principal), func(m *mandatev1.Mandate) bool { return counts(v, m, timeMs) })
+}
+
 // Check returns the first breach of the invariants that the mandate shows in that state, or
 // nil. For tests and audits: no verb asks it.
 func Check(v state.View, m *mandatev1.Mandate) error {

@@ -60,7 +60,7 @@ var kinds = map[string]Phrase{
 // enums are the roles and clocks in Chinese; English readers get the schema's own word.
 var enums = map[protoreflect.Name]string{
 	"ROLE_AUTHORITY": "主管部门", "ROLE_STAFFING_OFFICE": "编办", "ROLE_FINANCE_BUREAU": "财政", "ROLE_OPERATOR": "运维", "ROLE_AUDITOR": "审计", "ROLE_SECRECY_OFFICE": "保密审批机关",
-	"ROLE_IDENTITY": "身份核验机构", "ROLE_REGISTRY": "登记机关",
+	"ROLE_IDENTITY": "身份核验机构", "ROLE_REGISTRY": "登记机关", "ROLE_CUSTODIAN": "托管机构",
 	"CLOCK_CATALOGUE_UPDATE": "目录更新", "CLOCK_CATALOGUE_REVIEW": "目录审核", "CLOCK_ANSWER_UNCONDITIONAL": "答复（无条件共享）", "CLOCK_ANSWER_CONDITIONAL": "答复（有条件共享）",
 	"CLOCK_DELIVER": "提供数据", "CLOCK_CORRECTION": "校核", "CLOCK_COMPLETE": "补正", "CLOCK_DISPOSE": "销毁数据", "CLOCK_OBJECTION": "答复异议", "CLOCK_DISPUTE": "处理争议", "CLOCK_RECTIFY": "整改",
 }

@@ -70,6 +70,9 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 	if p, ok := ofMandate(m, name); ok {
 		return p
 	}
+	if p, ok := ofCustody(m, name); ok {
+		return p
+	}
 	if p, ok := ofReceipt(m, name); ok {
 		return p
 	}

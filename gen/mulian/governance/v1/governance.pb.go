@@ -40,6 +40,7 @@ const (
 	Role_ROLE_SECRECY_OFFICE  Role = 6 // 保密审批机关: may order investigative secrecy for accesses of others
 	Role_ROLE_IDENTITY        Role = 7 // 身份核验机构: identifies the holders of accounts, and steps them up
 	Role_ROLE_REGISTRY        Role = 8 // 登记机关: signs mandates that follow from its register (legal representatives, guardians, heirs)
+	Role_ROLE_CUSTODIAN       Role = 9 // 托管机构: keeps in its hardware the keys of people without a device
 )
 
 // Enum value maps for Role.
@@ -54,6 +55,7 @@ var (
 		6: "ROLE_SECRECY_OFFICE",
 		7: "ROLE_IDENTITY",
 		8: "ROLE_REGISTRY",
+		9: "ROLE_CUSTODIAN",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":     0,
@@ -65,6 +67,7 @@ var (
 		"ROLE_SECRECY_OFFICE":  6,
 		"ROLE_IDENTITY":        7,
 		"ROLE_REGISTRY":        8,
+		"ROLE_CUSTODIAN":       9,
 	}
 )
 
@@ -2997,7 +3000,7 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\x03yes\x18\x02 \x01(\bR\x03yes\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\".\n" +
 	"\x10WithdrawProposal\x12\x1a\n" +
-	"\bproposal\x18\x01 \x01(\tR\bproposal*\xc7\x01\n" +
+	"\bproposal\x18\x01 \x01(\tR\bproposal*\xdb\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eROLE_AUTHORITY\x10\x01\x12\x18\n" +
@@ -3007,7 +3010,8 @@ const file_mulian_governance_v1_governance_proto_rawDesc = "" +
 	"\fROLE_AUDITOR\x10\x05\x12\x17\n" +
 	"\x13ROLE_SECRECY_OFFICE\x10\x06\x12\x11\n" +
 	"\rROLE_IDENTITY\x10\a\x12\x11\n" +
-	"\rROLE_REGISTRY\x10\b*\x9f\x02\n" +
+	"\rROLE_REGISTRY\x10\b\x12\x12\n" +
+	"\x0eROLE_CUSTODIAN\x10\t*\x9f\x02\n" +
 	"\x05Clock\x12\x15\n" +
 	"\x11CLOCK_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16CLOCK_CATALOGUE_UPDATE\x10\x01\x12\x1a\n" +

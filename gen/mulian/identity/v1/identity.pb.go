@@ -380,6 +380,7 @@ type Key struct {
 	Label         string                 `protobuf:"bytes,9,opt,name=label,proto3" json:"label,omitempty"`                                   // <= 64 characters, for people: "UKey 2026-01"
 	Suspended     bool                   `protobuf:"varint,10,opt,name=suspended,proto3" json:"suspended,omitempty"`                         // by vote, it does not sign for now; set by the ledger
 	Passkey       *Passkey               `protobuf:"bytes,11,opt,name=passkey,proto3" json:"passkey,omitempty"`                              // of a passkey, and only of one
+	Custodian     string                 `protobuf:"bytes,12,opt,name=custodian,proto3" json:"custodian,omitempty"`                          // organisation in whose hardware the key is (custody): it signs nothing without a recorded use; set by the ledger
 	LostMs        int64                  `protobuf:"varint,20,opt,name=lost_ms,json=lostMs,proto3" json:"lost_ms,omitempty"`                 // reported lost: it signs nothing but a veto of a recovery; set by the ledger, 0 = no
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -490,6 +491,13 @@ func (x *Key) GetPasskey() *Passkey {
 		return x.Passkey
 	}
 	return nil
+}
+
+func (x *Key) GetCustodian() string {
+	if x != nil {
+		return x.Custodian
+	}
+	return ""
 }
 
 func (x *Key) GetLostMs() int64 {
@@ -1558,7 +1566,7 @@ var File_mulian_identity_v1_identity_proto protoreflect.FileDescriptor
 
 const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"\n" +
-	"!mulian/identity/v1/identity.proto\x12\x12mulian.identity.v1\x1a mulian/identity/v1/passkey.proto\"\xb3\x03\n" +
+	"!mulian/identity/v1/identity.proto\x12\x12mulian.identity.v1\x1a mulian/identity/v1/passkey.proto\"\xd1\x03\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12>\n" +
 	"\talgorithm\x18\x02 \x01(\x0e2 .mulian.identity.v1.KeyAlgorithmR\talgorithm\x12\x1d\n" +
@@ -1573,7 +1581,8 @@ const file_mulian_identity_v1_identity_proto_rawDesc = "" +
 	"\x05label\x18\t \x01(\tR\x05label\x12\x1c\n" +
 	"\tsuspended\x18\n" +
 	" \x01(\bR\tsuspended\x125\n" +
-	"\apasskey\x18\v \x01(\v2\x1b.mulian.identity.v1.PasskeyR\apasskey\x12\x17\n" +
+	"\apasskey\x18\v \x01(\v2\x1b.mulian.identity.v1.PasskeyR\apasskey\x12\x1c\n" +
+	"\tcustodian\x18\f \x01(\tR\tcustodian\x12\x17\n" +
 	"\alost_ms\x18\x14 \x01(\x03R\x06lostMs\"\xee\x03\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x123\n" +

@@ -16,7 +16,8 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v12 "mulian/gen/mulian/catalogue/v1"
-	v112 "mulian/gen/mulian/credential/v1"
+	v113 "mulian/gen/mulian/credential/v1"
+	v112 "mulian/gen/mulian/custody/v1"
 	v111 "mulian/gen/mulian/ereceipt/v1"
 	v16 "mulian/gen/mulian/evidence/v1"
 	v18 "mulian/gen/mulian/foreign/v1"
@@ -364,6 +365,14 @@ type Message struct {
 	//	*Message_ReimburseReceipts
 	//	*Message_FlushReceipt
 	//	*Message_ReturnReimbursement
+	//	*Message_OpenCustody
+	//	*Message_ConfirmCustody
+	//	*Message_AcceptCustody
+	//	*Message_RecordCustodyUse
+	//	*Message_ConfirmCustodyUse
+	//	*Message_UndoCustodyUse
+	//	*Message_UnwrapVault
+	//	*Message_CloseUnwrap
 	//	*Message_PutCredentialType
 	//	*Message_RetireCredentialType
 	//	*Message_PutIssuer
@@ -1546,7 +1555,79 @@ func (x *Message) GetReturnReimbursement() *v111.ReturnReimbursement {
 	return nil
 }
 
-func (x *Message) GetPutCredentialType() *v112.PutCredentialType {
+func (x *Message) GetOpenCustody() *v112.OpenCustody {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_OpenCustody); ok {
+			return x.OpenCustody
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetConfirmCustody() *v112.ConfirmCustody {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ConfirmCustody); ok {
+			return x.ConfirmCustody
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetAcceptCustody() *v112.AcceptCustody {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_AcceptCustody); ok {
+			return x.AcceptCustody
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRecordCustodyUse() *v112.RecordCustodyUse {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RecordCustodyUse); ok {
+			return x.RecordCustodyUse
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetConfirmCustodyUse() *v112.ConfirmCustodyUse {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_ConfirmCustodyUse); ok {
+			return x.ConfirmCustodyUse
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetUndoCustodyUse() *v112.UndoCustodyUse {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_UndoCustodyUse); ok {
+			return x.UndoCustodyUse
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetUnwrapVault() *v112.UnwrapVault {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_UnwrapVault); ok {
+			return x.UnwrapVault
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetCloseUnwrap() *v112.CloseUnwrap {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_CloseUnwrap); ok {
+			return x.CloseUnwrap
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetPutCredentialType() *v113.PutCredentialType {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_PutCredentialType); ok {
 			return x.PutCredentialType
@@ -1555,7 +1636,7 @@ func (x *Message) GetPutCredentialType() *v112.PutCredentialType {
 	return nil
 }
 
-func (x *Message) GetRetireCredentialType() *v112.RetireCredentialType {
+func (x *Message) GetRetireCredentialType() *v113.RetireCredentialType {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_RetireCredentialType); ok {
 			return x.RetireCredentialType
@@ -1564,7 +1645,7 @@ func (x *Message) GetRetireCredentialType() *v112.RetireCredentialType {
 	return nil
 }
 
-func (x *Message) GetPutIssuer() *v112.PutIssuer {
+func (x *Message) GetPutIssuer() *v113.PutIssuer {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_PutIssuer); ok {
 			return x.PutIssuer
@@ -1573,7 +1654,7 @@ func (x *Message) GetPutIssuer() *v112.PutIssuer {
 	return nil
 }
 
-func (x *Message) GetIssueCredentials() *v112.IssueCredentials {
+func (x *Message) GetIssueCredentials() *v113.IssueCredentials {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_IssueCredentials); ok {
 			return x.IssueCredentials
@@ -1582,7 +1663,7 @@ func (x *Message) GetIssueCredentials() *v112.IssueCredentials {
 	return nil
 }
 
-func (x *Message) GetSetCredentialStatus() *v112.SetCredentialStatus {
+func (x *Message) GetSetCredentialStatus() *v113.SetCredentialStatus {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_SetCredentialStatus); ok {
 			return x.SetCredentialStatus
@@ -1591,7 +1672,7 @@ func (x *Message) GetSetCredentialStatus() *v112.SetCredentialStatus {
 	return nil
 }
 
-func (x *Message) GetReportSourceChange() *v112.ReportSourceChange {
+func (x *Message) GetReportSourceChange() *v113.ReportSourceChange {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ReportSourceChange); ok {
 			return x.ReportSourceChange
@@ -2108,28 +2189,60 @@ type Message_ReturnReimbursement struct {
 	ReturnReimbursement *v111.ReturnReimbursement `protobuf:"bytes,249,opt,name=return_reimbursement,json=returnReimbursement,proto3,oneof"`
 }
 
+type Message_OpenCustody struct {
+	OpenCustody *v112.OpenCustody `protobuf:"bytes,260,opt,name=open_custody,json=openCustody,proto3,oneof"`
+}
+
+type Message_ConfirmCustody struct {
+	ConfirmCustody *v112.ConfirmCustody `protobuf:"bytes,261,opt,name=confirm_custody,json=confirmCustody,proto3,oneof"`
+}
+
+type Message_AcceptCustody struct {
+	AcceptCustody *v112.AcceptCustody `protobuf:"bytes,262,opt,name=accept_custody,json=acceptCustody,proto3,oneof"`
+}
+
+type Message_RecordCustodyUse struct {
+	RecordCustodyUse *v112.RecordCustodyUse `protobuf:"bytes,263,opt,name=record_custody_use,json=recordCustodyUse,proto3,oneof"`
+}
+
+type Message_ConfirmCustodyUse struct {
+	ConfirmCustodyUse *v112.ConfirmCustodyUse `protobuf:"bytes,264,opt,name=confirm_custody_use,json=confirmCustodyUse,proto3,oneof"`
+}
+
+type Message_UndoCustodyUse struct {
+	UndoCustodyUse *v112.UndoCustodyUse `protobuf:"bytes,265,opt,name=undo_custody_use,json=undoCustodyUse,proto3,oneof"`
+}
+
+type Message_UnwrapVault struct {
+	UnwrapVault *v112.UnwrapVault `protobuf:"bytes,266,opt,name=unwrap_vault,json=unwrapVault,proto3,oneof"`
+}
+
+type Message_CloseUnwrap struct {
+	CloseUnwrap *v112.CloseUnwrap `protobuf:"bytes,267,opt,name=close_unwrap,json=closeUnwrap,proto3,oneof"`
+}
+
 type Message_PutCredentialType struct {
-	PutCredentialType *v112.PutCredentialType `protobuf:"bytes,215,opt,name=put_credential_type,json=putCredentialType,proto3,oneof"`
+	PutCredentialType *v113.PutCredentialType `protobuf:"bytes,215,opt,name=put_credential_type,json=putCredentialType,proto3,oneof"`
 }
 
 type Message_RetireCredentialType struct {
-	RetireCredentialType *v112.RetireCredentialType `protobuf:"bytes,216,opt,name=retire_credential_type,json=retireCredentialType,proto3,oneof"`
+	RetireCredentialType *v113.RetireCredentialType `protobuf:"bytes,216,opt,name=retire_credential_type,json=retireCredentialType,proto3,oneof"`
 }
 
 type Message_PutIssuer struct {
-	PutIssuer *v112.PutIssuer `protobuf:"bytes,217,opt,name=put_issuer,json=putIssuer,proto3,oneof"`
+	PutIssuer *v113.PutIssuer `protobuf:"bytes,217,opt,name=put_issuer,json=putIssuer,proto3,oneof"`
 }
 
 type Message_IssueCredentials struct {
-	IssueCredentials *v112.IssueCredentials `protobuf:"bytes,218,opt,name=issue_credentials,json=issueCredentials,proto3,oneof"`
+	IssueCredentials *v113.IssueCredentials `protobuf:"bytes,218,opt,name=issue_credentials,json=issueCredentials,proto3,oneof"`
 }
 
 type Message_SetCredentialStatus struct {
-	SetCredentialStatus *v112.SetCredentialStatus `protobuf:"bytes,219,opt,name=set_credential_status,json=setCredentialStatus,proto3,oneof"`
+	SetCredentialStatus *v113.SetCredentialStatus `protobuf:"bytes,219,opt,name=set_credential_status,json=setCredentialStatus,proto3,oneof"`
 }
 
 type Message_ReportSourceChange struct {
-	ReportSourceChange *v112.ReportSourceChange `protobuf:"bytes,220,opt,name=report_source_change,json=reportSourceChange,proto3,oneof"`
+	ReportSourceChange *v113.ReportSourceChange `protobuf:"bytes,220,opt,name=report_source_change,json=reportSourceChange,proto3,oneof"`
 }
 
 func (*Message_RegisterOrg) isMessage_Kind() {}
@@ -2384,6 +2497,22 @@ func (*Message_FlushReceipt) isMessage_Kind() {}
 
 func (*Message_ReturnReimbursement) isMessage_Kind() {}
 
+func (*Message_OpenCustody) isMessage_Kind() {}
+
+func (*Message_ConfirmCustody) isMessage_Kind() {}
+
+func (*Message_AcceptCustody) isMessage_Kind() {}
+
+func (*Message_RecordCustodyUse) isMessage_Kind() {}
+
+func (*Message_ConfirmCustodyUse) isMessage_Kind() {}
+
+func (*Message_UndoCustodyUse) isMessage_Kind() {}
+
+func (*Message_UnwrapVault) isMessage_Kind() {}
+
+func (*Message_CloseUnwrap) isMessage_Kind() {}
+
 func (*Message_PutCredentialType) isMessage_Kind() {}
 
 func (*Message_RetireCredentialType) isMessage_Kind() {}
@@ -2571,7 +2700,7 @@ var File_mulian_tx_v1_tx_proto protoreflect.FileDescriptor
 
 const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/grant/v1/grant.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/safebox/v1/safebox.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\x1a%mulian/credential/v1/credential.proto\x1a!mulian/recovery/v1/recovery.proto\x1a\x1fmulian/mandate/v1/mandate.proto\"\x8a\x01\n" +
+	"\x15mulian/tx/v1/tx.proto\x12\fmulian.tx.v1\x1a!mulian/identity/v1/identity.proto\x1a mulian/identity/v1/passkey.proto\x1a%mulian/governance/v1/governance.proto\x1a#mulian/catalogue/v1/catalogue.proto\x1a\x1bmulian/grant/v1/grant.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1amulian/share/v1/life.proto\x1a\x1bmulian/trace/v1/trace.proto\x1a!mulian/evidence/v1/evidence.proto\x1a\x1fmulian/safebox/v1/safebox.proto\x1a\x1fmulian/foreign/v1/foreign.proto\x1a!mulian/ereceipt/v1/ereceipt.proto\x1a%mulian/credential/v1/credential.proto\x1a!mulian/recovery/v1/recovery.proto\x1a\x1fmulian/mandate/v1/mandate.proto\x1a\x1fmulian/custody/v1/custody.proto\"\x8a\x01\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x125\n" +
 	"\tsignature\x18\x02 \x01(\v2\x17.mulian.tx.v1.SignatureR\tsignature\x123\n" +
@@ -2585,7 +2714,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xc6M\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xb2R\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -2733,7 +2862,15 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\x10release_receipts\x18\xf6\x01 \x01(\v2#.mulian.ereceipt.v1.ReleaseReceiptsH\x00R\x0freleaseReceipts\x12W\n" +
 	"\x12reimburse_receipts\x18\xf7\x01 \x01(\v2%.mulian.ereceipt.v1.ReimburseReceiptsH\x00R\x11reimburseReceipts\x12H\n" +
 	"\rflush_receipt\x18\xf8\x01 \x01(\v2 .mulian.ereceipt.v1.FlushReceiptH\x00R\fflushReceipt\x12]\n" +
-	"\x14return_reimbursement\x18\xf9\x01 \x01(\v2'.mulian.ereceipt.v1.ReturnReimbursementH\x00R\x13returnReimbursement\x12Z\n" +
+	"\x14return_reimbursement\x18\xf9\x01 \x01(\v2'.mulian.ereceipt.v1.ReturnReimbursementH\x00R\x13returnReimbursement\x12D\n" +
+	"\fopen_custody\x18\x84\x02 \x01(\v2\x1e.mulian.custody.v1.OpenCustodyH\x00R\vopenCustody\x12M\n" +
+	"\x0fconfirm_custody\x18\x85\x02 \x01(\v2!.mulian.custody.v1.ConfirmCustodyH\x00R\x0econfirmCustody\x12J\n" +
+	"\x0eaccept_custody\x18\x86\x02 \x01(\v2 .mulian.custody.v1.AcceptCustodyH\x00R\racceptCustody\x12T\n" +
+	"\x12record_custody_use\x18\x87\x02 \x01(\v2#.mulian.custody.v1.RecordCustodyUseH\x00R\x10recordCustodyUse\x12W\n" +
+	"\x13confirm_custody_use\x18\x88\x02 \x01(\v2$.mulian.custody.v1.ConfirmCustodyUseH\x00R\x11confirmCustodyUse\x12N\n" +
+	"\x10undo_custody_use\x18\x89\x02 \x01(\v2!.mulian.custody.v1.UndoCustodyUseH\x00R\x0eundoCustodyUse\x12D\n" +
+	"\funwrap_vault\x18\x8a\x02 \x01(\v2\x1e.mulian.custody.v1.UnwrapVaultH\x00R\vunwrapVault\x12D\n" +
+	"\fclose_unwrap\x18\x8b\x02 \x01(\v2\x1e.mulian.custody.v1.CloseUnwrapH\x00R\vcloseUnwrap\x12Z\n" +
 	"\x13put_credential_type\x18\xd7\x01 \x01(\v2'.mulian.credential.v1.PutCredentialTypeH\x00R\x11putCredentialType\x12c\n" +
 	"\x16retire_credential_type\x18\xd8\x01 \x01(\v2*.mulian.credential.v1.RetireCredentialTypeH\x00R\x14retireCredentialType\x12A\n" +
 	"\n" +
@@ -2904,12 +3041,20 @@ var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*v111.ReimburseReceipts)(nil),    // 130: mulian.ereceipt.v1.ReimburseReceipts
 	(*v111.FlushReceipt)(nil),         // 131: mulian.ereceipt.v1.FlushReceipt
 	(*v111.ReturnReimbursement)(nil),  // 132: mulian.ereceipt.v1.ReturnReimbursement
-	(*v112.PutCredentialType)(nil),    // 133: mulian.credential.v1.PutCredentialType
-	(*v112.RetireCredentialType)(nil), // 134: mulian.credential.v1.RetireCredentialType
-	(*v112.PutIssuer)(nil),            // 135: mulian.credential.v1.PutIssuer
-	(*v112.IssueCredentials)(nil),     // 136: mulian.credential.v1.IssueCredentials
-	(*v112.SetCredentialStatus)(nil),  // 137: mulian.credential.v1.SetCredentialStatus
-	(*v112.ReportSourceChange)(nil),   // 138: mulian.credential.v1.ReportSourceChange
+	(*v112.OpenCustody)(nil),          // 133: mulian.custody.v1.OpenCustody
+	(*v112.ConfirmCustody)(nil),       // 134: mulian.custody.v1.ConfirmCustody
+	(*v112.AcceptCustody)(nil),        // 135: mulian.custody.v1.AcceptCustody
+	(*v112.RecordCustodyUse)(nil),     // 136: mulian.custody.v1.RecordCustodyUse
+	(*v112.ConfirmCustodyUse)(nil),    // 137: mulian.custody.v1.ConfirmCustodyUse
+	(*v112.UndoCustodyUse)(nil),       // 138: mulian.custody.v1.UndoCustodyUse
+	(*v112.UnwrapVault)(nil),          // 139: mulian.custody.v1.UnwrapVault
+	(*v112.CloseUnwrap)(nil),          // 140: mulian.custody.v1.CloseUnwrap
+	(*v113.PutCredentialType)(nil),    // 141: mulian.credential.v1.PutCredentialType
+	(*v113.RetireCredentialType)(nil), // 142: mulian.credential.v1.RetireCredentialType
+	(*v113.PutIssuer)(nil),            // 143: mulian.credential.v1.PutIssuer
+	(*v113.IssueCredentials)(nil),     // 144: mulian.credential.v1.IssueCredentials
+	(*v113.SetCredentialStatus)(nil),  // 145: mulian.credential.v1.SetCredentialStatus
+	(*v113.ReportSourceChange)(nil),   // 146: mulian.credential.v1.ReportSourceChange
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,   // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -3041,17 +3186,25 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	130, // 126: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
 	131, // 127: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
 	132, // 128: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
-	133, // 129: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
-	134, // 130: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
-	135, // 131: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
-	136, // 132: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
-	137, // 133: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
-	138, // 134: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
-	135, // [135:135] is the sub-list for method output_type
-	135, // [135:135] is the sub-list for method input_type
-	135, // [135:135] is the sub-list for extension type_name
-	135, // [135:135] is the sub-list for extension extendee
-	0,   // [0:135] is the sub-list for field type_name
+	133, // 129: mulian.tx.v1.Message.open_custody:type_name -> mulian.custody.v1.OpenCustody
+	134, // 130: mulian.tx.v1.Message.confirm_custody:type_name -> mulian.custody.v1.ConfirmCustody
+	135, // 131: mulian.tx.v1.Message.accept_custody:type_name -> mulian.custody.v1.AcceptCustody
+	136, // 132: mulian.tx.v1.Message.record_custody_use:type_name -> mulian.custody.v1.RecordCustodyUse
+	137, // 133: mulian.tx.v1.Message.confirm_custody_use:type_name -> mulian.custody.v1.ConfirmCustodyUse
+	138, // 134: mulian.tx.v1.Message.undo_custody_use:type_name -> mulian.custody.v1.UndoCustodyUse
+	139, // 135: mulian.tx.v1.Message.unwrap_vault:type_name -> mulian.custody.v1.UnwrapVault
+	140, // 136: mulian.tx.v1.Message.close_unwrap:type_name -> mulian.custody.v1.CloseUnwrap
+	141, // 137: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
+	142, // 138: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
+	143, // 139: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
+	144, // 140: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
+	145, // 141: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
+	146, // 142: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
+	143, // [143:143] is the sub-list for method output_type
+	143, // [143:143] is the sub-list for method input_type
+	143, // [143:143] is the sub-list for extension type_name
+	143, // [143:143] is the sub-list for extension extendee
+	0,   // [0:143] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -3186,6 +3339,14 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_ReimburseReceipts)(nil),
 		(*Message_FlushReceipt)(nil),
 		(*Message_ReturnReimbursement)(nil),
+		(*Message_OpenCustody)(nil),
+		(*Message_ConfirmCustody)(nil),
+		(*Message_AcceptCustody)(nil),
+		(*Message_RecordCustodyUse)(nil),
+		(*Message_ConfirmCustodyUse)(nil),
+		(*Message_UndoCustodyUse)(nil),
+		(*Message_UnwrapVault)(nil),
+		(*Message_CloseUnwrap)(nil),
 		(*Message_PutCredentialType)(nil),
 		(*Message_RetireCredentialType)(nil),
 		(*Message_PutIssuer)(nil),
