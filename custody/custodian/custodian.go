@@ -20,6 +20,7 @@ import (
 	"mulian/custody/hsm"
 	custodyv1 "mulian/gen/mulian/custody/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
 	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/canon"
 	"mulian/internal/custody"
@@ -69,17 +70,21 @@ func (c *Custodian) Run(ctx context.Context) (err error) {
 	}
 	todo := map[string]bool{}
 	for _, prefix := range []string{custodies, uses} {
-		if err := c.Ledger.List(ctx, prefix, func(key string, _ []byte) bool { todo[key] = true; return true }); err != nil {
+		err := c.Ledger.List(ctx, prefix, func(key string, value []byte) bool {
+			if c.pending(prefix, value) {
+				todo[key] = true
+			}
+			return true
+		})
+		if err != nil {
 			return err
 		}
 	}
 	c.work(ctx, todo)
 	err = c.Ledger.Watch(ctx, s.GetEvents(), []string{"custody/"}, func(u client.Update) error {
 		for _, e := range u.Events {
-			for _, key := range e.GetObjects() {
-				if strings.HasPrefix(key, custodies) || strings.HasPrefix(key, uses) {
-					todo[key] = true
-				}
+			if key := subject(e); strings.HasPrefix(key, custodies) || strings.HasPrefix(key, uses) {
+				todo[key] = true
 			}
 		}
 		c.work(ctx, todo)
@@ -89,6 +94,25 @@ func (c *Custodian) Run(ctx context.Context) (err error) {
 		return nil
 	}
 	return err
+}
+
+// pending reports whether a record, as the server shows it, is ours and waits. A server that
+// hides one only makes it wait; what is done is proved first.
+func (c *Custodian) pending(prefix string, value []byte) bool {
+	if prefix == uses {
+		u := &custodyv1.CustodyUse{}
+		return proto.Unmarshal(value, u) == nil && u.GetCustodian() == c.org() && u.GetState() == custodyv1.CustodyUseState_CUSTODY_USE_STATE_CONFIRMED
+	}
+	a := &custodyv1.Custody{}
+	return proto.Unmarshal(value, a) == nil && a.GetCustodian() == c.org() && a.GetState() == custodyv1.CustodyState_CUSTODY_STATE_VOUCHED
+}
+
+// subject is the object that an event is about.
+func subject(e *tracev1.Event) string {
+	if len(e.GetObjects()) == 0 {
+		return ""
+	}
+	return e.GetObjects()[0]
 }
 
 // work does what there is to do; what waits, or could not be done now, stays in the list.
@@ -121,7 +145,7 @@ func again(err error) bool {
 	return false
 }
 
-// read proves a record that is ours. found is false for another custodian's.
+// arrangement proves the custody of an account, which has to be ours: Forbidden.
 func (c *Custodian) arrangement(ctx context.Context, account string) (*custodyv1.Custody, error) {
 	a := &custodyv1.Custody{}
 	found, _, err := c.Proved.Get(ctx, custodies+account, a)
@@ -168,10 +192,10 @@ func (c *Custodian) accept(ctx context.Context, key string) (done bool, err erro
 }
 
 // keyOf finds the key with the label, or makes it: after a crash it may be there already.
-func (c *Custodian) keyOf(label string, make func(string) (sm.PublicKey, error)) (sm.PublicKey, error) {
+func (c *Custodian) keyOf(label string, generate func(string) (sm.PublicKey, error)) (sm.PublicKey, error) {
 	k, err := c.Device.Labelled(label)
 	if errors.Is(err, hsm.ErrNoKey) {
-		return make(label)
+		return generate(label)
 	}
 	return k, err
 }
