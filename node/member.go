@@ -17,7 +17,9 @@ import (
 	"mulian/internal/durable"
 	"mulian/internal/fault"
 	"mulian/internal/tracing"
+	"mulian/safebox/store"
 	"mulian/server"
+	"mulian/server/boxdoor"
 )
 
 // Member is a running member: node, index and server in one. Its parts end
@@ -27,6 +29,8 @@ type Member struct {
 	Index  *index.Index
 	Server *server.Server
 
+	door     *boxdoor.Door // nil = no boxes are kept here
+	medium   store.Blobs   // of the boxes
 	listener net.Listener
 	home     string
 	log      *slog.Logger
@@ -39,6 +43,15 @@ type MemberConfig struct {
 	Index  string          // file of the projection; empty: index.db beside the node's home
 	Listen string          // of the server, host:port; port 0 takes a free one
 	Tracer *tracing.Tracer // nil = calls are not followed; Run closes it
+	Boxes  Boxes
+}
+
+// Boxes says how a member keeps boxes. The zero value keeps them beside the node's home.
+type Boxes struct {
+	Off      bool          // keep none
+	Dir      string        // empty: the folder boxes beside the node's home
+	Quota    store.Quota   // of each box; zero fields: [store.DefaultQuota]
+	Patience time.Duration // with what is not on the ledger; 0: [boxdoor.DefaultPatience]
 }
 
 // OpenMember starts the node and takes the server's address. Nothing is served
@@ -82,8 +95,32 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 			return nil, errors.Join(err, n.Close())
 		}
 	}
-	s := server.New(n, x, server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger, Metrics: metrics, Tracer: cfg.Tracer})
-	return &Member{Node: n, Index: x, Server: s, listener: l, home: cfg.Node.Home, log: cmp.Or(cfg.Node.Logger, slog.Default()), tracer: cfg.Tracer}, nil
+	m := &Member{Node: n, Index: x, listener: l, home: cfg.Node.Home, log: cmp.Or(cfg.Node.Logger, slog.Default()), tracer: cfg.Tracer}
+	if err := m.openBoxes(cfg, metrics); err != nil {
+		l.Close()
+		return nil, errors.Join(err, x.Close(), n.Close())
+	}
+	m.Server = server.New(n, x, server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger, Metrics: metrics, Tracer: cfg.Tracer, Box: m.door})
+	return m, nil
+}
+
+// openBoxes opens the folder of the boxes. Their door is called as the node is: its key's
+// hash, which no other door has.
+func (m *Member) openBoxes(cfg MemberConfig, metrics prometheus.Registerer) error {
+	if cfg.Boxes.Off {
+		return nil
+	}
+	dir := cmp.Or(cfg.Boxes.Dir, filepath.Join(filepath.Dir(cfg.Node.Home), "boxes"))
+	medium, err := store.OpenFiles(dir)
+	if err != nil {
+		return fault.Wrap(fault.Usage, err, "the boxes (box.folder in mulian.yaml)")
+	}
+	m.medium = medium
+	m.door = boxdoor.New(boxdoor.Config{
+		ChainID: m.Node.ChainID(), Name: m.Node.Identity().NodeID, Ledger: boxdoor.Committed{Chain: m.Node, Index: m.Index},
+		Boxes: store.New(medium, cfg.Boxes.Quota), Patience: cfg.Boxes.Patience, Logger: m.log, Metrics: metrics,
+	})
+	return nil
 }
 
 func anew(x *index.Index, path string) (*index.Index, error) {
@@ -104,12 +141,16 @@ func (m *Member) URL() string { return "http://" + m.listener.Addr().String() }
 func (m *Member) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, 3)
+	done := make(chan error, 4)
 	go func() { done <- m.Node.control(ctx, m.home, m.log) }()
 	go func() { done <- m.Index.Run(ctx, m.Server.Followed(m.Node)) }()
 	go func() { done <- m.Server.Serve(ctx, m.listener) }()
 	var err error
 	left := 3
+	if m.door != nil {
+		left++
+		go func() { done <- m.door.Run(ctx, m.Node) }()
+	}
 	select {
 	case <-ctx.Done():
 	case <-m.Node.Failed():
@@ -127,6 +168,9 @@ func (m *Member) Run(ctx context.Context) error {
 		}
 	}
 	err = errors.Join(err, m.Index.Close(), m.Node.Close())
+	if m.medium != nil {
+		err = errors.Join(err, m.medium.Close())
+	}
 	_ = m.tracer.Close() // a collector that is gone is no failure of the member
 	return err
 }

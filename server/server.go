@@ -53,6 +53,7 @@ import (
 	"mulian/index"
 	"mulian/internal/tracing"
 	"mulian/internal/wire"
+	"mulian/server/boxdoor"
 )
 
 // Time bounds of the HTTP server. There is no write timeout: a watch is a stream
@@ -75,6 +76,8 @@ type Options struct {
 	Metrics *prometheus.Registry
 	// Tracer follows calls into the chain; nil: none are followed.
 	Tracer *tracing.Tracer
+	// Box is the door to the boxes that this member keeps; nil: it keeps none.
+	Box *boxdoor.Door
 }
 
 // Server answers for one node. Make it with [New].
@@ -137,6 +140,9 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(governancev1connect.NewGovernanceServiceHandler(governanceAPI{s}, opts...))
 	mux.Handle(tracev1connect.NewTraceServiceHandler(traceAPI{s}, opts...))
 	mux.Handle(consolev1connect.NewConsoleServiceHandler(consoleAPI{s}, opts...))
+	if s.opts.Box != nil {
+		mux.Handle(safeboxv1connect.NewBoxServiceHandler(s.opts.Box, opts...))
+	}
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
@@ -200,6 +206,9 @@ func (s *Server) status(ctx context.Context) (*ledgerv1.GetStatusResponse, error
 		st.Indexed, _ = s.index.Next()
 	}
 	st.OpenProposals = s.openProposals(ctx)
+	if s.opts.Box != nil {
+		st.BoxDoor = s.opts.Box.Name()
+	}
 	st.SubmitP50Us, st.SubmitP99Us = s.metrics.times.percentiles()
 	return st, nil
 }

@@ -31,6 +31,8 @@ type Config struct {
 	Listen string `yaml:"listen" env:"MULIAN_LISTEN" default:"127.0.0.1:8080"`
 	// The engine among the members.
 	Node NodeConfig `yaml:"node"`
+	// The safe boxes that this member keeps for people and firms: ciphertext, to which it has no key.
+	Box BoxConfig `yaml:"box"`
 	// What is written to stderr.
 	Log LogConfig `yaml:"log"`
 	// Where the way of single calls is told, for whoever measures. Off without an endpoint.
@@ -66,6 +68,24 @@ type NodeConfig struct {
 	// URL of an archive's server, that is asked for transactions of blocks that are not kept
 	// here. What it answers is checked: their id is their hash.
 	Archive string `yaml:"archive"`
+}
+
+// BoxConfig says where boxes are kept and how large one may be.
+type BoxConfig struct {
+	// Whether this member keeps no boxes.
+	Off bool `yaml:"off"`
+	// Folder of the boxes; of one member alone. Empty: boxes in the home. A backup of it is
+	// ciphertext. What is erased is not in one that is made after it.
+	Folder string `yaml:"folder"`
+	// How many items one box may have. 0: 10000.
+	Items int `yaml:"items"`
+	// How many MiB the bodies of one box may have. 0: 2048.
+	Megabytes int `yaml:"megabytes"`
+	// How many items of one depositor may lie in a box that are not on the ledger yet. 0: 200.
+	Unsettled int `yaml:"unsettled"`
+	// How long such an item may lie there, by the ledger's clock, before it is destroyed,
+	// like 24h. 0: 24h.
+	Patience time.Duration `yaml:"patience"`
 }
 
 // TracingConfig says where spans go. No value, key or person is in one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -24,6 +25,7 @@ import (
 	"mulian/internal/standard"
 	"mulian/internal/tracing"
 	"mulian/node"
+	"mulian/safebox/store"
 	"mulian/server"
 )
 
@@ -147,18 +149,32 @@ func (a *app) openMember(ctx context.Context, cfg *Config) (*node.Member, error)
 	if err := cfg.Node.checkRole(); err != nil {
 		return nil, err
 	}
+	boxes, err := cfg.Box.boxes(a.path("boxes"))
+	if err != nil {
+		return nil, err
+	}
 	tracer, err := tracing.Open(ctx, tracing.Config{Endpoint: cfg.Tracing.Endpoint, Ratio: cfg.Tracing.Ratio, Service: "mulian-node", Version: version, Instance: cfg.Listen})
 	if err != nil {
 		return nil, err
 	}
 	return node.OpenMember(ctx, node.MemberConfig{
-		Listen: cfg.Listen, Index: a.path("index.db"), Tracer: tracer,
+		Listen: cfg.Listen, Index: a.path("index.db"), Tracer: tracer, Boxes: boxes,
 		Node: node.Config{
 			Home: a.path("node"), Listen: cfg.Node.Listen, External: cfg.Node.External, Peers: cfg.Node.Peers, Closed: cfg.Node.Closed,
 			TimeoutCommit: cfg.Node.TimeoutCommit, Heartbeat: cfg.Node.Heartbeat, KeepBlocks: cfg.Node.KeepBlocks, SnapshotEvery: cfg.Node.SnapshotEvery, Version: version, Logger: log,
 			Archive: cfg.Node.Archive,
 		},
 	})
+}
+
+// boxes are the settings as a member takes them: OutOfRange below zero.
+func (c BoxConfig) boxes(folder string) (node.Boxes, error) {
+	if c.Items < 0 || c.Megabytes < 0 || c.Unsettled < 0 || c.Patience < 0 {
+		return node.Boxes{}, fault.Newf(fault.OutOfRange, "box: items, megabytes, unsettled and patience cannot be negative")
+	}
+	return node.Boxes{
+		Off: c.Off, Dir: cmp.Or(c.Folder, folder), Quota: store.Quota{Items: c.Items, Bytes: int64(c.Megabytes) << 20, Unsettled: c.Unsettled}, Patience: c.Patience,
+	}, nil
 }
 
 // serverCommand runs index and server over another member's node: for reading.

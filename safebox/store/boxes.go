@@ -3,25 +3,28 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"mulian/internal/fault"
 )
 
-// Quota bounds one box. The zero value is [DefaultQuota].
+// Quota bounds one box. A zero field is that of [DefaultQuota].
 type Quota struct {
-	Items int   // finished or begun
-	Bytes int64 // of bodies, finished or begun
+	Items     int   // finished or begun
+	Bytes     int64 // of bodies, finished or begun
+	Unsettled int   // that one account has laid there and that are not settled
 }
 
-// DefaultQuota is 10,000 items and 2 GiB. Our own choice.
-var DefaultQuota = Quota{Items: 10_000, Bytes: 2 << 30}
+// DefaultQuota is 10,000 items, 2 GiB, and 200 unsettled ones: as many as one message of the
+// ledger anchors. Our own choice.
+var DefaultQuota = Quota{Items: 10_000, Bytes: 2 << 30, Unsettled: 200}
 
 // Boxes keeps boxes on a medium. Any number of goroutines may use it; one process at a time
 // has the medium.
@@ -29,6 +32,16 @@ type Boxes struct {
 	blobs Blobs
 	quota Quota
 	boxes sync.Map // account -> *box
+
+	items, bytes, unsettled atomic.Int64 // of the boxes that were looked at
+}
+
+// Figures are what [Boxes] has, as far as it has looked.
+type Figures struct{ Items, Bytes, Unsettled int64 }
+
+// Figures returns them.
+func (s *Boxes) Figures() Figures {
+	return Figures{s.items.Load(), s.bytes.Load(), s.unsettled.Load()}
 }
 
 // box is what is known of one box; its lock is held over the medium, so that the count is
@@ -42,8 +55,18 @@ type box struct {
 
 // item is one that was begun.
 type item struct {
-	bytes int64
-	done  bool
+	bytes   int64
+	done    bool
+	by      string // who laid it down, while it is not settled
+	sinceMs int64  // when it was begun; 0 = settled
+}
+
+// Kept is an item as the box's door looks at it.
+type Kept struct {
+	Item  string
+	Done  bool      // finished: its owner sees it
+	By    string    // who laid it down; empty once it is settled
+	Since time.Time // when that was begun; zero once it is settled
 }
 
 // Stored is an item as a list shows it.
@@ -61,6 +84,9 @@ func New(b Blobs, q Quota) *Boxes {
 	if q.Bytes <= 0 {
 		q.Bytes = DefaultQuota.Bytes
 	}
+	if q.Unsettled <= 0 {
+		q.Unsettled = DefaultQuota.Unsettled
+	}
 	return &Boxes{blobs: b, quota: q}
 }
 
@@ -72,6 +98,11 @@ func (s *Boxes) PutVault(ctx context.Context, account string, raw []byte) error 
 	if len(raw) == 0 || len(raw) > MaxVault {
 		return fault.Newf(fault.TooLong, "a vault file of %d bytes", len(raw))
 	}
+	b, err := s.open(ctx, account)
+	if err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
 	return onMedium(s.blobs.Put(ctx, account+"/vault", raw))
 }
 
@@ -84,142 +115,111 @@ func (s *Boxes) Vault(ctx context.Context, account string) ([]byte, error) {
 	return raw, onMedium(err)
 }
 
-// plan of an upload: length of the body and hash of the head that will finish it.
-func encodePlan(body uint64, head [32]byte) []byte {
-	return append(binary.BigEndian.AppendUint64(nil, body), head[:]...)
+// note and forget keep the counts of a box, and of all, beside its items.
+func (s *Boxes) note(b *box, id string, it item) {
+	b.items[id] = it
+	b.bytes += it.bytes
+	s.items.Add(1)
+	s.bytes.Add(it.bytes)
+	if it.sinceMs != 0 {
+		s.unsettled.Add(1)
+	}
 }
 
-// Start begins an upload, or goes on with one: it returns the parts that are missing, at
-// most 1024 of them. done says that the item is there already, by that head. The same item
-// begun with another head or length starts over. TooLong, BoxFull; Idempotency if the item
-// is there with another head.
-func (s *Boxes) Start(ctx context.Context, account, id string, body uint64, head [32]byte) (missing []uint32, done bool, err error) {
-	if err := checkIDs(account, id); err != nil {
-		return nil, false, err
+func (s *Boxes) forget(b *box, id string) {
+	it, ok := b.items[id]
+	if !ok {
+		return
 	}
-	if body == 0 || body > MaxBody {
-		return nil, false, fault.Newf(fault.TooLong, "a body of %d bytes, at most %d", body, MaxBody)
+	delete(b.items, id)
+	b.bytes -= it.bytes
+	s.items.Add(-1)
+	s.bytes.Add(-it.bytes)
+	if it.sinceMs != 0 {
+		s.unsettled.Add(-1)
+	}
+}
+
+// Settle notes that the ledger has a finished item: from now on it does not run out. One
+// that is not finished, or not there, stays as it is.
+func (s *Boxes) Settle(ctx context.Context, account, id string) error {
+	if err := checkIDs(account, id); err != nil {
+		return err
 	}
 	b, err := s.open(ctx, account)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
 	defer b.mu.Unlock()
-	was, begun := b.items[id]
-	if was.done {
-		raw, err := s.blobs.Get(ctx, headName(account, id), MaxHead)
-		if err != nil {
-			return nil, false, onMedium(err)
-		}
-		if sha256.Sum256(raw) != head {
-			return nil, false, fault.Newf(fault.Idempotency, "item %s is there with another head", id)
-		}
-		return nil, true, nil
+	it, ok := b.items[id]
+	if !ok || !it.done || it.sinceMs == 0 {
+		return nil
 	}
-	next := encodePlan(body, head)
-	have, err := s.blobs.Get(ctx, planName(account, id), 40)
-	if err != nil && !errors.Is(err, ErrNone) {
-		return nil, false, onMedium(err)
+	if err := s.blobs.Delete(ctx, planName(account, id)); err != nil {
+		return onMedium(err)
 	}
-	if string(have) != string(next) {
-		if !begun && len(b.items) >= s.quota.Items {
-			return nil, false, fault.Newf(fault.BoxFull, "the box has %d items", len(b.items))
-		}
-		if b.bytes-was.bytes+int64(body) > s.quota.Bytes {
-			return nil, false, fault.Newf(fault.BoxFull, "the box has %d bytes, %d more are over its quota", b.bytes, body)
-		}
-		if err := s.destroy(ctx, account, id); err != nil { // what is left of another attempt
-			return nil, false, err
-		}
-		if err := s.blobs.Put(ctx, planName(account, id), next); err != nil {
-			return nil, false, onMedium(err)
-		}
-		b.bytes += int64(body) - was.bytes
-		b.items[id] = item{bytes: int64(body)}
-	}
-	missing, err = s.missing(ctx, account, id, body, 1024)
-	return missing, false, err
+	it.by, it.sinceMs = "", 0
+	b.items[id] = it
+	s.unsettled.Add(-1)
+	return nil
 }
 
-// missing lists the parts that are not there, or not whole.
-func (s *Boxes) missing(ctx context.Context, account, id string, body uint64, limit int) (out []uint32, err error) {
-	for i := uint32(0); i < parts(body) && len(out) < limit; i++ {
-		n, err := s.blobs.Size(ctx, partName(account, id, i))
-		if err != nil && !errors.Is(err, ErrNone) {
-			return nil, onMedium(err)
-		}
-		if err != nil || n != partLength(body, i) {
-			out = append(out, i)
-		}
+// Kept returns everything that is in a box, by id.
+func (s *Boxes) Kept(ctx context.Context, account string) ([]Kept, error) {
+	if err := checkIDs(account, noItem); err != nil {
+		return nil, err
+	}
+	b, err := s.open(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	defer b.mu.Unlock()
+	var out []Kept
+	for _, id := range sorted(b.items) {
+		out = append(out, kept(id, b.items[id]))
 	}
 	return out, nil
 }
 
-// PutPart keeps one part of an upload that was begun; the same part again replaces it.
-// IllegalTransition if no upload is open, OutOfRange for a part or a length that is not
-// planned.
-func (s *Boxes) PutPart(ctx context.Context, account, id string, n uint32, content []byte) error {
+// Find returns one thing of a box, finished or not.
+func (s *Boxes) Find(ctx context.Context, account, id string) (k Kept, ok bool, err error) {
 	if err := checkIDs(account, id); err != nil {
-		return err
+		return k, false, err
 	}
 	b, err := s.open(ctx, account)
 	if err != nil {
-		return err
+		return k, false, err
 	}
 	defer b.mu.Unlock()
 	it, ok := b.items[id]
-	switch {
-	case !ok || it.done:
-		return fault.Newf(fault.IllegalTransition, "no upload of item %s is open: start it", id)
-	case n >= parts(uint64(it.bytes)) || int64(len(content)) != partLength(uint64(it.bytes), n):
-		return fault.Newf(fault.OutOfRange, "part %d of %d bytes is not of a body of %d", n, len(content), it.bytes)
-	}
-	return onMedium(s.blobs.Put(ctx, partName(account, id, n), content))
+	return kept(id, it), ok, nil
 }
 
-// Finish makes an item visible: all its parts are there, and this is the head that was
-// planned. The same again is no error. IllegalTransition, CodeInconsistent (head).
-func (s *Boxes) Finish(ctx context.Context, account, id string, head []byte) error {
-	if err := checkIDs(account, id); err != nil {
-		return err
+func kept(id string, it item) Kept {
+	k := Kept{Item: id, Done: it.done, By: it.by}
+	if it.sinceMs != 0 {
+		k.Since = time.UnixMilli(it.sinceMs)
 	}
-	b, err := s.open(ctx, account)
-	if err != nil {
-		return err
-	}
-	defer b.mu.Unlock()
-	sum := sha256.Sum256(head)
-	it, ok := b.items[id]
-	if !ok {
-		return fault.Newf(fault.IllegalTransition, "no upload of item %s is open: start it", id)
-	}
-	if it.done {
-		raw, err := s.blobs.Get(ctx, headName(account, id), MaxHead)
-		if err == nil && sha256.Sum256(raw) != sum {
-			return fault.Newf(fault.Idempotency, "item %s is there with another head", id)
+	return k
+}
+
+// Unsettled returns the accounts of the boxes, among those that were looked at, in which
+// something is not settled, in order.
+func (s *Boxes) Unsettled() (accounts []string) {
+	s.boxes.Range(func(k, v any) bool {
+		b := v.(*box)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, it := range b.items {
+			if it.sinceMs != 0 {
+				accounts = append(accounts, k.(string))
+				break
+			}
 		}
-		return onMedium(err)
-	}
-	plan, err := s.blobs.Get(ctx, planName(account, id), 40)
-	if err != nil {
-		return onMedium(err)
-	}
-	if string(plan) != string(encodePlan(uint64(it.bytes), sum)) || len(head) > MaxHead {
-		return fault.Newf(fault.CodeInconsistent, "this is not the head with which the upload of %s was begun", id)
-	}
-	left, err := s.missing(ctx, account, id, uint64(it.bytes), 1)
-	if err != nil {
-		return err
-	}
-	if len(left) > 0 {
-		return fault.Newf(fault.IllegalTransition, "part %d of item %s has not come", left[0], id)
-	}
-	if err := s.blobs.Put(ctx, headName(account, id), head); err != nil {
-		return onMedium(err)
-	}
-	// If the power fails here the item is finished and its plan is still there: load knows.
-	b.items[id] = item{bytes: it.bytes, done: true}
-	return onMedium(s.blobs.Delete(ctx, planName(account, id)))
+		return true
+	})
+	slices.Sort(accounts)
+	return accounts
 }
 
 // List returns a page of a box's finished items by id, and where the next one begins.
@@ -304,12 +304,11 @@ func (s *Boxes) Erase(ctx context.Context, account, id string) (there bool, err 
 		return false, err
 	}
 	defer b.mu.Unlock()
-	it, there := b.items[id]
+	_, there = b.items[id]
 	if err := s.destroy(ctx, account, id); err != nil {
 		return there, err
 	}
-	delete(b.items, id)
-	b.bytes -= it.bytes
+	s.forget(b, id)
 	return there, nil
 }
 
@@ -349,8 +348,11 @@ func (s *Boxes) open(ctx context.Context, account string) (*box, error) {
 }
 
 // load reads a box's names. An item with a head is finished, whatever else a crash has left;
-// one with a plan is begun; parts of neither are removed.
+// one with a plan and no head is begun; parts of neither are removed.
 func (s *Boxes) load(ctx context.Context, account string, b *box) error {
+	for id := range b.items { // of an attempt that ended in the middle
+		s.forget(b, id)
+	}
 	b.items, b.bytes = map[string]item{}, 0
 	seen, after := map[string]byte{}, ""
 	for {
@@ -368,50 +370,54 @@ func (s *Boxes) load(ctx context.Context, account string, b *box) error {
 		after = names[len(names)-1]
 	}
 	for id, what := range seen {
-		size, err := s.sizeOf(ctx, account, id, what)
+		it, ok, err := s.look(ctx, account, id, what)
 		if err != nil {
 			return err
 		}
-		if size < 0 {
+		if !ok {
 			if err := s.destroy(ctx, account, id); err != nil {
 				return err
 			}
 			continue
 		}
-		b.items[id] = item{bytes: size, done: what&1 != 0}
-		b.bytes += size
+		s.note(b, id, it)
 	}
 	return nil
 }
 
-// sizeOf returns the length of an item's body, -1 if a crash in the middle of an erasure has
-// left parts that belong to nothing.
-func (s *Boxes) sizeOf(ctx context.Context, account, id string, what byte) (int64, error) {
-	switch {
-	case what&1 != 0:
-		head, err := s.blobs.Get(ctx, headName(account, id), 1)
-		if err != nil || len(head) == 0 || head[0] == 0 { // zeros: the crash came after the wipe
-			return -1, ignoreNone(err)
+// look tells what an item is of which there is a head (what&1) or a plan (what&2); not ok if
+// a crash in the middle of an erasure has left what belongs to nothing.
+func (s *Boxes) look(ctx context.Context, account, id string, what byte) (it item, ok bool, err error) {
+	var plan Upload
+	planned := false
+	if what&2 != 0 {
+		raw, err := s.blobs.Get(ctx, planName(account, id), maxPlan)
+		if err != nil {
+			return it, false, ignoreNone(err)
 		}
-		var sum int64
-		for n := uint32(0); ; n++ {
-			size, err := s.blobs.Size(ctx, partName(account, id, n))
-			if errors.Is(err, ErrNone) {
-				return sum, nil
-			}
-			if err != nil {
-				return 0, onMedium(err)
-			}
-			sum += size
-		}
-	case what&2 != 0:
-		plan, err := s.blobs.Get(ctx, planName(account, id), 40)
-		if err != nil || len(plan) != 40 || binary.BigEndian.Uint64(plan) == 0 || binary.BigEndian.Uint64(plan) > MaxBody {
-			return -1, ignoreNone(err)
-		}
-		return int64(binary.BigEndian.Uint64(plan)), nil
+		plan, planned = decodePlan(raw) // zeros: the crash came while it was settled or erased
 	}
-	return -1, nil
+	if what&1 == 0 {
+		return item{bytes: int64(plan.Bytes), by: plan.By, sinceMs: plan.At.UnixMilli()}, planned, nil
+	}
+	head, err := s.blobs.Get(ctx, headName(account, id), 1)
+	if err != nil || len(head) == 0 || head[0] == 0 { // zeros: the crash came after the wipe
+		return it, false, ignoreNone(err)
+	}
+	it.done = true
+	if planned {
+		it.by, it.sinceMs = plan.By, plan.At.UnixMilli()
+	}
+	for n := uint32(0); ; n++ {
+		size, err := s.blobs.Size(ctx, partName(account, id, n))
+		if errors.Is(err, ErrNone) {
+			return it, true, nil
+		}
+		if err != nil {
+			return it, false, onMedium(err)
+		}
+		it.bytes += size
+	}
 }
 
 func ignoreNone(err error) error {

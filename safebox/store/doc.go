@@ -15,7 +15,9 @@
 //	<account>/vault                 VaultFile
 //	<account>/i/<item>/head         ItemHead: without it the body is noise for ever
 //	<account>/i/<item>/body/000000  parts of 1 MiB
-//	<account>/i/<item>/plan         what an upload that is not finished will be
+//	<account>/i/<item>/plan         what an upload will be, by whom and since when; it stays
+//	                                until the item is settled, and what is not is destroyed
+//	                                after a time (mulian/server/boxdoor)
 //
 // # Invariants
 //
@@ -23,13 +25,15 @@
 //  2. What [Boxes.Erase] has returned nil for is gone from the store, head, plan and parts; a
 //     crash in the middle leaves parts without a head, which the next Start, Erase or Sweep
 //     of that item removes.
-//  3. A box holds no more items and bytes than its quota, unfinished uploads included.
+//  3. A box holds no more items and bytes than its quota, unfinished uploads included, and no
+//     more unsettled ones of each account than that says.
 //  4. Names are made of checked ids only: nobody leaves his prefix.
 //
 // # Erasure
 //
 // A file is overwritten with zeros and synced before its name is removed, so that a copy of
-// the medium made after it has nothing. Flash and copy-on-write file systems may keep old
+// the medium made after it has nothing. What a crash has left of a write is destroyed when
+// the directory is opened. Flash and copy-on-write file systems may keep old
 // blocks until they reuse them; object stores may keep versions: switch that off. What then
 // is left anywhere is ciphertext whose key was in the head. docs/decisions/0037 says what
 // that means for older backups.

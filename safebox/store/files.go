@@ -33,7 +33,11 @@ func OpenFiles(dir string) (*Files, error) {
 	if err := durable.MkdirPrivate(root); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	return &Files{root: root, lock: lock}, nil
+	f := &Files{root: root, lock: lock}
+	if err := f.tidy(); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return f, nil
 }
 
 // Close implements [Blobs].
@@ -50,11 +54,27 @@ func (f *Files) Put(ctx context.Context, name string, content []byte) error {
 	if err := durable.MkdirPrivate(filepath.Dir(path)); err != nil {
 		return err
 	}
-	if err := wipe(path); err != nil { // the old content may be a head with an old wrap
+	// The old content may be a head with an old wrap: it keeps a second name until the new
+	// one is durable, and then zeros are written over it. If the power fails before that,
+	// tidy does it at the next start.
+	old := path + oldSuffix
+	if err := f.leave(old); err != nil { // of a write that failed before
 		return err
 	}
-	return durable.ReplaceFile(path, content, 0o600)
+	if err := os.Link(path, old); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return durable.ReplaceFile(path, content, 0o600)
+		}
+		return err
+	}
+	if err := durable.ReplaceFile(path, content, 0o600); err != nil {
+		return errors.Join(err, f.leave(old))
+	}
+	return f.leave(old)
 }
+
+// oldSuffix ends the second name of a content that is being replaced.
+const oldSuffix = ".old"
 
 // Get implements [Blobs].
 func (f *Files) Get(ctx context.Context, name string, limit int64) ([]byte, error) {
@@ -133,38 +153,99 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// List implements [Blobs]. What a crash has left of a write ("NAME.tmp-…") is no blob.
+// List implements [Blobs]. What a crash has left of a write is no blob.
 func (f *Files) List(ctx context.Context, prefix, after string, limit int) ([]string, error) {
-	var out []string
-	start := f.root
+	w := &walk{files: f, prefix: prefix, after: after, limit: limit}
+	start := ""
 	if i := strings.LastIndexByte(prefix, '/'); i > 0 {
-		start = f.path(prefix[:i])
+		start = prefix[:i+1]
 	}
-	err := filepath.WalkDir(start, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		}
-		if d.IsDir() {
-			return ctx.Err()
-		}
-		name, err := filepath.Rel(f.root, path)
-		if err != nil {
-			return err
-		}
-		name = filepath.ToSlash(name)
-		if checkName(name) == nil && strings.HasPrefix(name, prefix) && name > after {
-			out = append(out, name)
-		}
-		return nil
-	})
-	if err != nil {
+	if err := w.folder(ctx, start); err != nil {
 		return nil, err
 	}
-	slices.Sort(out)
-	return out[:min(len(out), limit)], nil
+	return w.names, nil
+}
+
+// walk gathers names in byte order and goes into no folder that cannot have any.
+type walk struct {
+	files         *Files
+	prefix, after string
+	limit         int
+	names         []string
+}
+
+// folder walks what is below dir: "" or a name with a slash at its end. Folders are compared
+// with that slash, so that names come in the order of their bytes.
+func (w *walk) folder(ctx context.Context, dir string) error {
+	list, err := os.ReadDir(w.files.path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ctx.Err()
+	}
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return err
+	}
+	names := make([]string, 0, len(list))
+	for _, e := range list {
+		name := dir + e.Name()
+		if e.IsDir() {
+			name += "/"
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		switch inside := strings.TrimSuffix(name, "/"); {
+		case len(w.names) >= w.limit:
+			return nil
+		case checkName(inside) != nil:
+		case inside == name:
+			if strings.HasPrefix(name, w.prefix) && name > w.after {
+				w.names = append(w.names, name)
+			}
+		case !strings.HasPrefix(name, w.prefix) && !strings.HasPrefix(w.prefix, name):
+		case w.after >= inside+"0": // behind everything in it: '0' follows '/'
+		default:
+			if err := w.folder(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tidy destroys what a crash has left of writes: names with a dot, which are no blobs.
+// Nobody else writes yet.
+func (f *Files) tidy() error {
+	return filepath.WalkDir(f.root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(d.Name(), ".") {
+			return err
+		}
+		return f.leave(path)
+	})
+}
+
+// leave removes what a write has left at the path, if there is anything, and destroys it
+// unless it is a second name of a blob that is still there.
+func (f *Files) leave(path string) error {
+	if blob, ok := strings.CutSuffix(path, oldSuffix); !ok || !sameFile(blob, path) {
+		if err := wipe(path); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// sameFile says that two names are of one file.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // none makes of a missing file the error that all media have.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"mulian/internal/fault"
 	"mulian/safebox/boxtest"
@@ -55,7 +56,7 @@ func TestMemory(t *testing.T) {
 func put(t *testing.T, s *store.Boxes, id string, body []byte) (head []byte) {
 	t.Helper()
 	head = []byte("head of " + id)
-	missing, done, err := s.Start(t.Context(), owner, id, uint64(len(body)), sha256.Sum256(head))
+	missing, done, err := s.Start(t.Context(), owner, id, upload(len(body), sha256.Sum256(head)))
 	if err != nil || done {
 		t.Fatalf("start: %v, %t", err, done)
 	}
@@ -70,6 +71,10 @@ func put(t *testing.T, s *store.Boxes, id string, body []byte) (head []byte) {
 	return head
 }
 
+func upload(n int, head [32]byte) store.Upload {
+	return store.Upload{By: "11110000000021928Y/g/main", At: time.UnixMilli(1), Bytes: uint64(n), Head: head}
+}
+
 func part(body []byte, n uint32) []byte {
 	return body[int(n)*store.PartBytes : min(len(body), (int(n)+1)*store.PartBytes)]
 }
@@ -78,7 +83,7 @@ func TestQuotaCountsWhatWasBegun(t *testing.T) {
 	s := store.New(&store.Memory{}, store.Quota{Items: 2, Bytes: 10})
 	head := sha256.Sum256([]byte("h"))
 	start := func(id string, n uint64) error {
-		_, _, err := s.Start(t.Context(), owner, id, n, head)
+		_, _, err := s.Start(t.Context(), owner, id, upload(int(n), head))
 		return err
 	}
 	if err := errors.Join(start(one, 4), start(one, 6), start(two, 4)); err != nil {
@@ -105,7 +110,7 @@ func TestAnUploadGoesOnAfterARestart(t *testing.T) {
 	body := bytes.Repeat([]byte("0123456789abcdef"), 3*store.PartBytes/16+1)
 	head := []byte("head")
 	sum := sha256.Sum256(head)
-	if missing, _, err := s.Start(t.Context(), owner, one, uint64(len(body)), sum); err != nil || len(missing) != 4 {
+	if missing, _, err := s.Start(t.Context(), owner, one, upload(len(body), sum)); err != nil || len(missing) != 4 {
 		t.Fatalf("%v, %v", missing, err)
 	}
 	for _, n := range []uint32{3, 1} {
@@ -125,7 +130,7 @@ func TestAnUploadGoesOnAfterARestart(t *testing.T) {
 	if page, _, err := s.List(t.Context(), owner, "", 0); err != nil || len(page) != 0 {
 		t.Errorf("an unfinished item is listed: %v, %v", page, err)
 	}
-	missing, done, err := s.Start(t.Context(), owner, one, uint64(len(body)), sum)
+	missing, done, err := s.Start(t.Context(), owner, one, upload(len(body), sum))
 	if err != nil || done || fmt.Sprint(missing) != "[0 2]" {
 		t.Fatalf("missing %v, %t, %v", missing, done, err)
 	}
@@ -176,7 +181,7 @@ func TestForms(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"", "x", strings.Repeat("A", 32), strings.Repeat("0", 31) + "/"} {
-		if _, _, err := s.Start(t.Context(), owner, id, 1, [32]byte{}); !fault.Is(err, fault.Malformed) {
+		if _, _, err := s.Start(t.Context(), owner, id, upload(1, [32]byte{})); !fault.Is(err, fault.Malformed) {
 			t.Errorf("item %q: %v", id, err)
 		}
 	}
@@ -221,7 +226,7 @@ func TestKilledAtAnyPoint(t *testing.T) {
 			c := &crash{medium, n, after}
 			s := store.New(c, store.Quota{})
 			err := func() error {
-				missing, _, err := s.Start(t.Context(), owner, one, uint64(len(body)), sum)
+				missing, _, err := s.Start(t.Context(), owner, one, upload(len(body), sum))
 				for _, p := range missing {
 					err = errors.Join(err, s.PutPart(t.Context(), owner, one, p, part(body, p)))
 				}
@@ -296,5 +301,81 @@ func TestNoByteIsLeft(t *testing.T) {
 	}
 	if page, _, err := s.List(t.Context(), owner, "", 0); err != nil || len(page) != 1 || page[0].Item != two {
 		t.Errorf("%v, %v", page, err)
+	}
+}
+
+// TestAReplacedHeadSurvivesAnyCrash: while a head is replaced the old or the new one is
+// there, and what a crash leaves beside it is destroyed at the next start.
+func TestAReplacedHeadSurvivesAnyCrash(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "boxes")
+	f := files(t, dir)
+	s := store.New(f, store.Quota{})
+	head := put(t, s, one, []byte("body"))
+	path := filepath.Join(dir, "b", owner, "i", one, "head")
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	secret := []byte("a head with an old wrap")
+	again := func(what string, want []byte) {
+		t.Helper()
+		f := files(t, dir)
+		defer f.Close()
+		got, err := store.New(f, store.Quota{}).Head(t.Context(), owner, one)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %q, %v", what, got, err)
+		}
+		if left, err := filepath.Glob(path + "?*"); err != nil || len(left) != 0 {
+			t.Errorf("%s: %v is left, %v", what, left, err)
+		}
+	}
+	if err := errors.Join(os.Link(path, path+".old"), os.WriteFile(path+".tmp-1", []byte("half of the new"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	again("killed before the new one had its name", head)
+	spare := filepath.Join(t.TempDir(), "spare")
+	if err := errors.Join(os.WriteFile(path+".old", secret, 0o600), os.Link(path+".old", spare)); err != nil {
+		t.Fatal(err)
+	}
+	again("killed before the old one was destroyed", head)
+	if raw, err := os.ReadFile(spare); err != nil || len(bytes.Trim(raw, "\x00")) != 0 {
+		t.Errorf("the old head is still on the medium: %q, %v", raw, err)
+	}
+	f = files(t, dir)
+	defer f.Close()
+	if err := store.New(f, store.Quota{}).PutHead(t.Context(), owner, one, []byte("next"), sha256.Sum256(head)); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(path + "?*"); err != nil || len(left) != 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
+// TestUnsettledIsKnownAfterARestart: who laid something down and when is not forgotten, and
+// what is settled stays so.
+func TestUnsettledIsKnownAfterARestart(t *testing.T) {
+	medium := &store.Memory{}
+	s := store.New(medium, store.Quota{Unsettled: 2})
+	put(t, s, one, []byte("a"))
+	put(t, s, two, []byte("bc"))
+	if _, _, err := s.Start(t.Context(), owner, strings.Repeat("a", 32), upload(1, [32]byte{})); !fault.Is(err, fault.BoxFull) {
+		t.Errorf("a third unsettled one: %v", err)
+	}
+	if err := errors.Join(s.Settle(t.Context(), owner, one), s.Settle(t.Context(), owner, one)); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*store.Boxes{s, store.New(medium, store.Quota{Unsettled: 2})} {
+		kept, err := s.Kept(t.Context(), owner)
+		if err != nil || len(kept) != 2 {
+			t.Fatalf("%v, %v", kept, err)
+		}
+		if a, b := kept[0], kept[1]; !a.Done || !a.Since.IsZero() || a.By != "" || !b.Done || b.Since.UnixMilli() != 1 || b.By != "11110000000021928Y/g/main" {
+			t.Errorf("%+v", kept)
+		}
+		if f := s.Figures(); f != (store.Figures{Items: 2, Bytes: 3, Unsettled: 1}) {
+			t.Errorf("%+v", f)
+		}
+		if got := s.Unsettled(); len(got) != 1 || got[0] != owner {
+			t.Errorf("%v", got)
+		}
 	}
 }

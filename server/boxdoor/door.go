@@ -6,25 +6,33 @@
 // different boxes.
 //
 //	BoxCall ──▶ admit: chain, this door, in time, signature, once ──▶ carry out ──▶ store
-//	ledger: item erased, or handed to another ──▶ Sweep ──▶ destroyed here
+//	ledger: item erased, handed to another, or not there in time ──▶ Run ──▶ destroyed here
 //
 // # Invariants
 //
 //  1. Nobody but its owner lists, reads, replaces or erases what is in a box.
-//  2. Into a box lays its owner, an account of an organisation, or who has offered it that item.
-//  3. A body that was signed is carried out once.
+//  2. Into a box lays its owner, an account of an organisation, or who has offered it that
+//     item; once the ledger has the item, its owner or who deposited it.
+//  3. A body that was signed is carried out once, until this process ends: within the minute
+//     that a call counts, a restart takes it again. What is laid down or erased twice is so
+//     once; a head is replaced only in the place of the one that is named.
 //  4. What the ledger has as erased is not taken again, and is gone after the next Sweep.
+//  5. What is laid down and not on the ledger within [Config.Patience] is destroyed, by the
+//     ledger's own clock: a node that is behind destroys nothing that it cannot know.
 //
 // Sources: spec/safebox.md, "Safe-box encryption" and "Erasure".
 package boxdoor
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
+	"log/slog"
 	"sync"
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus"
 
 	identityv1 "mulian/gen/mulian/identity/v1"
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
@@ -57,6 +65,9 @@ type Ledger interface {
 	Item(ctx context.Context, id string) (*safeboxv1.BoxItem, error)
 	// Offered says whether a transfer from one to the other is open that brings this item.
 	Offered(ctx context.Context, from, to, item string) (bool, error)
+	Transfer(ctx context.Context, id string) (*safeboxv1.Transfer, error)
+	// TimeMs is the time of the last block.
+	TimeMs(ctx context.Context) (int64, error)
 }
 
 // Config of a door.
@@ -65,12 +76,21 @@ type Config struct {
 	Name    string // of this door: calls for another are refused
 	Ledger  Ledger
 	Boxes   *store.Boxes
-	Now     func() time.Time // nil = the machine's clock
+	// Patience is how long something may lie here that is not on the ledger; 0 =
+	// [DefaultPatience].
+	Patience time.Duration
+	Now      func() time.Time      // nil = the machine's clock
+	Logger   *slog.Logger          // nil = slog.Default
+	Metrics  prometheus.Registerer // nil = none
 }
+
+// DefaultPatience with an upload: a day, in which who was cut off comes back. Our own choice.
+const DefaultPatience = 24 * time.Hour
 
 // Door implements mulian.safebox.v1.BoxService.
 type Door struct {
-	cfg Config
+	cfg       Config
+	destroyed prometheus.Counter
 
 	mu   sync.Mutex // over seen
 	seen map[string]int64
@@ -81,7 +101,31 @@ func New(cfg Config) *Door {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Door{cfg: cfg, seen: map[string]int64{}}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	cfg.Patience = cmp.Or(cfg.Patience, DefaultPatience)
+	d := &Door{cfg: cfg, seen: map[string]int64{}}
+	d.measure(cfg.Metrics)
+	return d
+}
+
+// Name is what a call names as its door.
+func (d *Door) Name() string { return d.cfg.Name }
+
+// measure shows how much is here, as far as the store has looked: all of it after the first
+// Sweep.
+func (d *Door) measure(r prometheus.Registerer) {
+	d.destroyed = prometheus.NewCounter(prometheus.CounterOpts{Name: "mulian_box_destroyed_total", Help: "Items destroyed in the boxes since the start: erased, handed over, or never on the ledger."})
+	if r == nil {
+		return
+	}
+	gauge := func(name, help string, of func(store.Figures) int64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(of(d.cfg.Boxes.Figures())) })
+	}
+	r.MustRegister(d.destroyed,
+		gauge("mulian_box_items", "Items in the boxes that this member keeps.", func(f store.Figures) int64 { return f.Items }),
+		gauge("mulian_box_bytes", "Bytes of the bodies of these items.", func(f store.Figures) int64 { return f.Bytes }),
+		gauge("mulian_box_unsettled", "Of them, items that the ledger does not have yet.", func(f store.Figures) int64 { return f.Unsettled }),
+	)
 }
 
 // Call carries out one signed call.
@@ -243,7 +287,7 @@ func (d *Door) layDown(ctx context.Context, acc *identityv1.Account, o *safeboxv
 			return nil, fault.Newf(fault.Malformed, "head_sha256: %d bytes", len(w.Start.HeadSha256))
 		}
 		var err error
-		out.Missing, out.Done, err = b.Start(ctx, w.Start.Owner, w.Start.Item, w.Start.BodyBytes, [32]byte(w.Start.HeadSha256))
+		out.Missing, out.Done, err = b.Start(ctx, w.Start.Owner, w.Start.Item, store.Upload{By: acc.Id, At: d.cfg.Now(), Bytes: w.Start.BodyBytes, Head: [32]byte(w.Start.HeadSha256)})
 		return out, err
 	case *safeboxv1.BoxOrder_PutPart:
 		if err := d.mayLay(ctx, acc, w.PutPart.GetOwner(), w.PutPart.GetItem()); err != nil {
@@ -262,7 +306,18 @@ func (d *Door) layDown(ctx context.Context, acc *identityv1.Account, o *safeboxv
 	return nil, fault.Newf(fault.Missing, "the call wants nothing")
 }
 
-// mayLay: see invariants 2 and 4. VaultMissing, ItemErased, Forbidden.
+// keptHere: a box is where its owner has laid the file of his vault, and nobody would find
+// what is laid at another door. NotFound.
+func (d *Door) keptHere(ctx context.Context, owner string) error {
+	_, err := d.cfg.Boxes.Vault(ctx, owner)
+	if fault.Is(err, fault.NotFound) {
+		return fault.Newf(fault.NotFound, "the box of %s is not kept at this door", owner)
+	}
+	return err
+}
+
+// mayLay: see invariants 2 and 4. VaultMissing, ItemErased, NotFound (the box is kept
+// elsewhere), Forbidden.
 func (d *Door) mayLay(ctx context.Context, acc *identityv1.Account, owner, item string) error {
 	v, err := d.cfg.Ledger.Vault(ctx, owner)
 	if err != nil {
@@ -278,8 +333,16 @@ func (d *Door) mayLay(ctx context.Context, acc *identityv1.Account, owner, item 
 	if it.GetState() == safeboxv1.ItemState_ITEM_STATE_ERASED {
 		return fault.Newf(fault.ItemErased, "item %s is erased", item)
 	}
-	if acc.Id == owner || acc.Org != "" {
+	switch {
+	case it == nil && acc.Id == owner:
 		return nil
+	case it == nil && acc.Org != "":
+		return d.keptHere(ctx, owner)
+	case it != nil && it.Owner == owner:
+		if acc.Id == owner || acc.Id == it.Depositor {
+			return nil
+		}
+		return fault.Newf(fault.Forbidden, "item %s was deposited by another: only %s or its owner lays it down", item, it.Depositor)
 	}
 	ok, err := d.cfg.Ledger.Offered(ctx, acc.Id, owner, item)
 	if err == nil && !ok {
@@ -299,53 +362,4 @@ func (d *Door) erase(ctx context.Context, account, item string) (bool, error) {
 		return false, fault.Newf(fault.IllegalTransition, "item %s is held: put its erasure on the ledger first", item)
 	}
 	return d.cfg.Boxes.Erase(ctx, account, item)
-}
-
-// Sweep destroys what the ledger has as erased, or as handed to another box, and returns how
-// many items that were. Its owner calls it after each such event, and at the start.
-func (d *Door) Sweep(ctx context.Context) (int, error) {
-	n, after := 0, ""
-	for {
-		accounts, err := d.cfg.Boxes.Accounts(ctx, after, 100)
-		if err != nil || len(accounts) == 0 {
-			return n, err
-		}
-		for _, account := range accounts {
-			m, err := d.sweepBox(ctx, account)
-			n += m
-			if err != nil {
-				return n, err
-			}
-		}
-		after = accounts[len(accounts)-1]
-	}
-}
-
-func (d *Door) sweepBox(ctx context.Context, account string) (n int, err error) {
-	for after := ""; ; {
-		page, next, err := d.cfg.Boxes.List(ctx, account, after, store.MaxList)
-		if err != nil {
-			return n, err
-		}
-		for _, s := range page {
-			it, err := d.cfg.Ledger.Item(ctx, s.Item)
-			if err != nil {
-				return n, err
-			}
-			if it == nil || it.Owner == account && it.State == safeboxv1.ItemState_ITEM_STATE_HELD {
-				continue // not anchored yet, or held
-			}
-			if it.Owner != account && it.State == safeboxv1.ItemState_ITEM_STATE_HELD && len(it.Offers) > 0 {
-				continue // laid ready for who may still accept it
-			}
-			if _, err := d.cfg.Boxes.Erase(ctx, account, s.Item); err != nil {
-				return n, err
-			}
-			n++
-		}
-		if next == "" {
-			return n, nil
-		}
-		after = next
-	}
 }

@@ -37,6 +37,9 @@ type town struct {
 	vaults map[string]*safeboxv1.Vault
 	items  map[string]*safeboxv1.BoxItem
 	door   *boxdoor.Door
+	boxes  *store.Boxes
+	now    time.Time // of the ledger and of the door
+	offers map[string]*safeboxv1.Transfer
 	client safeboxv1connect.BoxServiceClient
 	calls  int
 }
@@ -64,10 +67,23 @@ func (w *town) Item(_ context.Context, id string) (*safeboxv1.BoxItem, error) {
 	return w.items[id], nil
 }
 
-func (w *town) Offered(context.Context, string, string, string) (bool, error) { return false, nil }
+func (w *town) Offered(_ context.Context, from, to, item string) (bool, error) {
+	for _, t := range w.offers {
+		if t.From == from && t.To == to && (t.Item == item || fmt.Sprintf("%x", t.CopyCommitment) == item+item) && t.State == safeboxv1.TransferState_TRANSFER_STATE_OFFERED {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (w *town) Transfer(_ context.Context, id string) (*safeboxv1.Transfer, error) {
+	return w.offers[id], nil
+}
+
+func (w *town) TimeMs(context.Context) (int64, error) { return w.now.UnixMilli(), nil }
 
 func newTown(t *testing.T) *town {
-	w := &town{t: t, dir: filepath.Join(t.TempDir(), "boxes"), keys: map[string]sm.PrivateKey{}, vaults: map[string]*safeboxv1.Vault{}, items: map[string]*safeboxv1.BoxItem{}}
+	w := &town{t: t, dir: filepath.Join(t.TempDir(), "boxes"), keys: map[string]sm.PrivateKey{}, vaults: map[string]*safeboxv1.Vault{}, items: map[string]*safeboxv1.BoxItem{}, now: time.Now(), offers: map[string]*safeboxv1.Transfer{}}
 	for _, id := range []string{"p-1", "p-2", "office"} {
 		k, err := sm.FromSeed(sm.Ed25519, sha256.Sum256([]byte(id)))
 		must(t, err)
@@ -76,7 +92,8 @@ func newTown(t *testing.T) *town {
 	f, err := store.OpenFiles(w.dir)
 	must(t, err)
 	t.Cleanup(func() { f.Close() })
-	w.door = boxdoor.New(boxdoor.Config{ChainID: "test-1", Name: "door", Ledger: w, Boxes: store.New(f, store.Quota{})})
+	w.boxes = store.New(f, store.Quota{})
+	w.door = boxdoor.New(boxdoor.Config{ChainID: "test-1", Name: "door", Ledger: w, Boxes: w.boxes, Now: func() time.Time { return w.now }})
 	_, h := safeboxv1connect.NewBoxServiceHandler(w.door)
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -97,7 +114,7 @@ func (w *town) sign(o *safeboxv1.BoxOrder, part []byte) *safeboxv1.BoxCall {
 	w.calls++
 	o.ChainId, o.To, o.CallId = "test-1", "door", fmt.Sprintf("call-%016d", w.calls)
 	if o.ExpiresMs == 0 {
-		o.ExpiresMs = time.Now().Add(30 * time.Second).UnixMilli()
+		o.ExpiresMs = w.now.Add(30 * time.Second).UnixMilli()
 	}
 	body, err := canon.Marshal(o)
 	must(w.t, err)
@@ -160,6 +177,7 @@ func TestFromDepositToErasure(t *testing.T) {
 	keys, err := v.PublicKeys()
 	must(t, err)
 	w.vaults["p-1"] = &safeboxv1.Vault{Account: "p-1", Keys: keys, KeyVersion: 1}
+	w.keepsBox("p-1")
 	content := bytes.Repeat([]byte(planted), 40_000) // more than one part
 	id := w.deposit(content)
 	w.clean(planted)
@@ -207,6 +225,19 @@ func TestFromDepositToErasure(t *testing.T) {
 	}
 }
 
+// keepsBox lays the vault's file of an account down, so that its box is at this door.
+func (w *town) keepsBox(account string) {
+	w.t.Helper()
+	file := []byte("vault of " + account)
+	sum := sha256.Sum256(file)
+	if w.vaults[account] == nil {
+		w.vaults[account] = &safeboxv1.Vault{Account: account}
+	}
+	w.vaults[account].UnlockersHash = sum[:]
+	_, err := w.call(&safeboxv1.BoxOrder{From: account, Want: &safeboxv1.BoxOrder_PutVault{PutVault: &safeboxv1.PutVault{File: file}}})
+	must(w.t, err)
+}
+
 // clean fails if a name or content in the store has one of the texts.
 func (w *town) clean(texts ...string) {
 	w.t.Helper()
@@ -243,10 +274,10 @@ func TestWhoIsLetIn(t *testing.T) {
 	forged.Signature[0] ^= 1
 	again(forged, fault.BadAuthorisation)
 	late := list()
-	late.ExpiresMs = time.Now().Add(-time.Second).UnixMilli()
+	late.ExpiresMs = w.now.Add(-time.Second).UnixMilli()
 	again(w.sign(late, nil), fault.Expired)
 	early := list()
-	early.ExpiresMs = time.Now().Add(time.Hour).UnixMilli()
+	early.ExpiresMs = w.now.Add(time.Hour).UnixMilli()
 	again(w.sign(early, nil), fault.OutOfRange)
 	again(&safeboxv1.BoxCall{Body: []byte{0xff}}, fault.Malformed)
 	stranger := w.sign(list(), nil)

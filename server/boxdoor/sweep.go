@@ -1,0 +1,222 @@
+package boxdoor
+
+import (
+	"context"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	ledgerv1 "mulian/gen/mulian/ledger/v1"
+	safeboxv1 "mulian/gen/mulian/safebox/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
+	"mulian/internal/fault"
+	"mulian/safebox/store"
+)
+
+// What events and objects of the ledger name.
+const (
+	verbs        = "safebox/"
+	vaultPlace   = "safebox/vault/"
+	itemPlace    = "safebox/item/"
+	transferKind = "safebox/transfer/"
+	accountPlace = "identity/account/"
+)
+
+// Our own choices.
+const (
+	// lookEvery is how often what is not on the ledger is looked at again.
+	lookEvery = 10 * time.Minute
+	// againAfter is how long a door waits that could not follow the ledger.
+	againAfter = 5 * time.Second
+	// boxesAtOnce is a page of accounts.
+	boxesAtOnce = 100
+)
+
+// Chain is what a door follows; a node is one.
+type Chain interface {
+	Object(ctx context.Context, key string, height int64, prove bool) (*ledgerv1.GetObjectResponse, error)
+	Status(ctx context.Context) (*ledgerv1.GetStatusResponse, error)
+	Watch(ctx context.Context, from int64, fn func(*ledgerv1.WatchResponse) error) error
+}
+
+// Run sweeps, and then does at each event of the ledger what it asks for, until ctx ends.
+// Trouble of the medium is logged and does not end it: after a while it sweeps again.
+func (d *Door) Run(ctx context.Context, chain Chain) error {
+	for {
+		err := d.follow(ctx, chain)
+		if ctx.Err() != nil {
+			return nil
+		}
+		d.cfg.Logger.Warn("the boxes could not be swept: what the ledger has as erased may still be here", "code", fault.CodeOf(err).String(), "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(againAfter):
+		}
+	}
+}
+
+func (d *Door) follow(ctx context.Context, chain Chain) error {
+	st, err := chain.Status(ctx)
+	if err != nil {
+		return err
+	}
+	// What happens from here on comes as an event; what was before is what Sweep finds.
+	if _, err := d.Sweep(ctx); err != nil {
+		return err
+	}
+	last := d.cfg.Now()
+	return chain.Watch(ctx, st.GetEvents(), func(m *ledgerv1.WatchResponse) error {
+		for _, e := range m.GetEvents() {
+			if err := d.heed(ctx, e); err != nil {
+				return err
+			}
+		}
+		if now := d.cfg.Now(); now.Sub(last) >= lookEvery { // an empty message comes every 5 s
+			last = now
+			return d.lookAgain(ctx)
+		}
+		return nil
+	})
+}
+
+// Sweep destroys what the ledger has as erased, as handed to another box, or not at all
+// although it had the time, and returns how many items that were.
+func (d *Door) Sweep(ctx context.Context) (int, error) {
+	n, after := 0, ""
+	for {
+		accounts, err := d.cfg.Boxes.Accounts(ctx, after, boxesAtOnce)
+		if err != nil || len(accounts) == 0 {
+			return n, err
+		}
+		for _, account := range accounts {
+			m, err := d.sweepBox(ctx, account)
+			n += m
+			if err != nil {
+				return n, err
+			}
+		}
+		after = accounts[len(accounts)-1]
+	}
+}
+
+// lookAgain sweeps the boxes in which something is not on the ledger.
+func (d *Door) lookAgain(ctx context.Context) error {
+	for _, account := range d.cfg.Boxes.Unsettled() {
+		if _, err := d.sweepBox(ctx, account); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Door) sweepBox(ctx context.Context, account string) (n int, err error) {
+	kept, err := d.cfg.Boxes.Kept(ctx, account)
+	for _, k := range kept {
+		gone, err := d.judge(ctx, account, k, "")
+		if err != nil {
+			return n, err
+		}
+		if gone {
+			n++
+		}
+	}
+	return n, err
+}
+
+// heed does what an event asks for: every item that it names is looked at in every box that
+// it names.
+func (d *Door) heed(ctx context.Context, e *tracev1.Event) error {
+	if !strings.HasPrefix(e.GetVerb(), verbs) {
+		return nil
+	}
+	var items, accounts []string
+	ended := ""
+	for _, key := range e.GetObjects() {
+		if id, ok := strings.CutPrefix(key, itemPlace); ok {
+			items = append(items, id)
+		} else if account, ok := strings.CutPrefix(key, vaultPlace); ok {
+			accounts = append(accounts, account)
+		} else if id, ok := strings.CutPrefix(key, transferKind); ok {
+			t, err := d.cfg.Ledger.Transfer(ctx, id)
+			if err != nil {
+				return err
+			}
+			accounts = append(accounts, t.GetFrom(), t.GetTo())
+			if c := t.GetCopyCommitment(); len(c) >= 16 {
+				items = append(items, hex.EncodeToString(c[:16]))
+			}
+			if t.GetState() > safeboxv1.TransferState_TRANSFER_STATE_ACCEPTED {
+				ended = t.GetFrom()
+			}
+		}
+	}
+	for _, account := range accounts {
+		if account == "" {
+			continue
+		}
+		if err := d.lookFor(ctx, account, items, ended); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookFor judges some items of a box.
+func (d *Door) lookFor(ctx context.Context, account string, items []string, ended string) error {
+	for _, id := range items {
+		k, ok, err := d.cfg.Boxes.Find(ctx, account, id)
+		if fault.Is(err, fault.Malformed) || err == nil && !ok {
+			continue // no account that could have a box here, or nothing of it
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := d.judge(ctx, account, k, ended); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judge settles, keeps or destroys one item of a box. ended is who laid it ready for a
+// transfer that has just ended without being accepted; empty = nobody.
+func (d *Door) judge(ctx context.Context, account string, k store.Kept, ended string) (gone bool, err error) {
+	it, err := d.cfg.Ledger.Item(ctx, k.Item)
+	if err != nil {
+		return false, err
+	}
+	keep := false
+	switch {
+	case it == nil:
+		keep, err = d.mayStillCome(ctx, account, k, ended)
+	case it.Owner == account && it.State == safeboxv1.ItemState_ITEM_STATE_HELD:
+		return false, d.cfg.Boxes.Settle(ctx, account, k.Item)
+	case it.State == safeboxv1.ItemState_ITEM_STATE_HELD: // laid ready for who may still accept it
+		keep, err = d.cfg.Ledger.Offered(ctx, it.Owner, account, k.Item)
+	}
+	if err != nil || keep {
+		return false, err
+	}
+	gone, err = d.cfg.Boxes.Erase(ctx, account, k.Item)
+	if gone {
+		d.destroyed.Inc()
+	}
+	return gone, err
+}
+
+// mayStillCome says whether the ledger may still get an item that it does not have: its time
+// is not over by the ledger's clock, or it is offered. What was settled is on the ledger,
+// even if this node, restored or behind, does not have it yet.
+func (d *Door) mayStillCome(ctx context.Context, account string, k store.Kept, ended string) (bool, error) {
+	if k.Since.IsZero() {
+		return true, nil
+	}
+	if ended == "" || ended != k.By {
+		now, err := d.cfg.Ledger.TimeMs(ctx)
+		if err != nil || now < k.Since.Add(d.cfg.Patience).UnixMilli() {
+			return true, err
+		}
+	}
+	return d.cfg.Ledger.Offered(ctx, k.By, account, k.Item)
+}
