@@ -31,6 +31,9 @@ type Config struct {
 	Server string `yaml:"server"`
 	// Genesis is the file with the chain's signed genesis: what is trusted. Required.
 	Genesis string `yaml:"genesis"`
+	// Boxes are the base URLs of the members that keep safe boxes, into which this gateway
+	// deposits. Empty: Server alone.
+	Boxes []string `yaml:"boxes,omitempty"`
 	// Listen is the address for other gateways, host:port. Empty: 127.0.0.1:0, a free port.
 	Listen string `yaml:"listen"`
 	// URL is under which other gateways reach Listen. If the ledger has another one,

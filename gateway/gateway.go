@@ -15,6 +15,7 @@ import (
 	"mulian/client/keyring"
 	"mulian/gateway/connect"
 	"mulian/gateway/deliver"
+	"mulian/gateway/deposit"
 	"mulian/gateway/dsp"
 	"mulian/gateway/issue"
 	"mulian/gateway/openid"
@@ -82,6 +83,7 @@ type Gateway struct {
 	desk        *issue.Desk        // nil with office
 	register    *register.Register // nil: it watches none
 	wallets     *openid.Door       // nil: none
+	deposits    *deposit.Depositor
 	sink        connect.Sink
 	documents   connect.Sink // the folder of delivered files; nil: none
 	sources     map[string]*source
@@ -148,6 +150,7 @@ func Open(ctx context.Context, cfg Config, opts Options) (_ *Gateway, err error)
 	if err := g.openRegister(); err != nil {
 		return nil, err
 	}
+	g.openDepositor()
 	if g.listener == nil {
 		if g.listener, err = net.Listen("tcp", cmp.Or(cfg.Listen, "127.0.0.1:0")); err != nil {
 			return nil, fault.Wrap(fault.Usage, err, "listen")
@@ -270,7 +273,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	parts := []func(context.Context) error{g.anchor.Run, g.view.Run, g.provider.Run, g.serve, g.settle, g.control, g.unseal, g.retire}
+	parts := []func(context.Context) error{g.anchor.Run, g.view.Run, g.provider.Run, g.serve, g.settle, g.control, g.unseal, g.retire, g.finishDeposits}
 	for _, w := range watchers {
 		parts = append(parts, w.Run)
 	}

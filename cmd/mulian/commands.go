@@ -28,6 +28,7 @@ func (a *app) commands() []*cobra.Command {
 		a.evidenceCommand(),
 		a.ereceiptCommand(),
 		a.credentialCommand(),
+		a.depositCommand(),
 		a.verifyCommand(),
 		a.checkpointCommand(),
 		a.witnessCommand(),

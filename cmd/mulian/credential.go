@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -213,7 +214,7 @@ func (a *app) office(cl *client.Client, gw string) (o *issue.Office, closeAll fu
 }
 
 func (a *app) credentialIssue() *cobra.Command {
-	var gw, holder, out string
+	var gw, holder, out, into string
 	var r issue.Order
 	var days int
 	c := &cobra.Command{
@@ -247,6 +248,9 @@ file with the holder's public key as JWK.`),
 					return err
 				}
 			}
+			if into != "" {
+				return a.issueInto(cmd, cl, o, gw, into, t.GetName(), r)
+			}
 			made, err := o.Issue(cmd.Context(), r)
 			if err != nil {
 				return err
@@ -270,8 +274,27 @@ file with the holder's public key as JWK.`),
 	f.StringVar(&r.Supersedes, "supersedes", "", a.t("换发：取代哪一份", "the credential whose place it takes"))
 	f.StringToStringVar(&r.Own, "set", nil, a.t("不来自目录的字段：名=值", "fields that come from no item: name=value"))
 	f.IntVar(&days, "days", 0, a.t("有效天数；0 为类型允许的最长", "days of validity; 0: as long as the type allows"))
+	f.StringVar(&into, "into", "", a.t("直接存进该账户的保险箱（不写文件），与签发同一笔交易", "put it into the safe box of this account, in the transaction that issues it, instead of writing a file"))
 	f.StringVar(&out, "out", "credential.json", a.t("写入的文件", "file to write"))
 	return c
+}
+
+// issueInto issues a credential and brings it into its owner's box: both are on the ledger,
+// or neither.
+func (a *app) issueInto(cmd *cobra.Command, cl *client.Client, o *issue.Office, gw, owner, title string, r issue.Order) error {
+	laid, end, err := a.push(cmd.Context(), cl, gw, owner, title, &r)
+	if err != nil {
+		return err
+	}
+	made, err := o.Issue(cmd.Context(), r)
+	if err := errors.Join(err, end()); err != nil {
+		return err
+	}
+	item := laid().Item
+	v := map[string]any{"ok": true, "id": made.ID, "list": made.List, "index": made.Index, "licence": made.Licence, "owner": owner, "item": item}
+	return a.print(v, func(w io.Writer) {
+		fmt.Fprintf(w, a.t("%s  已存入 %s 的保险箱：%s\n", "%s  in the box of %s: %s\n"), made.ID, owner, item)
+	})
 }
 
 // readJWK reads a public key from a JWK file.

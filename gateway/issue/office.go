@@ -58,6 +58,10 @@ type Order struct {
 	Validity   time.Duration // 0: as long as the type allows
 	Supersedes string
 	Own        map[string]string // values of fields that come from no item
+	// Push brings the credential to its owner before it is anchored, and returns what is to
+	// stand in the same transaction: both or neither is on the ledger. nil: it is not pushed.
+	// It is called again if the index was taken meanwhile.
+	Push func(ctx context.Context, made *Issued) (proto.Message, error)
 }
 
 // Issued is what is handed over. It is personal data.
@@ -118,7 +122,16 @@ func (o *Office) Issue(ctx context.Context, r Order) (*Issued, error) {
 		if err := o.Records.add(o.record(p, made, anchor, after)); err != nil {
 			return nil, err
 		}
-		err = o.Send(ctx, &credentialv1.IssueCredentials{Credentials: []*credentialv1.Credential{anchor}})
+		messages := []proto.Message{&credentialv1.IssueCredentials{Credentials: []*credentialv1.Credential{anchor}}}
+		if r.Push != nil {
+			m, err := r.Push(ctx, made)
+			if err != nil {
+				o.Records.drop(made.ID)
+				return nil, err
+			}
+			messages = append(messages, m)
+		}
+		err = o.Send(ctx, messages...)
 		if fault.Is(err, fault.AlreadyExists) && try < draws { // somebody took the index meanwhile
 			o.Records.drop(made.ID)
 			continue
