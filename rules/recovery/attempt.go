@@ -10,7 +10,6 @@ import (
 	"mulian/internal/recovery"
 	"mulian/internal/sm"
 	"mulian/rules/act"
-	"mulian/rules/governance"
 	"mulian/rules/identity"
 )
 
@@ -51,15 +50,7 @@ func OpenRecovery(a *act.Act, m *recoveryv1.OpenRecovery) error {
 		r.Id = a.NewID()
 	}
 	running.Put(a.Tx, r.Account, r.Id)
-	hours := governance.Parameters(a.Tx).RecoveryOpenHours
-	if hours == 0 {
-		hours = openHours
-	}
-	if r.DueMs = a.TimeMs + int64(hours)*hourMs; len(r.Approvals) < int(r.Needed) {
-		due(a, r.DueMs, dueAttempt, r.Id)
-	} else {
-		lock(a, r)
-	}
+	proceed(a, r)
 	keep(a, rule, r)
 	return nil
 }

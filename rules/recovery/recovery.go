@@ -136,6 +136,17 @@ func due(a *act.Act, atMs int64, kind, id string) {
 	dueIndex.Put(a.Tx, state.Ordered(atMs)+"/"+kind+"/"+id, "")
 }
 
+// proceed lets an attempt wait for those who still have to vouch, or locks it.
+func proceed(a *act.Act, r *recoveryv1.Recovery) {
+	if len(r.Approvals) >= int(r.Needed) {
+		lock(a, r)
+		return
+	}
+	hours := int64(cmp.Or(governance.Parameters(a.Tx).RecoveryOpenHours, openHours))
+	r.State, r.DueMs = open, a.TimeMs+hours*hourMs
+	due(a, r.DueMs, dueAttempt, r.Id)
+}
+
 // lock starts the time in which an attempt can be vetoed, from now on.
 func lock(a *act.Act, r *recoveryv1.Recovery) {
 	r.State, r.LockedMs, r.DueMs = locked, a.TimeMs, a.TimeMs+lockHours(a.Tx, r)*hourMs

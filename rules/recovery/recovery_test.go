@@ -381,6 +381,28 @@ func TestVetoByLostKeyFreezes(t *testing.T) {
 	})
 }
 
+// TestReviewSparesNobodyToVouch: a veto by a lost key comes while one officer of two has
+// vouched. Two others say that it goes on: the second voucher is needed all the same.
+func TestReviewSparesNobodyToVouch(t *testing.T) {
+	h := newHall(t)
+	lost := h.Named(h.holder, machine, "second")
+	h.Must(h.holder, &recoveryv1.ReportKey{Account: h.holder, Key: lost.Public().ID()})
+	id := h.Must(h.desks[0], h.open(counter, "a"))[0]
+	if got := h.DoWith(h.holder, lost, &recoveryv1.VetoRecovery{Recovery: id}); got != fault.OK {
+		t.Fatalf("%s (%s)", got, h.Text)
+	}
+	h.want(id, review)
+	for _, desk := range h.desks[1:3] {
+		h.Must(desk, &recoveryv1.ReviewRecovery{Recovery: id, Proceed: true, Cause: "核对了证件"})
+	}
+	h.want(id, recoveryv1.RecoveryState_RECOVERY_STATE_OPEN)
+	h.Must(h.desks[1], &recoveryv1.ApproveRecovery{Recovery: id, Evidence: bytes.Repeat([]byte{2}, 32), Face: matched})
+	h.want(id, locked)
+	h.until(id, locked)
+	h.want(id, executed)
+	h.alone(h.newKey("a"))
+}
+
 // TestFoundKeys: what one desk has reported another one takes back, or the holder.
 func TestFoundKeys(t *testing.T) {
 	h := newHall(t)

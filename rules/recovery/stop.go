@@ -70,8 +70,8 @@ func CancelRecovery(a *act.Act, m *recoveryv1.CancelRecovery) error {
 }
 
 // ReviewRecovery decides about a veto by a lost key. Two officers of different desks say
-// the same, one after the other: it goes on with a new lock, or it ends and the key that
-// vetoed counts as found.
+// the same, one after the other: it goes on, with a new lock or, if not all have vouched, with
+// new time for them; or it ends and the key that vetoed counts as found.
 //
 // NotFound; Forbidden (no role, no desk; his desk has vouched or reviewed);
 // IllegalTransition (not in review); Missing, TooLong, Malformed (cause);
@@ -102,8 +102,8 @@ func ReviewRecovery(a *act.Act, m *recoveryv1.ReviewRecovery) error {
 	switch {
 	case len(r.Reviewers) < 2:
 		keep(a, rule, r)
-	case m.Proceed:
-		lock(a, r)
+	case m.Proceed: // who still has to vouch is not spared it
+		proceed(a, r)
 		keep(a, rule, r)
 	default:
 		identity.MarkLost(a.Tx, r.Account, r.VetoKey, 0)

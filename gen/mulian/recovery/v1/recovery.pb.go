@@ -1136,9 +1136,10 @@ func (x *CancelRecovery) GetCause() string {
 	return ""
 }
 
-// ReviewRecovery decides after a veto by a lost key: it goes on with a new lock, or it
-// ends. Two officers with ROLE_IDENTITY of different desks, neither of whom has vouched
-// for it, sign one after the other; the second has to say what the first has said.
+// ReviewRecovery decides after a veto by a lost key: it goes on (with a new lock, or with
+// new time for those who still have to vouch), or it ends. Two officers with ROLE_IDENTITY of
+// different desks, neither of whom has vouched for it, sign one after the other; the second has
+// to say what the first has said.
 type ReviewRecovery struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Recovery      string                 `protobuf:"bytes,1,opt,name=recovery,proto3" json:"recovery,omitempty"`
