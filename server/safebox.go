@@ -74,3 +74,11 @@ func (b safeboxAPI) ListTransfers(ctx context.Context, req *connect.Request[safe
 	page, next, total, err := index.List[safeboxv1.Transfer](ctx, b.s.index, f)
 	return respond(&safeboxv1.ListTransfersResponse{Transfers: page, Next: next, Total: total}, err)
 }
+
+// noBoxes stands where a member's door for boxes would be.
+type noBoxes struct{}
+
+// Call refuses every call: NotFound.
+func (noBoxes) Call(context.Context, *connect.Request[safeboxv1.BoxCall]) (*connect.Response[safeboxv1.BoxAnswer], error) {
+	return nil, wire.Error(fault.Newf(fault.NotFound, "this server keeps no boxes (box.off in mulian.yaml, or a reading server): ask another member"))
+}

@@ -140,9 +140,11 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(governancev1connect.NewGovernanceServiceHandler(governanceAPI{s}, opts...))
 	mux.Handle(tracev1connect.NewTraceServiceHandler(traceAPI{s}, opts...))
 	mux.Handle(consolev1connect.NewConsoleServiceHandler(consoleAPI{s}, opts...))
+	var box safeboxv1connect.BoxServiceHandler = noBoxes{}
 	if s.opts.Box != nil {
-		mux.Handle(safeboxv1connect.NewBoxServiceHandler(s.opts.Box, opts...))
+		box = s.opts.Box
 	}
+	mux.Handle(safeboxv1connect.NewBoxServiceHandler(box, opts...))
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {

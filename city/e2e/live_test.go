@@ -40,6 +40,13 @@ func TestMain(m *testing.M) {
 		live(dir, os.Getenv(liveRun))
 		return
 	}
+	if told := os.Getenv(killDeposit); told != "" {
+		if err := depositAlone(told); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+		return
+	}
 	if os.Getenv(importList) != "" {
 		if err := importAlone(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -177,7 +177,7 @@ func (w *town) stop() {
 }
 
 func (w *town) logger(level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: level}))
+	return slog.New(handler(w.place, level))
 }
 
 // as signs messages as s and waits until they are in a block; it has to succeed.
