@@ -116,6 +116,9 @@ func TestNothingMovesOrIsCut(t *testing.T) {
 	other := func(f func(*Place)) Place { p := at; f(&p); return p }
 	shorter := &safeboxv1.ItemCard{Salt: card.Salt, Schema: card.Schema, Bytes: card.Bytes - ChunkBytes, ContentSha256: card.ContentSha256}
 	schema := &safeboxv1.ItemCard{Salt: card.Salt, Schema: "other/1", Bytes: card.Bytes, ContentSha256: card.ContentSha256}
+	begins, differs := sha256.Sum256(content[:2*ChunkBytes]), sha256.Sum256([]byte("another content"))
+	beginning := &safeboxv1.ItemCard{Salt: card.Salt, Schema: card.Schema, Bytes: 2 * ChunkBytes, ContentSha256: begins[:]}
+	hash := &safeboxv1.ItemCard{Salt: card.Salt, Schema: card.Schema, Bytes: card.Bytes, ContentSha256: differs[:]}
 	for name, c := range map[string]struct {
 		at   Place
 		card *safeboxv1.ItemCard
@@ -127,6 +130,8 @@ func TestNothingMovesOrIsCut(t *testing.T) {
 		"another account": {other(func(p *Place) { p.Account = "p-2" }), card, body, ErrOpen},
 		"another schema":  {at, schema, body, ErrOpen},
 		"a shorter card":  {at, shorter, body, ErrOpen},
+		"a beginning":     {at, beginning, body, ErrOpen}, // though its hash is right
+		"another hash":    {at, hash, body, ErrOpen},
 		"exchanged":       {at, card, exchanged, ErrOpen},
 		"changed":         {at, card, flipped, ErrOpen},
 		"cut":             {at, card, body[:2*box], io.ErrUnexpectedEOF},
@@ -137,6 +142,11 @@ func TestNothingMovesOrIsCut(t *testing.T) {
 		if got, err := io.ReadAll(r); !errors.Is(err, c.want) || len(got) >= len(content) {
 			t.Errorf("%s: %d bytes, %v", name, len(got), err)
 		}
+	}
+	swapped, err := SealHead(k, at, schema, vaultOf(t, v))
+	must(t, err)
+	if _, err := OpenCard(k, swapped); !errors.Is(err, ErrForm) {
+		t.Errorf("another card under the item's id: %v", err)
 	}
 	head.Account = "p-2"
 	if _, err := v.Unwrap(head); !errors.Is(err, ErrOpen) {
@@ -164,7 +174,10 @@ func TestGranteeWrapsAreBound(t *testing.T) {
 		_, grant := grantee.UnwrapGrant(w, suite, at, "g2")
 		_, place := grantee.UnwrapGrant(w, suite, moved, "g1")
 		_, person := other.UnwrapGrant(w, suite, at, "g1")
-		for name, err := range map[string]error{"grant": grant, "version": place, "person": person} {
+		w, err = WrapGrant(k, at, Grantee{"g1", "p-9", keyOf(vaultOf(t, grantee).Keys, suite)}) // his key, in another's name
+		must(t, err)
+		_, name := grantee.UnwrapGrant(w, suite, at, "g1")
+		for name, err := range map[string]error{"grant": grant, "version": place, "person": person, "name": name} {
 			if !errors.Is(err, ErrOpen) {
 				t.Errorf("%s: it opens for another %s: %v", suite, name, err)
 			}

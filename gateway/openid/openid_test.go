@@ -275,6 +275,9 @@ func TestARequestIsAnswered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, err := w.verifier.ByCode(u.Query().Get("id"), "till 7", "x"); !errors.Is(err, ErrSession) {
+			t.Errorf("another response code: %v", err)
+		}
 		res, err := w.verifier.ByCode(u.Query().Get("id"), "till 7", u.Query().Get("response_code"))
 		if err != nil || res.State != Answered || len(res.Presented) != 1 {
 			t.Fatalf("%v, %v", res, err)
@@ -445,7 +448,7 @@ func TestBadResponses(t *testing.T) {
 			return url.Values{"response": {text}}
 		}, Failed},
 		{"another state inside", false, func(r *request) url.Values {
-			text, err := jwe.Seal(r.key.PublicKey(), r.state, jwe.A256GCM, []byte(`{"state":"x","vp_token":{}}`))
+			text, err := jwe.Seal(r.key.PublicKey(), r.state, jwe.A256GCM, []byte(`{"state":"x","error":"access_denied"}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -454,8 +457,13 @@ func TestBadResponses(t *testing.T) {
 	} {
 		r, id := ask(c.plain)
 		w.post("/vp/response", "", "application/x-www-form-urlencoded", []byte(c.form(r).Encode()))
-		if res, err := w.verifier.Result(id, "till 7"); err != nil || res.State != c.state {
+		res, err := w.verifier.Result(id, "till 7")
+		if err != nil || res.State != c.state {
 			t.Errorf("%s: %v, %v", c.name, res, err)
+		}
+		// Not for what it says, which nobody has looked at.
+		if want := map[string]sdjwt.Reason{"in the clear": sdjwt.Malformed, "another state inside": sdjwt.SessionMismatch}[c.name]; want != "" && res.Reason != want {
+			t.Errorf("%s: %s, want %s", c.name, res.Reason, want)
 		}
 	}
 	_, id := ask(true)

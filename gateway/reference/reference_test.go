@@ -106,7 +106,10 @@ func TestNotMe(t *testing.T) {
 func TestEnd(t *testing.T) {
 	at := time.Unix(1790000000, 0)
 	c := codes(&at)
-	o, matched := ask(t, c), ask(t, c)
+	o, matched, seen := ask(t, c), ask(t, c), ask(t, c)
+	if _, err := c.Resolve(seen.Payload, "phone"); err != nil {
+		t.Fatal(err)
+	}
 	show, err := c.Show("owner", "till 7", []byte("licence"))
 	if err != nil || show.Number != "" || show.Payload.Kind != qr.Show {
 		t.Fatalf("%+v, %v", show, err)
@@ -130,7 +133,11 @@ func TestEnd(t *testing.T) {
 	if _, err := c.Resolve(o.Payload, "phone"); fault.CodeOf(err) != fault.Expired {
 		t.Errorf("after its time: %v", err)
 	}
+	if _, err := c.Match(seen.Payload, "phone", seen.Number); fault.CodeOf(err) != fault.Expired {
+		t.Errorf("the right number after its time: %v", err)
+	}
 	state(t, c, o, Ended)
+	state(t, c, seen, Ended)
 	state(t, c, matched, Matched)
 	if _, err := codes(&at).Resolve(o.Payload, "phone"); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("after a restart: %v", err)

@@ -2,7 +2,9 @@ package qr
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -128,7 +130,11 @@ func TestReadRefuses(t *testing.T) {
 	_ = png.Encode(&empty, blank)
 	_ = png.Encode(&torn, image.NewGray(image.Rect(0, 0, 400, 400)))
 	huge := append([]byte(nil), empty.Bytes()...)
-	copy(huge[16:], []byte{0, 1, 0, 0, 0, 1, 0, 0}) // 65536 x 65536; the header's checksum is not the point
+	copy(huge[16:], []byte{0, 0, 0x20, 0, 0, 0, 0x20, 0}) // 8192 x 8192, of which nothing follows
+	binary.BigEndian.PutUint32(huge[29:], crc32.ChecksumIEEE(huge[12:29]))
+	if _, err := Read(huge); err == nil || !strings.Contains(err.Error(), "8192 x 8192") {
+		t.Errorf("a huge picture is looked into: %v", err)
+	}
 	for name, file := range map[string][]byte{"nothing": nil, "text": []byte("hello"), "blank": empty.Bytes(), "torn": torn.Bytes()[:60], "huge": huge, "long": make([]byte, MaxImage+1)} {
 		if text, err := Read(file); !errors.Is(err, ErrNoCode) {
 			t.Errorf("%s: %q, %v", name, text, err)

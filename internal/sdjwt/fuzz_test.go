@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,10 +94,12 @@ func FuzzJWS(f *testing.F) {
 // verified has every disclosure in its place once, nothing of the digests, and no claim that
 // must not be hidden.
 func FuzzSigned(f *testing.F) {
-	f.Add(`{"vct":"t","_sd":["@0@"],"list":[1,{"...":"@1@"}]}`, "[\"s\",\"a\",{\"_sd\":[\"@2@\"]}]\n[\"s\",7]\n[\"s\",\"deep\",true]")
-	f.Add(`{"vct":"t","_sd":["@0@","@0@"]}`, `["s","a",1]`)
-	f.Add(`{"vct":"t","_sd":["@0@"]}`, `["s","exp",1]`)
-	f.Add(`{"vct":"t","a":1,"_sd":["@0@"]}`, `["s","a",2]`)
+	f.Add(`{"vct":"t","exp":1797776000,"_sd":["@0@"],"list":[1,{"...":"@1@"}]}`, "[\"s\",\"a\",{\"_sd\":[\"@2@\"]}]\n[\"s\",7]\n[\"s\",\"deep\",true]")
+	f.Add(`{"vct":"t","exp":1797776000,"_sd":["@0@","@0@"]}`, `["s","a",1]`)
+	for _, name := range visible {
+		f.Add(`{"vct":"t","exp":1797776000,"_sd":["@0@"]}`, `["s","`+name+`","x"]`)
+	}
+	f.Add(`{"vct":"t","exp":1797776000,"a":1,"_sd":["@0@"]}`, `["s","a",2]`)
 	f.Add(`{"vct":"t","_sd_alg":"sha-256","cnf":{"jwk":{}},"status":{"status_list":{"idx":-1}}}`, ``)
 	issuer := key(f, sm.P256, 1)
 	believe := sdjwt.Policy{Keys: func(sdjwt.Signature) (sm.PublicKey, error) { return issuer.Public(), nil }, Now: now}
@@ -134,6 +137,11 @@ func FuzzSigned(f *testing.F) {
 		if name := leftOver(v.Claims); name != "" {
 			t.Fatalf("%s stands in the claims of %s", name, payload)
 		}
+		for _, s := range v.Shown {
+			if name, _ := s.Path[0].(string); len(s.Path) == 1 && slices.Contains(visible, name) {
+				t.Fatalf("%s was hidden", name)
+			}
+		}
 		paths := make([]path, len(v.Shown))
 		for i, s := range v.Shown {
 			paths[i] = s.Path
@@ -152,6 +160,9 @@ func FuzzSigned(f *testing.F) {
 		}
 	})
 }
+
+// visible are the claims by which a verifier decides: nobody hides them (SD-JWT VC, 3.2.2.2).
+var visible = []string{"iss", "exp", "nbf", "aud", "cnf", "vct", "vct#integrity", "status"}
 
 // leftOver names what only digests use, wherever it stands in a value.
 func leftOver(v any) string {

@@ -214,6 +214,17 @@ func TestIssueInOrder(t *testing.T) {
 	})
 }
 
+// TestATypeIsIssuedByWhomItNames: another organisation that the ledger knows as an issuer, of
+// its own types, issues no credential of this one.
+func TestATypeIsIssuedByWhomItNames(t *testing.T) {
+	w := ready(t)
+	w.Must(w.Consumer, &credentialv1.PutIssuer{Issuer: &credentialv1.Issuer{
+		Org: w.Consumer, Url: "https://fund.gov.example", StatusUrl: "https://chain.gov.example/st", Accounts: []string{w.ConsumerGateway},
+	}})
+	w.Want(fault.IssuerNotAuthorised, w.ConsumerGateway, w.issue(w.one(1)))
+	w.Must(w.ProviderGateway, w.issue(w.one(1)))
+}
+
 // TestTypesGrowVersionByVersion and say who issues them.
 func TestTypesGrowVersionByVersion(t *testing.T) {
 	w := newTown(t)
