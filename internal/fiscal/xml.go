@@ -10,7 +10,13 @@ import (
 	"strings"
 )
 
-const declaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
+const (
+	declaration     = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
+	signatureFormat = "DETACH" // the one value of the norm
+)
+
+// references say what each of the two signatures covers, in the norm's words for it.
+var references = [2]string{"Header,EInvoiceData", "Hash(Header,EInvoiceData),Signature"}
 
 // element writes one element with a text in it.
 func element(b *strings.Builder, name, text string) {
@@ -31,22 +37,21 @@ func (d *Document) content() string {
 	element(&b, "CodeRange", d.Header.Range)
 	element(&b, "Secret", hex.EncodeToString(d.Header.Secret[:]))
 	b.WriteString("</Header><EInvoiceData><Main>")
-	for _, f := range [][2]string{
-		{"EInvoiceName", m.Name},
-		{"EInvoiceCode", m.Code},
-		{"EInvoiceNumber", m.Number},
-		{"RandomNumber", m.CheckCode},
-		{"IssueDate", m.IssueDate},
-		{"TotalAmount", Yuan(m.Fen)},
-		{"InvoicingPartyCode", m.UnitCode},
-		{"InvoicingPartyName", m.UnitName},
-		{"PayerPartyCode", m.PayerCode},
-		{"PayerPartyName", m.PayerName},
-		{"RelatedInvoiceNumber", m.RedOf},
-	} {
-		element(&b, f[0], f[1])
-	}
-	b.WriteString("</Main><Details>")
+	element(&b, "EInvoiceName", m.Name)
+	element(&b, "EInvoiceCode", m.Code)
+	element(&b, "EInvoiceNumber", m.Number)
+	element(&b, "RandomNumber", m.CheckCode)
+	element(&b, "TotalAmount", Yuan(m.Fen))
+	element(&b, "IssueDate", m.IssueDate)
+	b.WriteString("<InvoicingParty>")
+	element(&b, "InvoicingPartyCode", m.UnitCode)
+	element(&b, "InvoicingPartyName", m.UnitName)
+	b.WriteString("</InvoicingParty><PayerParty>")
+	element(&b, "PayerPartyCode", m.PayerCode)
+	element(&b, "PayerPartyName", m.PayerName)
+	b.WriteString("</PayerParty><MainExt>")
+	element(&b, "RelatedInvoiceNumber", m.RedOf)
+	b.WriteString("</MainExt></Main><Details>")
 	for _, it := range m.Items {
 		b.WriteString("<Item>")
 		element(&b, "ItemCode", it.Code)
@@ -65,21 +70,22 @@ func (d *Document) Encode() ([]byte, error) {
 		return nil, err
 	}
 	var b strings.Builder
-	b.WriteString(declaration + "<EInvoice>" + d.content())
-	for _, s := range []struct {
-		name string
-		*Signature
-	}{{"InvoicingPartySignature", d.UnitSignature}, {"SupervisionSignature", d.Supervision}} {
-		if s.Signature == nil {
-			continue
+	b.WriteString(declaration + "<EInvoice>" + d.content() + "<EInvoiceSignature>")
+	for i, s := range []*Signature{d.UnitSignature, d.Supervision} {
+		if s == nil {
+			break // who supervises signs after the unit
 		}
-		b.WriteString("<" + s.name + ">")
+		b.WriteString("<Signature><SignedInfo>")
+		element(&b, "Reference", references[i])
+		element(&b, "SignatureFormat", signatureFormat)
+		b.WriteString("</SignedInfo>")
+		element(&b, "SignatureValue", base64.StdEncoding.EncodeToString(s.Bytes))
+		b.WriteString("<KeyInfo>")
 		element(&b, "Account", s.Account)
 		element(&b, "KeyID", s.Key)
-		element(&b, "SignatureValue", base64.StdEncoding.EncodeToString(s.Bytes))
-		b.WriteString("</" + s.name + ">")
+		b.WriteString("</KeyInfo></Signature>")
 	}
-	b.WriteString("</EInvoice>\n")
+	b.WriteString("</EInvoiceSignature></EInvoice>\n")
 	if b.Len() > MaxBytes {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrDocument, b.Len(), MaxBytes)
 	}
@@ -95,28 +101,31 @@ type form struct {
 	}
 	EInvoiceData struct {
 		Main struct {
-			EInvoiceName, EInvoiceCode, EInvoiceNumber, RandomNumber, IssueDate, TotalAmount string
-			InvoicingPartyCode, InvoicingPartyName, PayerPartyCode, PayerPartyName           string
-			RelatedInvoiceNumber                                                             string
+			EInvoiceName, EInvoiceCode, EInvoiceNumber, RandomNumber, TotalAmount, IssueDate string
+			InvoicingParty                                                                   struct{ InvoicingPartyCode, InvoicingPartyName string }
+			PayerParty                                                                       struct{ PayerPartyCode, PayerPartyName string }
+			MainExt                                                                          struct{ RelatedInvoiceNumber string }
 		}
 		Details struct {
 			Item []struct{ ItemCode, ItemName, ItemAmount string }
 		}
 	}
-	InvoicingPartySignature, SupervisionSignature *signatureForm
+	EInvoiceSignature struct {
+		Signature []signatureForm
+	}
 }
 
-type signatureForm struct{ Account, KeyID, SignatureValue string }
+type signatureForm struct {
+	SignatureValue string
+	KeyInfo        struct{ Account, KeyID string }
+}
 
-func (f *signatureForm) signature() (*Signature, error) {
-	if f == nil {
-		return nil, nil
-	}
+func (f signatureForm) signature() (*Signature, error) {
 	b, err := base64.StdEncoding.Strict().DecodeString(f.SignatureValue)
 	if err != nil {
 		return nil, fmt.Errorf("%w: a signature is not in base64", ErrDocument)
 	}
-	return &Signature{Account: f.Account, Key: f.KeyID, Bytes: b}, nil
+	return &Signature{Account: f.KeyInfo.Account, Key: f.KeyInfo.KeyID, Bytes: b}, nil
 }
 
 // Parse reads a document. It takes exactly what [Document.Encode] writes: other blanks,
@@ -159,7 +168,8 @@ func (f *form) document() (*Document, error) {
 		Header: Header{Chain: f.Header.LedgerID, Range: f.Header.CodeRange, Secret: secret},
 		Data: Particulars{
 			Name: m.EInvoiceName, Code: m.EInvoiceCode, Number: m.EInvoiceNumber, CheckCode: m.RandomNumber, IssueDate: m.IssueDate, Fen: fen,
-			UnitCode: m.InvoicingPartyCode, UnitName: m.InvoicingPartyName, PayerCode: m.PayerPartyCode, PayerName: m.PayerPartyName, RedOf: m.RelatedInvoiceNumber,
+			UnitCode: m.InvoicingParty.InvoicingPartyCode, UnitName: m.InvoicingParty.InvoicingPartyName,
+			PayerCode: m.PayerParty.PayerPartyCode, PayerName: m.PayerParty.PayerPartyName, RedOf: m.MainExt.RelatedInvoiceNumber,
 		},
 	}
 	if len(f.EInvoiceData.Details.Item) > MaxItems {
@@ -172,9 +182,12 @@ func (f *form) document() (*Document, error) {
 		}
 		d.Data.Items = append(d.Data.Items, Item{Code: it.ItemCode, Name: it.ItemName, Fen: fen})
 	}
-	if d.UnitSignature, err = f.InvoicingPartySignature.signature(); err != nil {
-		return nil, err
+	for i, at := range []**Signature{&d.UnitSignature, &d.Supervision} {
+		if i < len(f.EInvoiceSignature.Signature) {
+			if *at, err = f.EInvoiceSignature.Signature[i].signature(); err != nil {
+				return nil, err
+			}
+		}
 	}
-	d.Supervision, err = f.SupervisionSignature.signature()
-	return d, err
+	return d, nil
 }
