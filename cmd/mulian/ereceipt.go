@@ -138,6 +138,29 @@ func onLedger(ctx context.Context, cl *client.Client, d *fiscal.Document) (*erec
 	return r, nil
 }
 
+// receiptAt reads a receipt's file and what the ledger has of it.
+func receiptAt(ctx context.Context, cl *client.Client, path string) (*fiscal.Document, *ereceiptv1.EReceipt, error) {
+	d, err := readReceipt(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := onLedger(ctx, cl, d)
+	return d, r, err
+}
+
+// handlesOf are the ledger's names of receipts.
+func handlesOf(paths []string) (out [][]byte, err error) {
+	for _, path := range paths {
+		d, err := readReceipt(path)
+		if err != nil {
+			return nil, err
+		}
+		h := d.Handle()
+		out = append(out, h[:])
+	}
+	return out, nil
+}
+
 // keyFinder finds the public keys of accounts on the ledger; a key that was revoked since still
 // tells who signed then.
 func keyFinder(ctx context.Context, cl *client.Client) func(account, key string) (sm.PublicKey, error) {
@@ -167,11 +190,7 @@ func (a *app) ereceiptVerify() *cobra.Command {
 				return err
 			}
 			for _, path := range args {
-				d, err := readReceipt(path)
-				if err != nil {
-					return err
-				}
-				r, err := onLedger(cmd.Context(), cl, d)
+				d, r, err := receiptAt(cmd.Context(), cl, path)
 				if err != nil {
 					return err
 				}
@@ -274,11 +293,7 @@ func (a *app) ereceiptShow() *cobra.Command {
 				}
 				return a.showReceipt(nil, res.Msg.GetReceipt())
 			}
-			d, err := readReceipt(args[0])
-			if err != nil {
-				return err
-			}
-			r, err := onLedger(cmd.Context(), cl, d)
+			d, r, err := receiptAt(cmd.Context(), cl, args[0])
 			if err != nil {
 				return err
 			}

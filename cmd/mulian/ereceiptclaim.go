@@ -133,11 +133,7 @@ stays in FILE.claims. Take --payer from your own file: another payer than the re
 			until := time.Now().Add(term).UnixMilli()
 			m := &ereceiptv1.LockReceipts{}
 			for _, path := range args {
-				d, err := readReceipt(path)
-				if err != nil {
-					return err
-				}
-				r, err := onLedger(cmd.Context(), cl, d)
+				d, r, err := receiptAt(cmd.Context(), cl, path)
 				if err != nil {
 					return err
 				}
@@ -199,16 +195,11 @@ func (a *app) ereceiptRelease() *cobra.Command {
 		Example: "  mulian ereceipt release 11010126-0000000001.xml --as 11110000000025678C",
 		Args:    atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m := &ereceiptv1.ReleaseReceipts{}
-			for _, path := range args {
-				d, err := readReceipt(path)
-				if err != nil {
-					return err
-				}
-				h := d.Handle()
-				m.Handles = append(m.Handles, h[:])
+			handles, err := handlesOf(args)
+			if err != nil {
+				return err
 			}
-			return a.simple(cmd, m)
+			return a.simple(cmd, &ereceiptv1.ReleaseReceipts{Handles: handles})
 		},
 	}
 }
@@ -226,15 +217,11 @@ func (a *app) ereceiptReimburse() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, err := readReceipt(args[0])
-			if err != nil {
-				return err
-			}
 			fen, err := fiscal.ParseFen(amount)
 			if err != nil {
 				return fault.Newf(fault.Usage, "--amount: %v", err)
 			}
-			r, err := onLedger(cmd.Context(), cl, d)
+			d, r, err := receiptAt(cmd.Context(), cl, args[0])
 			if err != nil {
 				return err
 			}
@@ -269,11 +256,7 @@ func (a *app) ereceiptReturn() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, err := readReceipt(args[0])
-			if err != nil {
-				return err
-			}
-			r, err := onLedger(cmd.Context(), cl, d)
+			_, r, err := receiptAt(cmd.Context(), cl, args[0])
 			if err != nil {
 				return err
 			}
@@ -305,11 +288,7 @@ done when who paid has the money back.`),
 			if err != nil {
 				return err
 			}
-			d, err := readReceipt(args[0])
-			if err != nil {
-				return err
-			}
-			r, err := onLedger(cmd.Context(), i.cl, d)
+			d, r, err := receiptAt(cmd.Context(), i.cl, args[0])
 			if err != nil {
 				return err
 			}

@@ -319,16 +319,11 @@ func (a *app) ereceiptDeliver() *cobra.Command {
 		Example: "  mulian ereceipt deliver 11010126-0000000001.xml --as 11110000000021928B",
 		Args:    atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m := &ereceiptv1.DeliverReceipts{}
-			for _, path := range args {
-				d, err := readReceipt(path)
-				if err != nil {
-					return err
-				}
-				h := d.Handle()
-				m.Handles = append(m.Handles, h[:])
+			handles, err := handlesOf(args)
+			if err != nil {
+				return err
 			}
-			return a.simple(cmd, m)
+			return a.simple(cmd, &ereceiptv1.DeliverReceipts{Handles: handles})
 		},
 	}
 }

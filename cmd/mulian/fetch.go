@@ -81,7 +81,7 @@ func (a *app) shareQuery() *cobra.Command {
 		Short:   a.t("按协议查询一个键的记录", "query the rows of one key under an agreement"),
 		Example: "  mulian share query 0123456789abcdef --where permit_no=地字第110101202600001号 --as 11110000000025678C",
 		Args:    between(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			m.Agreement = args[0]
 			if len(args) == 2 {
 				m.Entry = args[1]
@@ -89,13 +89,8 @@ func (a *app) shareQuery() *cobra.Command {
 			if items != "" {
 				m.Items = strings.Split(items, ",")
 			}
-			m.Where = nil
-			for _, text := range where {
-				k, v, ok := strings.Cut(text, "=")
-				if !ok {
-					return fault.Newf(fault.Usage, "--where %q: ITEM=VALUE", text)
-				}
-				m.Where = append(m.Where, &gatewayv1.KeyValue{Item: k, Value: v})
+			if m.Where, err = pairs("--where", where); err != nil {
+				return err
 			}
 			_, ctl, err := a.control([]string{gw})
 			if err != nil {
