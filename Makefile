@@ -6,9 +6,6 @@ SHELL := /bin/bash
 # Tools at the versions that tools/lint/go.mod pins.
 LINT := go tool -modfile=tools/lint/go.mod
 
-# Packages whose tests run under the race detector: those that start goroutines.
-RACED := $(patsubst %,./%/...,$(wildcard client custody gateway index internal/durable internal/sm ledger node safebox server state))
-
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +25,7 @@ test: servers lint ## all tests; sets up what it needs without asking
 
 .PHONY: race
 race: servers ## the tests of packages with goroutines, under the race detector
-	go test -vet=off -race -short -shuffle=on -timeout 20m $(RACED)
+	go test -vet=off -race -short -shuffle=on -timeout 20m $$(scripts/raced)
 
 .PHONY: lint
 lint: ## vet, format and staticcheck
