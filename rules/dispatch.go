@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	identityv1 "mulian/gen/mulian/identity/v1"
 	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/fault"
 	"mulian/rules/act"
@@ -14,6 +15,7 @@ import (
 	"mulian/rules/evidence"
 	"mulian/rules/foreign"
 	"mulian/rules/governance"
+	"mulian/rules/grant"
 	"mulian/rules/identity"
 	"mulian/rules/mandate"
 	"mulian/rules/recovery"
@@ -116,11 +118,22 @@ func holderVerb(a *act.Act, m *txv1.Message) error {
 	case *txv1.Message_RevokeProofing:
 		return identity.RevokeProofing(a, k.RevokeProofing)
 	case *txv1.Message_FreezeAccount:
-		return identity.FreezeAccount(a, k.FreezeAccount)
+		return pausing(a, k.FreezeAccount.GetAccount(), identity.FreezeAccount(a, k.FreezeAccount))
 	case *txv1.Message_UnfreezeAccount:
 		return identity.UnfreezeAccount(a, k.UnfreezeAccount)
 	}
 	return governanceVerb(a, m)
+}
+
+// pausing pauses the standing grants of an account that a verb has stopped, by a freeze, a veto
+// with a lost key, or a death: what was given with a device in wrong hands does not go on. Its
+// holder resumes them one by one. One-time grants stay: they were given for one act, and end by
+// themselves.
+func pausing(a *act.Act, account string, err error) error {
+	if acc, ok := identity.Lookup(a.Tx, account); err == nil && ok && acc.State != identityv1.AccountState_ACCOUNT_STATE_ACTIVE {
+		grant.PauseStanding(a, account)
+	}
+	return err
 }
 
 // whileFrozen reports whether a frozen account may sign the message: only what ends it.
@@ -375,7 +388,7 @@ func recoveryVerb(a *act.Act, m *txv1.Message) error {
 	case *txv1.Message_ApproveRecovery:
 		return recovery.ApproveRecovery(a, k.ApproveRecovery)
 	case *txv1.Message_VetoRecovery:
-		return recovery.VetoRecovery(a, k.VetoRecovery)
+		return pausing(a, a.Signer(), recovery.VetoRecovery(a, k.VetoRecovery))
 	case *txv1.Message_CancelRecovery:
 		return recovery.CancelRecovery(a, k.CancelRecovery)
 	case *txv1.Message_ReviewRecovery:
@@ -383,7 +396,7 @@ func recoveryVerb(a *act.Act, m *txv1.Message) error {
 	case *txv1.Message_ReportKey:
 		return recovery.ReportKey(a, k.ReportKey)
 	case *txv1.Message_RecordDeath:
-		return recovery.RecordDeath(a, k.RecordDeath)
+		return pausing(a, k.RecordDeath.GetAccount(), recovery.RecordDeath(a, k.RecordDeath))
 	}
 	return mandateVerb(a, m)
 }

@@ -109,13 +109,13 @@ func readIdentityProof(path string) (*identityProof, error) {
 }
 
 func (a *app) ownerIdentify() *cobra.Command {
-	var number, out, method string
+	var number, out, method, minor string
 	var days int
 	c := &cobra.Command{
 		Use:   "identify ACCOUNT",
 		Short: a.t("登记已核验账户持有人的身份（身份核验机构）", "record that the holder of an account was identified (identity authority)"),
-		Long: a.t("证件号码只在文件里，账本上只有加盐的摘要。--proof 写出的文件（仅本人可读）交给持有人：以后由他授权查询自己的记录。",
-			"The number is in files alone, the ledger has a salted hash. Give the file of --proof (readable by its owner alone) to the holder:\nwith it he grants rows that are his own."),
+		Long: a.t("证件号码只在文件里，账本上只有加盐的摘要。--proof 写出的文件（仅本人可读）交给持有人：以后由他授权查询自己的记录。\n--minor-until：该月之前，未成年人的同意须由监护人作出；账本上只有下月首日，没有生日。",
+			"The number is in files alone, the ledger has a salted hash. Give the file of --proof (readable by its owner alone) to the holder:\nwith it he grants rows that are his own. --minor-until: until the end of that month a guardian says yes for a minor; the ledger\nhas the first day of the next month, and no birthday."),
 		Example: "  mulian owner identify p-0123456789abcdef0123456789abcdef --number-file number.txt --proof proof.json --as 11110000000021928B",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -135,6 +135,10 @@ func (a *app) ownerIdentify() *cobra.Command {
 			if identityv1.ProofingMethod(n) == identityv1.ProofingMethod_PROOFING_METHOD_COUNTER {
 				level = identityv1.ProofingLevel_PROOFING_LEVEL_HIGH
 			}
+			until, err := monthAfter(minor)
+			if err != nil {
+				return err
+			}
 			text, err := json.Marshal(p)
 			if err != nil {
 				return err
@@ -146,6 +150,7 @@ func (a *app) ownerIdentify() *cobra.Command {
 			}
 			return a.simple(cmd, &identityv1.RecordProofing{
 				Account: args[0], Commitment: sum[:], Method: identityv1.ProofingMethod(n), Level: level, ExpiresMs: time.Now().AddDate(0, 0, days).UnixMilli(),
+				MinorUntilMs: until,
 			})
 		},
 	}
@@ -153,7 +158,21 @@ func (a *app) ownerIdentify() *cobra.Command {
 	f.StringVar(&number, "number-file", "", a.t("证件号码所在文件", "file with the number of the document"))
 	f.StringVar(&out, "proof", "", a.t("写给持有人的证明文件", "file that is written for the holder"))
 	f.StringVar(&method, "method", "counter", a.t("核验方式：counter face network_id id_card_chip bank licence transfer", "how: counter face network_id id_card_chip bank licence transfer"))
+	f.StringVar(&minor, "minor-until", "", a.t("未成年人：到哪个月为止由监护人同意（如 2031-05，当月生日）", "of a minor: the month of the birthday until which a guardian says yes (2031-05)"))
 	f.IntVar(&days, "days", 365, a.t("有效天数", "days that it holds"))
 	_, _ = c.MarkFlagRequired("number-file"), c.MarkFlagRequired("proof")
 	return c
+}
+
+// monthAfter is the first moment in Beijing of the month behind that one ("2031-05"), so that no
+// day of birth goes onto the ledger; 0 for "".
+func monthAfter(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	month, err := time.ParseInLocation("2006-01", text, time.FixedZone("UTC+8", 8*3600))
+	if err != nil {
+		return 0, fault.Newf(fault.Usage, "%q: a month like 2031-05", text)
+	}
+	return month.AddDate(0, 1, 0).UnixMilli(), nil
 }

@@ -187,3 +187,70 @@ func TestRecoveryPauses(t *testing.T) {
 	}
 	s.Must(s.ProviderGateway, s.record(early, nil))
 }
+
+// TestFreezePauses: who freezes his account, or has it frozen, stops all his standing grants
+// with it and is told; unfrozen they wait for his word one by one. One-time grants go on.
+func TestFreezePauses(t *testing.T) {
+	s := newScene(t)
+	s.register(long)
+	s.Give(governancev1.Role_ROLE_IDENTITY, s.Provider)
+	first, second := s.given(nil), s.given(nil)
+	paused := s.given(nil)
+	s.Must(s.owner, &grantv1.PauseGrant{Grant: paused})
+	once := s.use(nil)
+	once.LocalId, s.useID = "once", s.Consumer+":once"
+	s.Must(s.Consumer, once)
+	single := s.given(nil)
+	s.Must(s.Provider, &identityv1.FreezeAccount{Account: s.owner, Cause: "手机被盗"})
+	for _, id := range []string{first, second, paused} {
+		if g := s.grant(id); g.State != grantv1.GrantState_GRANT_STATE_PAUSED {
+			t.Errorf("grant %s of a frozen account is %s", id, g.State)
+		}
+		s.sound(id)
+	}
+	if g := s.grant(paused); g.PausedBy != s.owner {
+		t.Errorf("what was paused before is paused by %s now", g.PausedBy)
+	}
+	if told := len(s.WantEvent("grant/pause_grant", "account", "grant/grant/"+first)); told == 0 {
+		t.Error("nobody is told")
+	}
+	s.Want(fault.GrantPaused, s.ProviderGateway, s.record(first, nil))
+	s.Must(s.ProviderGateway, s.record(single, nil))
+	s.Want(fault.AccountFrozen, s.owner, &grantv1.ResumeGrant{Grant: first})
+}
+
+// TestMinors: of a minor, by his proofing, a guardian says yes; he himself says no. Nobody
+// comes of age by a proofing that ends, and from 14 on a guardian may let him act himself.
+func TestMinors(t *testing.T) {
+	s := newScene(t)
+	s.register(nil)
+	s.Give(governancev1.Role_ROLE_IDENTITY, s.Provider)
+	s.Give(governancev1.Role_ROLE_REGISTRY, s.Provider)
+	proofing := &identityv1.RecordProofing{
+		Account: s.owner, Commitment: digest("card"), Method: identityv1.ProofingMethod_PROOFING_METHOD_COUNTER,
+		Level: identityv1.ProofingLevel_PROOFING_LEVEL_HIGH, ExpiresMs: s.Now + 2*rulestest.Day, MinorUntilMs: s.Now + 8*rulestest.Day,
+	}
+	s.Must(s.Provider, proofing)
+	ask := func() string { return s.Must(s.Consumer, s.ask(nil))[0] }
+	request := ask()
+	s.Want(fault.MinorWithoutGuardian, s.owner, s.give(request, nil))
+	s.Must(s.owner, &grantv1.DeclineRequest{Request: ask(), Cause: grantv1.DeclineCause_DECLINE_CAUSE_REFUSED})
+	s.Want(fault.PrincipalIncapable, s.owner, s.power(s.other)) // and he makes nobody his agent
+	m := s.power(s.other)
+	m.Kind, m.Scope.Entries, m.Scope.Everything = mandatev1.MandateKind_MANDATE_KIND_GUARDIAN_MINOR, nil, true
+	m.UntilMs = proofing.MinorUntilMs
+	id := s.mandated(s.Provider, m)
+	given := s.Must(s.other, s.giveFor(request, s.owner, id))[0]
+	if g := s.grant(given); g.Owner != s.owner || g.Actor != s.other || g.Mandate != id {
+		t.Errorf("the grant is %s's by %s under %s", g.Owner, g.Actor, g.Mandate)
+	}
+	s.Wait(3 * rulestest.Day) // the proofing has run out, the years have not
+	s.Must(s.Provider, &mandatev1.RevokeMandate{Mandate: id})
+	s.Want(fault.MinorWithoutGuardian, s.owner, s.give(ask(), nil))
+	m.SelfActs = true
+	s.mandated(s.Provider, m)
+	s.Must(s.owner, s.give(ask(), nil))
+	s.Wait(5 * rulestest.Day) // his birthday, and the end of the guardianship
+	s.Must(s.owner, s.give(ask(), nil))
+	s.Must(s.other, s.give(s.Must(s.Consumer, s.ask(func(r *grantv1.DataRequest) { r.Owner = s.other }))[0], nil))
+}

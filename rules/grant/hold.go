@@ -39,7 +39,8 @@ func pause(a *act.Act, g *grantv1.Grant, by string) {
 }
 
 // PauseStanding pauses an owner's standing grants, at most [MaxStanding], in the name of
-// who signs, of nobody at the end of a block: for an account that was recovered. Each pause is told to the owner.
+// who signs, of nobody at the end of a block: for an account that was recovered or frozen. Each
+// pause is told to the owner.
 func PauseStanding(a *act.Act, owner string) {
 	var ids []string
 	liveIndex.Range(a.Tx, key(owner, ""), "", func(k, _ string) bool {

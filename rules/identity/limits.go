@@ -31,6 +31,9 @@ const (
 	// card that ends is 20 years (Resident Identity Card Law, art. 5); faces change sooner.
 	// 10 years and their leap days. Our own choice.
 	MaxProofingDays = 3653
+	// MaxMinorDays bounds how far ahead the end of a minority is: 18 years with their leap
+	// days, and to the first day of the next month (proto RecordProofing).
+	MaxMinorDays = 6606
 	// maxAccountID bounds the id of an account that is looked up, in bytes: longer ones are
 	// no key of the state.
 	maxAccountID = 100

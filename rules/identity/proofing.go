@@ -20,7 +20,8 @@ func proofed(account string) string { return "identity/proofing/" + account }
 //
 // It returns, in this order: Forbidden; NotFound; OutOfRange if the account is no person's
 // or firm's; what is wrong with commitment, method and level; OutOfRange for an end that
-// is past or more than [MaxProofingDays] ahead.
+// is past or more than [MaxProofingDays] ahead; OutOfRange for the end of a minority that is
+// past, more than [MaxMinorDays] ahead, or of a firm.
 func RecordProofing(a *act.Act, m *identityv1.RecordProofing) error {
 	const rule = "identity/record_proofing"
 	if err := a.NeedRole(governancev1.Role_ROLE_IDENTITY, officerLevel); err != nil {
@@ -43,10 +44,14 @@ func RecordProofing(a *act.Act, m *identityv1.RecordProofing) error {
 	case ahead <= 0 || ahead > MaxProofingDays*dayMs:
 		return act.Refuse(fault.OutOfRange, rule, "expires_ms %d: within %d days from now, %d", m.ExpiresMs, MaxProofingDays, a.TimeMs)
 	}
+	if left := m.MinorUntilMs - a.TimeMs; m.MinorUntilMs != 0 && (left <= 0 || left > MaxMinorDays*dayMs || acc.Kind != identityv1.AccountKind_ACCOUNT_KIND_PERSON) {
+		return act.Refuse(fault.OutOfRange, rule, "minor_until_ms %d: of a person, within %d days from now, %d", m.MinorUntilMs, MaxMinorDays, a.TimeMs)
+	}
 	before, _ := proofings.Get(a.Tx, acc.Id)
 	proofings.Put(a.Tx, acc.Id, &identityv1.Proofing{
 		Account: acc.Id, Authority: a.Org(), RecordedBy: a.Signer(), Commitment: m.Commitment, Method: m.Method, Level: m.Level,
 		State: identityv1.ProofingState_PROOFING_STATE_VALID, RecordedMs: a.TimeMs, ExpiresMs: m.ExpiresMs, Seq: before.GetSeq() + 1,
+		MinorUntilMs: m.MinorUntilMs,
 	})
 	a.Emit(rule, m.Level.String(), proofed(acc.Id), subject(acc.Id))
 	return nil
@@ -99,6 +104,14 @@ func Proofed(v state.View, account string, level identityv1.ProofingLevel, timeM
 		return nil, fault.Newf(fault.ProofingExpired, "the proofing of %s has ended or was revoked", account)
 	}
 	return p, nil
+}
+
+// Minor reports whether an identity authority has said of the account's holder that he is a
+// minor at that block time. A proofing that has ended or was revoked says so, too: nobody comes
+// of age by a paper that runs out.
+func Minor(v state.View, account string, timeMs int64) bool {
+	p, ok := Proofing(v, account)
+	return ok && timeMs < p.MinorUntilMs
 }
 
 // owned returns the account of a person or firm: NotFound, then OutOfRange for another's.

@@ -115,16 +115,22 @@ func Used(a *act.Act, m *mandatev1.Mandate, x AgentAct) {
 	mandates.Put(a.Tx, m.Id, m)
 }
 
-// Self refuses what a principal does himself while he has a guardian who is there for it:
-// MinorWithoutGuardian, PrincipalIncapable.
+// Self refuses what a principal does himself while he has a guardian who is there for it, or
+// is a minor by his proofing and needs one: MinorWithoutGuardian, PrincipalIncapable. A minor
+// whose guardian's mandate says so (from 14 on) acts himself.
 func Self(v state.View, principal string, timeMs int64) error {
+	let := false
 	for _, m := range standing(v, principal) {
+		let = let || m.Kind == guardianMinor && m.SelfActs && m.State == active && timeMs >= m.FromMs && timeMs < m.UntilMs
 		switch guards := (m.State == active || m.State == suspended) && timeMs >= m.FromMs && timeMs < m.UntilMs; {
 		case guards && m.Kind == guardianMinor && !m.SelfActs:
 			return act.Refuse(fault.MinorWithoutGuardian, acting, "a guardian acts for %s", principal)
 		case guards && m.Kind == guardianAdult:
 			return act.Refuse(fault.PrincipalIncapable, acting, "a guardian acts for %s", principal)
 		}
+	}
+	if !let && identity.Minor(v, principal, timeMs) {
+		return act.Refuse(fault.MinorWithoutGuardian, acting, "%s is a minor, and no guardian has signed", principal)
 	}
 	return nil
 }

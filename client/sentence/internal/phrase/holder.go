@@ -15,9 +15,13 @@ func ofHolder(m *txv1.Message, name func(string) string) (Phrase, bool) {
 	case *txv1.Message_RecordProofing:
 		p := k.RecordProofing
 		method, level := proofingWord(p.GetMethod()), proofingWord(p.GetLevel())
+		minor := Phrase{}
+		if p.GetMinorUntilMs() != 0 {
+			minor = Phrase{"，未成年至 " + day(p.GetMinorUntilMs()), ", a minor until " + day(p.GetMinorUntilMs())}
+		}
 		return Phrase{
-			fmt.Sprintf("登记账户 %s 的实名核验：%s，%s，有效至 %s，承诺值 %s", name(p.GetAccount()), method.Chinese, level.Chinese, day(p.GetExpiresMs()), short(p.GetCommitment())),
-			fmt.Sprintf("record that the holder of account %s was identified: %s, %s, until %s, commitment %s", name(p.GetAccount()), method.English, level.English, day(p.GetExpiresMs()), short(p.GetCommitment())),
+			fmt.Sprintf("登记账户 %s 的实名核验：%s，%s，有效至 %s，承诺值 %s", name(p.GetAccount()), method.Chinese, level.Chinese, day(p.GetExpiresMs()), short(p.GetCommitment())) + minor.Chinese,
+			fmt.Sprintf("record that the holder of account %s was identified: %s, %s, until %s, commitment %s", name(p.GetAccount()), method.English, level.English, day(p.GetExpiresMs()), short(p.GetCommitment())) + minor.English,
 		}, true
 	case *txv1.Message_RevokeProofing:
 		return say("撤销账户 %s 的实名核验，原因：%s", "revoke the identification of the holder of account %s, because: %s", name(k.RevokeProofing.GetAccount()), k.RevokeProofing.GetCause()), true

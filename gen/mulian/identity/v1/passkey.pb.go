@@ -427,7 +427,8 @@ type Proofing struct {
 	ExpiresMs     int64                  `protobuf:"varint,9,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"` // first moment at which it does not count
 	Cause         string                 `protobuf:"bytes,10,opt,name=cause,proto3" json:"cause,omitempty"`                          // of its end, <= 500 characters
 	RevokedMs     int64                  `protobuf:"varint,11,opt,name=revoked_ms,json=revokedMs,proto3" json:"revoked_ms,omitempty"`
-	Seq           uint32                 `protobuf:"varint,12,opt,name=seq,proto3" json:"seq,omitempty"` // 1 for the account's first, one more for each
+	Seq           uint32                 `protobuf:"varint,12,opt,name=seq,proto3" json:"seq,omitempty"`                                         // 1 for the account's first, one more for each
+	MinorUntilMs  int64                  `protobuf:"varint,13,opt,name=minor_until_ms,json=minorUntilMs,proto3" json:"minor_until_ms,omitempty"` // see RecordProofing; 0 = no minor
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -546,11 +547,23 @@ func (x *Proofing) GetSeq() uint32 {
 	return 0
 }
 
+func (x *Proofing) GetMinorUntilMs() int64 {
+	if x != nil {
+		return x.MinorUntilMs
+	}
+	return 0
+}
+
 // RecordProofing by an account with the role IDENTITY, OFFICER. It replaces an earlier one of
 // the account. The commitment is SHA-256("mulian-proofing-v1" 0x00 || salt || number): salt of
 // 32 random bytes, number as it stands on the document (18 characters, X large); the salt
 // is the holder's and the authority's, so that nobody else can try numbers.
 // NotFound; OutOfRange if the account is no person's or firm's, or the term is over 10 years.
+//
+// minor_until_ms: until then the holder is a minor for whom a guardian says yes (PIPL art. 31:
+// his 14th birthday; Civil Code art. 19: his 18th, where the authority holds that to be needed).
+// The authority states the first day of the month after that day: so the day of birth is not on
+// the ledger. 0 = no minor. OutOfRange: past, more than 18 years ahead, or of a firm.
 type RecordProofing struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -558,6 +571,7 @@ type RecordProofing struct {
 	Method        ProofingMethod         `protobuf:"varint,3,opt,name=method,proto3,enum=mulian.identity.v1.ProofingMethod" json:"method,omitempty"`
 	Level         ProofingLevel          `protobuf:"varint,4,opt,name=level,proto3,enum=mulian.identity.v1.ProofingLevel" json:"level,omitempty"`
 	ExpiresMs     int64                  `protobuf:"varint,5,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	MinorUntilMs  int64                  `protobuf:"varint,6,opt,name=minor_until_ms,json=minorUntilMs,proto3" json:"minor_until_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -623,6 +637,13 @@ func (x *RecordProofing) GetLevel() ProofingLevel {
 func (x *RecordProofing) GetExpiresMs() int64 {
 	if x != nil {
 		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *RecordProofing) GetMinorUntilMs() int64 {
+	if x != nil {
+		return x.MinorUntilMs
 	}
 	return 0
 }
@@ -802,7 +823,7 @@ const file_mulian_identity_v1_passkey_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12:\n" +
 	"\x06method\x18\x03 \x01(\x0e2\".mulian.identity.v1.ProofingMethodR\x06method\x12\x1a\n" +
 	"\bevidence\x18\x04 \x01(\fR\bevidence\x12\x1c\n" +
-	"\tsignature\x18\x05 \x01(\fR\tsignature\"\xb8\x03\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\"\xde\x03\n" +
 	"\bProofing\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1c\n" +
 	"\tauthority\x18\x02 \x01(\tR\tauthority\x12\x1f\n" +
@@ -822,7 +843,8 @@ const file_mulian_identity_v1_passkey_proto_rawDesc = "" +
 	" \x01(\tR\x05cause\x12\x1d\n" +
 	"\n" +
 	"revoked_ms\x18\v \x01(\x03R\trevokedMs\x12\x10\n" +
-	"\x03seq\x18\f \x01(\rR\x03seq\"\xde\x01\n" +
+	"\x03seq\x18\f \x01(\rR\x03seq\x12$\n" +
+	"\x0eminor_until_ms\x18\r \x01(\x03R\fminorUntilMs\"\x84\x02\n" +
 	"\x0eRecordProofing\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1e\n" +
 	"\n" +
@@ -831,7 +853,8 @@ const file_mulian_identity_v1_passkey_proto_rawDesc = "" +
 	"\x06method\x18\x03 \x01(\x0e2\".mulian.identity.v1.ProofingMethodR\x06method\x127\n" +
 	"\x05level\x18\x04 \x01(\x0e2!.mulian.identity.v1.ProofingLevelR\x05level\x12\x1d\n" +
 	"\n" +
-	"expires_ms\x18\x05 \x01(\x03R\texpiresMs\"@\n" +
+	"expires_ms\x18\x05 \x01(\x03R\texpiresMs\x12$\n" +
+	"\x0eminor_until_ms\x18\x06 \x01(\x03R\fminorUntilMs\"@\n" +
 	"\x0eRevokeProofing\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x14\n" +
 	"\x05cause\x18\x02 \x01(\tR\x05cause\"?\n" +
