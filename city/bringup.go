@@ -338,6 +338,11 @@ func onTable(d *content.Department, e content.Entry) *cataloguev1.Entry {
 		return out
 	}
 	out.Table = tableID(d, e.Source)
+	for _, it := range out.Items {
+		if it.Name == "证件号码" { // rows are about the person with that number: what he grants is read where it is his own
+			out.OwnerItem = it.Code
+		}
+	}
 	if out.ShareType == cataloguev1.ShareType_SHARE_TYPE_UNCONDITIONAL {
 		out.StandingOrder = &cataloguev1.StandingOrder{Automatic: true, MaxDays: 365}
 	}

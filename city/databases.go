@@ -27,6 +27,7 @@ const (
 const (
 	presalePermits = 7_000
 	workPermits    = 12_000
+	personCount    = 2_000
 )
 
 // database is one department's own database.
@@ -62,6 +63,7 @@ var databases = []database{
 	}},
 	{"人力社保局", "insurance", []table{
 		{"insured_units", "credit_code TEXT PRIMARY KEY, unit_name TEXT NOT NULL, insurance TEXT NOT NULL, insured_count INTEGER NOT NULL, status TEXT NOT NULL, last_paid_month TEXT NOT NULL", 15_000, insured},
+		{"insured_persons", "id_number TEXT PRIMARY KEY, name TEXT NOT NULL, insurance TEXT NOT NULL, employer TEXT NOT NULL, paid_from TEXT NOT NULL, months INTEGER NOT NULL", personCount, insuredPerson},
 	}},
 	{"交通委", "parking", []table{
 		{"parking_spaces", "space_no TEXT PRIMARY KEY, road TEXT NOT NULL, district TEXT NOT NULL, kind TEXT NOT NULL, tariff TEXT NOT NULL, opened_on DATE NOT NULL", 12_000, space},
@@ -252,6 +254,12 @@ func insured(v inventor, firms []firm, i int) []any {
 		status = "暂停缴费"
 	}
 	return []any{f.code, f.name, "职工基本养老保险", 1 + v.IntN(800), status, fmt.Sprintf("2025-%02d", 1+v.IntN(10))}
+}
+
+func insuredPerson(v inventor, firms []firm, i int) []any {
+	months := 6 + v.IntN(240)
+	from := 2025*12 + 9 - months
+	return []any{personNumber(i), v.one(surnames) + v.one(givenNames), "职工基本养老保险", firms[v.IntN(len(firms))].name, fmt.Sprintf("%04d-%02d", from/12, from%12+1), months}
 }
 
 func space(v inventor, _ []firm, i int) []any {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,12 +44,16 @@ var (
 	finance   = content.Find("财政局")
 )
 
-// founders are the founding departments with the role that each has.
-var founders = []struct {
+// founder is a founding department with a role that it has.
+type founder struct {
 	department *content.Department
 	role       governancev1.Role
-}{
+}
+
+// founders are the founding departments, once for each of their roles.
+var founders = []founder{
 	{authority, governancev1.Role_ROLE_AUTHORITY},
+	{authority, governancev1.Role_ROLE_IDENTITY}, // in the demo it also identifies citizens
 	{staffing, governancev1.Role_ROLE_STAFFING_OFFICE},
 	{finance, governancev1.Role_ROLE_FINANCE_BUREAU},
 }
@@ -144,10 +149,13 @@ func signGenesis(home string, ring keyring.Ring, keys map[string][]*identityv1.K
 		Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 1, Org: authority.Code, Name: "v1", Sm2Key: id.SM2.Bytes()}},
 	}
 	var signers []client.Signer
-	for _, f := range founders {
+	for i, f := range founders {
 		d := f.department
-		g.Founders = append(g.Founders, &governancev1.Founder{Code: d.Code, Profile: d.Profile(), Keys: keys[d.Code], Weight: 1})
 		g.Roles = append(g.Roles, &governancev1.RoleGrant{Role: f.role, Account: d.Code})
+		if slices.ContainsFunc(founders[:i], func(before founder) bool { return before.department == d }) {
+			continue
+		}
+		g.Founders = append(g.Founders, &governancev1.Founder{Code: d.Code, Profile: d.Profile(), Keys: keys[d.Code], Weight: 1})
 		s, err := ring.Signer(d.Code, keyring.Root)
 		if err != nil {
 			return nil, err

@@ -45,6 +45,9 @@ func (c *City) List(context.Context, string) ([]*consolev1.Seat, error) {
 // Take implements server.Seats: the department registers a new post with the key that the
 // browser has made. The level is the seat's, whatever was asked.
 func (c *City) Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*consolev1.TakeSeatResponse, error) {
+	if m.GetSeat() == citizen {
+		return c.welcome(ctx, m.GetAccount())
+	}
 	for _, s := range seats {
 		if s.id != m.GetSeat() {
 			continue

@@ -18,14 +18,15 @@ const vendors: [string, RegExp][] = [
   ['proto', /node_modules\/(@bufbuild|@connectrpc)\//],
   ['charts', /node_modules\/(echarts|zrender|tslib)\//],
   ['antd', /node_modules\/(antd|@ant-design|@rc-component|rc-[a-z-]+|@emotion|stylis|dayjs|@babel\/runtime|clsx|classnames)\//],
-  ['words-zh-CN', /\/src\/(words|pages\/[^/]+)\/zh-CN\.json$/],
-  ['words-en-US', /\/src\/(words|pages\/[^/]+)\/en-US\.json$/],
+  ['all-words-zh-CN', /\/src\/(words|pages\/[^/]+)\/zh-CN\.json$/],
+  ['all-words-en-US', /\/src\/(words|pages\/[^/]+)\/en-US\.json$/],
 ]
 
 export default defineConfig({
   base: '/',
   plugins: [react()],
   resolve: { alias: { '@': here('./src') } },
+  preview: { proxy: { '^/(mulian\\.|api/|v/|healthz|openapi)': process.env.MULIAN_SERVER ?? 'http://127.0.0.1:8080' } },
   server: { proxy: { '^/(mulian\\.|api/|v/|healthz|openapi)': process.env.MULIAN_SERVER ?? 'http://127.0.0.1:8080' } },
   build: {
     target: 'es2022',
@@ -41,7 +42,7 @@ export default defineConfig({
         entryFileNames: 'assets/[name].js',
         chunkFileNames: nameOf,
         assetFileNames: 'assets/[name][extname]',
-        advancedChunks: { groups: vendors.map(([name, test]) => ({ name, test })) },
+        codeSplitting: { groups: vendors.map(([name, test]) => ({ name, test })) },
       },
     },
   },

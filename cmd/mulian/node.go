@@ -111,6 +111,7 @@ func (a *app) makeChain(org, name, region, chainID string) error {
 }
 
 func (a *app) nodeCommand() *cobra.Command {
+	var setup string
 	c := &cobra.Command{
 		Use:     "node",
 		Aliases: []string{"节点"},
@@ -130,11 +131,29 @@ func (a *app) nodeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if setup != "" {
+				if err := a.offerSetup(m, setup); err != nil {
+					return errors.Join(err, m.Node.Close())
+				}
+			}
 			return a.operated(cmd.Context(), a.home, "node", settings, func() error { return a.serving(cmd.Context(), m.URL(), m.Run) })
 		},
 	}
+	c.Flags().StringVar(&setup, "setup", "", a.t("给该机构的第一个人一个设置链接：30 分钟内有效，只能用一次（机构的根密钥须在 --home 里）", "give the first person of that organisation a setup link: 30 minutes, once (its ROOT key has to be in --home)"))
 	c.AddCommand(a.nodeInitCommand(), a.nodeBackup(), a.nodeRestore(), a.nodeRelease())
 	return c
+}
+
+// offerSetup lets the first person of an organisation bring his key by a link.
+func (a *app) offerSetup(m *node.Member, org string) error {
+	root, err := a.keys().Signer(org, keyring.Root)
+	if err != nil {
+		return err
+	}
+	s, token := server.NewSetup(client.New(m.URL()), root, org, nil)
+	m.Server.Offer(s)
+	a.say("%s %s/setup/%s", a.t("首次登录（30 分钟内有效，仅一次）：", "first sign-in (30 minutes, once):"), strings.Replace(m.URL(), "127.0.0.1", "localhost", 1), token)
+	return nil
 }
 
 // openMember starts the member of this home.

@@ -59,8 +59,8 @@ const router = createRouter({
   defaultPreload: 'intent', defaultPendingComponent: () => <Bones />,
 })
 
-await startWords()
 i18next.on('languageChanged', () => client.clear()) // sentences come from the server in one language
-createRoot(document.getElementById('root')!).render(
+// No top-level await: a chunk of words that shares code with this one would wait for it.
+void startWords().then(() => createRoot(document.getElementById('root')!).render(
   <StrictMode><QueryClientProvider client={client}><App /></QueryClientProvider></StrictMode>,
-)
+))

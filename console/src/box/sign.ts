@@ -5,28 +5,19 @@ import { DeclineCause } from '@/gen/mulian/grant/v1/grant_pb'
 import { hex, join, random, sha256, utf8 } from '@/chain/bytes'
 import { keep, makeKey, makePasskey, type Signer } from '@/chain/keys'
 import { type Act, draft, type Draft, fields, send } from '@/chain/tx'
-import { base64, call, type Here, type DataRequest } from './api'
+import { call, type Here, type DataRequest } from './api'
 
 export { fields, send }
 export type { Draft }
-
-/** number makes an identity number that nobody has: region and birthday of the demo, a true check digit. */
-function inventedNumber(): string {
-  const body = '110101199003' + String(10 + (random(1)[0]! % 18)) + String(100 + (random(1)[0]! % 100))
-  const weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
-  return body + '10X98765432'[weights.reduce((n, w, i) => n + w * Number(body[i]), 0) % 11]
-}
 
 /** open makes keys and an account for a person, and in the demo has it identified and asked. */
 export async function open(at: Here, passkey: boolean, label: string): Promise<Signer> {
   const key = passkey ? await makePasskey(label) : await makeKey()
   const device = await makeKey()
   const account = `p-${hex(random(16))}`
-  const salt = random(32)
-  const number = inventedNumber()
   const signer: Signer = {
     ...key, account, org: '', orgName: '', role: 'citizen', chain: at.chainId, addedMs: Date.now(),
-    device: { keyId: device.keyId, point: device.point, secret: device.secret! }, notes: { number, salt: hex(salt) },
+    device: { keyId: device.keyId, point: device.point, secret: device.secret! },
   }
   const acts: Act[] = [{ case: 'openAccount', value: { kind: AccountKind.PERSON, id: account, keys: [
     { id: key.keyId, publicKey: key.point, level: KeyLevel.ROOT, label: passkey ? 'passkey' : 'browser', algorithm: passkey ? KeyAlgorithm.WEBAUTHN : KeyAlgorithm.P256,
@@ -35,11 +26,11 @@ export async function open(at: Here, passkey: boolean, label: string): Promise<S
   ] } }]
   const done = await send(signer, await draft(at.chainId, account, acts, Number(at.nowMs) - Date.now()))
   if (done.code !== 0) throw new Error(done.text)
-  await keep(signer)
-  if (at.demo) {
-    const commitment = await sha256(join(utf8('mulian-proofing-v1\0'), salt, utf8(number)))
-    await call('mulian.console.v1.ConsoleService/TakeSeat', { seat: 'citizen', account, commitment: base64(commitment) })
+  if (at.demo) { // the city says who this invented person is
+    const said = await call<{ number?: string; salt?: string }>('mulian.console.v1.ConsoleService/TakeSeat', { seat: 'citizen', account })
+    signer.notes = { number: said.number ?? '', salt: said.salt ?? '' }
   }
+  await keep(signer)
   return signer
 }
 

@@ -1417,6 +1417,8 @@ type TakeSeatResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	Height        int64                  `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"` // of the block that has it
+	Number        string                 `protobuf:"bytes,3,opt,name=number,proto3" json:"number,omitempty"`  // of a person in the demo: the identity number that the city has invented for him
+	Salt          []byte                 `protobuf:"bytes,4,opt,name=salt,proto3" json:"salt,omitempty"`      // of its proofing, 32 bytes: the holder's and the authority's
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1463,6 +1465,20 @@ func (x *TakeSeatResponse) GetHeight() int64 {
 		return x.Height
 	}
 	return 0
+}
+
+func (x *TakeSeatResponse) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+func (x *TakeSeatResponse) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
 }
 
 var File_mulian_console_v1_query_proto protoreflect.FileDescriptor
@@ -1563,10 +1579,12 @@ const file_mulian_console_v1_query_proto_rawDesc = "" +
 	"\x04seat\x18\x01 \x01(\tR\x04seat\x12)\n" +
 	"\x03key\x18\x02 \x01(\v2\x17.mulian.identity.v1.KeyR\x03key\x12\x14\n" +
 	"\x05token\x18\x03 \x01(\tR\x05token\x12\x18\n" +
-	"\aaccount\x18\x04 \x01(\tR\aaccount\"D\n" +
+	"\aaccount\x18\x04 \x01(\tR\aaccount\"p\n" +
 	"\x10TakeSeatResponse\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
-	"\x06height\x18\x02 \x01(\x03R\x06height2\x9b\a\n" +
+	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\tR\x06number\x12\x12\n" +
+	"\x04salt\x18\x04 \x01(\fR\x04salt2\x9b\a\n" +
 	"\x0eConsoleService\x12^\n" +
 	"\n" +
 	"GetConsole\x12$.mulian.console.v1.GetConsoleRequest\x1a%.mulian.console.v1.GetConsoleResponse\"\x03\x90\x02\x01\x12X\n" +

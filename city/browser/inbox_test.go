@@ -1,0 +1,107 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"mulian/city/content"
+	"mulian/client"
+	sharev1 "mulian/gen/mulian/share/v1"
+)
+
+func init() {
+	story("inbox", authorise)
+	story("explorer", explore)
+	story("box", consents)
+}
+
+// received counts the requests that wait for the planning commission.
+func received(t testing.TB, url string) int64 {
+	t.Helper()
+	res, err := client.New(url).Share.ListRequests(t.Context(), connect.NewRequest(&sharev1.ListRequestsRequest{
+		Provider: content.Find("规划自然资源委").Code, States: []sharev1.RequestState{sharev1.RequestState_REQUEST_STATE_RECEIVED}, Limit: 1,
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Msg.GetTotal()
+}
+
+// authorise: a steward who has never seen the console enters with a passkey and authorises
+// one request in three clicks, the device's own question counted.
+func authorise(p *page) {
+	p.enter("steward")
+	p.task("enter a seat", 1)
+	p.see("待我授权")
+	before := received(p.t, p.city.URL())
+	p.look("inbox")
+	p.click("tr[data-row]")
+	p.click(`[data-testid="authorise"]`)
+	p.clicks++ // the device asks at once; its user agrees
+	p.see("已上链，高度")
+	p.task("authorise one request", 3)
+	if after := received(p.t, p.city.URL()); after != before-1 {
+		p.t.Errorf("%d requests wait after one of %d was authorised", after, before)
+	}
+	p.key("a") // the keyboard does the same with the next one
+	p.see("已上链，高度")
+	p.click("=退回")
+	p.see("退回原因")
+	p.press(".ant-modal-footer .ant-btn-primary")
+	p.see("退回申请")
+	p.press(`a[href^="/request/"]`)
+	p.see("概要")
+	p.look("request")
+}
+
+// explore: blocks and transactions as sentences; `/v/` without script.
+func explore(p *page) {
+	p.open("/explorer")
+	p.speak("zh-CN")
+	p.see("笔交易")
+	p.look("explorer")
+	p.press(`a[href^="/tx/"]`)
+	p.see("签名方")
+	p.look("tx")
+	p.open("/seats")
+	p.look("seats")
+	p.open("/settings")
+	p.look("settings")
+	if status, policy := p.fetch("/", "Content-Security-Policy"); status != 200 || !strings.Contains(policy, "script-src 'self';") {
+		p.t.Errorf("/ answers %d with the policy %q", status, policy)
+	}
+}
+
+// consents: a citizen opens a box with a passkey, looks at a request and agrees, declines
+// another, and revokes.
+func consents(p *page) {
+	p.Size(390, 844, true)
+	p.open("/box")
+	p.settled()
+	p.Shot("../../console/shots/box-welcome.png")
+	p.press(`[data-testid="open"]`)
+	p.see("待我决定 2")
+	p.axe("box")
+	p.Shot("../../console/shots/box-home.png")
+	p.clicks = 0
+	p.click("=查看")
+	p.see("会给出的内容")
+	p.axe("box ask")
+	p.Shot("../../console/shots/box-ask.png")
+	p.click(`[data-testid="consent"]`)
+	p.clicks++ // the device
+	p.see("生效中的授权 1")
+	p.task("answer a request", 3)
+	p.Shot("../../console/shots/box-given.png")
+	p.click("=撤销")
+	p.clicks++ // the device
+	p.see("生效中的授权 0")
+	p.task("revoke", 2)
+	p.click("=谁看过我")
+	p.see("你撤销了授权")
+	p.task("who looked", 1)
+	p.axe("box seen")
+	p.Shot("../../console/shots/box-seen.png")
+}

@@ -1,0 +1,234 @@
+package browser
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mulian/city"
+	"mulian/client/sentence"
+	"mulian/internal/browsertest"
+)
+
+// stories by the name of their area; each file of this package adds its own.
+var stories = map[string]func(*page){}
+
+// story adds one.
+func story(name string, tell func(*page)) { stories[name] = tell }
+
+// TestPages brings one city up and tells every story in a browser of its own.
+func TestPages(t *testing.T) {
+	browsertest.Find(t)
+	c, err := city.Open(t.Context(), city.Options{Home: t.TempDir(), Listen: "127.0.0.1:0", Language: sentence.Chinese})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := c.Tell(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.FileWaiting(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	living, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); c.Live(living) }()
+	defer func() { stop(); <-ended }()
+	for name, tell := range stories {
+		t.Run(name, func(t *testing.T) {
+			p := &page{Browser: browsertest.Open(t), t: t, url: c.Pages(), city: c}
+			p.Size(1440, 900, false)
+			p.Authenticator(browsertest.Device{})
+			tell(p)
+		})
+	}
+}
+
+// page is one browser on the city's pages.
+type page struct {
+	*browsertest.Browser
+	t      *testing.T
+	url    string
+	city   *city.City
+	clicks int
+}
+
+// until is JavaScript that waits for a condition of the page, as long as it changes.
+const until = `const until = (what, f) => new Promise((ok, no) => {
+	const look = () => { let v; try { v = f() } catch {} if (v) { end(); ok(v) } };
+	const o = new MutationObserver(look), tick = setInterval(look, 200);
+	const late = setTimeout(() => { end(); no(new Error("not there: " + what + "; the page says: " + document.body.innerText.slice(0, 1500))) }, 50000);
+	const end = () => { o.disconnect(); clearInterval(tick); clearTimeout(late) };
+	o.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+	look();
+});`
+
+func (p *page) ask(out any, function string, args ...any) {
+	p.t.Helper()
+	if err := p.Ask(out, function, args...); err != nil {
+		p.Shot(filepath.Join(shots, "failed-"+strings.ReplaceAll(p.t.Name(), "/", "-")+".png"))
+		p.t.Fatal(err)
+	}
+}
+
+// open loads a path of the city's pages in Chinese.
+func (p *page) open(path string) {
+	p.t.Helper()
+	p.Visit(p.url + path)
+}
+
+// click waits for an element that can be clicked, clicks it and counts. A selector that
+// begins with = is the text of a button or link.
+func (p *page) click(selector string) {
+	p.t.Helper()
+	p.clicks++
+	p.press(selector)
+}
+
+// press is click without counting: for what is no part of the task.
+func (p *page) press(selector string) {
+	p.t.Helper()
+	var ok bool
+	p.ask(&ok, `async (s) => { `+until+`
+		const find = () => s[0] === "=" ? [...document.querySelectorAll("button,a,[role=tab],summary")].find(e => e.innerText.trim().startsWith(s.slice(1))) : document.querySelector(s);
+		const e = await until(s, () => { const e = find(); return e && !e.disabled && e.getClientRects().length ? e : null });
+		e.scrollIntoView({block: "center"}); e.click(); return true }`, selector)
+}
+
+// see waits until the page shows a text.
+func (p *page) see(text string) {
+	p.t.Helper()
+	var ok bool
+	p.ask(&ok, `async (s) => { `+until+` await until(s, () => document.body.innerText.includes(s)); return true }`, text)
+}
+
+// key presses a key on the page as a whole.
+func (p *page) key(key string) {
+	p.t.Helper()
+	var ok bool
+	p.ask(&ok, `async (k) => { (document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent("keydown", {key: k, bubbles: true})); return true }`, key)
+}
+
+// text is what the first element that fits shows.
+func (p *page) text(selector string) (out string) {
+	p.t.Helper()
+	p.ask(&out, `async (s) => { `+until+` return (await until(s, () => document.querySelector(s))).innerText }`, selector)
+	return out
+}
+
+// enter takes a seat of the demo and waits until the console shows whose it is.
+func (p *page) enter(seat string) {
+	p.t.Helper()
+	p.open("/seats")
+	p.speak("zh-CN")
+	p.click(`[data-seat="` + seat + `"]`)
+	p.see("席位已上链")
+}
+
+// speak loads the page again in a language.
+func (p *page) speak(language string) {
+	p.t.Helper()
+	p.set("mulian.language", language)
+}
+
+// wear loads the page again in a theme.
+func (p *page) wear(theme string) {
+	p.t.Helper()
+	p.set("mulian.theme", theme)
+}
+
+func (p *page) set(key, value string) {
+	p.t.Helper()
+	var path string
+	p.ask(&path, `async (k, v) => { localStorage.setItem(k, v); return location.pathname + location.search }`, key, value)
+	p.open(path)
+	p.settled()
+}
+
+// settled waits until the page has its heading and nothing is on its way.
+func (p *page) settled() {
+	p.t.Helper()
+	var ok bool
+	p.ask(&ok, `async () => { `+until+` await until("a heading", () => document.querySelector("h1")); await until("loaded", () => !document.querySelector(".bones,.ant-spin")); return true }`)
+}
+
+// shots is where screenshots go; git ignores it.
+var shots = filepath.Join("..", "..", "console", "shots")
+
+// look holds the page against axe in both themes, and takes screenshots: Chinese and
+// English, light and dark, on a phone.
+func (p *page) look(name string) {
+	p.t.Helper()
+	shot := func(as string) { p.settled(); p.Shot(filepath.Join(shots, name+"-"+as+".png")) }
+	p.wear("dark")
+	p.axe(name + " dark")
+	shot("zh-dark")
+	p.wear("light")
+	p.axe(name + " light")
+	shot("zh")
+	p.speak("en-US")
+	shot("en")
+	p.Size(390, 844, true)
+	p.speak("zh-CN")
+	p.axe(name + " mobile")
+	shot("mobile")
+	p.Size(1440, 900, false)
+	p.speak("zh-CN")
+}
+
+// axe runs axe-core on the page as it stands.
+func (p *page) axe(where string) {
+	p.t.Helper()
+	source, err := os.ReadFile(filepath.Join("..", "..", "console", "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		if os.Getenv("MULIAN_REQUIRE_SERVERS") == "1" {
+			p.t.Fatal(err)
+		}
+		p.t.Log("SKIP axe: scripts/need-console installs it")
+		return
+	}
+	var found []struct {
+		ID, Help string
+		Nodes    []struct {
+			HTML           string
+			FailureSummary string
+		}
+	}
+	p.ask(&found, `async () => { if (!window.axe) { const module = undefined, exports = undefined, define = undefined; `+string(source)+` }
+		return (await window.axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})).violations }`)
+	for _, v := range found {
+		for _, n := range v.Nodes {
+			p.t.Errorf("axe, %s: %s: %s\n%.300s\n%s", where, v.ID, v.Help, n.HTML, n.FailureSummary)
+		}
+	}
+}
+
+// task fails if a task took more clicks than the specification allows.
+func (p *page) task(name string, most int) {
+	p.t.Helper()
+	p.t.Logf("%s: %d clicks, at most %d", name, p.clicks, most)
+	if p.clicks > most {
+		p.t.Errorf("%s took %d clicks, at most %d", name, p.clicks, most)
+	}
+	p.clicks = 0
+}
+
+// fetch asks the server as a page would, and returns the status and a header.
+func (p *page) fetch(path, header string) (status int, value string) {
+	p.t.Helper()
+	var out struct {
+		Status int
+		Value  *string
+	}
+	p.ask(&out, `async (path, header) => { const r = await fetch(path); return {Status: r.status, Value: r.headers.get(header)} }`, path, header)
+	if out.Value != nil {
+		value = *out.Value
+	}
+	return out.Status, value
+}

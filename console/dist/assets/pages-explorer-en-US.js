@@ -1,1 +1,0 @@
-export{Mt as after,Nt as all,Pt as before,Ft as block,It as by,Lt as bytes,Rt as changed,zt as check,Bt as clear,Ut as default,Vt as done,Ht as empty,Wt as hash,Gt as key,Kt as menu,qt as moreActs,Jt as noBlock,Yt as noObject,Xt as noTx,Zt as nth,Qt as older,$t as raw,en as refused,tn as signer,nn as size,rn as time,in as title,an as tx,on as txs}from"./words-en-US.js";

@@ -1,1 +1,0 @@
-export{Mt as after,Nt as all,Pt as before,Ft as block,It as by,Lt as bytes,Rt as changed,zt as check,Bt as clear,on as default,Vt as done,Ht as empty,Ut as hash,Wt as key,Gt as menu,Kt as moreActs,qt as noBlock,Jt as noObject,Yt as noTx,Xt as nth,Zt as older,Qt as raw,$t as refused,en as signer,tn as size,nn as time,rn as title,in as tx,an as txs}from"./words-zh-CN.js";

@@ -1,1 +1,0 @@
-export{ft as default,ut as demo,dt as device,pt as forget,mt as forgetText,ht as keyboard,gt as keys,_t as letters,vt as look,yt as mine,bt as noKeys,xt as none,St as own,Ct as seat,wt as seats,Tt as setup,Et as takeKey,Dt as takeKeyInstead,Ot as takePasskey,kt as taken,At as toBox,jt as usedUp}from"./words-en-US.js";

@@ -1,1 +1,0 @@
-export{jt as default,ut as demo,dt as device,ft as forget,pt as forgetText,mt as keyboard,ht as keys,gt as letters,_t as look,vt as mine,yt as noKeys,bt as none,xt as own,St as seat,Ct as seats,wt as setup,Tt as takeKey,Et as takeKeyInstead,Dt as takePasskey,Ot as taken,kt as toBox,At as usedUp}from"./words-zh-CN.js";

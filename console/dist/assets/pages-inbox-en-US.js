@@ -1,1 +1,0 @@
-export{R as askMore,z as askMoreText,B as authorise,V as box,H as bulk,U as bulkText,W as cause,G as causeLabel,K as checks,q as col,X as default,J as detail,Y as empty,Z as fact,Q as menu,$ as method,et as missingLabel,tt as next,nt as nobody,rt as proof,it as reasonLabel,at as refuse,ot as refuseText,st as state,ct as steps,lt as title}from"./words-en-US.js";

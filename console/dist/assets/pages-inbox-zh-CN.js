@@ -1,1 +1,0 @@
-export{R as askMore,z as askMoreText,B as authorise,V as box,H as bulk,U as bulkText,W as cause,G as causeLabel,K as checks,q as col,lt as default,J as detail,Y as empty,X as fact,Z as menu,Q as method,$ as missingLabel,et as next,tt as nobody,nt as proof,rt as reasonLabel,it as refuse,at as refuseText,ot as state,st as steps,ct as title}from"./words-zh-CN.js";

@@ -1,0 +1,36 @@
+package browsertest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/chromedp/chromedp"
+)
+
+// Size makes the page as large as a screen; a mobile one is touched, not pointed at.
+func (b *Browser) Size(width, height int, mobile bool) {
+	b.t.Helper()
+	var opts []chromedp.EmulateViewportOption
+	if mobile {
+		opts = append(opts, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulateScale(2))
+	}
+	b.do("size", chromedp.EmulateViewport(int64(width), int64(height), opts...))
+}
+
+// Shot writes what is seen of the page to a PNG file.
+func (b *Browser) Shot(path string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, startWait)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(path, png, 0o644)
+	}
+	if err != nil {
+		b.t.Errorf("screenshot: %v", err)
+	}
+}
