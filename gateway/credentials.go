@@ -15,6 +15,7 @@ import (
 
 	"mulian/client/keyring"
 	"mulian/gateway/connect"
+	"mulian/gateway/deliver"
 	"mulian/gateway/issue"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
@@ -87,10 +88,7 @@ func (g *Gateway) openOffice() error {
 		return err
 	}
 	office.Now = g.opts.Clock
-	office.Get = func(ctx context.Context, key string, m proto.Message) (bool, error) {
-		found, _, err := g.proved.Get(ctx, key, m)
-		return found, err
-	}
+	office.Get = g.get
 	office.Send = func(ctx context.Context, messages ...proto.Message) error {
 		_, err := g.chain.Send(ctx, g.signer(), messages...)
 		return err
@@ -107,14 +105,39 @@ func (g *Gateway) openOffice() error {
 	return nil
 }
 
-// watchRows reports rows that credentials rest on and that are another one now.
+// get reads an object of the ledger with proof.
+func (g *Gateway) get(ctx context.Context, key string, m proto.Message) (bool, error) {
+	found, _, err := g.proved.Get(ctx, key, m)
+	return found, err
+}
+
+// watchRows reports rows that credentials rest on and that are another one now: at once where
+// the source tells its changes, else by looking again and again.
 func (g *Gateway) watchRows(ctx context.Context) error {
-	return g.office.Watch(ctx, max(g.cfg.poll(), time.Second), func(reported []string, err error) {
-		if len(reported) > 0 {
-			g.log.Warn("credentials are suspended: their source has changed", "credentials", len(reported), "first", reported[0])
-		}
+	for name := range g.sources {
+		err := g.subs.WatchRows(name, deliver.RowWatch{
+			Tables:  func() []connect.TableName { return g.office.Tables(name) },
+			Changed: func(ctx context.Context, rows []connect.RowChange) { g.office.Touched(ctx, name, rows) },
+		})
 		if err != nil {
-			g.log.Warn("the rows of some credentials could not be looked at", "code", fault.CodeOf(err).String(), "err", err)
+			return err
 		}
+	}
+	return g.office.Watch(ctx, issue.Watching{
+		Every: max(g.cfg.poll(), time.Second),
+		Fed:   g.subs.Fed,
+		Tables: func() {
+			for name := range g.sources {
+				g.subs.Nudge(name)
+			}
+		},
+		Told: func(reported []string, err error) {
+			if len(reported) > 0 {
+				g.log.Warn("credentials are suspended: their source has changed", "credentials", len(reported), "first", reported[0])
+			}
+			if err != nil {
+				g.log.Warn("the rows of some credentials could not be looked at", "code", fault.CodeOf(err).String(), "err", err)
+			}
+		},
 	})
 }

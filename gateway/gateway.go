@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"mulian/client"
+	"mulian/client/caller"
 	"mulian/client/keyring"
 	"mulian/gateway/connect"
+	"mulian/gateway/consentreceipt"
 	"mulian/gateway/deliver"
 	"mulian/gateway/deposit"
 	"mulian/gateway/dsp"
@@ -78,12 +80,21 @@ type Gateway struct {
 	asker       *deliver.Asker
 	subs        *deliver.Subscriptions
 	followings  *deliver.Followings
+<<<<<<< HEAD
 	dataspace   *dsp.Facade        // nil: none
 	office      *issue.Office      // nil: it issues no credentials
 	desk        *issue.Desk        // nil with office
 	register    *register.Register // nil: it watches none
 	wallets     *openid.Door       // nil: none
 	deposits    *deposit.Depositor
+=======
+	dataspace   *dsp.Facade   // nil: none
+	office      *issue.Office // nil: it issues no credentials
+	desk        *issue.Desk   // nil with office
+	wallets     *openid.Door  // nil: none
+	calls       *caller.Door
+	receipts    *consentreceipt.Desk // nil with office
+>>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
 	sink        connect.Sink
 	documents   connect.Sink // the folder of delivered files; nil: none
 	sources     map[string]*source
@@ -141,10 +152,13 @@ func Open(ctx context.Context, cfg Config, opts Options) (_ *Gateway, err error)
 	if err := g.openDatabases(ctx); err != nil {
 		return nil, err
 	}
-	if err := g.openParts(ctx, account, every); err != nil {
+	if err := g.openOffice(); err != nil {
 		return nil, err
 	}
-	if err := g.openOffice(); err != nil {
+	if err := g.openReceipts(); err != nil {
+		return nil, err
+	}
+	if err := g.openParts(ctx, account, every); err != nil {
 		return nil, err
 	}
 	if err := g.openRegister(); err != nil {
@@ -253,7 +267,7 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 	if g.subs, err = deliver.NewSubscriptions(g.provider, g.followings.Told); err != nil {
 		return err
 	}
-	if err = g.openWallets(); err != nil {
+	if err = g.openWallets(ctx); err != nil {
 		return err
 	}
 	return g.openDataspace(ctx)
@@ -281,7 +295,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		parts = append(parts, g.dataspace.Run)
 	}
 	if g.office != nil {
-		parts = append(parts, g.watchRows)
+		parts = append(parts, g.watchRows, g.giveReceipts)
 	}
 	if g.register != nil {
 		parts = append(parts, g.watchRegister)

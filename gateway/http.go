@@ -65,7 +65,7 @@ func (g *Gateway) serve(ctx context.Context) error {
 // access log, for anyone's tool), /usage/ (for data owners), /healthz, /metrics;
 // where they are configured, the Dataspace Protocol below /dsp/ and the door for wallets
 // (/vci/, /vp/, /R/, /desk/); for an issuer of credentials, its status lists below /st/ and
-// its keys at /.well-known/jwt-vc-issuer.
+// its keys at /.well-known/jwt-vc-issuer, and /receipts for owners of grants.
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(gatewayv1connect.NewGatewayServiceHandler(g.subs, rpc.WithInterceptors(g.tracer.Interceptor(), &g.pace), rpc.WithReadMaxBytes(maxAsked), rpc.WithSendMaxBytes(wire.MaxMessageBytes),
@@ -81,6 +81,9 @@ func (g *Gateway) Handler() http.Handler {
 		h := g.desk.Handler(statusPrefix)
 		mux.Handle("GET "+statusPrefix, h)
 		mux.Handle("GET /.well-known/jwt-vc-issuer", h)
+	}
+	if g.receipts != nil {
+		mux.HandleFunc("POST /receipts", g.serveReceipts)
 	}
 	if g.wallets != nil {
 		g.wallets.Routes(mux)

@@ -81,6 +81,7 @@ const (
 	Credential     = "credential/item/"
 	StatusList     = "credential/list/"
 	StatusPage     = "credential/page/"
+	AnnotatedCopy  = "credential/copy/"
 )
 
 // Keys of what owners grant.
@@ -305,6 +306,7 @@ var kinds = []kind{
 	}),
 	of(StatusList, func(l *credentialv1.StatusList) row { return row{org: l.GetIssuer()} }),
 	of(StatusPage, func(p *credentialv1.StatusPage) row { return row{org: p.GetIssuer()} }),
+	of(AnnotatedCopy, func(c *credentialv1.AnnotatedCopy) row { return row{org: c.GetMaker(), state: int32(c.GetState())} }),
 }
 
 // needs is the parent of pending changes that wait for an organisation.

@@ -373,6 +373,10 @@ func credentialVerb(a *act.Act, m *txv1.Message) error {
 		return credential.SetCredentialStatus(a, k.SetCredentialStatus)
 	case *txv1.Message_ReportSourceChange:
 		return credential.ReportSourceChange(a, k.ReportSourceChange)
+	case *txv1.Message_RecordCopies:
+		return credential.RecordCopies(a, k.RecordCopies)
+	case *txv1.Message_EndCopies:
+		return credential.EndCopies(a, k.EndCopies)
 	}
 	return recoveryVerb(a, m)
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -291,75 +290,24 @@ func (g grantAPI) GetReceipt(ctx context.Context, req *connect.Request[grantv1.G
 	if err != nil {
 		return nil, wire.Error(err)
 	}
-	out := receipt(found, req.Msg.GetLanguage())
-	out.ChainId = st.GetChainId()
-	_, out.Height = g.s.index.Next()
+	names := consent.ReceiptNames{}
 	if found.Use.GetEntry() != "" {
-		if err := g.describe(ctx, out, found); err != nil {
+		if names, err = g.names(ctx, found); err != nil {
 			return nil, wire.Error(err)
 		}
 	}
+	out := consent.Receipt(req.Msg.GetLanguage(), found.Grant, found.Use, names)
+	out.ChainId = st.GetChainId()
+	_, out.Height = g.s.index.Next()
 	return respond(&grantv1.GetReceiptResponse{Receipt: out}, nil)
 }
 
-// describe adds the names that the ledger has: data user, provider, entry, items, purpose.
-func (g grantAPI) describe(ctx context.Context, out *grantv1.ConsentReceipt, found *grantv1.GetGrantResponse) error {
+// names are those that the ledger has: of data user, provider, entry and purpose.
+func (g grantAPI) names(ctx context.Context, found *grantv1.GetGrantResponse) (consent.ReceiptNames, error) {
 	f, err := g.facts(ctx, found.Request, found.Use)
 	if err != nil {
-		return err
+		return consent.ReceiptNames{}, err
 	}
 	provider, _, err := index.Get[identityv1.Account](ctx, g.s.index, index.Account+f.Entry.GetProvider())
-	if err != nil {
-		return err
-	}
-	out.Controllers[0].Name = f.OrgName
-	out.Controllers = append(out.Controllers, &grantv1.ReceiptController{Org: f.Entry.GetProvider(), Name: provider.GetProfile().GetName()})
-	out.PurposeText, out.Entry = f.Purpose.GetName(), f.Entry.GetName()
-	if out.Language == consent.English && f.Purpose.GetNameEn() != "" {
-		out.PurposeText = f.Purpose.GetNameEn()
-	}
-	for _, it := range itemset.Items(f.Entry, found.Grant.GetItems()) {
-		out.Items = append(out.Items, it.GetName())
-	}
-	return nil
-}
-
-// receipt is the part of a receipt that the grant and its use say.
-func receipt(found *grantv1.GetGrantResponse, language string) *grantv1.ConsentReceipt {
-	x, u := found.Grant, found.Use
-	if language != consent.English {
-		language = consent.Chinese
-	}
-	withdrawal := "mulian grant revoke " + x.GetId()
-	if x.GetBasis() == grantv1.GrantBasis_GRANT_BASIS_DUTY {
-		withdrawal = ""
-	}
-	out := &grantv1.ConsentReceipt{
-		Version: "1", Language: language, Principal: consent.Principal(x.GetOwner(), x.GetGrantee()), Purpose: x.GetPurpose(), ConsentKind: x.GetConsentKind(),
-		Basis: x.GetBasis(), Collection: "source-pull", NoticeHash: x.GetNoticeHash(), NoticeUrl: u.GetNoticeUrl(), NotBeforeMs: x.GetNotBeforeMs(),
-		NotAfterMs: x.GetNotAfterMs(), MaxUses: x.GetMaxUses(), Uses: x.GetUses(), DataLifeDays: x.GetDataLifeDays(), Withdrawal: withdrawal,
-		Complaint: u.GetContact(), Grant: x.GetId(), Controllers: []*grantv1.ReceiptController{{Org: x.GetGrantee(), Contact: u.GetContact()}},
-	}
-	out.Event, out.AtMs = newest(x)
-	out.Id = fmt.Sprintf("%s-%d-%d", x.GetId(), out.Event, x.GetSequence())
-	return out
-}
-
-// newest is the last thing that happened to a grant.
-func newest(x *grantv1.Grant) (grantv1.ReceiptEvent, int64) {
-	switch x.GetState() {
-	case grantv1.GrantState_GRANT_STATE_REVOKED, grantv1.GrantState_GRANT_STATE_VOIDED:
-		if x.GetDeleteByMs() != 0 && x.GetDutiesOpen() == 0 {
-			return grantv1.ReceiptEvent_RECEIPT_EVENT_DELETED, x.GetEndedMs()
-		}
-		return grantv1.ReceiptEvent_RECEIPT_EVENT_REVOKED, x.GetEndedMs()
-	case grantv1.GrantState_GRANT_STATE_EXPIRED, grantv1.GrantState_GRANT_STATE_EXHAUSTED:
-		return grantv1.ReceiptEvent_RECEIPT_EVENT_EXPIRED, x.GetEndedMs()
-	case grantv1.GrantState_GRANT_STATE_PAUSED:
-		return grantv1.ReceiptEvent_RECEIPT_EVENT_CHANGED, x.GetPausedMs()
-	}
-	if x.GetSequence() > 0 {
-		return grantv1.ReceiptEvent_RECEIPT_EVENT_USED, x.GetLastUseMs()
-	}
-	return grantv1.ReceiptEvent_RECEIPT_EVENT_GIVEN, x.GetGivenMs()
+	return consent.ReceiptNames{Grantee: f.OrgName, Provider: provider.GetProfile().GetName(), Entry: f.Entry, Purpose: f.Purpose}, err
 }

@@ -33,9 +33,10 @@ const (
 	Root    = "root"
 	Officer = "officer"
 	Machine = "machine"
-	Seal    = "seal"  // opens what is sealed to a gateway
-	Log     = "log"   // signs an access log's checkpoints
-	Issue   = "issue" // signs credentials for verifiers outside, P-256
+	Seal    = "seal"   // opens what is sealed to a gateway
+	Log     = "log"    // signs an access log's checkpoints
+	Issue   = "issue"  // signs credentials for verifiers outside, P-256
+	Holder  = "holder" // binds an owner's credentials, P-256; no key of his account
 )
 
 // Ring is one folder of keys.

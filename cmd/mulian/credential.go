@@ -3,7 +3,11 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+<<<<<<< HEAD
 	"errors"
+=======
+	"encoding/hex"
+>>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
 	"fmt"
 	"io"
 	"path/filepath"
@@ -45,7 +49,8 @@ commitment and two bits of status. As soon as the row is another one the gateway
 		a.credentialSet("suspend", "暂停凭证", "suspend a credential", credentialv1.CredentialState_CREDENTIAL_STATE_SUSPENDED),
 		a.credentialSet("resume", "恢复凭证", "resume a credential", credentialv1.CredentialState_CREDENTIAL_STATE_VALID),
 		a.credentialSet("revoke", "吊销凭证，不可恢复", "revoke a credential, for ever", credentialv1.CredentialState_CREDENTIAL_STATE_REVOKED),
-		a.credentialVerify(), a.credentialShow())
+		a.credentialVerify(), a.credentialShow(), a.credentialHolder(), a.credentialCopy(), a.credentialVerifyCopy(), a.credentialEndCopy(),
+		a.credentialShowCode(), a.credentialScan())
 	return c
 }
 
@@ -214,15 +219,20 @@ func (a *app) office(cl *client.Client, gw string) (o *issue.Office, closeAll fu
 }
 
 func (a *app) credentialIssue() *cobra.Command {
+<<<<<<< HEAD
 	var gw, holder, out, into string
+=======
+	var gw, holder, out, proof string
+>>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
 	var r issue.Order
 	var days int
 	c := &cobra.Command{
 		Use:   "issue TYPE",
 		Short: a.t("按库里的一行签发一份凭证", "issue a credential of a row"),
-		Long: a.t(`读出该行，签成两份孪生凭证，锚定后写入 --out（0600）：内有 ES256 与 SM2 两份文本和打开承诺值的盐。--holder 是持有人公钥的 JWK 文件。`,
+		Long: a.t(`读出该行，签成两份孪生凭证，锚定后写入 --out（0600）：内有 ES256 与 SM2 两份文本和打开承诺值的盐。--holder 是持有人公钥的 JWK 文件。
+--proof 是持有人的身份证明文件（mulian owner identify）：来源行的主体必须是他，否则不签发。`,
 			`Reads the row, signs both twins, anchors them and writes them to --out (0600), with the salt that opens the commitment. --holder is a
-file with the holder's public key as JWK.`),
+file with the holder's public key as JWK. --proof is the holder's proof of identity (mulian owner identify): the row has to be his.`),
 		Example: "  mulian credential issue 11110000000021928B:permit --row P000007 --holder holder.jwk --out permit.json",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -248,8 +258,15 @@ file with the holder's public key as JWK.`),
 					return err
 				}
 			}
+<<<<<<< HEAD
 			if into != "" {
 				return a.issueInto(cmd, cl, o, gw, into, t.GetName(), r)
+=======
+			if proof != "" {
+				if r.Owner, err = readOwner(proof); err != nil {
+					return err
+				}
+>>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
 			}
 			made, err := o.Issue(cmd.Context(), r)
 			if err != nil {
@@ -270,6 +287,7 @@ file with the holder's public key as JWK.`),
 	f.StringVar(&gw, "gateway", "", a.t("哪个网关；只有一个时可省略", "which gateway; may be left out if there is only one"))
 	f.StringVar(&r.RowKey, "row", "", a.t("行的主键值", "value of the row's primary key"))
 	f.StringVar(&holder, "holder", "", a.t("持有人公钥（JWK 文件）", "the holder's public key (a JWK file)"))
+	f.StringVar(&proof, "proof", "", a.t("持有人的身份证明文件", "the holder's proof of identity"))
 	f.StringVar(&r.Serial, "serial", "", a.t("证照流水号", "serial number of the licence"))
 	f.StringVar(&r.Supersedes, "supersedes", "", a.t("换发：取代哪一份", "the credential whose place it takes"))
 	f.StringToStringVar(&r.Own, "set", nil, a.t("不来自目录的字段：名=值", "fields that come from no item: name=value"))
@@ -279,6 +297,7 @@ file with the holder's public key as JWK.`),
 	return c
 }
 
+<<<<<<< HEAD
 // issueInto issues a credential and brings it into its owner's box: both are on the ledger,
 // or neither.
 func (a *app) issueInto(cmd *cobra.Command, cl *client.Client, o *issue.Office, gw, owner, title string, r issue.Order) error {
@@ -295,6 +314,19 @@ func (a *app) issueInto(cmd *cobra.Command, cl *client.Client, o *issue.Office, 
 	return a.print(v, func(w io.Writer) {
 		fmt.Fprintf(w, a.t("%s  已存入 %s 的保险箱：%s\n", "%s  in the box of %s: %s\n"), made.ID, owner, item)
 	})
+=======
+// readOwner reads whose row it has to be.
+func readOwner(path string) (*issue.Owner, error) {
+	p, err := readIdentityProof(path)
+	if err != nil {
+		return nil, err
+	}
+	salt, err := hex.DecodeString(p.Salt)
+	if err != nil {
+		return nil, fault.Wrap(fault.Malformed, err, "--proof")
+	}
+	return &issue.Owner{Account: p.Account, Salt: salt}, nil
+>>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
 }
 
 // readJWK reads a public key from a JWK file.

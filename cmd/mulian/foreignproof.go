@@ -140,9 +140,11 @@ func (a *app) foreignAccept() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "accept [KEY]",
 		Short: a.t("采信对端链上的对象：取证明，连同所需区块头一并上链", "have an object of the other chain accepted: proof and headers in one transaction"),
-		Long: a.t(`KEY 是对象在对端链上的键：catalogue/entry/…（目录）、share/agreement/…（协议）、identity/account/…（账户）。
+		Long: a.t(`KEY 是对象在对端链上的键：catalogue/entry/…（目录）、share/agreement/…（协议）、identity/account/…（账户）、
+credential/item/…（凭证是否有效）。
 不加 --open 只登记内容的摘要：持有原文的人可以出示并比对。加 --open 则原文上链，登记提供方、状态、版本和期限。`,
-			`KEY is the object's key on the other chain: catalogue/entry/… , share/agreement/… or identity/account/… . Without --open the
+			`KEY is the object's key on the other chain: catalogue/entry/…, share/agreement/…, identity/account/… or
+credential/item/… (whether a credential holds). Without --open the
 ledger here gets the hash of the object alone: who has it can show it. With --open the object goes on the ledger here, and provider,
 state, version and end are kept with the reference.`),
 		Example: "  mulian foreign accept catalogue/entry/11110000000021928B:1 --from http://node.neighbour.example:8080 --open --as 11110000000021928B\n" +

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	credentialv1 "mulian/gen/mulian/credential/v1"
 	foreignv1 "mulian/gen/mulian/foreign/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
@@ -110,6 +111,8 @@ func (a *app) foreignState(r *foreignv1.ForeignReference) string {
 		return a.word(sharev1.AgreementState(r.GetState()))
 	case foreignv1.ReferenceKind_REFERENCE_KIND_ACCOUNT:
 		return a.word(identityv1.AccountState(r.GetState()))
+	case foreignv1.ReferenceKind_REFERENCE_KIND_CREDENTIAL:
+		return a.word(credentialv1.CredentialState(r.GetState()))
 	}
 	return fmt.Sprint(r.GetState())
 }

@@ -34,6 +34,9 @@ type sensor struct {
 	fallen map[connect.TableName]*fallback // tables that it does not tell, or did not
 	marks  map[int64]map[string]string     // by subscription: key -> watermark, as of the last look
 	sights map[int64]sight                 // by subscription, of what has no feed; and [bySource]
+	watch  *RowWatch                       // beside the subscriptions; nil: nobody
+
+	following []connect.TableName // whose changes are told now
 }
 
 func newSensor(x *Subscriptions, name string, source connect.Source) *sensor {
@@ -113,9 +116,15 @@ func (n *sensor) follow(ctx context.Context) error {
 		n.saw(bySource, seenUpTo(c, time.Now()))
 		if !stands.Swap(true) {
 			n.nudge() // for who began between the two
+			n.follows(tables)
+			n.tell(followCtx, nil)
+		}
+		if len(c.Rows) > 0 {
+			n.tell(followCtx, c.Rows)
 		}
 		return nil
 	})
+	n.follows(nil)
 	unfit := blamed(err, tables)
 	switch {
 	case errors.Is(context.Cause(followCtx), errTablesChanged):
@@ -147,6 +156,12 @@ func (n *sensor) tables(ctx context.Context) (out []connect.TableName, err error
 		if !seen[s.Table] && n.feeds(s.Table) {
 			seen[s.Table] = true
 			out = append(out, s.Table)
+		}
+	}
+	for _, t := range n.watched() {
+		if !seen[t] && n.feeds(t) {
+			seen[t] = true
+			out = append(out, t)
 		}
 	}
 	return out, err

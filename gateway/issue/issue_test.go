@@ -17,6 +17,7 @@ import (
 	credentialv1 "mulian/gen/mulian/credential/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/fault"
+	"mulian/internal/rowkey"
 	"mulian/internal/sdjwt"
 	"mulian/internal/sm"
 	"mulian/internal/statuslist"
@@ -240,5 +241,153 @@ func TestAKeyThatWasRevokedSignsNothingNew(t *testing.T) {
 	s.Issuer = "https://other.example"
 	if _, err := trust(s); !fault.Is(err, fault.IssuerNotAuthorised) {
 		t.Errorf("another issuer: %v", err)
+	}
+}
+
+// TestARowOfSomebodyElse: the owner item of the row has to be the number that was proofed for
+// the account, and a row that changes hands afterwards is noticed though no field shows it.
+func TestARowOfSomebodyElse(t *testing.T) {
+	number := "SYN-7"
+	o, f, sent := office(t, &rows{read: func(int) []connect.Row {
+		return []connect.Row{{connect.TextValue("甲"), connect.IntegerValue(88), connect.TextValue(number)}}
+	}})
+	entry := f["catalogue/entry/"+org+":e"].(*cataloguev1.Entry)
+	salt := bytes.Repeat([]byte{7}, 32)
+	sum := rowkey.Proofing(salt, "SYN-7")
+	const account = "p-0123456789abcdef0123456789abcdef"
+	proofing := &identityv1.Proofing{State: identityv1.ProofingState_PROOFING_STATE_VALID, Commitment: sum[:], ExpiresMs: o.now().Add(time.Hour).UnixMilli()}
+	f["identity/proofing/"+account] = proofing
+	his := order
+	his.Owner = &Owner{Account: account, Salt: salt}
+	refused := func(what string) {
+		t.Helper()
+		if _, err := o.Issue(t.Context(), his); !fault.Is(err, fault.SubjectMismatch) || len(*sent) != 0 {
+			t.Errorf("%s: %v, %d messages", what, err, len(*sent))
+		}
+	}
+	refused("an entry that does not say whose a row is")
+	entry.OwnerItem = "id_no"
+	entry.Items = append(entry.Items, &cataloguev1.Item{Code: "id_no", Column: "id_no"})
+	number = "SYN-8"
+	refused("another's row")
+	number = "SYN-7"
+	his.Owner.Salt = bytes.Repeat([]byte{8}, 32)
+	refused("another salt")
+	his.Owner.Salt = salt
+	proofing.State = identityv1.ProofingState_PROOFING_STATE_REVOKED
+	refused("a proofing that was revoked")
+	proofing.State = identityv1.ProofingState_PROOFING_STATE_VALID
+	proofing.ExpiresMs = o.now().UnixMilli()
+	refused("a proofing that has ended")
+	proofing.ExpiresMs += 1000
+	his.Owner.Account = "p-1"
+	refused("an account that nobody has identified")
+	his.Owner.Account = account
+	made, err := o.Issue(t.Context(), his)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := sdjwt.Parse(made.Outward); err != nil || strings.Contains(made.Outward, number) {
+		t.Errorf("%v, %v", v, err)
+	} else if claims, _, err := v.Expand(); err != nil || claims.Text("owner") != "甲" {
+		t.Errorf("%v, %v", claims, err)
+	}
+	number = "SYN-8"
+	if looked, reported, err := o.Sweep(t.Context()); err != nil || looked != 1 || len(reported) != 1 {
+		t.Errorf("%d, %v, %v", looked, reported, err)
+	}
+}
+
+// TestAFeedSaysWhichRow: only what rests on a touched row is looked at, at once; a feed that
+// begins has all looked at, and one of another table nothing.
+func TestAFeedSaysWhichRow(t *testing.T) {
+	owner := map[string]string{"京0001": "甲", "京0002": "甲"}
+	asked := map[string]int{}
+	db := &rows{}
+	o, _, sent := office(t, db)
+	o.Source = func(context.Context, string) (connect.Source, error) { return &keyed{owner: owner, asked: asked}, nil }
+	for _, key := range []string{"京0001", "京0002"} {
+		one := order
+		one.RowKey = key
+		if _, err := o.Issue(t.Context(), one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := o.rest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.Tables("estate"); len(got) != 1 || got[0].Name != "certificate" || len(o.Tables("other")) != 0 {
+		t.Errorf("watched: %v", got)
+	}
+	clear(asked)
+	*sent = nil
+	touch := func(table string, op connect.RowOp, keys ...string) []Record {
+		var changes []connect.RowChange
+		for _, k := range keys {
+			changes = append(changes, connect.RowChange{Table: connect.TableName{Name: table}, Op: op, Key: connect.Row{connect.TextValue(k)}})
+		}
+		o.Touched(t.Context(), "estate", changes)
+		return o.takeTouched()
+	}
+	if got := touch("certificate", connect.RowUpdate, "京0003"); len(got) != 0 {
+		t.Errorf("a row on which nothing rests: %v", got)
+	}
+	if got := touch("other", connect.RowUpdate, "京0001"); len(got) != 0 {
+		t.Errorf("another table: %v", got)
+	}
+	if got := touch("certificate", connect.RowTruncate, ""); len(got) != 2 {
+		t.Errorf("an emptied table: %v", got)
+	}
+	if got := touch("certificate", connect.RowUpdate); len(got) != 2 {
+		t.Errorf("a feed that begins: %v", got)
+	}
+	owner["京0002"] = "乙"
+	got := touch("certificate", connect.RowUpdate, "京0002")
+	if len(got) != 1 || got[0].RowKey != "京0002" {
+		t.Fatalf("%v", got)
+	}
+	if looked, reported, err := o.look(t.Context(), got); err != nil || looked != 1 || len(reported) != 1 || asked["京0001"] != 0 || asked["京0002"] != 1 {
+		t.Errorf("%d, %v, %v, %v", looked, reported, err, asked)
+	}
+	if m, ok := (*sent)[0].(*credentialv1.ReportSourceChange); !ok || len(m.Sources) != 1 {
+		t.Errorf("%v", *sent)
+	}
+	if got := touch("certificate", connect.RowUpdate, "京0002"); len(got) != 0 {
+		t.Errorf("reported already: %v", got)
+	}
+}
+
+// keyed is a database with rows by key.
+type keyed struct {
+	connect.Source
+	owner map[string]string
+	asked map[string]int
+}
+
+func (k *keyed) Query(_ context.Context, s connect.Selection) ([]connect.Row, error) {
+	key := s.Where[0].Values[0].Text
+	k.asked[key]++
+	return row(k.owner[key]), nil
+}
+
+// TestALicenceIsRenewed: a second order for the same row takes the place of the one in force.
+func TestALicenceIsRenewed(t *testing.T) {
+	o, f, _ := office(t, &rows{read: func(int) []connect.Row { return row("甲") }})
+	f["credential/type/"+org+":estate/0000000000000001"].(*credentialv1.CredentialType).LicenceCode = "BDC"
+	renewed := order
+	renewed.Serial, renewed.Renew = "0000000000001", true
+	first, err := o.Issue(t.Context(), renewed)
+	if err != nil || first.Supersedes != "" {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	c := &credentialv1.Credential{Id: first.ID, State: credentialv1.CredentialState_CREDENTIAL_STATE_SUSPENDED}
+	f["credential/item/"+first.ID] = c
+	second, err := o.Issue(t.Context(), renewed)
+	if err != nil || second.Supersedes != first.ID {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	c.State = credentialv1.CredentialState_CREDENTIAL_STATE_REVOKED
+	if third, err := o.Issue(t.Context(), renewed); err != nil || third.Supersedes != "" {
+		t.Errorf("%+v, %v", third, err)
 	}
 }

@@ -38,6 +38,7 @@ type Office struct {
 	Inward  sdjwt.Signer // SM2, likewise
 	Secret  []byte       // 32 bytes: keys the HMACs; never leaves the gateway
 	Records Records
+	resting resting // what of the records is in memory
 	// Get reads an object of the ledger by its key, as client.Client and client.Verified do.
 	Get func(ctx context.Context, key string, m proto.Message) (bool, error)
 	// Send signs and sends messages, and waits for the block.
@@ -57,11 +58,16 @@ type Order struct {
 	Serial     string        // of the licence identifier; needed if the type is a licence
 	Validity   time.Duration // 0: as long as the type allows
 	Supersedes string
+	Renew      bool              // of a licence: it supersedes the one that is in force for this row
 	Own        map[string]string // values of fields that come from no item
+<<<<<<< HEAD
 	// Push brings the credential to its owner before it is anchored, and returns what is to
 	// stand in the same transaction: both or neither is on the ledger. nil: it is not pushed.
 	// It is called again if the index was taken meanwhile.
 	Push func(ctx context.Context, made *Issued) (proto.Message, error)
+=======
+	Owner      *Owner            // whose row it has to be; nil: whoever asks has looked himself
+>>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
 }
 
 // Issued is what is handed over. It is personal data.
@@ -96,15 +102,23 @@ func (o *Office) random() io.Reader {
 // Issue makes, anchors and returns one credential.
 //
 // IssuerNotAuthorised (not known as issuer), SchemaUnknownVersion, SourceMissing (entry, table
-// or row), SourceChangedDuringIssue, Missing (a required field), StatusListFull, and what the
-// ledger refuses.
+// or row), SubjectMismatch (the row is another's), SourceChangedDuringIssue, Missing (a
+// required field), StatusListFull, and what the ledger refuses.
 func (o *Office) Issue(ctx context.Context, r Order) (*Issued, error) {
 	p, err := o.plan(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	if r.Renew && r.Supersedes == "" && p.kind.GetLicenceCode() != "" {
+		if p.order.Supersedes, err = o.InForce(ctx, r.Type, r.RowKey); err != nil {
+			return nil, err
+		}
+	}
 	before, err := p.read(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.owns(ctx, p, before); err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
@@ -119,9 +133,11 @@ func (o *Office) Issue(ctx context.Context, r Order) (*Issued, error) {
 		if !bytes.Equal(o.fingerprint(before), o.fingerprint(after)) {
 			return nil, fault.Newf(fault.SourceChangedDuringIssue, "the row of %s changed while its credential was made", r.Type)
 		}
-		if err := o.Records.add(o.record(p, made, anchor, after)); err != nil {
+		rec := o.record(p, made, anchor, after)
+		if err := o.Records.add(rec); err != nil {
 			return nil, err
 		}
+<<<<<<< HEAD
 		messages := []proto.Message{&credentialv1.IssueCredentials{Credentials: []*credentialv1.Credential{anchor}}}
 		if r.Push != nil {
 			m, err := r.Push(ctx, made)
@@ -132,8 +148,13 @@ func (o *Office) Issue(ctx context.Context, r Order) (*Issued, error) {
 			messages = append(messages, m)
 		}
 		err = o.Send(ctx, messages...)
+=======
+		o.noted(rec, p)
+		err = o.Send(ctx, &credentialv1.IssueCredentials{Credentials: []*credentialv1.Credential{anchor}})
+>>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
 		if fault.Is(err, fault.AlreadyExists) && try < draws { // somebody took the index meanwhile
 			o.Records.drop(made.ID)
+			o.forget(rec)
 			continue
 		}
 		if err != nil {
@@ -150,7 +171,7 @@ type plan struct {
 	issuer  *credentialv1.Issuer
 	entry   *cataloguev1.Entry
 	table   *cataloguev1.Table
-	columns []string // of the fields with an item, in the order of the fields
+	columns []string // of the fields with an item, in the order of the fields; that of the owner last, if one is asked for
 	source  connect.Source
 	where   connect.Condition
 }
@@ -160,7 +181,7 @@ func (o *Office) plan(ctx context.Context, r Order) (*plan, error) {
 	if ok, err := o.Get(ctx, "credential/issuer/"+o.Org, p.issuer); err != nil || !ok {
 		return nil, orElse(err, fault.IssuerNotAuthorised, "%s is not known as issuer", o.Org)
 	}
-	if ok, err := o.Get(ctx, fmt.Sprintf("credential/type/%s/%016x", r.Type, r.Version), p.kind); err != nil || !ok {
+	if ok, err := o.Get(ctx, "credential/type/"+typeKey(r.Type, r.Version), p.kind); err != nil || !ok {
 		return nil, orElse(err, fault.SchemaUnknownVersion, "type %s has no version %d", r.Type, r.Version)
 	}
 	if p.kind.GetEntry() == "" {
@@ -171,6 +192,8 @@ func (o *Office) plan(ctx context.Context, r Order) (*plan, error) {
 	}
 	return p, nil
 }
+
+func typeKey(id string, version uint64) string { return fmt.Sprintf("%s/%016x", id, version) }
 
 func orElse(err error, code fault.Code, format string, args ...any) error {
 	if err != nil {
@@ -207,6 +230,12 @@ func (o *Office) locate(ctx context.Context, p *plan, rowKey string) (err error)
 			return fault.Newf(fault.ItemUnmapped, "item %s of %s has no column", f.GetItem(), p.entry.GetId())
 		}
 		p.columns = append(p.columns, columns[f.GetItem()])
+	}
+	if r := p.order.Owner; r != nil {
+		if columns[p.entry.GetOwnerItem()] == "" {
+			return fault.Newf(fault.SubjectMismatch, "the entry %s names no item that says whose a row is", p.entry.GetId())
+		}
+		p.columns = append(p.columns, columns[p.entry.GetOwnerItem()])
 	}
 	p.where = connect.Condition{Column: key, Op: connect.OpIn, Values: []connect.Value{keyValue(p.table, key, rowKey)}}
 	p.source, err = o.Source(ctx, p.table.GetSource())

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"mulian/gateway/connect"
 	credentialv1 "mulian/gen/mulian/credential/v1"
@@ -34,11 +33,13 @@ type Record struct {
 	Fingerprint string `json:"fingerprint,omitempty"` // hex, of the row as it was signed
 	ExpiresMs   int64  `json:"expires_ms,omitempty"`
 	Reported    bool   `json:"reported,omitempty"` // the ledger knows that the row changed
+	Owned       bool   `json:"owned,omitempty"`    // whose row it is was looked at, and is in the fingerprint
 }
 
 func (o *Office) record(p *plan, made *Issued, anchor *credentialv1.Credential, row connect.Row) Record {
 	r := Record{ID: made.ID, Type: made.Type, Version: made.Version, ExpiresMs: made.ExpiresMs}
 	if p.entry != nil {
+		r.Owned = p.order.Owner != nil
 		r.RowKey, r.Source, r.Fingerprint = p.order.RowKey, hex.EncodeToString(anchor.GetSource()), hex.EncodeToString(o.fingerprint(row))
 	}
 	return r
@@ -85,44 +86,13 @@ func (r Records) All() ([]Record, error) {
 	return out, nil
 }
 
-// Sweep reads the row of every credential that is remembered, and reports those that are
-// another one or gone: the ledger suspends what rests on them in that block. It returns how
-// many rows it looked at, and the ids of what it reported. A row that cannot be read now is
-// an error at the end, when all others have been looked at.
-func (o *Office) Sweep(ctx context.Context) (looked int, reported []string, err error) {
-	all, err := o.Records.All()
-	if err != nil {
-		return 0, nil, err
-	}
-	var changed []Record
-	var trouble error
-	now := o.now().UnixMilli()
-	for _, x := range all {
-		if x.Source == "" || x.Reported || x.ExpiresMs != 0 && now >= x.ExpiresMs {
-			continue
-		}
-		looked++
-		same, err := o.same(ctx, x)
-		if err != nil {
-			trouble = err
-		} else if !same {
-			changed = append(changed, x)
-		}
-	}
-	for part := range slices.Chunk(changed, 200) {
-		if err := o.report(ctx, part); err != nil {
-			return looked, reported, err
-		}
-		for _, x := range part {
-			reported = append(reported, x.ID)
-		}
-	}
-	return looked, reported, trouble
-}
-
 // same says that the row of a record is what it was.
 func (o *Office) same(ctx context.Context, x Record) (bool, error) {
-	p, err := o.plan(ctx, Order{Type: x.Type, Version: x.Version, RowKey: x.RowKey})
+	r := Order{Type: x.Type, Version: x.Version, RowKey: x.RowKey}
+	if x.Owned {
+		r.Owner = &Owner{}
+	}
+	p, err := o.plan(ctx, r)
 	if err != nil {
 		return false, err
 	}
@@ -152,22 +122,7 @@ func (o *Office) report(ctx context.Context, changed []Record) error {
 		if err := o.Records.add(x); err != nil {
 			return err
 		}
+		o.settled(x)
 	}
 	return nil
-}
-
-// Watch sweeps again and again until ctx ends; trouble is told and tried again.
-func (o *Office) Watch(ctx context.Context, every time.Duration, told func(reported []string, err error)) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		if _, reported, err := o.Sweep(ctx); len(reported) > 0 || err != nil && ctx.Err() == nil {
-			told(reported, err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
 }

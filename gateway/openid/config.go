@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"net/url"
 	"os"
+	"regexp"
 
 	"mulian/internal/fault"
 	"mulian/internal/qr"
@@ -36,7 +37,30 @@ type Config struct {
 	// DeskTokenFile holds the bearer token of the department's own system, which offers and
 	// asks through /desk; only its owner may read it (0600). Empty: there is no /desk.
 	DeskTokenFile string `yaml:"desk_token_file"`
+	// Offers are the credential types of this issuer that wallets can have. Empty: nothing is
+	// issued to wallets. They need the desk, which says who may have them.
+	Offers []Offered `yaml:"offers"`
+	// Wallets are those that may begin here by themselves, and be sent to login. Empty: a
+	// wallet needs an offer.
+	Wallets []Client `yaml:"wallets"`
+	// Login is the department's own page where a wallet's person logs in; it gets
+	// ?interaction=… and tells /desk/authorize who came. Required with wallets.
+	Login string `yaml:"login"`
 }
+
+// Offered is a credential type that wallets can have.
+type Offered struct {
+	// ID is what wallets and the desk call it: a-z, 0-9, - and _. Required.
+	ID string `yaml:"id"`
+	// Type is its id on the ledger, OWNER:LOCAL. The newest version is issued. Required.
+	Type string `yaml:"type"`
+	// Own are the values of fields that come from no item.
+	Own map[string]string `yaml:"own,omitempty"`
+	// Days is how long a credential holds. 0: as long as its type allows.
+	Days int `yaml:"days"`
+}
+
+var offeredID = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
 // TrustedIssuer is one issuer that is believed by this configuration.
 type TrustedIssuer struct {
@@ -61,6 +85,19 @@ func (c *Config) Check() error {
 		return wrong("name is missing")
 	case (c.Certificate == "") != (c.Key == ""):
 		return wrong("certificate and key belong together")
+	}
+	seen := map[string]bool{}
+	for i, o := range c.Offers {
+		if !offeredID.MatchString(o.ID) || o.Type == "" || o.Days < 0 || seen[o.ID] {
+			return wrong("offers[%d] needs an id of its own (a-z, 0-9, - and _), and a type", i)
+		}
+		seen[o.ID] = true
+	}
+	if len(c.Offers) > 0 && c.DeskTokenFile == "" {
+		return wrong("offers need desk_token_file: the department's system says who may have them")
+	}
+	if text := checkClients(c.Wallets, c.Login); text != "" {
+		return wrong("%s", text)
 	}
 	for i, s := range c.Issuers {
 		if s.URL == "" || s.KeyFile == "" {

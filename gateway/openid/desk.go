@@ -9,12 +9,14 @@ import (
 	"mulian/internal/dcql"
 	"mulian/internal/fault"
 	"mulian/internal/qr"
+	"mulian/internal/sdjwt"
 )
 
 // The desk is where the department's own system asks for offers and requests, with a bearer
 // token. What it gets goes onto a screen or paper.
 //
 //	POST /desk/offer         {subject, configurations[], code}            -> {link, tx_code, expires}
+//	POST /desk/authorize     {interaction, subject}                       -> {redirect}
 //	POST /desk/request       {session, query, grant{id, request}, plain,
 //	                          return}                                     -> {id, link, code, number, expires}
 //	GET  /desk/request/{id}?session=…                                     -> {state, code, reason, presented[]}
@@ -49,10 +51,14 @@ func (d *Door) deskOffer(w http.ResponseWriter, r *http.Request) error {
 		ids = append(ids, id)
 	}
 	withCode, _ := o.Get("code")
-	if o.Text("subject") == "" || len(ids) > MaxBatch {
+	subject, err := subjectOf(o)
+	if err != nil {
+		return err
+	}
+	if subject == "" || len(ids) > MaxBatch {
 		return refuse(InvalidRequest, "subject or configurations")
 	}
-	offer, err := d.Issuer.Offer(o.Text("subject"), withCode == true, ids...)
+	offer, err := d.Issuer.Offer(subject, withCode == true, ids...)
 	if err != nil {
 		return told(err)
 	}
@@ -62,6 +68,42 @@ func (d *Door) deskOffer(w http.ResponseWriter, r *http.Request) error {
 	}
 	written(w, http.StatusOK, map[string]any{"link": link.String(), "tx_code": offer.Code, "expires": offer.Expires.Format(time.RFC3339)})
 	return nil
+}
+
+// deskAuthorize is told by the department's log-in who came of an interaction. Without a
+// subject the wallet is told that it was refused.
+func (d *Door) deskAuthorize(w http.ResponseWriter, r *http.Request) error {
+	o, err := object(w, r)
+	if err != nil {
+		return err
+	}
+	if d.Issuer == nil {
+		return refuse(UnavailableNow, "nothing is issued here")
+	}
+	subject, err := subjectOf(o)
+	if err != nil {
+		return err
+	}
+	to, err := d.Issuer.Authorize(o.Text("interaction"), subject)
+	if err != nil {
+		return err
+	}
+	written(w, http.StatusOK, map[string]string{"redirect": to})
+	return nil
+}
+
+// subjectOf is whose data it is: a text, or an object, which is passed on as it is.
+func subjectOf(o sdjwt.Object) (string, error) {
+	v, _ := o.Get("subject")
+	switch v := v.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return v, nil
+	case sdjwt.Object:
+		return string(sdjwt.AppendJSON(nil, v)), nil
+	}
+	return "", refuse(InvalidRequest, "subject is a text or an object")
 }
 
 // told makes an error one that the desk may read: it is the department itself.

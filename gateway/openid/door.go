@@ -27,6 +27,8 @@ type Parts struct {
 	// Policy holds Keys and Status of the ledger; issuers that its Keys does not know are
 	// looked up in the configuration.
 	Policy sdjwt.Policy
+	// Show lets owners show licences by codes. Nil: they cannot.
+	Show *Showing
 	// Reported is called for each "not me".
 	Reported func(context.Context, reference.Report)
 	// Now is the clock. Nil: time.Now.
@@ -39,8 +41,11 @@ type Door struct {
 	Verifier *Verifier // nil: nobody is asked
 	Codes    *reference.Codes
 
-	url   string
-	token string // of the desk; empty: none
+	url    string
+	token  string // of the desk; empty: none
+	show   *Showing
+	nonces *nonces // of what is shown
+	now    func() time.Time
 }
 
 // Open makes the door of a checked configuration. url is the gateway's own, for a
@@ -51,10 +56,14 @@ func Open(cfg Config, url string, p Parts) (*Door, error) {
 	}
 	url = strings.TrimSuffix(url, "/")
 	names := map[string]string{"zh-CN": cfg.Name, "en": cfg.NameEN}
-	d := &Door{url: url, Codes: &reference.Codes{Reported: p.Reported, Now: p.Now}}
+	d := &Door{url: url, Codes: &reference.Codes{Reported: p.Reported, Now: p.Now}, show: p.Show, now: p.Now}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	d.nonces = newNonces(d.now)
 	var err error
 	if p.Issue != nil {
-		d.Issuer, err = NewIssuer(IssuerConfig{URL: url + "/vci", Names: names, Configurations: p.Configurations, Issue: p.Issue, Told: p.Told, Now: p.Now})
+		d.Issuer, err = NewIssuer(IssuerConfig{URL: url + "/vci", Names: names, Configurations: p.Configurations, Issue: p.Issue, Told: p.Told, Now: p.Now, Clients: cfg.Wallets, Login: cfg.Login})
 		if err != nil {
 			return nil, fault.Wrap(fault.Usage, err, "open the door for wallets")
 		}
@@ -135,7 +144,7 @@ func tokenOf(path string) (string, error) {
 	return token, nil
 }
 
-// Routes mounts what there is: /vci and its well-known places, /vp, /R (codes) and /desk.
+// Routes mounts what there is: /vci and its well-known places, /vp, /R and /S (codes) and /desk.
 func (d *Door) Routes(mux *http.ServeMux) {
 	if d.Issuer != nil {
 		h := d.Issuer.Handler()
@@ -149,8 +158,10 @@ func (d *Door) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /R/{code}", d.resolve)
 	mux.HandleFunc("POST /R/{code}/match", d.match)
 	mux.HandleFunc("POST /R/{code}/not-me", d.notMe)
+	d.showRoutes(mux)
 	if d.token != "" {
 		mux.HandleFunc("POST /desk/offer", d.desk(d.deskOffer))
+		mux.HandleFunc("POST /desk/authorize", d.desk(d.deskAuthorize))
 		mux.HandleFunc("POST /desk/request", d.desk(d.deskRequest))
 		mux.HandleFunc("GET /desk/request/{id}", d.desk(d.deskResult))
 	}

@@ -33,12 +33,14 @@ type Order struct {
 	Subject       string // what Offer was called with: whose data it is, in the issuer's words
 	Configuration string
 	Holders       []sm.PublicKey // 1 to MaxBatch
+	ID            string         // of this order: a Notice of what came of it has the same
 }
 
 // Notice is what a wallet tells of credentials that it got.
 type Notice struct {
 	Subject       string
 	Configuration string
+	Order         string // its ID
 	Event         string // credential_accepted, credential_failure or credential_deleted
 }
 
@@ -65,7 +67,11 @@ type IssuerConfig struct {
 	Names map[string]string
 	// Configurations are what can be offered.
 	Configurations []Configuration
-	// Issue makes the credentials of an order, in the order of its keys. An *Error is told
+	// Clients are the wallets that may begin here, and Login is where their person logs in:
+	// the department's own page, which is given ?interaction=… . None: a wallet needs an offer.
+	Clients []Client
+	Login   string
+	// Issue makes the credentials of an order, in the order of its keys, or fewer. An *Error is told
 	// to the wallet as it is; every other error as temporarily_unavailable, and the token
 	// stays good. Required.
 	Issue func(context.Context, Order) ([]string, error)
@@ -84,6 +90,11 @@ type Issuer struct {
 	codes  *shelf[*offer] // by the pre-authorised code
 	tokens *shelf[*offer] // by the access token
 	given  *shelf[Notice] // by the notification id
+
+	pushed       *shelf[*pushed]     // by the secret of the request_uri
+	interactions *shelf[*pushed]     // by the interaction
+	authorized   *shelf[*authorized] // by the authorization code
+	redeemed     *shelf[*offer]      // by a code that was used
 }
 
 // offer is one offer through its life.
@@ -96,6 +107,7 @@ type offer struct {
 	tx    string // transaction code; empty: none is asked for
 	tries int    // mu: wrong transaction codes
 	used  bool   // mu: it gave its token
+	over  bool   // mu: its token counts no more
 }
 
 // NewIssuer checks the configuration.
@@ -107,6 +119,9 @@ func NewIssuer(cfg IssuerConfig) (*Issuer, error) {
 	if cfg.Issue == nil || len(cfg.Configurations) == 0 {
 		return nil, fmt.Errorf("issuer %s: nothing can be issued", cfg.URL)
 	}
+	if wrong := checkClients(cfg.Clients, cfg.Login); wrong != "" {
+		return nil, fmt.Errorf("issuer %s: %s", cfg.URL, wrong)
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -114,6 +129,8 @@ func NewIssuer(cfg IssuerConfig) (*Issuer, error) {
 		cfg: cfg, path: u.Path, nonces: newNonces(cfg.Now),
 		offers: newShelf[*offer](maxOffers, cfg.Now), codes: newShelf[*offer](maxOffers, cfg.Now),
 		tokens: newShelf[*offer](maxOffers, cfg.Now), given: newShelf[Notice](maxOffers, cfg.Now),
+		pushed: newShelf[*pushed](maxOffers, cfg.Now), interactions: newShelf[*pushed](maxOffers, cfg.Now),
+		authorized: newShelf[*authorized](maxOffers, cfg.Now), redeemed: newShelf[*offer](maxOffers, cfg.Now),
 	}, nil
 }
 
@@ -168,6 +185,10 @@ func (i *Issuer) Handler() http.Handler {
 	mux.HandleFunc("POST "+i.path+"/nonce", i.nonce)
 	mux.HandleFunc("POST "+i.path+"/credential", i.credential)
 	mux.HandleFunc("POST "+i.path+"/notification", i.notification)
+	if len(i.cfg.Clients) > 0 {
+		mux.HandleFunc("POST "+i.path+"/par", i.push)
+		mux.HandleFunc("GET "+i.path+"/authorize", i.authorize)
+	}
 	return mux
 }
 
@@ -209,12 +230,14 @@ func display(names map[string]string) []map[string]string {
 const preAuthorised = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 
 func (i *Issuer) authorization(w http.ResponseWriter, _ *http.Request) {
-	written(w, http.StatusOK, map[string]any{
+	m := map[string]any{
 		"issuer": i.cfg.URL, "token_endpoint": i.cfg.URL + "/token", "response_types_supported": []string{},
 		"grant_types_supported":                           []string{preAuthorised},
 		"token_endpoint_auth_methods_supported":           []string{"none"},
 		"pre-authorized_grant_anonymous_access_supported": true,
-	})
+	}
+	i.flows(m)
+	written(w, http.StatusOK, m)
 }
 
 // offer gives the offer object: whoever has the link may read it as often as he likes
@@ -246,16 +269,8 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		refused(w, err)
 		return
 	}
-	if f.Get("grant_type") != preAuthorised {
-		refused(w, refuse(UnsupportedGrant, "only pre-authorised codes are taken"))
-		return
-	}
-	o, ok := i.codes.get(f.Get("pre-authorized_code"))
-	if !ok {
-		refused(w, refuse(InvalidGrant, "the offer has ended or was used"))
-		return
-	}
-	if err := o.spend(f.Get("tx_code")); err != nil {
+	o, err := i.granted(f)
+	if err != nil {
 		refused(w, err)
 		return
 	}
@@ -265,6 +280,34 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	written(w, http.StatusOK, map[string]any{"access_token": secret, "token_type": "Bearer", "expires_in": int(tokenLife / time.Second)})
+}
+
+// granted finds the offer of what a token is asked for with, and uses it up.
+func (i *Issuer) granted(f url.Values) (*offer, error) {
+	switch f.Get("grant_type") {
+	case preAuthorised:
+		o, ok := i.codes.get(f.Get("pre-authorized_code"))
+		if !ok {
+			return nil, refuse(InvalidGrant, "the offer has ended or was used")
+		}
+		return o, o.spend(f.Get("tx_code"))
+	case "authorization_code":
+		return i.redeem(f)
+	}
+	return nil, refuse(UnsupportedGrant, "grant_type is none of the metadata's")
+}
+
+// end lets the offer's token count no more.
+func (o *offer) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over = true
+}
+
+func (o *offer) ended() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.over
 }
 
 // spend uses the offer up, if the transaction code is right.
@@ -295,7 +338,7 @@ func (i *Issuer) nonce(w http.ResponseWriter, _ *http.Request) {
 func (i *Issuer) bearer(r *http.Request) (*offer, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	o, ok := i.tokens.get(secret)
-	if !strings.EqualFold(scheme, "Bearer") || !ok {
+	if !strings.EqualFold(scheme, "Bearer") || !ok || o.ended() {
 		return nil, refuse(InvalidToken, "the access token is missing or has ended")
 	}
 	return o, nil

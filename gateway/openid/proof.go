@@ -84,8 +84,9 @@ func (i *Issuer) credential(w http.ResponseWriter, r *http.Request) {
 		refused(w, refuse(InvalidNonce, "the nonce was used"))
 		return
 	}
-	made, err := i.cfg.Issue(r.Context(), Order{Subject: o.subject, Configuration: c.ID, Holders: holders})
-	if err != nil || len(made) != len(holders) {
+	order := Order{Subject: o.subject, Configuration: c.ID, Holders: holders, ID: fresh()}
+	made, err := i.cfg.Issue(r.Context(), order)
+	if err != nil || len(made) == 0 || len(made) > len(holders) {
 		refused(w, err)
 		return
 	}
@@ -95,7 +96,7 @@ func (i *Issuer) credential(w http.ResponseWriter, r *http.Request) {
 		credentials = append(credentials, map[string]string{"credential": text})
 	}
 	out["credentials"] = credentials
-	if id, ok := i.given.put(Notice{Subject: o.subject, Configuration: c.ID}, noticeLife); ok {
+	if id, ok := i.given.put(Notice{Subject: o.subject, Configuration: c.ID, Order: order.ID}, noticeLife); ok {
 		out["notification_id"] = id
 	}
 	written(w, http.StatusOK, out)

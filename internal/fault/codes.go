@@ -248,6 +248,13 @@ const (
 	CustodyUndone      Code = 14176 // the use was undone (custody_undone)
 )
 
+// The owner's side, annotated copies and receipts: class 14, 14190 to 14209.
+const (
+	CopyCode      Code = 14190 // the letters behind the code are not those of this copy (copy_code)
+	CopyForwarded Code = 14191 // the copy was made for somebody else (copy_forwarded)
+	CopyEnded     Code = 14192 // its maker has ended the copy (copy_ended)
+)
+
 // Ours: class 19.
 const (
 	Internal           Code = 19001 // our own mistake; the person sees no details

@@ -221,6 +221,10 @@ var texts = []Text{
 	{UndoWindow, "UndoWindow", "还在可撤销的 24 小时内，尚未生效", "it can still be undone, so it has no effect yet", "等到时限过后，由托管机构自动提交；不想办了，到任一窗口撤销（undo_window）", "wait: the custodian sends it by itself; to stop it go to any counter (undo_window)"},
 	{CustodyUndone, "CustodyUndone", "该事项已撤销", "the use was undone", "仍要办理的，到窗口重新登记（custody_undone）", "if it is wanted after all, record it anew at a counter (custody_undone)"},
 
+	{CopyCode, "CopyCode", "加注件的核验码不符", "the code is not that of this copy", "逐字核对印出的核验码；仍不符则不要采信（copy_code）", "compare the printed code letter by letter; if it is right do not believe the copy (copy_code)"},
+	{CopyForwarded, "CopyForwarded", "加注件不是开给出示人的", "the copy was made for somebody else", "加注件不得转交；请持有人另开一份（copy_forwarded）", "a copy is not passed on; ask the holder for one of your own (copy_forwarded)"},
+	{CopyEnded, "CopyEnded", "加注件已被作废", "its maker has ended the copy", "请制作者另开一份（copy_ended）", "ask who made it for another one (copy_ended)"},
+
 	{Internal, "Internal", "我们自己的错误", "a mistake of our own", "没有改变任何东西；把编号报给运维", "nothing was changed; report the reference to the operator"},
 	{Unreachable, "Unreachable", "连不上", "cannot be reached", "检查地址和网络；mulian doctor", "check address and network; mulian doctor"},
 	{Timeout, "Timeout", "没有及时答复，结果未知", "no answer in time; the outcome is unknown", "用 mulian trace 查交易编号；重发同一签名是安全的", "look the transaction up with mulian trace; sending the same signature again is safe"},

@@ -41,6 +41,9 @@ func draw(text string, level qr.Level) (Code, error) {
 // Size is the number of modules in a side, without the border.
 func (c Code) Size() int { return c.code.Size }
 
+// Black says whether the module in column x and row y is black; beyond the code all is white.
+func (c Code) Black(x, y int) bool { return c.code.Black(x, y) }
+
 // PNG is the code as a picture, 8 pixels a module, with its border.
 func (c Code) PNG() []byte { return c.code.PNG() }
 

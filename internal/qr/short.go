@@ -53,6 +53,17 @@ func checks(kind Kind, symbols []byte) (byte, byte) {
 	return r1, r0
 }
 
+// MacOf writes the first 40 bits of a sum of at least 5 bytes as the letters behind the code of
+// an annotated copy.
+func MacOf(sum []byte) string {
+	out := make([]byte, MacLetters)
+	v := uint64(sum[0])<<32 | uint64(sum[1])<<24 | uint64(sum[2])<<16 | uint64(sum[3])<<8 | uint64(sum[4])
+	for i := range out {
+		out[i] = letters[v>>(35-5*i)&31]
+	}
+	return string(out)
+}
+
 // symbols cuts bytes into groups of five bits; 15 bytes are 24 of them.
 func (s Short) symbols() []byte {
 	out := make([]byte, 0, ShortLetters)

@@ -14,6 +14,8 @@
 //	                                ├── SetCredentialStatus ──▶ REVOKED ◀─────────────────┤
 //	                                └── IssueCredentials ─────▶ SUPERSEDED ◀──────────────┘
 //
+//	annotated copy 加注件: (none) ── RecordCopies ──▶ MADE ── EndCopies ──▶ ENDED
+//
 //	suspended by its source ── 24 hours, neither issued anew nor revoked nor resumed ──▶ credential/overdue
 //
 // # Invariants
@@ -27,6 +29,8 @@
 //  4. At most one credential of an issuer, type and licence is VALID or SUSPENDED.
 //  5. REVOKED and SUPERSEDED are for ever.
 //  6. A list counts the indexes that are taken, at most [MaxTaken].
+//  7. What is here of an annotated copy tells nobody who has not the copy of which credential
+//     it is, or for whom: all of it is made with a code that stands on the copy alone.
 //
 // [Check] tests 2 to 4 and 6, the histories test all.
 //
@@ -39,5 +43,6 @@
 //
 // draft-ietf-oauth-status-list (two bits, order of bits); EU ARF 3.0 (suspended at once when
 // the source changes, settled in 24 hours); GB/T 36904-2018 (licence identifiers);
-// docs/decisions/0038-credentials.md.
+// GB/T 36903-2018, 36905-2018 (annotated copies); docs/decisions/0038-credentials.md,
+// 0044-annotated-copies.md.
 package credential

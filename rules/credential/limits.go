@@ -39,4 +39,5 @@ const (
 	dayMs        = 86_400_000
 	settleMs     = dayMs // ARF: issued anew or revoked within 24 hours
 	idLength     = 32
+	maxCopyDays  = 366 // of an annotated copy: our own choice; a longer need is a new copy
 )

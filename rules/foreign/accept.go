@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	credentialv1 "mulian/gen/mulian/credential/v1"
 	foreignv1 "mulian/gen/mulian/foreign/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
@@ -26,12 +27,12 @@ type kind struct {
 	open   func(value []byte, r *foreignv1.ForeignReference) error
 }
 
-// kinds by prefix. Credential status joins them when there are credentials: as a prefix
-// and a function, and nothing else changes.
+// kinds by prefix.
 var kinds = []kind{
 	{"catalogue/entry/", foreignv1.ReferenceKind_REFERENCE_KIND_ENTRY, openEntry},
 	{"share/agreement/", foreignv1.ReferenceKind_REFERENCE_KIND_AGREEMENT, openAgreement},
 	{"identity/account/", foreignv1.ReferenceKind_REFERENCE_KIND_ACCOUNT, openAccount},
+	{"credential/item/", foreignv1.ReferenceKind_REFERENCE_KIND_CREDENTIAL, openCredential},
 }
 
 func kindOf(key string) (kind, bool) {
@@ -107,7 +108,7 @@ func checkShape(rule string, m *foreignv1.AcceptForeignProof) (kind, error) {
 	case strings.ContainsFunc(m.Key, unicode.IsControl):
 		return k, act.Refuse(fault.Malformed, rule, "key: control characters")
 	case !known:
-		return k, act.Refuse(fault.OutOfRange, rule, "key %.100q: entries, agreements and accounts are accepted", m.Key)
+		return k, act.Refuse(fault.OutOfRange, rule, "key %.100q: entries, agreements, accounts and credentials are accepted", m.Key)
 	case len(m.Value) > 0 && len(m.ValueHash) > 0:
 		return k, act.Refuse(fault.CodeInconsistent, rule, "the value or its hash, not both")
 	case len(m.Value) > MaxValueBytes:
@@ -172,6 +173,17 @@ func openAccount(value []byte, r *foreignv1.ForeignReference) error {
 		return err
 	}
 	r.Org, r.State = acc.Org, int32(acc.State)
+	return actors(r)
+}
+
+// openCredential keeps whether the credential held: its state, its type's version, its end.
+// What it says, and of whom, is on no ledger.
+func openCredential(value []byte, r *foreignv1.ForeignReference) error {
+	c := &credentialv1.Credential{}
+	if err := read(value, c); err != nil {
+		return err
+	}
+	r.Org, r.State, r.Version, r.UntilMs = c.Issuer, int32(c.State), c.Version, c.ExpiresMs
 	return actors(r)
 }
 

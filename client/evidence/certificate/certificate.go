@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mulian/client/evidence"
+	"mulian/client/paper"
 	"mulian/client/prooffile"
 	"mulian/internal/fault"
 )
@@ -19,51 +20,39 @@ type Certificate struct {
 	Org     string            // name of the organisation that anchored it, "" if it has none
 }
 
-// section is a headed table.
-type section struct {
-	zh, en string
-	rows   []row
-}
-
-// row is one line of a table.
-type row struct {
-	zh, en string
-	value  string
-	mono   bool // hashes and ids
-}
-
 // Write sets the certificate. VerificationFailed if its proof does not hold.
 func Write(w io.Writer, c *Certificate) error {
 	if c.Proof == nil || !c.Proof.OK || !c.Opening.Anchored() {
 		return fault.Newf(fault.VerificationFailed, "a certificate needs evidence that is anchored and a proof that holds")
 	}
-	p := newPage(c)
-	p.head()
-	for _, s := range []section{c.file(), c.anchor(), c.provenance()} {
-		p.table(s)
+	p := c.begin()
+	c.head(p)
+	for _, s := range []paper.Section{c.file(), c.anchor(), c.provenance()} {
+		p.Table(s)
 	}
-	p.steps()
-	p.limits()
-	return p.write(w)
+	c.steps(p)
+	limits(p)
+	_, err := p.WriteTo(w)
+	return err
 }
 
 // file is what stays in the folder.
-func (c *Certificate) file() section {
+func (c *Certificate) file() paper.Section {
 	m := c.Opening.Metadata
-	s := section{zh: "文件", en: "File", rows: []row{
-		{zh: "文件名", en: "Name", value: m.Name},
-		{zh: "大小", en: "Size", value: fmt.Sprintf("%s 字节 / bytes", grouped(m.Bytes))},
-		{zh: "类型", en: "Media type", value: m.MediaType},
-		{zh: "修改时间", en: "Modified", value: m.Modified},
-		{zh: "说明", en: "Note", value: m.Note},
-		{zh: "SHA-256", en: "", value: hex.EncodeToString(c.Opening.SHA256), mono: true},
-		{zh: "SM3 国密", en: "", value: hex.EncodeToString(c.Opening.SM3), mono: true},
+	s := paper.Section{Chinese: "文件", English: "File", Rows: []paper.Row{
+		{Chinese: "文件名", English: "Name", Value: m.Name},
+		{Chinese: "大小", English: "Size", Value: fmt.Sprintf("%s 字节 / bytes", grouped(m.Bytes))},
+		{Chinese: "类型", English: "Media type", Value: m.MediaType},
+		{Chinese: "修改时间", English: "Modified", Value: m.Modified},
+		{Chinese: "说明", English: "Note", Value: m.Note},
+		{Chinese: "SHA-256", English: "", Value: hex.EncodeToString(c.Opening.SHA256), Mono: true},
+		{Chinese: "SM3 国密", English: "", Value: hex.EncodeToString(c.Opening.SM3), Mono: true},
 	}}
 	return s
 }
 
 // anchor is what the ledger has.
-func (c *Certificate) anchor() section {
+func (c *Certificate) anchor() paper.Section {
 	o := c.Opening
 	who := o.Account
 	if c.Org != "" {
@@ -76,25 +65,25 @@ func (c *Certificate) anchor() section {
 		}
 	}
 	tx, _ := evidence.Transaction(c.Proof)
-	s := section{zh: "上链存证", en: "Anchor", rows: []row{
-		{zh: "存证编号", en: "Evidence id", value: o.ID, mono: true},
-		{zh: "承诺值", en: "Commitment", value: hex.EncodeToString(o.Commitment), mono: true},
-		{zh: "存证人", en: "Anchored by", value: who},
-		{zh: "签名密钥", en: "Signed with key", value: key},
-		{zh: "区块高度", en: "Block height", value: fmt.Sprint(o.Height)},
-		{zh: "区块时间", en: "Block time", value: moment(o.AtMs)},
-		{zh: "交易", en: "Transaction", value: hex.EncodeToString(tx), mono: true},
-		{zh: "链", en: "Chain", value: o.Chain},
-		{zh: "创世哈希", en: "Genesis hash", value: hex.EncodeToString(o.Genesis), mono: true},
-		{zh: "证明区块", en: "Proved by block", value: fmt.Sprintf("%d：%s 表决权签署，国密 %s / signed by %s of the voting power, with SM2 %s",
+	s := paper.Section{Chinese: "上链存证", English: "Anchor", Rows: []paper.Row{
+		{Chinese: "存证编号", English: "Evidence id", Value: o.ID, Mono: true},
+		{Chinese: "承诺值", English: "Commitment", Value: hex.EncodeToString(o.Commitment), Mono: true},
+		{Chinese: "存证人", English: "Anchored by", Value: who},
+		{Chinese: "签名密钥", English: "Signed with key", Value: key},
+		{Chinese: "区块高度", English: "Block height", Value: fmt.Sprint(o.Height)},
+		{Chinese: "区块时间", English: "Block time", Value: moment(o.AtMs)},
+		{Chinese: "交易", English: "Transaction", Value: hex.EncodeToString(tx), Mono: true},
+		{Chinese: "链", English: "Chain", Value: o.Chain},
+		{Chinese: "创世哈希", English: "Genesis hash", Value: hex.EncodeToString(o.Genesis), Mono: true},
+		{Chinese: "证明区块", English: "Proved by block", Value: fmt.Sprintf("%d：%s 表决权签署，国密 %s / signed by %s of the voting power, with SM2 %s",
 			c.Proof.Height+1, part(c.Proof.Power), part(c.Proof.SM2), c.Proof.Power, c.Proof.SM2)},
-		{zh: "替代", en: "Supersedes", value: o.Supersedes, mono: true},
+		{Chinese: "替代", English: "Supersedes", Value: o.Supersedes, Mono: true},
 	}}
 	return s
 }
 
 // provenance is the path before the chain, as the one who anchored it states it.
-func (c *Certificate) provenance() section {
+func (c *Certificate) provenance() paper.Section {
 	p := c.Opening.Provenance
 	clock := p.ClockSource
 	offset := ""
@@ -104,15 +93,15 @@ func (c *Certificate) provenance() section {
 	if clock == evidence.UnknownClock || clock == "" {
 		clock = "未知（没有测得校时来源）/ unknown (no time source was found)"
 	}
-	return section{zh: "来源过程（上链之前，由存证人陈述）", en: "Provenance, before the chain, as stated by who anchored it", rows: []row{
-		{zh: "取证方式", en: "Capture", value: captures[p.Capture]},
-		{zh: "网关", en: "Gateway", value: p.Gateway},
-		{zh: "来源", en: "Source", value: p.Source},
-		{zh: "取证时间", en: "Captured", value: moment(p.CapturedMs)},
-		{zh: "时钟来源", en: "Clock source", value: clock},
-		{zh: "时钟偏差", en: "Clock offset", value: offset},
-		{zh: "程序", en: "Program", value: p.Software},
-		{zh: "程序 SHA-256", en: "", value: hex.EncodeToString(p.SoftwareHash), mono: true},
+	return paper.Section{Chinese: "来源过程（上链之前，由存证人陈述）", English: "Provenance, before the chain, as stated by who anchored it", Rows: []paper.Row{
+		{Chinese: "取证方式", English: "Capture", Value: captures[p.Capture]},
+		{Chinese: "网关", English: "Gateway", Value: p.Gateway},
+		{Chinese: "来源", English: "Source", Value: p.Source},
+		{Chinese: "取证时间", English: "Captured", Value: moment(p.CapturedMs)},
+		{Chinese: "时钟来源", English: "Clock source", Value: clock},
+		{Chinese: "时钟偏差", English: "Clock offset", Value: offset},
+		{Chinese: "程序", English: "Program", Value: p.Software},
+		{Chinese: "程序 SHA-256", English: "", Value: hex.EncodeToString(p.SoftwareHash), Mono: true},
 	}}
 }
 

@@ -13,9 +13,7 @@
 // # Invariants
 //
 //  1. The same certificate gives the same bytes, on every machine.
-//  2. No character is dropped: what no font shows is written as its code point,
-//     〔U+2CE93〕; so are the marks that turn the direction of text.
-//  3. All fonts are embedded, in the part that is used; the text can be searched.
+//  2. No character is dropped, and all fonts are embedded (package paper).
 //
 // Sources: 人民法院在线诉讼规则 art. 16-18; spec/safebox.md 3.8; PDF 1.7 (ISO 32000-1).
 package certificate

@@ -27,8 +27,21 @@ func ofCredential(m *txv1.Message, name func(string) string) (Phrase, bool) {
 	case *txv1.Message_ReportSourceChange:
 		r := k.ReportSourceChange
 		return say("报告 %d 行来源数据已变化，暂停依据它们的凭证%s", "report that %d source rows have changed, and suspend the credentials that rest on them%s", len(r.GetSources()), why(r.GetNote())), true
+	case *txv1.Message_RecordCopies:
+		return ofCopies(k.RecordCopies), true
+	case *txv1.Message_EndCopies:
+		return say("作废加注件 %s", "end the annotated copies %s", strings.Join(k.EndCopies.GetIds(), ", ")), true
 	}
 	return Phrase{}, false
+}
+
+func ofCopies(m *credentialv1.RecordCopies) Phrase {
+	var zh, en []string
+	for _, c := range m.GetCopies() {
+		until := day(c.GetExpiresMs())
+		zh, en = append(zh, c.GetId()+"（有效期截至 "+until+"）"), append(en, c.GetId()+" (until "+until+", Beijing time)")
+	}
+	return Phrase{"登记加注件 " + strings.Join(zh, "，"), "record the annotated copies " + strings.Join(en, ", ")}
 }
 
 func ofType(m *credentialv1.PutCredentialType, name func(string) string) Phrase {

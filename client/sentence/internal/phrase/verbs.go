@@ -156,6 +156,8 @@ var verbs = map[string]Phrase{
 	"credential/suspend":                {"暂停凭证", "suspended the credential"},
 	"credential/resume":                 {"恢复凭证", "resumed the credential"},
 	"credential/revoke":                 {"吊销凭证", "revoked the credential"},
+	"credential/copy":                   {"登记加注件", "recorded the annotated copy"},
+	"credential/end_copy":               {"作废加注件", "ended the annotated copy"},
 	"credential/overdue":                {"来源变化的凭证逾期未处理", "left unsettled for a day, though its source has changed:"},
 
 	"recovery/set_recovery_policy": {"登记恢复方案", "arranged the recovery of an account:"},

@@ -146,6 +146,56 @@ func (StatusCause) EnumDescriptor() ([]byte, []int) {
 	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{1}
 }
 
+// CopyState of an annotated copy. EXPIRED is no state that is written.
+type CopyState int32
+
+const (
+	CopyState_COPY_STATE_UNSPECIFIED CopyState = 0
+	CopyState_COPY_STATE_MADE        CopyState = 1
+	CopyState_COPY_STATE_ENDED       CopyState = 2 // by its maker, before its time
+)
+
+// Enum value maps for CopyState.
+var (
+	CopyState_name = map[int32]string{
+		0: "COPY_STATE_UNSPECIFIED",
+		1: "COPY_STATE_MADE",
+		2: "COPY_STATE_ENDED",
+	}
+	CopyState_value = map[string]int32{
+		"COPY_STATE_UNSPECIFIED": 0,
+		"COPY_STATE_MADE":        1,
+		"COPY_STATE_ENDED":       2,
+	}
+)
+
+func (x CopyState) Enum() *CopyState {
+	p := new(CopyState)
+	*p = x
+	return p
+}
+
+func (x CopyState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CopyState) Descriptor() protoreflect.EnumDescriptor {
+	return file_mulian_credential_v1_credential_proto_enumTypes[2].Descriptor()
+}
+
+func (CopyState) Type() protoreflect.EnumType {
+	return &file_mulian_credential_v1_credential_proto_enumTypes[2]
+}
+
+func (x CopyState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CopyState.Descriptor instead.
+func (CopyState) EnumDescriptor() ([]byte, []int) {
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{2}
+}
+
 // Field of a credential type.
 type Field struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -812,6 +862,135 @@ func (x *StatusPage) GetTaken() []byte {
 	return nil
 }
 
+// AnnotatedCopy 加注件 is a credential's copy for one recipient, one cause and a time (GB/T
+// 36903, 36905), under "credential/copy/<id>". The copy bears a code: 15 random bytes that
+// stand nowhere else. Who has the copy can open what is here, nobody else: each value is
+// made with the code, so the ledger says neither of which credential it is, nor for whom.
+type AnnotatedCopy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                            // lower-case hex of the first 16 bytes of SHA-256(frame "mulian/copy/id/v1", code)
+	Commitment    []byte                 `protobuf:"bytes,2,opt,name=commitment,proto3" json:"commitment,omitempty"`                            // SHA-256(frame "mulian/copy/v1", code, SHA-256 of the annotations)
+	MacHash       []byte                 `protobuf:"bytes,3,opt,name=mac_hash,json=macHash,proto3" json:"mac_hash,omitempty"`                   // SHA-256(frame "mulian/copy/mac/v1", code, the 8 letters behind the code)
+	RecipientHash []byte                 `protobuf:"bytes,4,opt,name=recipient_hash,json=recipientHash,proto3" json:"recipient_hash,omitempty"` // SHA-256(frame "mulian/copy/recipient/v1", code, account or organisation)
+	Credential    []byte                 `protobuf:"bytes,5,opt,name=credential,proto3" json:"credential,omitempty"`                            // id of the credential, 16 bytes, XOR the first 16 of SHA-256(frame "mulian/copy/credential/v1", code)
+	ExpiresMs     int64                  `protobuf:"varint,6,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`            // at most 366 days ahead
+	// Set by the ledger:
+	Maker         string    `protobuf:"bytes,7,opt,name=maker,proto3" json:"maker,omitempty"` // account
+	State         CopyState `protobuf:"varint,8,opt,name=state,proto3,enum=mulian.credential.v1.CopyState" json:"state,omitempty"`
+	MadeMs        int64     `protobuf:"varint,9,opt,name=made_ms,json=madeMs,proto3" json:"made_ms,omitempty"`
+	EndedMs       int64     `protobuf:"varint,10,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
+	Height        int64     `protobuf:"varint,11,opt,name=height,proto3" json:"height,omitempty"` // of the last change
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnnotatedCopy) Reset() {
+	*x = AnnotatedCopy{}
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnnotatedCopy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnnotatedCopy) ProtoMessage() {}
+
+func (x *AnnotatedCopy) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnnotatedCopy.ProtoReflect.Descriptor instead.
+func (*AnnotatedCopy) Descriptor() ([]byte, []int) {
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *AnnotatedCopy) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AnnotatedCopy) GetCommitment() []byte {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
+func (x *AnnotatedCopy) GetMacHash() []byte {
+	if x != nil {
+		return x.MacHash
+	}
+	return nil
+}
+
+func (x *AnnotatedCopy) GetRecipientHash() []byte {
+	if x != nil {
+		return x.RecipientHash
+	}
+	return nil
+}
+
+func (x *AnnotatedCopy) GetCredential() []byte {
+	if x != nil {
+		return x.Credential
+	}
+	return nil
+}
+
+func (x *AnnotatedCopy) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *AnnotatedCopy) GetMaker() string {
+	if x != nil {
+		return x.Maker
+	}
+	return ""
+}
+
+func (x *AnnotatedCopy) GetState() CopyState {
+	if x != nil {
+		return x.State
+	}
+	return CopyState_COPY_STATE_UNSPECIFIED
+}
+
+func (x *AnnotatedCopy) GetMadeMs() int64 {
+	if x != nil {
+		return x.MadeMs
+	}
+	return 0
+}
+
+func (x *AnnotatedCopy) GetEndedMs() int64 {
+	if x != nil {
+		return x.EndedMs
+	}
+	return 0
+}
+
+func (x *AnnotatedCopy) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
 // PutCredentialType files the next version of a type. Signed for the owner, OFFICER.
 type PutCredentialType struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -823,7 +1002,7 @@ type PutCredentialType struct {
 
 func (x *PutCredentialType) Reset() {
 	*x = PutCredentialType{}
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[6]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +1014,7 @@ func (x *PutCredentialType) String() string {
 func (*PutCredentialType) ProtoMessage() {}
 
 func (x *PutCredentialType) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[6]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +1027,7 @@ func (x *PutCredentialType) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutCredentialType.ProtoReflect.Descriptor instead.
 func (*PutCredentialType) Descriptor() ([]byte, []int) {
-	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{6}
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PutCredentialType) GetType() *CredentialType {
@@ -876,7 +1055,7 @@ type RetireCredentialType struct {
 
 func (x *RetireCredentialType) Reset() {
 	*x = RetireCredentialType{}
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[7]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -888,7 +1067,7 @@ func (x *RetireCredentialType) String() string {
 func (*RetireCredentialType) ProtoMessage() {}
 
 func (x *RetireCredentialType) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[7]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -901,7 +1080,7 @@ func (x *RetireCredentialType) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireCredentialType.ProtoReflect.Descriptor instead.
 func (*RetireCredentialType) Descriptor() ([]byte, []int) {
-	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{7}
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RetireCredentialType) GetId() string {
@@ -929,7 +1108,7 @@ type PutIssuer struct {
 
 func (x *PutIssuer) Reset() {
 	*x = PutIssuer{}
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[8]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1120,7 @@ func (x *PutIssuer) String() string {
 func (*PutIssuer) ProtoMessage() {}
 
 func (x *PutIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[8]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1133,7 @@ func (x *PutIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutIssuer.ProtoReflect.Descriptor instead.
 func (*PutIssuer) Descriptor() ([]byte, []int) {
-	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{8}
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PutIssuer) GetIssuer() *Issuer {
@@ -974,7 +1153,7 @@ type IssueCredentials struct {
 
 func (x *IssueCredentials) Reset() {
 	*x = IssueCredentials{}
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[9]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -986,7 +1165,7 @@ func (x *IssueCredentials) String() string {
 func (*IssueCredentials) ProtoMessage() {}
 
 func (x *IssueCredentials) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[9]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -999,7 +1178,7 @@ func (x *IssueCredentials) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCredentials.ProtoReflect.Descriptor instead.
 func (*IssueCredentials) Descriptor() ([]byte, []int) {
-	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{9}
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *IssueCredentials) GetCredentials() []*Credential {
@@ -1022,7 +1201,7 @@ type StatusChange struct {
 
 func (x *StatusChange) Reset() {
 	*x = StatusChange{}
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[10]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1213,7 @@ func (x *StatusChange) String() string {
 func (*StatusChange) ProtoMessage() {}
 
 func (x *StatusChange) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[10]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1226,7 @@ func (x *StatusChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusChange.ProtoReflect.Descriptor instead.
 func (*StatusChange) Descriptor() ([]byte, []int) {
-	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{10}
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StatusChange) GetId() string {
@@ -1089,7 +1268,7 @@ type SetCredentialStatus struct {
 
 func (x *SetCredentialStatus) Reset() {
 	*x = SetCredentialStatus{}
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[11]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1101,7 +1280,7 @@ func (x *SetCredentialStatus) String() string {
 func (*SetCredentialStatus) ProtoMessage() {}
 
 func (x *SetCredentialStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[11]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1114,7 +1293,7 @@ func (x *SetCredentialStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetCredentialStatus.ProtoReflect.Descriptor instead.
 func (*SetCredentialStatus) Descriptor() ([]byte, []int) {
-	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{11}
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SetCredentialStatus) GetChanges() []*StatusChange {
@@ -1137,7 +1316,7 @@ type ReportSourceChange struct {
 
 func (x *ReportSourceChange) Reset() {
 	*x = ReportSourceChange{}
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[12]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1328,7 @@ func (x *ReportSourceChange) String() string {
 func (*ReportSourceChange) ProtoMessage() {}
 
 func (x *ReportSourceChange) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_credential_v1_credential_proto_msgTypes[12]
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1341,7 @@ func (x *ReportSourceChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportSourceChange.ProtoReflect.Descriptor instead.
 func (*ReportSourceChange) Descriptor() ([]byte, []int) {
-	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{12}
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReportSourceChange) GetSources() [][]byte {
@@ -1177,6 +1356,98 @@ func (x *ReportSourceChange) GetNote() string {
 		return x.Note
 	}
 	return ""
+}
+
+// RecordCopies records annotated copies. Signed by their maker: OFFICER of a person or firm,
+// MACHINE of an organisation. All or nothing. The same copy again is no fault and no change.
+type RecordCopies struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Copies        []*AnnotatedCopy       `protobuf:"bytes,1,rep,name=copies,proto3" json:"copies,omitempty"` // 1-200, without what the ledger sets
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordCopies) Reset() {
+	*x = RecordCopies{}
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordCopies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordCopies) ProtoMessage() {}
+
+func (x *RecordCopies) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordCopies.ProtoReflect.Descriptor instead.
+func (*RecordCopies) Descriptor() ([]byte, []int) {
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RecordCopies) GetCopies() []*AnnotatedCopy {
+	if x != nil {
+		return x.Copies
+	}
+	return nil
+}
+
+// EndCopies ends copies before their time. Signed by their maker as RecordCopies. All or
+// nothing; one that is over is no fault and no change.
+type EndCopies struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ids           []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"` // 1-200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndCopies) Reset() {
+	*x = EndCopies{}
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndCopies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndCopies) ProtoMessage() {}
+
+func (x *EndCopies) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_credential_v1_credential_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndCopies.ProtoReflect.Descriptor instead.
+func (*EndCopies) Descriptor() ([]byte, []int) {
+	return file_mulian_credential_v1_credential_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *EndCopies) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
 }
 
 var File_mulian_credential_v1_credential_proto protoreflect.FileDescriptor
@@ -1257,7 +1528,25 @@ const file_mulian_credential_v1_credential_proto_rawDesc = "" +
 	"\x04list\x18\x02 \x01(\x04R\x04list\x12\x12\n" +
 	"\x04page\x18\x03 \x01(\x04R\x04page\x12\x1a\n" +
 	"\bstatuses\x18\x04 \x01(\fR\bstatuses\x12\x14\n" +
-	"\x05taken\x18\x05 \x01(\fR\x05taken\"e\n" +
+	"\x05taken\x18\x05 \x01(\fR\x05taken\"\xd9\x02\n" +
+	"\rAnnotatedCopy\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
+	"\n" +
+	"commitment\x18\x02 \x01(\fR\n" +
+	"commitment\x12\x19\n" +
+	"\bmac_hash\x18\x03 \x01(\fR\amacHash\x12%\n" +
+	"\x0erecipient_hash\x18\x04 \x01(\fR\rrecipientHash\x12\x1e\n" +
+	"\n" +
+	"credential\x18\x05 \x01(\fR\n" +
+	"credential\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x06 \x01(\x03R\texpiresMs\x12\x14\n" +
+	"\x05maker\x18\a \x01(\tR\x05maker\x125\n" +
+	"\x05state\x18\b \x01(\x0e2\x1f.mulian.credential.v1.CopyStateR\x05state\x12\x17\n" +
+	"\amade_ms\x18\t \x01(\x03R\x06madeMs\x12\x19\n" +
+	"\bended_ms\x18\n" +
+	" \x01(\x03R\aendedMs\x12\x16\n" +
+	"\x06height\x18\v \x01(\x03R\x06height\"e\n" +
 	"\x11PutCredentialType\x128\n" +
 	"\x04type\x18\x01 \x01(\v2$.mulian.credential.v1.CredentialTypeR\x04type\x12\x16\n" +
 	"\x06retire\x18\x02 \x01(\bR\x06retire\"@\n" +
@@ -1277,7 +1566,11 @@ const file_mulian_credential_v1_credential_proto_rawDesc = "" +
 	"\achanges\x18\x01 \x03(\v2\".mulian.credential.v1.StatusChangeR\achanges\"B\n" +
 	"\x12ReportSourceChange\x12\x18\n" +
 	"\asources\x18\x01 \x03(\fR\asources\x12\x12\n" +
-	"\x04note\x18\x02 \x01(\tR\x04note*\xae\x01\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\"K\n" +
+	"\fRecordCopies\x12;\n" +
+	"\x06copies\x18\x01 \x03(\v2#.mulian.credential.v1.AnnotatedCopyR\x06copies\"\x1d\n" +
+	"\tEndCopies\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\tR\x03ids*\xae\x01\n" +
 	"\x0fCredentialState\x12 \n" +
 	"\x1cCREDENTIAL_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16CREDENTIAL_STATE_VALID\x10\x01\x12\x1e\n" +
@@ -1291,7 +1584,11 @@ const file_mulian_credential_v1_credential_proto_rawDesc = "" +
 	"\x14STATUS_CAUSE_MISTAKE\x10\x03\x12\x19\n" +
 	"\x15STATUS_CAUSE_KEY_LOST\x10\x04\x12\x14\n" +
 	"\x10STATUS_CAUSE_LAW\x10\x05\x12\x18\n" +
-	"\x14STATUS_CAUSE_SETTLED\x10\x06B.Z,mulian/gen/mulian/credential/v1;credentialv1b\x06proto3"
+	"\x14STATUS_CAUSE_SETTLED\x10\x06*R\n" +
+	"\tCopyState\x12\x1a\n" +
+	"\x16COPY_STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fCOPY_STATE_MADE\x10\x01\x12\x14\n" +
+	"\x10COPY_STATE_ENDED\x10\x02B.Z,mulian/gen/mulian/credential/v1;credentialv1b\x06proto3"
 
 var (
 	file_mulian_credential_v1_credential_proto_rawDescOnce sync.Once
@@ -1305,40 +1602,46 @@ func file_mulian_credential_v1_credential_proto_rawDescGZIP() []byte {
 	return file_mulian_credential_v1_credential_proto_rawDescData
 }
 
-var file_mulian_credential_v1_credential_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_mulian_credential_v1_credential_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_mulian_credential_v1_credential_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_mulian_credential_v1_credential_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_mulian_credential_v1_credential_proto_goTypes = []any{
 	(CredentialState)(0),         // 0: mulian.credential.v1.CredentialState
 	(StatusCause)(0),             // 1: mulian.credential.v1.StatusCause
-	(*Field)(nil),                // 2: mulian.credential.v1.Field
-	(*CredentialType)(nil),       // 3: mulian.credential.v1.CredentialType
-	(*Issuer)(nil),               // 4: mulian.credential.v1.Issuer
-	(*Credential)(nil),           // 5: mulian.credential.v1.Credential
-	(*StatusList)(nil),           // 6: mulian.credential.v1.StatusList
-	(*StatusPage)(nil),           // 7: mulian.credential.v1.StatusPage
-	(*PutCredentialType)(nil),    // 8: mulian.credential.v1.PutCredentialType
-	(*RetireCredentialType)(nil), // 9: mulian.credential.v1.RetireCredentialType
-	(*PutIssuer)(nil),            // 10: mulian.credential.v1.PutIssuer
-	(*IssueCredentials)(nil),     // 11: mulian.credential.v1.IssueCredentials
-	(*StatusChange)(nil),         // 12: mulian.credential.v1.StatusChange
-	(*SetCredentialStatus)(nil),  // 13: mulian.credential.v1.SetCredentialStatus
-	(*ReportSourceChange)(nil),   // 14: mulian.credential.v1.ReportSourceChange
+	(CopyState)(0),               // 2: mulian.credential.v1.CopyState
+	(*Field)(nil),                // 3: mulian.credential.v1.Field
+	(*CredentialType)(nil),       // 4: mulian.credential.v1.CredentialType
+	(*Issuer)(nil),               // 5: mulian.credential.v1.Issuer
+	(*Credential)(nil),           // 6: mulian.credential.v1.Credential
+	(*StatusList)(nil),           // 7: mulian.credential.v1.StatusList
+	(*StatusPage)(nil),           // 8: mulian.credential.v1.StatusPage
+	(*AnnotatedCopy)(nil),        // 9: mulian.credential.v1.AnnotatedCopy
+	(*PutCredentialType)(nil),    // 10: mulian.credential.v1.PutCredentialType
+	(*RetireCredentialType)(nil), // 11: mulian.credential.v1.RetireCredentialType
+	(*PutIssuer)(nil),            // 12: mulian.credential.v1.PutIssuer
+	(*IssueCredentials)(nil),     // 13: mulian.credential.v1.IssueCredentials
+	(*StatusChange)(nil),         // 14: mulian.credential.v1.StatusChange
+	(*SetCredentialStatus)(nil),  // 15: mulian.credential.v1.SetCredentialStatus
+	(*ReportSourceChange)(nil),   // 16: mulian.credential.v1.ReportSourceChange
+	(*RecordCopies)(nil),         // 17: mulian.credential.v1.RecordCopies
+	(*EndCopies)(nil),            // 18: mulian.credential.v1.EndCopies
 }
 var file_mulian_credential_v1_credential_proto_depIdxs = []int32{
-	2,  // 0: mulian.credential.v1.CredentialType.fields:type_name -> mulian.credential.v1.Field
+	3,  // 0: mulian.credential.v1.CredentialType.fields:type_name -> mulian.credential.v1.Field
 	0,  // 1: mulian.credential.v1.Credential.state:type_name -> mulian.credential.v1.CredentialState
 	1,  // 2: mulian.credential.v1.Credential.cause:type_name -> mulian.credential.v1.StatusCause
-	3,  // 3: mulian.credential.v1.PutCredentialType.type:type_name -> mulian.credential.v1.CredentialType
-	4,  // 4: mulian.credential.v1.PutIssuer.issuer:type_name -> mulian.credential.v1.Issuer
-	5,  // 5: mulian.credential.v1.IssueCredentials.credentials:type_name -> mulian.credential.v1.Credential
-	0,  // 6: mulian.credential.v1.StatusChange.state:type_name -> mulian.credential.v1.CredentialState
-	1,  // 7: mulian.credential.v1.StatusChange.cause:type_name -> mulian.credential.v1.StatusCause
-	12, // 8: mulian.credential.v1.SetCredentialStatus.changes:type_name -> mulian.credential.v1.StatusChange
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	2,  // 3: mulian.credential.v1.AnnotatedCopy.state:type_name -> mulian.credential.v1.CopyState
+	4,  // 4: mulian.credential.v1.PutCredentialType.type:type_name -> mulian.credential.v1.CredentialType
+	5,  // 5: mulian.credential.v1.PutIssuer.issuer:type_name -> mulian.credential.v1.Issuer
+	6,  // 6: mulian.credential.v1.IssueCredentials.credentials:type_name -> mulian.credential.v1.Credential
+	0,  // 7: mulian.credential.v1.StatusChange.state:type_name -> mulian.credential.v1.CredentialState
+	1,  // 8: mulian.credential.v1.StatusChange.cause:type_name -> mulian.credential.v1.StatusCause
+	14, // 9: mulian.credential.v1.SetCredentialStatus.changes:type_name -> mulian.credential.v1.StatusChange
+	9,  // 10: mulian.credential.v1.RecordCopies.copies:type_name -> mulian.credential.v1.AnnotatedCopy
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_mulian_credential_v1_credential_proto_init() }
@@ -1351,8 +1654,8 @@ func file_mulian_credential_v1_credential_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_credential_v1_credential_proto_rawDesc), len(file_mulian_credential_v1_credential_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   13,
+			NumEnums:      3,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -677,6 +677,250 @@ func (x *GetStatusListResponse) GetPages() []*StatusPage {
 	return nil
 }
 
+type GetCopyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCopyRequest) Reset() {
+	*x = GetCopyRequest{}
+	mi := &file_mulian_credential_v1_query_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCopyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCopyRequest) ProtoMessage() {}
+
+func (x *GetCopyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_credential_v1_query_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCopyRequest.ProtoReflect.Descriptor instead.
+func (*GetCopyRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_credential_v1_query_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetCopyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type GetCopyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Copy          *AnnotatedCopy         `protobuf:"bytes,1,opt,name=copy,proto3" json:"copy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCopyResponse) Reset() {
+	*x = GetCopyResponse{}
+	mi := &file_mulian_credential_v1_query_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCopyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCopyResponse) ProtoMessage() {}
+
+func (x *GetCopyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_credential_v1_query_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCopyResponse.ProtoReflect.Descriptor instead.
+func (*GetCopyResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_credential_v1_query_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetCopyResponse) GetCopy() *AnnotatedCopy {
+	if x != nil {
+		return x.Copy
+	}
+	return nil
+}
+
+// CheckCopyRequest: code as it is printed, "MULIAN:V/<26>/<8>"; presenter is the account or
+// organisation that shows the copy. Without it nobody is told whether the copy was forwarded.
+type CheckCopyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	Presenter     string                 `protobuf:"bytes,2,opt,name=presenter,proto3" json:"presenter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckCopyRequest) Reset() {
+	*x = CheckCopyRequest{}
+	mi := &file_mulian_credential_v1_query_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckCopyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckCopyRequest) ProtoMessage() {}
+
+func (x *CheckCopyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_credential_v1_query_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckCopyRequest.ProtoReflect.Descriptor instead.
+func (*CheckCopyRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_credential_v1_query_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CheckCopyRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *CheckCopyRequest) GetPresenter() string {
+	if x != nil {
+		return x.Presenter
+	}
+	return ""
+}
+
+// CheckCopyResponse: code 0 = it holds; else a MUL code with its reason. What is known of
+// the copy comes in either case, once the letters behind the code are right.
+type CheckCopyResponse struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Code             uint32                 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	Reason           string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Copy             *AnnotatedCopy         `protobuf:"bytes,3,opt,name=copy,proto3" json:"copy,omitempty"`
+	Credential       *Credential            `protobuf:"bytes,4,opt,name=credential,proto3" json:"credential,omitempty"`
+	TypeName         string                 `protobuf:"bytes,5,opt,name=type_name,json=typeName,proto3" json:"type_name,omitempty"`
+	IssuerName       string                 `protobuf:"bytes,6,opt,name=issuer_name,json=issuerName,proto3" json:"issuer_name,omitempty"`
+	MakerName        string                 `protobuf:"bytes,7,opt,name=maker_name,json=makerName,proto3" json:"maker_name,omitempty"` // of an organisation; persons have none here
+	RecipientChecked bool                   `protobuf:"varint,8,opt,name=recipient_checked,json=recipientChecked,proto3" json:"recipient_checked,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *CheckCopyResponse) Reset() {
+	*x = CheckCopyResponse{}
+	mi := &file_mulian_credential_v1_query_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckCopyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckCopyResponse) ProtoMessage() {}
+
+func (x *CheckCopyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_credential_v1_query_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckCopyResponse.ProtoReflect.Descriptor instead.
+func (*CheckCopyResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_credential_v1_query_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CheckCopyResponse) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *CheckCopyResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CheckCopyResponse) GetCopy() *AnnotatedCopy {
+	if x != nil {
+		return x.Copy
+	}
+	return nil
+}
+
+func (x *CheckCopyResponse) GetCredential() *Credential {
+	if x != nil {
+		return x.Credential
+	}
+	return nil
+}
+
+func (x *CheckCopyResponse) GetTypeName() string {
+	if x != nil {
+		return x.TypeName
+	}
+	return ""
+}
+
+func (x *CheckCopyResponse) GetIssuerName() string {
+	if x != nil {
+		return x.IssuerName
+	}
+	return ""
+}
+
+func (x *CheckCopyResponse) GetMakerName() string {
+	if x != nil {
+		return x.MakerName
+	}
+	return ""
+}
+
+func (x *CheckCopyResponse) GetRecipientChecked() bool {
+	if x != nil {
+		return x.RecipientChecked
+	}
+	return false
+}
+
 var File_mulian_credential_v1_query_proto protoreflect.FileDescriptor
 
 const file_mulian_credential_v1_query_proto_rawDesc = "" +
@@ -723,14 +967,36 @@ const file_mulian_credential_v1_query_proto_rawDesc = "" +
 	"\x04list\x18\x02 \x01(\x04R\x04list\"\x85\x01\n" +
 	"\x15GetStatusListResponse\x124\n" +
 	"\x04list\x18\x01 \x01(\v2 .mulian.credential.v1.StatusListR\x04list\x126\n" +
-	"\x05pages\x18\x02 \x03(\v2 .mulian.credential.v1.StatusPageR\x05pages2\xcb\x05\n" +
+	"\x05pages\x18\x02 \x03(\v2 .mulian.credential.v1.StatusPageR\x05pages\" \n" +
+	"\x0eGetCopyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"J\n" +
+	"\x0fGetCopyResponse\x127\n" +
+	"\x04copy\x18\x01 \x01(\v2#.mulian.credential.v1.AnnotatedCopyR\x04copy\"D\n" +
+	"\x10CheckCopyRequest\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1c\n" +
+	"\tpresenter\x18\x02 \x01(\tR\tpresenter\"\xc4\x02\n" +
+	"\x11CheckCopyResponse\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\rR\x04code\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x127\n" +
+	"\x04copy\x18\x03 \x01(\v2#.mulian.credential.v1.AnnotatedCopyR\x04copy\x12@\n" +
+	"\n" +
+	"credential\x18\x04 \x01(\v2 .mulian.credential.v1.CredentialR\n" +
+	"credential\x12\x1b\n" +
+	"\ttype_name\x18\x05 \x01(\tR\btypeName\x12\x1f\n" +
+	"\vissuer_name\x18\x06 \x01(\tR\n" +
+	"issuerName\x12\x1d\n" +
+	"\n" +
+	"maker_name\x18\a \x01(\tR\tmakerName\x12+\n" +
+	"\x11recipient_checked\x18\b \x01(\bR\x10recipientChecked2\x8b\a\n" +
 	"\x11CredentialService\x12\x7f\n" +
 	"\x13ListCredentialTypes\x120.mulian.credential.v1.ListCredentialTypesRequest\x1a1.mulian.credential.v1.ListCredentialTypesResponse\"\x03\x90\x02\x01\x12y\n" +
 	"\x11GetCredentialType\x12..mulian.credential.v1.GetCredentialTypeRequest\x1a/.mulian.credential.v1.GetCredentialTypeResponse\"\x03\x90\x02\x01\x12g\n" +
 	"\vListIssuers\x12(.mulian.credential.v1.ListIssuersRequest\x1a).mulian.credential.v1.ListIssuersResponse\"\x03\x90\x02\x01\x12m\n" +
 	"\rGetCredential\x12*.mulian.credential.v1.GetCredentialRequest\x1a+.mulian.credential.v1.GetCredentialResponse\"\x03\x90\x02\x01\x12s\n" +
 	"\x0fListCredentials\x12,.mulian.credential.v1.ListCredentialsRequest\x1a-.mulian.credential.v1.ListCredentialsResponse\"\x03\x90\x02\x01\x12m\n" +
-	"\rGetStatusList\x12*.mulian.credential.v1.GetStatusListRequest\x1a+.mulian.credential.v1.GetStatusListResponse\"\x03\x90\x02\x01B.Z,mulian/gen/mulian/credential/v1;credentialv1b\x06proto3"
+	"\rGetStatusList\x12*.mulian.credential.v1.GetStatusListRequest\x1a+.mulian.credential.v1.GetStatusListResponse\"\x03\x90\x02\x01\x12[\n" +
+	"\aGetCopy\x12$.mulian.credential.v1.GetCopyRequest\x1a%.mulian.credential.v1.GetCopyResponse\"\x03\x90\x02\x01\x12a\n" +
+	"\tCheckCopy\x12&.mulian.credential.v1.CheckCopyRequest\x1a'.mulian.credential.v1.CheckCopyResponse\"\x03\x90\x02\x01B.Z,mulian/gen/mulian/credential/v1;credentialv1b\x06proto3"
 
 var (
 	file_mulian_credential_v1_query_proto_rawDescOnce sync.Once
@@ -744,7 +1010,7 @@ func file_mulian_credential_v1_query_proto_rawDescGZIP() []byte {
 	return file_mulian_credential_v1_query_proto_rawDescData
 }
 
-var file_mulian_credential_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_mulian_credential_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_mulian_credential_v1_query_proto_goTypes = []any{
 	(*ListCredentialTypesRequest)(nil),  // 0: mulian.credential.v1.ListCredentialTypesRequest
 	(*ListCredentialTypesResponse)(nil), // 1: mulian.credential.v1.ListCredentialTypesResponse
@@ -758,39 +1024,51 @@ var file_mulian_credential_v1_query_proto_goTypes = []any{
 	(*ListCredentialsResponse)(nil),     // 9: mulian.credential.v1.ListCredentialsResponse
 	(*GetStatusListRequest)(nil),        // 10: mulian.credential.v1.GetStatusListRequest
 	(*GetStatusListResponse)(nil),       // 11: mulian.credential.v1.GetStatusListResponse
-	(*CredentialType)(nil),              // 12: mulian.credential.v1.CredentialType
-	(*Issuer)(nil),                      // 13: mulian.credential.v1.Issuer
-	(*Credential)(nil),                  // 14: mulian.credential.v1.Credential
-	(CredentialState)(0),                // 15: mulian.credential.v1.CredentialState
-	(*StatusList)(nil),                  // 16: mulian.credential.v1.StatusList
-	(*StatusPage)(nil),                  // 17: mulian.credential.v1.StatusPage
+	(*GetCopyRequest)(nil),              // 12: mulian.credential.v1.GetCopyRequest
+	(*GetCopyResponse)(nil),             // 13: mulian.credential.v1.GetCopyResponse
+	(*CheckCopyRequest)(nil),            // 14: mulian.credential.v1.CheckCopyRequest
+	(*CheckCopyResponse)(nil),           // 15: mulian.credential.v1.CheckCopyResponse
+	(*CredentialType)(nil),              // 16: mulian.credential.v1.CredentialType
+	(*Issuer)(nil),                      // 17: mulian.credential.v1.Issuer
+	(*Credential)(nil),                  // 18: mulian.credential.v1.Credential
+	(CredentialState)(0),                // 19: mulian.credential.v1.CredentialState
+	(*StatusList)(nil),                  // 20: mulian.credential.v1.StatusList
+	(*StatusPage)(nil),                  // 21: mulian.credential.v1.StatusPage
+	(*AnnotatedCopy)(nil),               // 22: mulian.credential.v1.AnnotatedCopy
 }
 var file_mulian_credential_v1_query_proto_depIdxs = []int32{
-	12, // 0: mulian.credential.v1.ListCredentialTypesResponse.types:type_name -> mulian.credential.v1.CredentialType
-	12, // 1: mulian.credential.v1.GetCredentialTypeResponse.type:type_name -> mulian.credential.v1.CredentialType
-	13, // 2: mulian.credential.v1.ListIssuersResponse.issuers:type_name -> mulian.credential.v1.Issuer
-	14, // 3: mulian.credential.v1.GetCredentialResponse.credential:type_name -> mulian.credential.v1.Credential
-	15, // 4: mulian.credential.v1.ListCredentialsRequest.state:type_name -> mulian.credential.v1.CredentialState
-	14, // 5: mulian.credential.v1.ListCredentialsResponse.credentials:type_name -> mulian.credential.v1.Credential
-	16, // 6: mulian.credential.v1.GetStatusListResponse.list:type_name -> mulian.credential.v1.StatusList
-	17, // 7: mulian.credential.v1.GetStatusListResponse.pages:type_name -> mulian.credential.v1.StatusPage
-	0,  // 8: mulian.credential.v1.CredentialService.ListCredentialTypes:input_type -> mulian.credential.v1.ListCredentialTypesRequest
-	2,  // 9: mulian.credential.v1.CredentialService.GetCredentialType:input_type -> mulian.credential.v1.GetCredentialTypeRequest
-	4,  // 10: mulian.credential.v1.CredentialService.ListIssuers:input_type -> mulian.credential.v1.ListIssuersRequest
-	6,  // 11: mulian.credential.v1.CredentialService.GetCredential:input_type -> mulian.credential.v1.GetCredentialRequest
-	8,  // 12: mulian.credential.v1.CredentialService.ListCredentials:input_type -> mulian.credential.v1.ListCredentialsRequest
-	10, // 13: mulian.credential.v1.CredentialService.GetStatusList:input_type -> mulian.credential.v1.GetStatusListRequest
-	1,  // 14: mulian.credential.v1.CredentialService.ListCredentialTypes:output_type -> mulian.credential.v1.ListCredentialTypesResponse
-	3,  // 15: mulian.credential.v1.CredentialService.GetCredentialType:output_type -> mulian.credential.v1.GetCredentialTypeResponse
-	5,  // 16: mulian.credential.v1.CredentialService.ListIssuers:output_type -> mulian.credential.v1.ListIssuersResponse
-	7,  // 17: mulian.credential.v1.CredentialService.GetCredential:output_type -> mulian.credential.v1.GetCredentialResponse
-	9,  // 18: mulian.credential.v1.CredentialService.ListCredentials:output_type -> mulian.credential.v1.ListCredentialsResponse
-	11, // 19: mulian.credential.v1.CredentialService.GetStatusList:output_type -> mulian.credential.v1.GetStatusListResponse
-	14, // [14:20] is the sub-list for method output_type
-	8,  // [8:14] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	16, // 0: mulian.credential.v1.ListCredentialTypesResponse.types:type_name -> mulian.credential.v1.CredentialType
+	16, // 1: mulian.credential.v1.GetCredentialTypeResponse.type:type_name -> mulian.credential.v1.CredentialType
+	17, // 2: mulian.credential.v1.ListIssuersResponse.issuers:type_name -> mulian.credential.v1.Issuer
+	18, // 3: mulian.credential.v1.GetCredentialResponse.credential:type_name -> mulian.credential.v1.Credential
+	19, // 4: mulian.credential.v1.ListCredentialsRequest.state:type_name -> mulian.credential.v1.CredentialState
+	18, // 5: mulian.credential.v1.ListCredentialsResponse.credentials:type_name -> mulian.credential.v1.Credential
+	20, // 6: mulian.credential.v1.GetStatusListResponse.list:type_name -> mulian.credential.v1.StatusList
+	21, // 7: mulian.credential.v1.GetStatusListResponse.pages:type_name -> mulian.credential.v1.StatusPage
+	22, // 8: mulian.credential.v1.GetCopyResponse.copy:type_name -> mulian.credential.v1.AnnotatedCopy
+	22, // 9: mulian.credential.v1.CheckCopyResponse.copy:type_name -> mulian.credential.v1.AnnotatedCopy
+	18, // 10: mulian.credential.v1.CheckCopyResponse.credential:type_name -> mulian.credential.v1.Credential
+	0,  // 11: mulian.credential.v1.CredentialService.ListCredentialTypes:input_type -> mulian.credential.v1.ListCredentialTypesRequest
+	2,  // 12: mulian.credential.v1.CredentialService.GetCredentialType:input_type -> mulian.credential.v1.GetCredentialTypeRequest
+	4,  // 13: mulian.credential.v1.CredentialService.ListIssuers:input_type -> mulian.credential.v1.ListIssuersRequest
+	6,  // 14: mulian.credential.v1.CredentialService.GetCredential:input_type -> mulian.credential.v1.GetCredentialRequest
+	8,  // 15: mulian.credential.v1.CredentialService.ListCredentials:input_type -> mulian.credential.v1.ListCredentialsRequest
+	10, // 16: mulian.credential.v1.CredentialService.GetStatusList:input_type -> mulian.credential.v1.GetStatusListRequest
+	12, // 17: mulian.credential.v1.CredentialService.GetCopy:input_type -> mulian.credential.v1.GetCopyRequest
+	14, // 18: mulian.credential.v1.CredentialService.CheckCopy:input_type -> mulian.credential.v1.CheckCopyRequest
+	1,  // 19: mulian.credential.v1.CredentialService.ListCredentialTypes:output_type -> mulian.credential.v1.ListCredentialTypesResponse
+	3,  // 20: mulian.credential.v1.CredentialService.GetCredentialType:output_type -> mulian.credential.v1.GetCredentialTypeResponse
+	5,  // 21: mulian.credential.v1.CredentialService.ListIssuers:output_type -> mulian.credential.v1.ListIssuersResponse
+	7,  // 22: mulian.credential.v1.CredentialService.GetCredential:output_type -> mulian.credential.v1.GetCredentialResponse
+	9,  // 23: mulian.credential.v1.CredentialService.ListCredentials:output_type -> mulian.credential.v1.ListCredentialsResponse
+	11, // 24: mulian.credential.v1.CredentialService.GetStatusList:output_type -> mulian.credential.v1.GetStatusListResponse
+	13, // 25: mulian.credential.v1.CredentialService.GetCopy:output_type -> mulian.credential.v1.GetCopyResponse
+	15, // 26: mulian.credential.v1.CredentialService.CheckCopy:output_type -> mulian.credential.v1.CheckCopyResponse
+	19, // [19:27] is the sub-list for method output_type
+	11, // [11:19] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_mulian_credential_v1_query_proto_init() }
@@ -805,7 +1083,7 @@ func file_mulian_credential_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_credential_v1_query_proto_rawDesc), len(file_mulian_credential_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -142,6 +142,7 @@ const (
 	ReferenceKind_REFERENCE_KIND_ENTRY       ReferenceKind = 1 // "catalogue/entry/"
 	ReferenceKind_REFERENCE_KIND_AGREEMENT   ReferenceKind = 2 // "share/agreement/"
 	ReferenceKind_REFERENCE_KIND_ACCOUNT     ReferenceKind = 3 // "identity/account/"
+	ReferenceKind_REFERENCE_KIND_CREDENTIAL  ReferenceKind = 4 // "credential/item/": whether a credential holds
 )
 
 // Enum value maps for ReferenceKind.
@@ -151,12 +152,14 @@ var (
 		1: "REFERENCE_KIND_ENTRY",
 		2: "REFERENCE_KIND_AGREEMENT",
 		3: "REFERENCE_KIND_ACCOUNT",
+		4: "REFERENCE_KIND_CREDENTIAL",
 	}
 	ReferenceKind_value = map[string]int32{
 		"REFERENCE_KIND_UNSPECIFIED": 0,
 		"REFERENCE_KIND_ENTRY":       1,
 		"REFERENCE_KIND_AGREEMENT":   2,
 		"REFERENCE_KIND_ACCOUNT":     3,
+		"REFERENCE_KIND_CREDENTIAL":  4,
 	}
 )
 
@@ -704,11 +707,11 @@ type ForeignReference struct {
 	Absent        bool                   `protobuf:"varint,4,opt,name=absent,proto3" json:"absent,omitempty"`                       // proved not to be there
 	ValueHash     []byte                 `protobuf:"bytes,5,opt,name=value_hash,json=valueHash,proto3" json:"value_hash,omitempty"` // SHA-256 of the object's bytes; who has them can show them
 	Open          bool                   `protobuf:"varint,6,opt,name=open,proto3" json:"open,omitempty"`                           // the bytes were shown, and the five fields below are from them
-	Org           string                 `protobuf:"bytes,7,opt,name=org,proto3" json:"org,omitempty"`                              // provider, or organisation of the account
+	Org           string                 `protobuf:"bytes,7,opt,name=org,proto3" json:"org,omitempty"`                              // provider, issuer, or organisation of the account
 	Peer          string                 `protobuf:"bytes,8,opt,name=peer,proto3" json:"peer,omitempty"`                            // consumer of an agreement
 	State         int32                  `protobuf:"varint,9,opt,name=state,proto3" json:"state,omitempty"`                         // number of the noun's own state there
 	Version       uint64                 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
-	UntilMs       int64                  `protobuf:"varint,11,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"` // end of an agreement; 0 = none
+	UntilMs       int64                  `protobuf:"varint,11,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"` // end of an agreement or credential; 0 = none
 	Height        int64                  `protobuf:"varint,12,opt,name=height,proto3" json:"height,omitempty"`                  // of the foreign header that carries the proof
 	TimeMs        int64                  `protobuf:"varint,13,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`    // of that header
 	Root          uint32                 `protobuf:"varint,14,opt,name=root,proto3" json:"root,omitempty"`                      // number of the trust root under which it was proved
@@ -1226,12 +1229,13 @@ const file_mulian_foreign_v1_foreign_proto_rawDesc = "" +
 	"TrustLevel\x12\x1b\n" +
 	"\x17TRUST_LEVEL_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15TRUST_LEVEL_ONE_THIRD\x10\x01\x12\x1a\n" +
-	"\x16TRUST_LEVEL_TWO_THIRDS\x10\x02*\x83\x01\n" +
+	"\x16TRUST_LEVEL_TWO_THIRDS\x10\x02*\xa2\x01\n" +
 	"\rReferenceKind\x12\x1e\n" +
 	"\x1aREFERENCE_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REFERENCE_KIND_ENTRY\x10\x01\x12\x1c\n" +
 	"\x18REFERENCE_KIND_AGREEMENT\x10\x02\x12\x1a\n" +
-	"\x16REFERENCE_KIND_ACCOUNT\x10\x03B(Z&mulian/gen/mulian/foreign/v1;foreignv1b\x06proto3"
+	"\x16REFERENCE_KIND_ACCOUNT\x10\x03\x12\x1d\n" +
+	"\x19REFERENCE_KIND_CREDENTIAL\x10\x04B(Z&mulian/gen/mulian/foreign/v1;foreignv1b\x06proto3"
 
 var (
 	file_mulian_foreign_v1_foreign_proto_rawDescOnce sync.Once

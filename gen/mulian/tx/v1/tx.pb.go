@@ -379,6 +379,8 @@ type Message struct {
 	//	*Message_IssueCredentials
 	//	*Message_SetCredentialStatus
 	//	*Message_ReportSourceChange
+	//	*Message_RecordCopies
+	//	*Message_EndCopies
 	Kind          isMessage_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1681,6 +1683,24 @@ func (x *Message) GetReportSourceChange() *v113.ReportSourceChange {
 	return nil
 }
 
+func (x *Message) GetRecordCopies() *v113.RecordCopies {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RecordCopies); ok {
+			return x.RecordCopies
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetEndCopies() *v113.EndCopies {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_EndCopies); ok {
+			return x.EndCopies
+		}
+	}
+	return nil
+}
+
 type isMessage_Kind interface {
 	isMessage_Kind()
 }
@@ -2245,6 +2265,14 @@ type Message_ReportSourceChange struct {
 	ReportSourceChange *v113.ReportSourceChange `protobuf:"bytes,220,opt,name=report_source_change,json=reportSourceChange,proto3,oneof"`
 }
 
+type Message_RecordCopies struct {
+	RecordCopies *v113.RecordCopies `protobuf:"bytes,270,opt,name=record_copies,json=recordCopies,proto3,oneof"`
+}
+
+type Message_EndCopies struct {
+	EndCopies *v113.EndCopies `protobuf:"bytes,271,opt,name=end_copies,json=endCopies,proto3,oneof"`
+}
+
 func (*Message_RegisterOrg) isMessage_Kind() {}
 
 func (*Message_UpdateOrg) isMessage_Kind() {}
@@ -2525,6 +2553,10 @@ func (*Message_SetCredentialStatus) isMessage_Kind() {}
 
 func (*Message_ReportSourceChange) isMessage_Kind() {}
 
+func (*Message_RecordCopies) isMessage_Kind() {}
+
+func (*Message_EndCopies) isMessage_Kind() {}
+
 // Outcome is the agreed result of a transaction (ExecTxResult.Data).
 type Outcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2714,7 +2746,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xb2R\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xc1S\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -2877,7 +2909,10 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"put_issuer\x18\xd9\x01 \x01(\v2\x1f.mulian.credential.v1.PutIssuerH\x00R\tputIssuer\x12V\n" +
 	"\x11issue_credentials\x18\xda\x01 \x01(\v2&.mulian.credential.v1.IssueCredentialsH\x00R\x10issueCredentials\x12`\n" +
 	"\x15set_credential_status\x18\xdb\x01 \x01(\v2).mulian.credential.v1.SetCredentialStatusH\x00R\x13setCredentialStatus\x12]\n" +
-	"\x14report_source_change\x18\xdc\x01 \x01(\v2(.mulian.credential.v1.ReportSourceChangeH\x00R\x12reportSourceChangeB\x06\n" +
+	"\x14report_source_change\x18\xdc\x01 \x01(\v2(.mulian.credential.v1.ReportSourceChangeH\x00R\x12reportSourceChange\x12J\n" +
+	"\rrecord_copies\x18\x8e\x02 \x01(\v2\".mulian.credential.v1.RecordCopiesH\x00R\frecordCopies\x12A\n" +
+	"\n" +
+	"end_copies\x18\x8f\x02 \x01(\v2\x1f.mulian.credential.v1.EndCopiesH\x00R\tendCopiesB\x06\n" +
 	"\x04kind\"\x89\x01\n" +
 	"\aOutcome\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
@@ -3055,6 +3090,8 @@ var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*v113.IssueCredentials)(nil),     // 144: mulian.credential.v1.IssueCredentials
 	(*v113.SetCredentialStatus)(nil),  // 145: mulian.credential.v1.SetCredentialStatus
 	(*v113.ReportSourceChange)(nil),   // 146: mulian.credential.v1.ReportSourceChange
+	(*v113.RecordCopies)(nil),         // 147: mulian.credential.v1.RecordCopies
+	(*v113.EndCopies)(nil),            // 148: mulian.credential.v1.EndCopies
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,   // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -3200,11 +3237,13 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	144, // 140: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
 	145, // 141: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
 	146, // 142: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
-	143, // [143:143] is the sub-list for method output_type
-	143, // [143:143] is the sub-list for method input_type
-	143, // [143:143] is the sub-list for extension type_name
-	143, // [143:143] is the sub-list for extension extendee
-	0,   // [0:143] is the sub-list for field type_name
+	147, // 143: mulian.tx.v1.Message.record_copies:type_name -> mulian.credential.v1.RecordCopies
+	148, // 144: mulian.tx.v1.Message.end_copies:type_name -> mulian.credential.v1.EndCopies
+	145, // [145:145] is the sub-list for method output_type
+	145, // [145:145] is the sub-list for method input_type
+	145, // [145:145] is the sub-list for extension type_name
+	145, // [145:145] is the sub-list for extension extendee
+	0,   // [0:145] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -3353,6 +3392,8 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_IssueCredentials)(nil),
 		(*Message_SetCredentialStatus)(nil),
 		(*Message_ReportSourceChange)(nil),
+		(*Message_RecordCopies)(nil),
+		(*Message_EndCopies)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

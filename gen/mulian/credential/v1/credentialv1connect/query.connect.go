@@ -51,6 +51,12 @@ const (
 	// CredentialServiceGetStatusListProcedure is the fully-qualified name of the CredentialService's
 	// GetStatusList RPC.
 	CredentialServiceGetStatusListProcedure = "/mulian.credential.v1.CredentialService/GetStatusList"
+	// CredentialServiceGetCopyProcedure is the fully-qualified name of the CredentialService's GetCopy
+	// RPC.
+	CredentialServiceGetCopyProcedure = "/mulian.credential.v1.CredentialService/GetCopy"
+	// CredentialServiceCheckCopyProcedure is the fully-qualified name of the CredentialService's
+	// CheckCopy RPC.
+	CredentialServiceCheckCopyProcedure = "/mulian.credential.v1.CredentialService/CheckCopy"
 )
 
 // CredentialServiceClient is a client for the mulian.credential.v1.CredentialService service.
@@ -65,6 +71,11 @@ type CredentialServiceClient interface {
 	ListCredentials(context.Context, *connect.Request[v1.ListCredentialsRequest]) (*connect.Response[v1.ListCredentialsResponse], error)
 	// GetStatusList gives a list with all its pages.
 	GetStatusList(context.Context, *connect.Request[v1.GetStatusListRequest]) (*connect.Response[v1.GetStatusListResponse], error)
+	// GetCopy gives the record of an annotated copy by its id, which says nothing of the copy.
+	GetCopy(context.Context, *connect.Request[v1.GetCopyRequest]) (*connect.Response[v1.GetCopyResponse], error)
+	// CheckCopy checks the code of an annotated copy for who has no program of his own. The
+	// server sees the code by it; who does not want that asks GetCopy.
+	CheckCopy(context.Context, *connect.Request[v1.CheckCopyRequest]) (*connect.Response[v1.CheckCopyResponse], error)
 }
 
 // NewCredentialServiceClient constructs a client for the mulian.credential.v1.CredentialService
@@ -120,6 +131,20 @@ func NewCredentialServiceClient(httpClient connect.HTTPClient, baseURL string, o
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getCopy: connect.NewClient[v1.GetCopyRequest, v1.GetCopyResponse](
+			httpClient,
+			baseURL+CredentialServiceGetCopyProcedure,
+			connect.WithSchema(credentialServiceMethods.ByName("GetCopy")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		checkCopy: connect.NewClient[v1.CheckCopyRequest, v1.CheckCopyResponse](
+			httpClient,
+			baseURL+CredentialServiceCheckCopyProcedure,
+			connect.WithSchema(credentialServiceMethods.ByName("CheckCopy")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -131,6 +156,8 @@ type credentialServiceClient struct {
 	getCredential       *connect.Client[v1.GetCredentialRequest, v1.GetCredentialResponse]
 	listCredentials     *connect.Client[v1.ListCredentialsRequest, v1.ListCredentialsResponse]
 	getStatusList       *connect.Client[v1.GetStatusListRequest, v1.GetStatusListResponse]
+	getCopy             *connect.Client[v1.GetCopyRequest, v1.GetCopyResponse]
+	checkCopy           *connect.Client[v1.CheckCopyRequest, v1.CheckCopyResponse]
 }
 
 // ListCredentialTypes calls mulian.credential.v1.CredentialService.ListCredentialTypes.
@@ -163,6 +190,16 @@ func (c *credentialServiceClient) GetStatusList(ctx context.Context, req *connec
 	return c.getStatusList.CallUnary(ctx, req)
 }
 
+// GetCopy calls mulian.credential.v1.CredentialService.GetCopy.
+func (c *credentialServiceClient) GetCopy(ctx context.Context, req *connect.Request[v1.GetCopyRequest]) (*connect.Response[v1.GetCopyResponse], error) {
+	return c.getCopy.CallUnary(ctx, req)
+}
+
+// CheckCopy calls mulian.credential.v1.CredentialService.CheckCopy.
+func (c *credentialServiceClient) CheckCopy(ctx context.Context, req *connect.Request[v1.CheckCopyRequest]) (*connect.Response[v1.CheckCopyResponse], error) {
+	return c.checkCopy.CallUnary(ctx, req)
+}
+
 // CredentialServiceHandler is an implementation of the mulian.credential.v1.CredentialService
 // service.
 type CredentialServiceHandler interface {
@@ -176,6 +213,11 @@ type CredentialServiceHandler interface {
 	ListCredentials(context.Context, *connect.Request[v1.ListCredentialsRequest]) (*connect.Response[v1.ListCredentialsResponse], error)
 	// GetStatusList gives a list with all its pages.
 	GetStatusList(context.Context, *connect.Request[v1.GetStatusListRequest]) (*connect.Response[v1.GetStatusListResponse], error)
+	// GetCopy gives the record of an annotated copy by its id, which says nothing of the copy.
+	GetCopy(context.Context, *connect.Request[v1.GetCopyRequest]) (*connect.Response[v1.GetCopyResponse], error)
+	// CheckCopy checks the code of an annotated copy for who has no program of his own. The
+	// server sees the code by it; who does not want that asks GetCopy.
+	CheckCopy(context.Context, *connect.Request[v1.CheckCopyRequest]) (*connect.Response[v1.CheckCopyResponse], error)
 }
 
 // NewCredentialServiceHandler builds an HTTP handler from the service implementation. It returns
@@ -227,6 +269,20 @@ func NewCredentialServiceHandler(svc CredentialServiceHandler, opts ...connect.H
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	credentialServiceGetCopyHandler := connect.NewUnaryHandler(
+		CredentialServiceGetCopyProcedure,
+		svc.GetCopy,
+		connect.WithSchema(credentialServiceMethods.ByName("GetCopy")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	credentialServiceCheckCopyHandler := connect.NewUnaryHandler(
+		CredentialServiceCheckCopyProcedure,
+		svc.CheckCopy,
+		connect.WithSchema(credentialServiceMethods.ByName("CheckCopy")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/mulian.credential.v1.CredentialService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case CredentialServiceListCredentialTypesProcedure:
@@ -241,6 +297,10 @@ func NewCredentialServiceHandler(svc CredentialServiceHandler, opts ...connect.H
 			credentialServiceListCredentialsHandler.ServeHTTP(w, r)
 		case CredentialServiceGetStatusListProcedure:
 			credentialServiceGetStatusListHandler.ServeHTTP(w, r)
+		case CredentialServiceGetCopyProcedure:
+			credentialServiceGetCopyHandler.ServeHTTP(w, r)
+		case CredentialServiceCheckCopyProcedure:
+			credentialServiceCheckCopyHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -272,4 +332,12 @@ func (UnimplementedCredentialServiceHandler) ListCredentials(context.Context, *c
 
 func (UnimplementedCredentialServiceHandler) GetStatusList(context.Context, *connect.Request[v1.GetStatusListRequest]) (*connect.Response[v1.GetStatusListResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.credential.v1.CredentialService.GetStatusList is not implemented"))
+}
+
+func (UnimplementedCredentialServiceHandler) GetCopy(context.Context, *connect.Request[v1.GetCopyRequest]) (*connect.Response[v1.GetCopyResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.credential.v1.CredentialService.GetCopy is not implemented"))
+}
+
+func (UnimplementedCredentialServiceHandler) CheckCopy(context.Context, *connect.Request[v1.CheckCopyRequest]) (*connect.Response[v1.CheckCopyResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.credential.v1.CredentialService.CheckCopy is not implemented"))
 }

@@ -1,4 +1,4 @@
-package certificate
+package paper
 
 import (
 	"fmt"
@@ -48,8 +48,8 @@ func pieces(s string, first font.Face) (out []piece) {
 	return out
 }
 
-// text sets one line with its baseline at y and returns where it ends.
-func (p *page) text(x, y float64, s string, face font.Face, size float64, c ink) float64 {
+// Text sets one line with its baseline at y and returns where it ends.
+func (p *Page) Text(x, y float64, s string, face font.Face, size float64, c Ink) float64 {
 	for _, part := range pieces(spelt(s), face) {
 		p.pdf.SetFont(names[part.face], "", size)
 		p.pdf.SetTextColor(c.r, c.g, c.b)
@@ -68,8 +68,8 @@ func (p *page) text(x, y float64, s string, face font.Face, size float64, c ink)
 	return x
 }
 
-// width is how wide the line would be.
-func (p *page) width(s string, face font.Face, size float64) (w float64) {
+// Width is how wide the line would be.
+func (p *Page) Width(s string, face font.Face, size float64) (w float64) {
 	for _, part := range pieces(spelt(s), face) {
 		p.pdf.SetFont(names[part.face], "", size)
 		w += p.pdf.GetStringWidth(part.text)
@@ -77,19 +77,19 @@ func (p *page) width(s string, face font.Face, size float64) (w float64) {
 	return w
 }
 
-// paragraph sets text over as many lines, and pages, as it takes.
-func (p *page) paragraph(s string, face font.Face, size float64, c ink, x, w, line float64) {
+// Paragraph sets text over as many lines, and pages, as it takes.
+func (p *Page) Paragraph(s string, face font.Face, size float64, c Ink, x, w, line float64) {
 	for _, l := range p.wrap(s, face, size, w) {
-		p.room(line)
-		p.text(x, p.y+line*0.86, l, face, size, c)
-		p.y += line
+		p.Room(line)
+		p.Text(x, p.Y+line*0.86, l, face, size, c)
+		p.Y += line
 	}
 }
 
 // wrap cuts text into lines of that width: behind blanks and between Chinese
 // characters, where a closing mark never begins a line and an opening one never
 // ends it; a word that is longer than a line anywhere.
-func (p *page) wrap(s string, face font.Face, size, w float64) (lines []string) {
+func (p *Page) wrap(s string, face font.Face, size, w float64) (lines []string) {
 	s = spelt(s)
 	for s != "" {
 		n, last, used := 0, 0, 0.0 // bytes that fit, the last good place to cut
@@ -98,7 +98,7 @@ func (p *page) wrap(s string, face font.Face, size, w float64) (lines []string) 
 			if i > 0 && breaks(before, r) {
 				last = i
 			}
-			used += p.width(string(r), face, size)
+			used += p.Width(string(r), face, size)
 			if used > w && i > 0 {
 				n = i
 				break

@@ -1,0 +1,200 @@
+// Package caller signs calls of accounts to doors that know no session, as a gateway's for
+// receipts and codes, and checks them at the door.
+//
+// It is no log-in: a call is one question of one account to one door, within a minute, once.
+//
+//	Sign(account's key, door, question) ──JSON──▶ Door.Admit: chain, door, in time, key of the ledger, once ──▶ account, question
+//
+// # Invariants
+//
+//  1. A call to one door, or for one thing, is no call to another.
+//  2. What was signed is what came over the wire.
+//  3. A call is carried out once by a door that was not restarted; after a restart an old one
+//     may be repeated until its minute is over, which lets nobody do what its signer did not ask for.
+//
+// Sources: server/boxdoor, whose calls are of the same kind.
+package caller
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"mulian/client"
+	identityv1 "mulian/gen/mulian/identity/v1"
+	"mulian/internal/fault"
+	"mulian/internal/sm"
+)
+
+// Bounds of a call. Our own choice.
+const (
+	MaxCall    = 64 << 10
+	life       = time.Minute
+	skew       = 5 * time.Second
+	maxReplays = 100_000
+)
+
+const domain = "mulian-call-v1\x00"
+
+// order is what is signed.
+type order struct {
+	Chain     string          `json:"chain"`
+	To        string          `json:"to"`   // the door
+	What      string          `json:"what"` // which of its questions
+	From      string          `json:"from"` // account
+	ID        string          `json:"id"`
+	ExpiresMs int64           `json:"expires_ms"`
+	Ask       json.RawMessage `json:"ask"`
+}
+
+// call is what is sent.
+type call struct {
+	Body      []byte `json:"body"` // order; base64, as JSON has bytes
+	Key       string `json:"key"`
+	Signature []byte `json:"signature"`
+}
+
+// Sign makes a call of an account to a door: what names the question, ask is its content.
+func Sign(s client.Signer, chain, to, what string, ask any, now time.Time) ([]byte, error) {
+	raw, err := json.Marshal(ask)
+	if err != nil {
+		return nil, fault.Wrap(fault.Malformed, err, "the question")
+	}
+	id := make([]byte, 16)
+	rand.Read(id)
+	body, err := json.Marshal(order{Chain: chain, To: to, What: what, From: s.Account, ID: hex.EncodeToString(id), ExpiresMs: now.Add(life).UnixMilli(), Ask: raw})
+	if err != nil {
+		return nil, fault.Wrap(fault.Malformed, err, "the call")
+	}
+	signature, err := s.Key.Sign(append([]byte(domain), body...))
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "sign the call")
+	}
+	return json.Marshal(call{body, s.Key.Public().ID(), signature})
+}
+
+// Door checks calls. Safe for concurrent use.
+type Door struct {
+	Chain string
+	Name  string
+	// Account reads an account of the ledger, with proof; nil if there is none.
+	Account func(ctx context.Context, id string) (*identityv1.Account, error)
+	Now     func() time.Time // nil: time.Now
+
+	mu   sync.Mutex
+	seen map[string]int64 // mu
+}
+
+// Admit tells who calls, and reads what he asks into ask. Malformed, TooLong, WrongChain,
+// NotWhitelisted (another door or question, no such account or key), Expired, OutOfRange
+// (expiry), Suspended, KeyRevoked, BadAuthorisation, Replayed, Busy.
+func (d *Door) Admit(ctx context.Context, what string, raw []byte, ask any) (*identityv1.Account, error) {
+	if len(raw) > MaxCall {
+		return nil, fault.Newf(fault.TooLong, "a call of more than %d bytes", MaxCall)
+	}
+	var c call
+	var o order
+	if err := strict(raw, &c); err != nil {
+		return nil, err
+	}
+	if err := strict(c.Body, &o); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if d.Now != nil {
+		now = d.Now()
+	}
+	left := time.UnixMilli(o.ExpiresMs).Sub(now)
+	switch {
+	case o.Chain != d.Chain:
+		return nil, fault.Newf(fault.WrongChain, "the call is for chain %.60q", o.Chain)
+	case o.To != d.Name || o.What != what:
+		return nil, fault.Newf(fault.NotWhitelisted, "the call is for %.100q, %.40q", o.To, o.What)
+	case len(o.ID) < 16 || len(o.ID) > 64 || len(o.From) > 100:
+		return nil, fault.Newf(fault.Malformed, "a call has an id of 16 to 64 letters and an account")
+	case left <= 0:
+		return nil, fault.Newf(fault.Expired, "the call has run out, by this door's clock")
+	case left > life+skew:
+		return nil, fault.Newf(fault.OutOfRange, "the call counts for %s, at most %s", left.Round(time.Second), life)
+	}
+	acc, err := d.Account(ctx, o.From)
+	if err != nil {
+		return nil, err
+	}
+	if err := signed(acc, &c, now.UnixMilli()); err != nil {
+		return nil, err
+	}
+	if err := strict(o.Ask, ask); err != nil {
+		return nil, err
+	}
+	return acc, d.once(&o, now.UnixMilli())
+}
+
+// strict reads JSON without names that nobody knows.
+func strict(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fault.Newf(fault.Malformed, "the call cannot be read: %v", err)
+	}
+	return nil
+}
+
+// signed holds the call against a key of the account.
+func signed(acc *identityv1.Account, c *call, nowMs int64) error {
+	if acc == nil {
+		return fault.Newf(fault.NotWhitelisted, "the caller is not known on this chain")
+	}
+	if acc.GetState() != identityv1.AccountState_ACCOUNT_STATE_ACTIVE {
+		return fault.Newf(fault.Suspended, "%s is not active", acc.GetId())
+	}
+	for _, k := range acc.GetKeys() {
+		if k.GetId() != c.Key {
+			continue
+		}
+		switch {
+		case k.GetState() != identityv1.KeyState_KEY_STATE_ACTIVE || k.GetEndsMs() != 0 && nowMs >= k.GetEndsMs():
+			return fault.Newf(fault.KeyRevoked, "key %s no longer signs", k.GetId())
+		case k.GetSuspended():
+			return fault.Newf(fault.Suspended, "key %s is suspended by vote", k.GetId())
+		}
+		pub, err := sm.ParsePublic(sm.Algorithm(k.GetAlgorithm()), k.GetPublicKey())
+		if err != nil { // a passkey signs what a person looks at
+			return fault.Newf(fault.NotWhitelisted, "key %s does not sign calls: add a MACHINE key of the device", k.GetId())
+		}
+		if len(c.Signature) > sm.MaxSignatureSize || !pub.Verify(append([]byte(domain), c.Body...), c.Signature) {
+			return fault.Newf(fault.BadAuthorisation, "the call's signature does not hold")
+		}
+		return nil
+	}
+	return fault.Newf(fault.NotWhitelisted, "%s has no key %.40q", acc.GetId(), c.Key)
+}
+
+// once refuses a call that came before and still counts.
+func (d *Door) once(o *order, nowMs int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.seen == nil {
+		d.seen = map[string]int64{}
+	}
+	id := o.From + "\x00" + o.ID
+	if until, ok := d.seen[id]; ok && until > nowMs {
+		return fault.Newf(fault.Replayed, "this call was made before")
+	}
+	if len(d.seen) >= maxReplays {
+		for k, until := range d.seen {
+			if until <= nowMs {
+				delete(d.seen, k)
+			}
+		}
+		if len(d.seen) >= maxReplays {
+			return fault.Newf(fault.Busy, "too many calls at once")
+		}
+	}
+	d.seen[id] = o.ExpiresMs
+	return nil
+}
