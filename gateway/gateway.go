@@ -80,21 +80,14 @@ type Gateway struct {
 	asker       *deliver.Asker
 	subs        *deliver.Subscriptions
 	followings  *deliver.Followings
-<<<<<<< HEAD
 	dataspace   *dsp.Facade        // nil: none
 	office      *issue.Office      // nil: it issues no credentials
 	desk        *issue.Desk        // nil with office
 	register    *register.Register // nil: it watches none
 	wallets     *openid.Door       // nil: none
 	deposits    *deposit.Depositor
-=======
-	dataspace   *dsp.Facade   // nil: none
-	office      *issue.Office // nil: it issues no credentials
-	desk        *issue.Desk   // nil with office
-	wallets     *openid.Door  // nil: none
 	calls       *caller.Door
 	receipts    *consentreceipt.Desk // nil with office
->>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
 	sink        connect.Sink
 	documents   connect.Sink // the folder of delivered files; nil: none
 	sources     map[string]*source

@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-<<<<<<< HEAD
-	"errors"
-=======
 	"encoding/hex"
->>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -219,11 +216,7 @@ func (a *app) office(cl *client.Client, gw string) (o *issue.Office, closeAll fu
 }
 
 func (a *app) credentialIssue() *cobra.Command {
-<<<<<<< HEAD
-	var gw, holder, out, into string
-=======
-	var gw, holder, out, proof string
->>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
+	var gw, holder, out, into, proof string
 	var r issue.Order
 	var days int
 	c := &cobra.Command{
@@ -258,15 +251,13 @@ file with the holder's public key as JWK. --proof is the holder's proof of ident
 					return err
 				}
 			}
-<<<<<<< HEAD
-			if into != "" {
-				return a.issueInto(cmd, cl, o, gw, into, t.GetName(), r)
-=======
 			if proof != "" {
 				if r.Owner, err = readOwner(proof); err != nil {
 					return err
 				}
->>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
+			}
+			if into != "" {
+				return a.issueInto(cmd, cl, o, gw, into, t.GetName(), r)
 			}
 			made, err := o.Issue(cmd.Context(), r)
 			if err != nil {
@@ -297,7 +288,6 @@ file with the holder's public key as JWK. --proof is the holder's proof of ident
 	return c
 }
 
-<<<<<<< HEAD
 // issueInto issues a credential and brings it into its owner's box: both are on the ledger,
 // or neither.
 func (a *app) issueInto(cmd *cobra.Command, cl *client.Client, o *issue.Office, gw, owner, title string, r issue.Order) error {
@@ -314,7 +304,8 @@ func (a *app) issueInto(cmd *cobra.Command, cl *client.Client, o *issue.Office, 
 	return a.print(v, func(w io.Writer) {
 		fmt.Fprintf(w, a.t("%s  已存入 %s 的保险箱：%s\n", "%s  in the box of %s: %s\n"), made.ID, owner, item)
 	})
-=======
+}
+
 // readOwner reads whose row it has to be.
 func readOwner(path string) (*issue.Owner, error) {
 	p, err := readIdentityProof(path)
@@ -326,7 +317,6 @@ func readOwner(path string) (*issue.Owner, error) {
 		return nil, fault.Wrap(fault.Malformed, err, "--proof")
 	}
 	return &issue.Owner{Account: p.Account, Salt: salt}, nil
->>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
 }
 
 // readJWK reads a public key from a JWK file.

@@ -28,11 +28,7 @@ func (a *app) ownerCommand() *cobra.Command {
 		Short:   a.t("数据主体：开户、身份核验、冻结", "data owners: open an account, be identified, freeze it"),
 		Example: "  mulian owner open\n  mulian owner identify p-0123456789abcdef0123456789abcdef --number-file number.txt --proof proof.json --as 11110000000021928B",
 	}
-<<<<<<< HEAD
-	c.AddCommand(a.ownerOpen(), a.ownerIdentify(), a.ownerFreeze(), a.ownerThaw(), a.ownerSeen())
-=======
-	c.AddCommand(a.ownerOpen(), a.ownerIdentify(), a.ownerReceipts())
->>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
+	c.AddCommand(a.ownerOpen(), a.ownerIdentify(), a.ownerFreeze(), a.ownerThaw(), a.ownerSeen(), a.ownerReceipts())
 	return c
 }
 

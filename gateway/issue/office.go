@@ -60,14 +60,11 @@ type Order struct {
 	Supersedes string
 	Renew      bool              // of a licence: it supersedes the one that is in force for this row
 	Own        map[string]string // values of fields that come from no item
-<<<<<<< HEAD
 	// Push brings the credential to its owner before it is anchored, and returns what is to
 	// stand in the same transaction: both or neither is on the ledger. nil: it is not pushed.
 	// It is called again if the index was taken meanwhile.
-	Push func(ctx context.Context, made *Issued) (proto.Message, error)
-=======
-	Owner      *Owner            // whose row it has to be; nil: whoever asks has looked himself
->>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
+	Push  func(ctx context.Context, made *Issued) (proto.Message, error)
+	Owner *Owner // whose row it has to be; nil: whoever asks has looked himself
 }
 
 // Issued is what is handed over. It is personal data.
@@ -137,21 +134,18 @@ func (o *Office) Issue(ctx context.Context, r Order) (*Issued, error) {
 		if err := o.Records.add(rec); err != nil {
 			return nil, err
 		}
-<<<<<<< HEAD
+		o.noted(rec, p)
 		messages := []proto.Message{&credentialv1.IssueCredentials{Credentials: []*credentialv1.Credential{anchor}}}
 		if r.Push != nil {
 			m, err := r.Push(ctx, made)
 			if err != nil {
 				o.Records.drop(made.ID)
+				o.forget(rec)
 				return nil, err
 			}
 			messages = append(messages, m)
 		}
 		err = o.Send(ctx, messages...)
-=======
-		o.noted(rec, p)
-		err = o.Send(ctx, &credentialv1.IssueCredentials{Credentials: []*credentialv1.Credential{anchor}})
->>>>>>> a9cbadb (gateway: wallets get what the office makes, receipts for owners, licences shown by a code)
 		if fault.Is(err, fault.AlreadyExists) && try < draws { // somebody took the index meanwhile
 			o.Records.drop(made.ID)
 			o.forget(rec)
