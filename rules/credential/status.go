@@ -146,17 +146,7 @@ func ReportSourceChange(a *act.Act, m *credentialv1.ReportSourceChange) error {
 // End tells of credentials whose source changed a day ago and which are still suspended
 // ("credential/overdue"), the oldest first, at most [MaxDuePerBlock].
 func End(a *act.Act) {
-	var keys []string
-	end := state.Ordered(a.TimeMs)
-	dueIndex.Range(a.Tx, "", "", func(key, _ string) bool {
-		if due, _, _ := strings.Cut(key, "/"); due > end || len(keys) == MaxDuePerBlock {
-			return false
-		}
-		keys = append(keys, key)
-		return true
-	})
-	for _, key := range keys {
-		dueIndex.Delete(a.Tx, key)
+	for key := range a.Due(dueIndex, MaxDuePerBlock) {
 		_, id, _ := strings.Cut(key, "/")
 		a.Emit("credential/overdue", "", Key(id))
 	}

@@ -143,17 +143,7 @@ func dueKey(untilMs int64, handle []byte) string {
 // End opens locks that have run out by this block, at most [MaxDuePerBlock], the oldest
 // first ("ereceipt/lock_expired"). One that waits for a later block counts as open already.
 func End(a *act.Act) {
-	var due []string
-	end := state.Ordered(a.TimeMs)
-	dueIndex.Range(a.Tx, "", "", func(k, _ string) bool {
-		if until, _, _ := strings.Cut(k, "\x00"); until > end || len(due) == MaxDuePerBlock {
-			return false
-		}
-		due = append(due, k)
-		return true
-	})
-	for _, k := range due {
-		dueIndex.Delete(a.Tx, k)
+	for k := range a.Due(dueIndex, MaxDuePerBlock) {
 		_, handle, _ := strings.Cut(k, "\x00")
 		if r, ok := receipts.Get(a.Tx, handle); ok && open(r, a.TimeMs) {
 			put(a, "ereceipt/lock_expired", "", r, "identity/account/"+r.LastLock.Org)

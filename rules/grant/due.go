@@ -25,23 +25,12 @@ const (
 // begin ("grant/active"), copies fall due for deletion ("grant/deletion_due"), are overdue
 // and are reported to the authority ("grant/deletion_overdue", "grant/deletion_reported").
 func End(a *act.Act) {
-	type found struct{ key, cursor string }
-	var at []found
-	until := state.Ordered(a.TimeMs)
-	dueIndex.Range(a.Tx, "", "", func(k, cursor string) bool {
-		if due, _, _ := strings.Cut(k, "\x00"); due > until || len(at) == MaxDuePerBlock {
-			return false
-		}
-		at = append(at, found{k, cursor})
-		return true
-	})
 	budget := MaxShortenedPerBlock
-	for _, f := range at {
-		dueIndex.Delete(a.Tx, f.key)
-		part := strings.Split(f.key, "\x00")
+	for key, cursor := range a.Due(dueIndex, MaxDuePerBlock) {
+		part := strings.Split(key, "\x00")
 		atDue, kind, id := part[0], part[1], part[2]
 		if kind == dueShorten {
-			budget -= shorten(a, f.key, id, f.cursor, budget)
+			budget -= shorten(a, key, id, cursor, budget)
 			continue
 		}
 		fallDue(a, atDue, kind, id)

@@ -16,17 +16,7 @@ func Recovered(a *act.Act, account string) { recovered.Put(a.Tx, account, "") }
 // over expire, the oldest first, at most MaxDuePerBlock; mandates of recovered accounts are
 // marked, at most MaxMarkedPerBlock.
 func End(a *act.Act) {
-	var at []string
-	end := state.Ordered(a.TimeMs)
-	dueIndex.Range(a.Tx, "", "", func(k, _ string) bool {
-		if k[:len(end)] > end || len(at) == MaxDuePerBlock {
-			return false
-		}
-		at = append(at, k)
-		return true
-	})
-	for _, k := range at {
-		dueIndex.Delete(a.Tx, k)
+	for k := range a.Due(dueIndex, MaxDuePerBlock) {
 		ms, id, _ := strings.Cut(k, "/")
 		if m, ok := mandates.Get(a.Tx, id); ok && m.DueMs != 0 && state.Ordered(m.DueMs) == ms {
 			finish(a, "mandate/expired", m, expired)

@@ -15,17 +15,7 @@ import (
 // nobody made expire, changes of rosters take effect. It returns the accounts that have
 // new keys, for the nouns that hang on them.
 func End(a *act.Act) (recovered []string) {
-	var at []string
-	end := state.Ordered(a.TimeMs)
-	dueIndex.Range(a.Tx, "", "", func(k, _ string) bool {
-		if k[:len(end)] > end || len(at) == MaxDuePerBlock {
-			return false
-		}
-		at = append(at, k)
-		return true
-	})
-	for _, k := range at {
-		dueIndex.Delete(a.Tx, k)
+	for k := range a.Due(dueIndex, MaxDuePerBlock) {
 		part := strings.SplitN(k, "/", 3)
 		if part[1] == duePolicy {
 			changeRoster(a, part[2])

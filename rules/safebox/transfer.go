@@ -267,17 +267,8 @@ func dueKey(t *safeboxv1.Transfer) string { return state.Ordered(t.ExpiresMs) + 
 
 // End ends what has run out with this block, at most [MaxDuePerBlock], the oldest first.
 func End(a *act.Act) {
-	var ids []string
-	end := state.Ordered(a.TimeMs)
-	dueIndex.Range(a.Tx, "", "", func(k, _ string) bool {
-		due, id, _ := strings.Cut(k, "/")
-		if due > end || len(ids) == MaxDuePerBlock {
-			return false
-		}
-		ids = append(ids, id)
-		return true
-	})
-	for _, id := range ids {
+	for key := range a.Due(dueIndex, MaxDuePerBlock) {
+		_, id, _ := strings.Cut(key, "/")
 		t, ok := transfers.Get(a.Tx, id)
 		if !ok {
 			panic("rules/safebox: due without its transfer")

@@ -16,23 +16,12 @@ import (
 // whose term is over ("share/expired"), tells holders of corrections
 // ("share/fan_out"), and closes disputes that nobody took higher.
 func End(a *act.Act) {
-	type found struct{ key, cursor string }
-	var at []found
-	end := state.Ordered(a.TimeMs)
-	dueIndex.Range(a.Tx, "", "", func(k, cursor string) bool {
-		if due, _, _ := strings.Cut(k, "\x00"); due > end || len(at) == MaxDuePerBlock {
-			return false
-		}
-		at = append(at, found{k, cursor})
-		return true
-	})
 	budget := MaxToldPerBlock
-	for _, f := range at {
-		dueIndex.Delete(a.Tx, f.key)
-		part := strings.Split(f.key, "\x00")
+	for key, cursor := range a.Due(dueIndex, MaxDuePerBlock) {
+		part := strings.Split(key, "\x00")
 		due, kind, id := part[0], part[1], part[2]
 		if kind == dueHolders {
-			budget -= tellHolders(a, due, id, f.cursor, budget)
+			budget -= tellHolders(a, due, id, cursor, budget)
 			continue
 		}
 		fallDue(a, due, kind, id)
