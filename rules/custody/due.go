@@ -11,17 +11,7 @@ import (
 // it: openings for which nobody came, uses that were not carried out, unwraps that the
 // custodian did not answer.
 func End(a *act.Act) {
-	var at []string
-	end := state.Ordered(a.TimeMs)
-	dueIndex.Range(a.Tx, "", "", func(k, _ string) bool {
-		if k[:len(end)] > end || len(at) == MaxDuePerBlock {
-			return false
-		}
-		at = append(at, k)
-		return true
-	})
-	for _, k := range at {
-		dueIndex.Delete(a.Tx, k)
+	for k := range a.Due(dueIndex, MaxDuePerBlock) {
 		part := strings.SplitN(k, "/", 3)
 		switch kind, key := part[1], part[2]; kind {
 		case dueOpening:
