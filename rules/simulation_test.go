@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,26 +173,7 @@ func TestRandomHistoriesGiveEqualRoots(t *testing.T) {
 func simulate(t *testing.T, seed uint64, blocks int) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	w, own, start := busyTown(t)
-	list := []*validator{
-		{name: "undisturbed", opts: state.Options{Parallel: 1}},
-		{name: "dying", opts: state.Options{Parallel: 1}, again: true},
-		{name: "parallel", opts: state.Options{Parallel: 2 * runtime.GOMAXPROCS(0), CachePages: 8, KeepVersions: 3}},
-		{name: "ahead", opts: state.Options{Parallel: 2}, ahead: true},
-	}
-	for i, v := range list {
-		v.disk, v.rand = vfs.NewMem(), rand.New(rand.NewPCG(seed, uint64(i)+2))
-		v.open(t)
-		defer func() { v.kv.Close() }()
-		b := v.db.Begin(0, rulestest.Start)
-		tx := b.Tx()
-		if _, err := rules.New().Genesis(tx, env(0, rulestest.Start), w.Founding); err != nil {
-			t.Fatal(err)
-		}
-		tx.Keep()
-		if err := b.Commit(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	list := consortium(t, seed, w.Founding)
 	h := &historian{rand: r, w: w, own: own, done: map[string]int{}}
 	h.learn(start)
 	for _, s := range start {
