@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -18,7 +17,6 @@ import (
 	recoveryv1 "mulian/gen/mulian/recovery/v1"
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	"mulian/internal/consent"
-	"mulian/internal/fiscal"
 	codes "mulian/internal/recovery"
 	"mulian/internal/sm"
 	"mulian/rules/grant"
@@ -592,11 +590,4 @@ func (o *owners) recordDeath() *wish {
 		return nil
 	}
 	return o.by(o.desk(nil), &recoveryv1.RecordDeath{Account: id, Evidence: o.digest("paper")})
-}
-
-// handleOf writes a receipt's name as its table has it.
-func handleOf(handle []byte) string { return hex.EncodeToString(handle) }
-
-func (o *owners) secret(r *ereceiptv1.EReceipt) fiscal.Secret {
-	return o.secrets[handleOf(r.GetHandle())]
 }

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -121,6 +122,13 @@ func (o *owners) approveAct() *wish {
 }
 
 // ereceipt
+
+// handleOf writes a receipt's name as its table has it.
+func handleOf(handle []byte) string { return hex.EncodeToString(handle) }
+
+func (o *owners) secret(r *ereceiptv1.EReceipt) fiscal.Secret {
+	return o.secrets[handleOf(r.GetHandle())]
+}
 
 const receiptCode, rangeSize = "11010126", 40
 

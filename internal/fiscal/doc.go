@@ -26,6 +26,6 @@
 //
 // 财综〔2017〕32号 and its annex (Header, EInvoiceData, EInvoiceSignature with two detached
 // signatures and what each covers); which names of elements were found where, and which are
-// ours, says docs/laws/fiscal-e-receipts.md. GB/T 32905 (SM3), GB/T 32918 (SM2);
+// ours, says docs/fiscal-e-receipts.md. GB/T 32905 (SM3), GB/T 32918 (SM2);
 // spec/safebox.md 4.5; docs/decisions/0040-e-receipts.md.
 package fiscal
