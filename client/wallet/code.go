@@ -3,6 +3,7 @@ package wallet
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"mulian/internal/fault"
 	"mulian/internal/qr"
@@ -54,4 +55,38 @@ func (w *Wallet) NotMe(ctx context.Context, c *Code) error {
 
 func (c *Code) body(number string) []byte {
 	return sdjwt.AppendJSON(nil, sdjwt.Object{{Name: "ticket", Value: c.ticket}, {Name: "number", Value: number}})
+}
+
+// Shown is a code by which something is shown (亮证): for a screen, good once and for a minute.
+type Shown struct {
+	Code    string // text of the QR code
+	Expires time.Time
+}
+
+// LayReady lays a presentation ready at a gateway, which gives it to a registered verifier
+// for the code. present makes it for the gateway's audience and nonce. Errors are those of
+// the gateway: what does not hold, or has too many fields, is not shown.
+func (w *Wallet) LayReady(ctx context.Context, base string, present func(audience, nonce string) (string, error)) (*Shown, error) {
+	o, err := w.call(ctx, http.MethodPost, base+"/S/nonce", "", "application/json", []byte("{}"))
+	if err != nil {
+		return nil, err
+	}
+	nonce := o.Text("nonce")
+	text, err := present(o.Text("audience"), nonce)
+	if err != nil {
+		return nil, err
+	}
+	o, err = w.call(ctx, http.MethodPost, base+"/S", "", "application/json", sdjwt.AppendJSON(nil, sdjwt.Object{{Name: "presentation", Value: text}, {Name: "nonce", Value: nonce}}))
+	if err != nil {
+		return nil, err
+	}
+	p, err := qr.Parse(o.Text("code"))
+	if err != nil || p.Kind != qr.Show {
+		return nil, fault.Newf(fault.Malformed, "the gateway answers with no code to show")
+	}
+	s := &Shown{Code: p.String()}
+	if s.Expires, err = time.Parse(time.RFC3339, o.Text("expires")); err != nil {
+		return nil, fault.Wrap(fault.Malformed, err, "the code's end")
+	}
+	return s, nil
 }

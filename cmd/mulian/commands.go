@@ -29,6 +29,7 @@ func (a *app) commands() []*cobra.Command {
 		a.ereceiptCommand(),
 		a.credentialCommand(),
 		a.depositCommand(),
+		a.boxCommand(),
 		a.verifyCommand(),
 		a.checkpointCommand(),
 		a.witnessCommand(),
