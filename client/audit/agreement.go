@@ -66,7 +66,7 @@ func (a *Auditor) judge(ctx context.Context, r *tracev1.AccessRecord, raw []byte
 		return nil
 	}
 	if byGrant(r) {
-		return a.judgeGrant(ctx, r, f)
+		return a.judgeGrant(ctx, r, f, shown)
 	}
 	p := &pact{}
 	if r.GetAgreement() != "" {

@@ -21,10 +21,15 @@ const grantDigits = 32
 func byGrant(r *tracev1.AccessRecord) bool { return len(r.GetAgreement()) == grantDigits }
 
 // judgeGrant holds the record of a release against the owner's grant, and against the use
-// that the ledger has to have counted before it: outside, without-use.
-func (a *Auditor) judgeGrant(ctx context.Context, r *tracev1.AccessRecord, f Finding) error {
+// that the ledger has to have counted before it: outside, without-use. Under a grant that this
+// reader may not see nothing is found.
+func (a *Auditor) judgeGrant(ctx context.Context, r *tracev1.AccessRecord, f Finding, shown prooffile.Shown) error {
 	g := &grantv1.Grant{}
 	found, _, err := a.proved.Get(ctx, "grant/grant/"+r.GetAgreement(), g)
+	if fault.Is(err, fault.Forbidden) {
+		a.report.Unread++
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -40,7 +45,7 @@ func (a *Auditor) judgeGrant(ctx context.Context, r *tracev1.AccessRecord, f Fin
 			return err
 		}
 	}
-	f.Rule = WithoutUse
+	f.Rule = prooffile.RuleWithoutUse
 	switch {
 	case !counted:
 		f.Says = fmt.Sprintf("released, and the ledger has not counted use %s of the grant", number)
@@ -51,7 +56,7 @@ func (a *Auditor) judgeGrant(ctx context.Context, r *tracev1.AccessRecord, f Fin
 	default:
 		return nil
 	}
-	return a.note(ctx, f, nil)
+	return a.note(ctx, f, &prooffile.Finding{Records: []prooffile.Shown{shown}, Event: -1})
 }
 
 // outsideGrant tells in what a release is not by the grant.
@@ -77,7 +82,9 @@ func outsideGrant(r *tracev1.AccessRecord, g *grantv1.Grant, found bool) (breach
 }
 
 // Grant audits, for an owner, every gateway that may release under his grant: each release
-// in their logs has to be one that the ledger has counted. NotFound if there is no grant.
+// in their logs has to be one that the ledger has counted, and the numbers of the grant are
+// without gaps. Of sequences the report has those of the grant. NotFound if there is no grant;
+// Forbidden if the reader is no party of it.
 func (a *Auditor) Grant(ctx context.Context, id string) (*Report, error) {
 	g := &grantv1.Grant{}
 	found, _, err := a.proved.Get(ctx, "grant/grant/"+id, g)
@@ -87,5 +94,10 @@ func (a *Auditor) Grant(ctx context.Context, id string) (*Report, error) {
 	if !found {
 		return nil, fault.Newf(fault.NotFound, "there is no grant %.40q", id)
 	}
-	return a.gateways(ctx, RoleOwner, func(gateway string) bool { return slices.Contains(g.GetProviders(), gateway) })
+	r, err := a.gateways(ctx, RoleOwner, func(gateway string) bool { return slices.Contains(g.GetProviders(), gateway) })
+	if err != nil {
+		return nil, err
+	}
+	r.Sequences = slices.DeleteFunc(r.Sequences, func(s Sequence) bool { return s.Agreement != id })
+	return r, nil
 }

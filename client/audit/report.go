@@ -1,7 +1,9 @@
 package audit
 
+import "mulian/client/prooffile"
+
 // What is found, beside the rules of client/prooffile. These cannot be shown to a
-// stranger in one file: they are what this reader saw.
+// stranger in one file, but for the one of a grant: they are what this reader saw.
 const (
 	Rewound     = "rewound"     // the log is shorter than it was
 	Withheld    = "withheld"    // the log that is served does not reach, or is not, the anchored one
@@ -10,8 +12,8 @@ const (
 	Unsigned    = "unsigned"    // a receipt without a valid signature of the gateway, or of us
 	Unplaced    = "unplaced"    // a record that names no place, behind ones that do
 	Unreadable  = "unreadable"  // a leaf that is no record
-	WithoutUse  = "without-use" // released under an owner's grant, and the ledger has not counted it
-	Misopened   = "misopened"   // a record that opens what is not sealed, or says other than what is
+	WithoutUse  = prooffile.RuleWithoutUse
+	Misopened   = "misopened" // a record that opens what is not sealed, or says other than what is
 )
 
 // Finding is one thing that does not fit.
@@ -67,5 +69,7 @@ type Report struct {
 	Receipts  *Receipts  `json:"receipts,omitempty"`
 	Findings  []Finding  `json:"findings"`
 	More      int        `json:"more,omitempty"` // findings beyond those listed
-	Millis    int64      `json:"milliseconds"`
+	// Unread counts releases under grants that this reader is no party of: not looked at.
+	Unread int   `json:"unread,omitempty"`
+	Millis int64 `json:"milliseconds"`
 }

@@ -87,6 +87,11 @@ func (m *Maker) present(ctx context.Context, d *draft, x *Finding) error {
 			return fault.Wrap(fault.Malformed, err, "the record")
 		}
 		d.more = objectsOf(x.Rule, rec)
+		if x.Rule == RuleWithoutUse {
+			if d.more, err = m.usesOf(ctx, rec); err != nil {
+				return err
+			}
+		}
 		if x.Rule == RuleSecrecy || x.Rule == RuleUnopened {
 			g := &sharev1.Agreement{}
 			if _, err := m.c.Get(ctx, pactPrefix+rec.text(2), g); err != nil {

@@ -220,6 +220,8 @@ var saidInChinese = map[string]string{
 	"%s%s has no orders: %v":                                                            "%s%s 读不出保密决定：%v",
 	"%s is no sequence":                                                                 "%s 不是序号记录",
 	"it does not stop the agreement %q":                                                 "它没有停止协议 %q",
+	"%s%s is no grant":                                                                  "%s%s 不是授权",
+	"%s is no use":                                                                      "%s 不是使用",
 	"%s is no delivery":                                                                 "%s 不是交付",
 	"expected two states of the log":                                                    "应有日志的两个状态",
 	"%q, and the file has an access: %t":                                                "类别为 %q，而文件里%v访问记录",

@@ -117,6 +117,7 @@ var shapes = map[string]shape{
 	RuleCounts:       {records: [2]int{1, 1}, check: (*verifier).checkCounts},
 	RuleSecrecy:      {records: [2]int{1, 1}, check: (*verifier).checkSecrecy},
 	RuleUnopened:     {records: [2]int{1, 1}, check: (*verifier).checkUnopened},
+	RuleWithoutUse:   {records: [2]int{1, 1}, check: (*verifier).checkWithoutUse},
 	RuleForked:       {checkpoints: [2]int{1, 2}, check: (*verifier).checkForked},
 	RuleRewritten:    {checkpoints: [2]int{1, 2}, consistency: true, check: (*verifier).checkRewritten},
 }

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"mulian/client"
+	grantv1 "mulian/gen/mulian/grant/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
@@ -26,6 +27,7 @@ type lie struct {
 const (
 	origin      = "mulian/proof/" + doorID
 	deliveryOne = "share/delivery/" + agreementID + "/0000000001"
+	grantID     = "00112233445566778899aabbccddeeff"
 )
 
 // deceive continues a story with what no honest gateway does.
@@ -43,6 +45,10 @@ func deceive(w *world) *lie {
 		StartsMs: w.base.UnixMilli(), EndsMs: w.base.UnixMilli() + 86_400_000, StalenessSeconds: 5,
 	})
 	w.put(deliveryOne, &sharev1.Delivery{Agreement: agreementID, Number: 1, State: sharev1.DeliveryState_DELIVERY_STATE_CONFIRMED, Rows: 7, Gateway: doorID})
+	w.put(grantPrefix+grantID, &grantv1.Grant{Id: grantID, Sequence: 2})
+	for n := uint64(1); n <= 2; n++ {
+		w.put(useKey(grantID, n), &grantv1.Use{Grant: grantID, Number: n, Provider: doorID, RequestDigest: []byte{byte(n)}, Outcome: grantv1.GrantUseOutcome(1 + 2*(n-1))})
+	}
 	w.log(&tracev1.Event{Verb: "share/end_agreement", Actor: consumer, Objects: []string{agreementKey}, Note: "ended"})
 	l := &lie{story: s}
 	l.add(func(r *tracev1.AccessRecord) { r.Seq = 20 })                                                            // 7: no decision before it
@@ -51,6 +57,10 @@ func deceive(w *world) *lie {
 	l.add(func(r *tracev1.AccessRecord) { r.Seq, r.Previous, r.Place = 23, 10, 99 })                               // 10: misplaced
 	l.add(func(r *tracev1.AccessRecord) { r.Seq, r.Previous, r.ViewHeight, r.Items = 24, 11, 90, []string{"id"} }) // 11: outside, revoked
 	l.add(func(r *tracev1.AccessRecord) { r.Outcome, r.Delivery, r.Rows = tracev1.Outcome_OUTCOME_COMPLETED, 1, 8 })
+	l.add(l.byGrant(1, 3, 3)) // 13: the ledger has counted two
+	l.add(l.byGrant(2, 1, 9)) // 14: the first was for another request
+	l.add(l.byGrant(3, 2, 2)) // 15: the second was given back
+	l.add(l.byGrant(4, 0, 0)) // 16: no use
 	l.log2 = append(append([][]byte(nil), s.log[:len(s.log)-1]...), []byte("another"))
 	s.brings = &tracev1.Range{Agreement: agreementID, First: 8, Last: uint64(len(s.log))}
 	s.anchor(len(s.log))
@@ -73,6 +83,16 @@ func (l *lie) record(edit func(*tracev1.AccessRecord)) []byte {
 		l.t.Fatal(err)
 	}
 	return raw
+}
+
+// byGrant makes a record a release under the grant: its number, its use, its request.
+func (l *lie) byGrant(seq, use uint64, digest byte) func(*tracev1.AccessRecord) {
+	return func(r *tracev1.AccessRecord) {
+		r.Agreement, r.Seq, r.Use, r.RequestHash = grantID, seq, use, []byte{digest}
+		if seq > 1 {
+			r.Previous = uint64(len(l.log))
+		}
+	}
 }
 
 func (l *lie) add(edit func(*tracev1.AccessRecord)) { l.log = append(l.log, l.record(edit)) }
@@ -113,22 +133,31 @@ func (l *lie) findings() map[string]Finding {
 	path := consistencyOf(len(l.log2), longer)
 	short := l.given(func(r *tracev1.AccessRecord) { r.Place, r.Rows = 12, 5 })
 	late := l.given(func(r *tracev1.AccessRecord) { r.Place, r.AtMs = 50, l.base.UnixMilli()-599_000 })
+	unused := l.given(func(r *tracev1.AccessRecord) {
+		l.byGrant(9, 7, 7)(r)
+		r.Place, r.AtMs = 60, l.base.UnixMilli()-599_000
+	})
 	return map[string]Finding{
-		RuleContradicted:           {Records: []Shown{{Receipt: short}, at(11)}, Event: -1},
-		RuleMisplaced:              {Records: []Shown{at(10)}, Event: -1},
-		RuleTwice:                  {Records: []Shown{at(8), at(9)}, Event: -1},
-		RuleGap:                    {Records: []Shown{at(8), at(7)}, Event: -1},
-		RuleGap + "-first":         {Records: []Shown{at(7)}, Event: -1},
-		RuleUnanchored:             {Records: []Shown{{Receipt: late}}, Event: -1},
-		RuleUnanchored + "-event":  {Records: []Shown{{Receipt: late}}, Event: int64(l.eventOf(anchorVerb))},
-		RuleOutside:                {Records: []Shown{at(11)}, Event: -1},
-		RuleOutside + "-predicate": {Records: []Shown{{Receipt: l.given(func(r *tracev1.AccessRecord) { r.Predicate = "is-adult" })}}, Event: -1},
-		RuleRevoked:                {Records: []Shown{at(11)}, Event: int64(l.eventOf("share/end_agreement"))},
-		RuleCounts:                 {Records: []Shown{at(12)}, Event: -1},
-		RuleForked:                 {Checkpoints: [][]byte{l.checkpoint(l.log), l.checkpoint(l.log2)}, Event: -1},
-		RuleForked + "-head":       {Checkpoints: [][]byte{l.checkpoint(l.log2)}, Event: -1},
-		RuleRewritten:              {Checkpoints: [][]byte{l.checkpoint(longer), l.checkpoint(l.log)}, Root: begins[:], Path: path, Event: -1},
-		RuleRewritten + "-head":    {Checkpoints: [][]byte{l.checkpoint(longer)}, Root: begins[:], Path: path, Event: -1},
+		RuleWithoutUse:              {Records: []Shown{at(13)}, Event: -1},
+		RuleWithoutUse + "-other":   {Records: []Shown{at(14)}, Event: -1},
+		RuleWithoutUse + "-back":    {Records: []Shown{at(15)}, Event: -1},
+		RuleWithoutUse + "-none":    {Records: []Shown{at(16)}, Event: -1},
+		RuleWithoutUse + "-receipt": {Records: []Shown{{Receipt: unused}}, Event: -1},
+		RuleContradicted:            {Records: []Shown{{Receipt: short}, at(11)}, Event: -1},
+		RuleMisplaced:               {Records: []Shown{at(10)}, Event: -1},
+		RuleTwice:                   {Records: []Shown{at(8), at(9)}, Event: -1},
+		RuleGap:                     {Records: []Shown{at(8), at(7)}, Event: -1},
+		RuleGap + "-first":          {Records: []Shown{at(7)}, Event: -1},
+		RuleUnanchored:              {Records: []Shown{{Receipt: late}}, Event: -1},
+		RuleUnanchored + "-event":   {Records: []Shown{{Receipt: late}}, Event: int64(l.eventOf(anchorVerb))},
+		RuleOutside:                 {Records: []Shown{at(11)}, Event: -1},
+		RuleOutside + "-predicate":  {Records: []Shown{{Receipt: l.given(func(r *tracev1.AccessRecord) { r.Predicate = "is-adult" })}}, Event: -1},
+		RuleRevoked:                 {Records: []Shown{at(11)}, Event: int64(l.eventOf("share/end_agreement"))},
+		RuleCounts:                  {Records: []Shown{at(12)}, Event: -1},
+		RuleForked:                  {Checkpoints: [][]byte{l.checkpoint(l.log), l.checkpoint(l.log2)}, Event: -1},
+		RuleForked + "-head":        {Checkpoints: [][]byte{l.checkpoint(l.log2)}, Event: -1},
+		RuleRewritten:               {Checkpoints: [][]byte{l.checkpoint(longer), l.checkpoint(l.log)}, Root: begins[:], Path: path, Event: -1},
+		RuleRewritten + "-head":     {Checkpoints: [][]byte{l.checkpoint(longer)}, Root: begins[:], Path: path, Event: -1},
 	}
 }
 
@@ -210,6 +239,7 @@ func TestNobodyIsAccusedOfNothing(t *testing.T) {
 		RuleCounts:     {Records: []Shown{{Leaf: 11}}, Event: -1},
 		RuleForked:     {Checkpoints: [][]byte{l.checkpoint(l.log), l.checkpoint(l.log)}, Event: -1},
 		RuleUnanchored: {Records: []Shown{{Receipt: good}}, Event: -1},
+		RuleWithoutUse: {Records: []Shown{{Receipt: l.given(l.byGrant(9, 7, 7))}}, Event: -1}, // it may be counted yet
 	} {
 		f.Rule, f.Gateway, f.Log = name, doorID, l.log
 		if _, err := l.maker.Finding(t.Context(), f); !fault.Is(err, fault.VerificationFailed) && !fault.Is(err, fault.NotFound) {

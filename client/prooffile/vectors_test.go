@@ -222,7 +222,7 @@ var badParts = []bad{
 		c.finding.records[0].providerSigned[len(c.finding.records[0].providerSigned)-1] ^= 1
 	}},
 	{name: "finding-checkpoint", shows: "a checkpoint of another size than was signed", from: "finding-forked", code: fault.BadAuthorisation, step: "signature", edit: func(_ testing.TB, c *content) {
-		c.finding.checkpoints[0] = bytes.Replace(c.finding.checkpoints[0], []byte("\n13\n"), []byte("\n14\n"), 1)
+		c.finding.checkpoints[0] = bytes.Replace(c.finding.checkpoints[0], []byte("\n17\n"), []byte("\n18\n"), 1)
 	}},
 	{name: "finding-note", shows: "a checkpoint with a line more", from: "finding-forked", step: "finding", edit: func(_ testing.TB, c *content) {
 		c.finding.checkpoints[0] = append(c.finding.checkpoints[0], '\n')

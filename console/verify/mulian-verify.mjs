@@ -1043,6 +1043,28 @@ const RULES = {
       if (k.number(2) === n && k.number(4) < k.number(3) && now > due + RECEIPT_SLACK_MS) g.breach.push(`${k.number(4)} of ${k.number(3)} records of order ${n} of agreement ${who} are open at ${clock(now)}, all had to be at ${clock(due)}`)
     }
   }),
+  'without-use': rule([1, 1], [0, 0], [0, 0], false, (v, g, { records: [a] }) => {
+    const x = g.records[0], id = x.text(2), n = x.number(24), say = (s) => g.breach.push(s)
+    if (!released(x) || !/^[0-9a-f]{32}$/.test(id)) return
+    const read = (key, fields, is, what) => {
+      const raw = v.object(key)
+      if (!raw) refuse('finding', 'finding', `the file has no proof of ${key}`)
+      let d = null
+      try { d = scan(raw, false, fields) } catch { /* told below */ }
+      if (!d || !is(d)) refuse('finding', 'finding', `${key} is no ${what}`)
+      return d
+    }
+    const counted = read(`grant/grant/${id}`, { 1: 't', 41: 'n' }, (d) => d.text(1) === id, 'grant').number(41)
+    if (n === 0) return say(`released under grant ${id} without a use`)
+    if (n > counted) {
+      const now = v.last.time.seconds * 1000 + Math.floor(v.last.time.nanos / 1e6)
+      if (a.in === 'head' || now > x.number(16) + RECEIPT_SLACK_MS) say(`released as use ${n} of grant ${id}, the ledger has counted ${counted}`)
+      return
+    }
+    const u = read(`grant/use/${id}/${String(n).padStart(10, '0')}`, { 1: 't', 2: 'n', 3: 't', 8: 'b', 9: 'n' }, (d) => d.text(1) === id && d.number(2) === n, 'use')
+    if (u.text(3) !== g.gateway || !equal(u.raw(8), x.raw(14))) say(`released as use ${n} of grant ${id}, which was counted for another request`)
+    else if (u.number(9) === 3 || u.number(9) === 4) say(`released as use ${n} of grant ${id}, which was given back`)
+  }),
   forked: rule([0, 0], [1, 2], [0, 0], false, (v, g) => {
     const [a, b] = twoStates(g)
     if (a.size === b.size && !equal(a.root, b.root)) g.breach.push(`two roots of ${a.size} records`)

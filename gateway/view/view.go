@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -385,13 +386,20 @@ func (v *View) listen(ctx context.Context, from *int64) error {
 		v.heard, *from = time.Now(), u.Next
 		for _, e := range u.Events {
 			for _, key := range e.GetObjects() {
-				if o := v.objects[key]; o != nil {
+				if o := v.objects[key]; o != nil && changes(e.GetVerb(), key) {
 					o.touch()
 				}
 			}
 		}
 		return nil
 	})
+}
+
+// changes reports whether an event may have changed an object that it names. What owners grant
+// names the entry that it is about and changes nothing of the catalogue (rules/grant has a test):
+// without this each use of a grant would have its entry, and a proof of it, read anew.
+func changes(verb, key string) bool {
+	return !strings.HasPrefix(verb, "grant/") || strings.HasPrefix(key, "grant/")
 }
 
 func (v *View) keepWarm(ctx context.Context) {

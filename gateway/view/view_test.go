@@ -109,3 +109,19 @@ func TestRoom(t *testing.T) {
 		t.Errorf("%d objects", len(v.objects))
 	}
 }
+
+// TestGrantsLeaveTheCatalogue: an event about a grant names its entry, and what is known of the
+// entry stays; that of the grant does not.
+func TestGrantsLeaveTheCatalogue(t *testing.T) {
+	for verb, want := range map[string][2]bool{ // entry, grant
+		"grant/record_grant_use":  {false, true},
+		"grant/give_grant":        {false, true},
+		"catalogue/report_drift":  {true, true},
+		"catalogue/submit_entry":  {true, true},
+		"governance/vote_carried": {true, true},
+	} {
+		if got := [2]bool{changes(verb, "catalogue/entry/x"), changes(verb, "grant/grant/x")}; got != want {
+			t.Errorf("%s: %v, want %v", verb, got, want)
+		}
+	}
+}
