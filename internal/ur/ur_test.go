@@ -173,6 +173,31 @@ func TestALiarIsForgotten(t *testing.T) {
 	}
 }
 
+// TestALieInTheMiddleIsSeen: a part whose own words are right, and which leaves the message's
+// head as it was, is found out by the checksum of the whole.
+func TestALieInTheMiddleIsSeen(t *testing.T) {
+	e, err := NewEncoder(message(300, "mine"), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d Decoder
+	for i := range e.Parts() {
+		text := e.Next()
+		if i == 1 {
+			p := part{seq: 2, of: uint32(e.Parts()), length: uint32(len(e.message)), checksum: e.checksum, data: bytes.Clone(e.fragments[1])}
+			p.data[5] ^= 1
+			text = fmt.Sprintf("ur:bytes/2-%d/%s", p.of, spell(p.bytes()))
+		}
+		done, err := d.Take(text)
+		if last := i == e.Parts()-1; done || last != errors.Is(err, ErrPart) {
+			t.Errorf("part %d: %v, %v", i+1, done, err)
+		}
+	}
+	if d.Bytes() != nil {
+		t.Errorf("%d bytes are believed", len(d.Bytes()))
+	}
+}
+
 func TestBounds(t *testing.T) {
 	for _, c := range []struct{ length, size int }{{0, 100}, {MaxMessage, 1000}, {100, 9}, {100, MaxFragment + 1}, {20000, 10}} {
 		if _, err := NewEncoder(make([]byte, c.length), c.size); !errors.Is(err, ErrBound) {
