@@ -35,9 +35,9 @@ func (w *transfers) office() *issue.Office {
 	w.as(
 		w.registry.Signer,
 		&identityv1.AddKey{Account: w.registry.gateway, Key: client.PublicKey(issuing.Public(), identityv1.KeyLevel_KEY_LEVEL_MACHINE, keyring.Issue)},
-		&credentialv1.PutIssuer{Issuer: &credentialv1.Issuer{Org: org, Url: "https://registry.example.cn", StatusUrl: "https://gw.registry.example.cn/st", Accounts: []string{w.registry.gateway}}},
+		&credentialv1.PutIssuer{Issuer: &credentialv1.Issuer{Org: org, Url: "https://housing.example.cn", StatusUrl: "https://gw.housing.example.cn/st", Accounts: []string{w.registry.gateway}}},
 		&credentialv1.PutCredentialType{Type: &credentialv1.CredentialType{
-			Id: org + ":deed", Version: 1, Name: "不动产转移登记证明", Vct: "https://registry.example.cn/vct/deed/1", SchemaHash: hash[:], Issuers: []string{org}, MaxDays: 365, Entry: w.entry.Id,
+			Id: org + ":deed", Version: 1, Name: "不动产转移登记证明", Vct: "https://housing.example.cn/vct/deed/1", SchemaHash: hash[:], Issuers: []string{org}, MaxDays: 365, Entry: w.entry.Id,
 			Fields: []*credentialv1.Field{{Name: "address", Title: "坐落", Item: "address", Required: true}, {Name: "buyer", Title: "受让人", Item: "buyer"}},
 		}},
 	)
