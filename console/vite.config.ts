@@ -13,6 +13,9 @@ function nameOf(chunk: { facadeModuleId?: string | null; name: string; moduleIds
   return `assets/${name.replace(/[^A-Za-z0-9_.-]/g, '_')}.js`
 }
 
+// A running demo behind `vite`: the Host stays, as seats are given only to pages of the same origin.
+const proxy = { '^/(mulian\\.|api/|v/|healthz|openapi)': { target: process.env.MULIAN_SERVER ?? 'http://127.0.0.1:8080', changeOrigin: false } }
+
 const vendors: [string, RegExp][] = [
   ['react', /node_modules\/(react|react-dom|scheduler)\//],
   ['proto', /node_modules\/(@bufbuild|@connectrpc)\//],
@@ -26,8 +29,8 @@ export default defineConfig({
   base: '/',
   plugins: [react()],
   resolve: { alias: { '@': here('./src') } },
-  preview: { proxy: { '^/(mulian\\.|api/|v/|healthz|openapi)': process.env.MULIAN_SERVER ?? 'http://127.0.0.1:8080' } },
-  server: { proxy: { '^/(mulian\\.|api/|v/|healthz|openapi)': process.env.MULIAN_SERVER ?? 'http://127.0.0.1:8080' } },
+  preview: { proxy },
+  server: { proxy },
   build: {
     target: 'es2022',
     outDir: 'dist',

@@ -10,8 +10,8 @@ import { rpc } from './rpc'
 /** Act is one message: { case: 'answer', value: { request, accept: true } }. */
 export type Act = NonNullable<MessageInitShape<typeof MessageSchema>['kind']>
 
-/** LIFETIME of an envelope of ours, as in the Go client. */
-const LIFETIME_MS = 2 * 60_000
+/** LIFETIME of an envelope of ours: a person reads before he signs; the ledger allows 10 minutes. */
+const LIFETIME_MS = 8 * 60_000
 
 /** Draft is a transaction that nobody has signed yet. */
 export interface Draft { bytes: Bytes; id: Bytes; body: Body }
