@@ -241,11 +241,19 @@ func (r *running) stop() {
 // open runs a department's gateway between the sources and the sink, on a free port.
 func (w *town) open(d *department, sink string, sources ...gateway.Source) *running {
 	w.Helper()
+	return w.openAs(d, func(c *gateway.Config) { c.Sources, c.Sink.URL = sources, sink })
+}
+
+// openAs runs a department's gateway with what edit adds to its configuration.
+func (w *town) openAs(d *department, edit func(*gateway.Config)) *running {
+	w.Helper()
 	addr := freeAddress(w)
-	g, err := gateway.Open(context.Background(), gateway.Config{
+	cfg := gateway.Config{
 		Home: w.path("gateway", d.Account), Account: d.gateway, Keys: w.ring().Dir, Server: w.chain.URL(), Genesis: w.path("genesis"),
-		Listen: addr, URL: "http://" + addr, Sources: sources, Sink: gateway.Sink{URL: sink},
-	}, gateway.Options{Version: "e2e", Logger: w.logger(slog.LevelError)})
+		Listen: addr, URL: "http://" + addr,
+	}
+	edit(&cfg)
+	g, err := gateway.Open(context.Background(), cfg, gateway.Options{Version: "e2e", Logger: w.logger(slog.LevelError)})
 	w.ok(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
