@@ -21,7 +21,7 @@ func story(name string, tell func(*page)) { stories[name] = tell }
 // TestPages brings one city up and tells every story in a browser of its own.
 func TestPages(t *testing.T) {
 	browsertest.Find(t)
-	c, err := city.Open(t.Context(), city.Options{Home: t.TempDir(), Listen: "127.0.0.1:0", Language: sentence.Chinese})
+	c, err := city.Open(t.Context(), city.Options{Home: filepath.Join(t.TempDir(), "home"), Listen: "127.0.0.1:0", Language: sentence.Chinese})
 	if err != nil {
 		t.Fatal(err)
 	}
