@@ -51,15 +51,14 @@ func recordedUse(m *custodyv1.RecordCustodyUse, name func(string) string) Phrase
 		method = Phrase{"本人到场签名", "there in person, signed on paper"}
 	}
 	var zh, en []string
-	body := new(txv1.Body)
+	body, who := new(txv1.Body), name(m.GetAccount())
 	if canon.Check(m.GetBody(), body) != nil {
-		return say("（无法读取要签署的内容，请勿签名）", "(what the key would sign cannot be read: do not sign)")
+		return say("登记动用账户 %s 的托管密钥（无法读取要签署的内容，请勿签名）", "record that the key in custody of %s is to sign (what it would sign cannot be read: do not sign)", who)
 	}
 	for _, inner := range body.GetMessages() {
 		p := Of(inner, name)
 		zh, en = append(zh, p.Chinese), append(en, p.English)
 	}
-	who := name(m.GetAccount())
 	return Phrase{
 		fmt.Sprintf("登记动用账户 %s 的托管密钥（%s），代其签署：%s", who, method.Chinese, strings.Join(zh, "；")),
 		fmt.Sprintf("record that the key in custody of %s (%s) is to sign: %s", who, method.English, strings.Join(en, "; ")),
