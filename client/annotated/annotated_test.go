@@ -47,9 +47,13 @@ func licence(t testing.TB, bound bool) string {
 		t.Fatal(err)
 	}
 	c := sdjwt.Object{
-		{Name: "iss", Value: issuer}, {Name: "iat", Value: now.Unix()}, {Name: "vct", Value: vct},
+		{Name: "iss", Value: issuer},
+		{Name: "iat", Value: now.Unix()},
+		{Name: "vct", Value: vct},
 		{Name: "status", Value: sdjwt.Object{{Name: "status_list", Value: sdjwt.Object{{Name: "idx", Value: int64(977)}, {Name: "uri", Value: "https://gw.example/st/ESTATE/0"}}}}},
-		{Name: "cert_no", Value: sdjwt.Hidden{Value: "京(2026)0001"}}, {Name: "area", Value: sdjwt.Hidden{Value: int64(88)}}, {Name: "price", Value: sdjwt.Hidden{Value: "SECRET-PRICE"}},
+		{Name: "cert_no", Value: sdjwt.Hidden{Value: "京(2026)0001"}},
+		{Name: "area", Value: sdjwt.Hidden{Value: int64(88)}},
+		{Name: "price", Value: sdjwt.Hidden{Value: "SECRET-PRICE"}},
 	}
 	if bound {
 		c = append(c, sdjwt.Member{Name: "cnf", Value: sdjwt.Object{{Name: "jwk", Value: jwk}}})

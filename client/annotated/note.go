@@ -76,7 +76,8 @@ func (c *Copy) annotated() [32]byte {
 	number := func(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 	parts := [][]byte{
 		[]byte(c.Format), []byte(c.Credential), []byte(c.Type), []byte(c.Title), []byte(c.Issuer), []byte(c.IssuerName), []byte(c.Maker), []byte(c.MakerName),
-		[]byte(c.Recipient), []byte(c.RecipientName), []byte(c.Cause), number(c.MadeMs), number(c.ExpiresMs), []byte(c.Text), {0},
+		[]byte(c.Recipient), []byte(c.RecipientName), []byte(c.Cause), number(c.MadeMs), number(c.ExpiresMs), []byte(c.Text),
+		{0},
 	}
 	if c.Bound {
 		parts[len(parts)-1][0] = 1

@@ -230,8 +230,11 @@ func claims(r *grantv1.ConsentReceipt) (out sdjwt.Object) {
 	}
 	add("controllers", controllers)
 	hide("purpose", sdjwt.Object{
-		{Name: "code", Value: r.GetPurpose()}, {Name: "text", Value: r.GetPurposeText()}, {Name: "consent_kind", Value: word(r.GetConsentKind().String(), "CONSENT_KIND_")},
-		{Name: "basis", Value: word(r.GetBasis().String(), "GRANT_BASIS_")}, {Name: "third_party", Value: r.GetThirdParty()},
+		{Name: "code", Value: r.GetPurpose()},
+		{Name: "text", Value: r.GetPurposeText()},
+		{Name: "consent_kind", Value: word(r.GetConsentKind().String(), "CONSENT_KIND_")},
+		{Name: "basis", Value: word(r.GetBasis().String(), "GRANT_BASIS_")},
+		{Name: "third_party", Value: r.GetThirdParty()},
 	})
 	var items sdjwt.Array
 	for _, i := range r.GetItems() {
@@ -240,8 +243,11 @@ func claims(r *grantv1.ConsentReceipt) (out sdjwt.Object) {
 	hide("data", sdjwt.Object{{Name: "entry", Value: r.GetEntry()}, {Name: "items", Value: items}, {Name: "collection", Value: r.GetCollection()}})
 	add("notice", sdjwt.Object{{Name: "sha256", Value: hex.EncodeToString(r.GetNoticeHash())}, {Name: "url", Value: r.GetNoticeUrl()}})
 	add("validity", sdjwt.Object{
-		{Name: "not_before", Value: r.GetNotBeforeMs() / 1000}, {Name: "not_after", Value: r.GetNotAfterMs() / 1000}, {Name: "max_uses", Value: int64(r.GetMaxUses())},
-		{Name: "uses", Value: int64(r.GetUses())}, {Name: "data_life_days", Value: int64(r.GetDataLifeDays())},
+		{Name: "not_before", Value: r.GetNotBeforeMs() / 1000},
+		{Name: "not_after", Value: r.GetNotAfterMs() / 1000},
+		{Name: "max_uses", Value: int64(r.GetMaxUses())},
+		{Name: "uses", Value: int64(r.GetUses())},
+		{Name: "data_life_days", Value: int64(r.GetDataLifeDays())},
 	})
 	add("withdrawal", r.GetWithdrawal())
 	add("complaint", r.GetComplaint())
