@@ -108,21 +108,6 @@ func (o *Opened) RemoveUnlocker(ctx context.Context, i int) error {
 	return o.changed(ctx)
 }
 
-// ReplaceUnlockers takes away all ways but those that keep says, and adds others, in one step.
-func (o *Opened) ReplaceUnlockers(ctx context.Context, keep func(*safeboxv1.UnlockerBox) bool, ways ...Way) error {
-	if err := addAll(ctx, o.vault, ways); err != nil {
-		return err
-	}
-	for i := len(o.file.Unlockers) - len(ways) - 1; i >= 0; i-- {
-		if !keep(o.file.Unlockers[i]) {
-			if err := o.vault.Remove(i); err != nil {
-				return boundary(err)
-			}
-		}
-	}
-	return o.changed(ctx)
-}
-
 // changed publishes the vault with the keys that it has.
 func (o *Opened) changed(ctx context.Context) error {
 	was := o.vault.Version()
