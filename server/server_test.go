@@ -234,7 +234,7 @@ func TestEveryDoor(t *testing.T) {
 	m := start(t)
 	m.duty(t, "1")
 	for path, want := range map[string]string{
-		"/?lang=zh": "目链", "/?lang=en": "What happened lately", "/healthz": "ok", "/metrics": "mulian_height", "/openapi.yaml": "mulian.ledger.v1",
+		"/": "目链", "/status?lang=zh": "最近发生", "/status?lang=en": "What happened lately", "/healthz": "ok", "/metrics": "mulian_height", "/openapi.yaml": "mulian.ledger.v1",
 	} {
 		res, err := http.Get(m.url + path)
 		if err != nil {
