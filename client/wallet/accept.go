@@ -40,13 +40,18 @@ type Received struct {
 }
 
 // Offer resolves an offer's link: where it leads is asked for its metadata, which must
-// name the issuer itself (OpenID4VCI 12.2.1). Nothing is spent yet.
+// name the issuer itself (OpenID4VCI 12.2.1). Nothing is spent yet. OfferExpired: the issuer
+// has no such offer any more; it does not say whether it ran out or was used.
 func (w *Wallet) Offer(ctx context.Context, link string) (*Offered, error) {
 	q, err := linked(link)
 	if err != nil {
 		return nil, err
 	}
 	offer, err := w.call(ctx, http.MethodGet, q.Get("credential_offer_uri"), "", "", nil)
+	var r *Refusal
+	if errors.As(err, &r) && (r.Status == http.StatusNotFound || r.Status == http.StatusGone) {
+		return nil, fault.Wrap(fault.OfferExpired, r, "the offer")
+	}
 	if err != nil {
 		return nil, err
 	}
