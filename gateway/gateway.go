@@ -151,18 +151,18 @@ func Open(ctx context.Context, cfg Config, opts Options) (_ *Gateway, err error)
 	if err := g.openReceipts(); err != nil {
 		return nil, err
 	}
-	if err := g.openParts(ctx, account, every); err != nil {
+	if g.listener == nil {
+		if g.listener, err = net.Listen("tcp", cmp.Or(cfg.Listen, "127.0.0.1:0")); err != nil {
+			return nil, fault.Wrap(fault.Usage, err, "listen")
+		}
+	}
+	if err := g.openParts(ctx, account, every); err != nil { // tells wallets where it listens
 		return nil, err
 	}
 	if err := g.openRegister(); err != nil {
 		return nil, err
 	}
 	g.openDepositor()
-	if g.listener == nil {
-		if g.listener, err = net.Listen("tcp", cmp.Or(cfg.Listen, "127.0.0.1:0")); err != nil {
-			return nil, fault.Wrap(fault.Usage, err, "listen")
-		}
-	}
 	return g, nil
 }
 

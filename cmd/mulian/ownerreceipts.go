@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -186,7 +185,7 @@ func verifyReceipt(ctx context.Context, k consentreceipt.Kept, owner string, p s
 		}
 		if i == 0 {
 			r.Claims = v.Claims
-		} else if !bytes.Equal(sdjwt.AppendJSON(nil, r.Claims), sdjwt.AppendJSON(nil, v.Claims)) {
+		} else if !r.Claims.Same(v.Claims) {
 			return r, fault.Newf(fault.VerificationFailed, "the twins of receipt %.80s differ", k.ID)
 		}
 	}

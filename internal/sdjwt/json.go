@@ -59,6 +59,34 @@ func (o Object) Whole(name string) (n int64, ok bool) {
 	return n, err == nil && n >= -1<<53 && n <= 1<<53
 }
 
+// Same says whether two objects hold the same members with the same values, in whatever
+// order: the order of disclosed members is that of their digests, and differs between twins.
+func (o Object) Same(p Object) bool { return sameValue(o, p) }
+
+func sameValue(a, b any) bool {
+	switch a := a.(type) {
+	case Object:
+		b, ok := b.(Object)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for _, m := range a {
+			if v, found := b.Get(m.Name); !found || !sameValue(m.Value, v) {
+				return false
+			}
+		}
+		return true
+	case Array:
+		b, ok := b.(Array)
+		return ok && slices.EqualFunc(a, b, sameValue)
+	}
+	switch b.(type) {
+	case Object, Array:
+		return false
+	}
+	return a == b
+}
+
 // ParseJSON reads one JSON value with nothing behind it (RFC 8259), and refuses
 // what readers understand differently: names that come twice in an object, text
 // that is not UTF-8, lone surrogates, more than [MaxDepth] levels or [MaxMembers]

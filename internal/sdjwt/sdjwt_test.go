@@ -180,6 +180,33 @@ func TestATwinHasTheSameDisclosures(t *testing.T) {
 	}
 }
 
+// TestSameWhateverTheOrder: twins disclose the same members in the orders of their digests.
+func TestSameWhateverTheOrder(t *testing.T) {
+	read := func(text string) sdjwt.Object {
+		t.Helper()
+		o, err := sdjwt.ParseObject([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	whole := read(`{"a":1,"b":{"c":[1,{"d":null,"e":"x"}],"f":true}}`)
+	for text, want := range map[string]bool{
+		`{"b":{"f":true,"c":[1,{"e":"x","d":null}]},"a":1}`: true,
+		`{"b":{"f":true,"c":[{"e":"x","d":null},1]},"a":1}`: false, // the order of elements counts
+		`{"b":{"f":true,"c":[1,{"e":"x","d":null}]},"a":2}`: false,
+		`{"b":{"f":true,"c":[1,{"e":"x","g":null}]},"a":1}`: false,
+		`{"b":{"f":true,"c":[1,{"e":"x"}]},"a":1}`:          false,
+		`{"b":{"f":true,"c":[1,{"e":"x","d":[]}]},"a":1}`:   false,
+		`{"b":[],"a":1}`: false,
+		`{"a":1}`:        false,
+	} {
+		if other := read(text); whole.Same(other) != want || other.Same(whole) != want {
+			t.Errorf("%s: not %t", text, want)
+		}
+	}
+}
+
 func wantReason(t *testing.T, text string, p sdjwt.Policy, want sdjwt.Reason) {
 	t.Helper()
 	v, err := sdjwt.Verify(t.Context(), text, p)
