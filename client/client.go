@@ -64,7 +64,8 @@ type Client struct {
 	// call, by a test.
 	Clock func() time.Time
 
-	url string
+	url    string
+	reader *reader
 
 	mu      sync.Mutex // guards chainID
 	chainID string
@@ -92,11 +93,13 @@ func New(url string) *Client { return NewWith(url, HTTPClient()) }
 
 // NewWith is New with the HTTP client to use.
 func NewWith(url string, h connect.HTTPClient) *Client {
+	r := &reader{}
 	opts := []connect.ClientOption{
 		connect.WithReadMaxBytes(wire.MaxMessageBytes),
 		connect.WithSendMaxBytes(wire.MaxMessageBytes),
+		connect.WithInterceptors(r),
 	}
-	return &Client{
+	c := &Client{
 		Ledger:     ledgerv1connect.NewLedgerServiceClient(h, url, opts...),
 		Catalogue:  cataloguev1connect.NewCatalogueServiceClient(h, url, opts...),
 		Grant:      grantv1connect.NewGrantServiceClient(h, url, opts...),
@@ -110,8 +113,10 @@ func NewWith(url string, h connect.HTTPClient) *Client {
 		Mandate:    mandatev1connect.NewMandateServiceClient(h, url, opts...),
 		Foreign:    foreignv1connect.NewForeignServiceClient(h, url, opts...),
 		Credential: credentialv1connect.NewCredentialServiceClient(h, url, opts...),
-		url:        url,
+		url:        url, reader: r,
 	}
+	r.c = c
+	return c
 }
 
 // URL returns the base URL of the server.

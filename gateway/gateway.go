@@ -192,6 +192,7 @@ func (g *Gateway) meet(ctx context.Context) (*identityv1.Account, time.Duration,
 	if err := g.keys.choose(keyring.Ring{Dir: g.cfg.KeysDir()}, account); err != nil {
 		return nil, 0, err
 	}
+	g.chain.ReadAs(client.Signer{Account: g.cfg.Account, Key: g.keys.Machine}) // grants are for their parties
 	par := &governancev1.Parameters{}
 	if _, _, err := g.proved.Get(ctx, "governance/parameters", par); err != nil {
 		return nil, 0, err

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	findings "mulian/client/audit"
+	"mulian/client/prooffile"
 	"mulian/gateway"
 	"mulian/gateway/deliver"
 	"mulian/gateway/receipt"
@@ -288,8 +290,9 @@ func TestOwnerFindsAReleaseWithoutUse(t *testing.T) {
 	w.ok(err)
 	genesis, err := os.ReadFile(w.path("genesis"))
 	w.ok(err)
+	folder := t.TempDir()
 	look := func() *findings.Report {
-		a, err := findings.New(findings.Config{Chain: w.chain, Genesis: genesis})
+		a, err := findings.New(findings.Config{Chain: w.chain, Genesis: genesis, Evidence: folder})
 		w.ok(err)
 		r, err := a.Grant(t.Context(), g.id)
 		w.ok(err)
@@ -316,7 +319,12 @@ func TestOwnerFindsAReleaseWithoutUse(t *testing.T) {
 	w.door = w.open(w.registry, "", w.source)
 	w.eventually("the log is anchored", func() bool { return w.door.Status().Anchored == w.door.Records().Size() })
 	r := look()
-	if r.OK || len(r.Findings) != 2 || r.Findings[0].Rule != findings.WithoutUse || r.Findings[0].Agreement != g.id {
-		t.Errorf("what was released behind her back: %+v", r.Findings)
+	if r.OK || len(r.Findings) != 2 || r.Findings[0].Rule != prooffile.RuleWithoutUse || r.Findings[0].Agreement != g.id {
+		t.Fatalf("what was released behind her back: %+v", r.Findings)
+	}
+	file, err := os.ReadFile(r.Findings[0].File)
+	w.ok(err)
+	if said := prooffile.Verify(file, w.trust.Hash); !said.OK || !strings.Contains(fmt.Sprint(said.Checks), "released as use 2 of grant "+g.id+", the ledger has counted 1") {
+		t.Errorf("the file that shows it to others: %+v", said)
 	}
 }

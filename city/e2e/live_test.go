@@ -47,6 +47,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if raw := os.Getenv(doorAlone); raw != "" {
+		if err := runDoor(raw); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+		return
+	}
 	if os.Getenv(importList) != "" {
 		if err := importAlone(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

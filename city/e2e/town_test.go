@@ -163,6 +163,9 @@ func (w *town) start() {
 	}
 	w.Cleanup(w.stop)
 	w.member, w.chain = m, client.New(m.URL())
+	if w.authority.Account != "" {
+		w.chain.ReadAs(w.authority) // the tests look at grants of everybody
+	}
 }
 
 // stop ends the member, which has to end well.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ import (
 // auditFlags are those of each role.
 type auditFlags struct {
 	evidence, genesis string
+	apart             string // folder of its own for what is remembered: what one grant's party reads is not all
 	others            []string
 	bound             time.Duration
 	forget            bool
@@ -54,8 +56,28 @@ checks offline with mulian verify. Exit status 0 without a finding, 1 with one. 
 --home: the next run goes on there, and sees a log that was rewound or rewritten.`),
 		Example: "  mulian audit consumer\n  mulian audit owner 11110000000021928B --evidence evidence",
 	}
-	c.AddCommand(a.auditConsumer(), a.auditOwner(), a.auditSupervisor())
+	c.AddCommand(a.auditConsumer(), a.auditOwner(), a.auditGrant(), a.auditSupervisor())
 	return c
+}
+
+func (a *app) auditGrant() *cobra.Command {
+	f := &auditFlags{}
+	return f.add(a, &cobra.Command{
+		Use:     "grant GRANT",
+		Aliases: []string{"授权"},
+		Short:   a.t("数据主体：按我的授权提供的每一次，账本都先登记了使用吗", "as an owner: has the ledger counted each use before anything left under my grant"),
+		Long: a.t("逐条核对授权所指数源网关的访问日志：编号连续，每次提供都有账本登记的使用，且是同一次请求。没有登记就提供的写成证据文件。账户用 --as 指明。",
+			"Holds the access logs of the grant's gateways against the ledger: numbers without gaps, and for each release a use that the ledger\nhas counted for that request. A release without one becomes a file of evidence. Name the account with --as."),
+		Example: "  mulian audit grant 0123456789abcdef0123456789abcdef --evidence evidence --as p-0123456789abcdef0123456789abcdef",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := hex.DecodeString(args[0]); err != nil || len(args[0]) != 32 {
+				return fault.Newf(fault.Usage, "%.60q: %s", args[0], a.t("授权编号是 32 位十六进制数", "the id of a grant has 32 hexadecimal digits"))
+			}
+			f.apart = args[0]
+			return a.audit(cmd.Context(), f, func(ctx context.Context, x *audit.Auditor) (*audit.Report, error) { return x.Grant(ctx, args[0]) })
+		},
+	})
 }
 
 func (a *app) auditConsumer() *cobra.Command {
@@ -123,7 +145,7 @@ func (a *app) audit(ctx context.Context, f *auditFlags, run func(context.Context
 	}
 	cfg := audit.Config{Chain: cl, Evidence: f.evidence, Bound: f.bound}
 	if !f.forget {
-		cfg.Store = a.path(auditFolder)
+		cfg.Store = a.path(auditFolder, f.apart)
 	}
 	path := f.genesis
 	if path == "" {
@@ -185,7 +207,11 @@ func (a *app) tellAudit(w io.Writer, r *audit.Report) {
 		if !s.Complete {
 			mark = a.t("不齐", "NOT complete")
 		}
-		fmt.Fprintf(w, a.t("协议 %s 在 %s：编号 %d–%d %s，放行 %d，拒绝 %d\n", "agreement %s at %s: numbers %d–%d %s, %d granted, %d refused\n"), s.Agreement, s.Gateway, s.First, s.Last, mark, s.Granted, s.Refused)
+		what := a.t("协议", "agreement")
+		if len(s.Agreement) == 32 {
+			what = a.t("授权", "grant")
+		}
+		fmt.Fprintf(w, a.t("%s %s 在 %s：编号 %d–%d %s，放行 %d，拒绝 %d\n", "%s %s at %s: numbers %d–%d %s, %d granted, %d refused\n"), what, s.Agreement, s.Gateway, s.First, s.Last, mark, s.Granted, s.Refused)
 	}
 	for _, s := range r.Secrecy {
 		fmt.Fprintf(w, a.t("协议 %s 在 %s：第 %d 号保密决定，密封 %d 条，已公开 %d 条，%s 前全部公开\n", "agreement %s at %s: order %d of secrecy, %d records sealed, %d open, all on %s\n"), s.Agreement, s.Gateway, s.Order, s.Sealed, s.Opened, day(s.OpensMs))
@@ -210,6 +236,9 @@ func (a *app) tellAudit(w io.Writer, r *audit.Report) {
 	}
 	if r.More > 0 {
 		fmt.Fprintf(w, a.t("还有 %d 个发现没有列出\n", "%d more findings are not listed\n"), r.More)
+	}
+	if r.Unread > 0 {
+		fmt.Fprintf(w, a.t("%d 次按授权的提供没有核对：你不是这些授权的当事方\n", "%d releases under grants were not looked at: you are no party of these\n"), r.Unread)
 	}
 	if r.OK {
 		fmt.Fprintln(w, a.t("✓ 没有发现", "✓ nothing was found"))

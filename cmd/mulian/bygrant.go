@@ -19,7 +19,7 @@ import (
 // data user.
 func (a *app) shareByGrant() *cobra.Command {
 	m := &gatewayv1.ByGrantRequest{}
-	var gw, items, rowKey, scopeSalt string
+	var gw, items, rowKey, scopeSalt, file string
 	var claims []string
 	c := &cobra.Command{
 		Use:     "by-grant GRANT",
@@ -33,6 +33,9 @@ func (a *app) shareByGrant() *cobra.Command {
 			}
 			if m.ScopeSalt, err = hex.DecodeString(scopeSalt); err != nil {
 				return fault.Wrap(fault.Usage, err, "--scope-salt")
+			}
+			if err := openFor(m, file); err != nil {
+				return err
 			}
 			if items != "" {
 				m.Items = strings.Split(items, ",")
@@ -56,10 +59,37 @@ func (a *app) shareByGrant() *cobra.Command {
 	c.Flags().StringArrayVar(&claims, "claim", nil, a.t("核验型授权：被核验的 ITEM=VALUE，可重复", "of a grant to verify: claim ITEM=VALUE, may be repeated"))
 	c.Flags().StringVar(&m.Scope, "scope", "", a.t("授权中行范围的原文", "opening of the grant's row scope"))
 	c.Flags().StringVar(&scopeSalt, "scope-salt", "", a.t("行范围的盐，十六进制", "salt of the row scope, in hex"))
+	c.Flags().StringVar(&file, "opening", "", a.t("请求时写的文件：其中有行范围和机密登记的原文", "file that the request wrote: it has the row scope and what opens a confidential use"))
 	c.Flags().StringVar(&m.Fetch, "fetch", "", a.t("取数编号：编号相同是同一次使用（断线后重取）", "number of the fetch: the same again is the same use (after a broken connection)"))
 	c.Flags().StringVar(&gw, "gateway", "", a.t("用哪个网关；只有一个时可省略", "which gateway; may be left out if there is only one"))
 	_ = c.MarkFlagRequired("row-key")
 	return c
+}
+
+// openFor takes into a question what opens its grant's scope and confidential entry, where the
+// flags have not said it.
+func openFor(m *gatewayv1.ByGrantRequest, file string) error {
+	o, err := readOpening(file)
+	if err != nil {
+		return err
+	}
+	for _, x := range []struct {
+		value, salt string
+		into        *string
+		saltInto    *[]byte
+	}{{o.Scope, o.ScopeSalt, &m.Scope, &m.ScopeSalt}, {o.Entry, o.EntrySalt, &m.Entry, &m.EntrySalt}} {
+		if x.value == "" || *x.into != "" {
+			continue
+		}
+		*x.into = x.value
+		if *x.saltInto, err = hex.DecodeString(x.salt); err != nil {
+			return fault.Wrap(fault.Malformed, err, "%s", file)
+		}
+	}
+	if m.EntryVersion == 0 {
+		m.EntryVersion = o.Version
+	}
+	return nil
 }
 
 func (a *app) showGranted(w io.Writer, m *gatewayv1.ByGrantResponse) {

@@ -43,12 +43,36 @@ func needObject(ctx context.Context, cl *client.Client, key string, m proto.Mess
 // themselves. A server that shows others is found out by the ledger, which makes the same
 // text and refuses the hash of another.
 type question struct {
-	request *grantv1.DataRequest
-	facts   consent.Facts
-	hash    []byte
+	request      *grantv1.DataRequest
+	facts        consent.Facts
+	hash         []byte
+	confidential bool
+	scope        string // opened
 }
 
-func readQuestion(ctx context.Context, cl *client.Client, id string) (*question, error) {
+// text is what the owner is shown: the text that the ledger makes, too, and behind it what the
+// ledger has a hash of.
+func (q *question) text(a *app, c consent.Choice) string {
+	t := consent.Text(a.t(consent.Chinese, consent.English), q.facts, c)
+	if q.scope != "" {
+		t += a.t("数据范围（原文）：", "row scope (opened): ") + q.scope + "\n"
+	}
+	return t
+}
+
+// textHash is what is signed of it, and the salt that it takes: of a confidential use, whose
+// text could be guessed.
+func (q *question) textHash(a *app, c consent.Choice) (sum []byte, salt string, err error) {
+	t := consent.Text(a.t(consent.Chinese, consent.English), q.facts, c)
+	if !q.confidential {
+		return consent.TextHash(t), "", nil
+	}
+	return commit(t)
+}
+
+// readQuestion reads a request with what its text is made of. Of a confidential use the entry
+// is that of the opening, which has to be the one that was committed to.
+func readQuestion(ctx context.Context, cl *client.Client, id string, o *opening) (*question, error) {
 	r, u, e, org, p := &grantv1.DataRequest{}, &grantv1.IntendedUse{}, &cataloguev1.Entry{}, &identityv1.Account{}, &governancev1.Parameters{}
 	if err := needObject(ctx, cl, "grant/request/"+id, r); err != nil {
 		return nil, err
@@ -60,8 +84,17 @@ func readQuestion(ctx context.Context, cl *client.Client, id string) (*question,
 	if err := needObject(ctx, cl, "grant/register/"+r.GetUse(), u); err != nil {
 		return nil, err
 	}
-	if u.GetEntry() == "" {
-		return nil, fault.Newf(fault.Missing, "request %s is confidential: its text is in what was sealed to the owner", id)
+	if u.GetEntry() == "" && o.Entry == "" {
+		return nil, fault.Newf(fault.Missing, "request %s is confidential: --opening names the file that the data user gave with it", id)
+	}
+	confidential := u.GetEntry() == ""
+	if confidential || o.Request != "" {
+		if err := o.check(r, u); err != nil {
+			return nil, err
+		}
+	}
+	if confidential {
+		u.Entry, u.EntryVersion = o.Entry, o.Version
 	}
 	for _, x := range []struct {
 		key string
@@ -76,13 +109,18 @@ func readQuestion(ctx context.Context, cl *client.Client, id string) (*question,
 	if name == "" {
 		name = u.GetOrg()
 	}
-	return &question{request: r, hash: hash, facts: consent.Facts{Request: r, Use: u, Entry: e, Purpose: purpose, OrgName: name, CoolingSecs: standard.GrantCooling(p)}}, nil
+	return &question{request: r, hash: hash, confidential: confidential, scope: o.Scope, facts: consent.Facts{Request: r, Use: u, Entry: e, Purpose: purpose, OrgName: name, CoolingSecs: standard.GrantCooling(p)}}, nil
 }
 
 // provider is the gateway that reads the row.
 func (q *question) provider(ctx context.Context, cl *client.Client) (*identityv1.Account, error) {
+	return readsTable(ctx, cl, q.facts.Entry)
+}
+
+// readsTable is the gateway that reads an entry's table.
+func readsTable(ctx context.Context, cl *client.Client, e *cataloguev1.Entry) (*identityv1.Account, error) {
 	t, gw := &cataloguev1.Table{}, &identityv1.Account{}
-	if err := needObject(ctx, cl, "catalogue/table/"+q.facts.Entry.GetTable(), t); err != nil {
+	if err := needObject(ctx, cl, "catalogue/table/"+e.GetTable(), t); err != nil {
 		return nil, err
 	}
 	return gw, needObject(ctx, cl, "identity/account/"+t.GetGateway(), gw)
@@ -95,6 +133,7 @@ type answer struct {
 	uses                     uint32
 	match, matchSalt         string
 	owner, mandate, replaces string
+	opening                  string
 }
 
 func (y *answer) flags(a *app, c *cobra.Command) {
@@ -106,7 +145,8 @@ func (y *answer) flags(a *app, c *cobra.Command) {
 	f.StringVar(&y.until, "until", "", a.t("提前到哪一天截止", "last day, sooner than asked"))
 	f.Uint32Var(&y.uses, "uses", 0, a.t("减少使用次数", "fewer uses than asked"))
 	f.StringVar(&y.match, "match", "", a.t("数据使用方显示的核对码", "match number that the data user shows"))
-	f.StringVar(&y.matchSalt, "match-salt", "", a.t("二维码里的核对盐，十六进制", "salt of the match number from the code, in hex"))
+	f.StringVar(&y.matchSalt, "match-salt", "", a.t("二维码里的核对盐，十六进制；--opening 里有时可省略", "salt of the match number from the code, in hex; that of --opening, if it is there"))
+	f.StringVar(&y.opening, "opening", "", a.t("数据使用方随请求给的文件：打开机密登记、行范围和核对码", "file that the data user gave with the request: it opens a confidential use, row scope and match number"))
 	f.StringVar(&y.owner, "for", "", a.t("代哪个账户同意", "account for which the signer acts"))
 	f.StringVar(&y.mandate, "mandate", "", a.t("依据哪份委托", "mandate under which he acts"))
 	_, _ = c.MarkFlagRequired("row"), c.MarkFlagRequired("proof")
@@ -178,8 +218,18 @@ func (a *app) agree(cmd *cobra.Command, id string, y *answer, before ...proto.Me
 	if err != nil {
 		return err
 	}
-	q, err := readQuestion(ctx, cl, id)
+	o, err := readOpening(y.opening)
 	if err != nil {
+		return err
+	}
+	if y.matchSalt == "" {
+		y.matchSalt = o.MatchSalt
+	}
+	q, err := readQuestion(ctx, cl, id, o)
+	if err != nil {
+		return err
+	}
+	if err := a.match(cmd, cl, q.request, y); err != nil {
 		return err
 	}
 	c, err := y.choice(q)
@@ -203,23 +253,26 @@ func (a *app) agree(cmd *cobra.Command, id string, y *answer, before ...proto.Me
 	if err != nil {
 		return err
 	}
-	text := consent.Text(language, q.facts, c)
+	text, salt, err := q.textHash(a, c)
+	if err != nil {
+		return err
+	}
 	m := &grantv1.GiveGrant{
-		Request: id, RequestHash: q.hash, UiTextHash: consent.TextHash(text), Language: language, RowKeyCommitment: rowkey.Commitment(k),
+		Request: id, RequestHash: q.hash, UiTextHash: text, Language: language, RowKeyCommitment: rowkey.Commitment(k),
 		Items: c.Items, NotAfterMs: c.NotAfterMs, MaxUses: c.MaxUses, Owner: y.owner, Mandate: y.mandate, Replaces: y.replaces, MatchNumber: y.match,
 	}
 	if m.MatchSalt, err = hex.DecodeString(y.matchSalt); err != nil {
 		return fault.Wrap(fault.Usage, err, "--match-salt")
 	}
-	fmt.Fprint(a.err, text) // also with --quiet: nobody agrees to what he was not shown
+	fmt.Fprint(a.err, q.text(a, c)) // also with --quiet: nobody agrees to what he was not shown
 	if y.out == "" {
 		y.out = grant + ".rowkey"
 	}
-	return a.give(ctx, cl, q, y.out, raw, append(before, m)...)
+	return a.give(ctx, cl, q, y.out, salt, raw, append(before, m)...)
 }
 
 // give writes the sealed row key first: a grant whose key is lost is of no use to anybody.
-func (a *app) give(ctx context.Context, cl *client.Client, q *question, out string, key []byte, messages ...proto.Message) error {
+func (a *app) give(ctx context.Context, cl *client.Client, q *question, out, textSalt string, key []byte, messages ...proto.Message) error {
 	labels := []string{keyring.Officer, keyring.Root}
 	if q.facts.Use.GetSensitive() || q.facts.Use.GetKind() == grantv1.GrantKind_GRANT_KIND_STANDING {
 		labels = []string{keyring.Root}
@@ -241,7 +294,14 @@ func (a *app) give(ctx context.Context, cl *client.Client, q *question, out stri
 		return err
 	}
 	id := r.IDs[len(r.IDs)-1]
-	return a.print(map[string]any{"ok": true, "height": r.Height, "grant": id, "row_key": out}, func(w io.Writer) {
+	v := map[string]any{"ok": true, "height": r.Height, "grant": id, "row_key": out}
+	if textSalt != "" {
+		v["text_salt"] = textSalt
+	}
+	return a.print(v, func(w io.Writer) {
+		if textSalt != "" {
+			fmt.Fprintf(w, a.t("全文摘要的盐，自己保存：%s\n", "salt of the text's hash, keep it: %s\n"), textSalt)
+		}
 		fmt.Fprintf(w, a.t("%s\n  把 %s 交给数据使用方；其中内容只有数源网关能打开\n", "%s\n  give %s to the data user; only the provider's gateway can open it\n"), id, out)
 	})
 }

@@ -45,7 +45,8 @@ func (a *app) grantRequests() *cobra.Command {
 }
 
 func (a *app) grantRead() *cobra.Command {
-	return &cobra.Command{
+	var file string
+	c := &cobra.Command{
 		Use:     "read REQUEST",
 		Short:   a.t("读请求的全文：同意时签的就是它", "read the whole text of a request: what is signed when one agrees"),
 		Example: "  mulian grant read 0123456789abcdef0123456789abcdef",
@@ -55,15 +56,21 @@ func (a *app) grantRead() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			q, err := readQuestion(cmd.Context(), cl, args[0])
+			o, err := readOpening(file)
 			if err != nil {
 				return err
 			}
-			text := consent.Text(a.t(consent.Chinese, consent.English), q.facts, consent.Choice{})
-			v := map[string]any{"ok": true, "state": plain(q.request.GetState().Descriptor().Values().ByNumber(q.request.GetState().Number())), "text": text, "hash": hex.EncodeToString(consent.TextHash(text))}
+			q, err := readQuestion(cmd.Context(), cl, args[0], o)
+			if err != nil {
+				return err
+			}
+			text := q.text(a, consent.Choice{})
+			v := map[string]any{"ok": true, "state": plain(q.request.GetState().Descriptor().Values().ByNumber(q.request.GetState().Number())), "text": text, "hash": hex.EncodeToString(consent.TextHash(consent.Text(a.t(consent.Chinese, consent.English), q.facts, consent.Choice{})))}
 			return a.print(v, func(w io.Writer) { fmt.Fprint(w, text) })
 		},
 	}
+	c.Flags().StringVar(&file, "opening", "", a.t("数据使用方随请求给的文件", "file that the data user gave with the request"))
+	return c
 }
 
 func (a *app) grantList() *cobra.Command {

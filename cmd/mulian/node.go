@@ -200,8 +200,10 @@ func (c BoxConfig) boxes(folder string) (node.Boxes, error) {
 func (a *app) serverCommand() *cobra.Command {
 	var upstream, listen string
 	c := &cobra.Command{
-		Use:     "server",
-		Short:   a.t("运行只读服务器：跟随另一个成员，自己建索引", "run a reading server: follow another member with an index of its own"),
+		Use:   "server",
+		Short: a.t("运行只读服务器：跟随另一个成员，自己建索引", "run a reading server: follow another member with an index of its own"),
+		Long: a.t("授权只给当事方看：要让本服务器也有授权，用 --as 指明有主管、运营或审计角色的账户。",
+			"Grants are for their parties: for this server to have them, too, name with --as an account with the role of authority, operator or auditor."),
 		Example: "  mulian server --upstream http://10.0.0.5:8080 --listen 127.0.0.1:8090 --home ./reader",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -220,6 +222,9 @@ func (a *app) serverCommand() *cobra.Command {
 				return err
 			}
 			up := client.New(strings.TrimSuffix(upstream, "/"))
+			if a.as != "" { // grants are shown to parties, and to who audits or runs nodes
+				up.ReadBy(func(ctx context.Context) (client.Signer, error) { return a.readsAs(ctx, up) })
+			}
 			if _, err := up.Status(cmd.Context()); err != nil {
 				return err
 			}

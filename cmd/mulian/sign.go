@@ -51,7 +51,34 @@ func (a *app) client() (*client.Client, error) {
 	if !strings.Contains(url, "://") {
 		url = "http://" + url
 	}
-	return client.New(strings.TrimSuffix(url, "/")), nil
+	c := client.New(strings.TrimSuffix(url, "/"))
+	c.ReadBy(func(ctx context.Context) (client.Signer, error) { return a.readsAs(ctx, c) })
+	return c, nil
+}
+
+// readsAs is who asks where a server answers to parties only, as about grants: --as, else the
+// only account that has keys here; nobody if there are several.
+func (a *app) readsAs(ctx context.Context, c *client.Client) (client.Signer, error) {
+	account, _, _ := strings.Cut(a.as, "#")
+	if account == "" {
+		entries, err := a.keys().List()
+		if err != nil {
+			return client.Signer{}, err
+		}
+		for _, e := range entries {
+			if account != "" && account != e.Account {
+				return client.Signer{}, nil
+			}
+			account = e.Account
+		}
+		if account == "" {
+			return client.Signer{}, nil
+		}
+	}
+	if _, label, named := strings.Cut(a.as, "#"); named {
+		return a.keys().Signer(account, label)
+	}
+	return a.signerOf(ctx, c, account, keyring.Officer, keyring.Machine, keyring.Root)
 }
 
 // signer returns who signs without asking the ledger: --as "ACCOUNT" with the first

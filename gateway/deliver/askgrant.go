@@ -47,7 +47,8 @@ type Granted struct {
 // result is the one to which the provider has committed there.
 //
 // NotFound (grant), Missing (one of several providers), any refusal of the provider as its
-// fault; VerificationFailed if the answer, its receipt or the use is not what it should be.
+// fault; VerificationFailed if the answer, its receipt or the use is not what it should be;
+// PartialResult if it leaves out an item.
 // The fetch's number is in the error's absence only: who wants to ask again after a broken
 // connection sets it himself.
 func (a *Asker) FetchByGrant(ctx context.Context, f GrantedFetch) (*Granted, error) {
@@ -189,7 +190,8 @@ func (a *Asker) accounted(ctx context.Context, g *grantv1.Grant, from *provider,
 	return nil
 }
 
-// withinGrant: VerificationFailed if the answer has what was not asked or not granted.
+// withinGrant: VerificationFailed if the answer has what was not asked or not granted,
+// PartialResult if it leaves out an item that was both.
 func withinGrant(g *grantv1.Grant, b *gatewayv1.GrantBody, q *gatewayv1.QueryResult) error {
 	verify := g.GetMode() == grantv1.GrantMode_GRANT_MODE_VERIFY
 	if verify != (q.GetVerdict() != 0) || q.GetVerdict() > gatewayv1.Verdict_VERDICT_UNKNOWN {
@@ -198,6 +200,15 @@ func withinGrant(g *grantv1.Grant, b *gatewayv1.GrantBody, q *gatewayv1.QueryRes
 	for _, c := range q.GetColumns() {
 		if len(g.GetItemCodes()) > 0 && !slices.Contains(g.GetItemCodes(), c.GetItem()) || len(b.GetItems()) > 0 && !slices.Contains(b.GetItems(), c.GetItem()) {
 			return fault.Newf(fault.VerificationFailed, "the answer has item %s, which was not asked for", c.GetItem())
+		}
+	}
+	wanted := b.GetItems()
+	if len(wanted) == 0 {
+		wanted = g.GetItemCodes()
+	}
+	for _, code := range wanted {
+		if !verify && !slices.ContainsFunc(q.GetColumns(), func(c *gatewayv1.ResultColumn) bool { return c.GetItem() == code }) {
+			return fault.Newf(fault.PartialResult, "the answer leaves out item %s: the use is counted, ask the provider", code)
 		}
 	}
 	return nil

@@ -204,6 +204,9 @@ func (p *Provider) grantItems(x *permit, b *gatewayv1.GrantBody) error {
 		given = itemset.Codes(x.d.entry, x.grant.GetItems())
 	}
 	asked := b.GetItems()
+	if x.grant.GetMode() == grantv1.GrantMode_GRANT_MODE_COMPUTE {
+		return ruled("mode", fault.OverAsk, "grant %s is for a computed result, and this gateway computes none: a row is more than was granted", x.grant.GetId())
+	}
 	if x.grant.GetMode() == grantv1.GrantMode_GRANT_MODE_VERIFY {
 		if len(asked) > 0 || len(b.GetClaims()) == 0 {
 			return ruled("verify", fault.Malformed, "grant %s is to verify: claims are asked, and no items", x.grant.GetId())

@@ -201,7 +201,7 @@ func (v *View) get(ctx context.Context, key string, make func() proto.Message, m
 	defer v.mu.Unlock()
 	o := v.objects[key]
 	if o == nil || o.height == 0 {
-		if fault.Is(err, fault.VerificationFailed) {
+		if fault.Is(err, fault.VerificationFailed) || fault.Is(err, fault.Forbidden) { // it lies, or this gateway is no party
 			return nil, Sight{Age: NoAge}, err
 		}
 		return nil, Sight{Age: NoAge}, &fault.Fault{Code: fault.StaleHeight, Text: "the gateway cannot see the ledger", Err: err}

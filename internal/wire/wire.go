@@ -31,8 +31,10 @@ func Error(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*connect.Error](err); ok {
-		return err
+	if ce, ok := errors.AsType[*connect.Error](err); ok {
+		if f, ours := errors.AsType[*fault.Fault](err); !ours || !errors.Is(f, ce) {
+			return err
+		} // else a fault of ours that says why, by what another server answered: the fault counts
 	}
 	code := fault.CodeOf(err)
 	ref := &txv1.Refusal{Code: uint32(code), Reference: Reference()}

@@ -87,6 +87,10 @@ func TestConnectionErrors(t *testing.T) {
 	if got := call(t, context.DeadlineExceeded); !fault.Is(got, fault.Timeout) {
 		t.Errorf("a deadline on the other side: %v", got)
 	}
+	upstream := connect.NewError(connect.CodeDeadlineExceeded, errors.New("no answer"))
+	if got := call(t, &fault.Fault{Code: fault.LogNotIncluded, Text: "not counted yet", Err: Fault(upstream)}); !fault.Is(got, fault.LogNotIncluded) {
+		t.Errorf("a fault of ours because of another server's: %v", got)
+	}
 	if Error(nil) != nil || Fault(nil) != nil {
 		t.Error("nil is an error")
 	}

@@ -62,5 +62,6 @@
 // # Sources
 //
 // PIPL (个人信息保护法) art. 14-17, 23, 29, 34, 35, 47; GB/T 42574-2023;
-// spec/safebox.md 3.4, 3.8, 4.2, 4.3; docs/decisions/0035.
+// spec/safebox.md 3.4, 3.8, 4.2, 4.3; docs/decisions/0035, 0045. docs/spec/grant.md lists each
+// refusal of 4.2 with its code and the test that shows it.
 package grant
