@@ -51,10 +51,15 @@ func wallets(ts *testscript.TestScript, _ bool, args []string) {
 	server := httptest.NewServer(mux)
 	ts.Defer(server.Close)
 	url := server.URL
+	keys := func(sdjwt.Signature) (sm.PublicKey, error) { return issuer.Public(), nil }
 	d, err := openid.Open(openid.Config{
 		URL: url, Name: "试验市规划局", Certificate: dir + "/verifier.pem", Key: dir + "/verifier.key", DeskTokenFile: dir + "/token",
 		Issuers: []openid.TrustedIssuer{{URL: url + "/vci", KeyFile: dir + "/issuer.jwk"}},
 	}, url, openid.Parts{
+		Show: &openid.Showing{
+			Audience: "desk", Policy: sdjwt.Policy{Keys: keys},
+			Verifier: func(context.Context, []byte) (string, error) { return "desk", nil },
+		},
 		Configurations: []openid.Configuration{{ID: "permit", Type: "https://plan.gov.example/vct/permit/1", Names: map[string]string{"zh-CN": "许可证"}}},
 		Issue: func(_ context.Context, o openid.Order) (out []string, err error) {
 			for _, h := range o.Holders {
@@ -104,7 +109,8 @@ func permit(iss string, key sm.PrivateKey, holder sm.PublicKey) (string, error) 
 }
 
 // desk acts as the department's own system: desk offer PNG, desk request PNG, desk result
-// STATE TEXT..., desk show CODE TEXT..., desk spent CODE (which is refused). It sets LINK, TXCODE, SHORT, NUMBER, ASKED, and draws the link as a code.
+// STATE TEXT..., desk show CODE TEXT..., desk spent CODE (which is refused). It sets LINK,
+// TXCODE, SHORT, NUMBER, ASKED, and draws the link as a code.
 func desk(ts *testscript.TestScript, _ bool, args []string) {
 	ask := func(method, path string, body any) map[string]any {
 		raw, err := json.Marshal(body)
@@ -136,13 +142,19 @@ func desk(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Setenv(name, fmt.Sprint(o[field]))
 		}
 	case "spent":
-		ask("POST", "/desk/show", map[string]any{"code": args[1]})
+		ask("POST", "/S/"+strings.TrimPrefix(args[1], "MULIAN:S/"), nil)
 		return
 	case "show", "result":
 		var o map[string]any
 		if args[0] == "show" {
-			o = ask("POST", "/desk/show", map[string]any{"code": args[1]})
-			o["presented"] = o["claims"]
+			o = ask("POST", "/S/"+strings.TrimPrefix(args[1], "MULIAN:S/"), nil)
+			t, err := sdjwt.Parse(fmt.Sprint(o["presentation"]))
+			ts.Check(err)
+			seen := map[string]any{}
+			for _, d := range t.Disclosures {
+				seen[d.Name] = d.Value
+			}
+			o["presented"] = seen
 		} else if o = ask("GET", "/desk/request/"+ts.Getenv("ASKED")+"?session=till-1", nil); o["state"] != args[1] {
 			ts.Fatalf("the desk has %v, want %s", o, args[1])
 		}
