@@ -74,7 +74,7 @@ func (a *app) custodianRun() *cobra.Command {
 	f.StringVar(&cfg.Token, "token", "", a.t("令牌的名称", "label of the token"))
 	f.StringVar(&cfg.PINFile, "pin-file", "", a.t("PIN 所在文件，0600", "file with the PIN, mode 0600"))
 	f.StringVar(&listen, "listen", "127.0.0.1:7431", a.t("开箱请求的监听地址", "address at which boxes are taken to be opened"))
-	f.StringVar(&level, "log-level", "info", "debug info warn error")
+	f.StringVar(&level, "log-level", "info", a.t("日志级别：debug、info、warn、error", "level of the log: debug, info, warn, error"))
 	for _, name := range []string{"module", "token", "pin-file"} {
 		_ = c.MarkFlagRequired(name)
 	}

@@ -64,12 +64,17 @@ func TestEveryCommandIsExplained(t *testing.T) {
 	}
 	each(tree("en"), func(c *cobra.Command) {
 		switch {
-		case !strings.Contains(c.Example, c.CommandPath()) && c.HasParent() && !c.HasSubCommands():
+		case !names(c.Example, c.CommandPath()) && c.HasParent() && !c.HasSubCommands():
 			t.Errorf("%s: no example of it", c.CommandPath())
 		case strings.TrimSpace(c.Example) == "":
 			t.Errorf("%s: no example", c.CommandPath())
 		}
 	})
+}
+
+// names reports whether an example has a command, be it behind the -- of another.
+func names(example, path string) bool {
+	return strings.Contains(example, path) || strings.Contains(example, " -- "+strings.TrimPrefix(path, "mulian "))
 }
 
 // TestExamplesCanBeTyped: each line of an example is a command that is there, with
@@ -84,25 +89,35 @@ func TestExamplesCanBeTyped(t *testing.T) {
 		}
 		for _, line := range strings.Split(strings.ReplaceAll(c.Example, "\\\n", " "), "\n") {
 			line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
+			line, behind, two := strings.Cut(line, " -- ") // behind it: another command
 			words := strings.Fields(line)
 			if len(words) == 0 || words[0] != "mulian" {
 				continue
 			}
-			found, rest, err := tree("en").Find(words[1:])
-			if err != nil {
-				t.Errorf("%s: %q: %v", c.CommandPath(), line, err)
-				continue
-			}
-			for _, w := range rest {
-				if name, isFlag := strings.CutPrefix(w, "--"); isFlag {
-					name, _, _ = strings.Cut(name, "=")
-					if found.Flags().Lookup(name) == nil && found.InheritedFlags().Lookup(name) == nil {
-						t.Errorf("%s: %q: no flag --%s", c.CommandPath(), line, name)
-					}
-				}
+			typed(t, c.CommandPath(), words[1:])
+			if two {
+				typed(t, c.CommandPath(), strings.Fields(behind))
 			}
 		}
 	})
+}
+
+// typed fails if words are no command, or have a flag that it has not.
+func typed(t *testing.T, at string, words []string) {
+	t.Helper()
+	found, rest, err := tree("en").Find(words)
+	if err != nil {
+		t.Errorf("%s: %q: %v", at, words, err)
+		return
+	}
+	for _, w := range rest {
+		if name, isFlag := strings.CutPrefix(w, "--"); isFlag {
+			name, _, _ = strings.Cut(name, "=")
+			if found.Flags().Lookup(name) == nil && found.InheritedFlags().Lookup(name) == nil {
+				t.Errorf("%s: %q: no flag --%s", at, words, name)
+			}
+		}
+	}
 }
 
 // TestEveryStateHasItsWord: what a table shows is a word in both languages.
