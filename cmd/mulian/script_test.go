@@ -17,10 +17,28 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"mulian/city/trial/skew"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mulian": main})
+	testscript.Main(m, map[string]func(){"mulian": skewed})
+}
+
+// skewBy is the variable that makes the clock of a story's commands wrong, in seconds: what the
+// ledger does after a day is seen without waiting for it.
+const skewBy = "MULIAN_STORY_SKEW"
+
+// skewed is main with such a clock.
+func skewed() {
+	if text := os.Getenv(skewBy); text != "" {
+		by, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || !skew.Set(by) {
+			fmt.Fprintln(os.Stderr, skewBy+": the clock of this process cannot be made wrong here")
+			os.Exit(70)
+		}
+	}
+	main()
 }
 
 // TestStories runs the minutes in testdata/script with the real binary: each has a

@@ -50,9 +50,11 @@ func attemptDue(a *act.Act, r *recoveryv1.Recovery) bool {
 }
 
 // execute writes what follows from new keys. A change of the roster that waits was made
-// with the old ones, and the code is spent if it was the way.
+// with the old ones, and the code is spent if it was the way. The event names every record
+// that is written: whoever reads only what events name would show a spent code for ever.
 func execute(a *act.Act, r *recoveryv1.Recovery) {
 	last, _ := executed.Get(a.Tx, r.Account)
+	written := []string{executed.Name() + "/" + r.Account}
 	executed.Put(a.Tx, r.Account, &recoveryv1.LastRecovery{Account: r.Account, Recovery: r.Id, ExecutedMs: a.TimeMs, Count: last.GetCount() + 1})
 	if p, ok := policies.Get(a.Tx, r.Account); ok && (p.Pending != nil || r.Path == byCode) {
 		p.Pending, p.PendingMs, p.Version = nil, 0, p.Version+1
@@ -60,6 +62,7 @@ func execute(a *act.Act, r *recoveryv1.Recovery) {
 			p.CodeKey = nil
 		}
 		policies.Put(a.Tx, r.Account, p)
+		written = append(written, policyKey(r.Account))
 	}
-	finish(a, "recovery/executed", r, done, fault.OK)
+	finish(a, "recovery/executed", r, done, fault.OK, written...)
 }

@@ -46,6 +46,29 @@ func TestRosterOfOldKeysDies(t *testing.T) {
 	}
 }
 
+// TestRosterWaitsAsLongAsItsOwnLock: a holder who has asked for a longer lock than the parameters
+// have has it before a change of his guardians, too, and a thief cannot first make it shorter.
+func TestRosterWaitsAsLongAsItsOwnLock(t *testing.T) {
+	h := newHall(t)
+	long := h.policy(0)
+	long.LockHours = 200
+	h.Must(h.holder, long)
+	h.Must(h.holder, &recoveryv1.SetRecoveryPolicy{Version: 1})
+	if p, _ := recovery.FindPolicy(h.View(), h.holder); p.GetPendingMs() != h.Now+200*rulestest.Hour {
+		t.Fatalf("the change waits %d ms", p.GetPendingMs()-h.Now)
+	}
+	for _, hours := range []int64{100, 99} {
+		h.Wait(hours * rulestest.Hour)
+		if p, _ := recovery.FindPolicy(h.View(), h.holder); len(p.GetGuardians()) != 3 {
+			t.Fatal("it took effect before its time")
+		}
+	}
+	h.Wait(rulestest.Hour)
+	if p, _ := recovery.FindPolicy(h.View(), h.holder); len(p.GetGuardians()) != 0 {
+		t.Error("it did not take effect")
+	}
+}
+
 // TestDropOnceOnly: what KeepRoster has dropped stays dropped when its day comes.
 func TestDropOnceOnly(t *testing.T) {
 	h := newHall(t)

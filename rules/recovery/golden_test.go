@@ -27,7 +27,7 @@ func TestGolden(t *testing.T) {
 	id = h.begun("b")
 	h.Must(h.desks[0], &recoveryv1.CancelRecovery{Recovery: id, Cause: "误办"})
 	h.Must(h.desks[0], &recoveryv1.RecordDeath{Account: h.holder, Evidence: bytes.Repeat([]byte{3}, 32)})
-	const want = "3b26804d512683b0bf1a87835672cd2e2cd80375df26468dd39c71819e4a1bd4"
+	const want = "3abea93affef65fd922ac4613075dc7db75755d217041cbced7028e62d794206"
 	if got := h.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

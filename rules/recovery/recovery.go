@@ -153,20 +153,20 @@ func lock(a *act.Act, r *recoveryv1.Recovery) {
 	due(a, r.DueMs, dueAttempt, r.Id)
 }
 
-// keep writes an attempt that goes on and says so.
-func keep(a *act.Act, rule string, r *recoveryv1.Recovery) {
+// keep writes an attempt and says so, and which other records were written with it.
+func keep(a *act.Act, rule string, r *recoveryv1.Recovery, others ...string) {
 	recoveries.Put(a.Tx, r.Id, r)
-	a.Emit(rule, strings.ToLower(short(r)), recoveryKey(r.Id), accountKey(r.Account))
+	a.Emit(rule, strings.ToLower(short(r)), append([]string{recoveryKey(r.Id), accountKey(r.Account)}, others...)...)
 }
 
 // finish ends an attempt: the account can sign again, if only the review held it, and a
 // change of the roster that waited for the end takes effect.
-func finish(a *act.Act, rule string, r *recoveryv1.Recovery, s recoveryv1.RecoveryState, code fault.Code) {
+func finish(a *act.Act, rule string, r *recoveryv1.Recovery, s recoveryv1.RecoveryState, code fault.Code, others ...string) {
 	if r.VetoKey != "" && s != done {
 		identity.LetGo(a.Tx, r.Account)
 	}
 	r.State, r.Code, r.DueMs, r.EndedMs, r.EndedBy = s, uint32(code), 0, a.TimeMs, a.Signer()
 	running.Delete(a.Tx, r.Account)
-	keep(a, rule, r)
+	keep(a, rule, r, others...)
 	changeRoster(a, r.Account)
 }

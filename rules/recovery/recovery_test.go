@@ -160,11 +160,13 @@ func (h *hall) until(id string, before recoveryv1.RecoveryState) {
 	h.Wait(1)
 }
 
-// wantEvent holds that the last block has said this of the attempt and the account.
-func (h *hall) wantEvent(verb, id string) {
+// wantEvent holds that the last block has said this of the attempt, the account and those other
+// records.
+func (h *hall) wantEvent(verb, id string, others ...string) {
 	h.TB.Helper()
+	want := append([]string{"recovery/recovery/" + id, "identity/account/" + h.holder}, others...)
 	for _, e := range h.Events() {
-		if e.Verb == verb && slices.Equal(e.Objects, []string{"recovery/recovery/" + id, "identity/account/" + h.holder}) && e.Actor == "" {
+		if e.Verb == verb && slices.Equal(e.Objects, want) && e.Actor == "" {
 			return
 		}
 	}
@@ -230,7 +232,11 @@ func TestEachPathEndsWithOneKey(t *testing.T) {
 			}
 			h.until(id, locked)
 			h.want(id, executed)
-			h.wantEvent("recovery/executed", id)
+			written := []string{"recovery/executed/" + h.holder}
+			if name == "code" {
+				written = append(written, "recovery/policy/"+h.holder)
+			}
+			h.wantEvent("recovery/executed", id, written...)
 			if at := recovery.ExecutedAt(h.View(), h.holder); at != h.Now {
 				t.Errorf("executed at %d, and %d is said", h.Now, at)
 			}
