@@ -28,7 +28,7 @@ const vendors: [string, RegExp][] = [
 export default defineConfig({
   base: '/',
   plugins: [react()],
-  resolve: { alias: { '@': here('./src') } },
+  resolve: { alias: [{ find: '@', replacement: here('./src') }, { find: /^\.\/useScrollLocker$/, replacement: here('./src/shell/locker.ts') }] },
   preview: { proxy },
   server: { proxy },
   build: {

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -41,16 +42,26 @@ func authorise(p *page) {
 	p.click(`[data-testid="authorise"]`)
 	p.clicks++ // the device asks at once; its user agrees
 	p.see("已上链，高度")
+	p.press(".toast button")
 	p.task("authorise one request", 3)
 	if after := received(p.t, p.city.URL()); after != before-1 {
 		p.t.Errorf("%d requests wait after one of %d was authorised", after, before)
 	}
 	p.key("a") // the keyboard does the same with the next one
 	p.see("已上链，高度")
+	p.press(".toast button")
+	if after := received(p.t, p.city.URL()); after != before-2 {
+		p.t.Errorf("%d requests wait after the keyboard authorised the second of %d", after, before)
+	}
 	p.click("=退回")
 	p.see("退回原因")
+	p.axe("return a request")
+	p.Shot(filepath.Join(shots, "inbox-return.png"))
 	p.press(".ant-modal-footer .ant-btn-primary")
-	p.see("退回申请")
+	p.see("已上链，高度")
+	if after := received(p.t, p.city.URL()); after != before-3 {
+		p.t.Errorf("%d requests wait after one was returned and two of %d authorised", after, before)
+	}
 	p.press(`a[href^="/request/"]`)
 	p.see("概要")
 	p.look("request")

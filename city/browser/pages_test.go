@@ -45,6 +45,7 @@ func TestPages(t *testing.T) {
 			p := &page{Browser: browsertest.Open(t), t: t, url: c.Pages(), city: c}
 			p.Size(1440, 900, false)
 			p.Authenticator(browsertest.Device{})
+			p.chinese()
 			tell(p)
 		})
 	}
@@ -81,6 +82,14 @@ func (p *page) ask(out any, function string, args ...any) {
 func (p *page) open(path string) {
 	p.t.Helper()
 	p.Visit(p.url + path)
+}
+
+// chinese makes the city's pages Chinese before the first of them is opened, whatever the
+// language of the machine.
+func (p *page) chinese() {
+	p.t.Helper()
+	p.open("/seats")
+	p.speak("zh-CN")
 }
 
 // click waits for an element that can be clicked, clicks it and counts. A selector that
@@ -162,7 +171,7 @@ func (p *page) settled() {
 var shots = filepath.Join("..", "..", "console", "shots")
 
 // look holds the page against axe in both themes, and takes screenshots: Chinese and
-// English, light and dark, on a phone.
+// English, light and dark, on a phone, where it has to be as wide as the phone.
 func (p *page) look(name string) {
 	p.t.Helper()
 	shot := func(as string) { p.settled(); p.Shot(filepath.Join(shots, name+"-"+as+".png")) }
@@ -178,6 +187,11 @@ func (p *page) look(name string) {
 	p.speak("zh-CN")
 	p.axe(name + " mobile")
 	shot("mobile")
+	var wide int
+	p.ask(&wide, `async () => document.documentElement.scrollWidth - innerWidth`)
+	if wide > 0 {
+		p.t.Errorf("%s is %d px wider than the phone", name, wide)
+	}
 	p.Size(1440, 900, false)
 	p.speak("zh-CN")
 }

@@ -29,10 +29,10 @@ async function load(l: Language): Promise<void> {
   }))
 }
 
-/** speak switches the language of page and server, and remembers it. */
-export async function speak(l: Language): Promise<void> {
+/** speak switches the language of page and server, and remembers it if it was chosen. */
+export async function speak(l: Language, chosen = true): Promise<void> {
   await load(l)
-  localStorage.setItem(KEY, l)
+  if (chosen) localStorage.setItem(KEY, l)
   document.documentElement.lang = l
   setLanguage(l)
   await i18next.changeLanguage(l)
@@ -44,5 +44,5 @@ export async function startWords(): Promise<void> {
     resources: {}, lng: firstLanguage(), fallbackLng: false, defaultNS: 'shell',
     interpolation: { escapeValue: false }, returnNull: false, react: { useSuspense: false },
   })
-  await speak(firstLanguage())
+  await speak(firstLanguage(), false)
 }

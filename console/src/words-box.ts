@@ -10,12 +10,12 @@ const KEY = 'mulian.language'
 let now: { language: Language; words: Tree } = { language: 'zh-CN', words: {} }
 const listeners = new Set<() => void>()
 
-/** speakBox loads a language and switches to it. */
+/** speakBox loads a language and switches to it; one that was chosen is remembered. */
 export async function speakBox(l?: Language): Promise<Language> {
   const kept = localStorage.getItem(KEY) as Language | null
   const language = l ?? (kept && kept in files ? kept : navigator.language.toLowerCase().startsWith('zh') ? 'zh-CN' : 'en-US')
   const words = (await files[language]()).default as Tree
-  localStorage.setItem(KEY, language)
+  if (l) localStorage.setItem(KEY, l)
   document.documentElement.lang = language
   now = { language, words }
   for (const f of listeners) f()

@@ -45,6 +45,12 @@ function stale(client: QueryClient, objects: string[], all: boolean): void {
   })
 }
 
+/** caughtUp asks again for all that a page shows of the ledger, and waits for it, three seconds at most. */
+export async function caughtUp(client: QueryClient): Promise<void> {
+  const asked = client.invalidateQueries({ predicate: (q) => typeof q.queryKey[0] === 'string' && q.queryKey[0].includes('/') })
+  await Promise.race([asked, new Promise((done) => setTimeout(done, 3000))])
+}
+
 /** follow keeps the stream open until the signal ends it. */
 export async function follow(client: QueryClient, signal: AbortSignal): Promise<void> {
   let from = -1n

@@ -6,14 +6,14 @@
 // With a passkey the device's own question is the confirmation and comes at once; a key of
 // the browser asks nothing, so the sheet's button does.
 import { SafetyCertificateOutlined } from '@ant-design/icons'
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Button, Drawer } from 'antd'
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
 import { hex, short } from '@/chain/bytes'
-import { usePulse } from '@/chain/live'
+import { caughtUp, usePulse } from '@/chain/live'
 import { type Refused, refusal, rpc } from '@/chain/rpc'
 import { type Act, type Committed, type Draft, draft, fields, send } from '@/chain/tx'
 import { amount } from '@/chain/words'
@@ -53,6 +53,7 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
   const { signer, here } = useWho()
   const { offsetMs, connected } = usePulse()
   const small = useSmall()
+  const client = useQueryClient()
   const [made, setMade] = useState<Draft>()
   const [stage, setStage] = useState<Stage>({ at: 'ready' })
   const told = useQuery({
@@ -72,6 +73,7 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
         setStage({ at: 'failed', why: c.text || `MUL-${c.code}`, committed: c })
         return
       }
+      await caughtUp(client) // so that nobody signs again what the page still shows as open
       tell({ text: t('sign.done', { height: amount(c.height) }), to: `/tx/${hex(c.id)}`, link: t('sign.look') })
       close(c)
     } catch (err) {

@@ -73,7 +73,7 @@ function Sider({ open, signer }: { open: boolean; signer?: Signer }) {
         <Link to="/" className="logo"><img src="/icon.svg" alt="" /><span>{t('name')} <small>{t('nameBeside')}</small></span></Link>
         <ul className="menu">{menu.filter((m) => seen(m, signer?.role)).map((m) => <Entry key={m.path} item={m} signer={signer} />)}</ul>
       </nav>
-      <footer><span>{here.chainId}</span><span>{here.version} · {here.build}</span><a href="/box">{t('toBox')}</a><a href="/openapi.yaml">OpenAPI</a></footer>
+      <footer><span>{here.chainId}</span><span>{[here.version, here.build].filter(Boolean).join(' · ')}</span><a href="/box">{t('toBox')}</a><a href="/openapi.yaml">OpenAPI</a></footer>
     </div>
   )
 }

@@ -120,9 +120,9 @@ function Return({ request, close }: { request: Request; close: () => void }) {
   return (
     <Modal open title={t('return')} onCancel={close} okText={t('next')} cancelText={shell('cancel')} onOk={() => void go()} okButtonProps={{ disabled: kind === 'more' && text.trim() === '' }}>
       <div className="sheet">
-        <Select value={kind} onChange={setKind} aria-label={t('return')} options={[{ value: 'refuse', label: t('refuse') }, { value: 'more', label: t('askMore'), disabled: again }]} />
-        {kind === 'refuse' && <Select value={cause} onChange={setCause} aria-label={t('causeLabel')} options={CAUSES.map((c) => ({ value: c, label: t(`cause.${c}`) }))} />}
-        <label>{kind === 'refuse' ? t('reasonLabel') : t('missingLabel')}<Input.TextArea value={text} onChange={(e) => write(e.target.value)} rows={4} maxLength={500} showCount /></label>
+        <label className="field">{t('kindLabel')}<Select value={kind} onChange={setKind} aria-label={t('kindLabel')} options={[{ value: 'refuse', label: t('refuse') }, { value: 'more', label: t('askMore'), disabled: again }]} /></label>
+        {kind === 'refuse' && <label className="field">{t('causeLabel')}<Select value={cause} onChange={setCause} aria-label={t('causeLabel')} options={CAUSES.map((c) => ({ value: c, label: t(`cause.${c}`) }))} /></label>}
+        <label className="field">{kind === 'refuse' ? t('reasonLabel') : t('missingLabel')}<Input.TextArea value={text} onChange={(e) => write(e.target.value)} rows={4} maxLength={500} showCount /></label>
         <p className="second">{kind === 'refuse' ? t('refuseText') : t('askMoreText')}</p>
       </div>
     </Modal>

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mulian/credential/v1/credential.proto.
  */
 export const file_mulian_credential_v1_credential: GenFile = /*@__PURE__*/
-  fileDesc("CiVtdWxpYW4vY3JlZGVudGlhbC92MS9jcmVkZW50aWFsLnByb3RvEhRtdWxpYW4uY3JlZGVudGlhbC52MSJVCgVGaWVsZBIMCgRuYW1lGAEgASgJEg0KBXRpdGxlGAIgASgJEgwKBGl0ZW0YAyABKAkSDwoHdmlzaWJsZRgEIAEoCBIQCghyZXF1aXJlZBgFIAEoCCKNAgoOQ3JlZGVudGlhbFR5cGUSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBBINCgVvd25lchgDIAEoCRIMCgRuYW1lGAQgASgJEgsKA3ZjdBgFIAEoCRITCgtzY2hlbWFfaGFzaBgGIAEoDBIrCgZmaWVsZHMYByADKAsyGy5tdWxpYW4uY3JlZGVudGlhbC52MS5GaWVsZBIPCgdpc3N1ZXJzGAggAygJEhAKCG1heF9kYXlzGAkgASgNEg0KBWVudHJ5GAogASgJEhQKDGxpY2VuY2VfY29kZRgLIAEoCRIPCgdyZXRpcmVkGAwgASgIEg0KBWF0X21zGA0gASgDEgoKAmJ5GA4gASgJIlcKBklzc3VlchILCgNvcmcYASABKAkSCwoDdXJsGAIgASgJEhAKCGFjY291bnRzGAMgAygJEhIKCnN0YXR1c191cmwYBCABKAkSDQoFYXRfbXMYBSABKAMinwMKCkNyZWRlbnRpYWwSCgoCaWQYASABKAkSEgoKY29tbWl0bWVudBgCIAEoDBIOCgZpc3N1ZXIYAyABKAkSDAoEdHlwZRgEIAEoCRIPCgd2ZXJzaW9uGAUgASgEEgwKBGxpc3QYBiABKAQSDQoFaW5kZXgYByABKAQSDwoHbGljZW5jZRgIIAEoDBIOCgZzb3VyY2UYCSABKAwSEgoKZXhwaXJlc19tcxgKIAEoAxISCgpzdXBlcnNlZGVzGAsgASgJEjQKBXN0YXRlGAwgASgOMiUubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbFN0YXRlEjAKBWNhdXNlGA0gASgOMiEubXVsaWFuLmNyZWRlbnRpYWwudjEuU3RhdHVzQ2F1c2USDAoEbm90ZRgOIAEoCRIVCg1zdXBlcnNlZGVkX2J5GA8gASgJEhEKCWlzc3VlZF9tcxgQIAEoAxIQCghzdGF0ZV9tcxgRIAEoAxIOCgZoZWlnaHQYEiABKAMSCgoCYnkYEyABKAkSDgoGZHVlX21zGBQgASgDInAKClN0YXR1c0xpc3QSDgoGaXNzdWVyGAEgASgJEgwKBGxpc3QYAiABKAQSDQoFdGFrZW4YAyABKAQSEQoJb3BlbmVkX21zGAQgASgDEhIKCmNoYW5nZWRfbXMYBSABKAMSDgoGaGVpZ2h0GAYgASgDIlkKClN0YXR1c1BhZ2USDgoGaXNzdWVyGAEgASgJEgwKBGxpc3QYAiABKAQSDAoEcGFnZRgDIAEoBBIQCghzdGF0dXNlcxgEIAEoDBINCgV0YWtlbhgFIAEoDCJXChFQdXRDcmVkZW50aWFsVHlwZRIyCgR0eXBlGAEgASgLMiQubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbFR5cGUSDgoGcmV0aXJlGAIgASgIIjMKFFJldGlyZUNyZWRlbnRpYWxUeXBlEgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAQiOQoJUHV0SXNzdWVyEiwKBmlzc3VlchgBIAEoCzIcLm11bGlhbi5jcmVkZW50aWFsLnYxLklzc3VlciJJChBJc3N1ZUNyZWRlbnRpYWxzEjUKC2NyZWRlbnRpYWxzGAEgAygLMiAubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbCKQAQoMU3RhdHVzQ2hhbmdlEgoKAmlkGAEgASgJEjQKBXN0YXRlGAIgASgOMiUubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbFN0YXRlEjAKBWNhdXNlGAMgASgOMiEubXVsaWFuLmNyZWRlbnRpYWwudjEuU3RhdHVzQ2F1c2USDAoEbm90ZRgEIAEoCSJKChNTZXRDcmVkZW50aWFsU3RhdHVzEjMKB2NoYW5nZXMYASADKAsyIi5tdWxpYW4uY3JlZGVudGlhbC52MS5TdGF0dXNDaGFuZ2UiMwoSUmVwb3J0U291cmNlQ2hhbmdlEg8KB3NvdXJjZXMYASADKAwSDAoEbm90ZRgCIAEoCSquAQoPQ3JlZGVudGlhbFN0YXRlEiAKHENSRURFTlRJQUxfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZDUkVERU5USUFMX1NUQVRFX1ZBTElEEAESHgoaQ1JFREVOVElBTF9TVEFURV9TVVNQRU5ERUQQAhIcChhDUkVERU5USUFMX1NUQVRFX1JFVk9LRUQQAxIfChtDUkVERU5USUFMX1NUQVRFX1NVUEVSU0VERUQQBCrQAQoLU3RhdHVzQ2F1c2USHAoYU1RBVFVTX0NBVVNFX1VOU1BFQ0lGSUVEEAASHwobU1RBVFVTX0NBVVNFX1NPVVJDRV9DSEFOR0VEEAESHQoZU1RBVFVTX0NBVVNFX0hPTERFUl9BU0tFRBACEhgKFFNUQVRVU19DQVVTRV9NSVNUQUtFEAMSGQoVU1RBVFVTX0NBVVNFX0tFWV9MT1NUEAQSFAoQU1RBVFVTX0NBVVNFX0xBVxAFEhgKFFNUQVRVU19DQVVTRV9TRVRUTEVEEAZCLlosbXVsaWFuL2dlbi9tdWxpYW4vY3JlZGVudGlhbC92MTtjcmVkZW50aWFsdjFiBnByb3RvMw");
+  fileDesc("CiVtdWxpYW4vY3JlZGVudGlhbC92MS9jcmVkZW50aWFsLnByb3RvEhRtdWxpYW4uY3JlZGVudGlhbC52MSJVCgVGaWVsZBIMCgRuYW1lGAEgASgJEg0KBXRpdGxlGAIgASgJEgwKBGl0ZW0YAyABKAkSDwoHdmlzaWJsZRgEIAEoCBIQCghyZXF1aXJlZBgFIAEoCCKNAgoOQ3JlZGVudGlhbFR5cGUSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBBINCgVvd25lchgDIAEoCRIMCgRuYW1lGAQgASgJEgsKA3ZjdBgFIAEoCRITCgtzY2hlbWFfaGFzaBgGIAEoDBIrCgZmaWVsZHMYByADKAsyGy5tdWxpYW4uY3JlZGVudGlhbC52MS5GaWVsZBIPCgdpc3N1ZXJzGAggAygJEhAKCG1heF9kYXlzGAkgASgNEg0KBWVudHJ5GAogASgJEhQKDGxpY2VuY2VfY29kZRgLIAEoCRIPCgdyZXRpcmVkGAwgASgIEg0KBWF0X21zGA0gASgDEgoKAmJ5GA4gASgJIlcKBklzc3VlchILCgNvcmcYASABKAkSCwoDdXJsGAIgASgJEhAKCGFjY291bnRzGAMgAygJEhIKCnN0YXR1c191cmwYBCABKAkSDQoFYXRfbXMYBSABKAMinwMKCkNyZWRlbnRpYWwSCgoCaWQYASABKAkSEgoKY29tbWl0bWVudBgCIAEoDBIOCgZpc3N1ZXIYAyABKAkSDAoEdHlwZRgEIAEoCRIPCgd2ZXJzaW9uGAUgASgEEgwKBGxpc3QYBiABKAQSDQoFaW5kZXgYByABKAQSDwoHbGljZW5jZRgIIAEoDBIOCgZzb3VyY2UYCSABKAwSEgoKZXhwaXJlc19tcxgKIAEoAxISCgpzdXBlcnNlZGVzGAsgASgJEjQKBXN0YXRlGAwgASgOMiUubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbFN0YXRlEjAKBWNhdXNlGA0gASgOMiEubXVsaWFuLmNyZWRlbnRpYWwudjEuU3RhdHVzQ2F1c2USDAoEbm90ZRgOIAEoCRIVCg1zdXBlcnNlZGVkX2J5GA8gASgJEhEKCWlzc3VlZF9tcxgQIAEoAxIQCghzdGF0ZV9tcxgRIAEoAxIOCgZoZWlnaHQYEiABKAMSCgoCYnkYEyABKAkSDgoGZHVlX21zGBQgASgDInAKClN0YXR1c0xpc3QSDgoGaXNzdWVyGAEgASgJEgwKBGxpc3QYAiABKAQSDQoFdGFrZW4YAyABKAQSEQoJb3BlbmVkX21zGAQgASgDEhIKCmNoYW5nZWRfbXMYBSABKAMSDgoGaGVpZ2h0GAYgASgDIlkKClN0YXR1c1BhZ2USDgoGaXNzdWVyGAEgASgJEgwKBGxpc3QYAiABKAQSDAoEcGFnZRgDIAEoBBIQCghzdGF0dXNlcxgEIAEoDBINCgV0YWtlbhgFIAEoDCLzAQoNQW5ub3RhdGVkQ29weRIKCgJpZBgBIAEoCRISCgpjb21taXRtZW50GAIgASgMEhAKCG1hY19oYXNoGAMgASgMEhYKDnJlY2lwaWVudF9oYXNoGAQgASgMEhIKCmNyZWRlbnRpYWwYBSABKAwSEgoKZXhwaXJlc19tcxgGIAEoAxINCgVtYWtlchgHIAEoCRIuCgVzdGF0ZRgIIAEoDjIfLm11bGlhbi5jcmVkZW50aWFsLnYxLkNvcHlTdGF0ZRIPCgdtYWRlX21zGAkgASgDEhAKCGVuZGVkX21zGAogASgDEg4KBmhlaWdodBgLIAEoAyJXChFQdXRDcmVkZW50aWFsVHlwZRIyCgR0eXBlGAEgASgLMiQubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbFR5cGUSDgoGcmV0aXJlGAIgASgIIjMKFFJldGlyZUNyZWRlbnRpYWxUeXBlEgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAQiOQoJUHV0SXNzdWVyEiwKBmlzc3VlchgBIAEoCzIcLm11bGlhbi5jcmVkZW50aWFsLnYxLklzc3VlciJJChBJc3N1ZUNyZWRlbnRpYWxzEjUKC2NyZWRlbnRpYWxzGAEgAygLMiAubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbCKQAQoMU3RhdHVzQ2hhbmdlEgoKAmlkGAEgASgJEjQKBXN0YXRlGAIgASgOMiUubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbFN0YXRlEjAKBWNhdXNlGAMgASgOMiEubXVsaWFuLmNyZWRlbnRpYWwudjEuU3RhdHVzQ2F1c2USDAoEbm90ZRgEIAEoCSJKChNTZXRDcmVkZW50aWFsU3RhdHVzEjMKB2NoYW5nZXMYASADKAsyIi5tdWxpYW4uY3JlZGVudGlhbC52MS5TdGF0dXNDaGFuZ2UiMwoSUmVwb3J0U291cmNlQ2hhbmdlEg8KB3NvdXJjZXMYASADKAwSDAoEbm90ZRgCIAEoCSJDCgxSZWNvcmRDb3BpZXMSMwoGY29waWVzGAEgAygLMiMubXVsaWFuLmNyZWRlbnRpYWwudjEuQW5ub3RhdGVkQ29weSIYCglFbmRDb3BpZXMSCwoDaWRzGAEgAygJKq4BCg9DcmVkZW50aWFsU3RhdGUSIAocQ1JFREVOVElBTF9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkNSRURFTlRJQUxfU1RBVEVfVkFMSUQQARIeChpDUkVERU5USUFMX1NUQVRFX1NVU1BFTkRFRBACEhwKGENSRURFTlRJQUxfU1RBVEVfUkVWT0tFRBADEh8KG0NSRURFTlRJQUxfU1RBVEVfU1VQRVJTRURFRBAEKtABCgtTdGF0dXNDYXVzZRIcChhTVEFUVVNfQ0FVU0VfVU5TUEVDSUZJRUQQABIfChtTVEFUVVNfQ0FVU0VfU09VUkNFX0NIQU5HRUQQARIdChlTVEFUVVNfQ0FVU0VfSE9MREVSX0FTS0VEEAISGAoUU1RBVFVTX0NBVVNFX01JU1RBS0UQAxIZChVTVEFUVVNfQ0FVU0VfS0VZX0xPU1QQBBIUChBTVEFUVVNfQ0FVU0VfTEFXEAUSGAoUU1RBVFVTX0NBVVNFX1NFVFRMRUQQBipSCglDb3B5U3RhdGUSGgoWQ09QWV9TVEFURV9VTlNQRUNJRklFRBAAEhMKD0NPUFlfU1RBVEVfTUFERRABEhQKEENPUFlfU1RBVEVfRU5ERUQQAkIuWixtdWxpYW4vZ2VuL211bGlhbi9jcmVkZW50aWFsL3YxO2NyZWRlbnRpYWx2MWIGcHJvdG8z");
 
 /**
  * Field of a credential type.
@@ -467,6 +467,96 @@ export const StatusPageSchema: GenMessage<StatusPage> = /*@__PURE__*/
   messageDesc(file_mulian_credential_v1_credential, 5);
 
 /**
+ * AnnotatedCopy 加注件 is a credential's copy for one recipient, one cause and a time (GB/T
+ * 36903, 36905), under "credential/copy/<id>". The copy bears a code: 15 random bytes that
+ * stand nowhere else. Who has the copy can open what is here, nobody else: each value is
+ * made with the code, so the ledger says neither of which credential it is, nor for whom.
+ *
+ * @generated from message mulian.credential.v1.AnnotatedCopy
+ */
+export type AnnotatedCopy = Message<"mulian.credential.v1.AnnotatedCopy"> & {
+  /**
+   * lower-case hex of the first 16 bytes of SHA-256(frame "mulian/copy/id/v1", code)
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * SHA-256(frame "mulian/copy/v1", code, SHA-256 of the annotations)
+   *
+   * @generated from field: bytes commitment = 2;
+   */
+  commitment: Uint8Array;
+
+  /**
+   * SHA-256(frame "mulian/copy/mac/v1", code, the 8 letters behind the code)
+   *
+   * @generated from field: bytes mac_hash = 3;
+   */
+  macHash: Uint8Array;
+
+  /**
+   * SHA-256(frame "mulian/copy/recipient/v1", code, account or organisation)
+   *
+   * @generated from field: bytes recipient_hash = 4;
+   */
+  recipientHash: Uint8Array;
+
+  /**
+   * id of the credential, 16 bytes, XOR the first 16 of SHA-256(frame "mulian/copy/credential/v1", code)
+   *
+   * @generated from field: bytes credential = 5;
+   */
+  credential: Uint8Array;
+
+  /**
+   * at most 366 days ahead
+   *
+   * @generated from field: int64 expires_ms = 6;
+   */
+  expiresMs: bigint;
+
+  /**
+   * Set by the ledger:
+   *
+   * account
+   *
+   * @generated from field: string maker = 7;
+   */
+  maker: string;
+
+  /**
+   * @generated from field: mulian.credential.v1.CopyState state = 8;
+   */
+  state: CopyState;
+
+  /**
+   * @generated from field: int64 made_ms = 9;
+   */
+  madeMs: bigint;
+
+  /**
+   * @generated from field: int64 ended_ms = 10;
+   */
+  endedMs: bigint;
+
+  /**
+   * of the last change
+   *
+   * @generated from field: int64 height = 11;
+   */
+  height: bigint;
+};
+
+/**
+ * Describes the message mulian.credential.v1.AnnotatedCopy.
+ * Use `create(AnnotatedCopySchema)` to create a new message.
+ */
+export const AnnotatedCopySchema: GenMessage<AnnotatedCopy> = /*@__PURE__*/
+  messageDesc(file_mulian_credential_v1_credential, 6);
+
+/**
  * PutCredentialType files the next version of a type. Signed for the owner, OFFICER.
  *
  * @generated from message mulian.credential.v1.PutCredentialType
@@ -492,7 +582,7 @@ export type PutCredentialType = Message<"mulian.credential.v1.PutCredentialType"
  * Use `create(PutCredentialTypeSchema)` to create a new message.
  */
 export const PutCredentialTypeSchema: GenMessage<PutCredentialType> = /*@__PURE__*/
-  messageDesc(file_mulian_credential_v1_credential, 6);
+  messageDesc(file_mulian_credential_v1_credential, 7);
 
 /**
  * RetireCredentialType ends issuing in a version. Signed for the owner, OFFICER.
@@ -516,7 +606,7 @@ export type RetireCredentialType = Message<"mulian.credential.v1.RetireCredentia
  * Use `create(RetireCredentialTypeSchema)` to create a new message.
  */
 export const RetireCredentialTypeSchema: GenMessage<RetireCredentialType> = /*@__PURE__*/
-  messageDesc(file_mulian_credential_v1_credential, 7);
+  messageDesc(file_mulian_credential_v1_credential, 8);
 
 /**
  * PutIssuer makes an organisation known as issuer, or changes how it is. Signed for it,
@@ -536,7 +626,7 @@ export type PutIssuer = Message<"mulian.credential.v1.PutIssuer"> & {
  * Use `create(PutIssuerSchema)` to create a new message.
  */
 export const PutIssuerSchema: GenMessage<PutIssuer> = /*@__PURE__*/
-  messageDesc(file_mulian_credential_v1_credential, 8);
+  messageDesc(file_mulian_credential_v1_credential, 9);
 
 /**
  * IssueCredentials anchors credentials. Signed for the issuer, MACHINE. All or nothing.
@@ -557,7 +647,7 @@ export type IssueCredentials = Message<"mulian.credential.v1.IssueCredentials"> 
  * Use `create(IssueCredentialsSchema)` to create a new message.
  */
 export const IssueCredentialsSchema: GenMessage<IssueCredentials> = /*@__PURE__*/
-  messageDesc(file_mulian_credential_v1_credential, 9);
+  messageDesc(file_mulian_credential_v1_credential, 10);
 
 /**
  * StatusChange of one credential.
@@ -595,7 +685,7 @@ export type StatusChange = Message<"mulian.credential.v1.StatusChange"> & {
  * Use `create(StatusChangeSchema)` to create a new message.
  */
 export const StatusChangeSchema: GenMessage<StatusChange> = /*@__PURE__*/
-  messageDesc(file_mulian_credential_v1_credential, 10);
+  messageDesc(file_mulian_credential_v1_credential, 11);
 
 /**
  * SetCredentialStatus suspends, resumes, revokes. Signed for the issuer: MACHINE to
@@ -617,7 +707,7 @@ export type SetCredentialStatus = Message<"mulian.credential.v1.SetCredentialSta
  * Use `create(SetCredentialStatusSchema)` to create a new message.
  */
 export const SetCredentialStatusSchema: GenMessage<SetCredentialStatus> = /*@__PURE__*/
-  messageDesc(file_mulian_credential_v1_credential, 11);
+  messageDesc(file_mulian_credential_v1_credential, 12);
 
 /**
  * ReportSourceChange suspends, in the same block, all valid credentials of the signer's
@@ -647,7 +737,51 @@ export type ReportSourceChange = Message<"mulian.credential.v1.ReportSourceChang
  * Use `create(ReportSourceChangeSchema)` to create a new message.
  */
 export const ReportSourceChangeSchema: GenMessage<ReportSourceChange> = /*@__PURE__*/
-  messageDesc(file_mulian_credential_v1_credential, 12);
+  messageDesc(file_mulian_credential_v1_credential, 13);
+
+/**
+ * RecordCopies records annotated copies. Signed by their maker: OFFICER of a person or firm,
+ * MACHINE of an organisation. All or nothing. The same copy again is no fault and no change.
+ *
+ * @generated from message mulian.credential.v1.RecordCopies
+ */
+export type RecordCopies = Message<"mulian.credential.v1.RecordCopies"> & {
+  /**
+   * 1-200, without what the ledger sets
+   *
+   * @generated from field: repeated mulian.credential.v1.AnnotatedCopy copies = 1;
+   */
+  copies: AnnotatedCopy[];
+};
+
+/**
+ * Describes the message mulian.credential.v1.RecordCopies.
+ * Use `create(RecordCopiesSchema)` to create a new message.
+ */
+export const RecordCopiesSchema: GenMessage<RecordCopies> = /*@__PURE__*/
+  messageDesc(file_mulian_credential_v1_credential, 14);
+
+/**
+ * EndCopies ends copies before their time. Signed by their maker as RecordCopies. All or
+ * nothing; one that is over is no fault and no change.
+ *
+ * @generated from message mulian.credential.v1.EndCopies
+ */
+export type EndCopies = Message<"mulian.credential.v1.EndCopies"> & {
+  /**
+   * 1-200
+   *
+   * @generated from field: repeated string ids = 1;
+   */
+  ids: string[];
+};
+
+/**
+ * Describes the message mulian.credential.v1.EndCopies.
+ * Use `create(EndCopiesSchema)` to create a new message.
+ */
+export const EndCopiesSchema: GenMessage<EndCopies> = /*@__PURE__*/
+  messageDesc(file_mulian_credential_v1_credential, 15);
 
 /**
  * CredentialState of one credential.
@@ -752,4 +886,34 @@ export enum StatusCause {
  */
 export const StatusCauseSchema: GenEnum<StatusCause> = /*@__PURE__*/
   enumDesc(file_mulian_credential_v1_credential, 1);
+
+/**
+ * CopyState of an annotated copy. EXPIRED is no state that is written.
+ *
+ * @generated from enum mulian.credential.v1.CopyState
+ */
+export enum CopyState {
+  /**
+   * @generated from enum value: COPY_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: COPY_STATE_MADE = 1;
+   */
+  MADE = 1,
+
+  /**
+   * by its maker, before its time
+   *
+   * @generated from enum value: COPY_STATE_ENDED = 2;
+   */
+  ENDED = 2,
+}
+
+/**
+ * Describes the enum mulian.credential.v1.CopyState.
+ */
+export const CopyStateSchema: GenEnum<CopyState> = /*@__PURE__*/
+  enumDesc(file_mulian_credential_v1_credential, 2);
 

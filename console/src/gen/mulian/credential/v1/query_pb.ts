@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Credential, CredentialState, CredentialType, Issuer, StatusList, StatusPage } from "./credential_pb";
+import type { AnnotatedCopy, Credential, CredentialState, CredentialType, Issuer, StatusList, StatusPage } from "./credential_pb";
 import { file_mulian_credential_v1_credential } from "./credential_pb";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mulian/credential/v1/query.proto.
  */
 export const file_mulian_credential_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("CiBtdWxpYW4vY3JlZGVudGlhbC92MS9xdWVyeS5wcm90bxIUbXVsaWFuLmNyZWRlbnRpYWwudjEiSQoaTGlzdENyZWRlbnRpYWxUeXBlc1JlcXVlc3QSDQoFb3duZXIYASABKAkSDQoFYWZ0ZXIYAiABKAkSDQoFbGltaXQYAyABKA0ibwobTGlzdENyZWRlbnRpYWxUeXBlc1Jlc3BvbnNlEjMKBXR5cGVzGAEgAygLMiQubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbFR5cGUSDAoEbmV4dBgCIAEoCRINCgV0b3RhbBgDIAEoAyI3ChhHZXRDcmVkZW50aWFsVHlwZVJlcXVlc3QSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBCJPChlHZXRDcmVkZW50aWFsVHlwZVJlc3BvbnNlEjIKBHR5cGUYASABKAsyJC5tdWxpYW4uY3JlZGVudGlhbC52MS5DcmVkZW50aWFsVHlwZSIyChJMaXN0SXNzdWVyc1JlcXVlc3QSDQoFYWZ0ZXIYASABKAkSDQoFbGltaXQYAiABKA0iYQoTTGlzdElzc3VlcnNSZXNwb25zZRItCgdpc3N1ZXJzGAEgAygLMhwubXVsaWFuLmNyZWRlbnRpYWwudjEuSXNzdWVyEgwKBG5leHQYAiABKAkSDQoFdG90YWwYAyABKAMiIgoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSCgoCaWQYASABKAkiTQoVR2V0Q3JlZGVudGlhbFJlc3BvbnNlEjQKCmNyZWRlbnRpYWwYASABKAsyIC5tdWxpYW4uY3JlZGVudGlhbC52MS5DcmVkZW50aWFsIooBChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0Eg4KBmlzc3VlchgBIAEoCRIMCgR0eXBlGAIgASgJEjQKBXN0YXRlGAMgASgOMiUubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbFN0YXRlEg0KBWFmdGVyGAQgASgJEg0KBWxpbWl0GAUgASgNIm0KF0xpc3RDcmVkZW50aWFsc1Jlc3BvbnNlEjUKC2NyZWRlbnRpYWxzGAEgAygLMiAubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbBIMCgRuZXh0GAIgASgJEg0KBXRvdGFsGAMgASgDIjQKFEdldFN0YXR1c0xpc3RSZXF1ZXN0Eg4KBmlzc3VlchgBIAEoCRIMCgRsaXN0GAIgASgEIngKFUdldFN0YXR1c0xpc3RSZXNwb25zZRIuCgRsaXN0GAEgASgLMiAubXVsaWFuLmNyZWRlbnRpYWwudjEuU3RhdHVzTGlzdBIvCgVwYWdlcxgCIAMoCzIgLm11bGlhbi5jcmVkZW50aWFsLnYxLlN0YXR1c1BhZ2UyywUKEUNyZWRlbnRpYWxTZXJ2aWNlEn8KE0xpc3RDcmVkZW50aWFsVHlwZXMSMC5tdWxpYW4uY3JlZGVudGlhbC52MS5MaXN0Q3JlZGVudGlhbFR5cGVzUmVxdWVzdBoxLm11bGlhbi5jcmVkZW50aWFsLnYxLkxpc3RDcmVkZW50aWFsVHlwZXNSZXNwb25zZSIDkAIBEnkKEUdldENyZWRlbnRpYWxUeXBlEi4ubXVsaWFuLmNyZWRlbnRpYWwudjEuR2V0Q3JlZGVudGlhbFR5cGVSZXF1ZXN0Gi8ubXVsaWFuLmNyZWRlbnRpYWwudjEuR2V0Q3JlZGVudGlhbFR5cGVSZXNwb25zZSIDkAIBEmcKC0xpc3RJc3N1ZXJzEigubXVsaWFuLmNyZWRlbnRpYWwudjEuTGlzdElzc3VlcnNSZXF1ZXN0GikubXVsaWFuLmNyZWRlbnRpYWwudjEuTGlzdElzc3VlcnNSZXNwb25zZSIDkAIBEm0KDUdldENyZWRlbnRpYWwSKi5tdWxpYW4uY3JlZGVudGlhbC52MS5HZXRDcmVkZW50aWFsUmVxdWVzdBorLm11bGlhbi5jcmVkZW50aWFsLnYxLkdldENyZWRlbnRpYWxSZXNwb25zZSIDkAIBEnMKD0xpc3RDcmVkZW50aWFscxIsLm11bGlhbi5jcmVkZW50aWFsLnYxLkxpc3RDcmVkZW50aWFsc1JlcXVlc3QaLS5tdWxpYW4uY3JlZGVudGlhbC52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSIDkAIBEm0KDUdldFN0YXR1c0xpc3QSKi5tdWxpYW4uY3JlZGVudGlhbC52MS5HZXRTdGF0dXNMaXN0UmVxdWVzdBorLm11bGlhbi5jcmVkZW50aWFsLnYxLkdldFN0YXR1c0xpc3RSZXNwb25zZSIDkAIBQi5aLG11bGlhbi9nZW4vbXVsaWFuL2NyZWRlbnRpYWwvdjE7Y3JlZGVudGlhbHYxYgZwcm90bzM", [file_mulian_credential_v1_credential]);
+  fileDesc("CiBtdWxpYW4vY3JlZGVudGlhbC92MS9xdWVyeS5wcm90bxIUbXVsaWFuLmNyZWRlbnRpYWwudjEiSQoaTGlzdENyZWRlbnRpYWxUeXBlc1JlcXVlc3QSDQoFb3duZXIYASABKAkSDQoFYWZ0ZXIYAiABKAkSDQoFbGltaXQYAyABKA0ibwobTGlzdENyZWRlbnRpYWxUeXBlc1Jlc3BvbnNlEjMKBXR5cGVzGAEgAygLMiQubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbFR5cGUSDAoEbmV4dBgCIAEoCRINCgV0b3RhbBgDIAEoAyI3ChhHZXRDcmVkZW50aWFsVHlwZVJlcXVlc3QSCgoCaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBCJPChlHZXRDcmVkZW50aWFsVHlwZVJlc3BvbnNlEjIKBHR5cGUYASABKAsyJC5tdWxpYW4uY3JlZGVudGlhbC52MS5DcmVkZW50aWFsVHlwZSIyChJMaXN0SXNzdWVyc1JlcXVlc3QSDQoFYWZ0ZXIYASABKAkSDQoFbGltaXQYAiABKA0iYQoTTGlzdElzc3VlcnNSZXNwb25zZRItCgdpc3N1ZXJzGAEgAygLMhwubXVsaWFuLmNyZWRlbnRpYWwudjEuSXNzdWVyEgwKBG5leHQYAiABKAkSDQoFdG90YWwYAyABKAMiIgoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSCgoCaWQYASABKAkiTQoVR2V0Q3JlZGVudGlhbFJlc3BvbnNlEjQKCmNyZWRlbnRpYWwYASABKAsyIC5tdWxpYW4uY3JlZGVudGlhbC52MS5DcmVkZW50aWFsIooBChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0Eg4KBmlzc3VlchgBIAEoCRIMCgR0eXBlGAIgASgJEjQKBXN0YXRlGAMgASgOMiUubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbFN0YXRlEg0KBWFmdGVyGAQgASgJEg0KBWxpbWl0GAUgASgNIm0KF0xpc3RDcmVkZW50aWFsc1Jlc3BvbnNlEjUKC2NyZWRlbnRpYWxzGAEgAygLMiAubXVsaWFuLmNyZWRlbnRpYWwudjEuQ3JlZGVudGlhbBIMCgRuZXh0GAIgASgJEg0KBXRvdGFsGAMgASgDIjQKFEdldFN0YXR1c0xpc3RSZXF1ZXN0Eg4KBmlzc3VlchgBIAEoCRIMCgRsaXN0GAIgASgEIngKFUdldFN0YXR1c0xpc3RSZXNwb25zZRIuCgRsaXN0GAEgASgLMiAubXVsaWFuLmNyZWRlbnRpYWwudjEuU3RhdHVzTGlzdBIvCgVwYWdlcxgCIAMoCzIgLm11bGlhbi5jcmVkZW50aWFsLnYxLlN0YXR1c1BhZ2UiHAoOR2V0Q29weVJlcXVlc3QSCgoCaWQYASABKAkiRAoPR2V0Q29weVJlc3BvbnNlEjEKBGNvcHkYASABKAsyIy5tdWxpYW4uY3JlZGVudGlhbC52MS5Bbm5vdGF0ZWRDb3B5IjMKEENoZWNrQ29weVJlcXVlc3QSDAoEY29kZRgBIAEoCRIRCglwcmVzZW50ZXIYAiABKAki8QEKEUNoZWNrQ29weVJlc3BvbnNlEgwKBGNvZGUYASABKA0SDgoGcmVhc29uGAIgASgJEjEKBGNvcHkYAyABKAsyIy5tdWxpYW4uY3JlZGVudGlhbC52MS5Bbm5vdGF0ZWRDb3B5EjQKCmNyZWRlbnRpYWwYBCABKAsyIC5tdWxpYW4uY3JlZGVudGlhbC52MS5DcmVkZW50aWFsEhEKCXR5cGVfbmFtZRgFIAEoCRITCgtpc3N1ZXJfbmFtZRgGIAEoCRISCgptYWtlcl9uYW1lGAcgASgJEhkKEXJlY2lwaWVudF9jaGVja2VkGAggASgIMosHChFDcmVkZW50aWFsU2VydmljZRJ/ChNMaXN0Q3JlZGVudGlhbFR5cGVzEjAubXVsaWFuLmNyZWRlbnRpYWwudjEuTGlzdENyZWRlbnRpYWxUeXBlc1JlcXVlc3QaMS5tdWxpYW4uY3JlZGVudGlhbC52MS5MaXN0Q3JlZGVudGlhbFR5cGVzUmVzcG9uc2UiA5ACARJ5ChFHZXRDcmVkZW50aWFsVHlwZRIuLm11bGlhbi5jcmVkZW50aWFsLnYxLkdldENyZWRlbnRpYWxUeXBlUmVxdWVzdBovLm11bGlhbi5jcmVkZW50aWFsLnYxLkdldENyZWRlbnRpYWxUeXBlUmVzcG9uc2UiA5ACARJnCgtMaXN0SXNzdWVycxIoLm11bGlhbi5jcmVkZW50aWFsLnYxLkxpc3RJc3N1ZXJzUmVxdWVzdBopLm11bGlhbi5jcmVkZW50aWFsLnYxLkxpc3RJc3N1ZXJzUmVzcG9uc2UiA5ACARJtCg1HZXRDcmVkZW50aWFsEioubXVsaWFuLmNyZWRlbnRpYWwudjEuR2V0Q3JlZGVudGlhbFJlcXVlc3QaKy5tdWxpYW4uY3JlZGVudGlhbC52MS5HZXRDcmVkZW50aWFsUmVzcG9uc2UiA5ACARJzCg9MaXN0Q3JlZGVudGlhbHMSLC5tdWxpYW4uY3JlZGVudGlhbC52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0Gi0ubXVsaWFuLmNyZWRlbnRpYWwudjEuTGlzdENyZWRlbnRpYWxzUmVzcG9uc2UiA5ACARJtCg1HZXRTdGF0dXNMaXN0EioubXVsaWFuLmNyZWRlbnRpYWwudjEuR2V0U3RhdHVzTGlzdFJlcXVlc3QaKy5tdWxpYW4uY3JlZGVudGlhbC52MS5HZXRTdGF0dXNMaXN0UmVzcG9uc2UiA5ACARJbCgdHZXRDb3B5EiQubXVsaWFuLmNyZWRlbnRpYWwudjEuR2V0Q29weVJlcXVlc3QaJS5tdWxpYW4uY3JlZGVudGlhbC52MS5HZXRDb3B5UmVzcG9uc2UiA5ACARJhCglDaGVja0NvcHkSJi5tdWxpYW4uY3JlZGVudGlhbC52MS5DaGVja0NvcHlSZXF1ZXN0GicubXVsaWFuLmNyZWRlbnRpYWwudjEuQ2hlY2tDb3B5UmVzcG9uc2UiA5ACAUIuWixtdWxpYW4vZ2VuL211bGlhbi9jcmVkZW50aWFsL3YxO2NyZWRlbnRpYWx2MWIGcHJvdG8z", [file_mulian_credential_v1_credential]);
 
 /**
  * @generated from message mulian.credential.v1.ListCredentialTypesRequest
@@ -299,6 +299,122 @@ export const GetStatusListResponseSchema: GenMessage<GetStatusListResponse> = /*
   messageDesc(file_mulian_credential_v1_query, 11);
 
 /**
+ * @generated from message mulian.credential.v1.GetCopyRequest
+ */
+export type GetCopyRequest = Message<"mulian.credential.v1.GetCopyRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message mulian.credential.v1.GetCopyRequest.
+ * Use `create(GetCopyRequestSchema)` to create a new message.
+ */
+export const GetCopyRequestSchema: GenMessage<GetCopyRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_credential_v1_query, 12);
+
+/**
+ * @generated from message mulian.credential.v1.GetCopyResponse
+ */
+export type GetCopyResponse = Message<"mulian.credential.v1.GetCopyResponse"> & {
+  /**
+   * @generated from field: mulian.credential.v1.AnnotatedCopy copy = 1;
+   */
+  copy?: AnnotatedCopy | undefined;
+};
+
+/**
+ * Describes the message mulian.credential.v1.GetCopyResponse.
+ * Use `create(GetCopyResponseSchema)` to create a new message.
+ */
+export const GetCopyResponseSchema: GenMessage<GetCopyResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_credential_v1_query, 13);
+
+/**
+ * CheckCopyRequest: code as it is printed, "MULIAN:V/<26>/<8>"; presenter is the account or
+ * organisation that shows the copy. Without it nobody is told whether the copy was forwarded.
+ *
+ * @generated from message mulian.credential.v1.CheckCopyRequest
+ */
+export type CheckCopyRequest = Message<"mulian.credential.v1.CheckCopyRequest"> & {
+  /**
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string presenter = 2;
+   */
+  presenter: string;
+};
+
+/**
+ * Describes the message mulian.credential.v1.CheckCopyRequest.
+ * Use `create(CheckCopyRequestSchema)` to create a new message.
+ */
+export const CheckCopyRequestSchema: GenMessage<CheckCopyRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_credential_v1_query, 14);
+
+/**
+ * CheckCopyResponse: code 0 = it holds; else a MUL code with its reason. What is known of
+ * the copy comes in either case, once the letters behind the code are right.
+ *
+ * @generated from message mulian.credential.v1.CheckCopyResponse
+ */
+export type CheckCopyResponse = Message<"mulian.credential.v1.CheckCopyResponse"> & {
+  /**
+   * @generated from field: uint32 code = 1;
+   */
+  code: number;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: mulian.credential.v1.AnnotatedCopy copy = 3;
+   */
+  copy?: AnnotatedCopy | undefined;
+
+  /**
+   * @generated from field: mulian.credential.v1.Credential credential = 4;
+   */
+  credential?: Credential | undefined;
+
+  /**
+   * @generated from field: string type_name = 5;
+   */
+  typeName: string;
+
+  /**
+   * @generated from field: string issuer_name = 6;
+   */
+  issuerName: string;
+
+  /**
+   * of an organisation; persons have none here
+   *
+   * @generated from field: string maker_name = 7;
+   */
+  makerName: string;
+
+  /**
+   * @generated from field: bool recipient_checked = 8;
+   */
+  recipientChecked: boolean;
+};
+
+/**
+ * Describes the message mulian.credential.v1.CheckCopyResponse.
+ * Use `create(CheckCopyResponseSchema)` to create a new message.
+ */
+export const CheckCopyResponseSchema: GenMessage<CheckCopyResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_credential_v1_query, 15);
+
+/**
  * CredentialService answers from the index: types, issuers, anchors and status lists. Proofs
  * of these answers: mulian.ledger.v1.LedgerService.GetObject.
  *
@@ -360,6 +476,27 @@ export const CredentialService: GenService<{
     methodKind: "unary";
     input: typeof GetStatusListRequestSchema;
     output: typeof GetStatusListResponseSchema;
+  },
+  /**
+   * GetCopy gives the record of an annotated copy by its id, which says nothing of the copy.
+   *
+   * @generated from rpc mulian.credential.v1.CredentialService.GetCopy
+   */
+  getCopy: {
+    methodKind: "unary";
+    input: typeof GetCopyRequestSchema;
+    output: typeof GetCopyResponseSchema;
+  },
+  /**
+   * CheckCopy checks the code of an annotated copy for who has no program of his own. The
+   * server sees the code by it; who does not want that asks GetCopy.
+   *
+   * @generated from rpc mulian.credential.v1.CredentialService.CheckCopy
+   */
+  checkCopy: {
+    methodKind: "unary";
+    input: typeof CheckCopyRequestSchema;
+    output: typeof CheckCopyResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_mulian_credential_v1_query, 0);

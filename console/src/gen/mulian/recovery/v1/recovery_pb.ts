@@ -581,9 +581,10 @@ export const CancelRecoverySchema: GenMessage<CancelRecovery> = /*@__PURE__*/
   messageDesc(file_mulian_recovery_v1_recovery, 10);
 
 /**
- * ReviewRecovery decides after a veto by a lost key: it goes on with a new lock, or it
- * ends. Two officers with ROLE_IDENTITY of different desks, neither of whom has vouched
- * for it, sign one after the other; the second has to say what the first has said.
+ * ReviewRecovery decides after a veto by a lost key: it goes on (with a new lock, or with
+ * new time for those who still have to vouch), or it ends. Two officers with ROLE_IDENTITY of
+ * different desks, neither of whom has vouched for it, sign one after the other; the second has
+ * to say what the first has said.
  *
  * @generated from message mulian.recovery.v1.ReviewRecovery
  */
