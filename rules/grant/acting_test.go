@@ -57,6 +57,7 @@ func TestAgentGives(t *testing.T) {
 	}
 	s.Must(s.other, &grantv1.PauseGrant{Grant: given, Mandate: id})
 	s.Must(s.other, &grantv1.ResumeGrant{Grant: given, Mandate: id})
+	s.WantEvent("mandate/used", "active", "mandate/mandate/"+id)
 	if m, _ := mandate.Find(s.View(), id); m.Uses != 3 {
 		t.Errorf("the mandate counts %d uses, want 3", m.Uses)
 	}

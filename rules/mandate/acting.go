@@ -102,7 +102,8 @@ func reaches(s *mandatev1.MandateScope, x AgentAct) bool {
 }
 
 // Used counts an act that [Acting] has allowed with the same arguments: a mandate for a
-// number of uses ends with the last one, and what operators have approved is spent.
+// number of uses ends with the last one, and what operators have approved is spent. Its
+// principal sees each use as an event of his own account.
 func Used(a *act.Act, m *mandatev1.Mandate, x AgentAct) {
 	if m.Kind == operator {
 		useLimit(a, m, x)
@@ -112,7 +113,7 @@ func Used(a *act.Act, m *mandatev1.Mandate, x AgentAct) {
 		finish(a, "mandate/exhausted", m, exhausted)
 		return
 	}
-	mandates.Put(a.Tx, m.Id, m)
+	keep(a, "mandate/used", m)
 }
 
 // Self refuses what a principal does himself while he has a guardian who is there for it, or

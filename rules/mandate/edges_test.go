@@ -127,3 +127,23 @@ func TestOperatorsDay(t *testing.T) {
 		}
 	}
 }
+
+// TestOperatorWhoLeft: the yes of an operator counts as long as he is one when the act is carried
+// out.
+func TestOperatorWhoLeft(t *testing.T) {
+	o := newOffice(t)
+	ids := map[string]string{}
+	for _, who := range []string{o.agent, o.other} {
+		m := o.of(operator, o.firm)
+		m.Agent = who
+		ids[who] = o.give(o.firm, m)
+	}
+	o.Must(o.firm, &mandatev1.SetOperatorPolicy{Limits: []*mandatev1.OperatorLimit{{Threshold: 2}}})
+	digest := sha256.Sum256([]byte("one act"))
+	x := o.act()
+	x.Principal, x.Digest = o.firm, digest[:]
+	o.Must(o.other, &mandatev1.ApproveAct{Firm: o.firm, Digest: digest[:]})
+	o.acting(fault.OK, x)
+	o.Must(o.firm, &mandatev1.RevokeMandate{Mandate: ids[o.other]})
+	o.acting(fault.QuorumShort, x)
+}

@@ -196,6 +196,7 @@ var verbs = map[string]Phrase{
 	"mandate/resume_mandate":        {"恢复委托", "resumed the mandate"},
 	"mandate/suspended_by_recovery": {"账户恢复后中止委托", "suspended after a recovery the mandate"},
 	"mandate/expired":               {"委托到期", "let run out the mandate"},
+	"mandate/used":                  {"依委托办理一次", "acted once under the mandate"},
 	"mandate/exhausted":             {"委托次数用完", "used for the last time the mandate"},
 	"mandate/set_operator_policy":   {"登记经办规则", "set how operators act together for"},
 	"mandate/approve_act":           {"经办人认可一项操作", "agreed as an operator to the act"},
