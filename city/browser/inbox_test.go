@@ -15,7 +15,6 @@ import (
 func init() {
 	story("inbox", authorise)
 	story("explorer", explore)
-	story("box", consents)
 }
 
 // received counts the requests that wait for the planning commission.
@@ -83,36 +82,4 @@ func explore(p *page) {
 	if status, policy := p.fetch("/", "Content-Security-Policy"); status != 200 || !strings.Contains(policy, "script-src 'self';") {
 		p.t.Errorf("/ answers %d with the policy %q", status, policy)
 	}
-}
-
-// consents: a citizen opens a box with a passkey, looks at a request and agrees, declines
-// another, and revokes.
-func consents(p *page) {
-	p.Size(390, 844, true)
-	p.open("/box")
-	p.settled()
-	p.Shot("../../console/shots/box-welcome.png")
-	p.press(`[data-testid="open"]`)
-	p.see("待我决定 2")
-	p.axe("box")
-	p.Shot("../../console/shots/box-home.png")
-	p.clicks = 0
-	p.click("=查看")
-	p.see("会给出的内容")
-	p.axe("box ask")
-	p.Shot("../../console/shots/box-ask.png")
-	p.click(`[data-testid="consent"]`)
-	p.clicks++ // the device
-	p.see("生效中的授权 1")
-	p.task("answer a request", 3)
-	p.Shot("../../console/shots/box-given.png")
-	p.click("=撤销")
-	p.clicks++ // the device
-	p.see("生效中的授权 0")
-	p.task("revoke", 2)
-	p.click("=谁看过我")
-	p.see("你撤销了授权")
-	p.task("who looked", 1)
-	p.axe("box seen")
-	p.Shot("../../console/shots/box-seen.png")
 }

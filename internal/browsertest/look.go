@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -16,6 +17,19 @@ func (b *Browser) Size(width, height int, mobile bool) {
 		opts = append(opts, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulateScale(2))
 	}
 	b.do("size", chromedp.EmulateViewport(int64(width), int64(height), opts...))
+}
+
+// Night makes the device say that its owner likes it dark, or no longer.
+func (b *Browser) Night(on bool) {
+	b.t.Helper()
+	shade := "light"
+	if on {
+		shade = "dark"
+	}
+	m := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: shade}}}
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, m); err != nil {
+		b.t.Fatalf("night: %v", err)
+	}
 }
 
 // Shot writes what is seen of the page to a PNG file.

@@ -30,14 +30,18 @@ export function unbase64(s = ''): Uint8Array<ArrayBuffer> {
 }
 
 // What of the answers the box looks at.
-export interface Here { chainId: string; demo?: boolean; rpIds?: string[]; nowMs: string; height: string; build: string }
+export interface Here { chainId: string; demo?: boolean; rpIds?: string[]; nowMs: string; aheadMs: number; height: string; build: string }
 export interface DataRequest { id: string; use: string; org: string; owner?: string; items: string; optionalItems?: string; toMs: string; maxUses?: number; notAfterMs: string; state: string; hash: string; createdMs: string; dataLifeDays?: number }
 export interface IntendedUse { title: string; entry?: string; sensitive?: boolean; contact?: string; mode: string; kind: string; purpose: string; basis: string }
 export interface Asked { request: DataRequest; use: IntendedUse; text?: string; uiTextHash?: string; items?: string[] }
 export interface Grant { id: string; use: string; grantee: string; state: string; notAfterMs: string; notBeforeMs: string; maxUses?: number; uses?: number; itemCodes?: string[]; entry?: string; givenMs: string; basis: string }
 export interface Notification { number: string; event: { height: string; timeMs: string; verb: string; actor?: string; objects?: string[] } }
 
-export const here = () => call<Here>('mulian.console.v1.ConsoleService/GetConsole', {})
+/** here is where this page is; aheadMs is how far the server's clock is before this device's. */
+export async function here(): Promise<Here> {
+  const h = await call<Here>('mulian.console.v1.ConsoleService/GetConsole', {})
+  return { ...h, aheadMs: Number(h.nowMs) - Date.now() }
+}
 export const asks = (owner: string) => call<{ requests?: DataRequest[]; total?: string }>('mulian.grant.v1.GrantService/ListDataRequests', { owner, states: ['DATA_REQUEST_STATE_REQUESTED'], limit: 50 })
 export const asked = (id: string, owner: string, lang: string, items = '') => call<Asked>('mulian.grant.v1.GrantService/GetDataRequest', { id, owner, language: lang, ...(items && { items }) })
 export const grants = (owner: string) => call<{ grants?: Grant[]; total?: string }>('mulian.grant.v1.GrantService/ListGrants', { owner, live: true, limit: 50 })

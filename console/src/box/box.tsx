@@ -4,6 +4,8 @@ import { choose, chosen, signers, type Signer } from '@/chain/keys'
 import { askIn, type Here, here as askHere } from './api'
 import { speakBox, useWords } from '../words-box'
 import { Ask } from './ask'
+import { Cert, Certs } from './certs'
+import { GrantPage, Grants } from './grants'
 import { Home } from './home'
 import { Seen } from './seen'
 import { Me } from './me'
@@ -25,8 +27,8 @@ export function go(path: string): void {
 }
 const usePath = () => useSyncExternalStore((f) => { moved.add(f); return () => { moved.delete(f) } }, () => location.pathname)
 
-export function To({ to, className, children }: { to: string; className?: string; children: ReactNode }) {
-  return <a href={to} className={className} onClick={(e) => { if (!e.ctrlKey && !e.metaKey) { e.preventDefault(); go(to) } }}>{children}</a>
+export function To({ to, className, here, children }: { to: string; className?: string; here?: boolean; children: ReactNode }) {
+  return <a href={to} className={className} aria-current={here ? 'page' : undefined} onClick={(e) => { if (!e.ctrlKey && !e.metaKey) { e.preventDefault(); go(to) } }}>{children}</a>
 }
 
 /** pages of the box: a pattern and what it shows. Others are added here, one line each. */
@@ -35,6 +37,10 @@ const pages: [RegExp, (id: string) => ReactNode][] = [
   [/^\/box\/ask\/([0-9a-f]{32})$/, (id) => <Ask key={id} id={id} />],
   [/^\/box\/seen$/, () => <Seen />],
   [/^\/box\/me$/, () => <Me />],
+  [/^\/box\/grants(\/over)?$/, (over) => <Grants key={over} over={!!over} />],
+  [/^\/box\/grant\/([0-9a-f]{32})$/, (id) => <GrantPage key={id} id={id} />],
+  [/^\/box\/certs$/, () => <Certs />],
+  [/^\/box\/certs\/([0-9a-f]{32})$/, (id) => <Cert key={id} id={id} />],
 ]
 
 export function Box() {

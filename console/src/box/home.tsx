@@ -22,6 +22,7 @@ export function Home() {
       <main className="page lifted">
         <nav className="card three" aria-label={t('home.nav')}>
           <To to="/box/seen"><Icon d="M4 5h16v14H4zM8 10h8M8 14h5" />{t('home.seen')}{d ? ` ${d.told}` : ''}</To>
+          <To to="/box/certs"><Icon d="M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6" />{t('certs.title')}</To>
           <To to="/box/me"><Icon d="M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 21a8 8 0 0 1 16 0" />{t('me.title')}</To>
         </nav>
         {read.error !== undefined && !d && <Trouble error={read.error} again={refresh} />}
@@ -37,7 +38,7 @@ export function Home() {
           ))}
         </section>}
         {d && <section className="card" aria-labelledby="given">
-          <h2 id="given">{t('home.given')} {d.grants.length}</h2>
+          <h2 id="given"><To to="/box/grants">{t('home.given')} {d.grants.length}</To></h2>
           {d.grants.length === 0 && <p className="second">{t('home.noGrants')}</p>}
           {d.grants.map((g) => <Given key={g.id} grant={g} name={name(g.grantee)} />)}
         </section>}
@@ -53,7 +54,7 @@ function Given({ grant, name }: { grant: Grant; name: string }) {
   const uses = grant.maxUses ? t('home.uses', { n: grant.uses ?? 0, of: grant.maxUses }) : t('home.usesFree', { n: grant.uses ?? 0 })
   return (
     <div className="item">
-      <div><strong>{name}</strong><p className="second">{t('home.to', { at: moment(grant.notAfterMs) })} · {uses}</p></div>
+      <div><To to={`/box/grant/${grant.id}`}><strong>{name}</strong></To><p className="second">{t('home.to', { at: moment(grant.notAfterMs) })} · {uses}</p></div>
       {grant.basis !== 'GRANT_BASIS_DUTY' && !done && (
         <SignButton label={t('home.revoke')} className="button danger" make={async () => (await import('./sign')).revoking(at, signer, grant.id)} done={() => { setDone(true); refresh() }} />
       )}

@@ -1,21 +1,27 @@
-// Me: keys of this account, elder version, language.
+// Me: the account, its keys as the ledger has them, how it is recovered, for whom it acts;
+// size of the letters and language.
 import { useState } from 'react'
 import { askIn } from './api'
 import { speakBox, useWords } from '../words-box'
+import { arranged, type Mandate, mandatesOf, namesOf, word } from './allowed'
 import { To, useBox } from './box'
+import { moment, Stale, Trouble, useAsk, Wait } from './parts'
+import { SignButton } from './signing'
 
+const SIZES = ['', 'on', 'max']
+
+/** Speech chooses the size of the letters and the language; it stands on the first page, too. */
 export function Speech() {
   const { t, language } = useWords()
-  const [elder, setElder] = useState(document.documentElement.dataset.elder === 'on')
-  const big = () => {
-    const on = elder ? '' : 'on'
-    document.documentElement.dataset.elder = on
-    localStorage.setItem('mulian.elder', on)
-    setElder(!elder)
+  const [size, setSize] = useState(document.documentElement.dataset.elder ?? '')
+  const wear = (to: string) => {
+    document.documentElement.dataset.elder = to
+    localStorage.setItem('mulian.elder', to)
+    setSize(to)
   }
   return (
-    <div className="speech">
-      <button type="button" className="button" aria-pressed={elder} onClick={big}>{t('me.elder')}</button>
+    <div className="speech" role="group" aria-label={t('me.show')}>
+      {SIZES.map((s) => <button key={s} type="button" className="button" aria-pressed={size === s} onClick={() => wear(s)}>{t(`me.size.${s || 'plain'}`)}</button>)}
       <button type="button" className="button" onClick={() => void speakBox(language === 'zh-CN' ? 'en-US' : 'zh-CN').then(askIn)}>{t('me.language')}</button>
     </div>
   )
@@ -29,12 +35,107 @@ export function Me() {
       <To to="/box" className="back">‹ {t('home.back')}</To>
       <h1>{t('me.title')}</h1>
       <section className="card"><h2>{t('me.account')}</h2><p><code>{signer.account}</code></p><p className="second">{t('me.random')}</p></section>
-      <section className="card"><h2>{t('me.keys')}</h2>
-        <div className="item"><span>{t(`me.${signer.method}`)}</span><code>{signer.keyId}</code></div>
-        {signer.device && <div className="item"><span>{t('me.device')}</span><code>{signer.device.keyId}</code></div>}
-      </section>
-      <Speech />
+      <Keys />
+      <Recovery />
+      <ActFor />
+      <section className="card"><h2>{t('me.show')}</h2><Speech /></section>
       <p className="second">{at.chainId} · {at.build}</p>
     </main>
+  )
+}
+
+const sign = () => import('./sign')
+
+function Keys() {
+  const { t } = useWords()
+  const { signer, at, stamp, refresh } = useBox()
+  const read = useAsk(async () => (await import('./account')).account(signer.account), [signer.account, stamp])
+  const here = [signer.keyId, signer.device?.keyId]
+  return (
+    <section className="card" aria-labelledby="keys"><h2 id="keys">{t('me.keys')} {read.data?.keys.length}</h2>
+      {read.error !== undefined && (read.data ? <Stale /> : <Trouble error={read.error} again={refresh} />)}
+      {!read.data && read.error === undefined && <Wait />}
+      {read.data?.state === 4 && <p className="bad">{t('me.frozen')}</p>}
+      {read.data?.keys.map((k) => {
+        const state = k.state === 2 ? 'revoked' : k.lostMs ? 'lost' : k.suspended ? 'suspended' : 'active'
+        const mine = here.includes(k.id)
+        return (
+          <div className="item" key={k.id}>
+            <div>
+              <strong>{t(k.level === 1 ? 'me.device' : k.algorithm === 4 ? 'me.passkey' : 'me.p256')}</strong>{mine && <em className="good"> {t('me.here')}</em>}
+              <p className="second">{t(`me.state.${state}`)} · {t('me.since', { at: moment(Number(k.addedMs)) })} · <code>{k.id}</code></p>
+            </div>
+            {!mine && state === 'active' && <SignButton label={t('me.report')} className="button danger" make={async () => (await sign()).reporting(at, signer, k.id, false)} done={refresh} />}
+            {!mine && state === 'lost' && <SignButton label={t('me.found')} className="button" make={async () => (await sign()).reporting(at, signer, k.id, true)} done={refresh} />}
+          </div>
+        )
+      })}
+    </section>
+  )
+}
+
+function Recovery() {
+  const { t } = useWords()
+  const { signer, at, stamp, refresh } = useBox()
+  const read = useAsk(() => arranged(signer.account), [signer.account, stamp])
+  const d = read.data
+  const p = d?.policy
+  const ways = d && [
+    ...(p?.threshold ? [t('me.guardians', { n: p.threshold, of: p.guardians?.length ?? 0 })] : []),
+    ...(p?.codeKey ? [t('me.code')] : []),
+    t('me.counter'),
+  ]
+  return (
+    <section className="card" aria-labelledby="recovery"><h2 id="recovery">{t('me.recovery')}</h2>
+      {read.error !== undefined && (d ? <Stale /> : <Trouble error={read.error} again={refresh} />)}
+      {!d && read.error === undefined && <Wait />}
+      {d && !p?.threshold && !p?.codeKey && <p className="amber">{t('me.unarranged')}</p>}
+      {ways && <ul className="plain">{ways.map((w) => <li key={w}>{w}</li>)}</ul>}
+      {p?.pendingMs && p.pendingMs !== '0' && <p className="second">{t('me.pending', { at: moment(p.pendingMs) })}</p>}
+      {d?.last && <p className="second">{t('me.recovered', { at: moment(d.last.executedMs), n: d.last.count })}</p>}
+      {d?.running?.map((r) => (
+        <div className="item" key={r.id}>
+          <div><strong className="bad">{t('me.running')}</strong><p className="second">{t(`me.path.${word(r.path, 'RECOVERY_PATH_')}`)} · {moment(r.openedMs)}{r.dueMs && ` · ${t('me.due', { at: moment(r.dueMs) })}`}</p></div>
+          <SignButton label={t('me.veto')} className="button danger" make={async () => (await sign()).vetoing(at, signer, r.id)} done={refresh} />
+        </div>
+      ))}
+    </section>
+  )
+}
+
+function ActFor() {
+  const { t } = useWords()
+  const { signer, stamp, refresh } = useBox()
+  const read = useAsk(async () => {
+    const [agent, principal] = await Promise.all([mandatesOf('agent', signer.account), mandatesOf('principal', signer.account)])
+    return { agent, principal, name: await namesOf([...agent.map((m) => m.principal), ...principal.map((m) => m.agent)]) }
+  }, [signer.account, stamp])
+  const d = read.data
+  return (
+    <section className="card" aria-labelledby="actfor"><h2 id="actfor">{t('me.mandates')}</h2>
+      {read.error !== undefined && (d ? <Stale /> : <Trouble error={read.error} again={refresh} />)}
+      {!d && read.error === undefined && <Wait />}
+      {d && d.agent.length + d.principal.length === 0 && <p className="second">{t('me.noMandates')}</p>}
+      {d?.agent.map((m) => <OneMandate key={m.id} m={m} other={d.name(m.principal)} agent />)}
+      {d?.principal.map((m) => <OneMandate key={m.id} m={m} other={d.name(m.agent)} agent={false} />)}
+    </section>
+  )
+}
+
+function OneMandate({ m, other, agent }: { m: Mandate; other: string; agent: boolean }) {
+  const { t } = useWords()
+  const { signer, at, refresh } = useBox()
+  const state = word(m.state, 'MANDATE_STATE_')
+  const acts = (m.scope?.acts ?? []).map((a) => t(`me.act.${word(a, 'MANDATE_ACT_')}`)).join('、')
+  return (
+    <div className="item">
+      <div><strong>{t(agent ? 'me.iActFor' : 'me.actsForMe', { who: other })}</strong>
+        <p className="second">{t(`me.mandate.${word(m.kind, 'MANDATE_KIND_')}`)} · {t(`me.mandateState.${state}`)} · {acts} · {t('home.to', { at: moment(m.untilMs) })}</p></div>
+      {agent && state === 'proposed' && <span className="speech">
+        <SignButton label={t('me.decline')} className="button" make={async () => (await sign()).answering(at, signer, m.id, false)} done={refresh} />
+        <SignButton label={t('me.accept')} className="button first" make={async () => (await sign()).answering(at, signer, m.id, true)} done={refresh} />
+      </span>}
+      {['active', 'suspended'].includes(state) && (agent || !m.kind.includes('GUARDIAN')) && <SignButton label={t('home.revoke')} className="button danger" make={async () => (await sign()).ending(at, signer, m.id)} done={refresh} />}
+    </div>
   )
 }

@@ -31,6 +31,12 @@ export function Trouble({ error, again }: { error: unknown; again?: () => void }
   )
 }
 
+/** Stale says that what is shown is from before: the server could not be asked again. */
+export function Stale() {
+  const { t } = useWords()
+  return <p className="amber" role="status">{t('trouble.stale')}</p>
+}
+
 export function Wait() {
   const { t } = useWords()
   return <p className="second" role="status">{t('wait')}</p>

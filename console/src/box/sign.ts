@@ -24,7 +24,7 @@ export async function open(at: Here, passkey: boolean, label: string): Promise<S
       ...(passkey && { passkey: { rpIdHash: await sha256(utf8(key.rpId!)), backupEligible: key.backupEligible } }) },
     { id: device.keyId, publicKey: device.point, level: KeyLevel.MACHINE, label: 'device', algorithm: KeyAlgorithm.P256 },
   ] } }]
-  const done = await send(signer, await draft(at.chainId, account, acts, Number(at.nowMs) - Date.now()))
+  const done = await send(signer, await draft(at.chainId, account, acts, at.aheadMs))
   if (done.code !== 0) throw new Error(done.text)
   if (at.demo) { // the city says who this invented person is
     const said = await call<{ number?: string; salt?: string }>('mulian.console.v1.ConsoleService/TakeSeat', { seat: 'citizen', account })
@@ -44,13 +44,28 @@ export async function giving(at: Here, s: Signer, c: Chosen): Promise<Draft> {
   await keep({ ...s, notes: { ...s.notes, [`row:${request.id}`]: hex(salt) } })
   return draft(at.chainId, s.account, [{ case: 'giveGrant', value: {
     request: request.id, requestHash: from64(request.hash), uiTextHash: await sha256(utf8(c.text)), language: c.language, items: c.items, rowKeyCommitment: rowKey,
-  } }], Number(at.nowMs) - Date.now())
+  } }], at.aheadMs)
 }
 
 const from64 = (s: string) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0)) as Uint8Array<ArrayBuffer>
 
 export const declining = (at: Here, s: Signer, id: string, notMe: boolean): Promise<Draft> =>
-  draft(at.chainId, s.account, [{ case: 'declineRequest', value: { request: id, cause: notMe ? DeclineCause.NOT_ME : DeclineCause.REFUSED } }], Number(at.nowMs) - Date.now())
+  draft(at.chainId, s.account, [{ case: 'declineRequest', value: { request: id, cause: notMe ? DeclineCause.NOT_ME : DeclineCause.REFUSED } }], at.aheadMs)
 
 export const revoking = (at: Here, s: Signer, grant: string): Promise<Draft> =>
-  draft(at.chainId, s.account, [{ case: 'revokeGrant', value: { grant } }], Number(at.nowMs) - Date.now())
+  draft(at.chainId, s.account, [{ case: 'revokeGrant', value: { grant } }], at.aheadMs)
+
+type Write = (at: Here, s: Signer, id: string) => Promise<Draft>
+const one = (act: (id: string) => Act): Write => (at, s, id) => draft(at.chainId, s.account, [act(id)], at.aheadMs)
+
+/** pausing and resuming stop a grant for a while, and let it go on. */
+export const pausing = one((grant) => ({ case: 'pauseGrant', value: { grant } }))
+export const resuming = one((grant) => ({ case: 'resumeGrant', value: { grant } }))
+/** vetoing says that a recovery which runs is not the holder's. */
+export const vetoing = one((recovery) => ({ case: 'vetoRecovery', value: { recovery } }))
+/** ending revokes a mandate that was given or accepted. */
+export const ending = one((mandate) => ({ case: 'revokeMandate', value: { mandate } }))
+/** answering accepts or declines to act for somebody. */
+export const answering = (at: Here, s: Signer, mandate: string, accept: boolean) => one(() => ({ case: 'answerMandate', value: { mandate, accept } }))(at, s, mandate)
+/** reporting says that a key of the account is lost, or found again. */
+export const reporting = (at: Here, s: Signer, key: string, found: boolean) => one(() => ({ case: 'reportKey', value: { account: s.account, key, found } }))(at, s, key)

@@ -1,0 +1,1 @@
+import{u as e}from"./proto.js";import{b as t,r as n,t as r}from"./ledger_pb.js";async function i(i){let a=await n(r).getObject({key:`identity/account/${i}`});return e(t,a.value)}export{i as account};
