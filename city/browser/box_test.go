@@ -12,6 +12,7 @@ func consents(p *page) {
 	p.open("/box")
 	p.settled()
 	p.light("/box", boxBudget)
+	p.speak("zh-CN")
 	p.Shot("../../console/shots/box-welcome.png")
 	p.press(`[data-testid="open"]`)
 	p.see("待我决定 2")
@@ -66,9 +67,11 @@ func papers(p *page) {
 	p.press("=查看")
 	p.see("回执编号")
 	p.phone("box-cert")
-	p.press("=公开核验")
-	p.see("授权")
-	p.axe("public page of a grant")
+	var public string
+	p.ask(&public, `async () => document.querySelector('a[href^="/v/"]').getAttribute("href")`)
+	if status, _ := p.fetch(public, "Content-Type"); status != 200 {
+		p.t.Errorf("%s answers %d", public, status)
+	}
 }
 
 // me: keys as the ledger has them, recovery, mandates, and letters up to 30 px.

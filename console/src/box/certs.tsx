@@ -63,13 +63,13 @@ export function Cert({ id }: { id: string }) {
     <main className="page">
       {back}
       <h1>{t('certs.receipt')} · {t(`certs.event.${word(r.event, 'RECEIPT_EVENT_')}`)}</h1>
-      <section className="card">{rows.map(([k, v]) => <div className="item" key={k}><span>{k}</span><strong className="end">{v}</strong></div>)}</section>
+      <section className="card">{rows.map(([k, v]) => <div className="item" key={k}><span className="keep">{k}</span><strong className="end">{v}</strong></div>)}</section>
       <section className="card"><h2>{t('certs.who')}</h2>{(r.controllers ?? []).map((c) => <div className="item" key={c.org}><div><strong>{c.name}</strong><p className="second">{[c.org, c.contact].filter(Boolean).join(' · ')}</p></div></div>)}</section>
       <section className="card"><p>{r.withdrawal}</p><p className="second">{r.complaint}</p></section>
       <p className="second">{t('certs.said')}</p>
       <div className="speech">
         <button type="button" className="button first" onClick={() => file(`${r.id}.json`, `${JSON.stringify(r, null, 2)}\n`)}>{t('certs.keep')}</button>
-        <a className="button" href={`/v/${id}`}>{t('certs.check')}</a>
+        <a className="button" href={`/v/${id}?lang=${language === 'zh-CN' ? 'zh' : 'en'}`}>{t('certs.check')}</a>
         <To to={`/box/grant/${id}`} className="button">{t('grants.one')}</To>
       </div>
     </main>

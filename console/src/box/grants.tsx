@@ -14,7 +14,7 @@ const State = ({ g }: { g: FullGrant }) => {
   return <span className={s === 'active' ? 'good' : s === 'voided' ? 'bad' : 'second'}>{t(`grants.state.${s}`)}</span>
 }
 
-/** Uses says how often it was used: of how many, if they are counted. */
+/** useCount says how often it was used: of how many, if they are counted. */
 export const useCount = (t: ReturnType<typeof useWords>['t'], g: FullGrant) => (g.maxUses ? t('home.uses', { n: g.uses ?? 0, of: g.maxUses }) : t('home.usesFree', { n: g.uses ?? 0 }))
 
 export function Grants({ over }: { over: boolean }) {
@@ -57,7 +57,7 @@ export function Grants({ over }: { over: boolean }) {
 }
 
 export function GrantPage({ id }: { id: string }) {
-  const { t } = useWords()
+  const { t, language } = useWords()
   const { at, signer, stamp, refresh } = useBox()
   const [pages, setPages] = useState(1)
   const read = useAsk(async () => {
@@ -115,7 +115,7 @@ export function GrantPage({ id }: { id: string }) {
       </section>}
       <nav className="speech" aria-label={t('grants.papers')}>
         <To to={`/box/certs/${g.id}`} className="button">{t('certs.receipt')}</To>
-        <a className="button" href={`/v/${g.id}`}>{t('certs.check')}</a>
+        <a className="button" href={`/v/${g.id}?lang=${language === 'zh-CN' ? 'zh' : 'en'}`}>{t('certs.check')}</a>
       </nav>
       {mine && live(g) && <div className="speech">
         {state === 'paused'
