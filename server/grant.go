@@ -206,7 +206,13 @@ func (g grantAPI) ListNotifications(ctx context.Context, req *connect.Request[gr
 		return nil, wire.Error(err)
 	}
 	g.s.fresh(ctx)
-	feed, _, err := index.Get[grantv1.NotificationFeed](ctx, g.s.index, index.GrantFeed+m.GetOwner())
+	// From the state: events name the notifications of a feed, not the feed itself, so that the
+	// index has none.
+	feed := &grantv1.NotificationFeed{}
+	res, err := g.s.chain.Object(ctx, index.GrantFeed+m.GetOwner(), 0, false)
+	if err == nil && res.GetFound() {
+		err = decode(res.GetValue(), feed)
+	}
 	if err != nil {
 		return nil, wire.Error(err)
 	}

@@ -16,6 +16,7 @@ func consents(p *page) {
 	p.Shot("../../console/shots/box-welcome.png")
 	p.press(`[data-testid="open"]`)
 	p.see("待我决定 2")
+	p.see("谁看过我 2") // two have asked
 	p.phone("box-home")
 	p.clicks = 0
 	p.click("=查看")

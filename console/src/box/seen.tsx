@@ -20,7 +20,7 @@ export function Seen() {
       {!read.data && read.error === undefined && <Wait />}
       {read.data?.n.length === 0 && <p className="card second">{t('seen.none')}</p>}
       {!!read.data?.n.length && <ol className="card line">{read.data.n.map((x) => (
-        <li key={x.number}><strong>{verb(x.event.verb)}</strong><p className="second">{x.event.actor ? read.data!.who[`identity/account/${x.event.actor}`] : t('seen.clock')} · {moment(x.event.timeMs)} · {t('seen.height', { n: x.event.height })}</p></li>
+        <li key={x.number}><strong>{verb(x.event.verb)}</strong><p className="second">{x.event.actor === signer.account ? t('seen.you') : x.event.actor ? read.data!.who[`identity/account/${x.event.actor}`] : t('seen.clock')} · {moment(x.event.timeMs)} · {t('seen.height', { n: x.event.height })}</p></li>
       ))}</ol>}
     </main>
   )
