@@ -51,13 +51,13 @@ func runDoor(raw string) error {
 	return errors.Join(g.Run(context.Background()), g.Close())
 }
 
-// process is a gateway in a process of its own.
-type process struct {
+// spawnedDoor is a gateway in a process of its own.
+type spawnedDoor struct {
 	cmd  *exec.Cmd
 	once sync.Once
 }
 
-func (w *transfers) spawnDoor(cfg gateway.Config) *process {
+func (w *transfers) spawnDoor(cfg gateway.Config) *spawnedDoor {
 	w.Helper()
 	raw, err := json.Marshal(cfg)
 	w.ok(err)
@@ -68,7 +68,7 @@ func (w *transfers) spawnDoor(cfg gateway.Config) *process {
 	out, err := cmd.StdoutPipe()
 	w.ok(err)
 	w.ok(cmd.Start())
-	p := &process{cmd: cmd}
+	p := &spawnedDoor{cmd: cmd}
 	w.Cleanup(p.kill)
 	if line, err := bufio.NewReader(out).ReadString('\n'); strings.TrimSpace(line) != "open" {
 		w.Fatalf("the gateway says %q, %v", line, err)
@@ -81,7 +81,7 @@ func (w *transfers) spawnDoor(cfg gateway.Config) *process {
 }
 
 // kill is kill -9, and waits until it has happened.
-func (p *process) kill() {
+func (p *spawnedDoor) kill() {
 	p.once.Do(func() {
 		p.cmd.Process.Kill()
 		p.cmd.Wait()
