@@ -346,11 +346,15 @@ func TestAFeedSaysWhichRow(t *testing.T) {
 	if len(got) != 1 || got[0].RowKey != "京0002" {
 		t.Fatalf("%v", got)
 	}
+	o.Touched(t.Context(), "estate", []connect.RowChange{{Table: connect.TableName{Name: "certificate"}, Key: connect.Row{connect.TextValue("京0002")}}}) // while it is looked at
 	if looked, reported, err := o.look(t.Context(), got); err != nil || looked != 1 || len(reported) != 1 || asked["京0001"] != 0 || asked["京0002"] != 1 {
 		t.Errorf("%d, %v, %v, %v", looked, reported, err, asked)
 	}
 	if m, ok := (*sent)[0].(*credentialv1.ReportSourceChange); !ok || len(m.Sources) != 1 {
 		t.Errorf("%v", *sent)
+	}
+	if got := o.takeTouched(); len(got) != 0 {
+		t.Errorf("reported since: %v", got)
 	}
 	if got := touch("certificate", connect.RowUpdate, "京0002"); len(got) != 0 {
 		t.Errorf("reported already: %v", got)

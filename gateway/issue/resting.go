@@ -79,7 +79,11 @@ func (o *Office) noted(x Record, p *plan) {
 	info, err := os.Stat(o.Records.Dir)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if x.Source == "" || r.rows == nil || err != nil {
+	if x.Source == "" {
+		return
+	}
+	r.stir()
+	if r.rows == nil || err != nil {
 		return // all are read when they are asked for
 	}
 	r.rows[x.RowKey] = append(r.rows[x.RowKey], x)
@@ -88,7 +92,6 @@ func (o *Office) noted(x Record, p *plan) {
 		r.places = map[string]place{}
 	}
 	r.places[kindOf(x)] = place{p.table.GetSource(), tableName(p.table.GetName())}
-	r.stir()
 }
 
 // settled notes that a record was reported.
@@ -353,7 +356,12 @@ func (o *Office) Watch(ctx context.Context, w Watching) error {
 			case <-tick.C:
 				waiting = false
 			case <-wake:
-				places(o.watched())
+				all, err := o.rest(ctx) // the first credential of a gateway may be what woke it
+				if err != nil {
+					told(nil, err)
+					continue
+				}
+				places(all)
 				_, reported, err := o.look(ctx, o.takeTouched())
 				told(reported, err)
 			}
@@ -375,11 +383,15 @@ func (o *Office) fed(x Record, fed func(string, connect.TableName) bool) bool {
 	return ok && fed != nil && fed(at.source, at.table)
 }
 
+// takeTouched are those that a feed named, but for those that were reported since.
 func (o *Office) takeTouched() (out []Record) {
 	o.resting.mu.Lock()
 	defer o.resting.mu.Unlock()
 	for _, x := range o.resting.touched {
-		out = append(out, x)
+		reported := func(y Record) bool { return y.ID == x.ID && y.Reported }
+		if !slices.ContainsFunc(o.resting.rows[x.RowKey], reported) {
+			out = append(out, x)
+		}
 	}
 	o.resting.touched = nil
 	return out
