@@ -87,7 +87,7 @@ export function Answer({ request, keys = false }: { request: Request; keys?: boo
     return () => removeEventListener('keydown', press)
   }, [keys, may])
   return (
-    <p className="actions" style={{ marginTop: 16 }}>
+    <p className="actions" style={keys ? { marginTop: 16 } : undefined}>
       {may && <><Button type="primary" onClick={authorise} data-testid="authorise">{t('authorise')}{keys && <kbd aria-hidden style={{ background: 'transparent', color: 'inherit', borderColor: 'currentColor' }}>A</kbd>}</Button>
         <Button onClick={() => setReturning(true)}>{t('return')}</Button></>}
       <Button type="text" onClick={() => setProof(true)}>{t('proof')}</Button>
