@@ -124,13 +124,6 @@ func (p *page) key(key string) {
 	p.ask(&ok, `async (k) => { (document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent("keydown", {key: k, bubbles: true})); return true }`, key)
 }
 
-// text is what the first element that fits shows.
-func (p *page) text(selector string) (out string) {
-	p.t.Helper()
-	p.ask(&out, `async (s) => { `+until+` return (await until(s, () => document.querySelector(s))).innerText }`, selector)
-	return out
-}
-
 // enter takes a seat of the demo and waits until the console shows whose it is.
 func (p *page) enter(seat string) {
 	p.t.Helper()
