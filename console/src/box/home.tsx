@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { useWords } from '../words-box'
 import { asks, grants, type Grant, names, notified } from './api'
 import { To, useBox } from './box'
+import { Speech } from './me'
 import { moment, Trouble, useAsk, Wait } from './parts'
 import { SignButton } from './signing'
 
@@ -42,6 +43,7 @@ export function Home() {
           {d.grants.length === 0 && <p className="second">{t('home.noGrants')}</p>}
           {d.grants.map((g) => <Given key={g.id} grant={g} name={name(g.grantee)} />)}
         </section>}
+        <Speech />
       </main>
     </>
   )
