@@ -85,11 +85,13 @@ func (p *page) open(path string) {
 }
 
 // chinese makes the city's pages Chinese before the first of them is opened, whatever the
-// language of the machine.
+// language of the machine, and leaves nothing of that in the cache.
 func (p *page) chinese() {
 	p.t.Helper()
 	p.open("/seats")
 	p.speak("zh-CN")
+	p.Visit("about:blank") // else the renderer keeps what it has read
+	p.Forget()
 }
 
 // click waits for an element that can be clicked, clicks it and counts. A selector that

@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -29,6 +31,14 @@ func (b *Browser) Night(on bool) {
 	m := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: shade}}}
 	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, m); err != nil {
 		b.t.Fatalf("night: %v", err)
+	}
+}
+
+// Forget empties the browser's cache, so that the next page comes off the line as a whole.
+func (b *Browser) Forget() {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, network.ClearBrowserCache, cdp.Empty{}); err != nil {
+		b.t.Fatalf("forget: %v", err)
 	}
 }
 
