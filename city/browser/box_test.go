@@ -101,7 +101,7 @@ func me(p *page) {
 }
 
 // phone holds a page of the box against axe by day and by night, and takes screenshots in
-// both languages. The box follows the device's theme.
+// the language of the page. The box follows the device's theme.
 func (p *page) phone(name string) {
 	p.t.Helper()
 	p.axe(name)
