@@ -45,6 +45,7 @@ servers:
 	@scripts/need-softhsm
 	@scripts/need-chromium
 	@scripts/need-judges --try
+	@scripts/need-console --try
 
 FUZZ_SECONDS ?= 600
 

@@ -161,6 +161,10 @@ func signed(acc *identityv1.Account, c *call, nowMs int64) error {
 			return fault.Newf(fault.KeyRevoked, "key %s no longer signs", k.GetId())
 		case k.GetSuspended():
 			return fault.Newf(fault.Suspended, "key %s is suspended by vote", k.GetId())
+		case k.GetLostMs() != 0: // as on the ledger: who found a phone gets nothing with it
+			return fault.Newf(fault.KeyRevoked, "key %s is reported lost", k.GetId())
+		case k.GetCustodian() != "": // it signs what two officers have put on the ledger, and no call is that
+			return fault.Newf(fault.CustodyUnrecorded, "key %s is in custody and signs no calls", k.GetId())
 		}
 		pub, err := sm.ParsePublic(sm.Algorithm(k.GetAlgorithm()), k.GetPublicKey())
 		if err != nil { // a passkey signs what a person looks at

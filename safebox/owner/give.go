@@ -106,6 +106,9 @@ func (o *Opened) HandOver(ctx context.Context, it *Item, to string, answer time.
 	if it.Err != nil {
 		return nil, it.Err
 	}
+	if it.Card.GetMediaType() == CredentialType { // with the holder's key in it: who has it presents as the holder
+		return nil, fault.Newf(fault.Forbidden, "a credential is bound to its holder and is not handed over: give a copy, or let it be issued to him")
+	}
 	m := &safeboxv1.OfferTransfer{Item: it.ID, To: to, Kind: safeboxv1.TransferKind_TRANSFER_KIND_HAND_OVER, ExpiresMs: answer.UnixMilli()}
 	at := safebox.Place{Item: it.ID, Version: it.head.GetVersion() + 1, Account: to}
 	return o.offer(ctx, m, it.Card, at, it.head.GetSuite(), root, func() (io.ReadCloser, error) {

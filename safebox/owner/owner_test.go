@@ -455,6 +455,9 @@ func TestKeyOfACredentialStays(t *testing.T) {
 	must(t, err)
 	it, err := a.Item(t.Context(), id)
 	must(t, err)
+	if _, err := a.HandOver(t.Context(), it, bert, time.Now().Add(time.Hour)); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("handed over with its key: %v", err)
+	}
 	for _, fields := range [][]string{nil, {"no"}} {
 		g, err := a.Give(t.Context(), it, owner.Terms{To: bert, Purpose: "x", Until: time.Now().Add(time.Hour), Fields: fields, Answer: time.Now().Add(time.Hour)})
 		must(t, err)

@@ -79,8 +79,11 @@ func (c Committed) Offered(ctx context.Context, from, to, item string) (bool, er
 		return false, err
 	}
 	soon, cancel := context.WithTimeout(ctx, catchUp)
-	_ = c.Index.Await(soon, st.GetEvents()) // an index that lags answers with what it has
+	err = c.Index.Await(soon, st.GetEvents())
 	cancel()
+	if err != nil { // what an index that lags does not know must not be destroyed for it
+		return false, &fault.Fault{Code: fault.Busy, Text: "the member is still reading what was offered; again in a moment", Err: err}
+	}
 	f := index.Filter{Kind: index.Transfer, Org: from, Peer: to, States: []int32{int32(safeboxv1.TransferState_TRANSFER_STATE_OFFERED)}, Limit: 500}
 	for {
 		page, next, _, err := index.List[safeboxv1.Transfer](ctx, c.Index, f)

@@ -186,6 +186,10 @@ func checkSigned(acc *identityv1.Account, c *safeboxv1.BoxCall, nowMs int64) err
 			return fault.Newf(fault.KeyRevoked, "key %s no longer signs", k.Id)
 		case k.Suspended:
 			return fault.Newf(fault.Suspended, "key %s is suspended by vote", k.Id)
+		case k.LostMs != 0: // as on the ledger: who found a phone opens nothing with it
+			return fault.Newf(fault.KeyRevoked, "key %s is reported lost", k.Id)
+		case k.Custodian != "": // it signs what two officers have put on the ledger, and no call is that
+			return fault.Newf(fault.CustodyUnrecorded, "key %s is in custody and signs no calls", k.Id)
 		}
 		pub, err := sm.ParsePublic(sm.Algorithm(k.Algorithm), k.PublicKey)
 		if err != nil { // a passkey signs what a person looks at, not each part of a file

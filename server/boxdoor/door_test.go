@@ -40,6 +40,7 @@ type town struct {
 	boxes  *store.Boxes
 	now    time.Time // of the ledger and of the door
 	offers map[string]*safeboxv1.Transfer
+	marred map[string]func(*identityv1.Key) // what is the matter with an account's key
 	client safeboxv1connect.BoxServiceClient
 	calls  int
 }
@@ -55,6 +56,9 @@ func (w *town) Account(_ context.Context, id string) (*identityv1.Account, error
 	}}}
 	if id == "office" {
 		acc.Org = id
+	}
+	if mar := w.marred[id]; mar != nil {
+		mar(acc.Keys[0])
 	}
 	return acc, nil
 }
@@ -338,4 +342,33 @@ func FuzzOrder(f *testing.F) {
 			t.Fatalf("another's vault is %q, %v", kept, err)
 		}
 	})
+}
+
+// TestALostKeyOpensNothing: who found the phone, or keeps the key for somebody, gets neither
+// the vault's file nor an item.
+func TestALostKeyOpensNothing(t *testing.T) {
+	w := newTown(t)
+	keys, err := safebox.NewVault("p-1").PublicKeys()
+	must(t, err)
+	w.vaults["p-1"] = &safeboxv1.Vault{Account: "p-1", Keys: keys, KeyVersion: 1}
+	w.keepsBox("p-1")
+	id := w.deposit([]byte("a deed"))
+	for _, tt := range []struct {
+		mar  func(*identityv1.Key)
+		want fault.Code
+	}{
+		{nil, fault.OK},
+		{func(k *identityv1.Key) { k.LostMs = w.now.UnixMilli() }, fault.KeyRevoked},
+		{func(k *identityv1.Key) { k.Custodian = "office" }, fault.CustodyUnrecorded},
+	} {
+		w.marred = map[string]func(*identityv1.Key){"p-1": tt.mar}
+		for _, o := range []*safeboxv1.BoxOrder{
+			{From: "p-1", Want: &safeboxv1.BoxOrder_FetchVault{FetchVault: &safeboxv1.FetchVault{}}},
+			{From: "p-1", Want: &safeboxv1.BoxOrder_GetHead{GetHead: &safeboxv1.GetHead{Item: id}}},
+		} {
+			if _, err := w.call(o); fault.CodeOf(err) != tt.want {
+				t.Errorf("%T: %v, want %s", o.Want, err, tt.want)
+			}
+		}
+	}
 }
