@@ -260,7 +260,7 @@ func TestRefusedChanges(t *testing.T) {
 		"same weight":           {fault.AlreadyExists, admit(w.Founders[1], 50)},
 		"since is the ledger's": {fault.Malformed, since},
 		"remove no member":      {fault.NotFound, remove(tax)},
-		"no such role":          {fault.OutOfRange, grant(9, tax)},
+		"no such role":          {fault.OutOfRange, grant(governancev1.Role_ROLE_CUSTODIAN+1, tax)},
 		"role of nobody":        {fault.NotFound, grant(1, "x")},
 		"role held":             {fault.AlreadyExists, grant(1, w.Authority)},
 		"role not held":         {fault.NotFound, revoke(4, w.Authority)},
