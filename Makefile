@@ -46,6 +46,7 @@ servers:
 	@scripts/need-chromium
 	@scripts/need-judges --try
 	@scripts/need-console --try
+	@scripts/need-objectstore --try
 
 FUZZ_SECONDS ?= 600
 

@@ -12,7 +12,8 @@
 //
 //  1. When a function returns nil, its effect survives a power failure.
 //  2. When it fails, the file at the path is the old one or the new one, never a
-//     mixture; a temporary file "NAME.tmp-*" may be left and is harmless.
+//     mixture; a temporary file "NAME.tmp-*" may be left and is harmless. Only of
+//     [PutTellable] a power failure may leave a part.
 //  3. A directory has at most one holder of its lock on one machine.
 //
 // Sources: rename(2), fsync(2), link(2), flock(2); Pillai et al., "All File Systems

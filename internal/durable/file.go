@@ -26,6 +26,34 @@ func CreateFile(path string, content []byte, mode fs.FileMode) error {
 	})
 }
 
+// PutTellable puts a file at path like [ReplaceFile], but brings content and name to the disk
+// at the same time, in the time of one fsync instead of two. When it returns nil both are
+// there. If the power fails before that, the name may be there with a part of the content:
+// only for a content that tells whether it is whole.
+func PutTellable(path string, content []byte, mode fs.FileMode) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, filepath.Base(path)+".tmp-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, f.Close(), os.Remove(f.Name())))
+	}
+	named := make(chan error, 1)
+	go func() { named <- SyncDir(dir) }()
+	if err := errors.Join(f.Sync(), f.Close(), <-named); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
 // allOf writes a content at once.
 func allOf(content []byte) func(io.Writer) error {
 	return func(w io.Writer) error {

@@ -20,11 +20,13 @@ type Quota struct {
 	Items     int   // finished or begun
 	Bytes     int64 // of bodies, finished or begun
 	Unsettled int   // that one account has laid there and that are not settled
+
+	UnsettledBytes int64 // of those
 }
 
 // DefaultQuota is 10,000 items, 2 GiB, and 200 unsettled ones: as many as one message of the
-// ledger anchors. Our own choice.
-var DefaultQuota = Quota{Items: 10_000, Bytes: 2 << 30, Unsettled: 200}
+// ledger anchors, of together the bytes of the longest item. Our own choice.
+var DefaultQuota = Quota{Items: 10_000, Bytes: 2 << 30, Unsettled: 200, UnsettledBytes: MaxBody}
 
 // Boxes keeps boxes on a medium. Any number of goroutines may use it; one process at a time
 // has the medium.
@@ -86,6 +88,9 @@ func New(b Blobs, q Quota) *Boxes {
 	}
 	if q.Unsettled <= 0 {
 		q.Unsettled = DefaultQuota.Unsettled
+	}
+	if q.UnsettledBytes <= 0 {
+		q.UnsettledBytes = DefaultQuota.UnsettledBytes
 	}
 	return &Boxes{blobs: b, quota: q}
 }

@@ -34,9 +34,9 @@
 // A file is overwritten with zeros and synced before its name is removed, so that a copy of
 // the medium made after it has nothing. What a crash has left of a write is destroyed when
 // the directory is opened. Flash and copy-on-write file systems may keep old
-// blocks until they reuse them; object stores may keep versions: switch that off. What then
-// is left anywhere is ciphertext whose key was in the head. docs/decisions/0037 says what
-// that means for older backups.
+// blocks until they reuse them; object stores may keep versions: [Open] refuses a bucket that
+// does. What then is left anywhere is ciphertext whose key was in the head.
+// docs/decisions/0037 says what that means for older backups.
 package store
 
 // Bounds. Our own choice; the quotas are configuration.

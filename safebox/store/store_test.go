@@ -379,3 +379,33 @@ func TestUnsettledIsKnownAfterARestart(t *testing.T) {
 		}
 	}
 }
+
+// TestOneDepositorDoesNotFillABox: what one has laid there and not put on the ledger is bounded
+// in bytes, too; another's share, and what is settled, is not his.
+func TestOneDepositorDoesNotFillABox(t *testing.T) {
+	s := store.New(&store.Memory{}, store.Quota{UnsettledBytes: 10})
+	start := func(by, id string, n int) error {
+		u := upload(n, [32]byte{1})
+		u.By = by
+		_, _, err := s.Start(t.Context(), owner, id, u)
+		return err
+	}
+	item := func(d string) string { return strings.Repeat(d, 32) }
+	mine := upload(0, [32]byte{}).By
+	put(t, s, one, []byte("123456"))
+	if err := start(mine, item("a"), 5); !fault.Is(err, fault.BoxFull) {
+		t.Errorf("11 of 10 bytes: %v", err)
+	}
+	if err := start("another", item("a"), 10); err != nil {
+		t.Errorf("another's: %v", err)
+	}
+	if err := start(mine, item("b"), 4); err != nil {
+		t.Error(err)
+	}
+	if err := start(mine, item("b"), 5); !fault.Is(err, fault.BoxFull) {
+		t.Errorf("the same item grows beyond it: %v", err)
+	}
+	if err := errors.Join(s.Settle(t.Context(), owner, one), start(mine, item("b"), 10)); err != nil {
+		t.Errorf("after one is settled: %v", err)
+	}
+}

@@ -74,17 +74,17 @@ func (s *Boxes) Start(ctx context.Context, account, id string, u Upload) (missin
 // begin makes room for an upload and plans it.
 func (s *Boxes) begin(ctx context.Context, b *box, account, id string, u Upload) error {
 	was, begun := b.items[id]
-	mine := 0
-	for _, it := range b.items {
-		if it.sinceMs != 0 && it.by == u.By {
-			mine++
+	mine, bytes := 0, int64(u.Bytes)
+	for other, it := range b.items {
+		if it.sinceMs != 0 && it.by == u.By && other != id {
+			mine, bytes = mine+1, bytes+it.bytes
 		}
 	}
 	switch {
 	case !begun && len(b.items) >= s.quota.Items:
 		return fault.Newf(fault.BoxFull, "the box has %d items", len(b.items))
-	case !begun && mine >= s.quota.Unsettled:
-		return fault.Newf(fault.BoxFull, "%d items of %s lie here and are not on the ledger: put them there first", mine, u.By)
+	case mine >= s.quota.Unsettled || bytes > s.quota.UnsettledBytes:
+		return fault.Newf(fault.BoxFull, "%d items of %s lie here and are not on the ledger, %d bytes with this one: put them there first", mine, u.By, bytes)
 	case b.bytes-was.bytes+int64(u.Bytes) > s.quota.Bytes:
 		return fault.Newf(fault.BoxFull, "the box has %d bytes, %d more are over its quota", b.bytes, u.Bytes)
 	}
