@@ -74,6 +74,11 @@ func measureGrants(ctx context.Context, s *stage) error {
 	r.Add(Figure{Name: "saturated_p50_ms", Value: full.times.Ms(50), Unit: "ms"})
 	r.Add(Figure{Name: "saturated_p99_ms", Value: full.times.Ms(99), Unit: "ms"})
 	r.Add(Figure{Name: "cpu_us_per_grant", Value: float64(full.cpu.Microseconds()) / float64(max(full.count, 1)), Unit: "µs", Note: "of the node's process, saturated"})
+	r.Add(Figure{Name: "note_p50_ms", Value: checks.note.Ms(50), Unit: "ms", Note: "of it: the sealed answer is durable"})
+	r.Add(Figure{Name: "note_p95_ms", Value: checks.note.Ms(95), Unit: "ms"})
+	r.Add(Figure{Name: "decide_p50_ms", Value: checks.decide.Ms(50), Unit: "ms"})
+	r.Add(Figure{Name: "row_p50_ms", Value: checks.row.Ms(50), Unit: "ms"})
+	r.Add(Figure{Name: "row_p95_ms", Value: checks.row.Ms(95), Unit: "ms", Note: "of it: the row from SQLite"})
 	r.Note("grants: grant/give_grant of kind ONCE, %d bytes, passkeys (P-256) of %d persons, %d in flight, one validator in a process of its own", full.bytes, grantOwners, inFlight)
 	r.Note("checks: %d grants, each used once: read with proof, admission, row key, the row from SQLite, sealing and the durable note included", checks.until.Len())
 	return nil

@@ -30,6 +30,7 @@ func TestGrantTellsItsFigures(t *testing.T) {
 	names := []string{
 		"tps", "p50_ms", "p99_ms", "check_p95_ms", "check_p50_ms", "decide_p95_ms", "issue_ms", "present_ms", "verify_ms",
 		"sm2_issue_ms", "sm2_present_ms", "sm2_verify_ms", "saturated_p50_ms", "saturated_p99_ms", "cpu_us_per_grant",
+		"note_p50_ms", "note_p95_ms", "decide_p50_ms", "row_p50_ms", "row_p95_ms",
 	}
 	for i, name := range names {
 		if i >= len(r.Figures) || r.Figures[i].Name != name || figures[name] <= 0 {

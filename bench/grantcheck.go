@@ -18,6 +18,8 @@ import (
 const (
 	spanCall   = "mulian.gateway.v1.GatewayService/ByGrant"
 	spanDecide = "gateway/decide"
+	spanRead   = "gateway/read"
+	spanNote   = "gateway/note"
 	spanCount  = "gateway/count" // waiting for the block of the use
 )
 
@@ -56,6 +58,8 @@ func (g *grants) toCheck(ctx context.Context) ([]release.GrantedFetch, error) {
 type checkTimes struct {
 	until  Times // from the call's arrival until the use goes to the ledger
 	decide Times
+	row    Times
+	note   Times // the two fsyncs, at once
 
 	mu    sync.Mutex
 	began map[oteltrace.SpanID]time.Time // calls that are under way; guarded by mu
@@ -86,6 +90,10 @@ func (c *checkTimes) OnEnd(s trace.ReadOnlySpan) {
 		delete(c.began, s.SpanContext().SpanID())
 	case spanDecide:
 		c.decide.Add(s.EndTime().Sub(s.StartTime()))
+	case spanRead:
+		c.row.Add(s.EndTime().Sub(s.StartTime()))
+	case spanNote:
+		c.note.Add(s.EndTime().Sub(s.StartTime()))
 	}
 }
 

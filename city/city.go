@@ -55,6 +55,7 @@ type City struct {
 	keys    map[string][]*identityv1.Key
 
 	gateways map[string]*gateway.Gateway // by the department's short name
+	people   sync.Map                    // identity numbers of the invented persons, by account; of this run
 
 	ctx     context.Context // of the parts that run; ends with Close
 	cancel  context.CancelFunc

@@ -4,19 +4,32 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
+	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"mulian/city/content"
+	"mulian/client"
 	"mulian/client/keyring"
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	consolev1 "mulian/gen/mulian/console/v1"
+	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	"mulian/internal/fault"
+	"mulian/server"
 )
 
 // citizen is the seat of the safe box: the browser opens its account itself.
 const citizen = "citizen"
+
+// speaker is the seat that votes for its department: a member votes by its own account.
+const speaker = "operator"
+
+// browserLabel begins the label of a key that a browser has made.
+const browserLabel = "浏览器 "
 
 // seats are what a newcomer can be in the console: for each the department and the title of
 // the post that he gets. Pages know the ids.
@@ -52,27 +65,68 @@ func (c *City) Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*console
 		if s.id != m.GetSeat() {
 			continue
 		}
-		if m.GetKey() == nil {
-			return nil, fault.Newf(fault.Missing, "a seat is taken by bringing a key")
+		keys, err := server.SeatKeys(m, browserLabel+time.Now().In(zone).Format(time.DateOnly))
+		if err != nil {
+			return nil, err
 		}
 		d := content.Find(s.department)
 		root, err := c.ring.Signer(d.Code, keyring.Root)
 		if err != nil {
 			return nil, err
 		}
-		k := m.GetKey()
-		key := &identityv1.Key{
-			Id: k.GetId(), Algorithm: k.GetAlgorithm(), PublicKey: k.GetPublicKey(), Passkey: k.GetPasskey(),
-			Level: identityv1.KeyLevel_KEY_LEVEL_OFFICER, Label: "浏览器 " + time.Now().In(zone).Format(time.DateOnly),
+		if s.id == speaker {
+			return c.speak(ctx, root, keys)
 		}
-		local := "web-" + randomHex(4)
-		r, err := c.chain.Send(ctx, root, &identityv1.RegisterUnit{Kind: identityv1.AccountKind_ACCOUNT_KIND_POST, LocalId: local, Name: s.post, Keys: []*identityv1.Key{key}})
+		local := seatPost + randomHex(4)
+		r, err := c.chain.Send(ctx, root, &identityv1.RegisterUnit{Kind: identityv1.AccountKind_ACCOUNT_KIND_POST, LocalId: local, Name: s.post, Keys: keys})
 		if err != nil {
 			return nil, err
 		}
 		return &consolev1.TakeSeatResponse{Account: d.Code + "/p/" + local, Height: r.Height}, nil
 	}
 	return nil, fault.Newf(fault.NotFound, "there is no seat %.40q", m.GetSeat())
+}
+
+// speak lets the keys of a browser act for the department itself: a member votes by its own
+// account, ROOT. When the account has as many keys as it may have, the oldest one of a
+// browser ends for each.
+func (c *City) speak(ctx context.Context, root client.Signer, keys []*identityv1.Key) (*consolev1.TakeSeatResponse, error) {
+	keys[0].Level = identityv1.KeyLevel_KEY_LEVEL_ROOT
+	out := &consolev1.TakeSeatResponse{Account: root.Account}
+	for _, k := range keys {
+		r, err := c.addKey(ctx, root, k)
+		if err != nil {
+			return nil, err
+		}
+		out.Height = r.Height
+	}
+	return out, nil
+}
+
+func (c *City) addKey(ctx context.Context, root client.Signer, key *identityv1.Key) (*client.Receipt, error) {
+	add := &identityv1.AddKey{Account: root.Account, Key: key}
+	r, err := c.chain.Send(ctx, root, add)
+	if fault.Is(err, fault.TooLong) {
+		acc, oldest := &identityv1.Account{}, (*identityv1.Key)(nil)
+		if err := c.get(ctx, "identity/account/"+root.Account, acc); err != nil {
+			return nil, err
+		}
+		for _, k := range acc.GetKeys() {
+			if k.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE && fromBrowser(k) && (oldest == nil || k.GetAddedMs() < oldest.GetAddedMs()) {
+				oldest = k
+			}
+		}
+		if oldest == nil {
+			return nil, err
+		}
+		r, err = c.chain.Send(ctx, root, &identityv1.RevokeKey{Account: root.Account, Key: oldest.GetId(), Cause: "演示席位由新的浏览器接替"}, add)
+	}
+	return r, err
+}
+
+// fromBrowser tells whether a key came with a seat: server.SeatKeys labels them.
+func fromBrowser(k *identityv1.Key) bool {
+	return strings.HasPrefix(k.GetLabel(), browserLabel) || k.GetLabel() == "device"
 }
 
 func randomHex(n int) string {
@@ -95,10 +149,13 @@ var waiting = []struct {
 	{"市场监管局", "特种设备生产、使用登记", "电梯使用登记", "核对楼宇地上层数与设备登记", buildingEntry, 5, cataloguev1.Method_METHOD_QUERY, 80},
 	{"人力社保局", "劳动保障监察", "农民工工资专户检查", "核对在建项目和建设单位", buildingEntry, 4, cataloguev1.Method_METHOD_BATCH, 0},
 	{"市场监管局", "企业信息公示监督管理", "双随机抽查", "核对企业名下建设用地", landEntry, 8, cataloguev1.Method_METHOD_BATCH, 0},
+	{"交通委", "公路建设项目施工许可", "公路建设项目施工许可", "核验公路附属房屋的工程规划许可", buildingEntry, 5, cataloguev1.Method_METHOD_QUERY, 40},
+	{"人力社保局", "劳动保障监察", "农民工工资专户检查", "核对在建项目的用地批准", landEntry, 5, cataloguev1.Method_METHOD_QUERY, 40},
 }
 
 // FileWaiting has those departments ask that do not ask already, so that the inbox of the
-// steward's seat is not empty. It needs the catalogue that the story imports.
+// steward's seat is not empty, registers what may be asked of people, and proposes something.
+// It needs the catalogue that the story imports.
 func (c *City) FileWaiting(ctx context.Context) error {
 	for _, w := range waiting {
 		asker, e := content.Find(w.asker), &cataloguev1.Entry{}
@@ -111,6 +168,85 @@ func (c *City) FileWaiting(ctx context.Context) error {
 			AppSystem: asker.System.Name, ScopeOfUse: "仅本部门内部使用", Method: w.method, Days: 180, MaxCallsPerDay: w.perDay, DataLifeDays: 180,
 		}, Gateway: gatewayOf(asker)})
 		if err != nil && !fault.Is(err, fault.AlreadyExists) {
+			return err
+		}
+	}
+	if err := c.registerUses(ctx); err != nil {
+		return err
+	}
+	if err := c.propose(ctx); err != nil {
+		return err
+	}
+	return c.empower(ctx)
+}
+
+// empower has the founders give the audit bureau its role, by which the seat of the auditor reads
+// what owners grant. Stopped half way it begins with a proposal of its own again.
+func (c *City) empower(ctx context.Context) error {
+	audit := content.Find("审计局")
+	key := fmt.Sprintf("governance/role/%d/", governancev1.Role_ROLE_AUDITOR)
+	there, err := c.objects(ctx, key)
+	if err != nil || there[audit.Code] {
+		return err
+	}
+	grant := &governancev1.RoleGrant{Role: governancev1.Role_ROLE_AUDITOR, Account: audit.Code}
+	r, err := c.sendAsRoot(ctx, authority, &governancev1.Propose{
+		Title: "授予审计局审计角色", Reason: "依法对数据共享和个人授权进行审计监督。", Change: &governancev1.Change{Kind: &governancev1.Change_GrantRole{GrantRole: grant}},
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range []*content.Department{staffing, finance} {
+		p := &governancev1.Proposal{}
+		if err := c.get(ctx, "governance/proposal/"+r.IDs[0], p); err != nil || p.State != governancev1.ProposalState_PROPOSAL_STATE_OPEN {
+			return err
+		}
+		if _, err := c.sendAsRoot(ctx, d, &governancev1.CastVote{Proposal: p.Id, Yes: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendAsRoot signs as a department's highest key and waits for the block.
+func (c *City) sendAsRoot(ctx context.Context, d *content.Department, m proto.Message) (*client.Receipt, error) {
+	root, err := c.ring.Signer(d.Code, keyring.Root)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.chain.Send(ctx, root, m)
+	if err != nil {
+		return nil, fmt.Errorf("%T as %s: %w", m, d.Short, err)
+	}
+	return r, nil
+}
+
+// propose has two founders ask the members for something, so that there is something to
+// vote on. A city that was ever asked is not asked again.
+func (c *City) propose(ctx context.Context) error {
+	there, err := c.objects(ctx, "governance/proposal/")
+	if err != nil || len(there) > 0 {
+		return err
+	}
+	now := &governancev1.Parameters{}
+	if err := c.get(ctx, "governance/parameters", now); err != nil {
+		return err
+	}
+	now.GrantDeletionDays = 10
+	for _, p := range []struct {
+		by      *content.Department
+		propose *governancev1.Propose
+	}{
+		{finance, &governancev1.Propose{
+			Title: "授权撤回后，已交付数据的删除期限由 15 天缩短为 10 天", Reason: "市民反映撤回授权后等待时间偏长；各用数部门的清理程序都已能在一周内完成。",
+			Change: &governancev1.Change{Kind: &governancev1.Change_SetParameters{SetParameters: now}},
+		}},
+		{staffing, &governancev1.Propose{
+			Title: "接纳规划自然资源委为联盟成员", Reason: "该部门提供的规划许可是被申请最多的目录，应参与规则表决。",
+			Change: &governancev1.Change{Kind: &governancev1.Change_AdmitMember{AdmitMember: &governancev1.Member{Org: planning.Code, Weight: 1}}},
+		}},
+	} {
+		if _, err := c.sendAsRoot(ctx, p.by, p.propose); err != nil {
 			return err
 		}
 	}

@@ -47,7 +47,7 @@ func (r *reader) set(who func(context.Context) (Signer, error)) {
 func (r *reader) sign(ctx context.Context, h http.Header) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := r.c.now()
+	now := r.c.now().Round(0) // by the wall: a machine that slept, or whose clock was set, makes a new one
 	if r.who == nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -12,6 +13,9 @@ import (
 	governancev1 "mulian/gen/mulian/governance/v1"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	"mulian/gen/mulian/ledger/v1/ledgerv1connect"
+	tracev1 "mulian/gen/mulian/trace/v1"
+	"mulian/gen/mulian/trace/v1/tracev1connect"
+	"mulian/internal/canon"
 	"mulian/internal/fault"
 )
 
@@ -227,5 +231,63 @@ func TestAnotherChainIsNoAnswer(t *testing.T) {
 	v := m.client.Verify(other.genesis)
 	if _, _, err := v.Get(t.Context(), "governance/parameters", &governancev1.Parameters{}); !fault.Is(err, fault.VerificationFailed) {
 		t.Errorf("another chain was believed: %v", err)
+	}
+}
+
+// TestAnEventIsProved: what a server tells of the log is believed when the log has it, word for
+// word, and not if the server lies about it, its place or its proof as well.
+func TestAnEventIsProved(t *testing.T) {
+	m := start(t)
+	m.put("1", "核发规划许可")
+	m.put("2", "核发取水许可")
+	b := standBetween(t, m)
+	steps, err := m.client.Trace.Trace(t.Context(), connect.NewRequest(&tracev1.TraceRequest{Object: there, Direct: true, Limit: 10}))
+	if err != nil || len(steps.Msg.GetSteps()) == 0 {
+		t.Fatal(steps, err)
+	}
+	e, seq := steps.Msg.GetSteps()[0].GetEvent(), steps.Msg.GetSteps()[0].GetSeq()
+	v := client.New(b.URL).Verify(m.genesis)
+	for _, from := range []int64{-1, 0, seq} {
+		if err := v.Happened(t.Context(), e, from); err != nil {
+			t.Errorf("from %d: %v", from, err)
+		}
+	}
+	if err := v.Happened(t.Context(), e, seq+1); !fault.Is(err, fault.StaleHeight) {
+		t.Errorf("from behind it: %v", err)
+	}
+	lie := proto.CloneOf(e)
+	lie.TimeMs++
+	if err := v.Happened(t.Context(), lie, -1); !fault.Is(err, fault.StaleHeight) {
+		t.Errorf("what nobody shows: %v", err)
+	}
+	raw, err := canon.Marshal(lie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows := func(procedure string, code int, body []byte) []byte {
+		if procedure == tracev1connect.TraceServiceTraceProcedure && code == 200 {
+			return change[tracev1.TraceResponse](t, body, func(r *tracev1.TraceResponse) { r.Steps[0].Event = lie })
+		}
+		return body
+	}
+	proves := func(fn func(*ledgerv1.ProveEventResponse)) func(string, int, []byte) []byte {
+		return func(procedure string, code int, body []byte) []byte {
+			if procedure == ledgerv1connect.LedgerServiceProveEventProcedure && code == 200 {
+				return change[ledgerv1.ProveEventResponse](t, body, fn)
+			}
+			return shows(procedure, code, body)
+		}
+	}
+	for name, answer := range map[string]func(string, int, []byte) []byte{
+		"the place":   shows,
+		"the event":   proves(func(r *ledgerv1.ProveEventResponse) { r.Event = raw }),
+		"another seq": proves(func(r *ledgerv1.ProveEventResponse) { r.Event, r.Seq = raw, r.Seq+1 }),
+		"no root":     proves(func(r *ledgerv1.ProveEventResponse) { r.Event, r.TreeRoot = raw, nil }),
+		"no way":      proves(func(r *ledgerv1.ProveEventResponse) { r.Event, r.Hashes = raw, [][]byte{{1}} }),
+	} {
+		b.set(nil, answer)
+		if err := client.New(b.URL).Verify(m.genesis).Happened(t.Context(), lie, -1); !fault.Is(err, fault.VerificationFailed) {
+			t.Errorf("a lie about %s: %v", name, err)
+		}
 	}
 }

@@ -25,6 +25,15 @@ type Votes struct {
 // Silenced returns the members that cannot vote now, since they or all their ROOT keys are
 // suspended by vote. It asks for the accounts of those of which a key is.
 func (c *Client) Silenced(ctx context.Context, now *governancev1.GetConsortiumResponse) (map[string]bool, error) {
+	return Silenced(now, time.Now().UnixMilli(), func(org string) (*identityv1.Account, error) {
+		acc := &identityv1.Account{}
+		_, err := c.Get(ctx, "identity/account/"+org, acc)
+		return acc, err
+	})
+}
+
+// Silenced is [Client.Silenced] at a moment for who reads accounts in another way.
+func Silenced(now *governancev1.GetConsortiumResponse, timeMs int64, account func(org string) (*identityv1.Account, error)) (map[string]bool, error) {
 	members, mute := map[string]bool{}, map[string]bool{}
 	for _, m := range now.GetMembers() {
 		members[m.GetOrg()] = true
@@ -38,11 +47,11 @@ func (c *Client) Silenced(ctx context.Context, now *governancev1.GetConsortiumRe
 			mute[org] = true
 			continue
 		}
-		acc := &identityv1.Account{}
-		if _, err := c.Get(ctx, "identity/account/"+org, acc); err != nil {
+		acc, err := account(org)
+		if err != nil {
 			return nil, err
 		}
-		if !speaks(acc, time.Now().UnixMilli()) {
+		if !speaks(acc, timeMs) {
 			mute[org] = true
 		}
 	}

@@ -49,7 +49,7 @@ func (g *Gateway) openReceipts() error {
 	}
 	g.receipts = &consentreceipt.Desk{
 		Org: g.org, Gateway: g.cfg.Account, ChainID: g.chainID, Dir: filepath.Join(g.cfg.Home, "receipts"), Outward: g.office.Outward, Inward: g.office.Inward,
-		Get: g.office.Get, Prove: maker.Object, Now: g.opts.Clock,
+		Get: g.office.Get, Happened: g.proved.Happened, Prove: maker.Object, Now: g.opts.Clock,
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type batch struct {
 	arrived []*change // the changed ones, in the order of their first event
 	totals  map[string]int64
 	codes   map[string]bool // written by this batch already
+	flows   map[flowKey]*passed
 	pins    []pin
 
 	statements
@@ -57,10 +58,11 @@ type statements struct {
 	putVersion, hasObject, dropObject, addTotal       *sql.Stmt
 	getDoc, newDoc, putDoc, pinDoc, dropDoc           *sql.Stmt
 	dropWords, putWords, putCode                      *sql.Stmt
+	getValue, addFlow, dropFlow, putBegan             *sql.Stmt
 }
 
 func newBatch(tx *sql.Tx, feed Feed, last uint32) (*batch, error) {
-	b := &batch{tx: tx, feed: feed, last: last, changed: map[string]*change{}, totals: map[string]int64{}, codes: map[string]bool{}}
+	b := &batch{tx: tx, feed: feed, last: last, changed: map[string]*change{}, totals: map[string]int64{}, codes: map[string]bool{}, flows: map[flowKey]*passed{}}
 	for _, s := range []struct {
 		stmt **sql.Stmt
 		sql  string
@@ -83,6 +85,10 @@ func newBatch(tx *sql.Tx, feed Feed, last uint32) (*batch, error) {
 		{&b.dropWords, "DELETE FROM words WHERE rowid=?"},
 		{&b.putWords, "INSERT INTO words(rowid, exact, name, code, keyword, item, body, facet) VALUES(?,?,?,?,?,?,?,?)"},
 		{&b.putCode, "INSERT OR IGNORE INTO code VALUES(?,?)"},
+		{&b.getValue, "SELECT value FROM object WHERE key=?"},
+		{&b.addFlow, "INSERT INTO flow VALUES(?,?,?,?,?) ON CONFLICT(hour, under, gateway) DO UPDATE SET granted=granted+excluded.granted, refused=refused+excluded.refused"},
+		{&b.dropFlow, "DELETE FROM flow WHERE hour<?"},
+		{&b.putBegan, "INSERT OR IGNORE INTO began VALUES(?,?)"},
 	} {
 		stmt, err := tx.Prepare(s.sql)
 		if err != nil {
@@ -138,12 +144,16 @@ func (b *batch) object(ctx context.Context, key string, ev *tracev1.Event) error
 		c = &change{key: key, kind: k}
 		b.changed[key], b.arrived = c, append(b.arrived, c)
 	}
+	was := c.m
 	c.value, c.m, c.at = nil, nil, ev.GetHeight()
 	if res.GetFound() {
 		c.value, c.m = res.GetValue(), k.empty()
 		if err := proto.Unmarshal(c.value, c.m); err != nil {
 			return fmt.Errorf("index: %s: %w", key, err)
 		}
+	}
+	if err := b.measure(c, was, ev); err != nil {
+		return err
 	}
 	if e, ok := c.m.(*cataloguev1.Entry); ok {
 		_, err := b.putVersion.Exec(e.GetId(), int64(e.GetVersion()), ev.GetHeight(), ev.GetTimeMs(), ev.GetActor(), e.GetContentHash())
@@ -173,6 +183,9 @@ func (b *batch) write() error {
 		if _, err := b.addTotal.Exec(kind, n); err != nil {
 			return fmt.Errorf("index: totals: %w", err)
 		}
+	}
+	if err := b.writeFlows(); err != nil {
+		return err
 	}
 	return b.writeWords()
 }

@@ -43,8 +43,8 @@ import (
 	"mulian/internal/fault"
 )
 
-// version of the schema below. A file of another version is made anew.
-const version = 4
+// version of the schema below and of what project.go files in it. A file of another version is made anew.
+const version = 6
 
 // The object table has the same few filter columns for every kind; project.go
 // says what each means for which kind.
@@ -69,6 +69,10 @@ CREATE TABLE total(kind TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE doc(seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, text INTEGER NOT NULL, traits INTEGER NOT NULL, org TEXT NOT NULL, ids BLOB NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5(exact, name, code, keyword, item, body, facet, content='', contentless_delete=1, detail=column, tokenize='porter ascii');
 INSERT INTO words(words, rank) VALUES('hashsize', 16777216);
+CREATE TABLE flow(hour INTEGER NOT NULL, under TEXT NOT NULL, gateway TEXT NOT NULL, granted INTEGER NOT NULL, refused INTEGER NOT NULL,
+  PRIMARY KEY(hour, under, gateway)) WITHOUT ROWID;
+CREATE TABLE began(agreement TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX began_at ON began(at_ms);
 CREATE TABLE code(skeleton TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY(skeleton, code)) WITHOUT ROWID;
 `
 

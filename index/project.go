@@ -91,7 +91,7 @@ const (
 	Grant         = "grant/grant/"
 	GrantUse      = "grant/use/"
 	DeletionDuty  = "grant/duty/"
-	GrantFeed     = "grant/feed/"
+	GrantFeed     = "grant/feed/" // the counters of owners' feeds; events name numbers in them, never the counter, so that the index keeps none: [Index.Notified]
 	GrantStanding = "grant/standing/"
 )
 
@@ -203,7 +203,8 @@ var kinds = []kind{
 		}
 	}),
 	of(Delivery, func(d *sharev1.Delivery) row {
-		return row{peer: d.GetGateway(), state: int32(d.GetState()), ref: d.GetEntry(), parents: some(Agreement, d.GetAgreement())}
+		org, _, _ := strings.Cut(d.GetGateway(), "/") // the provider
+		return row{org: org, peer: d.GetGateway(), state: int32(d.GetState()), ref: d.GetEntry(), parents: some(Agreement, d.GetAgreement())}
 	}),
 	of(Use, func(u *sharev1.Use) row {
 		return row{org: u.GetBy(), parents: some(Agreement, u.GetAgreement())}
@@ -259,7 +260,6 @@ var kinds = []kind{
 			flag: d.GetState() == grantv1.DeletionDutyState_DELETION_DUTY_STATE_OVERDUE || d.GetState() == grantv1.DeletionDutyState_DELETION_DUTY_STATE_REPORTED,
 		}
 	}),
-	of(GrantFeed, func(f *grantv1.NotificationFeed) row { return row{peer: f.GetOwner()} }),
 	of(GrantStanding, func(s *grantv1.GranteeStanding) row { return row{org: s.GetOrg()} }),
 	of(Standing, func(s *sharev1.Standing) row { return row{org: s.GetOrg()} }),
 	of(Head, func(h *tracev1.Head) row { return row{peer: h.GetGateway()} }),

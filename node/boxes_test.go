@@ -16,6 +16,7 @@ import (
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	"mulian/gen/mulian/safebox/v1/safeboxv1connect"
 	"mulian/internal/fault"
+	"mulian/internal/objecttest"
 	"mulian/internal/wire"
 	"mulian/safebox/boxcall"
 	"mulian/safebox/store"
@@ -96,5 +97,41 @@ func TestTwoMembersDoNotShareBoxes(t *testing.T) {
 	_, err := store.OpenFiles(filepath.Join(filepath.Dir(w.home), "boxes"))
 	if err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("it was opened twice: %v", err)
+	}
+}
+
+// TestAMemberKeepsBoxesInABucket: with the address of an object store it serves as with a
+// folder, and does not start without the bucket.
+func TestAMemberKeepsBoxesInABucket(t *testing.T) {
+	w := newTown(t)
+	if _, err := Init(w.home, w.genesis); err != nil {
+		t.Fatal(err)
+	}
+	there := objecttest.Run(t, false)
+	cfg := MemberConfig{Listen: "127.0.0.1:0", Node: Config{Home: w.home}, Boxes: Boxes{Dir: strings.Replace(there.Place("b"), "//"+objecttest.Bucket, "//others", 1)}}
+	if m, err := OpenMember(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "others") {
+		t.Fatalf("without the bucket: %v, %v", m, err)
+	}
+	cfg.Boxes.Dir = there.Place("b")
+	m, err := OpenMember(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	defer func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	st, err := client.New(m.URL()).Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	caller := &boxcall.Caller{Door: boxcall.Dial(m.URL()), Chain: st.GetChainId(), Name: st.GetBoxDoor(), Signer: client.Signer{Account: w.Authority, Key: w.Key(w.Authority, identityv1.KeyLevel_KEY_LEVEL_OFFICER)}}
+	if _, err := caller.Vault(t.Context()); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a box that is not there: %v", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"mulian/index"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
+	"mulian/internal/hostcert"
 	"mulian/internal/tracing"
 	"mulian/safebox/store"
 	"mulian/server"
@@ -32,6 +33,8 @@ type Member struct {
 	door     *boxdoor.Door // nil = no boxes are kept here
 	medium   store.Blobs   // of the boxes
 	listener net.Listener
+	secure   net.Listener // nil: no https
+	keeper   *hostcert.Keeper
 	home     string
 	log      *slog.Logger
 	tracer   *tracing.Tracer
@@ -44,12 +47,20 @@ type MemberConfig struct {
 	Listen string          // of the server, host:port; port 0 takes a free one
 	Tracer *tracing.Tracer // nil = calls are not followed; Run closes it
 	Boxes  Boxes
+	HTTPS  HTTPS
+}
+
+// HTTPS says how people's browsers reach a member. The zero value is no https.
+type HTTPS struct {
+	Listen string           // host:port; port 0 takes a free one
+	Keeper *hostcert.Keeper // of the certificates of the names
+	Port   string           // that browsers see, behind a translation of ports; empty: that of Listen
 }
 
 // Boxes says how a member keeps boxes. The zero value keeps them beside the node's home.
 type Boxes struct {
 	Off      bool          // keep none
-	Dir      string        // empty: the folder boxes beside the node's home
+	Dir      string        // or a bucket's address ([store.Open]); empty: the folder boxes beside the node's home
 	Quota    store.Quota   // of each box; zero fields: [store.DefaultQuota]
 	Patience time.Duration // with what is not on the ledger; 0: [boxdoor.DefaultPatience]
 }
@@ -95,23 +106,62 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 			return nil, errors.Join(err, n.Close())
 		}
 	}
-	m := &Member{Node: n, Index: x, listener: l, home: cfg.Node.Home, log: cmp.Or(cfg.Node.Logger, slog.Default()), tracer: cfg.Tracer}
-	if err := m.openBoxes(cfg, metrics); err != nil {
+	m := &Member{Node: n, Index: x, listener: l, keeper: cfg.HTTPS.Keeper, home: cfg.Node.Home, log: cmp.Or(cfg.Node.Logger, slog.Default()), tracer: cfg.Tracer}
+	if err := m.openBoxes(ctx, cfg, metrics); err != nil {
 		l.Close()
 		return nil, errors.Join(err, x.Close(), n.Close())
 	}
-	m.Server = server.New(n, x, server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger, Metrics: metrics, Tracer: cfg.Tracer, Box: m.door})
+	opts := server.Options{Version: cfg.Node.Version, Logger: cfg.Node.Logger, Metrics: metrics, Tracer: cfg.Tracer, Box: m.door}
+	if err := m.openHTTPS(cfg.HTTPS, &opts); err != nil {
+		l.Close()
+		return nil, errors.Join(err, x.Close(), n.Close())
+	}
+	m.Server = server.New(n, x, opts)
 	return m, nil
 }
 
-// openBoxes opens the folder of the boxes. Their door is called as the node is: its key's
+// openHTTPS takes the address for browsers, and tells the server under which names its pages
+// are opened: those of https, else localhost if the server is on loopback.
+func (m *Member) openHTTPS(cfg HTTPS, opts *server.Options) error {
+	if cfg.Keeper == nil {
+		host, port, err := net.SplitHostPort(m.listener.Addr().String())
+		if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsLoopback() {
+			opts.Origins = []string{"http://localhost:" + port}
+		}
+		return nil
+	}
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fault.Wrap(fault.Usage, err, "the address %s cannot be taken (https.listen in mulian.yaml)", cfg.Listen)
+	}
+	m.secure = l
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "the address of https")
+	}
+	for _, name := range cfg.Keeper.Names() {
+		opts.Origins = append(opts.Origins, Origin(name, cmp.Or(cfg.Port, port)))
+	}
+	opts.Authority = cfg.Keeper.Authority()
+	return nil
+}
+
+// Origin is how browsers write a page of https under a name: without the usual port.
+func Origin(name, port string) string {
+	if port == "443" {
+		return "https://" + name
+	}
+	return "https://" + name + ":" + port
+}
+
+// openBoxes opens the folder of the boxes, or the object store that has them. Their door is called as the node is: its key's
 // hash, which no other door has.
-func (m *Member) openBoxes(cfg MemberConfig, metrics prometheus.Registerer) error {
+func (m *Member) openBoxes(ctx context.Context, cfg MemberConfig, metrics prometheus.Registerer) error {
 	if cfg.Boxes.Off {
 		return nil
 	}
 	dir := cmp.Or(cfg.Boxes.Dir, filepath.Join(filepath.Dir(cfg.Node.Home), "boxes"))
-	medium, err := store.OpenFiles(dir)
+	medium, err := store.Open(ctx, dir)
 	if err != nil {
 		return fault.Wrap(fault.Usage, err, "the boxes (box.folder in mulian.yaml)")
 	}
@@ -136,17 +186,30 @@ func anew(x *index.Index, path string) (*index.Index, error) {
 // URL is where the server answers.
 func (m *Member) URL() string { return "http://" + m.listener.Addr().String() }
 
+// Pages is where people open the pages: the first name of https, or localhost if the server
+// is on loopback, as browsers use passkeys nowhere else.
+func (m *Member) Pages() string {
+	if o := m.Server.Origins(); len(o) > 0 {
+		return o[0]
+	}
+	return m.URL()
+}
+
 // Run serves until ctx ends (then it returns nil) or a part fails, and closes
 // everything.
 func (m *Member) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, 4)
+	done := make(chan error, 5)
 	go func() { done <- m.Node.control(ctx, m.home, m.log) }()
 	go func() { done <- m.Index.Run(ctx, m.Server.Followed(m.Node)) }()
 	go func() { done <- m.Server.Serve(ctx, m.listener) }()
 	var err error
 	left := 3
+	if m.secure != nil {
+		left++
+		go func() { done <- m.Server.ServeTLS(ctx, m.secure, m.keeper.TLS()) }()
+	}
 	if m.door != nil {
 		left++
 		go func() { done <- m.door.Run(ctx, m.Node) }()

@@ -95,6 +95,9 @@ func identityVerb(a *act.Act, m *txv1.Message) error {
 	case *txv1.Message_UpdateGateway:
 		return identity.UpdateGateway(a, k.UpdateGateway)
 	case *txv1.Message_OpenAccount:
+		if custody.Opening(a.Tx, k.OpenAccount.GetId()) {
+			return act.Refuse(fault.AlreadyExists, "identity/open_account", "%s is being opened at a counter", k.OpenAccount.GetId())
+		}
 		return enrol(a, k.OpenAccount, identity.OpenAccount, k.OpenAccount.GetKeys()...)
 	case *txv1.Message_AddKey:
 		return enrol(a, k.AddKey, identity.AddKey, k.AddKey.GetKey())

@@ -300,6 +300,33 @@ func TestProofing(t *testing.T) {
 	}
 }
 
+// TestAMinorComesOfAgeByTime: a new proofing that says nothing of the age makes nobody of age;
+// one that says it anew, or the time, does.
+func TestAMinorComesOfAgeByTime(t *testing.T) {
+	h := newHolder(t, synced())
+	minor := func(until, want int64) {
+		t.Helper()
+		h.Must(h.police, &identityv1.RecordProofing{
+			Account: h.person, Commitment: make([]byte, 32), Method: identityv1.ProofingMethod_PROOFING_METHOD_FACE,
+			Level: identityv1.ProofingLevel_PROOFING_LEVEL_SUBSTANTIAL, ExpiresMs: h.Now + 2*rulestest.Hour, MinorUntilMs: until,
+		})
+		if p, _ := identity.Proofing(h.View(), h.person); p.MinorUntilMs != want {
+			t.Errorf("a minor until %d, want %d", p.MinorUntilMs, want)
+		}
+	}
+	first, second := h.Now+30*rulestest.Day, h.Now+10*rulestest.Day
+	minor(0, 0)
+	minor(first, first)
+	minor(0, first)
+	h.Must(h.police, &identityv1.RevokeProofing{Account: h.person, Cause: "证件有误"})
+	minor(0, first)
+	minor(second, second)
+	h.Wait(10*rulestest.Day - 1)
+	minor(0, second)
+	h.Wait(1)
+	minor(0, 0)
+}
+
 // TestEnrolment: passkeys are those of people, officers too, of a party that the consortium
 // names, and say of themselves only what is theirs to say.
 func TestEnrolment(t *testing.T) {

@@ -28,6 +28,7 @@ const (
 	defaultBlocks  = 20
 	maxLookedAt    = 500
 	maxFollowed1s  = 1000 // objects of one message
+	maxTxObjects   = 8    // of one transaction in a list
 	followInterval = time.Second
 )
 
@@ -52,6 +53,7 @@ func (t teller) transaction(envelope []byte, o *txv1.Outcome) (*consolev1.Transa
 	out.AccountName = t.names(out.Account)
 	for _, m := range body.GetMessages() {
 		out.Lines = append(out.Lines, sentence.Message(t.lang, m, t.names))
+		out.Verbs = append(out.Verbs, verbOf(m))
 	}
 	if code := fault.Code(o.GetCode()); code != fault.OK {
 		out.Refusal = code.String()
@@ -64,8 +66,22 @@ func (t teller) transaction(envelope []byte, o *txv1.Outcome) (*consolev1.Transa
 	return out, body
 }
 
-// block makes a block readable; account "" = all of its transactions.
-func (t teller) block(b *ledgerv1.GetBlockResponse, account string) *consolev1.Block {
+// verbOf is how the schema names a message; "" for one without content.
+func verbOf(m *txv1.Message) string {
+	r := m.ProtoReflect()
+	if f := r.WhichOneof(r.Descriptor().Oneofs().Get(0)); f != nil {
+		return string(f.Name())
+	}
+	return ""
+}
+
+// anchorsOnly reports whether a transaction is nothing but the routine of a gateway.
+func anchorsOnly(tx *consolev1.Transaction) bool {
+	return len(tx.Verbs) > 0 && !slices.ContainsFunc(tx.Verbs, func(v string) bool { return v != "anchor_head" })
+}
+
+// block makes those of a block's transactions readable that are asked for.
+func (t teller) block(b *ledgerv1.GetBlockResponse, m *consolev1.ListBlocksRequest) *consolev1.Block {
 	out := &consolev1.Block{Height: b.GetHeight(), TimeMs: b.GetTimeMs(), Hash: b.GetHash()}
 	for i, raw := range b.GetEnvelopes() {
 		var o *txv1.Outcome
@@ -73,7 +89,7 @@ func (t teller) block(b *ledgerv1.GetBlockResponse, account string) *consolev1.B
 			o = b.GetOutcomes()[i]
 		}
 		tx, _ := t.transaction(raw, o)
-		if account != "" && tx.Account != account {
+		if m.GetAccount() != "" && tx.Account != m.GetAccount() || m.GetQuiet() && anchorsOnly(tx) {
 			continue
 		}
 		tx.Height, tx.Index, tx.TimeMs = b.GetHeight(), uint32(i), b.GetTimeMs()
@@ -88,6 +104,9 @@ func (c consoleAPI) ListBlocks(ctx context.Context, req *connect.Request[console
 	if err := checkText(m.GetAccount()); err != nil {
 		return nil, wire.Error(err)
 	}
+	if m.GetAbove() < 0 {
+		return nil, wire.Error(fault.Newf(fault.OutOfRange, "above %d: 0 or more", m.GetAbove()))
+	}
 	st, err := c.s.chain.Status(ctx)
 	if err != nil {
 		return nil, wire.Error(err)
@@ -97,24 +116,48 @@ func (c consoleAPI) ListBlocks(ctx context.Context, req *connect.Request[console
 		height = min(height, m.GetBelow()-1)
 	}
 	out, limit, t := &consolev1.ListBlocksResponse{}, int(min(cmp.Or(m.GetLimit(), defaultBlocks), maxBlocks)), c.teller(ctx, m.GetLanguage(), req)
-	for looked := 0; height > 0 && len(out.Blocks) < limit && looked < maxLookedAt && ctx.Err() == nil; looked++ {
+	every := !m.GetFilled() && m.GetAccount() == "" && !m.GetQuiet()
+	if m.GetObjects() {
+		c.s.fresh(ctx)
+	}
+	for looked := 0; height > m.GetAbove() && len(out.Blocks) < limit && looked < maxLookedAt && ctx.Err() == nil; looked++ {
 		b, err := c.s.chain.Block(ctx, height)
 		if fault.Is(err, fault.Pruned) {
-			height = 0
+			height = m.GetAbove()
 			break
 		}
 		if err != nil {
 			return nil, wire.Error(err)
 		}
 		height--
-		if made := t.block(b, m.GetAccount()); len(made.Transactions) > 0 || !m.GetFilled() && m.GetAccount() == "" {
-			out.Blocks = append(out.Blocks, made)
+		made := t.block(b, m)
+		if len(made.Transactions) == 0 && !every {
+			continue
 		}
+		if m.GetObjects() {
+			for _, tx := range made.Transactions {
+				if err := c.addObjects(ctx, tx); err != nil {
+					return nil, wire.Error(err)
+				}
+			}
+		}
+		out.Blocks = append(out.Blocks, made)
 	}
-	if height > 0 {
+	if height > m.GetAbove() {
 		out.Next = height + 1
 	}
 	return respond(out, nil)
+}
+
+// addObjects adds what a transaction has changed, as far as the index is.
+func (c consoleAPI) addObjects(ctx context.Context, tx *consolev1.Transaction) error {
+	steps, _, _, err := c.s.index.Trace(ctx, hex.EncodeToString(tx.TxId), true, -1, maxTxObjects)
+	if err != nil && !fault.Is(err, fault.NotFound) { // a refused one has changed nothing
+		return err
+	}
+	keys := objectsOf(steps)
+	tx.Objects = keys[:min(len(keys), maxTxObjects)]
+	return nil
 }
 
 // GetTransaction implements ConsoleService.

@@ -45,11 +45,15 @@ func (g grantAPI) ListUses(ctx context.Context, req *connect.Request[grantv1.Lis
 	return respond(&grantv1.ListUsesResponse{Uses: page, Next: next, Total: total}, err)
 }
 
-// ListDataRequests lists requests, of an owner or of a data user.
+// ListDataRequests lists requests, of an owner or of a data user; the asker's own, if none is
+// named.
 func (g grantAPI) ListDataRequests(ctx context.Context, req *connect.Request[grantv1.ListDataRequestsRequest]) (*connect.Response[grantv1.ListDataRequestsResponse], error) {
 	m := req.Msg
 	if err := checkText(m.GetOwner(), m.GetOrg(), m.GetUse(), m.GetAfter()); err != nil {
 		return nil, wire.Error(err)
+	}
+	if err := g.named(ctx, req.Header(), &m.Owner, &m.Org, ""); err != nil {
+		return nil, err
 	}
 	g.s.fresh(ctx)
 	f := index.Filter{Kind: index.DataRequest, Org: m.GetOrg(), Peer: m.GetOwner(), States: numbers(m.GetStates()), After: m.GetAfter(), Limit: m.GetLimit()}
@@ -69,6 +73,14 @@ func (g grantAPI) GetDataRequest(ctx context.Context, req *connect.Request[grant
 	}
 	g.s.fresh(ctx)
 	r, err := need[grantv1.DataRequest](ctx, g.s.index, index.DataRequest, "data request", m.GetId())
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	if r.GetOwner() != "" { // an open one is for whoever scans its code
+		_, err = g.party(ctx, req.Header(), ofRequest(r))
+	} else {
+		_, err = g.s.asker(ctx, req.Header())
+	}
 	if err != nil {
 		return nil, wire.Error(err)
 	}
@@ -112,11 +124,15 @@ func (g grantAPI) facts(ctx context.Context, r *grantv1.DataRequest, u *grantv1.
 	return f, err
 }
 
-// ListGrants lists grants, of an owner, a data user, or a gateway that takes part in them.
+// ListGrants lists grants, of an owner, a data user, or a gateway that takes part in them; the
+// asker's own, if none is named.
 func (g grantAPI) ListGrants(ctx context.Context, req *connect.Request[grantv1.ListGrantsRequest]) (*connect.Response[grantv1.ListGrantsResponse], error) {
 	m := req.Msg
 	if err := checkText(m.GetOwner(), m.GetGrantee(), m.GetGateway(), m.GetEntry(), m.GetAfter()); err != nil {
 		return nil, wire.Error(err)
+	}
+	if err := g.named(ctx, req.Header(), &m.Owner, &m.Grantee, m.GetGateway()); err != nil {
+		return nil, err
 	}
 	g.s.fresh(ctx)
 	f := index.Filter{
@@ -139,6 +155,9 @@ func (g grantAPI) GetGrant(ctx context.Context, req *connect.Request[grantv1.Get
 	}
 	g.s.fresh(ctx)
 	out, err := g.grant(ctx, req.Msg.GetId())
+	if err == nil {
+		_, err = g.party(ctx, req.Header(), ofGrant(out.Grant))
+	}
 	return respond(out, err)
 }
 
@@ -165,6 +184,11 @@ func (g grantAPI) FindUsage(ctx context.Context, req *connect.Request[grantv1.Fi
 	if (m.GetGrant() == "") == (m.GetOwner() == "") {
 		return nil, wire.Error(fault.Newf(fault.Missing, "name a grant or an owner"))
 	}
+	if m.GetOwner() != "" {
+		if _, err := g.party(ctx, req.Header(), parties{owner: m.GetOwner()}); err != nil {
+			return nil, err
+		}
+	}
 	g.s.fresh(ctx)
 	out := &grantv1.FindUsageResponse{}
 	f := index.Filter{Kind: index.GrantUse, Peer: m.GetOwner(), After: m.GetAfter(), Limit: m.GetLimit()}
@@ -172,6 +196,9 @@ func (g grantAPI) FindUsage(ctx context.Context, req *connect.Request[grantv1.Fi
 		found, err := need[grantv1.Grant](ctx, g.s.index, index.Grant, "grant", id)
 		if err != nil {
 			return nil, wire.Error(err)
+		}
+		if _, err := g.party(ctx, req.Header(), ofGrant(found)); err != nil {
+			return nil, err
 		}
 		out.Sequence, f.Parent = found.GetSequence(), index.Grant+id
 	}
@@ -188,6 +215,17 @@ func (g grantAPI) ListDuties(ctx context.Context, req *connect.Request[grantv1.L
 		return nil, wire.Error(err)
 	}
 	g.s.fresh(ctx)
+	if id := m.GetGrant(); id != "" {
+		found, err := need[grantv1.Grant](ctx, g.s.index, index.Grant, "grant", id)
+		if err == nil {
+			_, err = g.party(ctx, req.Header(), ofGrant(found))
+		}
+		if err != nil {
+			return nil, wire.Error(err)
+		}
+	} else if err := g.named(ctx, req.Header(), &m.Owner, &m.Grantee, ""); err != nil {
+		return nil, err
+	}
 	f := index.Filter{
 		Kind: index.DeletionDuty, Org: m.GetGrantee(), Peer: m.GetOwner(), States: numbers(m.GetStates()), Flag: m.GetOverdue(), After: m.GetAfter(), Limit: m.GetLimit(),
 	}
@@ -199,11 +237,15 @@ func (g grantAPI) ListDuties(ctx context.Context, req *connect.Request[grantv1.L
 }
 
 // ListNotifications lists what an owner was told, by number. count is the number of the
-// last; its state proof ("grant/feed/<owner>") shows that none is kept back.
+// last; its state proof ("grant/feed/<owner>") shows that none is kept back. For the owner, who
+// acts for him, and the auditor.
 func (g grantAPI) ListNotifications(ctx context.Context, req *connect.Request[grantv1.ListNotificationsRequest]) (*connect.Response[grantv1.ListNotificationsResponse], error) {
 	m := req.Msg
 	if err := checkText(m.GetOwner()); err != nil {
 		return nil, wire.Error(err)
+	}
+	if _, err := g.party(ctx, req.Header(), parties{owner: m.GetOwner()}); err != nil {
+		return nil, err
 	}
 	g.s.fresh(ctx)
 	// From the state: events name the notifications of a feed, not the feed itself, so that the
@@ -243,6 +285,9 @@ func (g grantAPI) WatchNotifications(ctx context.Context, req *connect.Request[g
 	owner, last := req.Msg.GetOwner(), req.Msg.GetAfter()
 	if err := checkText(owner); err != nil || owner == "" {
 		return wire.Error(fault.Newf(fault.Missing, "the owner is missing, or too long"))
+	}
+	if _, err := g.party(ctx, req.Header(), parties{owner: owner}); err != nil {
+		return err
 	}
 	ctx, done := g.s.streaming(ctx)
 	defer done()
@@ -291,6 +336,9 @@ func (g grantAPI) GetReceipt(ctx context.Context, req *connect.Request[grantv1.G
 	found, err := g.grant(ctx, req.Msg.GetGrant())
 	if err != nil {
 		return nil, wire.Error(err)
+	}
+	if _, err := g.party(ctx, req.Header(), ofGrant(found.Grant)); err != nil {
+		return nil, err
 	}
 	st, err := g.s.chain.Status(ctx)
 	if err != nil {

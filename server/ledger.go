@@ -62,7 +62,15 @@ func (l ledgerAPI) GetObject(ctx context.Context, req *connect.Request[ledgerv1.
 	if m.GetHeight() < 0 || m.GetHeight() > 0 && m.GetProve() {
 		return nil, wire.Error(fault.Newf(fault.OutOfRange, "height %d: 0 or more, and proofs only of the latest (0)", m.GetHeight()))
 	}
-	return respond(l.chain.Object(ctx, m.GetKey(), m.GetHeight(), m.GetProve()))
+	res, err := l.chain.Object(ctx, m.GetKey(), m.GetHeight(), m.GetProve())
+	if err == nil && isPrivate(m.GetKey()) {
+		var value []byte
+		if res.GetFound() {
+			value = append([]byte{}, res.GetValue()...) // not nil, even if empty
+		}
+		err = l.s.mayReadObject(ctx, req.Header(), m.GetKey(), value)
+	}
+	return respond(res, err)
 }
 
 func (l ledgerAPI) ListObjects(ctx context.Context, req *connect.Request[ledgerv1.ListObjectsRequest]) (*connect.Response[ledgerv1.ListObjectsResponse], error) {
@@ -71,7 +79,7 @@ func (l ledgerAPI) ListObjects(ctx context.Context, req *connect.Request[ledgerv
 		return nil, wire.Error(fault.Newf(fault.TooLong, "prefix and cursor have at most %d bytes", maxKey))
 	}
 	m.Limit = page(m.GetLimit())
-	return respond(l.chain.Objects(ctx, m))
+	return respond(l.withoutPrivate(ctx, req.Header(), m))
 }
 
 func (l ledgerAPI) GetHeader(ctx context.Context, req *connect.Request[ledgerv1.GetHeaderRequest]) (*connect.Response[ledgerv1.GetHeaderResponse], error) {

@@ -169,13 +169,16 @@ func (c catalogueAPI) ListSystems(ctx context.Context, req *connect.Request[cata
 
 func (c catalogueAPI) ListDrifts(ctx context.Context, req *connect.Request[cataloguev1.ListDriftsRequest]) (*connect.Response[cataloguev1.ListDriftsResponse], error) {
 	m := req.Msg
-	if err := checkText(m.GetOrg(), m.GetEntry(), m.GetAfter()); err != nil {
+	if err := checkText(m.GetOrg(), m.GetEntry(), m.GetTable(), m.GetAfter()); err != nil {
 		return nil, wire.Error(err)
 	}
 	c.s.fresh(ctx)
 	f := index.Filter{Kind: index.Drift, Org: m.GetOrg(), Flag: m.GetOpenOnly(), After: m.GetAfter(), Limit: m.GetLimit()}
-	if m.GetEntry() != "" {
+	switch {
+	case m.GetEntry() != "":
 		f.Parent = index.Entry + m.GetEntry()
+	case m.GetTable() != "":
+		f.Parent = index.Table + m.GetTable()
 	}
 	page, next, total, err := index.List[cataloguev1.Drift](ctx, c.s.index, f)
 	return respond(&cataloguev1.ListDriftsResponse{Drifts: page, Next: next, Total: total}, err)

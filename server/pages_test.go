@@ -102,6 +102,24 @@ func TestConsoleSaysWhatIsSigned(t *testing.T) {
 			t.Errorf("%s: %s", lang, said)
 		}
 	}
+	list := func(q *consolev1.ListBlocksRequest) []*consolev1.Block {
+		t.Helper()
+		res, err := c.ListBlocks(t.Context(), connect.NewRequest(q))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.Msg.Blocks
+	}
+	if told := list(&consolev1.ListBlocksRequest{Quiet: true, Objects: true, Above: r.Height - 1}); len(told) != 1 ||
+		strings.Join(told[0].Transactions[0].Objects, " ") != "catalogue/duty/"+m.code+":9" || strings.Join(told[0].Transactions[0].Verbs, " ") != "put_duties" {
+		t.Errorf("what is new: %v", told)
+	}
+	if told := list(&consolev1.ListBlocksRequest{Filled: true, Above: r.Height}); len(told) != 0 {
+		t.Errorf("over the latest block: %v", told)
+	}
+	if _, err := c.ListBlocks(t.Context(), connect.NewRequest(&consolev1.ListBlocksRequest{Above: -1})); !fault.Is(wire.Fault(err), fault.OutOfRange) {
+		t.Errorf("above -1: %v", err)
+	}
 	tx, err := c.GetTransaction(t.Context(), connect.NewRequest(&consolev1.GetTransactionRequest{TxId: r.TxID[:]}))
 	if err != nil || len(tx.Msg.Objects) == 0 || !strings.Contains(tx.Msg.Json, "put_duties") {
 		t.Errorf("transaction: %v, %v", tx, err)

@@ -11,6 +11,7 @@ import (
 
 	consolev1 "mulian/gen/mulian/console/v1"
 	"mulian/gen/mulian/console/v1/consolev1connect"
+	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/fault"
 	"mulian/internal/wire"
 )
@@ -25,6 +26,14 @@ type Seats interface {
 	// Take puts the key on the ledger. NotFound: no such seat; Forbidden: the token does not
 	// hold any more; what the ledger refuses.
 	Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*consolev1.TakeSeatResponse, error)
+}
+
+// MachineKeys is what [Seats] can do besides where nothing counts: give a post a key for its
+// programs, and take it back.
+type MachineKeys interface {
+	// PutMachineKey signs AddKey or RevokeKey as the post's organisation. Forbidden: no post of
+	// a seat.
+	PutMachineKey(ctx context.Context, m *consolev1.PutMachineKeyRequest) (*consolev1.PutMachineKeyResponse, error)
 }
 
 // Offer lets people take seats from now on; nil ends it.
@@ -55,6 +64,23 @@ func (c consoleAPI) ListSeats(ctx context.Context, req *connect.Request[consolev
 	return respond(out, err)
 }
 
+// SeatKeys are the keys of who takes a seat: the officer's, and the browser's own if it brought
+// one, by which the pages say who reads and which signs nothing that an officer has to. Missing
+// without the first.
+func SeatKeys(m *consolev1.TakeSeatRequest, label string) ([]*identityv1.Key, error) {
+	k := m.GetKey()
+	if k == nil {
+		return nil, fault.Newf(fault.Missing, "a seat is taken by bringing a key")
+	}
+	out := []*identityv1.Key{{
+		Id: k.GetId(), Algorithm: k.GetAlgorithm(), PublicKey: k.GetPublicKey(), Passkey: k.GetPasskey(), Level: identityv1.KeyLevel_KEY_LEVEL_OFFICER, Label: label,
+	}}
+	if d := m.GetDevice(); d != nil {
+		out = append(out, &identityv1.Key{Id: d.GetId(), Algorithm: d.GetAlgorithm(), PublicKey: d.GetPublicKey(), Level: identityv1.KeyLevel_KEY_LEVEL_MACHINE, Label: "device"})
+	}
+	return out, nil
+}
+
 // TakeSeat implements ConsoleService.
 func (c consoleAPI) TakeSeat(ctx context.Context, req *connect.Request[consolev1.TakeSeatRequest]) (*connect.Response[consolev1.TakeSeatResponse], error) {
 	m := req.Msg
@@ -68,11 +94,27 @@ func (c consoleAPI) TakeSeat(ctx context.Context, req *connect.Request[consolev1
 	return respond(seats.Take(ctx, m))
 }
 
+// PutMachineKey implements ConsoleService.
+func (c consoleAPI) PutMachineKey(ctx context.Context, req *connect.Request[consolev1.PutMachineKeyRequest]) (*connect.Response[consolev1.PutMachineKeyResponse], error) {
+	m := req.Msg
+	if err := checkText(m.GetAccount(), m.GetKey().GetId(), m.GetKey().GetLabel()); err != nil {
+		return nil, wire.Error(err)
+	}
+	keys, ok := c.s.offered().(MachineKeys)
+	if !ok {
+		return nil, wire.Error(fault.Newf(fault.Forbidden, "this server holds no ROOT key: who holds that of your organisation signs AddKey for the post"))
+	}
+	return respond(keys.PutMachineKey(ctx, m))
+}
+
+// guarded are the calls that use a ROOT key of this process.
+var guarded = map[string]bool{consolev1connect.ConsoleServiceTakeSeatProcedure: true, consolev1connect.ConsoleServicePutMachineKeyProcedure: true}
+
 // ownPage refuses a call that does not come from a page of this server: another site's page
 // in the same browser may reach a loopback address, too, and a name may be made to lead here.
 func (s *Server) ownPage(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == consolev1connect.ConsoleServiceTakeSeatProcedure && !s.fromOwnPage(r) {
+		if guarded[r.URL.Path] && !s.fromOwnPage(r) {
 			_ = connect.NewErrorWriter().Write(w, r, wire.Error(fault.Newf(fault.Forbidden, "seats are given only on a page of this server, opened by its own name")))
 			return
 		}

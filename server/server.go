@@ -14,7 +14,8 @@
 //  1. No handler ends the process: a panic is logged with its reference and
 //     answered as Internal.
 //  2. Every request is bounded in size and time before it is read.
-//  3. No personal data and no key in a log line: only method, code, duration and
+//  3. Of what owners grant only the parties read, and say so with a reading pass: see private.
+//  4. No personal data and no key in a log line: only method, code, duration and
 //     reference.
 //
 // If this part lies, a reader who does not check is deceived; nobody gets a right
@@ -23,6 +24,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -34,6 +36,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
+	consolev1 "mulian/gen/mulian/console/v1"
 	"mulian/gen/mulian/console/v1/consolev1connect"
 	"mulian/gen/mulian/credential/v1/credentialv1connect"
 	"mulian/gen/mulian/ereceipt/v1/ereceiptv1connect"
@@ -76,6 +79,11 @@ type Options struct {
 	Metrics *prometheus.Registry
 	// Tracer follows calls into the chain; nil: none are followed.
 	Tracer *tracing.Tracer
+	// Origins are where people open the pages, "https://mulian.example.cn": passkeys work
+	// there. None: under each name and address.
+	Origins []string
+	// Authority is the certificate in PEM of the server's own authority; nil: it has none.
+	Authority []byte
 	// Box is the door to the boxes that this member keeps; nil: it keeps none.
 	Box *boxdoor.Door
 }
@@ -89,8 +97,14 @@ type Server struct {
 	metrics *metrics
 	started time.Time
 	inbox   inbox
+	askers  askers
 	follow  follow
 	pages   *pages
+	prover  prover
+
+	overviews kept[uint32, consolev1.GetOverviewResponse] // by days
+	coverages kept[int, consolev1.GetCoverageResponse]
+	commits   commits
 
 	mu    sync.Mutex // guards seats
 	seats Seats
@@ -110,7 +124,7 @@ func New(chain Chain, x *index.Index, opts Options) *Server {
 	if opts.Metrics == nil {
 		opts.Metrics = prometheus.NewRegistry()
 	}
-	s := &Server{chain: chain, index: x, opts: opts, log: opts.Logger, started: opts.Now(), pages: newPages()}
+	s := &Server{chain: chain, index: x, opts: opts, log: opts.Logger, started: opts.Now(), pages: newPages(), prover: newProver()}
 	s.closing, s.stop = context.WithCancel(context.Background())
 	s.metrics = newMetrics(s)
 	return s
@@ -140,6 +154,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(governancev1connect.NewGovernanceServiceHandler(governanceAPI{s}, opts...))
 	mux.Handle(tracev1connect.NewTraceServiceHandler(traceAPI{s}, opts...))
 	mux.Handle(consolev1connect.NewConsoleServiceHandler(consoleAPI{s}, opts...))
+	mux.Handle(consolev1connect.NewOverviewServiceHandler(overviewAPI{s}, opts...))
 	var box safeboxv1connect.BoxServiceHandler = noBoxes{}
 	if s.opts.Box != nil {
 		box = s.opts.Box
@@ -151,11 +166,14 @@ func (s *Server) Handler() http.Handler {
 		w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
 		_, _ = w.Write(openapi.Document)
 	})
+	mux.HandleFunc("GET /openapi.json", s.openAPI)
+	mux.HandleFunc("GET /api/codes", s.codes)
 	mux.HandleFunc("GET /status", s.page)
 	mux.HandleFunc("GET /v/{id...}", s.publicPage)
 	mux.HandleFunc("GET /api/version", s.version)
+	mux.HandleFunc("GET /ca.crt", s.authority)
 	if s.pages.there() {
-		mux.Handle("/", s.pages)
+		mux.Handle("/", s.byName(s.pages))
 	} else {
 		mux.HandleFunc("GET /{$}", s.page)
 	}
@@ -165,16 +183,31 @@ func (s *Server) Handler() http.Handler {
 // Serve answers on the listener until ctx ends, and then lets running requests
 // end within shutdownTimeout.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	return s.serve(ctx, l, nil)
+}
+
+// ServeTLS is Serve over TLS.
+func (s *Server) ServeTLS(ctx context.Context, l net.Listener, secrets *tls.Config) error {
+	return s.serve(ctx, l, secrets)
+}
+
+func (s *Server) serve(ctx context.Context, l net.Listener, secrets *tls.Config) error {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true) // gRPC without TLS, behind a proxy or on loopback
 	srv := &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		Protocols: protocols, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Protocols: protocols, TLSConfig: secrets, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	done := make(chan error, 1)
-	go func() { done <- srv.Serve(l) }()
+	go func() {
+		if secrets != nil {
+			done <- srv.ServeTLS(l, "", "")
+			return
+		}
+		done <- srv.Serve(l)
+	}()
 	select {
 	case err := <-done:
 		return err

@@ -235,6 +235,7 @@ func TestEveryDoor(t *testing.T) {
 	m.duty(t, "1")
 	for path, want := range map[string]string{
 		"/": "目链", "/status?lang=zh": "最近发生", "/status?lang=en": "What happened lately", "/healthz": "ok", "/metrics": "mulian_height", "/openapi.yaml": "mulian.ledger.v1",
+		"/openapi.json": `"/mulian.ledger.v1.LedgerService/Submit":{"post"`, "/api/codes?lang=zh": `{"code":"MUL-11001"`, "/api/codes?lang=en": `"title":"there is nothing in it"`,
 	} {
 		res, err := http.Get(m.url + path)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -34,7 +35,7 @@ type Setup struct {
 	hash  [sha256.Size]byte // of the token; the token itself is only in the link
 
 	mu   sync.Mutex // guards used
-	used bool
+	used string     // the keys that the link was used for; empty: none
 }
 
 // NewSetup returns a setup for the organisation whose ROOT key that is, and its token, 26
@@ -64,7 +65,7 @@ func (s *Setup) holds(token string) bool {
 	right := subtle.ConstantTimeCompare(sum[:], s.hash[:]) == 1
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return right && !s.used && s.now().Before(s.until)
+	return right && s.used == "" && s.now().Before(s.until)
 }
 
 // List implements [Seats]: the one seat for who has the link, nothing for others.
@@ -75,34 +76,63 @@ func (s *Setup) List(_ context.Context, token string) ([]*consolev1.Seat, error)
 	return []*consolev1.Seat{{Id: seatOfSetup, Org: s.root.Account, OrgName: s.name, Kind: identityv1.AccountKind_ACCOUNT_KIND_POST}}, nil
 }
 
-// Take implements [Seats]. The link is used up when the ledger has the key: a refusal of
-// the ledger leaves it as it was.
+// sendLife bounds the sending of the one transaction; who asked may have gone meanwhile.
+const sendLife = time.Minute
+
+// Take implements [Seats]. The link is used up when the ledger has the keys: a refusal of
+// the ledger leaves it as it was. Whoever did not get the answer asks again with the same keys,
+// and gets it.
 func (s *Setup) Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*consolev1.TakeSeatResponse, error) {
-	if !s.holds(m.GetToken()) || m.GetSeat() != seatOfSetup {
-		return nil, fault.Newf(fault.Forbidden, "this setup link was used, has run out, or is not one")
+	forbidden := fault.Newf(fault.Forbidden, "this setup link was used, has run out, or is not one")
+	if m.GetSeat() != seatOfSetup {
+		return nil, forbidden
 	}
-	k := m.GetKey()
-	if k == nil {
-		return nil, fault.Newf(fault.Missing, "a seat is taken by bringing a key")
+	keys, bad := SeatKeys(m, "browser")
+	ours := sha256.New()
+	ours.Write(s.hash[:])
+	for _, k := range keys {
+		fmt.Fprintf(ours, "%q %q ", k.GetId(), k.GetPublicKey())
 	}
-	s.mu.Lock()
-	if s.used { // two browsers at once: one of them
-		s.mu.Unlock()
-		return nil, fault.Newf(fault.Forbidden, "this setup link was used just now")
+	local := "web-" + hex.EncodeToString(ours.Sum(nil)[:4])
+	if !s.begin(m.GetToken(), local, bad == nil) {
+		return nil, forbidden
 	}
-	s.used = true
-	s.mu.Unlock()
-	var random [4]byte
-	_, _ = rand.Read(random[:])
-	local := "web-" + hex.EncodeToString(random[:])
-	r, err := s.chain.Send(ctx, s.root, &identityv1.RegisterUnit{Kind: identityv1.AccountKind_ACCOUNT_KIND_POST, LocalId: local, Name: "管理岗", Keys: []*identityv1.Key{{
-		Id: k.GetId(), Algorithm: k.GetAlgorithm(), PublicKey: k.GetPublicKey(), Passkey: k.GetPasskey(), Level: identityv1.KeyLevel_KEY_LEVEL_OFFICER, Label: "browser",
-	}}})
+	if bad != nil {
+		return nil, bad
+	}
+	id := s.root.Account + "/p/" + local
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendLife)
+	defer cancel()
+	switch found, err := s.chain.Get(ctx, "identity/account/"+id, &identityv1.Account{}); {
+	case err != nil:
+		return nil, err
+	case found: // by the same keys: the answer was lost
+		return &consolev1.TakeSeatResponse{Account: id}, nil
+	}
+	r, err := s.chain.Send(ctx, s.root, &identityv1.RegisterUnit{Kind: identityv1.AccountKind_ACCOUNT_KIND_POST, LocalId: local, Name: "管理岗", Keys: keys})
 	if err != nil {
-		s.mu.Lock()
-		s.used = false
-		s.mu.Unlock()
+		if fault.CodeOf(err) < fault.Internal { // it is not there, for sure
+			s.mu.Lock()
+			s.used = ""
+			s.mu.Unlock()
+		}
 		return nil, err
 	}
-	return &consolev1.TakeSeatResponse{Account: s.root.Account + "/p/" + local, Height: r.Height}, nil
+	return &consolev1.TakeSeatResponse{Account: id, Height: r.Height}, nil
+}
+
+// begin reports whether the link may be used for these keys: it is unused, or was used for the
+// same ones. use says that it is used now.
+func (s *Setup) begin(token, keys string, use bool) bool {
+	sum := sha256.Sum256([]byte(strings.ToUpper(strings.ReplaceAll(token, "-", ""))))
+	right := subtle.ConstantTimeCompare(sum[:], s.hash[:]) == 1
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !right || !s.now().Before(s.until) || s.used != "" && s.used != keys {
+		return false
+	}
+	if use {
+		s.used = keys
+	}
+	return true
 }

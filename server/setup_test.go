@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -42,13 +43,20 @@ func TestSetupLinkIsUsedOnce(t *testing.T) {
 	if _, err := setup.Take(ctx, &consolev1.TakeSeatRequest{Seat: "operator", Token: token, Key: bad}); !fault.Is(err, fault.CodeInconsistent) {
 		t.Errorf("a key with another's id: %v", err)
 	}
-	got, err := setup.Take(ctx, &consolev1.TakeSeatRequest{Seat: "operator", Token: token, Key: key()})
+	gone, leave := context.WithCancel(ctx)
+	leave() // the browser is closed while the key is on its way
+	mine, device := key(), key()
+	got, err := setup.Take(gone, &consolev1.TakeSeatRequest{Seat: "operator", Token: token, Key: mine, Device: device})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if again, err := setup.Take(ctx, &consolev1.TakeSeatRequest{Seat: "operator", Token: token, Key: mine, Device: device}); err != nil || again.Account != got.Account {
+		t.Errorf("who did not get the answer asks again: %v, %v", again, err)
+	}
 	post := &identityv1.Account{}
-	if found, err := m.client.Get(ctx, "identity/account/"+got.Account, post); err != nil || !found || post.Keys[0].Level != identityv1.KeyLevel_KEY_LEVEL_OFFICER {
-		t.Errorf("the post is %v, %v: whatever level was asked for, it is OFFICER", post, err)
+	if found, err := m.client.Get(ctx, "identity/account/"+got.Account, post); err != nil || !found || len(post.Keys) != 2 ||
+		post.Keys[0].Level != identityv1.KeyLevel_KEY_LEVEL_OFFICER || post.Keys[1].Level != identityv1.KeyLevel_KEY_LEVEL_MACHINE {
+		t.Errorf("the post is %v, %v: whatever level was asked for, it is OFFICER, and MACHINE the browser's own", post, err)
 	}
 	if _, err := setup.Take(ctx, &consolev1.TakeSeatRequest{Seat: "operator", Token: token, Key: key()}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a second time: %v", err)

@@ -188,7 +188,7 @@ func (w *transfers) states(g given) {
 	water := w.department(5, "水务局", sm.SM2)
 	other := w.open(water, "")
 	_, err := other.FetchByGrant(context.Background(), deliver.GrantedFetch{Grant: g.id, RowKey: g.rowKey})
-	w.refused(fault.NotWhitelisted, err)
+	w.refused(fault.Forbidden, err) // of a grant of others its own gateway reads nothing
 	_, err = w.ann.send(&grantv1.PauseGrant{Grant: g.id})
 	w.ok(err)
 	_, err = w.fetch(g, nil)

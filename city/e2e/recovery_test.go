@@ -8,6 +8,7 @@ import (
 	"mulian/city/trial/skew"
 	"mulian/client"
 	"mulian/client/keyring"
+	"mulian/gateway/deliver"
 	grantv1 "mulian/gen/mulian/grant/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	mandatev1 "mulian/gen/mulian/mandate/v1"
@@ -187,8 +188,14 @@ func (w *transfers) takesUpAgain(t *testing.T, carol *loser, fresh chromium) {
 		&safeboxv1.ChangeVault{Version: v.Version, Unlockers: v.Unlockers, UnlockersHash: random(32)},
 	)
 	w.ok(err)
-	got, err := w.fetch(carol.standing, nil)
-	w.ok(err)
+	var got *deliver.Granted
+	w.eventually("the gateway has read that the grant goes on", func() bool {
+		got, err = w.fetch(carol.standing, nil)
+		if err != nil && !fault.Is(err, fault.GrantPaused) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
 	if len(got.Rows) != 1 || got.Rows[0][0].Text != "和平里 1 号" {
 		t.Errorf("got %v", got.Rows)
 	}

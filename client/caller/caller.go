@@ -21,21 +21,20 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"sync"
 	"time"
 
 	"mulian/client"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/fault"
-	"mulian/internal/sm"
+	"mulian/internal/replay"
+	"mulian/internal/signer"
 )
 
 // Bounds of a call. Our own choice.
 const (
-	MaxCall    = 64 << 10
-	life       = time.Minute
-	skew       = 5 * time.Second
-	maxReplays = 100_000
+	MaxCall = 64 << 10
+	life    = time.Minute
+	skew    = 5 * time.Second
 )
 
 const domain = "mulian-call-v1\x00"
@@ -85,8 +84,7 @@ type Door struct {
 	Account func(ctx context.Context, id string) (*identityv1.Account, error)
 	Now     func() time.Time // nil: time.Now
 
-	mu   sync.Mutex
-	seen map[string]int64 // mu
+	once replay.Guard
 }
 
 // Admit tells who calls, and reads what he asks into ask. Malformed, TooLong, WrongChain,
@@ -121,17 +119,17 @@ func (d *Door) Admit(ctx context.Context, what string, raw []byte, ask any) (*id
 	case left > life+skew:
 		return nil, fault.Newf(fault.OutOfRange, "the call counts for %s, at most %s", left.Round(time.Second), life)
 	}
-	acc, err := d.Account(ctx, o.From)
+	acc, err := signer.Account(ctx, o.From, d.Account)
 	if err != nil {
 		return nil, err
 	}
-	if err := signed(acc, &c, now.UnixMilli()); err != nil {
+	if err := signer.Check(acc, c.Key, append([]byte(domain), c.Body...), c.Signature, now.UnixMilli()); err != nil {
 		return nil, err
 	}
 	if err := strict(o.Ask, ask); err != nil {
 		return nil, err
 	}
-	return acc, d.once(&o, now.UnixMilli())
+	return acc, d.once.Take(o.From+"\x00"+o.ID, o.ExpiresMs, now.UnixMilli())
 }
 
 // strict reads JSON without names that nobody knows.
@@ -141,64 +139,5 @@ func strict(raw []byte, into any) error {
 	if err := d.Decode(into); err != nil {
 		return fault.Newf(fault.Malformed, "the call cannot be read: %v", err)
 	}
-	return nil
-}
-
-// signed holds the call against a key of the account.
-func signed(acc *identityv1.Account, c *call, nowMs int64) error {
-	if acc == nil {
-		return fault.Newf(fault.NotWhitelisted, "the caller is not known on this chain")
-	}
-	if acc.GetState() != identityv1.AccountState_ACCOUNT_STATE_ACTIVE {
-		return fault.Newf(fault.Suspended, "%s is not active", acc.GetId())
-	}
-	for _, k := range acc.GetKeys() {
-		if k.GetId() != c.Key {
-			continue
-		}
-		switch {
-		case k.GetState() != identityv1.KeyState_KEY_STATE_ACTIVE || k.GetEndsMs() != 0 && nowMs >= k.GetEndsMs():
-			return fault.Newf(fault.KeyRevoked, "key %s no longer signs", k.GetId())
-		case k.GetSuspended():
-			return fault.Newf(fault.Suspended, "key %s is suspended by vote", k.GetId())
-		case k.GetLostMs() != 0: // as on the ledger: who found a phone gets nothing with it
-			return fault.Newf(fault.KeyRevoked, "key %s is reported lost", k.GetId())
-		case k.GetCustodian() != "": // it signs what two officers have put on the ledger, and no call is that
-			return fault.Newf(fault.CustodyUnrecorded, "key %s is in custody and signs no calls", k.GetId())
-		}
-		pub, err := sm.ParsePublic(sm.Algorithm(k.GetAlgorithm()), k.GetPublicKey())
-		if err != nil { // a passkey signs what a person looks at
-			return fault.Newf(fault.NotWhitelisted, "key %s does not sign calls: add a MACHINE key of the device", k.GetId())
-		}
-		if len(c.Signature) > sm.MaxSignatureSize || !pub.Verify(append([]byte(domain), c.Body...), c.Signature) {
-			return fault.Newf(fault.BadAuthorisation, "the call's signature does not hold")
-		}
-		return nil
-	}
-	return fault.Newf(fault.NotWhitelisted, "%s has no key %.40q", acc.GetId(), c.Key)
-}
-
-// once refuses a call that came before and still counts.
-func (d *Door) once(o *order, nowMs int64) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.seen == nil {
-		d.seen = map[string]int64{}
-	}
-	id := o.From + "\x00" + o.ID
-	if until, ok := d.seen[id]; ok && until > nowMs {
-		return fault.Newf(fault.Replayed, "this call was made before")
-	}
-	if len(d.seen) >= maxReplays {
-		for k, until := range d.seen {
-			if until <= nowMs {
-				delete(d.seen, k)
-			}
-		}
-		if len(d.seen) >= maxReplays {
-			return fault.Newf(fault.Busy, "too many calls at once")
-		}
-	}
-	d.seen[id] = o.ExpiresMs
 	return nil
 }

@@ -2,9 +2,7 @@ package evidence_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"mulian/client"
 	"mulian/client/evidence"
@@ -12,8 +10,7 @@ import (
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/sm"
-	"mulian/internal/standard"
-	"mulian/node"
+	"mulian/node/nodetest"
 )
 
 const bureau = "11110000MULN00010J" // invented
@@ -30,48 +27,11 @@ type member struct {
 
 func start(t *testing.T) *member {
 	t.Helper()
-	m := &member{t: t}
-	home := filepath.Join(t.TempDir(), "node")
-	id, err := node.Keys(home)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.bureau = client.Signer{Account: bureau, Key: key(t)}
-	m.file, err = client.SignGenesis(&governancev1.Genesis{
-		ChainId: "evidence-test", TimeMs: time.Now().UnixMilli(), Parameters: standard.Parameters(), ClockProfiles: []*governancev1.ClockProfile{standard.Clocks809()},
-		Founders: []*governancev1.Founder{{
-			Code: bureau, Weight: 1, Profile: &identityv1.OrgProfile{Name: "试验市数据局", Level: identityv1.OrgLevel_ORG_LEVEL_CITY, Region: "110000"},
-			Keys: []*identityv1.Key{client.PublicKey(m.bureau.Key.Public(), identityv1.KeyLevel_KEY_LEVEL_ROOT, "root")},
-		}},
-		Roles:      []*governancev1.RoleGrant{{Role: governancev1.Role_ROLE_AUTHORITY, Account: bureau}},
-		Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 10, Org: bureau, Name: "v1", Sm2Key: id.SM2.Bytes()}},
-	}, m.bureau)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m.genesis, err = client.ParseGenesis(m.file); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := node.Init(home, m.file); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	run, err := node.OpenMember(ctx, node.MemberConfig{Listen: "127.0.0.1:0", Node: node.Config{Home: home, Version: "test"}})
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- run.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("the member ended: %v", err)
-		}
-	})
-	m.client = client.New(run.URL())
+	m := &member{t: t, bureau: client.Signer{Account: bureau, Key: key(t)}}
+	run := nodetest.Start(t, "evidence-test", nodetest.Founder{Signer: m.bureau, Name: "试验市数据局", Roles: []governancev1.Role{governancev1.Role_ROLE_AUTHORITY}})
+	m.genesis, m.file, m.client = run.Genesis, run.File, run.Client
 	m.person = client.Signer{Account: "p-0123456789abcdef0123456789abcdef", Key: key(t)}
-	if _, err := m.client.Send(ctx, m.person, &identityv1.OpenAccount{
+	if _, err := m.client.Send(t.Context(), m.person, &identityv1.OpenAccount{
 		Kind: identityv1.AccountKind_ACCOUNT_KIND_PERSON, Id: m.person.Account,
 		Keys: []*identityv1.Key{client.PublicKey(m.person.Key.Public(), identityv1.KeyLevel_KEY_LEVEL_ROOT, "phone")},
 	}); err != nil {

@@ -76,15 +76,15 @@ func Event(lang Language, e *tracev1.Event) string { return EventNamed(lang, e, 
 // ("catalogue/entry/<id>") and of the actor ("identity/account/<id>").
 func EventNamed(lang Language, e *tracev1.Event, names Names) string {
 	p := phrase.OfVerb(e.GetVerb())
-	text, format := p.English, ", by %s"
+	text, format, note := p.English, ", by %s", e.GetNote()
 	if lang == Chinese {
-		text, format = p.Chinese, "，操作者 %s"
+		text, format, note = p.Chinese, "，操作者 %s", phrase.Note(note)
 	}
 	if len(e.GetObjects()) > 0 {
 		text += " " + called(names, e.GetObjects()[0])
 	}
 	if n := len(e.GetObjects()); n > 1 && e.GetNote() != "" {
-		text += " (" + e.GetNote() + ")"
+		text += " (" + note + ")"
 	}
 	if e.GetActor() != "" {
 		text += fmt.Sprintf(format, called(names, "identity/account/"+e.GetActor()))

@@ -259,7 +259,7 @@ func TestAccept(t *testing.T) {
 // TestEventsReadWell holds the form of a line of the log in both languages.
 func TestEventsReadWell(t *testing.T) {
 	e := &tracev1.Event{Verb: "share/answer", Actor: "ORG", Note: "accepted", Objects: []string{"share/request/r1", "share/agreement/g1"}}
-	for lang, want := range map[sentence.Language]string{sentence.English: "answered the request r1 (accepted), by ORG", sentence.Chinese: "答复申请 r1 (accepted)，操作者 ORG"} {
+	for lang, want := range map[sentence.Language]string{sentence.English: "answered the request r1 (accepted), by ORG", sentence.Chinese: "答复申请 r1 (已接受)，操作者 ORG"} {
 		if got := sentence.Event(lang, e); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -187,35 +188,27 @@ func (x *boxed) accept() *cobra.Command {
 }
 
 func (x *boxed) decline() *cobra.Command {
-	return &cobra.Command{
-		Use: "decline OFFER", Short: x.t("不接收", "decline an offer"), Args: exactly(1),
-		Example: "  mulian box decline 0123456789abcdef",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			b, err := x.box(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if err := b.Decline(cmd.Context(), args[0]); err != nil {
-				return dry(err)
-			}
-			return x.print(map[string]any{"ok": true}, func(w io.Writer) { fmt.Fprintln(w, x.t("✓ 没有接收", "✓ declined")) })
-		},
-	}
+	return x.endOffer("decline", x.t("不接收", "decline an offer"), x.t("✓ 没有接收", "✓ declined"), (*owner.Box).Decline)
 }
 
 func (x *boxed) cancel() *cobra.Command {
+	return x.endOffer("cancel", x.t("收回自己提出、对方还没有接收的", "take an offer back that was not accepted yet"), x.t("✓ 已收回", "✓ taken back"), (*owner.Box).Cancel)
+}
+
+// endOffer is a command that ends an open offer without opening the box.
+func (x *boxed) endOffer(verb, short, done string, end func(*owner.Box, context.Context, string) error) *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel OFFER", Short: x.t("收回自己提出、对方还没有接收的", "take an offer back that was not accepted yet"), Args: exactly(1),
-		Example: "  mulian box cancel 0123456789abcdef",
+		Use: verb + " OFFER", Short: short, Args: exactly(1),
+		Example: "  mulian box " + verb + " 0123456789abcdef",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b, err := x.box(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if err := b.Cancel(cmd.Context(), args[0]); err != nil {
+			if err := end(b, cmd.Context(), args[0]); err != nil {
 				return dry(err)
 			}
-			return x.print(map[string]any{"ok": true}, func(w io.Writer) { fmt.Fprintln(w, x.t("✓ 已收回", "✓ taken back")) })
+			return x.print(map[string]any{"ok": true}, func(w io.Writer) { fmt.Fprintln(w, done) })
 		},
 	}
 }

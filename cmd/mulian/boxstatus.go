@@ -46,12 +46,15 @@ func (x *boxed) status() *cobra.Command {
 			if len(s.Missing) > 0 {
 				todo = append(todo, fmt.Sprintf(x.t("账本上有、存放方没有：%s（部门存入的可请其重新存入）", "on the ledger, not in the store: %s (a department can deposit it again)"), strings.Join(s.Missing, " ")))
 			}
+			if len(s.Damaged) > 0 {
+				todo = append(todo, fmt.Sprintf(x.t("读不出、不是一份正常的资料：%s（不认识的可以销毁：mulian box erase）", "not readable as an item: %s (what you do not know can be destroyed: mulian box erase)"), strings.Join(s.Damaged, " ")))
+			}
 			if len(s.Incoming) > 0 {
 				todo = append(todo, fmt.Sprintf(x.t("%d 份待接收：mulian box offers", "%d offers to you: mulian box offers"), len(s.Incoming)))
 			}
 			v := map[string]any{
 				"account": b.Account, "version": s.Vault.GetVersion(), "key_version": s.Vault.GetKeyVersion(), "unlockers": len(s.File.GetUnlockers()), "kinds": len(s.Vault.GetUnlockers()),
-				"items": s.Stored, "bytes": s.Bytes, "own_items": s.Vault.GetOwnItems(), "stale": s.Stale, "unrecorded": append([]string{}, s.Unrecorded...), "missing": append([]string{}, s.Missing...),
+				"items": s.Stored, "bytes": s.Bytes, "own_items": s.Vault.GetOwnItems(), "stale": s.Stale, "unrecorded": append([]string{}, s.Unrecorded...), "missing": append([]string{}, s.Missing...), "damaged": append([]string{}, s.Damaged...),
 				"offers_to_me": len(s.Incoming), "offers_from_me": len(s.Outgoing), "todo": todo, "door": b.Door.Name,
 			}
 			err = x.print(v, func(w io.Writer) {

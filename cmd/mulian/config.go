@@ -29,6 +29,8 @@ type Config struct {
 	// Where the server answers, host:port. Only loopback unless a proxy with TLS
 	// stands before it. $MULIAN_LISTEN. Default 127.0.0.1:8080.
 	Listen string `yaml:"listen" env:"MULIAN_LISTEN" default:"127.0.0.1:8080"`
+	// How people's browsers reach this member.
+	HTTPS HTTPSConfig `yaml:"https"`
 	// The engine among the members.
 	Node NodeConfig `yaml:"node"`
 	// The safe boxes that this member keeps for people and firms: ciphertext, to which it has no key.
@@ -37,6 +39,25 @@ type Config struct {
 	Log LogConfig `yaml:"log"`
 	// Where the way of single calls is told, for whoever measures. Off without an endpoint.
 	Tracing TracingConfig `yaml:"tracing"`
+}
+
+// HTTPSConfig says under which names the pages are opened. Browsers give passkeys to https and
+// names alone, never to an address.
+type HTTPSConfig struct {
+	// Where browsers connect, host:port. Empty: no https. $MULIAN_HTTPS_LISTEN.
+	Listen string `yaml:"listen" env:"MULIAN_HTTPS_LISTEN"`
+	// The names by which people open the pages, in lower case, at most 8. The chain accepts
+	// passkeys of those that its parameters list (passkey_rp_ids, passkey_origins).
+	Names []string `yaml:"names"`
+	// The port that browsers see, if it is not that of listen.
+	Port string `yaml:"port"`
+	// Files in PEM: a certificate of an authority that devices trust already, and its key.
+	// They are read again when they change. Empty: an authority of this member's own, in the
+	// home's folder https, that can speak for these names alone; mulian node cert tells how
+	// devices trust it.
+	Certificate string `yaml:"certificate"`
+	// The key of that certificate, a file of mode 0600.
+	Key string `yaml:"key"`
 }
 
 // NodeConfig says how the node meets the others.
@@ -75,7 +96,10 @@ type BoxConfig struct {
 	// Whether this member keeps no boxes.
 	Off bool `yaml:"off"`
 	// Folder of the boxes; of one member alone. Empty: boxes in the home. A backup of it is
-	// ciphertext. What is erased is not in one that is made after it.
+	// ciphertext. What is erased is not in one that is made after it. Or a bucket that keeps
+	// no versions: s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION&credentials=FILE;
+	// the keys are in FILE, as the AWS tools have them, or in $AWS_ACCESS_KEY_ID and
+	// $AWS_SECRET_ACCESS_KEY.
 	Folder string `yaml:"folder"`
 	// How many items one box may have. 0: 10000.
 	Items int `yaml:"items"`

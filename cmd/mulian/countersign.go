@@ -52,8 +52,8 @@ scan of a signature on paper; the ledger has a commitment only, and takes the sa
 			if err != nil {
 				return err
 			}
-			if by == "" {
-				by, _, _ = strings.Cut(a.as, "#")
+			if by == "" { // not the officer: the ledger refuses his own word
+				by, _, _ = strings.Cut(a.as, "/")
 			}
 			t := &through{account: account, officer: a.as, presence: e, method: presenceMethod(paper), by: by}
 			if err := a.within(cmd, t, inner); err != nil {
@@ -74,7 +74,7 @@ scan of a signature on paper; the ledger has a commitment only, and takes the sa
 	f := c.Flags()
 	f.StringVar(&presence, "presence", "", a.t("到场凭据文件：人脸比对记录，或签名扫描件", "file of the presence: record of the face, or scan of a signature"))
 	f.BoolVar(&paper, "paper", false, a.t("凭据是纸面签名的扫描件", "the presence is the scan of a signature on paper"))
-	f.StringVar(&by, "presence-by", "", a.t("签发到场凭据的账户（人脸终端），默认为窗口人员", "account that vouches for the presence (a face terminal); default: the officer"))
+	f.StringVar(&by, "presence-by", "", a.t("签发到场凭据的账户（人脸终端），不能是窗口人员本人，默认为本单位", "account that vouches for the presence (a face terminal), not the officer's own; default: the organisation"))
 	_ = c.MarkFlagRequired("presence")
 	return c
 }

@@ -188,6 +188,9 @@ func (a *app) vaultOpen() *cobra.Command {
 				return err
 			}
 			same, err := sameKeys(ctx, cl, v)
+			if fault.Is(err, fault.NotFound) {
+				return fault.Newf(fault.NotFound, a.t("保险箱已打开（第 %d 次），但账本上还没有它：登记要等一天", "the vault is open, opening %d, but the ledger does not have it: its registration waits a day"), n)
+			}
 			if err != nil {
 				return err
 			}

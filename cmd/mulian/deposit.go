@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -252,10 +253,7 @@ func (a *app) depositResume() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out, err := d.Resume(cmd.Context())
-			if err != nil {
-				return err
-			}
+			out, bad := d.Resume(cmd.Context()) // what became of the tickets that it could read
 			done, failed := []deposit.Ticket{}, []deposit.Ticket{}
 			for _, o := range out {
 				if o.Err == nil {
@@ -267,14 +265,17 @@ func (a *app) depositResume() *cobra.Command {
 			}
 			forgotten := []deposit.Ticket{}
 			if forget {
-				if forgotten, err = d.Forget(cmd.Context()); err != nil {
-					return err
-				}
+				forgotten, err = d.Forget(cmd.Context())
+				bad = cmp.Or(bad, err)
 			}
-			v := map[string]any{"ok": len(failed) == 0, "done": done, "failed": failed, "forgotten": len(forgotten)}
-			return a.print(v, func(w io.Writer) {
+			if bad != nil && len(done)+len(failed)+len(forgotten) == 0 {
+				return bad
+			}
+			v := map[string]any{"ok": len(failed) == 0 && bad == nil, "done": done, "failed": failed, "forgotten": len(forgotten)}
+			err = a.print(v, func(w io.Writer) {
 				fmt.Fprintf(w, a.t("完成 %d 份，没完成 %d 份，忘掉 %d 份\n", "%d done, %d not done, %d forgotten\n"), len(done), len(failed), len(forgotten))
 			})
+			return cmp.Or(err, bad)
 		},
 	}
 	c.Flags().BoolVar(&forget, "forget", false, a.t("清除被拒绝的记录", "remove what is kept of refused ones"))

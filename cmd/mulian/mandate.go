@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -170,8 +171,8 @@ func (a *app) propose(cmd *cobra.Command, p *proposal) error {
 		}
 	}
 	err = a.withEvidence(cmd, p.m, &p.document, &p.presence)
-	if err != nil && fault.CodeOf(err) != fault.Unreachable && fault.CodeOf(err) != fault.Timeout {
-		reg.Forget(row)
+	if f, ok := errors.AsType[*fault.Fault](err); ok && f.Rule != "" {
+		reg.Forget(row) // refused by a rule; of everything else nobody knows what became of it
 	}
 	return err
 }

@@ -22,6 +22,7 @@ import (
 	"mulian/internal/code"
 	"mulian/internal/durable"
 	"mulian/internal/fault"
+	"mulian/internal/hostcert"
 	"mulian/internal/standard"
 	"mulian/internal/tracing"
 	"mulian/node"
@@ -33,7 +34,7 @@ import (
 const genesisFile = "genesis.bin"
 
 func (a *app) initCommand() *cobra.Command {
-	var chainID, name, region string
+	var chainID, name, region, host string
 	c := &cobra.Command{
 		Use:   "init CODE",
 		Short: a.t("创建一条新链：创始机构、密钥、创世文件", "make a new chain: the founding organisation, its keys, the genesis"),
@@ -44,11 +45,17 @@ authority's role; it registers the others. Members, roles and parameters change 
 		Example: "  mulian init 111100000000300011 --name 北京市政务服务和数据管理局 --chain beijing-1",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.makeChain(args[0], name, region, chainID)
+			if host != "" {
+				if err := hostcert.CheckName(host); err != nil {
+					return err
+				}
+			}
+			return a.makeChain(args[0], name, region, chainID, host)
 		},
 	}
 	c.Flags().StringVar(&chainID, "chain", "mulian-1", a.t("链名，3-50 个小写字母、数字、连字符", "chain id, 3-50 of a-z 0-9 -"))
 	c.Flags().StringVar(&name, "name", "", a.t("创始机构全称", "full name of the founder"))
+	c.Flags().StringVar(&host, "host", "", a.t("成员打开页面所用的域名：写进创世参数（通行密钥）和本节点的 https 配置", "name under which the pages are opened: goes into the genesis (passkeys) and into this node's https"))
 	c.Flags().StringVar(&region, "region", "110000", a.t("行政区划代码", "region code"))
 	_ = c.MarkFlagRequired("name")
 	return c
@@ -56,7 +63,7 @@ authority's role; it registers the others. Members, roles and parameters change 
 
 // makeChain makes everything a new chain needs. The genesis file is written last:
 // a home without it is not a chain, and the same command can be given again.
-func (a *app) makeChain(org, name, region, chainID string) error {
+func (a *app) makeChain(org, name, region, chainID, host string) error {
 	if err := code.CheckUSCC(org); err != nil {
 		return fault.Wrap(fault.CodeInconsistent, err, "%s", org)
 	}
@@ -84,8 +91,15 @@ func (a *app) makeChain(org, name, region, chainID string) error {
 	if err != nil {
 		return err
 	}
+	parameters := standard.Parameters()
+	if host != "" {
+		parameters.PasskeyRpIds, parameters.PasskeyOrigins = []string{host}, []string{node.Origin(host, httpsPort)}
+		if err := a.writeHTTPS(host); err != nil {
+			return err
+		}
+	}
 	file, err := client.SignGenesis(&governancev1.Genesis{
-		ChainId: chainID, TimeMs: time.Now().UnixMilli(), Parameters: standard.Parameters(), ClockProfiles: []*governancev1.ClockProfile{standard.Clocks809()},
+		ChainId: chainID, TimeMs: time.Now().UnixMilli(), Parameters: parameters, ClockProfiles: []*governancev1.ClockProfile{standard.Clocks809()},
 		Calendar:   []*governancev1.CalendarYear{standard.Calendar2025(), standard.Calendar2026()},
 		Founders:   []*governancev1.Founder{{Code: org, Weight: 1, Keys: keys, Profile: &identityv1.OrgProfile{Name: name, Region: region, Level: identityv1.OrgLevel_ORG_LEVEL_CITY}}},
 		Roles:      []*governancev1.RoleGrant{{Role: governancev1.Role_ROLE_AUTHORITY, Account: org}},
@@ -140,7 +154,7 @@ func (a *app) nodeCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&setup, "setup", "", a.t("给该机构的第一个人一个设置链接：30 分钟内有效，只能用一次（机构的根密钥须在 --home 里）", "give the first person of that organisation a setup link: 30 minutes, once (its ROOT key has to be in --home)"))
-	c.AddCommand(a.nodeInitCommand(), a.nodeBackup(), a.nodeRestore(), a.nodeRelease())
+	c.AddCommand(a.nodeInitCommand(), a.nodeCert(), a.nodeBackup(), a.nodeRestore(), a.nodeRelease())
 	return c
 }
 
@@ -152,7 +166,7 @@ func (a *app) offerSetup(m *node.Member, org string) error {
 	}
 	s, token := server.NewSetup(client.New(m.URL()), root, org, nil)
 	m.Server.Offer(s)
-	a.say("%s %s/setup/%s", a.t("首次登录（30 分钟内有效，仅一次）：", "first sign-in (30 minutes, once):"), strings.Replace(m.URL(), "127.0.0.1", "localhost", 1), token)
+	a.say("%s %s/setup/%s", a.t("首次登录（30 分钟内有效，仅一次）：", "first sign-in (30 minutes, once):"), m.Pages(), token)
 	return nil
 }
 
@@ -168,6 +182,10 @@ func (a *app) openMember(ctx context.Context, cfg *Config) (*node.Member, error)
 	if err := cfg.Node.checkRole(); err != nil {
 		return nil, err
 	}
+	https, err := a.https(cfg.HTTPS, log)
+	if err != nil {
+		return nil, err
+	}
 	boxes, err := cfg.Box.boxes(a.path("boxes"))
 	if err != nil {
 		return nil, err
@@ -177,7 +195,7 @@ func (a *app) openMember(ctx context.Context, cfg *Config) (*node.Member, error)
 		return nil, err
 	}
 	return node.OpenMember(ctx, node.MemberConfig{
-		Listen: cfg.Listen, Index: a.path("index.db"), Tracer: tracer, Boxes: boxes,
+		Listen: cfg.Listen, Index: a.path("index.db"), Tracer: tracer, Boxes: boxes, HTTPS: https,
 		Node: node.Config{
 			Home: a.path("node"), Listen: cfg.Node.Listen, External: cfg.Node.External, Peers: cfg.Node.Peers, Closed: cfg.Node.Closed,
 			TimeoutCommit: cfg.Node.TimeoutCommit, Heartbeat: cfg.Node.Heartbeat, KeepBlocks: cfg.Node.KeepBlocks, SnapshotEvery: cfg.Node.SnapshotEvery, Version: version, Logger: log,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"mulian/city/trial/skew"
+	"mulian/custody/hsm/hsmtest"
 )
 
 func TestMain(m *testing.M) {
@@ -70,7 +72,7 @@ func stories() testscript.Params {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up": up, "exits": exits, "keep": keep, "is": is, "gb18030": gb18030, "bom": bom, "workbook": workbook, "rewrite": rewrite, "absent": absent, "many": many, "halt": halt, "indexed": indexed, "figures": figures,
 			"sqlite": sqlite, "permits": permits, "port": port, "open": open, "until": until, "softhsm": softhsm, "killed": killed,
-			"wallets": wallets, "desk": desk,
+			"wallets": wallets, "desk": desk, "shows": shows,
 		},
 	}
 }
@@ -98,6 +100,22 @@ func up(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		if time.Now().After(end) {
 			ts.Fatalf("no member of %s: %v", home, err)
+		}
+	}
+}
+
+// shows wants texts on a page of the member, without script: [!] shows /v/ID TEXT...
+func shows(ts *testscript.TestScript, not bool, args []string) {
+	raw, err := os.ReadFile(ts.MkAbs(ts.Getenv("MULIAN_HOME") + "/" + urlFile))
+	ts.Check(err)
+	res, err := http.Get(strings.TrimSpace(string(raw)) + args[0])
+	ts.Check(err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	for _, text := range args[1:] {
+		if strings.Contains(string(body), text) == not {
+			ts.Fatalf("%s (%s) and the text %q: %s", args[0], res.Status, text, body)
 		}
 	}
 }
@@ -254,20 +272,14 @@ func indexed(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// softHSM are the places where distributions put SoftHSM2.
-var softHSM = []string{"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so"}
-
 // condition answers [softhsm]: whether SoftHSM2 is here. Where servers are required it is an
 // error that it is not.
 func condition(name string) (bool, error) {
 	if name != "softhsm" {
 		return false, fmt.Errorf("unknown condition %s", name)
 	}
-	_, err := exec.LookPath("softhsm2-util")
-	for _, m := range softHSM {
-		if _, there := os.Stat(m); err == nil && there == nil {
-			return true, nil
-		}
+	if hsmtest.Module() != "" {
+		return true, nil
 	}
 	if os.Getenv("MULIAN_REQUIRE_SERVERS") == "1" {
 		return false, errors.New("SoftHSM2 is absent: scripts/need-softhsm installs it")
@@ -278,17 +290,13 @@ func condition(name string) (bool, error) {
 // softhsm makes a token of the story's own, with the file of its PIN, and puts the module's
 // path into HSM: softhsm.
 func softhsm(ts *testscript.TestScript, _ bool, _ []string) {
-	for _, m := range softHSM {
-		if _, err := os.Stat(m); err == nil {
-			ts.Setenv("HSM", m)
-		}
-	}
+	ts.Setenv("HSM", hsmtest.Module())
 	dir := ts.MkAbs("tokens")
 	ts.Check(os.Mkdir(dir, 0o700))
 	ts.Check(os.WriteFile(ts.MkAbs("softhsm2.conf"), []byte("directories.tokendir = "+dir+"\nobjectstore.backend = file\nlog.level = ERROR\n"), 0o600))
 	ts.Setenv("SOFTHSM2_CONF", ts.MkAbs("softhsm2.conf"))
-	ts.Check(os.WriteFile(ts.MkAbs("pin"), []byte("314159\n"), 0o600))
-	ts.Check(ts.Exec("softhsm2-util", "--init-token", "--free", "--label", "custody", "--pin", "314159", "--so-pin", "271828"))
+	ts.Check(os.WriteFile(ts.MkAbs("pin"), []byte(hsmtest.PIN+"\n"), 0o600))
+	ts.Check(ts.Exec("softhsm2-util", "--init-token", "--free", "--label", "custody", "--pin", hsmtest.PIN, "--so-pin", "271828"))
 }
 
 // killed ends the command that was started last, without warning: killed.

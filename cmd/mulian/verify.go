@@ -13,6 +13,7 @@ import (
 
 	"mulian/client/prooffile"
 	"mulian/client/sentence"
+	"mulian/client/tracepack"
 	"mulian/internal/fault"
 )
 
@@ -25,14 +26,15 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: a.t(`离线检查 mulian trace export 写出的证明文件：记录的签名、在网关日志里的位置、在账本状态里的位置、区块由超过 2/3
 表决权的验证节点签署、从创世到该区块的信任链。不需要节点，也不联网。信任的起点是创世：--genesis-hash（向任何一个成员
 索取），或 --genesis 创世文件，否则用 --home 里的 genesis.bin；文件从检查点开始的，用 --checkpoint 指明自己保存的检查点
-（mulian checkpoint）。分叉证据（mulian witness compare）同样用它检查。不成立时退出状态为 7，并说明哪一步、哪一处。`,
+（mulian checkpoint）。分叉证据（mulian witness compare）和控制台导出的溯源证据包（.zip，每一步都有证明）同样用它检查。
+不成立时退出状态为 7，并说明哪一步、哪一处。`,
 			`Checks a file of mulian trace export without a node and without network: the signatures of the record, its place in the
 gateway's log, in the ledger's state, the block's signatures by more than 2/3 of the voting power, and the chain of trust
 from the genesis to that block. Trust begins with the genesis: --genesis-hash (ask any member for it), or --genesis FILE,
 else genesis.bin in --home; of a file that begins at a checkpoint, --checkpoint with the one that you keep (mulian
-checkpoint). The evidence of a split view (mulian witness compare) is checked likewise. What does not hold ends with exit
-status 7 and says which step failed, and where.`),
-		Example: "  mulian verify agreement.mulian-proof.json\n  mulian verify access.mulian-proof.json --genesis genesis.bin --json\n  mulian verify agreement.mulian-proof.json --checkpoint checkpoint.txt",
+checkpoint). The evidence of a split view (mulian witness compare) is checked likewise, and so is a trace pack of the console
+(.zip, with a proof of each step). What does not hold ends with exit status 7 and says which step failed, and where.`),
+		Example: "  mulian verify agreement.mulian-proof.json\n  mulian verify trace-share-agreement-0123456789abcdef.zip --genesis genesis.bin\n  mulian verify access.mulian-proof.json --genesis genesis.bin --json\n  mulian verify agreement.mulian-proof.json --checkpoint checkpoint.txt",
 		Args:    exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			began := time.Now()
@@ -40,9 +42,16 @@ status 7 and says which step failed, and where.`),
 			if err != nil {
 				return a.unchecked(err, began)
 			}
-			file, err := readBounded(args[0], prooffile.MaxFile+1)
+			file, err := readBounded(args[0], tracepack.MaxZip+1)
 			if err != nil {
 				return a.unreadable(err, began)
+			}
+			if tracepack.IsZip(file) && checkpoint == "" {
+				want, err := a.trusted(genesis, hash)
+				if err != nil {
+					return a.unchecked(err, began)
+				}
+				return a.packVerdict(tracepack.Check(file, want))
 			}
 			return a.verdict(verify(file))
 		},

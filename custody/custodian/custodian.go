@@ -2,6 +2,9 @@ package custodian
 
 import (
 	"context"
+	"crypto/ecdh"
+	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -68,6 +71,7 @@ func (c *Custodian) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	c.sweep()
 	todo := map[string]bool{}
 	for _, prefix := range []string{custodies, uses} {
 		err := c.Ledger.List(ctx, prefix, func(key string, value []byte) bool {
@@ -135,14 +139,19 @@ func (c *Custodian) work(ctx context.Context, todo map[string]bool) {
 	}
 }
 
-// again reports whether trying later may help: the ledger was not reached, or has not said
-// what became of it.
+// again reports whether trying later may help: everything but what the ledger's rules have
+// refused, other than for the day's wait, and what is not ours or cannot be read. A disk, a
+// network or hardware that fails must not make a confirmed use forgotten.
 func again(err error) bool {
-	switch fault.CodeOf(err) {
-	case fault.Unreachable, fault.Timeout, fault.Busy, fault.UndoWindow, fault.Cancelled, fault.VerificationFailed, fault.NotFound:
-		return true
+	if f, ok := errors.AsType[*fault.Fault](err); ok {
+		switch {
+		case f.Code == fault.UndoWindow, f.Code == fault.Busy:
+			return true
+		case f.Rule != "", f.Code == fault.Forbidden, f.Code == fault.Malformed:
+			return false
+		}
 	}
-	return false
+	return true
 }
 
 // arrangement proves the custody of an account, which has to be ours: Forbidden.
@@ -173,6 +182,9 @@ func (c *Custodian) accept(ctx context.Context, key string) (done bool, err erro
 	if err != nil {
 		return false, err
 	}
+	if err := c.agrees(opens); err != nil {
+		return false, err
+	}
 	chain, err := c.Ledger.ChainID(ctx)
 	if err != nil {
 		return false, err
@@ -189,6 +201,27 @@ func (c *Custodian) accept(ctx context.Context, key string) (done bool, err erro
 	}
 	c.Log.Info("account in custody", "account", a.GetAccount(), "key", signs.ID())
 	return true, nil
+}
+
+// agrees tries the key that opens vaults before anything is closed to it.
+func (c *Custodian) agrees(k sm.PublicKey) error {
+	private, err := c.Device.Opening(k.ID())
+	if err != nil {
+		return err
+	}
+	peer, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	theirs, err := private.ECDH(peer.PublicKey())
+	if err != nil {
+		return err
+	}
+	mine, err := peer.ECDH(private.PublicKey())
+	if err == nil && subtle.ConstantTimeCompare(mine, theirs) == 0 {
+		err = fault.Newf(fault.Damaged, "the opening key %s agrees on something else than its public half", k.ID())
+	}
+	return err
 }
 
 // keyOf finds the key with the label, or makes it: after a crash it may be there already.
@@ -227,10 +260,13 @@ func (c *Custodian) sign(ctx context.Context, key string) (done bool, err error)
 	}
 	r, err := c.Ledger.Submit(ctx, env)
 	if fault.Is(err, fault.Replayed) {
-		return true, nil // a message of it was refused, or the use is over by now
+		return true, c.forget(id) // a message of it was refused, or the use is over by now
 	}
 	if err != nil {
-		return !again(err), err
+		if again(err) {
+			return false, err
+		}
+		return true, errors.Join(err, c.forget(id))
 	}
 	c.Log.Info("signed and carried out", "account", u.GetAccount(), "use", u.GetNumber(), "height", r.Height)
 	return true, c.forget(id)
@@ -287,5 +323,8 @@ func (c *Custodian) forget(id [32]byte) error {
 }
 
 // keepFor is how long a sealed result is kept for a counter that asks again: as long as the
-// ledger lets it be answered.
-const keepFor = time.Hour
+// ledger lets it be answered. keepSigned is longer than any body of a use is good for.
+const (
+	keepFor    = time.Hour
+	keepSigned = 8 * 24 * time.Hour
+)

@@ -19,6 +19,7 @@ import (
 	"mulian/client"
 	"mulian/client/keyring"
 	"mulian/custody/hsm"
+	"mulian/custody/hsm/hsmtest"
 	custodyv1 "mulian/gen/mulian/custody/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
@@ -118,7 +119,7 @@ func TestKilledBetweenRecordAndSignature(t *testing.T) {
 	w.await(use, confirmed)
 	w.program(dir)
 	w.await(use, executed)
-	w.await(act, confirmed)  // a vault without keys: refused
+	w.await(act, confirmed)  // a vault waits its day
 	w.await(done, confirmed) // stands: waits its day
 	signed := 0
 	if err := w.events("custody/executed", func() { signed++ }); err != nil || signed != 1 {
@@ -194,6 +195,45 @@ func TestWhatWasSignedIsSentAgain(t *testing.T) {
 	}
 }
 
+// TestAFaultForgetsNothing: a use that the hardware cannot sign now waits for it; one that the
+// ledger refuses is over, and nothing of it is kept.
+func TestAFaultForgetsNothing(t *testing.T) {
+	w := newTown(t)
+	c := w.custodian(t.TempDir())
+	w.vouched()
+	if err := c.Device.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := c.accept(t.Context(), custodies+w.elder); done || err == nil {
+		t.Fatalf("accepted without hardware: %t, %v", done, err)
+	}
+	c.Device = w.custodian(c.Dir).Device
+	if done, err := c.accept(t.Context(), custodies+w.elder); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	w.identified()
+	use := w.recorded(&identityv1.FreezeAccount{Account: w.elder, Cause: "丢失"})
+	if err := c.Device.Close(); err != nil {
+		t.Fatal(err)
+	}
+	todo := map[string]bool{use: true}
+	if c.work(t.Context(), todo); !todo[use] {
+		t.Fatal("it was forgotten")
+	}
+	c.Device = w.custodian(c.Dir).Device
+	if c.work(t.Context(), todo); todo[use] {
+		t.Fatal("it was not done")
+	}
+	w.await(use, executed)
+	refused := w.recorded(&identityv1.FreezeAccount{Account: "nobody", Cause: "x"})
+	if done, err := c.sign(t.Context(), refused); !done || err == nil {
+		t.Errorf("refused by its rule: %t, %v", done, err)
+	}
+	if kept, err := filepath.Glob(filepath.Join(c.Dir, "*.envelope")); err != nil || len(kept) != 0 {
+		t.Errorf("kept: %v, %v", kept, err)
+	}
+}
+
 // TestAVaultOpensForItsTerminalAlone: closed to the custodian's public key without asking; opened
 // once the person's transaction is there, for the terminal that it names; a stranger, another
 // box, and what nobody asked for get nothing.
@@ -247,6 +287,14 @@ func TestAVaultOpensForItsTerminalAlone(t *testing.T) {
 	if _, err := remote().Unwrap(t.Context(), append([]byte{1}, f.GetUnlockers()[0].GetBox()...), nil); !fault.Is(err, fault.VerificationFailed) {
 		t.Errorf("another box: %v", err)
 	}
+	wrong := remote()
+	wrong.KeyVersion = 99 // nobody has signed it
+	if _, err := wrong.Unwrap(t.Context(), f.GetUnlockers()[0].GetBox(), nil); !fault.Is(err, fault.VerificationFailed) {
+		t.Errorf("another version: %v", err)
+	}
+	if _, err := c.unwrap(t.Context(), Ask{Account: strings.Repeat("p", 65), Number: 1}); !fault.Is(err, fault.TooLong) {
+		t.Errorf("no account's name: %v", err)
+	}
 	var sealed [2][]byte
 	for i := range sealed { // the second time it was answered on the ledger already
 		opened, err := safebox.OpenVault(t.Context(), f, safebox.ByCustody(remote()))
@@ -279,7 +327,7 @@ func TestAVaultOpensForItsTerminalAlone(t *testing.T) {
 
 // TestAKeyThatSignsOpensNothing holds that the module keeps the two keys apart.
 func TestAKeyThatSignsOpensNothing(t *testing.T) {
-	d, err := hsm.Open(token(t))
+	d, err := hsm.Open(hsmtest.Token(t))
 	if err != nil {
 		t.Fatal(err)
 	}

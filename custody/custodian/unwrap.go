@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mulian/custody/hsm"
 	custodyv1 "mulian/gen/mulian/custody/v1"
 	"mulian/internal/custody"
 	"mulian/internal/durable"
@@ -28,8 +29,9 @@ const UnwrapPath = "/unwrap"
 // Bounds of a question and an answer: a box is 113 bytes (safebox: an encapsulated key and
 // 48). Our own choice above it.
 const (
-	maxAsk    = 16 << 10
-	maxSealed = 4096
+	maxAsk     = 16 << 10
+	maxSealed  = 4096
+	maxAccount = 64
 )
 
 // Ask is what a counter brings to the custodian's door.
@@ -63,7 +65,7 @@ func (c *Custodian) Door() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		if err != nil {
 			code := fault.CodeOf(err)
-			c.Log.Warn("vault not opened", "account", ask.Account, "unwrap", ask.Number, "code", code.String(), "error", err)
+			c.Log.Warn("vault not opened", "account", fmt.Sprintf("%.40q", ask.Account), "unwrap", ask.Number, "code", code.String(), "error", err)
 			answer = Answer{Code: uint32(code), Error: err.Error()}
 			w.WriteHeader(http.StatusUnprocessableEntity)
 		}
@@ -72,22 +74,18 @@ func (c *Custodian) Door() http.Handler {
 	return mux
 }
 
-// unwrap opens a box once; who asks again gets what was sealed the first time.
+// unwrap opens a box once; who asks again gets what was sealed the first time. That the ledger
+// has asked is proved before anybody waits for anybody.
 func (c *Custodian) unwrap(ctx context.Context, ask Ask) ([]byte, error) {
+	if _, err := c.asked(ctx, ask); err != nil {
+		return nil, err
+	}
 	c.opening.Lock()
 	defer c.opening.Unlock()
 	c.sweep()
-	w := &custodyv1.Unwrap{}
-	found, _, err := c.Proved.Get(ctx, fmt.Sprintf("%s%s/%010d", unwraps, ask.Account, ask.Number), w)
+	w, err := c.asked(ctx, ask) // again: it may have been answered meanwhile
 	if err != nil {
 		return nil, err
-	}
-	hash := sha256.Sum256(ask.Box)
-	switch {
-	case !found || w.GetCustodian() != c.org():
-		return nil, fault.Newf(fault.NotFound, "%.60s has no unwrap %d in the custody of %s", ask.Account, ask.Number, c.org())
-	case string(hash[:]) != string(w.GetBoxHash()):
-		return nil, fault.Newf(fault.VerificationFailed, "this is not the box that unwrap %d of %s is of", ask.Number, w.GetAccount())
 	}
 	path := filepath.Join(c.Dir, fmt.Sprintf("%s-%d.sealed", w.GetAccount(), w.GetNumber()))
 	sealed, kept := os.ReadFile(path)
@@ -114,6 +112,26 @@ func (c *Custodian) unwrap(ctx context.Context, ask Ask) ([]byte, error) {
 	return sealed, nil
 }
 
+// asked proves what the ledger says of the opening: NotFound; VerificationFailed (another box).
+func (c *Custodian) asked(ctx context.Context, ask Ask) (*custodyv1.Unwrap, error) {
+	w := &custodyv1.Unwrap{}
+	if len(ask.Account) > maxAccount {
+		return nil, fault.Newf(fault.TooLong, "account: %d bytes", len(ask.Account))
+	}
+	found, _, err := c.Proved.Get(ctx, fmt.Sprintf("%s%s/%010d", unwraps, ask.Account, ask.Number), w)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(ask.Box)
+	switch {
+	case !found || w.GetCustodian() != c.org():
+		return nil, fault.Newf(fault.NotFound, "%.60s has no unwrap %d in the custody of %s", ask.Account, ask.Number, c.org())
+	case string(hash[:]) != string(w.GetBoxHash()):
+		return nil, fault.Newf(fault.VerificationFailed, "this is not the box that unwrap %d of %s is of", ask.Number, w.GetAccount())
+	}
+	return w, nil
+}
+
 // open opens the box in the hardware and seals what is in it to the receiver.
 func (c *Custodian) open(ctx context.Context, w *custodyv1.Unwrap, ask Ask) ([]byte, error) {
 	a, err := c.arrangement(ctx, w.GetAccount())
@@ -133,11 +151,11 @@ func (c *Custodian) open(ctx context.Context, w *custodyv1.Unwrap, ask Ask) ([]b
 		return nil, fmt.Errorf("the opening key of %s: %w", w.GetAccount(), err)
 	}
 	seed, err := hpke.Open(private, hpke.HKDFSHA256(), hpke.AES256GCM(), safebox.CustodyBound(w.GetAccount(), ask.KeyVersion, c.org()), ask.Box)
-	if err != nil {
-		if closed := c.close(ctx, w, nil); closed != nil {
-			return nil, closed
-		}
-		return nil, fault.Newf(fault.VerificationFailed, "the box of %s does not open: another vault's, another version's, or changed", w.GetAccount())
+	switch {
+	case errors.Is(err, hsm.ErrDevice):
+		return nil, fault.Wrap(fault.Unreachable, err, "the hardware of %s", c.org())
+	case err != nil: // the version came with the question and nobody has signed it: ask again
+		return nil, fault.Newf(fault.VerificationFailed, "the box of %s does not open as version %d: another vault's, another version's, or changed", w.GetAccount(), ask.KeyVersion)
 	}
 	return seal(w.GetReceiver(), custody.Handed(w.GetAccount(), w.GetNumber(), w.GetTxId()), seed)
 }
@@ -148,15 +166,18 @@ func (c *Custodian) close(ctx context.Context, w *custodyv1.Unwrap, hash []byte)
 	return err
 }
 
-// sweep removes sealed results for which nobody can ask any more.
+// sweep removes sealed results for which nobody can ask any more, and what was signed for uses
+// that are long over.
 func (c *Custodian) sweep() {
-	files, err := filepath.Glob(filepath.Join(c.Dir, "*.sealed"))
-	if err != nil {
-		return
-	}
-	for _, f := range files {
-		if st, err := os.Stat(f); err == nil && time.Since(st.ModTime()) > keepFor {
-			_ = os.Remove(f) // the next sweep tries again
+	for pattern, keep := range map[string]time.Duration{"*.sealed": keepFor, "*.envelope": keepSigned} {
+		files, err := filepath.Glob(filepath.Join(c.Dir, pattern))
+		if err != nil {
+			continue
+		}
+		for _, f := range files {
+			if st, err := os.Stat(f); err == nil && time.Since(st.ModTime()) > keep {
+				_ = os.Remove(f) // the next sweep tries again
+			}
 		}
 	}
 }

@@ -3,14 +3,10 @@
 package custodian
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,13 +14,13 @@ import (
 
 	"mulian/client"
 	"mulian/custody/hsm"
+	"mulian/custody/hsm/hsmtest"
 	custodyv1 "mulian/gen/mulian/custody/v1"
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	recoveryv1 "mulian/gen/mulian/recovery/v1"
 	"mulian/internal/sm"
-	"mulian/internal/standard"
-	"mulian/node"
+	"mulian/node/nodetest"
 )
 
 const (
@@ -51,52 +47,12 @@ type town struct {
 
 func newTown(t *testing.T) *town {
 	t.Helper()
-	w := &town{t: t, module: token(t)}
+	w := &town{t: t, module: hsmtest.Token(t)}
 	w.police, w.notary = signer(t, police), signer(t, notary)
-	home := filepath.Join(t.TempDir(), "node")
-	id, err := node.Keys(home)
-	if err != nil {
-		t.Fatal(err)
-	}
-	founder := func(s client.Signer, name string) *governancev1.Founder {
-		return &governancev1.Founder{
-			Code: s.Account, Weight: 1, Profile: &identityv1.OrgProfile{Name: name, Level: identityv1.OrgLevel_ORG_LEVEL_CITY, Region: "110000"},
-			Keys: []*identityv1.Key{client.PublicKey(s.Key.Public(), identityv1.KeyLevel_KEY_LEVEL_ROOT, "root")},
-		}
-	}
-	w.file, err = client.SignGenesis(&governancev1.Genesis{
-		ChainId: chainID, TimeMs: time.Now().UnixMilli(), Parameters: standard.Parameters(), ClockProfiles: []*governancev1.ClockProfile{standard.Clocks809()},
-		Calendar: []*governancev1.CalendarYear{standard.Calendar2025(), standard.Calendar2026()},
-		Founders: []*governancev1.Founder{founder(w.police, "试验市公安局"), founder(w.notary, "试验市公证处")},
-		Roles: []*governancev1.RoleGrant{
-			{Role: governancev1.Role_ROLE_AUTHORITY, Account: police}, {Role: governancev1.Role_ROLE_IDENTITY, Account: police}, {Role: governancev1.Role_ROLE_CUSTODIAN, Account: notary},
-		},
-		Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 10, Org: police, Name: "v1"}},
-	}, w.police, w.notary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w.genesis, err = client.ParseGenesis(w.file); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := node.Init(home, w.file); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	run, err := node.OpenMember(ctx, node.MemberConfig{Listen: "127.0.0.1:0", Node: node.Config{Home: home, Version: "test"}})
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- run.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("the member ended: %v", err)
-		}
-	})
-	w.url, w.client = run.URL(), client.New(run.URL())
+	run := nodetest.Start(t, chainID,
+		nodetest.Founder{Signer: w.police, Name: "试验市公安局", Roles: []governancev1.Role{governancev1.Role_ROLE_AUTHORITY, governancev1.Role_ROLE_IDENTITY}},
+		nodetest.Founder{Signer: w.notary, Name: "试验市公证处", Roles: []governancev1.Role{governancev1.Role_ROLE_CUSTODIAN}})
+	w.url, w.client, w.genesis, w.file = run.URL, run.Client, run.Genesis, run.File
 	for i, desk := range []string{"east", "west"} {
 		w.desks[i] = signer(t, police+"/p/"+desk)
 		w.must(w.police, &identityv1.RegisterUnit{Kind: identityv1.AccountKind_ACCOUNT_KIND_DEPARTMENT, LocalId: desk, Name: desk})
@@ -118,37 +74,6 @@ func signer(t *testing.T, account string) client.Signer {
 		t.Fatal(err)
 	}
 	return client.Signer{Account: account, Key: k}
-}
-
-// token makes a SoftHSM2 token in a folder of the test.
-func token(t *testing.T) hsm.Config {
-	t.Helper()
-	library := ""
-	for _, m := range []string{"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so"} {
-		if _, err := os.Stat(m); err == nil {
-			library = m
-			break
-		}
-	}
-	if _, err := exec.LookPath("softhsm2-util"); err != nil || library == "" {
-		if os.Getenv("MULIAN_REQUIRE_SERVERS") == "1" {
-			t.Fatal("SoftHSM2 is absent: scripts/need-softhsm installs it")
-		}
-		t.Skip("SoftHSM2 is absent: scripts/need-softhsm installs it")
-	}
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	t.Setenv("SOFTHSM2_CONF", write("softhsm2.conf", "directories.tokendir = "+dir+"\nobjectstore.backend = file\nlog.level = ERROR\n"))
-	if out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "custody", "--pin", "314159", "--so-pin", "271828").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return hsm.Config{Module: library, Token: "custody", PINFile: write("pin", "314159\n")}
 }
 
 func (w *town) must(s client.Signer, messages ...proto.Message) {
@@ -205,7 +130,7 @@ func (w *town) recorded(messages ...proto.Message) string {
 		w.t.Fatal(err)
 	}
 	w.seen++
-	presence, err := client.StepUpFor(w.desks[0], d.ID, identityv1.ProofingMethod_PROOFING_METHOD_FACE, some(100+w.seen))
+	presence, err := client.StepUpFor(w.police, d.ID, identityv1.ProofingMethod_PROOFING_METHOD_FACE, some(100+w.seen))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -11,35 +11,75 @@ import (
 )
 
 // Device is a token that is open. It may be used by many goroutines: calls wait for each
-// other.
+// other. After a call that the module failed, the next one logs in anew.
 type Device struct {
-	mu      sync.Mutex // guards the session
+	cfg Config
+
+	mu      sync.Mutex // guards what follows
 	module  *pkcs11.Ctx
 	session pkcs11.SessionHandle
+	failed  bool
+	refused error // by the token, of the PIN: more tries would lock it
 }
 
 // Open loads the module, finds the token by its label and logs in as its user.
 func Open(c Config) (*Device, error) {
-	pin, err := c.pin()
-	if err != nil {
+	if _, err := c.pin(); err != nil {
 		return nil, err
 	}
 	module := pkcs11.New(c.Module)
 	if module == nil {
 		return nil, fmt.Errorf("load the PKCS#11 module %s: not a library, or it lacks C_GetFunctionList", c.Module)
 	}
-	d := &Device{module: module}
+	d := &Device{cfg: c, module: module}
 	if err := module.Initialize(); err != nil {
 		module.Destroy()
 		return nil, fmt.Errorf("initialise %s: %w", c.Module, err)
 	}
-	if err := d.login(c.Token, pin); err != nil {
+	if err := d.login(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-func (d *Device) login(token, pin string) error {
+// use calls the module, one at a time. What the module itself failed is [ErrDevice].
+func (d *Device) use(do func() error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.module == nil {
+		return pkcs11.Error(pkcs11.CKR_SESSION_CLOSED)
+	}
+	if d.refused != nil {
+		return d.refused
+	}
+	if d.failed {
+		_ = d.module.Finalize() // what was left of it: it may be gone
+		if err := d.module.Initialize(); err != nil {
+			return fmt.Errorf("%w: initialise %s: %w", ErrDevice, d.cfg.Module, err)
+		}
+		if err := d.login(); err != nil {
+			err = fmt.Errorf("%w: %w", ErrDevice, err)
+			if errors.Is(err, pkcs11.Error(pkcs11.CKR_PIN_INCORRECT)) || errors.Is(err, pkcs11.Error(pkcs11.CKR_PIN_LOCKED)) {
+				d.refused = err
+			}
+			return err
+		}
+		d.failed = false
+	}
+	err := do()
+	if _, ok := errors.AsType[pkcs11.Error](err); ok {
+		d.failed = true
+		return fmt.Errorf("%w: %w", ErrDevice, err)
+	}
+	return err
+}
+
+func (d *Device) login() error {
+	token := d.cfg.Token
+	pin, err := d.cfg.pin()
+	if err != nil {
+		return err
+	}
 	slots, err := d.module.GetSlotList(true)
 	if err != nil {
 		return fmt.Errorf("list the tokens: %w", err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,46 +14,10 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"mulian/custody/hsm"
+	"mulian/custody/hsm/hsmtest"
 	"mulian/internal/fault"
 	"mulian/internal/sm"
 )
-
-// modules are the places where distributions put SoftHSM2.
-var modules = []string{"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so"}
-
-const pin = "314159"
-
-// token makes a token of its own in a folder of the test.
-func token(t *testing.T) hsm.Config {
-	t.Helper()
-	module := ""
-	for _, m := range modules {
-		if _, err := os.Stat(m); err == nil {
-			module = m
-			break
-		}
-	}
-	if _, err := exec.LookPath("softhsm2-util"); err != nil || module == "" {
-		if os.Getenv("MULIAN_REQUIRE_SERVERS") == "1" {
-			t.Fatal("SoftHSM2 is absent: scripts/need-softhsm installs it")
-		}
-		t.Skip("SoftHSM2 is absent: scripts/need-softhsm installs it")
-	}
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	t.Setenv("SOFTHSM2_CONF", write("softhsm2.conf", "directories.tokendir = "+dir+"\nobjectstore.backend = file\nlog.level = ERROR\n"))
-	out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "custody", "--pin", pin, "--so-pin", "271828").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return hsm.Config{Module: module, Token: "custody", PINFile: write("pin", pin+"\n")}
-}
 
 func open(t *testing.T, c hsm.Config) *hsm.Device {
 	t.Helper()
@@ -73,7 +36,7 @@ func open(t *testing.T, c hsm.Config) *hsm.Device {
 // TestKeysStayInside: a key made in the module signs as the ledger wants it, also after the
 // module was closed and opened, from many goroutines; a key that it does not have signs nothing.
 func TestKeysStayInside(t *testing.T) {
-	c := token(t)
+	c := hsmtest.Token(t)
 	d := open(t, c)
 	k, err := d.Generate("柜台托管")
 	if err != nil {
@@ -113,7 +76,7 @@ func TestKeysStayInside(t *testing.T) {
 // TestNothingTakesAKeyOut asks the module itself, beside our door: every private key is
 // sensitive and not extractable, and its value is refused.
 func TestNothingTakesAKeyOut(t *testing.T) {
-	c := token(t)
+	c := hsmtest.Token(t)
 	d := open(t, c)
 	if _, err := d.Generate("x"); err != nil {
 		t.Fatal(err)
@@ -135,7 +98,7 @@ func TestNothingTakesAKeyOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Login(s, pkcs11.CKU_USER, pin); err != nil {
+	if err := m.Login(s, pkcs11.CKU_USER, hsmtest.PIN); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.FindObjectsInit(s, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY)}); err != nil {
@@ -153,17 +116,106 @@ func TestNothingTakesAKeyOut(t *testing.T) {
 	}
 }
 
+// beside opens the module a second time in this process: what is done there is done to the
+// token that d has, too.
+func beside(t *testing.T, c hsm.Config) (m *pkcs11.Ctx, slot uint) {
+	t.Helper()
+	m = pkcs11.New(c.Module)
+	t.Cleanup(m.Destroy)
+	slots, err := m.GetSlotList(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, slots[0]
+}
+
+// TestAFaultIsNotForEver: after the token has ended all sessions one call fails, and says that
+// it was the hardware; the next one is served. A PIN that was changed meanwhile is tried once.
+func TestAFaultIsNotForEver(t *testing.T) {
+	c := hsmtest.Token(t)
+	d := open(t, c)
+	k, err := d.Generate("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, slot := beside(t, c)
+	if err := m.CloseAllSessions(slot); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Sign(k.ID(), []byte("x")); !errors.Is(err, hsm.ErrDevice) {
+		t.Fatalf("without a session: %v", err)
+	}
+	if _, err := d.Sign(k.ID(), []byte("x")); err != nil {
+		t.Fatalf("after it: %v", err)
+	}
+	if err := m.CloseAllSessions(slot); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(c.PINFile, []byte("000000\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 { // a token locks after some
+		if _, err := d.Sign(k.ID(), []byte("x")); !errors.Is(err, hsm.ErrDevice) {
+			t.Fatalf("with another PIN: %v", err)
+		}
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(c.PINFile, []byte(hsmtest.PIN+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, c).Sign(k.ID(), []byte("x")); err != nil {
+		t.Errorf("with the right one: %v", err)
+	}
+}
+
+// TestHalfAKeyIsNone: a pair that a power cut has left without its id has the label, and is not
+// found by it; two whole ones are too many to choose from.
+func TestHalfAKeyIsNone(t *testing.T) {
+	c := hsmtest.Token(t)
+	d := open(t, c)
+	m, slot := beside(t, c)
+	s, err := m.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p256 := []byte{0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07}
+	_, _, err = m.GenerateKeyPair(s, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)},
+		[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, p256), pkcs11.NewAttribute(pkcs11.CKA_LABEL, "a")},
+		[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true), pkcs11.NewAttribute(pkcs11.CKA_LABEL, "a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Labelled("a"); !errors.Is(err, hsm.ErrNoKey) {
+		t.Fatalf("half a key: %v", err)
+	}
+	want, err := d.Generate("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k, err := d.Labelled("a"); err != nil || k.ID() != want.ID() {
+		t.Errorf("beside it a whole one: %s, %v", k.ID(), err)
+	}
+	if _, err := d.Generate("a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Labelled("a"); !errors.Is(err, hsm.ErrManyKeys) {
+		t.Errorf("two whole ones: %v", err)
+	}
+}
+
 // TestOpenRefuses: a wrong PIN, token, module or a PIN that others can read, and no error
 // tells the PIN.
 func TestOpenRefuses(t *testing.T) {
-	good := token(t)
+	good := hsmtest.Token(t)
 	for name, change := range map[string]func(*hsm.Config){
 		"token":  func(c *hsm.Config) { c.Token = "another" },
 		"module": func(c *hsm.Config) { c.Module = "/no/such/library.so" },
 		"file":   func(c *hsm.Config) { c.PINFile += ".no" },
 		"pin":    func(c *hsm.Config) { c.PINFile = secret(t, "999999", 0o600) },
 		"empty":  func(c *hsm.Config) { c.PINFile = secret(t, "\n", 0o600) },
-		"open":   func(c *hsm.Config) { c.PINFile = secret(t, pin, 0o644) },
+		"open":   func(c *hsm.Config) { c.PINFile = secret(t, hsmtest.PIN, 0o644) },
 	} {
 		c := good
 		change(&c)
@@ -173,7 +225,7 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%s: opened", name)
 			continue
 		}
-		if text := err.Error(); strings.Contains(text, pin) || strings.Contains(text, "999999") {
+		if text := err.Error(); strings.Contains(text, hsmtest.PIN) || strings.Contains(text, "999999") {
 			t.Errorf("%s: the error tells the PIN: %s", name, text)
 		}
 		if name == "open" && fault.CodeOf(err) != fault.Inaccessible {

@@ -17,6 +17,13 @@ var ErrNoModule = errors.New("this program was built without cgo and cannot load
 // ErrNoKey is returned for a key that the module does not have.
 var ErrNoKey = errors.New("the module has no such key")
 
+// ErrDevice is returned when the module did not do what it was asked for: a session that has
+// ended, a token that was taken out. The next call logs in anew.
+var ErrDevice = errors.New("the hardware failed")
+
+// ErrManyKeys is returned for a label that several whole keys have.
+var ErrManyKeys = errors.New("the module has several such keys")
+
 // Config names a token.
 type Config struct {
 	Module  string // path of the PKCS#11 library, "/usr/lib/softhsm/libsofthsm2.so"

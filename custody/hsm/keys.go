@@ -30,12 +30,16 @@ func (d *Device) GenerateOpening(label string) (sm.PublicKey, error) {
 	return d.generate(label, pkcs11.CKA_DERIVE, pkcs11.CKA_DERIVE)
 }
 
-func (d *Device) generate(label string, publicUse, privateUse uint) (sm.PublicKey, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.module == nil {
-		return sm.PublicKey{}, pkcs11.Error(pkcs11.CKR_SESSION_CLOSED)
-	}
+func (d *Device) generate(label string, publicUse, privateUse uint) (k sm.PublicKey, err error) {
+	err = d.use(func() error {
+		k, err = d.pair(label, publicUse, privateUse)
+		return err
+	})
+	return k, err
+}
+
+// pair makes a key pair and gives both halves the key's id, without which nobody finds them.
+func (d *Device) pair(label string, publicUse, privateUse uint) (sm.PublicKey, error) {
 	public, private, err := d.module.GenerateKeyPair(d.session,
 		[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)},
 		[]*pkcs11.Attribute{
@@ -54,7 +58,7 @@ func (d *Device) generate(label string, publicUse, privateUse uint) (sm.PublicKe
 	k, err := d.public(public)
 	if err == nil {
 		for _, h := range []pkcs11.ObjectHandle{public, private} {
-			if err == nil { // a key without its id could not be found again
+			if err == nil {
 				err = d.module.SetAttributeValue(d.session, h, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(k.ID()))})
 			}
 		}
@@ -85,15 +89,9 @@ func (d *Device) find(class uint, keyID string) (pkcs11.ObjectHandle, error) {
 
 // one returns the only object of that class that has this attribute.
 func (d *Device) one(class, attribute uint, value string) (pkcs11.ObjectHandle, error) {
-	err := d.module.FindObjectsInit(d.session, []*pkcs11.Attribute{
-		pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(attribute, []byte(value)),
-	})
+	found, err := d.all(class, attribute, value, 2)
 	if err != nil {
-		return 0, fmt.Errorf("look for key %s: %w", value, err)
-	}
-	found, _, err := d.module.FindObjects(d.session, 2)
-	if err = errors.Join(err, d.module.FindObjectsFinal(d.session)); err != nil {
-		return 0, fmt.Errorf("look for key %s: %w", value, err)
+		return 0, err
 	}
 	if len(found) != 1 {
 		return 0, fmt.Errorf("key %s, of which there are %d: %w", value, len(found), ErrNoKey)
@@ -101,42 +99,88 @@ func (d *Device) one(class, attribute uint, value string) (pkcs11.ObjectHandle, 
 	return found[0], nil
 }
 
-// Labelled returns the public key with that label: [ErrNoKey] if there is not exactly one.
-// After a crash a key is found by it that the ledger does not know yet.
-func (d *Device) Labelled(label string) (sm.PublicKey, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.module == nil {
-		return sm.PublicKey{}, pkcs11.Error(pkcs11.CKR_SESSION_CLOSED)
+// all returns the objects of that class that have this attribute, up to a bound.
+func (d *Device) all(class, attribute uint, value string, limit int) ([]pkcs11.ObjectHandle, error) {
+	err := d.module.FindObjectsInit(d.session, []*pkcs11.Attribute{
+		pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(attribute, []byte(value)),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for key %s: %w", value, err)
 	}
-	handle, err := d.one(pkcs11.CKO_PUBLIC_KEY, pkcs11.CKA_LABEL, label)
+	found, _, err := d.module.FindObjects(d.session, limit)
+	if err = errors.Join(err, d.module.FindObjectsFinal(d.session)); err != nil {
+		return nil, fmt.Errorf("look for key %s: %w", value, err)
+	}
+	return found, nil
+}
+
+// Labelled returns the public key with that label: [ErrNoKey] if there is none, [ErrManyKeys]
+// if there are several. After a crash a key is found by it that the ledger does not know yet;
+// one that the crash left without its id is none.
+func (d *Device) Labelled(label string) (k sm.PublicKey, err error) {
+	err = d.use(func() error {
+		k, err = d.labelled(label)
+		return err
+	})
+	return k, err
+}
+
+// maxLabelled is how many keys of one label are looked at: each but the last is what a power
+// cut has left.
+const maxLabelled = 100
+
+func (d *Device) labelled(label string) (sm.PublicKey, error) {
+	handles, err := d.all(pkcs11.CKO_PUBLIC_KEY, pkcs11.CKA_LABEL, label, maxLabelled)
 	if err != nil {
 		return sm.PublicKey{}, err
 	}
-	return d.public(handle)
+	var whole []sm.PublicKey
+	for _, h := range handles {
+		k, err := d.public(h)
+		if err != nil {
+			return sm.PublicKey{}, fmt.Errorf("key %q: %w", label, err)
+		}
+		for _, class := range []uint{pkcs11.CKO_PUBLIC_KEY, pkcs11.CKO_PRIVATE_KEY} {
+			if err == nil {
+				_, err = d.find(class, k.ID())
+			}
+		}
+		switch {
+		case err == nil:
+			whole = append(whole, k)
+		case !errors.Is(err, ErrNoKey):
+			return sm.PublicKey{}, err
+		}
+	}
+	switch len(whole) {
+	case 0:
+		return sm.PublicKey{}, fmt.Errorf("key %q: %w", label, ErrNoKey)
+	case 1:
+		return whole[0], nil
+	}
+	return sm.PublicKey{}, fmt.Errorf("key %q: %w", label, ErrManyKeys)
 }
 
 // Opening returns the key of that id as package crypto/hpke takes it: what opens is agreed in
 // the module. A key that signs does not do it.
-func (d *Device) Opening(keyID string) (ecdh.KeyExchanger, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.module == nil {
-		return nil, pkcs11.Error(pkcs11.CKR_SESSION_CLOSED)
-	}
-	handle, err := d.find(pkcs11.CKO_PUBLIC_KEY, keyID)
-	if err != nil {
-		return nil, err
-	}
-	k, err := d.public(handle)
-	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", keyID, err)
-	}
-	public, err := ecdh.P256().NewPublicKey(k.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", keyID, err)
-	}
-	return &exchanger{d, keyID, public}, nil
+func (d *Device) Opening(keyID string) (x ecdh.KeyExchanger, err error) {
+	err = d.use(func() error {
+		handle, err := d.find(pkcs11.CKO_PUBLIC_KEY, keyID)
+		if err != nil {
+			return err
+		}
+		k, err := d.public(handle)
+		if err != nil {
+			return fmt.Errorf("key %s: %w", keyID, err)
+		}
+		public, err := ecdh.P256().NewPublicKey(k.Bytes())
+		if err != nil {
+			return fmt.Errorf("key %s: %w", keyID, err)
+		}
+		x = &exchanger{d, keyID, public}
+		return nil
+	})
+	return x, err
 }
 
 // exchanger is a private key in the module.
@@ -155,12 +199,15 @@ func (e *exchanger) Curve() ecdh.Curve { return ecdh.P256() }
 // ECDH implements [ecdh.KeyExchanger]: the secret of this one agreement leaves the module, the
 // key does not.
 func (e *exchanger) ECDH(peer *ecdh.PublicKey) (secret []byte, err error) {
+	err = e.device.use(func() error {
+		secret, err = e.agree(peer)
+		return err
+	})
+	return secret, err
+}
+
+func (e *exchanger) agree(peer *ecdh.PublicKey) (secret []byte, err error) {
 	d := e.device
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.module == nil {
-		return nil, pkcs11.Error(pkcs11.CKR_SESSION_CLOSED)
-	}
 	private, err := d.find(pkcs11.CKO_PRIVATE_KEY, e.id)
 	if err != nil {
 		return nil, err
@@ -187,12 +234,15 @@ func (e *exchanger) ECDH(peer *ecdh.PublicKey) (secret []byte, err error) {
 }
 
 // Sign signs the message with the key of that id, in the form that sm.PublicKey.Verify takes.
-func (d *Device) Sign(keyID string, message []byte) ([]byte, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.module == nil {
-		return nil, pkcs11.Error(pkcs11.CKR_SESSION_CLOSED)
-	}
+func (d *Device) Sign(keyID string, message []byte) (sig []byte, err error) {
+	err = d.use(func() error {
+		sig, err = d.sign(keyID, message)
+		return err
+	})
+	return sig, err
+}
+
+func (d *Device) sign(keyID string, message []byte) ([]byte, error) {
 	private, err := d.find(pkcs11.CKO_PRIVATE_KEY, keyID)
 	if err != nil {
 		return nil, err

@@ -48,6 +48,9 @@ type Desk struct {
 	Inward  sdjwt.Signer // SM2
 	// Get reads an object of the ledger with proof.
 	Get func(ctx context.Context, key string, m proto.Message) (bool, error)
+	// Happened proves that an event stands in the ledger's log, word for word; it looks from
+	// that place of the log on, -1 = from the beginning.
+	Happened func(ctx context.Context, e *tracev1.Event, from int64) error
 	// Prove makes the proof file of an object.
 	Prove func(ctx context.Context, key string) ([]byte, error)
 	Now   func() time.Time // nil: time.Now
@@ -118,8 +121,9 @@ func (d *Desk) now() time.Time {
 
 // Give makes and keeps the receipt of an event; nil if it is none of ours: of another
 // provider's grant, or of nothing that a receipt is given for. IssuerNotAuthorised while the
-// organisation is not known as issuer.
-func (d *Desk) Give(ctx context.Context, e *tracev1.Event) (*Kept, error) {
+// organisation is not known as issuer. What is signed is what the log has: from is where in it
+// the event is looked for.
+func (d *Desk) Give(ctx context.Context, e *tracev1.Event, from int64) (*Kept, error) {
 	id, owner, number, kind, ok := about(e)
 	if !ok {
 		return nil, nil
@@ -130,6 +134,9 @@ func (d *Desk) Give(ctx context.Context, e *tracev1.Event) (*Kept, error) {
 	}
 	g := &grantv1.Grant{}
 	if found, err := d.Get(ctx, grantPrefix+id, g); err != nil || !found || g.GetOwner() != owner || !slices.Contains(g.GetProviders(), d.Gateway) {
+		return nil, err
+	}
+	if err := d.Happened(ctx, e, from); err != nil {
 		return nil, err
 	}
 	content, err := d.content(ctx, g)

@@ -71,8 +71,9 @@ func desk(t *testing.T) (*Desk, facts) {
 	}
 	return &Desk{
 		Org: org, Gateway: gw, ChainID: "test-1", Dir: filepath.Join(t.TempDir(), "receipts"), Outward: seed(t, sm.P256, 1), Inward: seed(t, sm.SM2, 2), Get: f.get,
-		Prove: func(context.Context, string) ([]byte, error) { return []byte("proof"), nil },
-		Now:   func() time.Time { return time.Unix(1_790_000_100, 0) },
+		Happened: func(context.Context, *tracev1.Event, int64) error { return nil },
+		Prove:    func(context.Context, string) ([]byte, error) { return []byte("proof"), nil },
+		Now:      func() time.Time { return time.Unix(1_790_000_100, 0) },
 	}, f
 }
 
@@ -87,7 +88,7 @@ func event(note string, number string) *tracev1.Event {
 // @sd-jwt/sd-jwt-vc; and the owner may leave out which data it was.
 func TestAReceiptSaysWhatHappened(t *testing.T) {
 	d, _ := desk(t)
-	k, err := d.Give(t.Context(), event("given", "0000000003"))
+	k, err := d.Give(t.Context(), event("given", "0000000003"), -1)
 	if err != nil || k == nil || k.ID != grantID+"-3" || k.Event != "given" || string(k.Proof) != "proof" {
 		t.Fatalf("%+v, %v", k, err)
 	}
@@ -158,17 +159,17 @@ func TestWhatGetsNoReceipt(t *testing.T) {
 		"a due deletion": event("due", "0000000004"), "another owner's": other, "a path": path, "no number": event("given", "x"),
 		"another verb": {Verb: "share/given", Note: "given", Objects: event("given", "0000000004").Objects},
 	} {
-		if k, err := d.Give(t.Context(), e); k != nil || err != nil {
+		if k, err := d.Give(t.Context(), e, -1); k != nil || err != nil {
 			t.Errorf("%s: %+v, %v", name, k, err)
 		}
 	}
 	f["grant/grant/"+grantID].(*grantv1.Grant).Providers = []string{"another/g/main"}
-	if k, err := d.Give(t.Context(), event("given", "0000000004")); k != nil || err != nil {
+	if k, err := d.Give(t.Context(), event("given", "0000000004"), -1); k != nil || err != nil {
 		t.Errorf("another provider's: %+v, %v", k, err)
 	}
 	f["grant/grant/"+grantID].(*grantv1.Grant).Providers = []string{gw}
 	for i := range 2 {
-		if k, err := d.Give(t.Context(), event("revoked", "0000000004")); (k == nil) != (i == 1) || err != nil {
+		if k, err := d.Give(t.Context(), event("revoked", "0000000004"), -1); (k == nil) != (i == 1) || err != nil {
 			t.Errorf("time %d: %+v, %v", i, k, err)
 		}
 	}
@@ -186,7 +187,7 @@ func TestWhatGetsNoReceipt(t *testing.T) {
 func TestPages(t *testing.T) {
 	d, _ := desk(t)
 	for n := 1; n <= 2*MaxPage+5; n++ {
-		if _, err := d.Give(t.Context(), event("recorded", string(rune('0'+n/10))+string(rune('0'+n%10)))); err != nil {
+		if _, err := d.Give(t.Context(), event("recorded", string(rune('0'+n/10))+string(rune('0'+n%10))), -1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -245,5 +246,29 @@ func TestAfterACrash(t *testing.T) {
 	}
 	if at, err := d.position(); err != nil || at != 7 {
 		t.Errorf("%d, %v", at, err)
+	}
+}
+
+// TestWhatTheLogDoesNotHave is not signed, whatever a server tells; what the log has is looked
+// for from where the desk has read up to.
+func TestWhatTheLogDoesNotHave(t *testing.T) {
+	d, _ := desk(t)
+	told, looked := event("revoked", "0000000004"), int64(0)
+	d.Happened = func(_ context.Context, e *tracev1.Event, from int64) error {
+		if looked = from; !proto.Equal(e, told) {
+			return fault.Newf(fault.VerificationFailed, "another event")
+		}
+		return nil
+	}
+	lie := proto.CloneOf(told)
+	lie.TimeMs--
+	if k, err := d.Give(t.Context(), lie, 70); k != nil || !fault.Is(err, fault.VerificationFailed) || looked != 70 {
+		t.Errorf("%+v, %v, from %d", k, err, looked)
+	}
+	if list, _, err := d.List(owner, "", 0); err != nil || len(list) != 0 {
+		t.Errorf("kept: %+v, %v", list, err)
+	}
+	if k, err := d.Give(t.Context(), told, 70); k == nil || err != nil {
+		t.Errorf("%+v, %v", k, err)
 	}
 }

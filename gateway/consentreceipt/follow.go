@@ -38,7 +38,7 @@ func (d *Desk) Run(ctx context.Context, watch Watch, told func(error)) error {
 	for ctx.Err() == nil {
 		err := watch(ctx, from, func(events []*tracev1.Event, next int64) error {
 			for _, e := range events {
-				_, err := d.Give(ctx, e)
+				_, err := d.Give(ctx, e, from)
 				switch {
 				case err == nil || fault.Is(err, fault.IssuerNotAuthorised):
 				case passes(err):

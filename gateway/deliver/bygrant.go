@@ -128,7 +128,10 @@ func (p *Provider) byGrant(ctx context.Context, r *request) (*gatewayv1.Answer, 
 	if err != nil {
 		return nil, p.refuse(ctx, r, c, x.d, err)
 	}
-	if err := p.granted.put(n); err != nil {
+	_, step = tracing.Child(ctx, "gateway/note")
+	err = p.granted.put(n)
+	step.End(err)
+	if err != nil {
 		return nil, err
 	}
 	return p.answer(ctx, r, c, x.d, n)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -61,6 +62,47 @@ type useNote struct {
 	sent bool // the ledger may have it
 }
 
+// noteHead begins a note's file: the length of what follows, and its SHA-256, so that one that
+// a power failure has torn is told from one that was changed.
+const noteHead = "mulian-use-note 1 %08d %x\n"
+
+const noteHeadBytes = len("mulian-use-note 1 00000000 \n") + 2*sha256.Size
+
+// errTorn is what a write left that did not end.
+var errTorn = errors.New("a write of it did not end")
+
+// file is the note as it lies on the disk.
+func (n *useNote) file() ([]byte, error) {
+	raw, err := json.Marshal(n)
+	if err != nil {
+		return nil, err
+	}
+	return append(fmt.Appendf(nil, noteHead, len(raw), sha256.Sum256(raw)), raw...), nil
+}
+
+// readNote reads a note's file. errTorn if a part of it never came to the disk: then it is short,
+// or has zeros in it, as neither head nor JSON have. What else does not hold was changed.
+func readNote(file []byte) (*useNote, error) {
+	n := &useNote{}
+	if bytes.HasPrefix(file, []byte("{")) { // of a version that had no head, and wrote name after content
+		return n, json.Unmarshal(file, n)
+	}
+	if bytes.IndexByte(file, 0) >= 0 || len(file) < noteHeadBytes {
+		return nil, errTorn
+	}
+	head, raw := file[:noteHeadBytes], file[noteHeadBytes:]
+	length, err := strconv.Atoi(string(head[len("mulian-use-note 1 "):][:8]))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(raw) < length:
+		return nil, errTorn
+	case !bytes.Equal(head, fmt.Appendf(nil, noteHead, length, sha256.Sum256(raw))):
+		return nil, errors.New("its sum does not hold")
+	}
+	return n, json.Unmarshal(raw, n)
+}
+
 func (n *useNote) key() string { return noteKey(n.Asker, n.Grant, n.Fetch) }
 
 func noteKey(asker, grant, fetch string) string {
@@ -101,8 +143,14 @@ func openUses(dir string) (*uses, error) {
 		if err != nil {
 			return nil, err
 		}
-		n := &useNote{}
-		if err := json.Unmarshal(raw, n); err != nil {
+		n, err := readNote(raw)
+		switch {
+		case errors.Is(err, errTorn): // the power failed before the ledger could hear of it
+			if err := os.Rename(filepath.Join(dir, f.Name()), filepath.Join(dir, f.Name()+".torn")); err != nil {
+				return nil, err
+			}
+			continue
+		case err != nil:
 			return nil, fault.Wrap(fault.Damaged, err, "note %s of a use", f.Name())
 		}
 		n.sent = true
@@ -163,7 +211,7 @@ func (u *uses) of(grant string) (out []*useNote) {
 
 // put makes a note durable.
 func (u *uses) put(n *useNote) error {
-	raw, err := json.Marshal(n)
+	raw, err := n.file()
 	if err != nil {
 		return err
 	}
@@ -173,7 +221,7 @@ func (u *uses) put(n *useNote) error {
 	if full {
 		return fault.Newf(fault.Busy, "%d uses wait to be settled", maxUseNotes)
 	}
-	if err := durable.ReplaceFile(filepath.Join(u.dir, n.key()+".use"), raw, 0o600); err != nil {
+	if err := durable.PutTellable(filepath.Join(u.dir, n.key()+".use"), raw, 0o600); err != nil {
 		return err
 	}
 	u.mu.Lock()

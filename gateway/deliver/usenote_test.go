@@ -44,6 +44,29 @@ func TestUseNotes(t *testing.T) {
 	if u, err = openUses(dir); err != nil || u.find("a", "g", "f") != nil {
 		t.Fatalf("a dropped note is there: %v", err)
 	}
+	whole, err := n.file()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, torn := range map[string][]byte{"nothing": nil, "the head": whole[:noteHeadBytes], "short": whole[:len(whole)-1], "a hole": append(make([]byte, 40), whole[40:]...)} {
+		if err := os.WriteFile(filepath.Join(dir, "x.use"), torn, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if u, err = openUses(dir); err != nil || len(u.of("")) != 0 {
+			t.Errorf("%s of a torn note: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "x.use.torn")); err != nil {
+			t.Errorf("%s of a torn note is not set aside: %v", name, err)
+		}
+	}
+	changed := append([]byte{}, whole...)
+	changed[len(changed)-2] ^= 1
+	if err := os.WriteFile(filepath.Join(dir, "x.use"), changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openUses(dir); !fault.Is(err, fault.Damaged) {
+		t.Errorf("a changed note: %v", err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "x.use"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

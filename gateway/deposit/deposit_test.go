@@ -235,3 +235,37 @@ func TestHalfATicketIsRemoved(t *testing.T) {
 	}
 	w.noTickets()
 }
+
+// TestATicketBeyondReading: zeros are what a kill leaves of a plan that was being destroyed; a
+// plan that cannot be read is told. Neither keeps the tickets behind it.
+func TestATicketBeyondReading(t *testing.T) {
+	w := newDesk(t)
+	w.refuse = fault.Newf(fault.Unreachable, "no answer")
+	for range 3 {
+		_, err := w.Deposit(t.Context(), w.item("x"))
+		if !fault.Is(err, fault.Unreachable) {
+			t.Fatal(err)
+		}
+	}
+	open, err := w.Tickets(t.Context())
+	w.ok(err)
+	mar := func(n int, content []byte) {
+		path := filepath.Join(w.Dir, open[n].Ticket, "b", planName)
+		if content == nil {
+			st, err := os.Stat(path)
+			w.ok(err)
+			content = make([]byte, st.Size())
+		}
+		w.ok(os.WriteFile(path, content, 0o600))
+	}
+	mar(0, nil)
+	mar(1, []byte("not a plan"))
+	w.refuse = nil
+	out, err := w.Resume(t.Context())
+	if !fault.Is(err, fault.Damaged) || len(out) != 1 || out[0].Err != nil || out[0].Item != open[2].Item {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if list, err := os.ReadDir(w.Dir); err != nil || len(list) != 1 || list[0].Name() != open[1].Ticket {
+		t.Errorf("%v is left, %v", list, err)
+	}
+}

@@ -65,8 +65,8 @@ func newTicket(dir string) (*ticket, error) {
 
 // write keeps the body that seal writes, in parts, and then the plan.
 func (t *ticket) write(ctx context.Context, seal func(io.Writer) error) error {
-	p := &parts{put: func(n int, part []byte) error { return t.medium.Put(ctx, partName(n), part) }}
-	if err := errors.Join(seal(p), p.flush()); err != nil {
+	p := &store.Cutter{Put: func(n uint32, part []byte) error { return t.medium.Put(ctx, partName(int(n)), part) }}
+	if err := errors.Join(seal(p), p.Flush()); err != nil {
 		return err
 	}
 	raw, err := canon.Marshal(t.plan.head)
@@ -156,6 +156,9 @@ func openTicket(ctx context.Context, dir, name string) (*ticket, error) {
 	}
 	t.medium = medium
 	raw, err := medium.Get(ctx, planName, maxPlan)
+	if len(raw) > 0 && raw[0] == 0 { // overwritten, and killed before its name went
+		err = errors.Join(store.ErrNone, medium.Delete(ctx, planName))
+	}
 	if errors.Is(err, store.ErrNone) { // sealed by half, or destroyed but for its name
 		return nil, errors.Join(t.empty(ctx), os.RemoveAll(t.dir), medium.Close())
 	}
@@ -223,19 +226,21 @@ func (d *Depositor) each(ctx context.Context, do func(*ticket) error) error {
 	if err != nil {
 		return err
 	}
+	var bad []error
 	for _, name := range names {
 		t, err := openTicket(ctx, d.Dir, name)
-		if err != nil {
-			return err
+		if err != nil { // the tickets behind it do not wait for it
+			bad = append(bad, err)
+			continue
 		}
 		if t == nil {
 			continue
 		}
 		if err := errors.Join(do(t), t.medium.Close()); err != nil {
-			return err
+			return errors.Join(append(bad, err)...)
 		}
 	}
-	return ctx.Err()
+	return errors.Join(append(bad, ctx.Err())...)
 }
 
 func (t *ticket) shown() Ticket {
@@ -306,35 +311,4 @@ func (d *Depositor) abandon(ctx context.Context, t *ticket) (gone bool, err erro
 		return false, err
 	}
 	return true, t.destroy(context.WithoutCancel(ctx))
-}
-
-// parts cuts what is written into parts.
-type parts struct {
-	put  func(n int, part []byte) error
-	next int
-	buf  []byte
-}
-
-// Write implements [io.Writer].
-func (p *parts) Write(b []byte) (int, error) {
-	n := len(b)
-	for len(b) > 0 {
-		k := min(len(b), store.PartBytes-len(p.buf))
-		p.buf, b = append(p.buf, b[:k]...), b[k:]
-		if len(p.buf) == store.PartBytes {
-			if err := p.flush(); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return n, nil
-}
-
-func (p *parts) flush() error {
-	if len(p.buf) == 0 {
-		return nil
-	}
-	err := p.put(p.next, p.buf)
-	p.next, p.buf = p.next+1, p.buf[:0]
-	return err
 }

@@ -30,6 +30,9 @@ const (
 	codeLife        = time.Minute      // RFC 6749, 4.1.2: at most ten
 	requestPrefix   = "urn:ietf:params:oauth:request_uri:"
 	maxState        = 512
+
+	asRequest     = "request_uri"
+	asInteraction = "interaction"
 )
 
 // Client is a wallet that may begin at the issuer.
@@ -41,11 +44,15 @@ type Client struct {
 	Redirects []string `yaml:"redirect_uris"`
 }
 
-// pushed is an authorization request through its life.
+// pushed is an authorization request through its life. Until the department's desk says who
+// came, its sender carries it, sealed: the request_uri and the interaction are the request.
 type pushed struct {
-	client, redirect, state string
-	challenge               string // S256 of the verifier
-	configurations          []string
+	ID             string // drawn here: one request leads to one code
+	Client         string
+	Redirect       string
+	State          string
+	Challenge      string // S256 of the verifier
+	Configurations []string
 }
 
 // authorized is a code that was given.
@@ -60,13 +67,11 @@ func (i *Issuer) push(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		var p *pushed
 		if p, err = i.asked(f); err == nil {
-			secret, ok := i.pushed.put(p, pushedLife)
-			if !ok {
-				refused(w, refuse(UnavailableNow, "too many requests are open"))
+			var text string
+			if text, err = i.sealer.seal(asRequest, p, pushedLife); err == nil {
+				written(w, http.StatusCreated, map[string]any{"request_uri": requestPrefix + text, "expires_in": int(pushedLife / time.Second)})
 				return
 			}
-			written(w, http.StatusCreated, map[string]any{"request_uri": requestPrefix + secret, "expires_in": int(pushedLife / time.Second)})
-			return
 		}
 	}
 	refused(w, err)
@@ -75,19 +80,19 @@ func (i *Issuer) push(w http.ResponseWriter, r *http.Request) {
 // asked checks the parameters of a request. Before client and redirect are known to be right
 // nobody is sent anywhere: all errors go to the wallet itself.
 func (i *Issuer) asked(f url.Values) (*pushed, error) {
-	p := &pushed{client: f.Get("client_id"), redirect: f.Get("redirect_uri"), state: f.Get("state"), challenge: f.Get("code_challenge")}
-	at := slices.IndexFunc(i.cfg.Clients, func(c Client) bool { return c.ID == p.client })
-	sum, err := sdjwt.Decode(p.challenge)
+	p := &pushed{ID: fresh(), Client: f.Get("client_id"), Redirect: f.Get("redirect_uri"), State: f.Get("state"), Challenge: f.Get("code_challenge")}
+	at := slices.IndexFunc(i.cfg.Clients, func(c Client) bool { return c.ID == p.Client })
+	sum, err := sdjwt.Decode(p.Challenge)
 	switch {
 	case at < 0:
 		return nil, refuse(InvalidClient, "this wallet is not known here")
-	case !slices.Contains(i.cfg.Clients[at].Redirects, p.redirect):
+	case !slices.Contains(i.cfg.Clients[at].Redirects, p.Redirect):
 		return nil, refuse(InvalidRequest, "redirect_uri is none of the wallet's")
 	case f.Get("response_type") != "code":
 		return nil, refuse("unsupported_response_type", "response_type is code")
 	case f.Get("code_challenge_method") != "S256" || err != nil || len(sum) != sha256.Size:
 		return nil, refuse(InvalidRequest, "PKCE with S256 is needed")
-	case len(p.state) > maxState:
+	case len(p.State) > maxState:
 		return nil, refuse(InvalidRequest, "state is too long")
 	case f.Has("request_uri") || f.Has("request"):
 		return nil, refuse(InvalidRequest, "a pushed request holds its parameters itself")
@@ -95,11 +100,11 @@ func (i *Issuer) asked(f url.Values) (*pushed, error) {
 		return nil, refuse("invalid_authorization_details", "ask by scope: see the issuer's metadata")
 	}
 	for _, id := range strings.Fields(f.Get("scope")) {
-		if i.configuration(id) != nil && !slices.Contains(p.configurations, id) {
-			p.configurations = append(p.configurations, id)
+		if i.configuration(id) != nil && !slices.Contains(p.Configurations, id) {
+			p.Configurations = append(p.Configurations, id)
 		}
 	}
-	if len(p.configurations) == 0 {
+	if len(p.Configurations) == 0 {
 		return nil, refuse("invalid_scope", "scope names no credential of this issuer")
 	}
 	return p, nil
@@ -113,14 +118,14 @@ func (i *Issuer) authorize(w http.ResponseWriter, r *http.Request) {
 	secret, ok := strings.CutPrefix(q.Get("request_uri"), requestPrefix)
 	var p *pushed
 	if ok {
-		p, ok = i.pushed.take(secret)
+		p, ok = i.sealer.open(asRequest, secret)
 	}
-	if !ok || q.Get("client_id") != p.client { // where to send him to is not known: he stays here
+	if !ok || q.Get("client_id") != p.Client || !i.visited.first(p.ID, pushedLife) { // where to send him to is not known: he stays here
 		http.Error(w, "请求已过期或已使用，请回到钱包重新开始。 / The request has ended or was used: begin again in the wallet.", http.StatusBadRequest)
 		return
 	}
-	interaction, ok := i.interactions.put(p, interactionLife)
-	if !ok {
+	interaction, err := i.sealer.seal(asInteraction, p, interactionLife)
+	if err != nil {
 		http.Redirect(w, r, i.back(p, url.Values{"error": {string(UnavailableNow)}}), http.StatusFound)
 		return
 	}
@@ -130,10 +135,10 @@ func (i *Issuer) authorize(w http.ResponseWriter, r *http.Request) {
 // back is where a person is sent with an answer; iss keeps answers of issuers apart (RFC 9207).
 func (i *Issuer) back(p *pushed, answer url.Values) string {
 	answer.Set("iss", i.cfg.URL)
-	if p.state != "" {
-		answer.Set("state", p.state)
+	if p.State != "" {
+		answer.Set("state", p.State)
 	}
-	return with(p.redirect, answer)
+	return with(p.Redirect, answer)
 }
 
 // with adds parameters to a URL.
@@ -154,14 +159,14 @@ func with(to string, more url.Values) string {
 // department's system has logged him in. Empty subject: he is not to have it, or does not
 // want to. An *Error once it was used or has ended.
 func (i *Issuer) Authorize(interaction, subject string) (string, error) {
-	p, ok := i.interactions.take(interaction)
-	if !ok {
+	p, ok := i.sealer.open(asInteraction, interaction)
+	if !ok || !i.done.keep(p.ID, struct{}{}, interactionLife) {
 		return "", refuse(InvalidRequest, "the interaction has ended or was used")
 	}
 	if subject == "" {
 		return i.back(p, url.Values{"error": {string(AccessDenied)}}), nil
 	}
-	o := &offer{subject: subject, configurations: p.configurations, used: true}
+	o := &offer{subject: subject, configurations: p.Configurations, used: true}
 	code, ok := i.authorized.put(&authorized{*p, o}, codeLife)
 	if !ok {
 		return i.back(p, url.Values{"error": {string(UnavailableNow)}}), nil
@@ -182,9 +187,9 @@ func (i *Issuer) redeem(f url.Values) (*offer, error) {
 	}
 	sum := sha256.Sum256([]byte(f.Get("code_verifier")))
 	switch {
-	case f.Get("client_id") != a.client || f.Get("redirect_uri") != a.redirect:
+	case f.Get("client_id") != a.Client || f.Get("redirect_uri") != a.Redirect:
 		return nil, refuse(InvalidGrant, "the code was given to another wallet, or for another place")
-	case !verifier43(f.Get("code_verifier")) || !equal(sdjwt.Encode(sum[:]), a.challenge):
+	case !verifier43(f.Get("code_verifier")) || !equal(sdjwt.Encode(sum[:]), a.Challenge):
 		return nil, refuse(InvalidGrant, "the code verifier is not that of the request")
 	}
 	i.redeemed.keep(code, a.offer, tokenLife)

@@ -181,6 +181,55 @@ func TestACodeIsForOneWallet(t *testing.T) {
 	}
 }
 
+// TestAFloodOfRequests: who pushes requests and opens them, any number, as anybody may, keeps no
+// wallet from beginning; one request leads to one code.
+func TestAFloodOfRequests(t *testing.T) {
+	w, d, base := begins(t)
+	p, err := d.Issuer.asked(request1())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, mine := pushForm(t, base+"/vci/par", request1())
+	for range maxOffers + 100 {
+		flood := *p
+		flood.ID = fresh()
+		uri, err := d.Issuer.sealer.seal(asRequest, &flood, pushedLife)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := httptest.NewRecorder()
+		d.Issuer.authorize(out, httptest.NewRequest("GET", "/vci/authorize?"+url.Values{"client_id": {walletID}, "request_uri": {requestPrefix + uri}}.Encode(), nil))
+		if out.Code != http.StatusFound || !strings.Contains(out.Header().Get("Location"), "/login?") {
+			t.Fatalf("%d %s", out.Code, out.Header())
+		}
+	}
+	status, login := visit(t, base+"/vci/authorize?"+url.Values{"client_id": {walletID}, "request_uri": {mine["request_uri"].(string)}}.Encode())
+	if status != http.StatusFound || login.Path != "/login" {
+		t.Fatalf("%d %v", status, login)
+	}
+	interaction := login.Query().Get("interaction")
+	if to, err := d.Issuer.Authorize(interaction, "7"); err != nil || !strings.Contains(to, "code=") {
+		t.Errorf("%s, %v", to, err)
+	}
+	if to, err := d.Issuer.Authorize(interaction, "7"); err == nil {
+		t.Errorf("an interaction counts twice: %s", to)
+	}
+	uri := strings.TrimPrefix(mine["request_uri"].(string), requestPrefix)
+	if _, err := d.Issuer.Authorize(uri, "7"); err == nil {
+		t.Error("a request counts as an interaction")
+	}
+	changed := []byte(interaction)
+	changed[len(changed)/2] ^= 1
+	if _, err := d.Issuer.Authorize(string(changed), "7"); err == nil {
+		t.Error("a changed interaction counts")
+	}
+	_, late := pushForm(t, base+"/vci/par", request1())
+	w.clock.forward(pushedLife)
+	if status, _ := visit(t, base+"/vci/authorize?"+url.Values{"client_id": {walletID}, "request_uri": {late["request_uri"].(string)}}.Encode()); status != http.StatusBadRequest {
+		t.Errorf("a request that has ended: %d", status)
+	}
+}
+
 // TestAForeignWalletBegins: @openid4vc goes the whole way with PAR and PKCE, and notifies.
 func TestAForeignWalletBegins(t *testing.T) {
 	w, _, base := begins(t)

@@ -91,10 +91,11 @@ type Issuer struct {
 	tokens *shelf[*offer] // by the access token
 	given  *shelf[Notice] // by the notification id
 
-	pushed       *shelf[*pushed]     // by the secret of the request_uri
-	interactions *shelf[*pushed]     // by the interaction
-	authorized   *shelf[*authorized] // by the authorization code
-	redeemed     *shelf[*offer]      // by a code that was used
+	sealer     *sealer
+	visited    *shelf[struct{}]    // requests with which a browser came; the oldest are forgotten
+	done       *shelf[struct{}]    // requests that the desk has answered
+	authorized *shelf[*authorized] // by the authorization code
+	redeemed   *shelf[*offer]      // by a code that was used
 }
 
 // offer is one offer through its life.
@@ -125,11 +126,15 @@ func NewIssuer(cfg IssuerConfig) (*Issuer, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	sealer, err := newSealer(cfg.Now)
+	if err != nil {
+		return nil, err
+	}
 	return &Issuer{
 		cfg: cfg, path: u.Path, nonces: newNonces(cfg.Now),
 		offers: newShelf[*offer](maxOffers, cfg.Now), codes: newShelf[*offer](maxOffers, cfg.Now),
 		tokens: newShelf[*offer](maxOffers, cfg.Now), given: newShelf[Notice](maxOffers, cfg.Now),
-		pushed: newShelf[*pushed](maxOffers, cfg.Now), interactions: newShelf[*pushed](maxOffers, cfg.Now),
+		sealer: sealer, visited: newShelf[struct{}](maxOffers, cfg.Now), done: newShelf[struct{}](maxOffers, cfg.Now),
 		authorized: newShelf[*authorized](maxOffers, cfg.Now), redeemed: newShelf[*offer](maxOffers, cfg.Now),
 	}, nil
 }

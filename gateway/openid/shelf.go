@@ -55,6 +55,28 @@ func (s *shelf[T]) keep(secret string, v T, life time.Duration) bool {
 	return true
 }
 
+// first is true for the first caller of each secret, as far as there is room to remember: the
+// shelf is open to anybody, and full it forgets some of what it has rather than refuse.
+func (s *shelf[T]) first(secret string, life time.Duration) bool {
+	if _, has := s.get(secret); has {
+		return false
+	}
+	var none T
+	if s.keep(secret, none, life) {
+		return true
+	}
+	s.mu.Lock()
+	forget := s.most / 10
+	for k := range s.items {
+		if forget--; forget < 0 {
+			break
+		}
+		delete(s.items, k)
+	}
+	s.mu.Unlock()
+	return s.keep(secret, none, life)
+}
+
 // get returns what is kept under secret.
 func (s *shelf[T]) get(secret string) (v T, ok bool) {
 	s.mu.Lock()

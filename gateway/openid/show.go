@@ -62,14 +62,19 @@ func (d *Door) layDown(w http.ResponseWriter, r *http.Request) {
 		codeRefused(w, fault.Newf(fault.TooLong, "a presentation of %d bytes, at most %d: show fewer fields", len(text), maxShown))
 		return
 	}
-	if !d.nonces.alive(nonce) || !d.nonces.spend(nonce) {
-		codeRefused(w, fault.Newf(fault.NonceStale, "the nonce has ended or was used: ask for another one"))
+	stale := fault.Newf(fault.NonceStale, "the nonce has ended or was used: ask for another one")
+	if !d.nonces.alive(nonce) {
+		codeRefused(w, stale)
 		return
 	}
 	policy := d.show.Policy
 	policy.Now, policy.Holder, policy.Request = d.now(), true, sdjwt.Request{Audience: ShowAudience(d.show.Audience), Nonce: nonce}
 	if _, err := sdjwt.Verify(r.Context(), text, policy); err != nil {
 		codeRefused(w, refusedBy(err))
+		return
+	}
+	if !d.nonces.spend(nonce) { // only now: what anybody may send uses up no memory
+		codeRefused(w, stale)
 		return
 	}
 	session := fresh()

@@ -104,6 +104,11 @@ func TestALicenceIsShown(t *testing.T) {
 			t.Errorf("%s: %d %v, want %s", name, status, out, x.code)
 		}
 	}
+	for range 3 { // what does not hold uses up no nonce, and no memory for nonces
+		if status, out := lay(present(ShowAudience("other"), first), first); status == http.StatusOK || out["error"] != fault.PresentationAudience.String() {
+			t.Errorf("%d %v", status, out)
+		}
+	}
 	again := nonce()
 	status, opened := lay(present(ShowAudience("gw"), again), again)
 	if status != http.StatusOK {

@@ -25,7 +25,7 @@ const (
 	// MaxRegisters bounds the registers of one gateway, maxKeys the rows of one question.
 	MaxRegisters = 32
 	maxKeys      = 200
-	// maxPages bounds the pages of mandates that are read to find those of new rows.
+	// maxPages bounds the pages of mandates that one sweep reads to find those of new rows.
 	maxPages  = 100
 	saltBytes = 32
 	// idle is how long a row waits for its mandate: a proposal waits 30 days for its agent.
@@ -57,7 +57,9 @@ type Register struct {
 	Source func(ctx context.Context, name string) (connect.Source, error)
 	Now    func() time.Time // nil: time.Now
 
-	absent map[string]bool // rows that were not there at the last look; of the one goroutine that sweeps
+	// Of the one goroutine that sweeps.
+	absent map[string]bool // rows that were not there at the last look
+	after  string          // where the search for the mandates of new rows goes on
 }
 
 // Check tells what is wrong with the registers of a configuration: Usage.

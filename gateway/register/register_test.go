@@ -6,6 +6,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ type office struct {
 	mandates map[string]*mandatev1.Mandate
 	down     bool // the database does not answer
 	hidden   bool // the server lists nothing
+	before   int  // how many pages of others' mandates come first
 	sent     []string
 }
 
@@ -95,7 +97,16 @@ func (o *office) get(_ context.Context, key string, m proto.Message) (bool, erro
 	return true, nil
 }
 
-func (o *office) list(context.Context, string) (page []*mandatev1.Mandate, next string, err error) {
+func (o *office) list(_ context.Context, after string) (page []*mandatev1.Mandate, next string, err error) {
+	n := 0
+	if after != "" {
+		if n, err = strconv.Atoi(after); err != nil {
+			return nil, "", err
+		}
+	}
+	if n < o.before {
+		return nil, strconv.Itoa(n + 1), nil
+	}
 	for _, m := range o.mandates {
 		if !o.hidden {
 			page = append(page, proto.CloneOf(m))
@@ -169,6 +180,18 @@ func TestChangeWhileSuspended(t *testing.T) {
 	o.sweeps("m")
 	o.lift("m")
 	o.sweeps()
+}
+
+// TestManyMandates: a row whose mandate is behind more of others than one sweep reads is found
+// by the next one, and not forgotten meanwhile, however old it is.
+func TestManyMandates(t *testing.T) {
+	o := newOffice(t)
+	o.before = 150
+	o.rests("m", "1")
+	o.at.Now = func() time.Time { return time.Now().AddDate(1, 0, 0) }
+	o.exec(`UPDATE firm SET rep = 'c' WHERE no = 1`)
+	o.sweeps()
+	o.sweeps("m")
 }
 
 // TestAbsentTwice: a table that is loaded anew is empty for a moment; one whose row stays away has

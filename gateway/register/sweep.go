@@ -36,6 +36,8 @@ func (g *Register) Sweep(ctx context.Context) (looked int, suspended []string, e
 }
 
 // attach finds the mandates of rows that have none yet: by the commitment, which no two have.
+// It goes on at the next sweep where it has stopped; a row is forgotten only when all mandates
+// were seen in one go and none is of it.
 func (g *Register) attach(ctx context.Context, all []*Row) error {
 	free := map[string]*Row{}
 	for _, x := range all {
@@ -43,9 +45,10 @@ func (g *Register) attach(ctx context.Context, all []*Row) error {
 			free[string(x.Commitment())] = x
 		}
 	}
-	after := ""
-	for range maxPages {
-		if len(free) == 0 {
+	after := g.after
+	whole := after == ""
+	for pages := 0; len(free) > 0; pages++ {
+		if g.after = after; pages == maxPages {
 			return nil
 		}
 		page, next, err := g.List(ctx, after)
@@ -67,8 +70,9 @@ func (g *Register) attach(ctx context.Context, all []*Row) error {
 			break
 		}
 	}
+	g.after = ""
 	for _, x := range free {
-		if g.now().UnixMilli()-x.SinceMs > idle.Milliseconds() {
+		if whole && g.now().UnixMilli()-x.SinceMs > idle.Milliseconds() {
 			g.Forget(x)
 		}
 	}

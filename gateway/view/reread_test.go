@@ -89,3 +89,17 @@ func TestReadEndsATouch(t *testing.T) {
 		}
 	}
 }
+
+// TestOnceIsNotKeptWarm: what was asked for once, as a grant that is used up, is not read ahead;
+// what was asked for again is.
+func TestOnceIsNotKeptWarm(t *testing.T) {
+	chain := client.New("http://127.0.0.1:1")
+	v := New(chain, chain.Verify(&client.Genesis{Genesis: &governancev1.Genesis{ChainId: "view-test"}}), nil)
+	for _, key := range []string{"once", "again"} {
+		v.objects[key] = &object{value: &sharev1.Agreement{Id: key}, height: 10, used: time.Now()}
+	}
+	v.cached("again", time.Hour)
+	if warm := v.inUse(); len(warm) != 1 || warm["again"] == nil {
+		t.Errorf("%d objects are kept warm", len(warm))
+	}
+}

@@ -20,8 +20,8 @@ const (
 	// useful staleness at the default pace. An object older than the oldest of them
 	// counts as having no age.
 	maxMarks = 256
-	// warmFor is how long an object that was used is kept fresh ahead of time, and
-	// maxWarm how many.
+	// warmFor is how long an object that was used more than once is kept fresh ahead of time,
+	// and maxWarm how many. What is used once, an owner's grant, is not read again for nothing.
 	warmFor = 20 * time.Second
 	maxWarm = 200
 	// readWait bounds one proved read, refreshWait the making of a mark on demand; after
@@ -60,6 +60,7 @@ type object struct {
 	touched bool          // an event named it, and it was not read since
 	during  bool          // an event named it while it is being read
 	used    time.Time
+	again   bool    // asked for more than once: worth being read ahead
 	flight  *flight // a read under way; nil if none
 }
 
@@ -248,7 +249,7 @@ func (v *View) cached(key string, maxAge time.Duration) (proto.Message, Sight, b
 	if o == nil || o.height == 0 {
 		return nil, Sight{}, false
 	}
-	o.used = time.Now()
+	o.used, o.again = time.Now(), true
 	s := Sight{Found: o.value != nil, Height: o.height, Age: v.age(o.height)}
 	return o.value, s, !o.touched && s.Age <= maxAge
 }
@@ -423,7 +424,7 @@ func (v *View) inUse() map[string]func() proto.Message {
 	defer v.mu.Unlock()
 	out := map[string]func() proto.Message{}
 	for key, o := range v.objects {
-		if o.value != nil && len(out) < maxWarm && time.Since(o.used) < warmFor {
+		if o.value != nil && len(out) < maxWarm && o.again && time.Since(o.used) < warmFor {
 			t := o.value.ProtoReflect().Type()
 			out[key] = func() proto.Message { return t.New().Interface() }
 		}

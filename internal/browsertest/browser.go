@@ -71,8 +71,8 @@ type Browser struct {
 	expected bool // errors of pages do not fail the test
 }
 
-// Open starts Chromium. It ends with the test.
-func Open(t testing.TB) *Browser {
+// Open starts Chromium, which knows the host, if there is one. It ends with the test.
+func Open(t testing.TB, hosts ...Host) *Browser {
 	t.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(Find(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
@@ -81,6 +81,9 @@ func Open(t testing.TB) *Browser {
 		chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.WSURLReadTimeout(startWait),
 	)
+	for _, h := range hosts {
+		opts = append(opts, h.flags()...)
+	}
 	all, endAll := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, end := chromedp.NewContext(all)
 	b := &Browser{t: t, ctx: ctx}

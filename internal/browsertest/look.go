@@ -42,6 +42,28 @@ func (b *Browser) Forget() {
 	}
 }
 
+// conditions are the parameters of Network.emulateNetworkConditions, which Debian's Chromium
+// has and later protocols have under another name.
+type conditions struct {
+	Offline            bool `json:"offline"`
+	Latency            int  `json:"latency"`
+	DownloadThroughput int  `json:"downloadThroughput"`
+	UploadThroughput   int  `json:"uploadThroughput"`
+}
+
+var emulateConditions = cdp.Command[conditions, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+
+// Offline takes the network away from the page, loopback as well, or gives it back.
+func (b *Browser) Offline(on bool) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, network.Enable, network.EnableParams{}); err != nil {
+		b.t.Fatalf("network: %v", err)
+	}
+	if _, err := chromedp.Call(b.ctx, emulateConditions, conditions{on, 0, -1, -1}); err != nil {
+		b.t.Fatalf("offline: %v", err)
+	}
+}
+
 // Shot writes what is seen of the page to a PNG file.
 func (b *Browser) Shot(path string) {
 	b.t.Helper()

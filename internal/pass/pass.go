@@ -124,32 +124,6 @@ func InTime(p *identityv1.ReadPass, chainID string, now time.Time) error {
 	return nil
 }
 
-// KeyOf returns the key of an account by which it may read now: NotWhitelisted (no account,
-// no such key), Suspended, AccountFrozen, KeyRevoked.
-func KeyOf(acc *identityv1.Account, id string, now time.Time) (*identityv1.Key, error) {
-	switch acc.GetState() {
-	case identityv1.AccountState_ACCOUNT_STATE_UNSPECIFIED:
-		return nil, fault.Newf(fault.NotWhitelisted, "who asks is not known on this chain")
-	case identityv1.AccountState_ACCOUNT_STATE_ACTIVE:
-	case identityv1.AccountState_ACCOUNT_STATE_FROZEN:
-		return nil, fault.Newf(fault.AccountFrozen, "%s is frozen", acc.Id)
-	default:
-		return nil, fault.Newf(fault.Suspended, "%s is not active", acc.Id)
-	}
-	for _, k := range acc.Keys {
-		switch {
-		case k.Id != id:
-		case k.State != identityv1.KeyState_KEY_STATE_ACTIVE || k.EndsMs != 0 && now.UnixMilli() >= k.EndsMs:
-			return nil, fault.Newf(fault.KeyRevoked, "key %s no longer signs", k.Id)
-		case k.Suspended:
-			return nil, fault.Newf(fault.Suspended, "key %s is suspended by vote", k.Id)
-		default:
-			return k, nil
-		}
-	}
-	return nil, fault.Newf(fault.NotWhitelisted, "%s has no key %.40q", acc.Id, id)
-}
-
 // Verify holds the signature of a pass against a key; the parameters say which passkeys
 // count. BadAuthorisation; of passkeys OriginUnknown, RpIdUnknown, UvMissing.
 func Verify(p *identityv1.ReadPass, k *identityv1.Key, par *governancev1.Parameters) error {

@@ -9,6 +9,7 @@ import (
 	"mulian/internal/fault"
 	"mulian/internal/pass"
 	"mulian/internal/passkey/passkeytest"
+	"mulian/internal/signer"
 	"mulian/internal/sm"
 )
 
@@ -43,7 +44,7 @@ func TestRoundTrip(t *testing.T) {
 		acc := &identityv1.Account{Id: "p-1", State: identityv1.AccountState_ACCOUNT_STATE_ACTIVE, Keys: []*identityv1.Key{{
 			Id: key.Public().ID(), Algorithm: identityv1.KeyAlgorithm(alg), PublicKey: key.Public().Bytes(), State: identityv1.KeyState_KEY_STATE_ACTIVE,
 		}}}
-		k, err := pass.KeyOf(acc, p.Key, now)
+		k, err := signer.Key(acc, p.Key, now.UnixMilli())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,37 +54,6 @@ func TestRoundTrip(t *testing.T) {
 		p.Account = "p-2"
 		if err := pass.Verify(p, k, nil); !fault.Is(err, fault.BadAuthorisation) {
 			t.Errorf("%s, another account: %v", alg, err)
-		}
-	}
-}
-
-// TestWhoseKeyReads: only a key that signs now of an account that is active.
-func TestWhoseKeyReads(t *testing.T) {
-	now := time.UnixMilli(1000)
-	const (
-		active  = identityv1.AccountState_ACCOUNT_STATE_ACTIVE
-		live    = identityv1.KeyState_KEY_STATE_ACTIVE
-		revoked = identityv1.KeyState_KEY_STATE_REVOKED
-	)
-	for name, x := range map[string]struct {
-		state identityv1.AccountState
-		key   *identityv1.Key
-		want  fault.Code
-	}{
-		"good":           {active, &identityv1.Key{Id: "k", State: live}, fault.OK},
-		"no account":     {0, &identityv1.Key{Id: "k", State: live}, fault.NotWhitelisted},
-		"frozen":         {identityv1.AccountState_ACCOUNT_STATE_FROZEN, &identityv1.Key{Id: "k", State: live}, fault.AccountFrozen},
-		"suspended":      {identityv1.AccountState_ACCOUNT_STATE_SUSPENDED, &identityv1.Key{Id: "k", State: live}, fault.Suspended},
-		"closed":         {identityv1.AccountState_ACCOUNT_STATE_CLOSED, &identityv1.Key{Id: "k", State: live}, fault.Suspended},
-		"another key":    {active, &identityv1.Key{Id: "other", State: live}, fault.NotWhitelisted},
-		"revoked":        {active, &identityv1.Key{Id: "k", State: revoked}, fault.KeyRevoked},
-		"it has ended":   {active, &identityv1.Key{Id: "k", State: live, EndsMs: 1000}, fault.KeyRevoked},
-		"it ends later":  {active, &identityv1.Key{Id: "k", State: live, EndsMs: 1001}, fault.OK},
-		"a vote says no": {active, &identityv1.Key{Id: "k", State: live, Suspended: true}, fault.Suspended},
-	} {
-		acc := &identityv1.Account{Id: "a", State: x.state, Keys: []*identityv1.Key{x.key}}
-		if _, err := pass.KeyOf(acc, "k", now); fault.CodeOf(err) != x.want {
-			t.Errorf("%s: %v, want %s", name, err, x.want)
 		}
 	}
 }

@@ -42,6 +42,7 @@ const (
 	nodeDir      = "node"
 	storeDir     = "store"
 	keysDir      = "keys"
+	httpsDir     = "https" // the authority that devices trust for the member's pages
 	genesisFile  = "genesis.bin"
 	configFile   = "mulian.yaml"
 
@@ -82,7 +83,7 @@ type File struct {
 type Order struct {
 	Home     string // of the member, whose node may run
 	To       string // must not exist
-	Keys     bool   // the private keys of node and organisation, too
+	Keys     bool   // the private keys of node, organisation and pages, too
 	Version  string // of the program
 	Progress func(done, total int64)
 }
@@ -177,21 +178,32 @@ func copySmall(o Order, draft string, signed []byte) error {
 			return fault.Wrap(fault.NotFound, err, "key %s", name)
 		}
 	}
-	list, err := os.ReadDir(filepath.Join(o.Home, keysDir))
+	for _, dir := range []string{keysDir, httpsDir} {
+		if err := copyFiles(filepath.Join(o.Home, dir), filepath.Join(draft, dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFiles makes private copies of a folder's files. One that is not there has none: an
+// organisation may keep its keys elsewhere, and not every member has https.
+func copyFiles(from, to string) error {
+	list, err := os.ReadDir(from)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // the organisation keeps its keys elsewhere
+		return nil
 	}
 	if err != nil {
-		return fault.Wrap(fault.Inaccessible, err, "keys")
+		return fault.Wrap(fault.Inaccessible, err, "%s", from)
 	}
-	if err := durable.MkdirPrivate(filepath.Join(draft, keysDir)); err != nil {
+	if err := durable.MkdirPrivate(to); err != nil {
 		return err
 	}
 	for _, e := range list {
 		if !e.Type().IsRegular() {
 			continue
 		}
-		if err := copyFile(filepath.Join(o.Home, keysDir, e.Name()), filepath.Join(draft, keysDir, e.Name())); err != nil {
+		if err := copyFile(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
 			return err
 		}
 	}

@@ -146,7 +146,7 @@ func (p *Plan) restoreSmall(m *Manifest, home string, signed []byte) error {
 		inNode := filepath.Dir(name) == nodeDir && strings.HasSuffix(name, ".pem")
 		switch {
 		case name == configFile && !another: // another member has addresses of its own
-		case filepath.Dir(name) == keysDir && !another:
+		case (filepath.Dir(name) == keysDir || filepath.Dir(name) == httpsDir) && !another:
 		case inNode && kerr != nil:
 		default:
 			continue

@@ -1,6 +1,8 @@
 package credential
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 
 	credentialv1 "mulian/gen/mulian/credential/v1"
@@ -11,6 +13,9 @@ import (
 
 // copies are the annotated copies, by id. The encoding is part of the chain.
 var copies = state.NewTable[credentialv1.AnnotatedCopy]("credential/copy")
+
+// copiesDue are the copies by when they are dropped: time/id -> "".
+var copiesDue = state.NewIndex("credential/x/copies")
 
 const (
 	copyMade  = credentialv1.CopyState_COPY_STATE_MADE
@@ -88,6 +93,7 @@ func record(a *act.Act, rule string, c *credentialv1.AnnotatedCopy) error {
 	}
 	next.Maker, next.State, next.MadeMs, next.Height = a.Signer(), copyMade, a.TimeMs, a.Height
 	copies.Put(a.Tx, next.Id, next)
+	copiesDue.Put(a.Tx, state.Ordered(next.ExpiresMs+copyKeptMs)+"/"+next.Id, "")
 	a.IDs = append(a.IDs, next.Id)
 	a.Emit("credential/copy", "", CopyKey(next.Id))
 	return nil
@@ -121,6 +127,16 @@ func EndCopies(a *act.Act, m *credentialv1.EndCopies) error {
 		a.Emit("credential/end_copy", "", CopyKey(id))
 	}
 	return nil
+}
+
+// dropCopies drops what is over so long that nobody asks any more when it ended, the oldest
+// first, at most [MaxDuePerBlock]: what nobody needs is not kept.
+func dropCopies(a *act.Act) {
+	for key := range a.Due(copiesDue, MaxDuePerBlock) {
+		_, id, _ := strings.Cut(key, "/")
+		copies.Delete(a.Tx, id)
+		a.Emit("credential/drop_copy", "", CopyKey(id))
+	}
 }
 
 // isID says whether a text is the 32 lower-case hex digits of an id.

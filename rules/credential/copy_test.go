@@ -56,6 +56,31 @@ func TestLifeOfACopy(t *testing.T) {
 	}
 }
 
+// TestACopyThatIsOverIsDropped: for 30 days its record says when it ended, then it is gone, was
+// it ended before or not; one that still holds stays.
+func TestACopyThatIsOverIsDropped(t *testing.T) {
+	w := newTown(t)
+	first, second, long := w.copyOf(1), w.copyOf(2), w.copyOf(3)
+	long.ExpiresMs += rulestest.Day
+	w.Must(w.ProviderGateway, record(first, second, long))
+	w.Must(w.ProviderGateway, &credentialv1.EndCopies{Ids: []string{second.Id}})
+	there := func(when string, want ...bool) {
+		t.Helper()
+		for i, c := range []*credentialv1.AnnotatedCopy{first, second, long} {
+			if _, ok := credential.FindCopy(w.View(), c.Id); ok != want[i] {
+				t.Errorf("%s: copy %d is there: %v", when, i+1, ok)
+			}
+		}
+	}
+	w.Wait(first.ExpiresMs + 30*rulestest.Day - 1 - w.Now)
+	there("30 days after", true, true, true)
+	w.Wait(1)
+	there("and a moment", false, false, true)
+	w.Wait(rulestest.Day)
+	there("a day later", false, false, false)
+	w.Want(fault.NotFound, w.ProviderGateway, &credentialv1.EndCopies{Ids: []string{first.Id}})
+}
+
 // TestWhatIsNoCopy walks the checks.
 func TestWhatIsNoCopy(t *testing.T) {
 	w := newTown(t)

@@ -14,7 +14,7 @@
 //	                                ├── SetCredentialStatus ──▶ REVOKED ◀─────────────────┤
 //	                                └── IssueCredentials ─────▶ SUPERSEDED ◀──────────────┘
 //
-//	annotated copy 加注件: (none) ── RecordCopies ──▶ MADE ── EndCopies ──▶ ENDED
+//	annotated copy 加注件: (none) ── RecordCopies ──▶ MADE ── EndCopies ──▶ ENDED; 30 days after its end: (none)
 //
 //	suspended by its source ── 24 hours, neither issued anew nor revoked nor resumed ──▶ credential/overdue
 //

@@ -40,4 +40,6 @@ const (
 	settleMs     = dayMs // ARF: issued anew or revoked within 24 hours
 	idLength     = 32
 	maxCopyDays  = 366 // of an annotated copy: our own choice; a longer need is a new copy
+	// copyKeptMs is how long after its end a copy's record says so; then it is gone.
+	copyKeptMs = 30 * dayMs
 )

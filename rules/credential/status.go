@@ -144,8 +144,10 @@ func ReportSourceChange(a *act.Act, m *credentialv1.ReportSourceChange) error {
 }
 
 // End tells of credentials whose source changed a day ago and which are still suspended
-// ("credential/overdue"), the oldest first, at most [MaxDuePerBlock].
+// ("credential/overdue"), the oldest first, at most [MaxDuePerBlock]; and drops annotated
+// copies that are long over ("credential/drop_copy").
 func End(a *act.Act) {
+	dropCopies(a)
 	for key := range a.Due(dueIndex, MaxDuePerBlock) {
 		_, id, _ := strings.Cut(key, "/")
 		a.Emit("credential/overdue", "", Key(id))

@@ -162,6 +162,15 @@ func (c *counter) presence(body []byte, method identityv1.ProofingMethod, eviden
 	}
 }
 
+// presenceBy makes a presence that of another account, signed by its key.
+func (c *counter) presenceBy(p *identityv1.StepUp, account string, body []byte) {
+	c.TB.Helper()
+	key := c.Key(account, identityv1.KeyLevel_KEY_LEVEL_OFFICER)
+	id := custody.TxID(body)
+	message := binary.BigEndian.AppendUint32(append([]byte("mulian-step-up-v1\x00"), id[:]...), uint32(p.Method))
+	p.Authority, p.Key, p.Signature = account, key.Public().ID(), c.sign(key, append(message, p.Evidence...))
+}
+
 // recording is the first officer's message for a body, with evidence of its own.
 func (c *counter) recording(b *txv1.Body) *custodyv1.RecordCustodyUse {
 	c.counted++
@@ -249,6 +258,21 @@ func TestTheAccountOpensWithTwoOfficersAndACustodian(t *testing.T) {
 	c.Want(fault.IllegalTransition, c.bank, c.accepting())
 }
 
+// TestNobodyTakesTheIdMeanwhile: the id is on the ledger from the first officer's word on, and
+// who reads it there opens no account of that name.
+func TestNobodyTakesTheIdMeanwhile(t *testing.T) {
+	c := newCounter(t)
+	thief := &identityv1.OpenAccount{
+		Kind: identityv1.AccountKind_ACCOUNT_KIND_PERSON, Id: c.elder, Keys: []*identityv1.Key{rulestest.PublicKey(c.Key(c.elder, root).Public(), root)},
+	}
+	c.Must(c.desks[0], c.opening())
+	c.Want(fault.AlreadyExists, c.elder, thief)
+	c.Must(c.desks[1], &custodyv1.ConfirmCustody{Account: c.elder, Evidence: some(2), Face: matched})
+	c.Want(fault.AlreadyExists, c.elder, thief)
+	c.Wait(7 * rulestest.Day) // nobody has accepted it: the id is free again
+	c.Must(c.elder, thief)
+}
+
 // TestACustodiansOwnPeopleDoNotVouch: who has the hardware and who sits at the counter are two
 // organisations, even if the consortium gives one both roles.
 func TestACustodiansOwnPeopleDoNotVouch(t *testing.T) {
@@ -316,8 +340,15 @@ func TestAPresenceCountsOnce(t *testing.T) {
 		m.Presence.Authority = string(some('x')) + string(some('x')) + "/" + string(some('y')) + string(some('z'))
 	}))
 	c.Want(fault.PresenceMismatch, c.desks[0], with(func(m *custodyv1.RecordCustodyUse) { m.Presence.Key = "0000000000000000" }))
+	own := c.presence(good.Body, face, some(7))
+	c.presenceBy(own, c.desks[0], good.Body)
+	c.Want(fault.PresenceMismatch, c.desks[0], with(func(m *custodyv1.RecordCustodyUse) { m.Presence = own }))
 	c.Must(c.desks[0], good)
 	c.Want(fault.AlreadyExists, c.desks[0], good)
+	third := raw(t, c.freeze())
+	seen := c.presence(third, face, some(6))
+	c.presenceBy(seen, c.desks[2], third)
+	c.Must(c.desks[0], &custodyv1.RecordCustodyUse{Account: c.elder, Body: third, Presence: seen})
 	again := raw(t, c.freeze())
 	c.Want(fault.PresenceReplayed, c.desks[0], &custodyv1.RecordCustodyUse{Account: c.elder, Body: again, Presence: c.presence(again, face, good.Presence.Evidence)})
 	c.Must(c.desks[0], &custodyv1.RecordCustodyUse{Account: c.elder, Body: again, Presence: c.presence(again, paper, some(8))})
@@ -331,12 +362,14 @@ func TestWhatIsRecordedIsATransaction(t *testing.T) {
 		want   fault.Code
 		change func(*txv1.Body)
 	}{
-		"chain":   {fault.WrongChain, func(b *txv1.Body) { b.ChainId = "another" }},
-		"account": {fault.CodeInconsistent, func(b *txv1.Body) { b.Account = c.police }},
-		"empty":   {fault.Empty, func(b *txv1.Body) { b.Messages = nil }},
-		"nothing": {fault.Missing, func(b *txv1.Body) { b.Messages = append(b.Messages, &txv1.Message{}) }},
-		"past":    {fault.Expired, func(b *txv1.Body) { b.ExpiresMs = c.Now }},
-		"far":     {fault.OutOfRange, func(b *txv1.Body) { b.ExpiresMs = c.Now + custody.MaxTermMs + rulestest.Minute }},
+		"chain":      {fault.WrongChain, func(b *txv1.Body) { b.ChainId = "another" }},
+		"account":    {fault.CodeInconsistent, func(b *txv1.Body) { b.Account = c.police }},
+		"empty":      {fault.Empty, func(b *txv1.Body) { b.Messages = nil }},
+		"nothing":    {fault.Missing, func(b *txv1.Body) { b.Messages = append(b.Messages, &txv1.Message{}) }},
+		"salt of 7":  {fault.OutOfRange, func(b *txv1.Body) { b.Salt = some(1)[:7] }},
+		"salt of 17": {fault.OutOfRange, func(b *txv1.Body) { b.Salt = some(1)[:17] }},
+		"past":       {fault.Expired, func(b *txv1.Body) { b.ExpiresMs = c.Now }},
+		"far":        {fault.OutOfRange, func(b *txv1.Body) { b.ExpiresMs = c.Now + custody.MaxTermMs + rulestest.Minute }},
 		"long": {fault.TooLong, func(b *txv1.Body) {
 			b.Messages[0].GetFreezeAccount().Cause = string(bytes.Repeat([]byte{'x'}, custody.MaxBody))
 		}},

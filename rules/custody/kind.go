@@ -12,15 +12,17 @@ import (
 // day waits until somebody has thought about it.
 //
 // At once goes what gives one use, says no, stops something, or opens the own box: waiting a
-// day would harm nobody but the person. docs/decisions/0043.
+// day would harm nobody but the person. The end of a mandate waits: who acts for the person may
+// undo what waits, and must not lose that right within the day. A vault waits: from its first
+// day on everybody seals to its keys, and the person has seen none of them. docs/decisions/0043.
 func kindOf(v state.View, m *txv1.Message) custodyv1.CustodyActKind {
 	switch k := m.GetKind().(type) {
 	case *txv1.Message_GiveGrant:
 		return kindOfGrant(v, k.GiveGrant.GetRequest())
 	case *txv1.Message_DeclineRequest, *txv1.Message_PauseGrant, *txv1.Message_RevokeGrant,
-		*txv1.Message_RevokeMandate, *txv1.Message_KeepRoster, *txv1.Message_VetoRecovery, *txv1.Message_FreezeAccount,
+		*txv1.Message_KeepRoster, *txv1.Message_VetoRecovery, *txv1.Message_FreezeAccount,
 		*txv1.Message_DeclineTransfer, *txv1.Message_CancelTransfer,
-		*txv1.Message_RegisterVault, *txv1.Message_SelfDeposit, *txv1.Message_UnwrapVault:
+		*txv1.Message_SelfDeposit, *txv1.Message_UnwrapVault:
 		return once
 	}
 	return standing

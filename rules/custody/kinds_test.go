@@ -9,6 +9,7 @@ import (
 	custodyv1 "mulian/gen/mulian/custody/v1"
 	grantv1 "mulian/gen/mulian/grant/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
+	mandatev1 "mulian/gen/mulian/mandate/v1"
 	recoveryv1 "mulian/gen/mulian/recovery/v1"
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	"mulian/rules/custody"
@@ -24,10 +25,12 @@ func TestKindsOfActs(t *testing.T) {
 		messages []proto.Message
 	}{
 		{once, []proto.Message{&identityv1.FreezeAccount{Account: c.elder}}},
-		{once, []proto.Message{&safeboxv1.RegisterVault{}}},
+		{once, []proto.Message{&custodyv1.UnwrapVault{}}},
+		{standing, []proto.Message{&safeboxv1.RegisterVault{}}},
 		{standing, []proto.Message{&safeboxv1.ChangeVault{}}},
 		{standing, []proto.Message{&safeboxv1.EraseItems{}}},
 		{standing, []proto.Message{&identityv1.FreezeAccount{Account: c.elder}, &identityv1.RotateKey{Account: c.elder}}},
+		{standing, []proto.Message{&mandatev1.RevokeMandate{Mandate: "m", Cause: "x"}}},
 		{standing, []proto.Message{&recoveryv1.SetRecoveryPolicy{}}},
 		{standing, []proto.Message{&grantv1.GiveGrant{Request: "no such request"}}},
 	} {

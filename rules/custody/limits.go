@@ -21,5 +21,7 @@ const (
 	openMs = 7 * 24 * hourMs
 
 	maxCause = 500
-	hourMs   = 60 * 60 * 1000
+	// minSalt and maxSalt are those of every body: rules/limits.go.
+	minSalt, maxSalt = 8, 16
+	hourMs           = 60 * 60 * 1000
 )

@@ -12,6 +12,15 @@ import (
 // the functions of this file return; only this package writes it back.
 func Find(v state.View, account string) (*custodyv1.Custody, bool) { return custodies.Get(v, account) }
 
+// Opening reports whether an account is being opened at a counter: nobody else may take its id.
+func Opening(v state.View, account string) bool {
+	if len(account) > maxAccount {
+		return false
+	}
+	c, ok := custodies.Get(v, account)
+	return ok && (c.State == opening || c.State == vouched)
+}
+
 // FindUse returns the use with that number, and whether there is one.
 func FindUse(v state.View, account string, number uint64) (*custodyv1.CustodyUse, bool) {
 	return uses.Get(v, numbered(account, number))

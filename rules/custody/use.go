@@ -82,7 +82,7 @@ func RecordCustodyUse(a *act.Act, m *custodyv1.RecordCustodyUse) error {
 }
 
 // checkBody returns the body, and how long it waits: TooLong, Malformed, WrongChain,
-// CodeInconsistent (another account), Empty, Missing; Expired, OutOfRange (its end).
+// CodeInconsistent (another account), OutOfRange (salt), Empty, Missing; Expired, OutOfRange (its end).
 func checkBody(a *act.Act, rule string, c *custodyv1.Custody, raw []byte) (*txv1.Body, custodyv1.CustodyActKind, error) {
 	if len(raw) > MaxBody {
 		return nil, 0, act.Refuse(fault.TooLong, rule, "a body of %d bytes, at most %d", len(raw), MaxBody)
@@ -100,6 +100,8 @@ func checkBody(a *act.Act, rule string, c *custodyv1.Custody, raw []byte) (*txv1
 		return nil, 0, act.Refuse(fault.WrongChain, rule, "the body is for %.60q, this is %s", b.ChainId, a.ChainID)
 	case b.Account != c.Account:
 		return nil, 0, act.Refuse(fault.CodeInconsistent, rule, "the body is of account %.60q", b.Account)
+	case len(b.Salt) < minSalt || len(b.Salt) > maxSalt: // as rules.checkBody: else it could never be carried out
+		return nil, 0, act.Refuse(fault.OutOfRange, rule, "a salt of %d bytes: %d to %d are possible", len(b.Salt), minSalt, maxSalt)
 	case len(b.Messages) == 0:
 		return nil, 0, act.Refuse(fault.Empty, rule, "the body has no message")
 	case len(b.Messages) > limit:
@@ -129,8 +131,9 @@ func window(kind custodyv1.CustodyActKind) int64 {
 	return 0
 }
 
-// checkPresence: an account of the officer's own organisation has signed that the person was
-// there for this transaction, and on what that rests has counted for no other.
+// checkPresence: an account of the officer's own organisation, and not the officer himself, has
+// signed that the person was there for this transaction, and on what that rests has counted for
+// no other.
 func checkPresence(a *act.Act, rule string, id [32]byte, p *identityv1.StepUp) error {
 	if p == nil {
 		return act.Refuse(fault.Missing, rule, "presence is missing")
@@ -143,6 +146,9 @@ func checkPresence(a *act.Act, rule string, id [32]byte, p *identityv1.StepUp) e
 	}
 	if len(p.Authority) > maxAccount {
 		return act.Refuse(fault.PresenceMismatch, rule, "%.50q is no account", p.Authority)
+	}
+	if p.Authority == a.Signer() {
+		return act.Refuse(fault.PresenceMismatch, rule, "%s records the use: another account, the face terminal's, says that the person is there", p.Authority)
 	}
 	authority, ok := identity.Shared(a.Tx, p.Authority)
 	if !ok || authority.Org != a.Org() || identity.Suspended(a.Tx, authority) || !act.Holds(a.Tx, authority, governancev1.Role_ROLE_IDENTITY) {

@@ -48,10 +48,14 @@ func RecordProofing(a *act.Act, m *identityv1.RecordProofing) error {
 		return act.Refuse(fault.OutOfRange, rule, "minor_until_ms %d: of a person, within %d days from now, %d", m.MinorUntilMs, MaxMinorDays, a.TimeMs)
 	}
 	before, _ := proofings.Get(a.Tx, acc.Id)
+	minor := m.MinorUntilMs
+	if minor == 0 && before.GetMinorUntilMs() > a.TimeMs { // who says nothing of it makes nobody of age
+		minor = before.GetMinorUntilMs()
+	}
 	proofings.Put(a.Tx, acc.Id, &identityv1.Proofing{
 		Account: acc.Id, Authority: a.Org(), RecordedBy: a.Signer(), Commitment: m.Commitment, Method: m.Method, Level: m.Level,
 		State: identityv1.ProofingState_PROOFING_STATE_VALID, RecordedMs: a.TimeMs, ExpiresMs: m.ExpiresMs, Seq: before.GetSeq() + 1,
-		MinorUntilMs: m.MinorUntilMs,
+		MinorUntilMs: minor,
 	})
 	a.Emit(rule, m.Level.String(), proofed(acc.Id), subject(acc.Id))
 	return nil

@@ -147,7 +147,7 @@ func (c *Caller) Lay(ctx context.Context, head *safeboxv1.ItemHead, write func(i
 			return err
 		}
 		missing := a.GetMissing()
-		p := &parts{send: func(n uint32, part []byte) error {
+		p := &store.Cutter{Put: func(n uint32, part []byte) error {
 			if !slices.Contains(missing, n) {
 				return nil
 			}
@@ -158,43 +158,11 @@ func (c *Caller) Lay(ctx context.Context, head *safeboxv1.ItemHead, write func(i
 		if err := write(p); err != nil {
 			return err
 		}
-		if err := p.flush(); err != nil { // the last one is shorter
+		if err := p.Flush(); err != nil { // the last one is shorter
 			return err
 		}
 	}
 	return fault.Newf(fault.Malformed, "the door takes the parts of item %s and asks for them again", item)
-}
-
-// parts cuts what is written into parts.
-type parts struct {
-	send func(n uint32, part []byte) error
-	next uint32
-	buf  []byte
-}
-
-// Write implements [io.Writer].
-func (p *parts) Write(b []byte) (int, error) {
-	n := len(b)
-	for len(b) > 0 {
-		k := min(len(b), store.PartBytes-len(p.buf))
-		p.buf, b = append(p.buf, b[:k]...), b[k:]
-		if len(p.buf) == store.PartBytes {
-			if err := p.flush(); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return n, nil
-}
-
-// flush sends what is in the buffer as a part.
-func (p *parts) flush() error {
-	if len(p.buf) == 0 {
-		return nil
-	}
-	err := p.send(p.next, p.buf)
-	p.next, p.buf = p.next+1, p.buf[:0]
-	return err
 }
 
 // Body reads the ciphertext of an item of the caller's own box, part by part, as long as

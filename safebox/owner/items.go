@@ -174,12 +174,21 @@ func (o *Opened) Items(ctx context.Context) ([]*Item, error) {
 		if fault.Is(err, fault.NotFound) {
 			continue // erased meanwhile
 		}
+		if unreadable(err) {
+			it, err = &Item{ID: s.GetItem(), Err: err}, nil
+			it.Held, err = o.Held(ctx, it.ID)
+		}
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, it)
 	}
 	return out, nil
+}
+
+// unreadable says that an item is not what it should be: its neighbours may be.
+func unreadable(err error) bool {
+	return fault.Is(err, fault.Damaged) || fault.Is(err, fault.VerificationFailed)
 }
 
 // Item reads the head of one item and opens its card. That it does not open is told by Err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -12,8 +11,7 @@ import (
 	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	"mulian/internal/sm"
-	"mulian/internal/standard"
-	"mulian/node"
+	"mulian/node/nodetest"
 	"mulian/safebox"
 	"mulian/safebox/boxcall"
 	"mulian/safebox/owner"
@@ -33,40 +31,10 @@ type member struct {
 
 func start(t *testing.T) *member {
 	t.Helper()
-	home := filepath.Join(t.TempDir(), "node")
-	id, err := node.Keys(home)
-	must(t, err)
-	m := &member{t: t, home: filepath.Dir(home), bureau: client.Signer{Account: bureau, Key: newKey(t)}}
-	file, err := client.SignGenesis(&governancev1.Genesis{
-		ChainId: "owner-test", TimeMs: time.Now().UnixMilli(), Parameters: standard.Parameters(), ClockProfiles: []*governancev1.ClockProfile{standard.Clocks809()},
-		Founders: []*governancev1.Founder{{
-			Code: bureau, Weight: 1, Profile: &identityv1.OrgProfile{Name: "试验市数据局", Level: identityv1.OrgLevel_ORG_LEVEL_CITY, Region: "110000"},
-			Keys: []*identityv1.Key{client.PublicKey(m.bureau.Key.Public(), identityv1.KeyLevel_KEY_LEVEL_ROOT, "root")},
-		}},
-		Roles:      []*governancev1.RoleGrant{{Role: governancev1.Role_ROLE_AUTHORITY, Account: bureau}},
-		Validators: []*governancev1.Validator{{PublicKey: id.Validator[:], Power: 10, Org: bureau, Name: "v1", Sm2Key: id.SM2.Bytes()}},
-	}, m.bureau)
-	must(t, err)
-	m.genesis, err = client.ParseGenesis(file)
-	must(t, err)
-	_, err = node.Init(home, file)
-	must(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	run, err := node.OpenMember(ctx, node.MemberConfig{Listen: "127.0.0.1:0", Node: node.Config{Home: home, Version: "test"}})
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- run.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("the member ended: %v", err)
-		}
-	})
-	m.client = client.New(run.URL())
-	st, err := m.client.Status(ctx)
+	m := &member{t: t, bureau: client.Signer{Account: bureau, Key: newKey(t)}}
+	run := nodetest.Start(t, "owner-test", nodetest.Founder{Signer: m.bureau, Name: "试验市数据局", Roles: []governancev1.Role{governancev1.Role_ROLE_AUTHORITY}})
+	m.genesis, m.client, m.home = run.Genesis, run.Client, run.Home
+	st, err := m.client.Status(t.Context())
 	must(t, err)
 	m.door = st.GetBoxDoor()
 	return m

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -386,6 +387,66 @@ func TestLyingDoor(t *testing.T) {
 	elsewhere.Door.Door = line
 	if _, err := elsewhere.Unlock(t.Context(), byCode(t, code)); !fault.Is(err, fault.Damaged) {
 		t.Errorf("another vault file, on a device that has none: %v", err)
+	}
+}
+
+// TestOneItemThatNobodyReads: what is no item, or another's, in the place of one hides none of
+// the others; and while an item of the ledger was not seen, the earlier keys stay.
+func TestOneItemThatNobodyReads(t *testing.T) {
+	m := start(t)
+	o, _ := m.made(anna)
+	line := &failing{BoxServiceClient: o.Door.Door}
+	o.Door.Door = line
+	one, err := o.Put(t.Context(), text("one", "1"+planted))
+	must(t, err)
+	two, err := o.Put(t.Context(), text("two", "2"+planted))
+	must(t, err)
+	newCode, paper := coded(t)
+	shares, _ := shared(t)
+	must(t, o.Rotate(t.Context(), paper, shares))
+	junk := func(w *safeboxv1.BoxOrder, a *safeboxv1.BoxAnswer) {
+		if w.GetGetHead().GetItem() == one {
+			a.Content = []byte("junk")
+		}
+	}
+	gone := func(w *safeboxv1.BoxOrder, a *safeboxv1.BoxAnswer) {
+		if w.GetList() != nil {
+			a.Items = slices.DeleteFunc(a.Items, func(s *safeboxv1.StoredItem) bool { return s.GetItem() == one })
+		}
+	}
+	line.bend = junk
+	all, err := o.Items(t.Context())
+	must(t, err)
+	errs := map[string]bool{}
+	for _, it := range all {
+		errs[it.ID] = it.Err != nil
+	}
+	if len(all) != 2 || !errs[one] || errs[two] {
+		t.Errorf("listed: %v", errs)
+	}
+	if it, err := o.Find(t.Context(), "two"); err != nil || it.ID != two {
+		t.Errorf("by its title: %v", err)
+	}
+	s, err := o.Survey(t.Context())
+	if must(t, err); s.Stored != 1 || !slices.Equal(s.Damaged, []string{one}) || len(s.Missing) != 0 {
+		t.Errorf("%+v", s)
+	}
+	for name, bend := range map[string]func(*safeboxv1.BoxOrder, *safeboxv1.BoxAnswer){"junk": junk, "not shown": gone} {
+		line.bend = bend
+		done, err := o.Rewrap(t.Context())
+		if must(t, err); done.Forgot || !slices.Equal(done.Lost, []string{one}) {
+			t.Errorf("%s: %+v", name, done)
+		}
+	}
+	line.bend = nil // the door finds it again, and nothing is lost
+	another := m.box(o.Door.Signer)
+	r, err := another.Unlock(t.Context(), byCode(t, newCode))
+	must(t, err)
+	if done, err := r.Rewrap(t.Context()); err != nil || !done.Forgot || done.Changed != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if got := read(t, r, one); got != "1"+planted {
+		t.Errorf("%q", got)
 	}
 }
 

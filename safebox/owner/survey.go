@@ -16,6 +16,7 @@ type Survey struct {
 	Stale      int      // of them, closed to earlier keys
 	Unrecorded []string // at the door, not on the ledger: an upload that was cut off, or something offered
 	Missing    []string // on the ledger, not at the door: lost there
+	Damaged    []string // at the door, and not what an item is made of
 	Incoming   []*safeboxv1.Transfer
 	Outgoing   []*safeboxv1.Transfer
 }
@@ -43,6 +44,11 @@ func (b *Box) Survey(ctx context.Context) (*Survey, error) {
 		head, _, err := b.Door.Head(ctx, it.GetItem())
 		if fault.Is(err, fault.NotFound) {
 			continue // erased meanwhile
+		}
+		if unreadable(err) {
+			s.Damaged = append(s.Damaged, it.GetItem())
+			delete(left, it.GetItem())
+			continue
 		}
 		if err != nil {
 			return nil, err

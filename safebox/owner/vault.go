@@ -3,6 +3,8 @@ package owner
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -143,7 +145,7 @@ func (o *Opened) Rotate(ctx context.Context, ways ...Way) error {
 // Rewrapped is what Rewrap has done.
 type Rewrapped struct {
 	Changed int      // items whose key is closed to the newest keys now
-	Lost    []string // items that no key of this vault opens
+	Lost    []string // items that no key of this vault opens, or that this door does not show
 	Forgot  bool     // the earlier keys are destroyed
 }
 
@@ -152,6 +154,14 @@ type Rewrapped struct {
 // keys stay.
 func (o *Opened) Rewrap(ctx context.Context) (*Rewrapped, error) {
 	out := &Rewrapped{}
+	recorded, err := o.Recorded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	unseen := map[string]bool{} // on the ledger, not at this door
+	for _, it := range recorded {
+		unseen[it.GetId()] = true
+	}
 	list, err := o.Door.List(ctx)
 	if err != nil {
 		return nil, err
@@ -161,11 +171,16 @@ func (o *Opened) Rewrap(ctx context.Context) (*Rewrapped, error) {
 		if fault.Is(err, fault.NotFound) {
 			continue // erased meanwhile
 		}
-		if err != nil {
+		if err != nil && !unreadable(err) {
 			return out, err
 		}
-		changed, err := o.vault.Rewrap(head)
-		if errors.Is(err, safebox.ErrOpen) {
+		changed := false
+		if err == nil {
+			changed, err = o.vault.Rewrap(head)
+			delete(unseen, s.GetItem())
+		}
+		if unreadable(err) || errors.Is(err, safebox.ErrOpen) {
+			delete(unseen, s.GetItem())
 			held, err := o.Held(ctx, s.GetItem())
 			if err != nil {
 				return out, err
@@ -185,6 +200,7 @@ func (o *Opened) Rewrap(ctx context.Context) (*Rewrapped, error) {
 			out.Changed++
 		}
 	}
+	out.Lost = append(out.Lost, slices.Sorted(maps.Keys(unseen))...)
 	if len(o.file.GetPast()) == 0 || len(out.Lost) > 0 {
 		return out, nil
 	}

@@ -11,8 +11,9 @@
 // # Invariants
 //
 //  1. Nobody but its owner lists, reads, replaces or erases what is in a box.
-//  2. Into a box lays its owner, an account of an organisation, or who has offered it that
-//     item; once the ledger has the item, its owner or who deposited it.
+//  2. Into a box whose vault's file is kept here lays its owner, an account of an organisation, or who has offered it that
+//     item; once the ledger has the item, its owner or who deposited it. Who has begun an
+//     upload ends it; before anybody else comes whom the ledger names for the item.
 //  3. A body that was signed is carried out once, until this process ends: within the minute
 //     that a call counts, a restart takes it again. What is laid down or erased twice is so
 //     once; a head is replaced only in the place of the one that is named.
@@ -27,8 +28,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -38,8 +39,10 @@ import (
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	"mulian/internal/canon"
 	"mulian/internal/fault"
-	"mulian/internal/sm"
+	"mulian/internal/replay"
+	"mulian/internal/signer"
 	"mulian/internal/wire"
+	"mulian/safebox"
 	"mulian/safebox/boxcall"
 	"mulian/safebox/store"
 )
@@ -49,12 +52,11 @@ const Domain = boxcall.Domain
 
 // Bounds of a call. Our own choice.
 const (
-	maxBody    = 256 << 10
-	maxLife    = time.Minute
-	skew       = 5 * time.Second
-	minCallID  = 16
-	maxCallID  = 64
-	maxReplays = 100_000
+	maxBody   = 256 << 10
+	maxLife   = time.Minute
+	skew      = 5 * time.Second
+	minCallID = 16
+	maxCallID = 64
 )
 
 // Ledger is what a door asks of the chain: committed state, as fresh as its operator's node.
@@ -91,9 +93,8 @@ const DefaultPatience = 24 * time.Hour
 type Door struct {
 	cfg       Config
 	destroyed prometheus.Counter
-
-	mu   sync.Mutex // over seen
-	seen map[string]int64
+	once      replay.Guard
+	failed    map[string]bool // boxes that could not be swept; Run's alone
 }
 
 // New makes a door.
@@ -103,7 +104,7 @@ func New(cfg Config) *Door {
 	}
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	cfg.Patience = cmp.Or(cfg.Patience, DefaultPatience)
-	d := &Door{cfg: cfg, seen: map[string]int64{}}
+	d := &Door{cfg: cfg, failed: map[string]bool{}}
 	d.measure(cfg.Metrics)
 	return d
 }
@@ -159,70 +160,14 @@ func (d *Door) admit(ctx context.Context, c *safeboxv1.BoxCall) (*safeboxv1.BoxO
 	case left > maxLife+skew:
 		return nil, nil, fault.Newf(fault.OutOfRange, "the call counts for %s, at most %s", left.Round(time.Second), maxLife)
 	}
-	acc, err := d.cfg.Ledger.Account(ctx, o.From)
+	acc, err := signer.Account(ctx, o.From, d.cfg.Ledger.Account)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkSigned(acc, c, now.UnixMilli()); err != nil {
+	if err := signer.Check(acc, c.GetKey(), append([]byte(Domain), c.Body...), c.Signature, now.UnixMilli()); err != nil {
 		return nil, nil, err
 	}
-	return o, acc, d.once(o, now.UnixMilli())
-}
-
-// checkSigned holds the call against a key of the account.
-func checkSigned(acc *identityv1.Account, c *safeboxv1.BoxCall, nowMs int64) error {
-	if acc == nil {
-		return fault.Newf(fault.NotWhitelisted, "the caller is not known on this chain")
-	}
-	if acc.State != identityv1.AccountState_ACCOUNT_STATE_ACTIVE {
-		return fault.Newf(fault.Suspended, "%s is not active", acc.Id)
-	}
-	for _, k := range acc.Keys {
-		if k.Id != c.GetKey() {
-			continue
-		}
-		switch {
-		case k.State != identityv1.KeyState_KEY_STATE_ACTIVE || k.EndsMs != 0 && nowMs >= k.EndsMs:
-			return fault.Newf(fault.KeyRevoked, "key %s no longer signs", k.Id)
-		case k.Suspended:
-			return fault.Newf(fault.Suspended, "key %s is suspended by vote", k.Id)
-		case k.LostMs != 0: // as on the ledger: who found a phone opens nothing with it
-			return fault.Newf(fault.KeyRevoked, "key %s is reported lost", k.Id)
-		case k.Custodian != "": // it signs what two officers have put on the ledger, and no call is that
-			return fault.Newf(fault.CustodyUnrecorded, "key %s is in custody and signs no calls", k.Id)
-		}
-		pub, err := sm.ParsePublic(sm.Algorithm(k.Algorithm), k.PublicKey)
-		if err != nil { // a passkey signs what a person looks at, not each part of a file
-			return fault.Newf(fault.NotWhitelisted, "key %s does not sign calls: add a MACHINE key of the device", k.Id)
-		}
-		if len(c.Signature) > sm.MaxSignatureSize || !pub.Verify(append([]byte(Domain), c.Body...), c.Signature) {
-			return fault.Newf(fault.BadAuthorisation, "the call's signature does not hold")
-		}
-		return nil
-	}
-	return fault.Newf(fault.NotWhitelisted, "%s has no key %.40q", acc.Id, c.GetKey())
-}
-
-// once refuses a call that came before and still counts.
-func (d *Door) once(o *safeboxv1.BoxOrder, nowMs int64) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	id := o.From + "\x00" + o.CallId
-	if until, ok := d.seen[id]; ok && until > nowMs {
-		return fault.Newf(fault.Replayed, "this call was made before")
-	}
-	if len(d.seen) >= maxReplays {
-		for k, until := range d.seen {
-			if until <= nowMs {
-				delete(d.seen, k)
-			}
-		}
-		if len(d.seen) >= maxReplays {
-			return fault.Newf(fault.Busy, "too many calls at once")
-		}
-	}
-	d.seen[id] = o.ExpiresMs
-	return nil
+	return o, acc, d.once.Take(o.From+"\x00"+o.CallId, o.ExpiresMs, now.UnixMilli())
 }
 
 func (d *Door) carryOut(ctx context.Context, c *safeboxv1.BoxCall) (*safeboxv1.BoxAnswer, error) {
@@ -246,6 +191,9 @@ func (d *Door) carryOut(ctx context.Context, c *safeboxv1.BoxCall) (*safeboxv1.B
 		h := w.PutHead
 		if len(h.GetBeforeSha256()) != sha256.Size {
 			return nil, fault.Newf(fault.Malformed, "before_sha256: %d bytes", len(h.GetBeforeSha256()))
+		}
+		if err := checkHead(acc.Id, h.GetItem(), h.GetHead()); err != nil {
+			return nil, err
 		}
 		err = b.PutHead(ctx, acc.Id, h.GetItem(), h.GetHead(), [32]byte(h.GetBeforeSha256()))
 	case *safeboxv1.BoxOrder_Erase:
@@ -290,11 +238,14 @@ func (d *Door) layDown(ctx context.Context, acc *identityv1.Account, o *safeboxv
 		if len(w.Start.HeadSha256) != sha256.Size {
 			return nil, fault.Newf(fault.Malformed, "head_sha256: %d bytes", len(w.Start.HeadSha256))
 		}
+		if err := d.takeOver(ctx, acc, w.Start.Owner, w.Start.Item); err != nil {
+			return nil, err
+		}
 		var err error
 		out.Missing, out.Done, err = b.Start(ctx, w.Start.Owner, w.Start.Item, store.Upload{By: acc.Id, At: d.cfg.Now(), Bytes: w.Start.BodyBytes, Head: [32]byte(w.Start.HeadSha256)})
 		return out, err
 	case *safeboxv1.BoxOrder_PutPart:
-		if err := d.mayLay(ctx, acc, w.PutPart.GetOwner(), w.PutPart.GetItem()); err != nil {
+		if err := d.mayGoOn(ctx, acc, w.PutPart.GetOwner(), w.PutPart.GetItem()); err != nil {
 			return nil, err
 		}
 		if sum := sha256.Sum256(part); string(sum[:]) != string(w.PutPart.Sha256) {
@@ -302,12 +253,24 @@ func (d *Door) layDown(ctx context.Context, acc *identityv1.Account, o *safeboxv
 		}
 		return out, b.PutPart(ctx, w.PutPart.Owner, w.PutPart.Item, w.PutPart.Part, part)
 	case *safeboxv1.BoxOrder_Finish:
-		if err := d.mayLay(ctx, acc, w.Finish.GetOwner(), w.Finish.GetItem()); err != nil {
+		if err := d.mayGoOn(ctx, acc, w.Finish.GetOwner(), w.Finish.GetItem()); err != nil {
+			return nil, err
+		}
+		if err := checkHead(w.Finish.Owner, w.Finish.Item, w.Finish.Head); err != nil {
 			return nil, err
 		}
 		return out, b.Finish(ctx, w.Finish.Owner, w.Finish.Item, w.Finish.Head)
 	}
 	return nil, fault.Newf(fault.Missing, "the call wants nothing")
+}
+
+// checkHead holds a head against where it is laid, as far as who cannot open it can. Malformed.
+func checkHead(owner, item string, raw []byte) error {
+	head, err := safebox.ParseHead(raw)
+	if err == nil && (head.GetItem() != item || head.GetAccount() != owner) {
+		err = errors.New("it is of another item or account")
+	}
+	return fault.Wrap(fault.Malformed, err, "the head of item %.60q", item)
 }
 
 // keptHere: a box is where its owner has laid the file of his vault, and nobody would find
@@ -338,20 +301,66 @@ func (d *Door) mayLay(ctx context.Context, acc *identityv1.Account, owner, item 
 		return fault.Newf(fault.ItemErased, "item %s is erased", item)
 	}
 	switch {
-	case it == nil && acc.Id == owner:
-		return nil
-	case it == nil && acc.Org != "":
-		return d.keptHere(ctx, owner)
+	case it == nil && (acc.Id == owner || acc.Org != ""):
 	case it != nil && it.Owner == owner:
-		if acc.Id == owner || acc.Id == it.Depositor {
-			return nil
+		if acc.Id != owner && acc.Id != it.Depositor {
+			return fault.Newf(fault.Forbidden, "item %s was deposited by another: only %s or its owner lays it down", item, it.Depositor)
 		}
-		return fault.Newf(fault.Forbidden, "item %s was deposited by another: only %s or its owner lays it down", item, it.Depositor)
+	default:
+		ok, err := d.cfg.Ledger.Offered(ctx, acc.Id, owner, item)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fault.Newf(fault.Forbidden, "%s has not offered this item to %s", acc.Id, owner)
+		}
 	}
-	ok, err := d.cfg.Ledger.Offered(ctx, acc.Id, owner, item)
-	if err == nil && !ok {
-		err = fault.Newf(fault.Forbidden, "%s has not offered this item to %s", acc.Id, owner)
+	return d.keptHere(ctx, owner)
+}
+
+// begun returns who has begun what is not on the ledger yet; empty: nobody.
+func (d *Door) begun(ctx context.Context, owner, item string) (by string, err error) {
+	k, ok, err := d.cfg.Boxes.Find(ctx, owner, item)
+	if err != nil || !ok {
+		return "", err
 	}
+	return k.By, nil
+}
+
+// mayGoOn: an upload is gone on with, and ended, by who has begun it.
+func (d *Door) mayGoOn(ctx context.Context, acc *identityv1.Account, owner, item string) error {
+	if err := d.mayLay(ctx, acc, owner, item); err != nil {
+		return err
+	}
+	by, err := d.begun(ctx, owner, item)
+	if err == nil && by != "" && by != acc.Id {
+		err = fault.Newf(fault.Forbidden, "the upload of item %s was begun by another", item)
+	}
+	return err
+}
+
+// takeOver makes room for who begins what another has begun: the box's owner, and whom the
+// ledger names for the item, its depositor or who has offered it. All others are refused:
+// whoever reads of an item that is to come could else spoil it.
+func (d *Door) takeOver(ctx context.Context, acc *identityv1.Account, owner, item string) error {
+	by, err := d.begun(ctx, owner, item)
+	if err != nil || by == "" || by == acc.Id {
+		return err
+	}
+	it, err := d.cfg.Ledger.Item(ctx, item)
+	if err != nil {
+		return err
+	}
+	may := acc.Id == owner || it.GetDepositor() == acc.Id
+	if !may {
+		if may, err = d.cfg.Ledger.Offered(ctx, acc.Id, owner, item); err != nil {
+			return err
+		}
+	}
+	if !may {
+		return fault.Newf(fault.Forbidden, "the upload of item %s was begun by another", item)
+	}
+	_, err = d.cfg.Boxes.Erase(ctx, owner, item)
 	return err
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,6 +40,7 @@ type town struct {
 	items  map[string]*safeboxv1.BoxItem
 	door   *boxdoor.Door
 	boxes  *store.Boxes
+	sick   string    // whose box, or item in it, the disk fails with
 	now    time.Time // of the ledger and of the door
 	offers map[string]*safeboxv1.Transfer
 	marred map[string]func(*identityv1.Key) // what is the matter with an account's key
@@ -54,7 +57,7 @@ func (w *town) Account(_ context.Context, id string) (*identityv1.Account, error
 		Id: k.Public().ID(), Algorithm: identityv1.KeyAlgorithm(k.Public().Algorithm()), PublicKey: k.Public().Bytes(),
 		State: identityv1.KeyState_KEY_STATE_ACTIVE, Level: identityv1.KeyLevel_KEY_LEVEL_MACHINE,
 	}}}
-	if id == "office" {
+	if id == "office" || id == "other" {
 		acc.Org = id
 	}
 	if mar := w.marred[id]; mar != nil {
@@ -88,7 +91,7 @@ func (w *town) TimeMs(context.Context) (int64, error) { return w.now.UnixMilli()
 
 func newTown(t *testing.T) *town {
 	w := &town{t: t, dir: filepath.Join(t.TempDir(), "boxes"), keys: map[string]sm.PrivateKey{}, vaults: map[string]*safeboxv1.Vault{}, items: map[string]*safeboxv1.BoxItem{}, now: time.Now(), offers: map[string]*safeboxv1.Transfer{}}
-	for _, id := range []string{"p-1", "p-2", "office"} {
+	for _, id := range []string{"p-1", "p-2", "office", "other"} {
 		k, err := sm.FromSeed(sm.Ed25519, sha256.Sum256([]byte(id)))
 		must(t, err)
 		w.keys[id] = k
@@ -96,13 +99,26 @@ func newTown(t *testing.T) *town {
 	f, err := store.OpenFiles(w.dir)
 	must(t, err)
 	t.Cleanup(func() { f.Close() })
-	w.boxes = store.New(f, store.Quota{})
+	w.boxes = store.New(medium{f, w}, store.Quota{})
 	w.door = boxdoor.New(boxdoor.Config{ChainID: "test-1", Name: "door", Ledger: w, Boxes: w.boxes, Now: func() time.Time { return w.now }})
 	_, h := safeboxv1connect.NewBoxServiceHandler(w.door)
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	w.client = safeboxv1connect.NewBoxServiceClient(s.Client(), s.URL)
 	return w
+}
+
+// medium is real files, where one box may lie on a sick disk.
+type medium struct {
+	*store.Files
+	w *town
+}
+
+func (m medium) Delete(ctx context.Context, name string) error {
+	if m.w.sick != "" && strings.HasPrefix(name, m.w.sick) {
+		return syscall.EIO
+	}
+	return m.Files.Delete(ctx, name)
 }
 
 func must(t *testing.T, err error) {

@@ -3,6 +3,8 @@ package boxdoor
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,13 +49,17 @@ func (d *Door) Run(ctx context.Context, chain Chain) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		d.cfg.Logger.Warn("the boxes could not be swept: what the ledger has as erased may still be here", "code", fault.CodeOf(err).String(), "err", err)
+		d.warn(err)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(againAfter):
 		}
 	}
+}
+
+func (d *Door) warn(err error) {
+	d.cfg.Logger.Warn("the boxes could not be swept: what the ledger has as erased may still be here", "code", fault.CodeOf(err).String(), "err", err)
 }
 
 func (d *Door) follow(ctx context.Context, chain Chain) error {
@@ -81,45 +87,75 @@ func (d *Door) follow(ctx context.Context, chain Chain) error {
 }
 
 // Sweep destroys what the ledger has as erased, as handed to another box, or not at all
-// although it had the time, and returns how many items that were.
+// although it had the time, and returns how many items that were. A box that cannot be read
+// is logged, looked at again later, and keeps no other waiting.
 func (d *Door) Sweep(ctx context.Context) (int, error) {
 	n, after := 0, ""
+	var bad error
 	for {
 		accounts, err := d.cfg.Boxes.Accounts(ctx, after, boxesAtOnce)
 		if err != nil || len(accounts) == 0 {
+			if bad != nil {
+				d.warn(fmt.Errorf("%d boxes, of them the last: %w", len(d.failed), bad))
+			}
 			return n, err
 		}
 		for _, account := range accounts {
 			m, err := d.sweepBox(ctx, account)
 			n += m
-			if err != nil {
-				return n, err
+			if ctx.Err() != nil {
+				return n, ctx.Err()
+			}
+			if err != nil { // the other boxes do not wait for this one
+				bad, d.failed[account] = err, true
 			}
 		}
 		after = accounts[len(accounts)-1]
 	}
 }
 
-// lookAgain sweeps the boxes in which something is not on the ledger.
+// lookAgain sweeps the boxes in which something is not on the ledger, and those that could
+// not be read the last time.
 func (d *Door) lookAgain(ctx context.Context) error {
-	for _, account := range d.cfg.Boxes.Unsettled() {
-		if _, err := d.sweepBox(ctx, account); err != nil {
-			return err
+	again := d.cfg.Boxes.Unsettled()
+	for account := range d.failed {
+		if !slices.Contains(again, account) {
+			again = append(again, account)
 		}
+	}
+	var bad error
+	for _, account := range again {
+		_, err := d.sweepBox(ctx, account)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if delete(d.failed, account); err != nil {
+			bad, d.failed[account] = err, true
+		}
+	}
+	if bad != nil {
+		d.warn(fmt.Errorf("%d boxes, of them the last: %w", len(d.failed), bad))
 	}
 	return nil
 }
 
+// sweepBox judges everything in a box; what one item fails with does not keep the next.
 func (d *Door) sweepBox(ctx context.Context, account string) (n int, err error) {
 	kept, err := d.cfg.Boxes.Kept(ctx, account)
 	for _, k := range kept {
-		gone, err := d.judge(ctx, account, k, "")
-		if err != nil {
-			return n, err
+		gone, bad := d.judge(ctx, account, k, "")
+		if bad != nil && err == nil {
+			err = fmt.Errorf("item %s: %w", k.Item, bad)
 		}
 		if gone {
 			n++
 		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("box of %s: %w", account, err)
 	}
 	return n, err
 }
@@ -156,7 +192,11 @@ func (d *Door) heed(ctx context.Context, e *tracev1.Event) error {
 			continue
 		}
 		if err := d.lookFor(ctx, account, items, ended); err != nil {
-			return err
+			if ctx.Err() != nil {
+				return err
+			}
+			d.failed[account] = true // it is swept the next time, and this event's others now
+			d.warn(fmt.Errorf("box of %s: %w", account, err))
 		}
 	}
 	return nil
@@ -199,10 +239,13 @@ func (d *Door) judge(ctx context.Context, account string, k store.Kept, ended st
 		return false, err
 	}
 	gone, err = d.cfg.Boxes.Erase(ctx, account, k.Item)
+	if err != nil {
+		return false, err
+	}
 	if gone {
 		d.destroyed.Inc()
 	}
-	return gone, err
+	return gone, nil
 }
 
 // mayStillCome says whether the ledger may still get an item that it does not have: its time

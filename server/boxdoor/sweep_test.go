@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/fault"
+	"mulian/safebox"
 	"mulian/safebox/store"
 	"mulian/server/boxdoor"
 )
@@ -193,6 +195,13 @@ func TestWhoseBoxIsHere(t *testing.T) {
 		}
 	}
 	refused("a box kept elsewhere", start(id("1")), fault.NotFound)
+	own := &safeboxv1.StartItem{Owner: "p-1", Item: id("3"), BodyBytes: 1, HeadSha256: make([]byte, 32)}
+	_, err := w.call(&safeboxv1.BoxOrder{From: "p-1", Want: &safeboxv1.BoxOrder_Start{Start: own}})
+	refused("an owner at the wrong door", err, fault.NotFound)
+	w.offers["hand"] = &safeboxv1.Transfer{Id: "hand", Item: id("3"), From: "p-2", To: "p-1", State: offered}
+	w.items[id("3")] = &safeboxv1.BoxItem{Id: id("3"), Owner: "p-2", State: held}
+	_, err = w.call(&safeboxv1.BoxOrder{From: "p-2", Want: &safeboxv1.BoxOrder_Start{Start: own}})
+	refused("a giver at the wrong door", err, fault.NotFound)
 	w.keepsBox("p-1")
 	must(t, start(id("1")))
 	w.items[id("2")] = &safeboxv1.BoxItem{Id: id("2"), Owner: "p-1", Depositor: "another", State: held}
@@ -206,5 +215,139 @@ func TestWhoseBoxIsHere(t *testing.T) {
 			continue
 		}
 		refused("more than its share", err, fault.BoxFull)
+	}
+}
+
+// TestJunkIsNoHead: what its owner could not read as an item does not come into his box, and he
+// himself puts nothing of the kind in a head's place.
+func TestJunkIsNoHead(t *testing.T) {
+	w := newTown(t)
+	keys, err := safebox.NewVault("p-1").PublicKeys()
+	must(t, err)
+	w.vaults["p-1"] = &safeboxv1.Vault{Account: "p-1", Keys: keys, KeyVersion: 1}
+	w.keepsBox("p-1")
+	good := w.deposit([]byte("content"))
+	is, err := w.boxes.Head(t.Context(), "p-1", good)
+	must(t, err)
+	before := sha256.Sum256(is)
+	for name, head := range map[string][]byte{"no head": []byte("junk"), "another item's": is} {
+		sum, part := sha256.Sum256(head), sha256.Sum256([]byte("b"))
+		for _, o := range []*safeboxv1.BoxOrder{
+			{Want: &safeboxv1.BoxOrder_Start{Start: &safeboxv1.StartItem{Owner: "p-1", Item: id("1"), BodyBytes: 1, HeadSha256: sum[:]}}},
+			{Want: &safeboxv1.BoxOrder_PutPart{PutPart: &safeboxv1.PutPart{Owner: "p-1", Item: id("1"), Sha256: part[:]}}},
+		} {
+			o.From = "office"
+			_, err := w.send(w.sign(o, []byte("b")))
+			must(t, err)
+		}
+		_, err := w.call(&safeboxv1.BoxOrder{From: "office", Want: &safeboxv1.BoxOrder_Finish{Finish: &safeboxv1.FinishItem{Owner: "p-1", Item: id("1"), Head: head}}})
+		if !fault.Is(err, fault.Malformed) {
+			t.Errorf("%s is laid down: %v", name, err)
+		}
+	}
+	_, err = w.call(&safeboxv1.BoxOrder{From: "p-1", Want: &safeboxv1.BoxOrder_PutHead{PutHead: &safeboxv1.PutHead{Item: good, Head: []byte("junk"), BeforeSha256: before[:]}}})
+	if !fault.Is(err, fault.Malformed) {
+		t.Errorf("the owner's own junk: %v", err)
+	}
+	if page, _, err := w.boxes.List(t.Context(), "p-1", "", 9); err != nil || len(page) != 1 || page[0].HeadSHA256 != before {
+		t.Errorf("%v, %v", page, err)
+	}
+}
+
+// TestOneSickBox keeps neither the other boxes waiting nor its own other items, and is swept
+// as soon as that is possible.
+func TestOneSickBox(t *testing.T) {
+	w := newTown(t)
+	for _, x := range [][2]string{{"p-1", id("1")}, {"p-1", id("2")}, {"p-2", id("3")}, {"p-2", id("4")}} {
+		w.lay("office", x[0], x[1])
+		w.items[x[1]] = &safeboxv1.BoxItem{Id: x[1], Owner: x[0], State: erased}
+	}
+	w.items[id("4")].State = held
+	w.sick = "p-1/i/" + id("1")
+	left := func(when string, want ...string) {
+		t.Helper()
+		var got []string
+		for _, x := range [][2]string{{"p-1", id("1")}, {"p-1", id("2")}, {"p-2", id("3")}, {"p-2", id("4")}} {
+			if w.has(x[0], x[1]) {
+				got = append(got, x[1][:1])
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v are left, want %v", when, got, want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	both := &tracev1.Event{Verb: "safebox/erase", Objects: []string{"safebox/item/" + id("1"), "safebox/item/" + id("4"), "safebox/vault/p-1", "safebox/vault/p-2"}}
+	chain := &events{end: cancel, list: []*tracev1.Event{both, {Verb: "share/file_request"}}}
+	chain.after = func(i int) {
+		if i == 0 {
+			left("an event brings both", "1")
+			w.sick, w.now = "", w.now.Add(time.Hour)
+		}
+	}
+	n, err := w.door.Sweep(t.Context())
+	if err != nil || n != 2 {
+		t.Errorf("%d destroyed, %v", n, err)
+	}
+	left("swept", "1", "4")
+	w.items[id("4")].State = erased
+	if err := w.door.Run(ctx, chain); err != nil {
+		t.Fatal(err)
+	}
+	left("the disk is well again")
+}
+
+// TestWhoBeganEnds: nobody spoils the upload of another, neither by parts nor by beginning or
+// ending it; and who was there first with what he read of does not keep out whom the ledger
+// names.
+func TestWhoBeganEnds(t *testing.T) {
+	w := newTown(t)
+	w.keepsBox("p-1")
+	item := id("c")
+	head, sum := []byte("head"), sha256.Sum256([]byte("head"))
+	start := func(by string) error {
+		_, err := w.call(&safeboxv1.BoxOrder{From: by, Want: &safeboxv1.BoxOrder_Start{Start: &safeboxv1.StartItem{Owner: "p-1", Item: item, BodyBytes: 1, HeadSha256: sum[:]}}})
+		return err
+	}
+	part := func(by string) error {
+		sum := sha256.Sum256([]byte("x"))
+		_, err := w.send(w.sign(&safeboxv1.BoxOrder{From: by, Want: &safeboxv1.BoxOrder_PutPart{PutPart: &safeboxv1.PutPart{Owner: "p-1", Item: item, Sha256: sum[:]}}}, []byte("x")))
+		return err
+	}
+	refused := func(what string, err error) {
+		t.Helper()
+		if !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	by := func() string {
+		t.Helper()
+		k, _, err := w.boxes.Find(t.Context(), "p-1", item)
+		must(t, err)
+		return k.By
+	}
+	must(t, start("office"))
+	must(t, part("office"))
+	refused("another's part", part("other"))
+	refused("another's end", func() error {
+		_, err := w.call(&safeboxv1.BoxOrder{From: "other", Want: &safeboxv1.BoxOrder_Finish{Finish: &safeboxv1.FinishItem{Owner: "p-1", Item: item, Head: head}}})
+		return err
+	}())
+	refused("another's beginning", start("other"))
+	must(t, w.boxes.Finish(t.Context(), "p-1", item, head)) // the whole of it is junk
+	w.offers["copy"] = &safeboxv1.Transfer{Id: "copy", Item: id("d"), From: "p-2", To: "p-1", State: offered, CopyCommitment: []byte(strings.Repeat("\xcc", 32))}
+	refused("another's beginning, of what is finished", start("other"))
+	if err := start("p-2"); err != nil || by() != "p-2" {
+		t.Errorf("who has offered it: %v, begun by %s", err, by())
+	}
+	refused("the first one again", part("office"))
+	must(t, part("p-2"))
+	delete(w.offers, "copy")
+	w.items[item] = &safeboxv1.BoxItem{Id: item, Owner: "p-1", Depositor: "office", State: held}
+	if err := start("office"); err != nil || by() != "office" {
+		t.Errorf("who has deposited it: %v, begun by %s", err, by())
+	}
+	if err := start("p-1"); err != nil || by() != "p-1" {
+		t.Errorf("the owner: %v, begun by %s", err, by())
 	}
 }

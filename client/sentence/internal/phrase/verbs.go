@@ -158,6 +158,7 @@ var verbs = map[string]Phrase{
 	"credential/revoke":                 {"吊销凭证", "revoked the credential"},
 	"credential/copy":                   {"登记加注件", "recorded the annotated copy"},
 	"credential/end_copy":               {"作废加注件", "ended the annotated copy"},
+	"credential/drop_copy":              {"清除到期的加注件登记", "dropped the record of an annotated copy that is over"},
 	"credential/overdue":                {"来源变化的凭证逾期未处理", "left unsettled for a day, though its source has changed:"},
 
 	"recovery/set_recovery_policy": {"登记恢复方案", "arranged the recovery of an account:"},

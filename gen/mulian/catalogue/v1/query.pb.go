@@ -942,6 +942,7 @@ type ListDriftsRequest struct {
 	Entry         string                 `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
 	After         string                 `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`
 	Limit         uint32                 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	Table         string                 `protobuf:"bytes,6,opt,name=table,proto3" json:"table,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1009,6 +1010,13 @@ func (x *ListDriftsRequest) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *ListDriftsRequest) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
 }
 
 type ListDriftsResponse struct {
@@ -2724,13 +2732,14 @@ const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
 	"\x13ListSystemsResponse\x125\n" +
 	"\asystems\x18\x01 \x03(\v2\x1b.mulian.catalogue.v1.SystemR\asystems\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x03R\x05total\"\x84\x01\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"\x9a\x01\n" +
 	"\x11ListDriftsRequest\x12\x10\n" +
 	"\x03org\x18\x01 \x01(\tR\x03org\x12\x1b\n" +
 	"\topen_only\x18\x02 \x01(\bR\bopenOnly\x12\x14\n" +
 	"\x05entry\x18\x03 \x01(\tR\x05entry\x12\x14\n" +
 	"\x05after\x18\x04 \x01(\tR\x05after\x12\x14\n" +
-	"\x05limit\x18\x05 \x01(\rR\x05limit\"r\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05table\x18\x06 \x01(\tR\x05table\"r\n" +
 	"\x12ListDriftsResponse\x122\n" +
 	"\x06drifts\x18\x01 \x03(\v2\x1a.mulian.catalogue.v1.DriftR\x06drifts\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +

@@ -14,7 +14,10 @@ package consolev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
-	v11 "mulian/gen/mulian/identity/v1"
+	v13 "mulian/gen/mulian/catalogue/v1"
+	v12 "mulian/gen/mulian/identity/v1"
+	v14 "mulian/gen/mulian/share/v1"
+	v11 "mulian/gen/mulian/trace/v1"
 	v1 "mulian/gen/mulian/tx/v1"
 	reflect "reflect"
 	sync "sync"
@@ -520,7 +523,10 @@ type ListBlocksRequest struct {
 	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`   // default 20, <= 50
 	Filled        bool                   `protobuf:"varint,3,opt,name=filled,proto3" json:"filled,omitempty"` // only blocks with transactions; at most 500 are looked at
 	Language      string                 `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
-	Account       string                 `protobuf:"bytes,5,opt,name=account,proto3" json:"account,omitempty"` // only transactions that this account has signed
+	Account       string                 `protobuf:"bytes,5,opt,name=account,proto3" json:"account,omitempty"`  // only transactions that this account has signed
+	Above         int64                  `protobuf:"varint,6,opt,name=above,proto3" json:"above,omitempty"`     // blocks over this height; 0 = no bound: what is new since the last answer
+	Quiet         bool                   `protobuf:"varint,7,opt,name=quiet,proto3" json:"quiet,omitempty"`     // without transactions that only anchor the logs of gateways
+	Objects       bool                   `protobuf:"varint,8,opt,name=objects,proto3" json:"objects,omitempty"` // each transaction with the objects that it changed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -588,6 +594,27 @@ func (x *ListBlocksRequest) GetAccount() string {
 		return x.Account
 	}
 	return ""
+}
+
+func (x *ListBlocksRequest) GetAbove() int64 {
+	if x != nil {
+		return x.Above
+	}
+	return 0
+}
+
+func (x *ListBlocksRequest) GetQuiet() bool {
+	if x != nil {
+		return x.Quiet
+	}
+	return false
+}
+
+func (x *ListBlocksRequest) GetObjects() bool {
+	if x != nil {
+		return x.Objects
+	}
+	return false
 }
 
 type ListBlocksResponse struct {
@@ -724,6 +751,8 @@ type Transaction struct {
 	Lines         []string               `protobuf:"bytes,8,rep,name=lines,proto3" json:"lines,omitempty"` // one sentence for each message
 	Outcome       *v1.Outcome            `protobuf:"bytes,9,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	Refusal       string                 `protobuf:"bytes,10,opt,name=refusal,proto3" json:"refusal,omitempty"` // in words, if it was refused
+	Verbs         []string               `protobuf:"bytes,11,rep,name=verbs,proto3" json:"verbs,omitempty"`     // of its messages, as tx.v1.Message names them: "file_request"
+	Objects       []string               `protobuf:"bytes,12,rep,name=objects,proto3" json:"objects,omitempty"` // if asked for: state keys that it changed, the one that it is about first; <= 8
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -826,6 +855,20 @@ func (x *Transaction) GetRefusal() string {
 		return x.Refusal
 	}
 	return ""
+}
+
+func (x *Transaction) GetVerbs() []string {
+	if x != nil {
+		return x.Verbs
+	}
+	return nil
+}
+
+func (x *Transaction) GetObjects() []string {
+	if x != nil {
+		return x.Objects
+	}
+	return nil
 }
 
 type GetTransactionRequest struct {
@@ -1060,6 +1103,360 @@ func (x *ExplainResponse) GetFix() string {
 	return ""
 }
 
+// id: a state key or the id of an object, a transaction (64 hex digits), or "event:NUMBER" of
+// the ledger's log. What is in a gateway's log is proved by `mulian trace export`.
+type ProveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveRequest) Reset() {
+	*x = ProveRequest{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveRequest) ProtoMessage() {}
+
+func (x *ProveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveRequest.ProtoReflect.Descriptor instead.
+func (*ProveRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ProveRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type ProveResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	File          []byte                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveResponse) Reset() {
+	*x = ProveResponse{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveResponse) ProtoMessage() {}
+
+func (x *ProveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveResponse.ProtoReflect.Descriptor instead.
+func (*ProveResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ProveResponse) GetFile() []byte {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+type ExportTraceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Object        string                 `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`  // as of TraceRequest, <= 512 bytes
+	Direct        bool                   `protobuf:"varint,2,opt,name=direct,proto3" json:"direct,omitempty"` // only events that touch the object itself
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportTraceRequest) Reset() {
+	*x = ExportTraceRequest{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportTraceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportTraceRequest) ProtoMessage() {}
+
+func (x *ExportTraceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportTraceRequest.ProtoReflect.Descriptor instead.
+func (*ExportTraceRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ExportTraceRequest) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *ExportTraceRequest) GetDirect() bool {
+	if x != nil {
+		return x.Direct
+	}
+	return false
+}
+
+type ExportTraceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Zip           []byte                 `protobuf:"bytes,1,opt,name=zip,proto3" json:"zip,omitempty"`            // <= 8 MiB
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`          // under which it is saved
+	Steps         uint32                 `protobuf:"varint,3,opt,name=steps,proto3" json:"steps,omitempty"`       // that are in it, <= 100
+	Complete      bool                   `protobuf:"varint,4,opt,name=complete,proto3" json:"complete,omitempty"` // false: the trace has more steps than that
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportTraceResponse) Reset() {
+	*x = ExportTraceResponse{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportTraceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportTraceResponse) ProtoMessage() {}
+
+func (x *ExportTraceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportTraceResponse.ProtoReflect.Descriptor instead.
+func (*ExportTraceResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ExportTraceResponse) GetZip() []byte {
+	if x != nil {
+		return x.Zip
+	}
+	return nil
+}
+
+func (x *ExportTraceResponse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExportTraceResponse) GetSteps() uint32 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *ExportTraceResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+type ListEventsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Below         int64                  `protobuf:"varint,1,opt,name=below,proto3" json:"below,omitempty"`                 // events with a lower number; 0 = from the latest
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`                 // default 50, <= 200
+	Actor         string                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`                  // account, or an organisation with all of its accounts; empty = everybody's
+	Object        string                 `protobuf:"bytes,4,opt,name=object,proto3" json:"object,omitempty"`                // state key that was touched; empty = any
+	FromMs        int64                  `protobuf:"varint,5,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"` // not before, of block time; 0 = no bound
+	ToMs          int64                  `protobuf:"varint,6,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`       // before; 0 = no bound
+	Anchors       bool                   `protobuf:"varint,7,opt,name=anchors,proto3" json:"anchors,omitempty"`             // also the anchors of gateways' logs, of which there is one every few seconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventsRequest) Reset() {
+	*x = ListEventsRequest{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventsRequest) ProtoMessage() {}
+
+func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
+func (*ListEventsRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListEventsRequest) GetBelow() int64 {
+	if x != nil {
+		return x.Below
+	}
+	return 0
+}
+
+func (x *ListEventsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListEventsRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *ListEventsRequest) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *ListEventsRequest) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *ListEventsRequest) GetToMs() int64 {
+	if x != nil {
+		return x.ToMs
+	}
+	return 0
+}
+
+func (x *ListEventsRequest) GetAnchors() bool {
+	if x != nil {
+		return x.Anchors
+	}
+	return false
+}
+
+type ListEventsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Steps         []*v11.TraceStep       `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	Next          int64                  `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"` // below for the next page; 0 = that was all. At most 20,000 events are looked at for a page
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventsResponse) Reset() {
+	*x = ListEventsResponse{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventsResponse) ProtoMessage() {}
+
+func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
+func (*ListEventsResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListEventsResponse) GetSteps() []*v11.TraceStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *ListEventsResponse) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
 type FollowRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	From          int64                  `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
@@ -1069,7 +1466,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_mulian_console_v1_query_proto_msgTypes[17]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1478,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_query_proto_msgTypes[17]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1491,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{17}
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FollowRequest) GetFrom() int64 {
@@ -1118,7 +1515,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_mulian_console_v1_query_proto_msgTypes[18]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1527,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_query_proto_msgTypes[18]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1540,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{18}
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FollowResponse) GetHeight() int64 {
@@ -1197,7 +1594,7 @@ type ListSeatsRequest struct {
 
 func (x *ListSeatsRequest) Reset() {
 	*x = ListSeatsRequest{}
-	mi := &file_mulian_console_v1_query_proto_msgTypes[19]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1606,7 @@ func (x *ListSeatsRequest) String() string {
 func (*ListSeatsRequest) ProtoMessage() {}
 
 func (x *ListSeatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_query_proto_msgTypes[19]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1619,7 @@ func (x *ListSeatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSeatsRequest.ProtoReflect.Descriptor instead.
 func (*ListSeatsRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{19}
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListSeatsRequest) GetToken() string {
@@ -1241,7 +1638,7 @@ type ListSeatsResponse struct {
 
 func (x *ListSeatsResponse) Reset() {
 	*x = ListSeatsResponse{}
-	mi := &file_mulian_console_v1_query_proto_msgTypes[20]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1650,7 @@ func (x *ListSeatsResponse) String() string {
 func (*ListSeatsResponse) ProtoMessage() {}
 
 func (x *ListSeatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_query_proto_msgTypes[20]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1663,7 @@ func (x *ListSeatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSeatsResponse.ProtoReflect.Descriptor instead.
 func (*ListSeatsResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{20}
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListSeatsResponse) GetSeats() []*Seat {
@@ -1282,14 +1679,14 @@ type Seat struct {
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`   // "steward", "operator", ...: pages know its words
 	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"` // empty for a person
 	OrgName       string                 `protobuf:"bytes,3,opt,name=org_name,json=orgName,proto3" json:"org_name,omitempty"`
-	Kind          v11.AccountKind        `protobuf:"varint,4,opt,name=kind,proto3,enum=mulian.identity.v1.AccountKind" json:"kind,omitempty"`
+	Kind          v12.AccountKind        `protobuf:"varint,4,opt,name=kind,proto3,enum=mulian.identity.v1.AccountKind" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Seat) Reset() {
 	*x = Seat{}
-	mi := &file_mulian_console_v1_query_proto_msgTypes[21]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1698,7 @@ func (x *Seat) String() string {
 func (*Seat) ProtoMessage() {}
 
 func (x *Seat) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_query_proto_msgTypes[21]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1711,7 @@ func (x *Seat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seat.ProtoReflect.Descriptor instead.
 func (*Seat) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{21}
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Seat) GetId() string {
@@ -1338,26 +1735,27 @@ func (x *Seat) GetOrgName() string {
 	return ""
 }
 
-func (x *Seat) GetKind() v11.AccountKind {
+func (x *Seat) GetKind() v12.AccountKind {
 	if x != nil {
 		return x.Kind
 	}
-	return v11.AccountKind(0)
+	return v12.AccountKind(0)
 }
 
 type TakeSeatRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Seat          string                 `protobuf:"bytes,1,opt,name=seat,proto3" json:"seat,omitempty"`
-	Key           *v11.Key               `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`         // made by the caller's device; level and label are the seat's
+	Key           *v12.Key               `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`         // made by the caller's device; level and label are the seat's
 	Token         string                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`     // of a setup link; empty in the demo
 	Account       string                 `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"` // of a person or firm: the account that the caller has opened
+	Device        *v12.Key               `protobuf:"bytes,5,opt,name=device,proto3" json:"device,omitempty"`   // may be left out: a second key, of the browser itself, by which the pages say who reads; it is enrolled as a MACHINE key
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TakeSeatRequest) Reset() {
 	*x = TakeSeatRequest{}
-	mi := &file_mulian_console_v1_query_proto_msgTypes[22]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1767,7 @@ func (x *TakeSeatRequest) String() string {
 func (*TakeSeatRequest) ProtoMessage() {}
 
 func (x *TakeSeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_query_proto_msgTypes[22]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1780,7 @@ func (x *TakeSeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeSeatRequest.ProtoReflect.Descriptor instead.
 func (*TakeSeatRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{22}
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TakeSeatRequest) GetSeat() string {
@@ -1392,7 +1790,7 @@ func (x *TakeSeatRequest) GetSeat() string {
 	return ""
 }
 
-func (x *TakeSeatRequest) GetKey() *v11.Key {
+func (x *TakeSeatRequest) GetKey() *v12.Key {
 	if x != nil {
 		return x.Key
 	}
@@ -1413,6 +1811,13 @@ func (x *TakeSeatRequest) GetAccount() string {
 	return ""
 }
 
+func (x *TakeSeatRequest) GetDevice() *v12.Key {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
 type TakeSeatResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -1425,7 +1830,7 @@ type TakeSeatResponse struct {
 
 func (x *TakeSeatResponse) Reset() {
 	*x = TakeSeatResponse{}
-	mi := &file_mulian_console_v1_query_proto_msgTypes[23]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +1842,7 @@ func (x *TakeSeatResponse) String() string {
 func (*TakeSeatResponse) ProtoMessage() {}
 
 func (x *TakeSeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_query_proto_msgTypes[23]
+	mi := &file_mulian_console_v1_query_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +1855,7 @@ func (x *TakeSeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeSeatResponse.ProtoReflect.Descriptor instead.
 func (*TakeSeatResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{23}
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TakeSeatResponse) GetAccount() string {
@@ -1481,11 +1886,619 @@ func (x *TakeSeatResponse) GetSalt() []byte {
 	return nil
 }
 
+type PutMachineKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"` // the post
+	Key           *v12.Key               `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`         // made by the caller, its label for people; of a revocation: the id alone
+	Revoke        bool                   `protobuf:"varint,3,opt,name=revoke,proto3" json:"revoke,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutMachineKeyRequest) Reset() {
+	*x = PutMachineKeyRequest{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutMachineKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutMachineKeyRequest) ProtoMessage() {}
+
+func (x *PutMachineKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutMachineKeyRequest.ProtoReflect.Descriptor instead.
+func (*PutMachineKeyRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *PutMachineKeyRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *PutMachineKeyRequest) GetKey() *v12.Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *PutMachineKeyRequest) GetRevoke() bool {
+	if x != nil {
+		return x.Revoke
+	}
+	return false
+}
+
+type PutMachineKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Height        int64                  `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`               // of the block that has it
+	EndsMs        int64                  `protobuf:"varint,2,opt,name=ends_ms,json=endsMs,proto3" json:"ends_ms,omitempty"` // first moment at which the key no longer signs
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutMachineKeyResponse) Reset() {
+	*x = PutMachineKeyResponse{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutMachineKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutMachineKeyResponse) ProtoMessage() {}
+
+func (x *PutMachineKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutMachineKeyResponse.ProtoReflect.Descriptor instead.
+func (*PutMachineKeyResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *PutMachineKeyResponse) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *PutMachineKeyResponse) GetEndsMs() int64 {
+	if x != nil {
+		return x.EndsMs
+	}
+	return 0
+}
+
+// ListSourcesRequest: org or gateway may be empty.
+type ListSourcesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Org           string                 `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	Gateway       string                 `protobuf:"bytes,2,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSourcesRequest) Reset() {
+	*x = ListSourcesRequest{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSourcesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSourcesRequest) ProtoMessage() {}
+
+func (x *ListSourcesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSourcesRequest.ProtoReflect.Descriptor instead.
+func (*ListSourcesRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ListSourcesRequest) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *ListSourcesRequest) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
+}
+
+type ListSourcesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sources       []*Source              `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"` // by gateway and name
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`      // there are more tables than were read: figures are of those
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSourcesResponse) Reset() {
+	*x = ListSourcesResponse{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSourcesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSourcesResponse) ProtoMessage() {}
+
+func (x *ListSourcesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSourcesResponse.ProtoReflect.Descriptor instead.
+func (*ListSourcesResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListSourcesResponse) GetSources() []*Source {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *ListSourcesResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// Source is a database behind a gateway as the ledger knows it: by the tables that the
+// gateway has registered. Where and what it is stays in the gateway's configuration.
+type Source struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Gateway       string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                                              // the gateway's name of it
+	Url           string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`                                                // where other gateways reach the gateway
+	Kinds         []v13.TableKind        `protobuf:"varint,5,rep,packed,name=kinds,proto3,enum=mulian.catalogue.v1.TableKind" json:"kinds,omitempty"` // of its tables, ascending
+	Tables        uint32                 `protobuf:"varint,6,opt,name=tables,proto3" json:"tables,omitempty"`
+	Gone          uint32                 `protobuf:"varint,7,opt,name=gone,proto3" json:"gone,omitempty"`       // of these, dropped in the source
+	Unfiled       uint32                 `protobuf:"varint,8,opt,name=unfiled,proto3" json:"unfiled,omitempty"` // of these, no entry lies on them
+	Columns       uint32                 `protobuf:"varint,9,opt,name=columns,proto3" json:"columns,omitempty"` // that the gateway sees
+	Mapped        uint32                 `protobuf:"varint,10,opt,name=mapped,proto3" json:"mapped,omitempty"`  // of these, an item lies on them
+	OpenDrifts    uint32                 `protobuf:"varint,11,opt,name=open_drifts,json=openDrifts,proto3" json:"open_drifts,omitempty"`
+	SeenMs        int64                  `protobuf:"varint,12,opt,name=seen_ms,json=seenMs,proto3" json:"seen_ms,omitempty"`         // block time of the last report of any table
+	SeenTable     string                 `protobuf:"bytes,13,opt,name=seen_table,json=seenTable,proto3" json:"seen_table,omitempty"` // of which table that was
+	Fingerprint   []byte                 `protobuf:"bytes,14,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`              // SM3 of the structure that it reported
+	HeardMs       int64                  `protobuf:"varint,15,opt,name=heard_ms,json=heardMs,proto3" json:"heard_ms,omitempty"`      // block time at which the gateway has anchored its access log last; 0 = never
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Source) Reset() {
+	*x = Source{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Source) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Source) ProtoMessage() {}
+
+func (x *Source) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Source.ProtoReflect.Descriptor instead.
+func (*Source) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Source) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
+}
+
+func (x *Source) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *Source) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Source) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Source) GetKinds() []v13.TableKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *Source) GetTables() uint32 {
+	if x != nil {
+		return x.Tables
+	}
+	return 0
+}
+
+func (x *Source) GetGone() uint32 {
+	if x != nil {
+		return x.Gone
+	}
+	return 0
+}
+
+func (x *Source) GetUnfiled() uint32 {
+	if x != nil {
+		return x.Unfiled
+	}
+	return 0
+}
+
+func (x *Source) GetColumns() uint32 {
+	if x != nil {
+		return x.Columns
+	}
+	return 0
+}
+
+func (x *Source) GetMapped() uint32 {
+	if x != nil {
+		return x.Mapped
+	}
+	return 0
+}
+
+func (x *Source) GetOpenDrifts() uint32 {
+	if x != nil {
+		return x.OpenDrifts
+	}
+	return 0
+}
+
+func (x *Source) GetSeenMs() int64 {
+	if x != nil {
+		return x.SeenMs
+	}
+	return 0
+}
+
+func (x *Source) GetSeenTable() string {
+	if x != nil {
+		return x.SeenTable
+	}
+	return ""
+}
+
+func (x *Source) GetFingerprint() []byte {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return nil
+}
+
+func (x *Source) GetHeardMs() int64 {
+	if x != nil {
+		return x.HeardMs
+	}
+	return 0
+}
+
+// ListDeliveriesRequest: org is the provider's; empty = all.
+type ListDeliveriesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Org           string                 `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	States        []v14.DeliveryState    `protobuf:"varint,2,rep,packed,name=states,proto3,enum=mulian.share.v1.DeliveryState" json:"states,omitempty"`
+	Entry         string                 `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
+	After         string                 `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`  // cursor from the last answer
+	Limit         uint32                 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"` // default 50, <= 500
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveriesRequest) Reset() {
+	*x = ListDeliveriesRequest{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveriesRequest) ProtoMessage() {}
+
+func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveriesRequest.ProtoReflect.Descriptor instead.
+func (*ListDeliveriesRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ListDeliveriesRequest) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetStates() []v14.DeliveryState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListDeliveriesRequest) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListDeliveriesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Deliveries    []*v14.Delivery        `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	Consumers     []string               `protobuf:"bytes,2,rep,name=consumers,proto3" json:"consumers,omitempty"` // who received it, in the order of the deliveries
+	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`
+	Total         int64                  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveriesResponse) Reset() {
+	*x = ListDeliveriesResponse{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveriesResponse) ProtoMessage() {}
+
+func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveriesResponse.ProtoReflect.Descriptor instead.
+func (*ListDeliveriesResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ListDeliveriesResponse) GetDeliveries() []*v14.Delivery {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
+func (x *ListDeliveriesResponse) GetConsumers() []string {
+	if x != nil {
+		return x.Consumers
+	}
+	return nil
+}
+
+func (x *ListDeliveriesResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *ListDeliveriesResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+type CountGrantsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entries       []string               `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountGrantsRequest) Reset() {
+	*x = CountGrantsRequest{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountGrantsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountGrantsRequest) ProtoMessage() {}
+
+func (x *CountGrantsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountGrantsRequest.ProtoReflect.Descriptor instead.
+func (*CountGrantsRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *CountGrantsRequest) GetEntries() []string {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+type CountGrantsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Live          int64                  `protobuf:"varint,1,opt,name=live,proto3" json:"live,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountGrantsResponse) Reset() {
+	*x = CountGrantsResponse{}
+	mi := &file_mulian_console_v1_query_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountGrantsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountGrantsResponse) ProtoMessage() {}
+
+func (x *CountGrantsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_query_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountGrantsResponse.ProtoReflect.Descriptor instead.
+func (*CountGrantsResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_query_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *CountGrantsResponse) GetLive() int64 {
+	if x != nil {
+		return x.Live
+	}
+	return 0
+}
+
 var File_mulian_console_v1_query_proto protoreflect.FileDescriptor
 
 const file_mulian_console_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1dmulian/console/v1/query.proto\x12\x11mulian.console.v1\x1a!mulian/identity/v1/identity.proto\x1a\x15mulian/tx/v1/tx.proto\"\x13\n" +
+	"\x1dmulian/console/v1/query.proto\x12\x11mulian.console.v1\x1a#mulian/catalogue/v1/catalogue.proto\x1a!mulian/identity/v1/identity.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1bmulian/trace/v1/query.proto\x1a\x15mulian/tx/v1/tx.proto\"\x13\n" +
 	"\x11GetConsoleRequest\"\xf5\x01\n" +
 	"\x12GetConsoleResponse\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12!\n" +
@@ -1514,13 +2527,16 @@ const file_mulian_console_v1_query_proto_rawDesc = "" +
 	"\x04hits\x18\x01 \x03(\v2\x16.mulian.console.v1.HitR\x04hits\"+\n" +
 	"\x03Hit\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"\x8d\x01\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\xd3\x01\n" +
 	"\x11ListBlocksRequest\x12\x14\n" +
 	"\x05below\x18\x01 \x01(\x03R\x05below\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x16\n" +
 	"\x06filled\x18\x03 \x01(\bR\x06filled\x12\x1a\n" +
 	"\blanguage\x18\x04 \x01(\tR\blanguage\x12\x18\n" +
-	"\aaccount\x18\x05 \x01(\tR\aaccount\"Z\n" +
+	"\aaccount\x18\x05 \x01(\tR\aaccount\x12\x14\n" +
+	"\x05above\x18\x06 \x01(\x03R\x05above\x12\x14\n" +
+	"\x05quiet\x18\a \x01(\bR\x05quiet\x12\x18\n" +
+	"\aobjects\x18\b \x01(\bR\aobjects\"Z\n" +
 	"\x12ListBlocksResponse\x120\n" +
 	"\x06blocks\x18\x01 \x03(\v2\x18.mulian.console.v1.BlockR\x06blocks\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\x03R\x04next\"\x90\x01\n" +
@@ -1528,7 +2544,7 @@ const file_mulian_console_v1_query_proto_rawDesc = "" +
 	"\x06height\x18\x01 \x01(\x03R\x06height\x12\x17\n" +
 	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\fR\x04hash\x12B\n" +
-	"\ftransactions\x18\x04 \x03(\v2\x1e.mulian.console.v1.TransactionR\ftransactions\"\x99\x02\n" +
+	"\ftransactions\x18\x04 \x03(\v2\x1e.mulian.console.v1.TransactionR\ftransactions\"\xc9\x02\n" +
 	"\vTransaction\x12\x13\n" +
 	"\x05tx_id\x18\x01 \x01(\fR\x04txId\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x14\n" +
@@ -1540,7 +2556,9 @@ const file_mulian_console_v1_query_proto_rawDesc = "" +
 	"\x05lines\x18\b \x03(\tR\x05lines\x12/\n" +
 	"\aoutcome\x18\t \x01(\v2\x15.mulian.tx.v1.OutcomeR\aoutcome\x12\x18\n" +
 	"\arefusal\x18\n" +
-	" \x01(\tR\arefusal\"H\n" +
+	" \x01(\tR\arefusal\x12\x14\n" +
+	"\x05verbs\x18\v \x03(\tR\x05verbs\x12\x18\n" +
+	"\aobjects\x18\f \x03(\tR\aobjects\"H\n" +
 	"\x15GetTransactionRequest\x12\x13\n" +
 	"\x05tx_id\x18\x01 \x01(\fR\x04txId\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\"\xa7\x01\n" +
@@ -1556,7 +2574,30 @@ const file_mulian_console_v1_query_proto_rawDesc = "" +
 	"\x0fExplainResponse\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x10\n" +
-	"\x03fix\x18\x03 \x01(\tR\x03fix\"#\n" +
+	"\x03fix\x18\x03 \x01(\tR\x03fix\"\x1e\n" +
+	"\fProveRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"#\n" +
+	"\rProveResponse\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\fR\x04file\"D\n" +
+	"\x12ExportTraceRequest\x12\x16\n" +
+	"\x06object\x18\x01 \x01(\tR\x06object\x12\x16\n" +
+	"\x06direct\x18\x02 \x01(\bR\x06direct\"m\n" +
+	"\x13ExportTraceResponse\x12\x10\n" +
+	"\x03zip\x18\x01 \x01(\fR\x03zip\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05steps\x18\x03 \x01(\rR\x05steps\x12\x1a\n" +
+	"\bcomplete\x18\x04 \x01(\bR\bcomplete\"\xb5\x01\n" +
+	"\x11ListEventsRequest\x12\x14\n" +
+	"\x05below\x18\x01 \x01(\x03R\x05below\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05actor\x18\x03 \x01(\tR\x05actor\x12\x16\n" +
+	"\x06object\x18\x04 \x01(\tR\x06object\x12\x17\n" +
+	"\afrom_ms\x18\x05 \x01(\x03R\x06fromMs\x12\x13\n" +
+	"\x05to_ms\x18\x06 \x01(\x03R\x04toMs\x12\x18\n" +
+	"\aanchors\x18\a \x01(\bR\aanchors\"Z\n" +
+	"\x12ListEventsResponse\x120\n" +
+	"\x05steps\x18\x01 \x03(\v2\x1a.mulian.trace.v1.TraceStepR\x05steps\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x03R\x04next\"#\n" +
 	"\rFollowRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x03R\x04from\"\x99\x01\n" +
 	"\x0eFollowResponse\x12\x16\n" +
@@ -1574,17 +2615,67 @@ const file_mulian_console_v1_query_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03org\x18\x02 \x01(\tR\x03org\x12\x19\n" +
 	"\borg_name\x18\x03 \x01(\tR\aorgName\x123\n" +
-	"\x04kind\x18\x04 \x01(\x0e2\x1f.mulian.identity.v1.AccountKindR\x04kind\"\x80\x01\n" +
+	"\x04kind\x18\x04 \x01(\x0e2\x1f.mulian.identity.v1.AccountKindR\x04kind\"\xb1\x01\n" +
 	"\x0fTakeSeatRequest\x12\x12\n" +
 	"\x04seat\x18\x01 \x01(\tR\x04seat\x12)\n" +
 	"\x03key\x18\x02 \x01(\v2\x17.mulian.identity.v1.KeyR\x03key\x12\x14\n" +
 	"\x05token\x18\x03 \x01(\tR\x05token\x12\x18\n" +
-	"\aaccount\x18\x04 \x01(\tR\aaccount\"p\n" +
+	"\aaccount\x18\x04 \x01(\tR\aaccount\x12/\n" +
+	"\x06device\x18\x05 \x01(\v2\x17.mulian.identity.v1.KeyR\x06device\"p\n" +
 	"\x10TakeSeatResponse\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\tR\x06number\x12\x12\n" +
-	"\x04salt\x18\x04 \x01(\fR\x04salt2\x9b\a\n" +
+	"\x04salt\x18\x04 \x01(\fR\x04salt\"s\n" +
+	"\x14PutMachineKeyRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12)\n" +
+	"\x03key\x18\x02 \x01(\v2\x17.mulian.identity.v1.KeyR\x03key\x12\x16\n" +
+	"\x06revoke\x18\x03 \x01(\bR\x06revoke\"H\n" +
+	"\x15PutMachineKeyResponse\x12\x16\n" +
+	"\x06height\x18\x01 \x01(\x03R\x06height\x12\x17\n" +
+	"\aends_ms\x18\x02 \x01(\x03R\x06endsMs\"@\n" +
+	"\x12ListSourcesRequest\x12\x10\n" +
+	"\x03org\x18\x01 \x01(\tR\x03org\x12\x18\n" +
+	"\agateway\x18\x02 \x01(\tR\agateway\"^\n" +
+	"\x13ListSourcesResponse\x123\n" +
+	"\asources\x18\x01 \x03(\v2\x19.mulian.console.v1.SourceR\asources\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\x9e\x03\n" +
+	"\x06Source\x12\x18\n" +
+	"\agateway\x18\x01 \x01(\tR\agateway\x12\x10\n" +
+	"\x03org\x18\x02 \x01(\tR\x03org\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x10\n" +
+	"\x03url\x18\x04 \x01(\tR\x03url\x124\n" +
+	"\x05kinds\x18\x05 \x03(\x0e2\x1e.mulian.catalogue.v1.TableKindR\x05kinds\x12\x16\n" +
+	"\x06tables\x18\x06 \x01(\rR\x06tables\x12\x12\n" +
+	"\x04gone\x18\a \x01(\rR\x04gone\x12\x18\n" +
+	"\aunfiled\x18\b \x01(\rR\aunfiled\x12\x18\n" +
+	"\acolumns\x18\t \x01(\rR\acolumns\x12\x16\n" +
+	"\x06mapped\x18\n" +
+	" \x01(\rR\x06mapped\x12\x1f\n" +
+	"\vopen_drifts\x18\v \x01(\rR\n" +
+	"openDrifts\x12\x17\n" +
+	"\aseen_ms\x18\f \x01(\x03R\x06seenMs\x12\x1d\n" +
+	"\n" +
+	"seen_table\x18\r \x01(\tR\tseenTable\x12 \n" +
+	"\vfingerprint\x18\x0e \x01(\fR\vfingerprint\x12\x19\n" +
+	"\bheard_ms\x18\x0f \x01(\x03R\aheardMs\"\xa3\x01\n" +
+	"\x15ListDeliveriesRequest\x12\x10\n" +
+	"\x03org\x18\x01 \x01(\tR\x03org\x126\n" +
+	"\x06states\x18\x02 \x03(\x0e2\x1e.mulian.share.v1.DeliveryStateR\x06states\x12\x14\n" +
+	"\x05entry\x18\x03 \x01(\tR\x05entry\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\"\x9b\x01\n" +
+	"\x16ListDeliveriesResponse\x129\n" +
+	"\n" +
+	"deliveries\x18\x01 \x03(\v2\x19.mulian.share.v1.DeliveryR\n" +
+	"deliveries\x12\x1c\n" +
+	"\tconsumers\x18\x02 \x03(\tR\tconsumers\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\x03R\x05total\".\n" +
+	"\x12CountGrantsRequest\x12\x18\n" +
+	"\aentries\x18\x01 \x03(\tR\aentries\")\n" +
+	"\x13CountGrantsResponse\x12\x12\n" +
+	"\x04live\x18\x01 \x01(\x03R\x04live2\xc5\f\n" +
 	"\x0eConsoleService\x12^\n" +
 	"\n" +
 	"GetConsole\x12$.mulian.console.v1.GetConsoleRequest\x1a%.mulian.console.v1.GetConsoleResponse\"\x03\x90\x02\x01\x12X\n" +
@@ -1595,9 +2686,17 @@ const file_mulian_console_v1_query_proto_rawDesc = "" +
 	"ListBlocks\x12$.mulian.console.v1.ListBlocksRequest\x1a%.mulian.console.v1.ListBlocksResponse\"\x03\x90\x02\x01\x12j\n" +
 	"\x0eGetTransaction\x12(.mulian.console.v1.GetTransactionRequest\x1a).mulian.console.v1.GetTransactionResponse\"\x03\x90\x02\x01\x12U\n" +
 	"\aExplain\x12!.mulian.console.v1.ExplainRequest\x1a\".mulian.console.v1.ExplainResponse\"\x03\x90\x02\x01\x12O\n" +
-	"\x06Follow\x12 .mulian.console.v1.FollowRequest\x1a!.mulian.console.v1.FollowResponse0\x01\x12[\n" +
+	"\x05Prove\x12\x1f.mulian.console.v1.ProveRequest\x1a .mulian.console.v1.ProveResponse\"\x03\x90\x02\x01\x12a\n" +
+	"\vExportTrace\x12%.mulian.console.v1.ExportTraceRequest\x1a&.mulian.console.v1.ExportTraceResponse\"\x03\x90\x02\x01\x12^\n" +
+	"\n" +
+	"ListEvents\x12$.mulian.console.v1.ListEventsRequest\x1a%.mulian.console.v1.ListEventsResponse\"\x03\x90\x02\x01\x12O\n" +
+	"\x06Follow\x12 .mulian.console.v1.FollowRequest\x1a!.mulian.console.v1.FollowResponse0\x01\x12a\n" +
+	"\vListSources\x12%.mulian.console.v1.ListSourcesRequest\x1a&.mulian.console.v1.ListSourcesResponse\"\x03\x90\x02\x01\x12j\n" +
+	"\x0eListDeliveries\x12(.mulian.console.v1.ListDeliveriesRequest\x1a).mulian.console.v1.ListDeliveriesResponse\"\x03\x90\x02\x01\x12a\n" +
+	"\vCountGrants\x12%.mulian.console.v1.CountGrantsRequest\x1a&.mulian.console.v1.CountGrantsResponse\"\x03\x90\x02\x01\x12[\n" +
 	"\tListSeats\x12#.mulian.console.v1.ListSeatsRequest\x1a$.mulian.console.v1.ListSeatsResponse\"\x03\x90\x02\x01\x12S\n" +
-	"\bTakeSeat\x12\".mulian.console.v1.TakeSeatRequest\x1a#.mulian.console.v1.TakeSeatResponseB(Z&mulian/gen/mulian/console/v1;consolev1b\x06proto3"
+	"\bTakeSeat\x12\".mulian.console.v1.TakeSeatRequest\x1a#.mulian.console.v1.TakeSeatResponse\x12b\n" +
+	"\rPutMachineKey\x12'.mulian.console.v1.PutMachineKeyRequest\x1a(.mulian.console.v1.PutMachineKeyResponseB(Z&mulian/gen/mulian/console/v1;consolev1b\x06proto3"
 
 var (
 	file_mulian_console_v1_query_proto_rawDescOnce sync.Once
@@ -1611,7 +2710,7 @@ func file_mulian_console_v1_query_proto_rawDescGZIP() []byte {
 	return file_mulian_console_v1_query_proto_rawDescData
 }
 
-var file_mulian_console_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_mulian_console_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_mulian_console_v1_query_proto_goTypes = []any{
 	(*GetConsoleRequest)(nil),      // 0: mulian.console.v1.GetConsoleRequest
 	(*GetConsoleResponse)(nil),     // 1: mulian.console.v1.GetConsoleResponse
@@ -1630,51 +2729,91 @@ var file_mulian_console_v1_query_proto_goTypes = []any{
 	(*GetTransactionResponse)(nil), // 14: mulian.console.v1.GetTransactionResponse
 	(*ExplainRequest)(nil),         // 15: mulian.console.v1.ExplainRequest
 	(*ExplainResponse)(nil),        // 16: mulian.console.v1.ExplainResponse
-	(*FollowRequest)(nil),          // 17: mulian.console.v1.FollowRequest
-	(*FollowResponse)(nil),         // 18: mulian.console.v1.FollowResponse
-	(*ListSeatsRequest)(nil),       // 19: mulian.console.v1.ListSeatsRequest
-	(*ListSeatsResponse)(nil),      // 20: mulian.console.v1.ListSeatsResponse
-	(*Seat)(nil),                   // 21: mulian.console.v1.Seat
-	(*TakeSeatRequest)(nil),        // 22: mulian.console.v1.TakeSeatRequest
-	(*TakeSeatResponse)(nil),       // 23: mulian.console.v1.TakeSeatResponse
-	(*v1.Outcome)(nil),             // 24: mulian.tx.v1.Outcome
-	(v11.AccountKind)(0),           // 25: mulian.identity.v1.AccountKind
-	(*v11.Key)(nil),                // 26: mulian.identity.v1.Key
+	(*ProveRequest)(nil),           // 17: mulian.console.v1.ProveRequest
+	(*ProveResponse)(nil),          // 18: mulian.console.v1.ProveResponse
+	(*ExportTraceRequest)(nil),     // 19: mulian.console.v1.ExportTraceRequest
+	(*ExportTraceResponse)(nil),    // 20: mulian.console.v1.ExportTraceResponse
+	(*ListEventsRequest)(nil),      // 21: mulian.console.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),     // 22: mulian.console.v1.ListEventsResponse
+	(*FollowRequest)(nil),          // 23: mulian.console.v1.FollowRequest
+	(*FollowResponse)(nil),         // 24: mulian.console.v1.FollowResponse
+	(*ListSeatsRequest)(nil),       // 25: mulian.console.v1.ListSeatsRequest
+	(*ListSeatsResponse)(nil),      // 26: mulian.console.v1.ListSeatsResponse
+	(*Seat)(nil),                   // 27: mulian.console.v1.Seat
+	(*TakeSeatRequest)(nil),        // 28: mulian.console.v1.TakeSeatRequest
+	(*TakeSeatResponse)(nil),       // 29: mulian.console.v1.TakeSeatResponse
+	(*PutMachineKeyRequest)(nil),   // 30: mulian.console.v1.PutMachineKeyRequest
+	(*PutMachineKeyResponse)(nil),  // 31: mulian.console.v1.PutMachineKeyResponse
+	(*ListSourcesRequest)(nil),     // 32: mulian.console.v1.ListSourcesRequest
+	(*ListSourcesResponse)(nil),    // 33: mulian.console.v1.ListSourcesResponse
+	(*Source)(nil),                 // 34: mulian.console.v1.Source
+	(*ListDeliveriesRequest)(nil),  // 35: mulian.console.v1.ListDeliveriesRequest
+	(*ListDeliveriesResponse)(nil), // 36: mulian.console.v1.ListDeliveriesResponse
+	(*CountGrantsRequest)(nil),     // 37: mulian.console.v1.CountGrantsRequest
+	(*CountGrantsResponse)(nil),    // 38: mulian.console.v1.CountGrantsResponse
+	(*v1.Outcome)(nil),             // 39: mulian.tx.v1.Outcome
+	(*v11.TraceStep)(nil),          // 40: mulian.trace.v1.TraceStep
+	(v12.AccountKind)(0),           // 41: mulian.identity.v1.AccountKind
+	(*v12.Key)(nil),                // 42: mulian.identity.v1.Key
+	(v13.TableKind)(0),             // 43: mulian.catalogue.v1.TableKind
+	(v14.DeliveryState)(0),         // 44: mulian.share.v1.DeliveryState
+	(*v14.Delivery)(nil),           // 45: mulian.share.v1.Delivery
 }
 var file_mulian_console_v1_query_proto_depIdxs = []int32{
 	8,  // 0: mulian.console.v1.FindResponse.hits:type_name -> mulian.console.v1.Hit
 	11, // 1: mulian.console.v1.ListBlocksResponse.blocks:type_name -> mulian.console.v1.Block
 	12, // 2: mulian.console.v1.Block.transactions:type_name -> mulian.console.v1.Transaction
-	24, // 3: mulian.console.v1.Transaction.outcome:type_name -> mulian.tx.v1.Outcome
+	39, // 3: mulian.console.v1.Transaction.outcome:type_name -> mulian.tx.v1.Outcome
 	12, // 4: mulian.console.v1.GetTransactionResponse.transaction:type_name -> mulian.console.v1.Transaction
-	21, // 5: mulian.console.v1.ListSeatsResponse.seats:type_name -> mulian.console.v1.Seat
-	25, // 6: mulian.console.v1.Seat.kind:type_name -> mulian.identity.v1.AccountKind
-	26, // 7: mulian.console.v1.TakeSeatRequest.key:type_name -> mulian.identity.v1.Key
-	0,  // 8: mulian.console.v1.ConsoleService.GetConsole:input_type -> mulian.console.v1.GetConsoleRequest
-	2,  // 9: mulian.console.v1.ConsoleService.ReadBody:input_type -> mulian.console.v1.ReadBodyRequest
-	4,  // 10: mulian.console.v1.ConsoleService.ListNames:input_type -> mulian.console.v1.ListNamesRequest
-	6,  // 11: mulian.console.v1.ConsoleService.Find:input_type -> mulian.console.v1.FindRequest
-	9,  // 12: mulian.console.v1.ConsoleService.ListBlocks:input_type -> mulian.console.v1.ListBlocksRequest
-	13, // 13: mulian.console.v1.ConsoleService.GetTransaction:input_type -> mulian.console.v1.GetTransactionRequest
-	15, // 14: mulian.console.v1.ConsoleService.Explain:input_type -> mulian.console.v1.ExplainRequest
-	17, // 15: mulian.console.v1.ConsoleService.Follow:input_type -> mulian.console.v1.FollowRequest
-	19, // 16: mulian.console.v1.ConsoleService.ListSeats:input_type -> mulian.console.v1.ListSeatsRequest
-	22, // 17: mulian.console.v1.ConsoleService.TakeSeat:input_type -> mulian.console.v1.TakeSeatRequest
-	1,  // 18: mulian.console.v1.ConsoleService.GetConsole:output_type -> mulian.console.v1.GetConsoleResponse
-	3,  // 19: mulian.console.v1.ConsoleService.ReadBody:output_type -> mulian.console.v1.ReadBodyResponse
-	5,  // 20: mulian.console.v1.ConsoleService.ListNames:output_type -> mulian.console.v1.ListNamesResponse
-	7,  // 21: mulian.console.v1.ConsoleService.Find:output_type -> mulian.console.v1.FindResponse
-	10, // 22: mulian.console.v1.ConsoleService.ListBlocks:output_type -> mulian.console.v1.ListBlocksResponse
-	14, // 23: mulian.console.v1.ConsoleService.GetTransaction:output_type -> mulian.console.v1.GetTransactionResponse
-	16, // 24: mulian.console.v1.ConsoleService.Explain:output_type -> mulian.console.v1.ExplainResponse
-	18, // 25: mulian.console.v1.ConsoleService.Follow:output_type -> mulian.console.v1.FollowResponse
-	20, // 26: mulian.console.v1.ConsoleService.ListSeats:output_type -> mulian.console.v1.ListSeatsResponse
-	23, // 27: mulian.console.v1.ConsoleService.TakeSeat:output_type -> mulian.console.v1.TakeSeatResponse
-	18, // [18:28] is the sub-list for method output_type
-	8,  // [8:18] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	40, // 5: mulian.console.v1.ListEventsResponse.steps:type_name -> mulian.trace.v1.TraceStep
+	27, // 6: mulian.console.v1.ListSeatsResponse.seats:type_name -> mulian.console.v1.Seat
+	41, // 7: mulian.console.v1.Seat.kind:type_name -> mulian.identity.v1.AccountKind
+	42, // 8: mulian.console.v1.TakeSeatRequest.key:type_name -> mulian.identity.v1.Key
+	42, // 9: mulian.console.v1.TakeSeatRequest.device:type_name -> mulian.identity.v1.Key
+	42, // 10: mulian.console.v1.PutMachineKeyRequest.key:type_name -> mulian.identity.v1.Key
+	34, // 11: mulian.console.v1.ListSourcesResponse.sources:type_name -> mulian.console.v1.Source
+	43, // 12: mulian.console.v1.Source.kinds:type_name -> mulian.catalogue.v1.TableKind
+	44, // 13: mulian.console.v1.ListDeliveriesRequest.states:type_name -> mulian.share.v1.DeliveryState
+	45, // 14: mulian.console.v1.ListDeliveriesResponse.deliveries:type_name -> mulian.share.v1.Delivery
+	0,  // 15: mulian.console.v1.ConsoleService.GetConsole:input_type -> mulian.console.v1.GetConsoleRequest
+	2,  // 16: mulian.console.v1.ConsoleService.ReadBody:input_type -> mulian.console.v1.ReadBodyRequest
+	4,  // 17: mulian.console.v1.ConsoleService.ListNames:input_type -> mulian.console.v1.ListNamesRequest
+	6,  // 18: mulian.console.v1.ConsoleService.Find:input_type -> mulian.console.v1.FindRequest
+	9,  // 19: mulian.console.v1.ConsoleService.ListBlocks:input_type -> mulian.console.v1.ListBlocksRequest
+	13, // 20: mulian.console.v1.ConsoleService.GetTransaction:input_type -> mulian.console.v1.GetTransactionRequest
+	15, // 21: mulian.console.v1.ConsoleService.Explain:input_type -> mulian.console.v1.ExplainRequest
+	17, // 22: mulian.console.v1.ConsoleService.Prove:input_type -> mulian.console.v1.ProveRequest
+	19, // 23: mulian.console.v1.ConsoleService.ExportTrace:input_type -> mulian.console.v1.ExportTraceRequest
+	21, // 24: mulian.console.v1.ConsoleService.ListEvents:input_type -> mulian.console.v1.ListEventsRequest
+	23, // 25: mulian.console.v1.ConsoleService.Follow:input_type -> mulian.console.v1.FollowRequest
+	32, // 26: mulian.console.v1.ConsoleService.ListSources:input_type -> mulian.console.v1.ListSourcesRequest
+	35, // 27: mulian.console.v1.ConsoleService.ListDeliveries:input_type -> mulian.console.v1.ListDeliveriesRequest
+	37, // 28: mulian.console.v1.ConsoleService.CountGrants:input_type -> mulian.console.v1.CountGrantsRequest
+	25, // 29: mulian.console.v1.ConsoleService.ListSeats:input_type -> mulian.console.v1.ListSeatsRequest
+	28, // 30: mulian.console.v1.ConsoleService.TakeSeat:input_type -> mulian.console.v1.TakeSeatRequest
+	30, // 31: mulian.console.v1.ConsoleService.PutMachineKey:input_type -> mulian.console.v1.PutMachineKeyRequest
+	1,  // 32: mulian.console.v1.ConsoleService.GetConsole:output_type -> mulian.console.v1.GetConsoleResponse
+	3,  // 33: mulian.console.v1.ConsoleService.ReadBody:output_type -> mulian.console.v1.ReadBodyResponse
+	5,  // 34: mulian.console.v1.ConsoleService.ListNames:output_type -> mulian.console.v1.ListNamesResponse
+	7,  // 35: mulian.console.v1.ConsoleService.Find:output_type -> mulian.console.v1.FindResponse
+	10, // 36: mulian.console.v1.ConsoleService.ListBlocks:output_type -> mulian.console.v1.ListBlocksResponse
+	14, // 37: mulian.console.v1.ConsoleService.GetTransaction:output_type -> mulian.console.v1.GetTransactionResponse
+	16, // 38: mulian.console.v1.ConsoleService.Explain:output_type -> mulian.console.v1.ExplainResponse
+	18, // 39: mulian.console.v1.ConsoleService.Prove:output_type -> mulian.console.v1.ProveResponse
+	20, // 40: mulian.console.v1.ConsoleService.ExportTrace:output_type -> mulian.console.v1.ExportTraceResponse
+	22, // 41: mulian.console.v1.ConsoleService.ListEvents:output_type -> mulian.console.v1.ListEventsResponse
+	24, // 42: mulian.console.v1.ConsoleService.Follow:output_type -> mulian.console.v1.FollowResponse
+	33, // 43: mulian.console.v1.ConsoleService.ListSources:output_type -> mulian.console.v1.ListSourcesResponse
+	36, // 44: mulian.console.v1.ConsoleService.ListDeliveries:output_type -> mulian.console.v1.ListDeliveriesResponse
+	38, // 45: mulian.console.v1.ConsoleService.CountGrants:output_type -> mulian.console.v1.CountGrantsResponse
+	26, // 46: mulian.console.v1.ConsoleService.ListSeats:output_type -> mulian.console.v1.ListSeatsResponse
+	29, // 47: mulian.console.v1.ConsoleService.TakeSeat:output_type -> mulian.console.v1.TakeSeatResponse
+	31, // 48: mulian.console.v1.ConsoleService.PutMachineKey:output_type -> mulian.console.v1.PutMachineKeyResponse
+	32, // [32:49] is the sub-list for method output_type
+	15, // [15:32] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_mulian_console_v1_query_proto_init() }
@@ -1688,7 +2827,7 @@ func file_mulian_console_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_console_v1_query_proto_rawDesc), len(file_mulian_console_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -873,7 +873,7 @@ type AnnotatedCopy struct {
 	MacHash       []byte                 `protobuf:"bytes,3,opt,name=mac_hash,json=macHash,proto3" json:"mac_hash,omitempty"`                   // SHA-256(frame "mulian/copy/mac/v1", code, the 8 letters behind the code)
 	RecipientHash []byte                 `protobuf:"bytes,4,opt,name=recipient_hash,json=recipientHash,proto3" json:"recipient_hash,omitempty"` // SHA-256(frame "mulian/copy/recipient/v1", code, account or organisation)
 	Credential    []byte                 `protobuf:"bytes,5,opt,name=credential,proto3" json:"credential,omitempty"`                            // id of the credential, 16 bytes, XOR the first 16 of SHA-256(frame "mulian/copy/credential/v1", code)
-	ExpiresMs     int64                  `protobuf:"varint,6,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`            // at most 366 days ahead
+	ExpiresMs     int64                  `protobuf:"varint,6,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`            // at most 366 days ahead; 30 days after it the record is dropped
 	// Set by the ledger:
 	Maker         string    `protobuf:"bytes,7,opt,name=maker,proto3" json:"maker,omitempty"` // account
 	State         CopyState `protobuf:"varint,8,opt,name=state,proto3,enum=mulian.credential.v1.CopyState" json:"state,omitempty"`

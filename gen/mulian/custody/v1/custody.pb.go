@@ -965,7 +965,7 @@ type RecordCustodyUse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	Body          []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`         // tx.v1.Body, canonical, <= 8192 bytes
-	Presence      *v11.StepUp            `protobuf:"bytes,3,opt,name=presence,proto3" json:"presence,omitempty"` // by an account of the officer's organisation; FACE or COUNTER, evidence needed
+	Presence      *v11.StepUp            `protobuf:"bytes,3,opt,name=presence,proto3" json:"presence,omitempty"` // by another account of the officer's organisation; FACE or COUNTER, evidence needed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -56,13 +56,33 @@ const (
 	ConsoleServiceGetTransactionProcedure = "/mulian.console.v1.ConsoleService/GetTransaction"
 	// ConsoleServiceExplainProcedure is the fully-qualified name of the ConsoleService's Explain RPC.
 	ConsoleServiceExplainProcedure = "/mulian.console.v1.ConsoleService/Explain"
+	// ConsoleServiceProveProcedure is the fully-qualified name of the ConsoleService's Prove RPC.
+	ConsoleServiceProveProcedure = "/mulian.console.v1.ConsoleService/Prove"
+	// ConsoleServiceExportTraceProcedure is the fully-qualified name of the ConsoleService's
+	// ExportTrace RPC.
+	ConsoleServiceExportTraceProcedure = "/mulian.console.v1.ConsoleService/ExportTrace"
+	// ConsoleServiceListEventsProcedure is the fully-qualified name of the ConsoleService's ListEvents
+	// RPC.
+	ConsoleServiceListEventsProcedure = "/mulian.console.v1.ConsoleService/ListEvents"
 	// ConsoleServiceFollowProcedure is the fully-qualified name of the ConsoleService's Follow RPC.
 	ConsoleServiceFollowProcedure = "/mulian.console.v1.ConsoleService/Follow"
+	// ConsoleServiceListSourcesProcedure is the fully-qualified name of the ConsoleService's
+	// ListSources RPC.
+	ConsoleServiceListSourcesProcedure = "/mulian.console.v1.ConsoleService/ListSources"
+	// ConsoleServiceListDeliveriesProcedure is the fully-qualified name of the ConsoleService's
+	// ListDeliveries RPC.
+	ConsoleServiceListDeliveriesProcedure = "/mulian.console.v1.ConsoleService/ListDeliveries"
+	// ConsoleServiceCountGrantsProcedure is the fully-qualified name of the ConsoleService's
+	// CountGrants RPC.
+	ConsoleServiceCountGrantsProcedure = "/mulian.console.v1.ConsoleService/CountGrants"
 	// ConsoleServiceListSeatsProcedure is the fully-qualified name of the ConsoleService's ListSeats
 	// RPC.
 	ConsoleServiceListSeatsProcedure = "/mulian.console.v1.ConsoleService/ListSeats"
 	// ConsoleServiceTakeSeatProcedure is the fully-qualified name of the ConsoleService's TakeSeat RPC.
 	ConsoleServiceTakeSeatProcedure = "/mulian.console.v1.ConsoleService/TakeSeat"
+	// ConsoleServicePutMachineKeyProcedure is the fully-qualified name of the ConsoleService's
+	// PutMachineKey RPC.
+	ConsoleServicePutMachineKeyProcedure = "/mulian.console.v1.ConsoleService/PutMachineKey"
 )
 
 // ConsoleServiceClient is a client for the mulian.console.v1.ConsoleService service.
@@ -81,15 +101,34 @@ type ConsoleServiceClient interface {
 	GetTransaction(context.Context, *connect.Request[v1.GetTransactionRequest]) (*connect.Response[v1.GetTransactionResponse], error)
 	// Explain says what a code means and what to do, as `mulian explain` does. NotFound.
 	Explain(context.Context, *connect.Request[v1.ExplainRequest]) (*connect.Response[v1.ExplainResponse], error)
+	// Prove makes a proof file (docs/spec/proof.md) of what stands on the ledger, now: the page
+	// checks it itself. NotFound; Busy: the node makes as many as it can.
+	Prove(context.Context, *connect.Request[v1.ProveRequest]) (*connect.Response[v1.ProveResponse], error)
+	// ExportTrace packs the trace of an object into one zip that a stranger checks offline: each
+	// step with its proof (client/tracepack). NotFound, Busy.
+	ExportTrace(context.Context, *connect.Request[v1.ExportTraceRequest]) (*connect.Response[v1.ExportTraceResponse], error)
+	// ListEvents returns what happened on the ledger, newest first, by who did it, to what, when.
+	ListEvents(context.Context, *connect.Request[v1.ListEventsRequest]) (*connect.Response[v1.ListEventsResponse], error)
 	// Follow sends, at most once a second, which objects have changed: a page asks again for
 	// what it shows. An empty message is a sign of life at least every 5 s.
 	Follow(context.Context, *connect.Request[v1.FollowRequest]) (*connect.ServerStreamForClient[v1.FollowResponse], error)
+	// ListSources returns what gateways have put on the ledger of the databases that they watch.
+	ListSources(context.Context, *connect.Request[v1.ListSourcesRequest]) (*connect.Response[v1.ListSourcesResponse], error)
+	// ListDeliveries returns what an organisation's gateways have handed over.
+	ListDeliveries(context.Context, *connect.Request[v1.ListDeliveriesRequest]) (*connect.Response[v1.ListDeliveriesResponse], error)
+	// CountGrants tells how many live grants of owners rest on entries: a number, and nobody's name.
+	CountGrants(context.Context, *connect.Request[v1.CountGrantsRequest]) (*connect.Response[v1.CountGrantsResponse], error)
 	// ListSeats returns the accounts that this process offers to who comes to it: the demo's,
 	// or with a setup link's token that one. None on any other node.
 	ListSeats(context.Context, *connect.Request[v1.ListSeatsRequest]) (*connect.Response[v1.ListSeatsResponse], error)
 	// TakeSeat puts the caller's new key on the ledger as a post of the seat's organisation.
 	// Forbidden: not from a page of this server, the token is used up or run out (30 minutes).
 	TakeSeat(context.Context, *connect.Request[v1.TakeSeatRequest]) (*connect.Response[v1.TakeSeatResponse], error)
+	// PutMachineKey adds a MACHINE key to a post that was taken as a seat, or revokes it: signed
+	// with the ROOT key that this process holds, so in the demo only. Forbidden: not from a page
+	// of this server, no such post; what the ledger refuses. Elsewhere the holder of the
+	// organisation's ROOT key signs AddKey and RevokeKey himself.
+	PutMachineKey(context.Context, *connect.Request[v1.PutMachineKeyRequest]) (*connect.Response[v1.PutMachineKeyResponse], error)
 }
 
 // NewConsoleServiceClient constructs a client for the mulian.console.v1.ConsoleService service. By
@@ -152,10 +191,52 @@ func NewConsoleServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		prove: connect.NewClient[v1.ProveRequest, v1.ProveResponse](
+			httpClient,
+			baseURL+ConsoleServiceProveProcedure,
+			connect.WithSchema(consoleServiceMethods.ByName("Prove")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		exportTrace: connect.NewClient[v1.ExportTraceRequest, v1.ExportTraceResponse](
+			httpClient,
+			baseURL+ConsoleServiceExportTraceProcedure,
+			connect.WithSchema(consoleServiceMethods.ByName("ExportTrace")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listEvents: connect.NewClient[v1.ListEventsRequest, v1.ListEventsResponse](
+			httpClient,
+			baseURL+ConsoleServiceListEventsProcedure,
+			connect.WithSchema(consoleServiceMethods.ByName("ListEvents")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		follow: connect.NewClient[v1.FollowRequest, v1.FollowResponse](
 			httpClient,
 			baseURL+ConsoleServiceFollowProcedure,
 			connect.WithSchema(consoleServiceMethods.ByName("Follow")),
+			connect.WithClientOptions(opts...),
+		),
+		listSources: connect.NewClient[v1.ListSourcesRequest, v1.ListSourcesResponse](
+			httpClient,
+			baseURL+ConsoleServiceListSourcesProcedure,
+			connect.WithSchema(consoleServiceMethods.ByName("ListSources")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listDeliveries: connect.NewClient[v1.ListDeliveriesRequest, v1.ListDeliveriesResponse](
+			httpClient,
+			baseURL+ConsoleServiceListDeliveriesProcedure,
+			connect.WithSchema(consoleServiceMethods.ByName("ListDeliveries")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		countGrants: connect.NewClient[v1.CountGrantsRequest, v1.CountGrantsResponse](
+			httpClient,
+			baseURL+ConsoleServiceCountGrantsProcedure,
+			connect.WithSchema(consoleServiceMethods.ByName("CountGrants")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
 		listSeats: connect.NewClient[v1.ListSeatsRequest, v1.ListSeatsResponse](
@@ -171,6 +252,12 @@ func NewConsoleServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(consoleServiceMethods.ByName("TakeSeat")),
 			connect.WithClientOptions(opts...),
 		),
+		putMachineKey: connect.NewClient[v1.PutMachineKeyRequest, v1.PutMachineKeyResponse](
+			httpClient,
+			baseURL+ConsoleServicePutMachineKeyProcedure,
+			connect.WithSchema(consoleServiceMethods.ByName("PutMachineKey")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -183,9 +270,16 @@ type consoleServiceClient struct {
 	listBlocks     *connect.Client[v1.ListBlocksRequest, v1.ListBlocksResponse]
 	getTransaction *connect.Client[v1.GetTransactionRequest, v1.GetTransactionResponse]
 	explain        *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
+	prove          *connect.Client[v1.ProveRequest, v1.ProveResponse]
+	exportTrace    *connect.Client[v1.ExportTraceRequest, v1.ExportTraceResponse]
+	listEvents     *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
 	follow         *connect.Client[v1.FollowRequest, v1.FollowResponse]
+	listSources    *connect.Client[v1.ListSourcesRequest, v1.ListSourcesResponse]
+	listDeliveries *connect.Client[v1.ListDeliveriesRequest, v1.ListDeliveriesResponse]
+	countGrants    *connect.Client[v1.CountGrantsRequest, v1.CountGrantsResponse]
 	listSeats      *connect.Client[v1.ListSeatsRequest, v1.ListSeatsResponse]
 	takeSeat       *connect.Client[v1.TakeSeatRequest, v1.TakeSeatResponse]
+	putMachineKey  *connect.Client[v1.PutMachineKeyRequest, v1.PutMachineKeyResponse]
 }
 
 // GetConsole calls mulian.console.v1.ConsoleService.GetConsole.
@@ -223,9 +317,39 @@ func (c *consoleServiceClient) Explain(ctx context.Context, req *connect.Request
 	return c.explain.CallUnary(ctx, req)
 }
 
+// Prove calls mulian.console.v1.ConsoleService.Prove.
+func (c *consoleServiceClient) Prove(ctx context.Context, req *connect.Request[v1.ProveRequest]) (*connect.Response[v1.ProveResponse], error) {
+	return c.prove.CallUnary(ctx, req)
+}
+
+// ExportTrace calls mulian.console.v1.ConsoleService.ExportTrace.
+func (c *consoleServiceClient) ExportTrace(ctx context.Context, req *connect.Request[v1.ExportTraceRequest]) (*connect.Response[v1.ExportTraceResponse], error) {
+	return c.exportTrace.CallUnary(ctx, req)
+}
+
+// ListEvents calls mulian.console.v1.ConsoleService.ListEvents.
+func (c *consoleServiceClient) ListEvents(ctx context.Context, req *connect.Request[v1.ListEventsRequest]) (*connect.Response[v1.ListEventsResponse], error) {
+	return c.listEvents.CallUnary(ctx, req)
+}
+
 // Follow calls mulian.console.v1.ConsoleService.Follow.
 func (c *consoleServiceClient) Follow(ctx context.Context, req *connect.Request[v1.FollowRequest]) (*connect.ServerStreamForClient[v1.FollowResponse], error) {
 	return c.follow.CallServerStream(ctx, req)
+}
+
+// ListSources calls mulian.console.v1.ConsoleService.ListSources.
+func (c *consoleServiceClient) ListSources(ctx context.Context, req *connect.Request[v1.ListSourcesRequest]) (*connect.Response[v1.ListSourcesResponse], error) {
+	return c.listSources.CallUnary(ctx, req)
+}
+
+// ListDeliveries calls mulian.console.v1.ConsoleService.ListDeliveries.
+func (c *consoleServiceClient) ListDeliveries(ctx context.Context, req *connect.Request[v1.ListDeliveriesRequest]) (*connect.Response[v1.ListDeliveriesResponse], error) {
+	return c.listDeliveries.CallUnary(ctx, req)
+}
+
+// CountGrants calls mulian.console.v1.ConsoleService.CountGrants.
+func (c *consoleServiceClient) CountGrants(ctx context.Context, req *connect.Request[v1.CountGrantsRequest]) (*connect.Response[v1.CountGrantsResponse], error) {
+	return c.countGrants.CallUnary(ctx, req)
 }
 
 // ListSeats calls mulian.console.v1.ConsoleService.ListSeats.
@@ -236,6 +360,11 @@ func (c *consoleServiceClient) ListSeats(ctx context.Context, req *connect.Reque
 // TakeSeat calls mulian.console.v1.ConsoleService.TakeSeat.
 func (c *consoleServiceClient) TakeSeat(ctx context.Context, req *connect.Request[v1.TakeSeatRequest]) (*connect.Response[v1.TakeSeatResponse], error) {
 	return c.takeSeat.CallUnary(ctx, req)
+}
+
+// PutMachineKey calls mulian.console.v1.ConsoleService.PutMachineKey.
+func (c *consoleServiceClient) PutMachineKey(ctx context.Context, req *connect.Request[v1.PutMachineKeyRequest]) (*connect.Response[v1.PutMachineKeyResponse], error) {
+	return c.putMachineKey.CallUnary(ctx, req)
 }
 
 // ConsoleServiceHandler is an implementation of the mulian.console.v1.ConsoleService service.
@@ -254,15 +383,34 @@ type ConsoleServiceHandler interface {
 	GetTransaction(context.Context, *connect.Request[v1.GetTransactionRequest]) (*connect.Response[v1.GetTransactionResponse], error)
 	// Explain says what a code means and what to do, as `mulian explain` does. NotFound.
 	Explain(context.Context, *connect.Request[v1.ExplainRequest]) (*connect.Response[v1.ExplainResponse], error)
+	// Prove makes a proof file (docs/spec/proof.md) of what stands on the ledger, now: the page
+	// checks it itself. NotFound; Busy: the node makes as many as it can.
+	Prove(context.Context, *connect.Request[v1.ProveRequest]) (*connect.Response[v1.ProveResponse], error)
+	// ExportTrace packs the trace of an object into one zip that a stranger checks offline: each
+	// step with its proof (client/tracepack). NotFound, Busy.
+	ExportTrace(context.Context, *connect.Request[v1.ExportTraceRequest]) (*connect.Response[v1.ExportTraceResponse], error)
+	// ListEvents returns what happened on the ledger, newest first, by who did it, to what, when.
+	ListEvents(context.Context, *connect.Request[v1.ListEventsRequest]) (*connect.Response[v1.ListEventsResponse], error)
 	// Follow sends, at most once a second, which objects have changed: a page asks again for
 	// what it shows. An empty message is a sign of life at least every 5 s.
 	Follow(context.Context, *connect.Request[v1.FollowRequest], *connect.ServerStream[v1.FollowResponse]) error
+	// ListSources returns what gateways have put on the ledger of the databases that they watch.
+	ListSources(context.Context, *connect.Request[v1.ListSourcesRequest]) (*connect.Response[v1.ListSourcesResponse], error)
+	// ListDeliveries returns what an organisation's gateways have handed over.
+	ListDeliveries(context.Context, *connect.Request[v1.ListDeliveriesRequest]) (*connect.Response[v1.ListDeliveriesResponse], error)
+	// CountGrants tells how many live grants of owners rest on entries: a number, and nobody's name.
+	CountGrants(context.Context, *connect.Request[v1.CountGrantsRequest]) (*connect.Response[v1.CountGrantsResponse], error)
 	// ListSeats returns the accounts that this process offers to who comes to it: the demo's,
 	// or with a setup link's token that one. None on any other node.
 	ListSeats(context.Context, *connect.Request[v1.ListSeatsRequest]) (*connect.Response[v1.ListSeatsResponse], error)
 	// TakeSeat puts the caller's new key on the ledger as a post of the seat's organisation.
 	// Forbidden: not from a page of this server, the token is used up or run out (30 minutes).
 	TakeSeat(context.Context, *connect.Request[v1.TakeSeatRequest]) (*connect.Response[v1.TakeSeatResponse], error)
+	// PutMachineKey adds a MACHINE key to a post that was taken as a seat, or revokes it: signed
+	// with the ROOT key that this process holds, so in the demo only. Forbidden: not from a page
+	// of this server, no such post; what the ledger refuses. Elsewhere the holder of the
+	// organisation's ROOT key signs AddKey and RevokeKey himself.
+	PutMachineKey(context.Context, *connect.Request[v1.PutMachineKeyRequest]) (*connect.Response[v1.PutMachineKeyResponse], error)
 }
 
 // NewConsoleServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -321,10 +469,52 @@ func NewConsoleServiceHandler(svc ConsoleServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	consoleServiceProveHandler := connect.NewUnaryHandler(
+		ConsoleServiceProveProcedure,
+		svc.Prove,
+		connect.WithSchema(consoleServiceMethods.ByName("Prove")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	consoleServiceExportTraceHandler := connect.NewUnaryHandler(
+		ConsoleServiceExportTraceProcedure,
+		svc.ExportTrace,
+		connect.WithSchema(consoleServiceMethods.ByName("ExportTrace")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	consoleServiceListEventsHandler := connect.NewUnaryHandler(
+		ConsoleServiceListEventsProcedure,
+		svc.ListEvents,
+		connect.WithSchema(consoleServiceMethods.ByName("ListEvents")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	consoleServiceFollowHandler := connect.NewServerStreamHandler(
 		ConsoleServiceFollowProcedure,
 		svc.Follow,
 		connect.WithSchema(consoleServiceMethods.ByName("Follow")),
+		connect.WithHandlerOptions(opts...),
+	)
+	consoleServiceListSourcesHandler := connect.NewUnaryHandler(
+		ConsoleServiceListSourcesProcedure,
+		svc.ListSources,
+		connect.WithSchema(consoleServiceMethods.ByName("ListSources")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	consoleServiceListDeliveriesHandler := connect.NewUnaryHandler(
+		ConsoleServiceListDeliveriesProcedure,
+		svc.ListDeliveries,
+		connect.WithSchema(consoleServiceMethods.ByName("ListDeliveries")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	consoleServiceCountGrantsHandler := connect.NewUnaryHandler(
+		ConsoleServiceCountGrantsProcedure,
+		svc.CountGrants,
+		connect.WithSchema(consoleServiceMethods.ByName("CountGrants")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
 	consoleServiceListSeatsHandler := connect.NewUnaryHandler(
@@ -338,6 +528,12 @@ func NewConsoleServiceHandler(svc ConsoleServiceHandler, opts ...connect.Handler
 		ConsoleServiceTakeSeatProcedure,
 		svc.TakeSeat,
 		connect.WithSchema(consoleServiceMethods.ByName("TakeSeat")),
+		connect.WithHandlerOptions(opts...),
+	)
+	consoleServicePutMachineKeyHandler := connect.NewUnaryHandler(
+		ConsoleServicePutMachineKeyProcedure,
+		svc.PutMachineKey,
+		connect.WithSchema(consoleServiceMethods.ByName("PutMachineKey")),
 		connect.WithHandlerOptions(opts...),
 	)
 	return "/mulian.console.v1.ConsoleService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -356,12 +552,26 @@ func NewConsoleServiceHandler(svc ConsoleServiceHandler, opts ...connect.Handler
 			consoleServiceGetTransactionHandler.ServeHTTP(w, r)
 		case ConsoleServiceExplainProcedure:
 			consoleServiceExplainHandler.ServeHTTP(w, r)
+		case ConsoleServiceProveProcedure:
+			consoleServiceProveHandler.ServeHTTP(w, r)
+		case ConsoleServiceExportTraceProcedure:
+			consoleServiceExportTraceHandler.ServeHTTP(w, r)
+		case ConsoleServiceListEventsProcedure:
+			consoleServiceListEventsHandler.ServeHTTP(w, r)
 		case ConsoleServiceFollowProcedure:
 			consoleServiceFollowHandler.ServeHTTP(w, r)
+		case ConsoleServiceListSourcesProcedure:
+			consoleServiceListSourcesHandler.ServeHTTP(w, r)
+		case ConsoleServiceListDeliveriesProcedure:
+			consoleServiceListDeliveriesHandler.ServeHTTP(w, r)
+		case ConsoleServiceCountGrantsProcedure:
+			consoleServiceCountGrantsHandler.ServeHTTP(w, r)
 		case ConsoleServiceListSeatsProcedure:
 			consoleServiceListSeatsHandler.ServeHTTP(w, r)
 		case ConsoleServiceTakeSeatProcedure:
 			consoleServiceTakeSeatHandler.ServeHTTP(w, r)
+		case ConsoleServicePutMachineKeyProcedure:
+			consoleServicePutMachineKeyHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -399,8 +609,32 @@ func (UnimplementedConsoleServiceHandler) Explain(context.Context, *connect.Requ
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.ConsoleService.Explain is not implemented"))
 }
 
+func (UnimplementedConsoleServiceHandler) Prove(context.Context, *connect.Request[v1.ProveRequest]) (*connect.Response[v1.ProveResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.ConsoleService.Prove is not implemented"))
+}
+
+func (UnimplementedConsoleServiceHandler) ExportTrace(context.Context, *connect.Request[v1.ExportTraceRequest]) (*connect.Response[v1.ExportTraceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.ConsoleService.ExportTrace is not implemented"))
+}
+
+func (UnimplementedConsoleServiceHandler) ListEvents(context.Context, *connect.Request[v1.ListEventsRequest]) (*connect.Response[v1.ListEventsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.ConsoleService.ListEvents is not implemented"))
+}
+
 func (UnimplementedConsoleServiceHandler) Follow(context.Context, *connect.Request[v1.FollowRequest], *connect.ServerStream[v1.FollowResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.ConsoleService.Follow is not implemented"))
+}
+
+func (UnimplementedConsoleServiceHandler) ListSources(context.Context, *connect.Request[v1.ListSourcesRequest]) (*connect.Response[v1.ListSourcesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.ConsoleService.ListSources is not implemented"))
+}
+
+func (UnimplementedConsoleServiceHandler) ListDeliveries(context.Context, *connect.Request[v1.ListDeliveriesRequest]) (*connect.Response[v1.ListDeliveriesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.ConsoleService.ListDeliveries is not implemented"))
+}
+
+func (UnimplementedConsoleServiceHandler) CountGrants(context.Context, *connect.Request[v1.CountGrantsRequest]) (*connect.Response[v1.CountGrantsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.ConsoleService.CountGrants is not implemented"))
 }
 
 func (UnimplementedConsoleServiceHandler) ListSeats(context.Context, *connect.Request[v1.ListSeatsRequest]) (*connect.Response[v1.ListSeatsResponse], error) {
@@ -409,4 +643,8 @@ func (UnimplementedConsoleServiceHandler) ListSeats(context.Context, *connect.Re
 
 func (UnimplementedConsoleServiceHandler) TakeSeat(context.Context, *connect.Request[v1.TakeSeatRequest]) (*connect.Response[v1.TakeSeatResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.ConsoleService.TakeSeat is not implemented"))
+}
+
+func (UnimplementedConsoleServiceHandler) PutMachineKey(context.Context, *connect.Request[v1.PutMachineKeyRequest]) (*connect.Response[v1.PutMachineKeyResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.ConsoleService.PutMachineKey is not implemented"))
 }

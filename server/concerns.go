@@ -1,0 +1,173 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+
+	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	consolev1 "mulian/gen/mulian/console/v1"
+	governancev1 "mulian/gen/mulian/governance/v1"
+	sharev1 "mulian/gen/mulian/share/v1"
+	"mulian/index"
+)
+
+const (
+	grave = consolev1.Severity_SEVERITY_GRAVE
+	late  = consolev1.Severity_SEVERITY_LATE
+	note  = consolev1.Severity_SEVERITY_NOTE
+)
+
+// severityOf says how grave a drift of a class is.
+var severityOf = map[cataloguev1.DriftClass]consolev1.Severity{
+	cataloguev1.DriftClass_DRIFT_CLASS_BREAKING:   grave,
+	cataloguev1.DriftClass_DRIFT_CLASS_REVIEW:     late,
+	cataloguev1.DriftClass_DRIFT_CLASS_STALE:      late,
+	cataloguev1.DriftClass_DRIFT_CLASS_COMPATIBLE: note,
+}
+
+// concerns puts in what waits for somebody, the gravest first, then the oldest.
+func (o overviewAPI) concerns(ctx context.Context, out *consolev1.GetOverviewResponse, names func(string) string) error {
+	for _, part := range []func(context.Context, *consolev1.GetOverviewResponse) error{
+		o.drifts, o.lateAnswers, o.lateAgreements, o.proposals, o.suspensions, o.silentNodes,
+	} {
+		if err := part(ctx, out); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(out.Concerns, func(a, b *consolev1.Concern) int {
+		return cmp.Or(cmp.Compare(a.GetSeverity(), b.GetSeverity()), cmp.Compare(a.GetSinceMs(), b.GetSinceMs()), cmp.Compare(a.GetObject(), b.GetObject()))
+	})
+	out.Concerns = out.Concerns[:min(len(out.Concerns), maxConcerns)]
+	for _, c := range out.Concerns {
+		if c.GetOrg() != "" {
+			c.OrgName = cmp.Or(names(index.Account+c.GetOrg()), c.GetOrg())
+		}
+		if c.GetPeerName() != "" {
+			c.PeerName = cmp.Or(names(index.Account+c.GetPeerName()), c.GetPeerName())
+		}
+		if c.GetTitle() == "" {
+			c.Title = names(c.GetObject())
+		}
+	}
+	return nil
+}
+
+func (o overviewAPI) drifts(ctx context.Context, out *consolev1.GetOverviewResponse) error {
+	out.ConcernsTotal += out.GetOpenDrifts()
+	for class := range severityOf {
+		page, _, _, err := index.List[cataloguev1.Drift](ctx, o.s.index, index.Filter{Kind: index.Drift, Class: int32(class), Flag: true, Limit: maxConcerns})
+		if err != nil {
+			return err
+		}
+		for _, d := range page {
+			table, _, err := index.Get[cataloguev1.Table](ctx, o.s.index, index.Table+d.GetTable())
+			if err != nil {
+				return err
+			}
+			out.Concerns = append(out.Concerns, &consolev1.Concern{
+				Kind: consolev1.ConcernKind_CONCERN_KIND_DRIFT, Severity: severityOf[class], Object: index.Drift + d.GetId(), Title: cmp.Or(table.GetName(), d.GetTable()),
+				Org: d.GetOrg(), SinceMs: d.GetAtMs(), Drift: class, Changes: uint32(len(d.GetChanges())),
+			})
+		}
+	}
+	return nil
+}
+
+func (o overviewAPI) lateAnswers(ctx context.Context, out *consolev1.GetOverviewResponse) error {
+	// Overdue stays set when an answer has come: only those that wait are concerns.
+	waiting := []int32{int32(sharev1.RequestState_REQUEST_STATE_RECEIVED), int32(sharev1.RequestState_REQUEST_STATE_INCOMPLETE)}
+	page, _, total, err := index.List[sharev1.Request](ctx, o.s.index, index.Filter{Kind: index.Request, States: waiting, Flag: true, Limit: maxConcerns})
+	if err != nil {
+		return err
+	}
+	out.ConcernsTotal += total
+	for _, r := range page {
+		org, peer := r.GetProvider(), r.GetRequester()
+		if r.GetState() == sharev1.RequestState_REQUEST_STATE_INCOMPLETE {
+			org, peer = peer, org
+		}
+		out.Concerns = append(out.Concerns, &consolev1.Concern{
+			Kind: consolev1.ConcernKind_CONCERN_KIND_LATE_ANSWER, Severity: late, Object: index.Request + r.GetId(), Title: cmp.Or(r.GetTerms().GetMatter(), r.GetTerms().GetPurpose()),
+			Org: org, PeerName: peer, SinceMs: r.GetClock().GetDueMs(),
+		})
+	}
+	return nil
+}
+
+func (o overviewAPI) lateAgreements(ctx context.Context, out *consolev1.GetOverviewResponse) error {
+	page, _, total, err := index.List[sharev1.Agreement](ctx, o.s.index, index.Filter{Kind: index.Agreement, Flag: true, Limit: maxConcerns})
+	if err != nil {
+		return err
+	}
+	out.ConcernsTotal += total
+	for _, a := range page {
+		c := &consolev1.Concern{
+			Kind: consolev1.ConcernKind_CONCERN_KIND_LATE_AGREEMENT, Severity: late, Object: index.Request + a.GetRequest(), Title: cmp.Or(a.GetTerms().GetMatter(), a.GetTerms().GetPurpose()),
+			Org: a.GetProvider(), PeerName: a.GetConsumer(), SinceMs: a.GetClock().GetDueMs(),
+		}
+		if a.GetDisposal().GetOverdue() || a.GetCopyOverdue() > a.GetDisposed() { // the user has to act
+			c.Org, c.PeerName, c.SinceMs = a.GetConsumer(), a.GetProvider(), cmp.Or(a.GetDisposal().GetDueMs(), a.GetEndedMs())
+		}
+		out.Concerns = append(out.Concerns, c)
+	}
+	return nil
+}
+
+func (o overviewAPI) proposals(ctx context.Context, out *consolev1.GetOverviewResponse) error {
+	page, _, total, err := index.List[governancev1.Proposal](ctx, o.s.index, index.Filter{Kind: index.Proposal, Flag: true, Limit: maxConcerns})
+	if err != nil {
+		return err
+	}
+	members, err := o.s.index.Totals(ctx)
+	if err != nil {
+		return err
+	}
+	out.ConcernsTotal += total
+	for _, p := range page {
+		out.Concerns = append(out.Concerns, &consolev1.Concern{
+			Kind: consolev1.ConcernKind_CONCERN_KIND_PROPOSAL, Severity: note, Object: index.Proposal + p.GetId(), Title: p.GetTitle(), PeerName: p.GetProposer(),
+			SinceMs: p.GetCreatedMs(), Voted: uint32(len(p.GetBallots())), Members: uint32(members[index.Member]),
+		})
+	}
+	return nil
+}
+
+func (o overviewAPI) suspensions(ctx context.Context, out *consolev1.GetOverviewResponse) error {
+	page, _, total, err := index.List[governancev1.Suspension](ctx, o.s.index, index.Filter{Kind: index.Suspended, Flag: true, Limit: maxConcerns})
+	if err != nil {
+		return err
+	}
+	out.ConcernsTotal += total
+	for _, s := range page {
+		out.Concerns = append(out.Concerns, &consolev1.Concern{
+			Kind: consolev1.ConcernKind_CONCERN_KIND_SUSPENSION, Severity: late, Object: index.Account + s.GetAccount(), Title: s.GetCause(), Org: orgOf(s.GetAccount()), SinceMs: s.GetSinceMs(),
+		})
+	}
+	return nil
+}
+
+// silentNodes are the validators without a vote for the last block that this node knows.
+func (o overviewAPI) silentNodes(ctx context.Context, out *consolev1.GetOverviewResponse) error {
+	st, err := o.s.chain.Status(ctx)
+	if err != nil || len(st.GetMissing()) == 0 {
+		return err
+	}
+	validators, err := all[governancev1.Validator](ctx, o.s.index, index.Validator)
+	if err != nil {
+		return err
+	}
+	for _, v := range validators {
+		sum := sha256.Sum256(v.GetPublicKey())
+		if !slices.Contains(st.GetMissing(), hex.EncodeToString(sum[:20])) {
+			continue
+		}
+		out.ConcernsTotal++
+		out.Concerns = append(out.Concerns, &consolev1.Concern{
+			Kind: consolev1.ConcernKind_CONCERN_KIND_SILENT_NODE, Severity: grave, Object: index.Account + v.GetOrg(), Title: v.GetName(), Org: v.GetOrg(), SinceMs: st.GetTimeMs(),
+		})
+	}
+	return nil
+}
