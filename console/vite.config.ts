@@ -25,9 +25,16 @@ const vendors: [string, RegExp][] = [
   ['all-words-en-US', /\/src\/(words|pages\/[^/]+)\/en-US\.json$/],
 ]
 
+// The verifier of proof files is a program of Node, too; pages need it without its command line.
+const verifier = {
+  name: 'verifier', enforce: 'pre' as const,
+  transform: (code: string, id: string) => (id.split('?')[0]!.endsWith('/mulian-verify.mjs') ? { code: code.slice(0, code.indexOf('// ---- the command line ----')), map: null } : undefined),
+}
+
 export default defineConfig({
   base: '/',
-  plugins: [react()],
+  plugins: [react(), verifier],
+  worker: { format: 'es', plugins: () => [verifier], rolldownOptions: { output: { entryFileNames: 'assets/[name].js', chunkFileNames: 'assets/worker-[name].js' } } },
   resolve: { alias: [{ find: '@', replacement: here('./src') }, { find: /^\.\/useScrollLocker$/, replacement: here('./src/shell/locker.ts') }] },
   preview: { proxy },
   server: { proxy },

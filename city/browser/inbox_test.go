@@ -61,9 +61,27 @@ func authorise(p *page) {
 	if after := received(p.t, p.city.URL()); after != before-3 {
 		p.t.Errorf("%d requests wait after one was returned and two of %d authorised", after, before)
 	}
+	authoriseAll(p)
+	p.press("=已办结")
 	p.press(`a[href^="/request/"]`)
 	p.see("概要")
 	p.look("request")
+}
+
+// authoriseAll: one signature for all requests whose checks hold.
+func authoriseAll(p *page) {
+	p.press(".toast button")
+	before := received(p.t, p.city.URL())
+	var passed int64
+	p.ask(&passed, `async () => { `+until+` return Number((await until("the button for all", () => document.body.innerText.match(/授权检查通过的 (\d+) 条/)))[1]) }`)
+	p.clicks = 0
+	p.click("=授权检查通过的")
+	p.clicks++ // the device
+	p.see("已上链，高度")
+	p.task("authorise all that passed checks", 3)
+	if after := received(p.t, p.city.URL()); passed < 2 || after != before-passed {
+		p.t.Errorf("%d requests wait after %d of %d were authorised at once", after, passed, before)
+	}
 }
 
 // explore: blocks and transactions as sentences; `/v/` without script.

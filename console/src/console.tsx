@@ -1,6 +1,6 @@
 // The console's entry: words, theme, router over all areas, and the frame.
 import { QueryClient, QueryClientProvider, useQuery } from '@tanstack/react-query'
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, RouterProvider } from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, Navigate, RouterProvider, useRouterState } from '@tanstack/react-router'
 import { ConfigProvider } from 'antd'
 import i18next from 'i18next'
 import enUS from 'antd/locale/en_US'
@@ -9,7 +9,8 @@ import { StrictMode, useEffect, useMemo, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { useTranslation } from 'react-i18next'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
-import { rpc } from '@/chain/rpc'
+import { keyOf } from '@/chain/paths'
+import { refusal, rpc } from '@/chain/rpc'
 import { SignProvider } from '@/parts/sign'
 import { Bones, Trouble } from '@/parts/states'
 import { areas } from '@/pages/all'
@@ -22,7 +23,7 @@ import './styles.css'
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name=mulian-nonce]')?.content
 const client = new QueryClient({
-  defaultOptions: { queries: { staleTime: 30_000, retry: 1, refetchOnWindowFocus: true } },
+  defaultOptions: { queries: { staleTime: 30_000, retry: (failed, err) => failed < 1 && !refusal(err).parties, refetchOnWindowFocus: true } },
 })
 
 function App() {
@@ -48,6 +49,8 @@ const root = createRootRoute({
   component: () => <SignProvider><Shell /></SignProvider>,
   notFoundComponent: function Nowhere() {
     const { t } = useTranslation('shell')
+    const key = keyOf(useRouterState({ select: (s) => s.location.pathname }))
+    if (key) return <Navigate to={`/object/${encodeURIComponent(key)}`} replace /> // no page of its own: as it stands
     return <div className="card state"><h1>{t('nowhere.title')}</h1><p>{t('nowhere.text')}</p><Link to="/">{t('nowhere.home')}</Link></div>
   },
 })

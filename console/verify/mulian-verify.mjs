@@ -1657,6 +1657,21 @@ function judge(file, genesisHash, from) {
   return report
 }
 
+// remember makes the checking of many files quick that have blocks and signers in common:
+// what a signature came to is kept, by key, message and signature, of the latest ten thousand.
+export function remember() {
+  const known = new Map()
+  for (const alg of Object.values(ALGORITHMS)) {
+    const plainly = alg.verify
+    alg.verify = (...args) => {
+      const key = alg.name + args.map(String).join('|')
+      if (known.size > 10000) known.clear()
+      if (!known.has(key)) known.set(key, plainly(...args))
+      return known.get(key)
+    }
+  }
+}
+
 // genesisHash returns the hash of a genesis file after checking that each founder
 // has signed it with a ROOT key that it names. Whether it is the right one, the reader
 // has to know.
@@ -1709,16 +1724,8 @@ async function main(args) {
 // a file, a signature, a hash, an inclusion (RFC 6962), or one step of the chain of trust.
 async function batch() {
   const { createInterface } = await import('node:readline')
-  const b = (s) => unhex(s) ?? malformed('no hexadecimal'), known = new Map()
-  const once = (key, value) => { // a thousand variants of a file have most signatures in common
-    if (known.size > 10000) known.clear()
-    if (!known.has(key)) known.set(key, value())
-    return known.get(key)
-  }
-  for (const alg of Object.values(ALGORITHMS)) {
-    const plainly = alg.verify
-    alg.verify = (...args) => once(alg.name + args.map(String).join('|'), () => plainly(...args))
-  }
+  const b = (s) => unhex(s) ?? malformed('no hexadecimal')
+  remember()
   const checks = { sm2: verifySM2, p256: verifyP256, ed25519: verifyEd25519 }, hashes = { sha256, sha512, sm3 }
   const answers = {
     verify: (q) => q.checkpoint ? verifyFrom(unbase(q.file), q.checkpoint) : verify(unbase(q.file), q.genesis_hash),

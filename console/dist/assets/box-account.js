@@ -1,1 +1,1 @@
-import{u as e}from"./proto.js";import{b as t,r as n,t as r}from"./ledger_pb.js";async function i(i){let a=await n(r).getObject({key:`identity/account/${i}`});return e(t,a.value)}export{i as account};
+import{u as e}from"./proto.js";import{t}from"./ledger_pb.js";import{i as n,j as r}from"./rpc.js";async function i(i){let a=await n(t).getObject({key:`identity/account/${i}`});return e(r,a.value)}export{i as account};

@@ -1,5 +1,7 @@
 // The server's API as plain JSON: the box reads without the schema. 64-bit numbers come as
 // texts, bytes as base64, enums by their names.
+import type { Signer } from '@/chain/keys'
+import { HEADER, passOf } from '@/chain/pass'
 import type { Language } from '../words-box'
 
 export class Refusal extends Error {
@@ -9,11 +11,17 @@ export class Refusal extends Error {
 let language: Language = 'zh-CN'
 export const askIn = (l: Language): void => { language = l }
 
+let reader: Signer | undefined
+/** readAs says whose box asks, where a server answers to parties only: questions about grants. */
+export const readAs = (s: Signer): void => { reader = s }
+
 /** call asks one method: call('mulian.grant.v1.GrantService/ListGrants', {...}). */
 export async function call<T>(method: string, body: object): Promise<T> {
+  const headers: Record<string, string> = { 'Content-Type': 'application/json', 'Accept-Language': language }
+  if (reader && method.startsWith('mulian.grant.')) headers[HEADER] = await passOf(reader)
   let res: Response
   try {
-    res = await fetch(`/${method}`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'Accept-Language': language }, body: JSON.stringify(body) })
+    res = await fetch(`/${method}`, { method: 'POST', headers, body: JSON.stringify(body) })
   } catch {
     throw new Refusal('', 'offline', '')
   }
@@ -46,6 +54,8 @@ export const asks = (owner: string) => call<{ requests?: DataRequest[]; total?: 
 export const asked = (id: string, owner: string, lang: string, items = '') => call<Asked>('mulian.grant.v1.GrantService/GetDataRequest', { id, owner, language: lang, ...(items && { items }) })
 export const grants = (owner: string) => call<{ grants?: Grant[]; total?: string }>('mulian.grant.v1.GrantService/ListGrants', { owner, live: true, limit: 50 })
 export const notified = (owner: string) => call<{ notifications?: Notification[]; count?: string }>('mulian.grant.v1.GrantService/ListNotifications', { owner, limit: 100 })
+/** heldBy counts what the ledger says is in a box. */
+export const heldBy = (owner: string) => call<{ total?: string }>('mulian.safebox.v1.SafeboxService/ListBoxItems', { owner, state: 'ITEM_STATE_HELD', limit: 1 })
 export async function names(keys: string[]): Promise<Record<string, string>> {
   if (keys.length === 0) return {}
   const said = (await call<{ names?: string[] }>('mulian.console.v1.ConsoleService/ListNames', { keys })).names ?? []

@@ -1,7 +1,8 @@
 // The safe box on a phone: who wants what, what is given, who has looked. Keys stay here.
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useState, useSyncExternalStore } from 'react'
+import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useEffect, useState, useSyncExternalStore } from 'react'
 import { choose, chosen, signers, type Signer } from '@/chain/keys'
-import { askIn, type Here, here as askHere } from './api'
+import { clock } from '@/chain/pass'
+import { askIn, type Here, here as askHere, readAs } from './api'
 import { speakBox, useWords } from '../words-box'
 import { Ask } from './ask'
 import { Cert, Certs } from './certs'
@@ -10,7 +11,7 @@ import { Home } from './home'
 import { Seen } from './seen'
 import { Me } from './me'
 import { Welcome } from './welcome'
-import { Trouble } from './parts'
+import { Trouble, Wait } from './parts'
 
 export interface BoxState { at: Here; signer: Signer; refresh: () => void; stamp: number }
 const Context = createContext<BoxState | undefined>(undefined)
@@ -31,6 +32,10 @@ export function To({ to, className, here, children }: { to: string; className?: 
   return <a href={to} className={className} aria-current={here ? 'page' : undefined} onClick={(e) => { if (!e.ctrlKey && !e.metaKey) { e.preventDefault(); go(to) } }}>{children}</a>
 }
 
+// What needs the box's cryptography or a camera comes when it is asked for.
+const Mine = lazy(() => import('./mine'))
+const Asset = lazy(() => import('./asset'))
+
 /** pages of the box: a pattern and what it shows. Others are added here, one line each. */
 const pages: [RegExp, (id: string) => ReactNode][] = [
   [/^\/box\/?$/, () => <Home />],
@@ -39,12 +44,16 @@ const pages: [RegExp, (id: string) => ReactNode][] = [
   [/^\/box\/me$/, () => <Me />],
   [/^\/box\/grants(\/over)?$/, (over) => <Grants key={over} over={!!over} />],
   [/^\/box\/grant\/([0-9a-f]{32})$/, (id) => <GrantPage key={id} id={id} />],
+  [/^\/box\/data$/, () => <Mine />],
+  [/^\/box\/asset\/([0-9a-f]{32})$/, (id) => <Asset key={id} id={id} />],
   [/^\/box\/certs$/, () => <Certs />],
   [/^\/box\/certs\/([0-9a-f]{32})$/, (id) => <Cert key={id} id={id} />],
 ]
 
+const Tour = lazy(() => import('@/tour/box'))
+
 export function Box() {
-  const { t } = useWords()
+  const { t, language } = useWords()
   const path = usePath()
   const [at, setAt] = useState<Here>()
   const [signer, setSigner] = useState<Signer | null>()
@@ -57,6 +66,7 @@ export function Box() {
       try {
         askIn(await speakBox())
         const h = await askHere()
+        clock(Number(h.nowMs) - Date.now())
         setAt(h)
         const mine = (await signers(h.chainId)).filter((s) => !s.org)
         setSigner(mine.find((s) => s.account === chosen()) ?? mine[0] ?? null)
@@ -69,11 +79,13 @@ export function Box() {
   }, [refresh])
   if (error) return <main className="page"><h1>{t('title')}</h1><Trouble error={error} again={() => location.reload()} /></main>
   if (!at || signer === undefined) return null
-  if (!signer) return <Welcome at={at} opened={(s) => { choose(s.account); setSigner(s) }} />
+  const tour = at.demo && localStorage.getItem('mulian.tour') && <Suspense><Tour language={language} account={signer?.account} path={path} go={go} /></Suspense>
+  if (!signer) return <>{tour}<Welcome at={at} opened={(s) => { choose(s.account); setSigner(s) }} /></>
+  readAs(signer) // before the pages below ask
   let shown: ReactNode = <main className="page"><h1>{t('nowhere')}</h1><To to="/box">{t('toHome')}</To></main>
   for (const [pattern, page] of pages) {
     const m = path.match(pattern)
     if (m) { shown = page(m[1] ?? ''); break }
   }
-  return <Context value={{ at, signer, refresh, stamp }}>{at.demo && <aside className="demo" aria-label={t('demoMark')}>{t('demo')}</aside>}{shown}</Context>
+  return <Context value={{ at, signer, refresh, stamp }}>{at.demo && <aside className="demo" aria-label={t('demoMark')}>{t('demo')}</aside>}{tour}<Suspense fallback={<main className="page"><Wait /></main>}>{shown}</Suspense></Context>
 }

@@ -1,7 +1,7 @@
 // Home: what waits for a decision, what is given now, who has looked.
 import { useState } from 'react'
 import { useWords } from '../words-box'
-import { asks, grants, type Grant, names, notified } from './api'
+import { asks, grants, type Grant, heldBy, names, notified } from './api'
 import { To, useBox } from './box'
 import { Speech } from './me'
 import { moment, Trouble, useAsk, Wait } from './parts'
@@ -11,9 +11,9 @@ export function Home() {
   const { t } = useWords()
   const { signer, stamp, refresh } = useBox()
   const read = useAsk(async () => {
-    const [a, g, n] = await Promise.all([asks(signer.account), grants(signer.account), notified(signer.account)])
+    const [a, g, n, h] = await Promise.all([asks(signer.account), grants(signer.account), notified(signer.account), heldBy(signer.account)])
     const orgs = [...new Set([...(a.requests ?? []).map((r) => r.org), ...(g.grants ?? []).map((x) => x.grantee)])]
-    return { asks: a.requests ?? [], grants: g.grants ?? [], told: Number(n.count ?? 0), names: await names(orgs.map((o) => `identity/account/${o}`)) }
+    return { asks: a.requests ?? [], grants: g.grants ?? [], told: Number(n.count ?? 0), held: Number(h.total ?? 0), names: await names(orgs.map((o) => `identity/account/${o}`)) }
   }, [signer.account, stamp])
   const d = read.data
   const name = (org: string) => d?.names[`identity/account/${org}`] ?? org
@@ -22,9 +22,9 @@ export function Home() {
       <header className="hero"><div className="row"><h1>{t('title')}</h1><To to="/box/me" className="me">{t('me.title')}</To></div><p>{t('home.lead', { n: d?.grants.length ?? 0 })}</p></header>
       <main className="page lifted">
         <nav className="card three" aria-label={t('home.nav')}>
+          <To to="/box/data"><Icon d="M4 7h16v13H4zM4 7l2-3h12l2 3M10 11h4" />{t('home.mine')}{d ? ` ${d.held}` : ''}</To>
           <To to="/box/seen"><Icon d="M4 5h16v14H4zM8 10h8M8 14h5" />{t('home.seen')}{d ? ` ${d.told}` : ''}</To>
           <To to="/box/certs"><Icon d="M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6" />{t('certs.title')}</To>
-          <To to="/box/me"><Icon d="M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 21a8 8 0 0 1 16 0" />{t('me.title')}</To>
         </nav>
         {read.error !== undefined && !d && <Trouble error={read.error} again={refresh} />}
         {!d && read.error === undefined && <Wait />}

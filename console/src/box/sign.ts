@@ -2,8 +2,9 @@
 // first signature, as it brings the schema.
 import { AccountKind, KeyAlgorithm, KeyLevel } from '@/gen/mulian/identity/v1/identity_pb'
 import { DeclineCause } from '@/gen/mulian/grant/v1/grant_pb'
+import { ErasureBasis } from '@/gen/mulian/safebox/v1/safebox_pb'
 import { hex, join, random, sha256, utf8 } from '@/chain/bytes'
-import { keep, makeKey, makePasskey, type Signer } from '@/chain/keys'
+import { arrived, keep, makeKey, makePasskey, type Signer, waiting } from '@/chain/keys'
 import { type Act, draft, type Draft, fields, send } from '@/chain/tx'
 import { call, type Here, type DataRequest } from './api'
 
@@ -12,25 +13,32 @@ export type { Draft }
 
 /** open makes keys and an account for a person, and in the demo has it identified and asked. */
 export async function open(at: Here, passkey: boolean, label: string): Promise<Signer> {
-  const key = passkey ? await makePasskey(label) : await makeKey()
-  const device = await makeKey()
-  const account = `p-${hex(random(16))}`
-  const signer: Signer = {
-    ...key, account, org: '', orgName: '', role: 'citizen', chain: at.chainId, addedMs: Date.now(),
-    device: { keyId: device.keyId, point: device.point, secret: device.secret! },
-  }
+  const what = `box/${passkey ? 'passkey' : 'key'}`
+  const signer = await waiting(at.chainId, what, async () => {
+    const key = passkey ? await makePasskey(label) : await makeKey()
+    const device = await makeKey()
+    return {
+      ...key, account: `p-${hex(random(16))}`, org: '', orgName: '', role: 'citizen', chain: at.chainId, addedMs: Date.now(),
+      device: { keyId: device.keyId, point: device.point, secret: device.secret! },
+    }
+  })
+  const { account, device } = signer
   const acts: Act[] = [{ case: 'openAccount', value: { kind: AccountKind.PERSON, id: account, keys: [
-    { id: key.keyId, publicKey: key.point, level: KeyLevel.ROOT, label: passkey ? 'passkey' : 'browser', algorithm: passkey ? KeyAlgorithm.WEBAUTHN : KeyAlgorithm.P256,
-      ...(passkey && { passkey: { rpIdHash: await sha256(utf8(key.rpId!)), backupEligible: key.backupEligible } }) },
-    { id: device.keyId, publicKey: device.point, level: KeyLevel.MACHINE, label: 'device', algorithm: KeyAlgorithm.P256 },
+    { id: signer.keyId, publicKey: signer.point, level: KeyLevel.ROOT, label: passkey ? 'passkey' : 'browser', algorithm: passkey ? KeyAlgorithm.WEBAUTHN : KeyAlgorithm.P256,
+      ...(passkey && { passkey: { rpIdHash: await sha256(utf8(signer.rpId!)), backupEligible: signer.backupEligible } }) },
+    { id: device!.keyId, publicKey: device!.point, level: KeyLevel.MACHINE, label: 'device', algorithm: KeyAlgorithm.P256 },
   ] } }]
-  const done = await send(signer, await draft(at.chainId, account, acts, at.aheadMs))
-  if (done.code !== 0) throw new Error(done.text)
+  const { found } = await call<{ found?: boolean }>('mulian.ledger.v1.LedgerService/GetObject', { key: `identity/account/${account}` })
+  if (!found) { // else it was opened, and the answer lost
+    const done = await send(signer, await draft(at.chainId, account, acts, at.aheadMs))
+    if (done.code !== 0) throw new Error(done.text)
+  }
   if (at.demo) { // the city says who this invented person is
     const said = await call<{ number?: string; salt?: string }>('mulian.console.v1.ConsoleService/TakeSeat', { seat: 'citizen', account })
     signer.notes = { number: said.number ?? '', salt: said.salt ?? '' }
   }
   await keep(signer)
+  await arrived(at.chainId, what)
   return signer
 }
 
@@ -54,6 +62,12 @@ export const declining = (at: Here, s: Signer, id: string, notMe: boolean): Prom
 
 export const revoking = (at: Here, s: Signer, grant: string): Promise<Draft> =>
   draft(at.chainId, s.account, [{ case: 'revokeGrant', value: { grant } }], at.aheadMs)
+
+/** depositing puts a sealed item of one's own on the ledger; erasing records that one is destroyed. */
+export const depositing = (at: Here, s: Signer, commitment: Uint8Array, keyVersion: bigint): Promise<Draft> =>
+  draft(at.chainId, s.account, [{ case: 'selfDeposit', value: { items: [{ commitment: commitment as Uint8Array<ArrayBuffer>, keyVersion }] } }], at.aheadMs)
+export const erasing = (at: Here, s: Signer, item: string): Promise<Draft> =>
+  draft(at.chainId, s.account, [{ case: 'eraseItems', value: { items: [item], basis: ErasureBasis.OWNER } }], at.aheadMs)
 
 type Write = (at: Here, s: Signer, id: string) => Promise<Draft>
 const one = (act: (id: string) => Act): Write => (at, s, id) => draft(at.chainId, s.account, [act(id)], at.aheadMs)

@@ -7,9 +7,10 @@ import { useBox } from './box'
 import { useWords } from '../words-box'
 import { Trouble } from './parts'
 
-interface Props { label: string; className: string; make: () => Promise<Draft>; done: (c: Committed) => void; testid?: string; disabled?: boolean }
+interface Props { label: string; className: string; make: () => Promise<Draft>; done: (c: Committed) => void; undone?: () => void; testid?: string; disabled?: boolean }
 
-export function SignButton({ label, className, make, done, testid, disabled = false }: Props) {
+/** SignButton: undone is called when the sheet is closed and nothing was sent. */
+export function SignButton({ label, className, make, done, undone, testid, disabled = false }: Props) {
   const [made, setMade] = useState<Draft>()
   const [error, setError] = useState<unknown>()
   const [busy, setBusy] = useState(false)
@@ -22,12 +23,12 @@ export function SignButton({ label, className, make, done, testid, disabled = fa
     <>
       <button type="button" className={className} disabled={busy || disabled} onClick={() => void press()} data-testid={testid}>{label}</button>
       {error !== undefined && <Trouble error={error} />}
-      {made && <Sheet label={label} draft={made} close={() => setMade(undefined)} done={(c) => { setMade(undefined); done(c) }} />}
+      {made && <Sheet label={label} draft={made} close={(sent) => { setMade(undefined); if (!sent) undone?.() }} done={(c) => { setMade(undefined); done(c) }} />}
     </>
   )
 }
 
-function Sheet({ label, draft, close, done }: { label: string; draft: Draft; close: () => void; done: (c: Committed) => void }) {
+function Sheet({ label, draft, close, done }: { label: string; draft: Draft; close: (sent: boolean) => void; done: (c: Committed) => void }) {
   const { t } = useWords()
   const { signer } = useBox()
   const [lines, setLines] = useState<string[]>()
@@ -36,12 +37,13 @@ function Sheet({ label, draft, close, done }: { label: string; draft: Draft; clo
   const [error, setError] = useState<unknown>()
   const dialog = useRef<HTMLDialogElement>(null)
   const asked = useRef(false)
+  const sent = useRef(false)
   const go = async () => {
     setError(undefined)
     setStage('key')
     try {
       const { send } = await import('./sign')
-      const c = await send(signer, draft, () => setStage('pending'))
+      const c = await send(signer, draft, () => { sent.current = true; setStage('pending') })
       if (c.code !== 0) throw new Error(c.text || `MUL-${c.code}`)
       done(c)
     } catch (err) {
@@ -65,7 +67,7 @@ function Sheet({ label, draft, close, done }: { label: string; draft: Draft; clo
     })()
   }, [])
   return (
-    <dialog ref={dialog} className="sheet" aria-label={label} onClose={close} onCancel={(e) => { if (stage === 'pending') e.preventDefault() }}>
+    <dialog ref={dialog} className="sheet" aria-label={label} onClose={() => close(sent.current)} onCancel={(e) => { if (stage === 'pending') e.preventDefault() }}>
       <h2>{label}</h2>
       {lines?.map((l, i) => <p key={i} className={i === 0 ? 'second' : 'sentence'}>{l}</p>)}
       <details><summary>{t('sign.all', { n: draft.bytes.length })}</summary><dl>{list.map((f) => [<dt key={`${f.path}k`}>{f.path}</dt>, <dd key={f.path}>{f.value}</dd>])}</dl></details>

@@ -10,6 +10,16 @@ export function join(...parts: Uint8Array[]): Bytes {
   return out
 }
 
+/** varint is a number as protobuf writes it; any whole number that is exact. */
+export function varint(n: number): Bytes {
+  const out = []
+  for (; n > 127; n = Math.floor(n / 128)) out.push((n % 128) | 128)
+  return new Uint8Array([...out, n])
+}
+
+/** bytesField is a field of bytes or text of a protobuf message, by hand: for pages that do without the schema. */
+export const bytesField = (number: number, b: Uint8Array): Bytes => join(varint((number << 3) | 2), varint(b.length), b)
+
 export const hex = (b: Uint8Array): string => Array.from(b, (x) => x.toString(16).padStart(2, '0')).join('')
 
 export function unhex(s: string): Bytes {

@@ -4,7 +4,7 @@
 //   make ─▶ Signer ─▶ kept in IndexedDB ─▶ sign(transaction id) ─▶ bytes for tx.v1.Signature
 //
 // Two seats are two accounts; who is signed in is the current one of them.
-import { type Bytes, hex, join, random, sha256, utf8 } from './bytes'
+import { type Bytes, bytesField, hex, join, random, sha256, utf8 } from './bytes'
 
 export type Method = 'passkey' | 'p256'
 
@@ -30,7 +30,8 @@ export interface Signer {
 /** NewKey is a key that no account has yet. */
 export type NewKey = Pick<Signer, 'method' | 'keyId' | 'point' | 'credential' | 'backupEligible' | 'rpId' | 'secret'>
 
-const idOf = async (algorithm: number, point: Uint8Array) => hex((await sha256(join(new Uint8Array([algorithm]), point))).slice(0, 8))
+/** keyIdOf is the id by which the ledger knows a key. */
+export const keyIdOf = async (algorithm: number, point: Uint8Array) => hex((await sha256(join(new Uint8Array([algorithm]), point))).slice(0, 8))
 
 /** passkeysHere tells whether this page may use passkeys, and the device has a place for them. */
 export async function passkeysHere(rpIds: string[]): Promise<boolean> {
@@ -52,6 +53,7 @@ export async function makePasskey(name: string): Promise<NewKey> {
       pubKeyCredParams: [{ type: 'public-key', alg: -7 }],
       authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
       attestation: 'none',
+      extensions: { prf: {} }, // it may later open a vault; devices that cannot leave it out
     },
   })) as PublicKeyCredential | null
   if (!made) throw new Error('no passkey was made')
@@ -61,7 +63,7 @@ export async function makePasskey(name: string): Promise<NewKey> {
   const point = new Uint8Array(spki).slice(-65)
   const flags = new Uint8Array(answer.getAuthenticatorData())[32]!
   return {
-    method: 'passkey', keyId: await idOf(4, point), point, credential: new Uint8Array(made.rawId),
+    method: 'passkey', keyId: await keyIdOf(4, point), point, credential: new Uint8Array(made.rawId),
     backupEligible: (flags & 8) !== 0, rpId: location.hostname,
   }
 }
@@ -70,7 +72,7 @@ export async function makePasskey(name: string): Promise<NewKey> {
 export async function makeKey(): Promise<NewKey> {
   const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify'])
   const point = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey))
-  return { method: 'p256', keyId: await idOf(2, point), point, secret: pair.privateKey }
+  return { method: 'p256', keyId: await keyIdOf(2, point), point, secret: pair.privateKey }
 }
 
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
@@ -96,16 +98,6 @@ export async function signP256(secret: CryptoKey, message: Uint8Array): Promise<
   return der(new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, secret, message as Bytes)))
 }
 
-// A message of three byte fields, by hand: the box signs without the whole schema.
-function assertion(fields: Uint8Array[]): Bytes {
-  const parts: Uint8Array[] = []
-  fields.forEach((f, i) => {
-    const n = f.length
-    parts.push(new Uint8Array([((i + 1) << 3) | 2, ...(n < 128 ? [n] : [(n & 127) | 128, n >> 7])]), f)
-  })
-  return join(...parts)
-}
-
 /** signTx returns what stands in tx.v1.Signature.signature for the transaction of that id. */
 export async function signTx(s: Signer, id: Uint8Array): Promise<Bytes> {
   if (s.method === 'p256') return signP256(s.secret!, join(utf8('mulian-tx-sign-v1\0'), id))
@@ -118,7 +110,7 @@ export async function signTx(s: Signer, id: Uint8Array): Promise<Bytes> {
   })) as PublicKeyCredential | null
   if (!got) throw new DOMException('no answer of the device', 'NotAllowedError')
   const a = got.response as AuthenticatorAssertionResponse
-  return assertion([new Uint8Array(a.authenticatorData), new Uint8Array(a.clientDataJSON), new Uint8Array(a.signature)])
+  return join(...[a.authenticatorData, a.clientDataJSON, a.signature].map((b, i) => bytesField(i + 1, new Uint8Array(b)))) // a PasskeyAssertion
 }
 
 // ---- what is kept ----
@@ -150,13 +142,55 @@ export async function keep(s: Signer): Promise<void> {
   choose(s.account)
 }
 
+/** note keeps a word beside an account, if one is given, and returns all that is kept there. */
+export async function note(account: string, key?: string, value?: string): Promise<Record<string, string>> {
+  const db = await open()
+  try {
+    return await new Promise((done, fail) => {
+      const tx = db.transaction('signers', key === undefined ? 'readonly' : 'readwrite')
+      const all = tx.objectStore('signers')
+      const r = all.get(account) as IDBRequest<Signer | undefined>
+      let notes: Record<string, string> = {}
+      r.onsuccess = () => {
+        notes = { ...r.result?.notes }
+        if (key === undefined || !r.result) return
+        if (value === undefined) delete notes[key]
+        else notes[key] = value
+        all.put({ ...r.result, notes })
+      }
+      tx.oncomplete = () => done(notes)
+      tx.onabort = tx.onerror = () => fail(tx.error)
+    })
+  } finally {
+    db.close()
+  }
+}
+
 /** forget removes a signer from this browser. The key stays on the ledger. */
 export const forget = (account: string): Promise<unknown> => store('readwrite', (o) => o.delete(account))
+
+// A key is kept before it goes to the ledger: whoever does not get the answer tries again with
+// the same one, and nothing stands on the ledger that nobody has.
+const WAITING = 'waiting:'
+const place = (chain: string, what: string) => `${WAITING}${chain}:${what}`
+
+/** waiting returns the signer that is on its way for this, or makes it, and keeps it until arrived. */
+export async function waiting(chain: string, what: string, make: () => Promise<Signer>): Promise<Signer> {
+  const at = place(chain, what)
+  const kept = await store('readonly', (o) => o.get(at) as IDBRequest<{ signer: Signer } | undefined>)
+  if (kept) return kept.signer
+  const signer = await make()
+  await store('readwrite', (o) => o.put({ account: at, signer }))
+  return signer
+}
+
+/** arrived drops what waited for this: it is a signer now. */
+export const arrived = (chain: string, what: string): Promise<unknown> => forget(place(chain, what))
 
 /** signers are those of this browser for the chain, newest first. */
 export async function signers(chain: string): Promise<Signer[]> {
   const all = await store('readonly', (o) => o.getAll() as IDBRequest<Signer[]>)
-  return all.filter((s) => s.chain === chain).sort((a, b) => b.addedMs - a.addedMs)
+  return all.filter((s) => s.chain === chain && !s.account.startsWith(WAITING)).sort((a, b) => b.addedMs - a.addedMs)
 }
 
 const CURRENT = location.pathname.startsWith('/box') ? 'mulian.box.account' : 'mulian.account'

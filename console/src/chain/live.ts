@@ -4,6 +4,7 @@
 import type { QueryClient } from '@tanstack/react-query'
 import { useSyncExternalStore } from 'react'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
+import { clock } from './pass'
 import { rpc } from './rpc'
 
 export interface Pulse {
@@ -31,6 +32,7 @@ export const now = (): number => Date.now() + pulse.offsetMs
 export const begin = (height: bigint, timeMs: number, serverMs: number): void => {
   if (height > pulse.height) set({ height, timeMs })
   set({ offsetMs: serverMs - Date.now(), heardMs: Date.now() })
+  clock(serverMs - Date.now())
 }
 
 /** stale makes queries old whose objects have changed. */

@@ -29,3 +29,14 @@ export function pathOf(key: string): string {
   for (const [table, path] of pages) if (key.startsWith(table)) return path(encodeURIComponent(key.slice(table.length)))
   return `/object/${encodeURIComponent(key)}`
 }
+
+/** keyOf is the object that a path of pathOf leads to; "" for other paths. */
+export function keyOf(path: string): string {
+  const [, kind = '', id = ''] = path.split('/')
+  const table = id && pages.find(([, at]) => at('x').split('/')[1] === kind)?.[0]
+  if (!table) return ''
+  const name = decodeURIComponent(id)
+  return table + (table === 'share/delivery/' ? name.replace('~', '/') : name)
+}
+/** pathOfTrace is the page of an object's or transaction's trace. */
+export const pathOfTrace = (key: string): string => `/trace/${encodeURIComponent(key.replace(/^tx\//, ''))}`

@@ -3,14 +3,41 @@
 import { type Client, ConnectError, Code, createClient, type Interceptor } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-web'
 import type { DescService } from '@bufbuild/protobuf'
+import type { Signer } from './keys'
+import { HEADER, passOf } from './pass'
 
 let language = 'zh-CN'
 /** setLanguage tells the server in which language sentences are wanted. */
 export const setLanguage = (l: string) => { language = l }
 
+let reader: Signer | undefined
+/** readAs says who asks, where a server answers to parties only: what owners grant. */
+export const readAs = (s: Signer | undefined) => { reader = s }
+/** readingAs is who asks. */
+export const readingAs = () => reader
+
+const FORBIDDEN = 'MUL-12004'
+const PARTIES = 'mulian-parties' // marks a refusal of what is for parties alone
+
+// Objects of the ledger that may be for parties begin so; so does the service's name.
+function granted(service: string, m: unknown): boolean {
+  const { key, prefix } = m as { key?: unknown; prefix?: unknown } // a key of the ledger, or one that signs
+  const { id, object } = service === 'mulian.console.v1.ConsoleService' ? (m as { id?: unknown; object?: unknown }) : {} // what is to be proved
+  return service.startsWith('mulian.grant.') || [key, prefix, id, object].some((x) => typeof x === 'string' && x.startsWith('grant/'))
+}
+
 const speak: Interceptor = (next) => async (req) => {
   req.header.set('Accept-Language', language)
-  return next(req)
+  if (!granted(req.service.typeName, req.message)) return next(req)
+  const pass = reader && (await passOf(reader))
+  if (pass) req.header.set(HEADER, pass)
+  try {
+    return await next(req)
+  } catch (err) {
+    const e = ConnectError.from(err)
+    if (e.metadata.get('mulian-code') === FORBIDDEN) e.metadata.set(PARTIES, '1')
+    throw e
+  }
 }
 
 const transport = createConnectTransport({ baseUrl: location.origin, useBinaryFormat: true, interceptors: [speak] })
@@ -32,6 +59,7 @@ export interface Refused {
   text: string
   reference: string // the same on both sides, for the telephone
   offline: boolean
+  parties: boolean // only the parties of a grant may see it, and who asks is none
 }
 
 /** refusal reads what a call threw. */
@@ -41,6 +69,7 @@ export function refusal(err: unknown): Refused {
     code: e.metadata.get('mulian-code') ?? '',
     text: e.rawMessage,
     reference: e.metadata.get('mulian-reference') ?? '',
+    parties: e.metadata.has(PARTIES),
     offline: e.code === Code.Unavailable || (e.code === Code.Unknown && !e.metadata.get('mulian-code')),
   }
 }

@@ -7,3 +7,6 @@ export const areas: Area[] = Object.values(import.meta.glob<Area>('./*/area.ts',
 export const menu: (MenuItem & { area: string })[] = areas
   .flatMap((a) => (a.menu ?? []).map((m) => ({ ...m, area: a.id })))
   .sort((a, b) => a.order - b.order)
+
+/** bare are the paths of pages without the frame. */
+export const bare = new Set(areas.flatMap((a) => a.pages.filter((p) => p.bare).map((p) => p.path)))

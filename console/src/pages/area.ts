@@ -20,6 +20,7 @@ export interface MenuItem {
 export interface PageRoute {
   path: string // "/request/$id"
   page: () => Promise<{ default: ComponentType }>
+  bare?: boolean // without the frame: the page fills the screen
 }
 
 export interface Area {

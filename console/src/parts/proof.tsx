@@ -1,52 +1,47 @@
-// Proof of one object: the path from its value to the block's signed header, computed in this
-// page. ProofDrawer shows it beside a list.
+// Proof of one object, event or transaction: a proof file of the node, checked in this page
+// from the genesis on, with the signatures of the validators and of who acted. ProofDrawer
+// shows it beside a list.
 import { CheckCircleOutlined, CloseCircleOutlined } from '@ant-design/icons'
 import { useQuery } from '@tanstack/react-query'
-import { Drawer } from 'antd'
+import { Link } from '@tanstack/react-router'
+import { Button, Drawer } from 'antd'
 import { useTranslation } from 'react-i18next'
-import { LedgerService } from '@/gen/mulian/ledger/v1/ledger_pb'
-import { LightBlockSchema } from '@/gen/mulian/ledger/v1/light_pb'
-import { fromBinary } from '@bufbuild/protobuf'
-import { hex } from '@/chain/bytes'
-import { proved } from '@/chain/proof'
+import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
+import type { Report } from '../../verify/mulian-verify.mjs'
+import { type Bytes, hex, short } from '@/chain/bytes'
+import { account, useNames } from '@/chain/names'
+import { pathOf } from '@/chain/paths'
 import { rpc } from '@/chain/rpc'
 import { amount, exact } from '@/chain/words'
+import { check, save, trust, useTrust } from '@/check/check'
+import { useWho } from '@/shell/who'
 import { Loaded } from './states'
 
-async function read(object: string) {
-  const ledger = rpc(LedgerService)
-  const o = await ledger.getObject({ key: object, prove: true })
-  // The state after a block stands in the next block's header; without traffic the node's
-  // heartbeat makes one within a minute.
-  const h = await ledger.getHeader({ height: o.proof!.height + 1n })
-  const light = fromBinary(LightBlockSchema, h.lightBlock)
-  const signatures = light.signedHeader?.commit?.signatures ?? []
-  return {
-    object: o, header: h, signed: signatures.filter((s) => s.blockIdFlag === 2).length, of: signatures.length,
-    checks: await proved(object, o, h.appHash),
-  }
-}
-
-/** Proof computes and shows it. What it does not show: whether the validators are the true ones; a proof file does. */
+/** Proof asks for the file, checks it here and shows each check. */
 export function Proof({ object }: { object: string }) {
-  const { t } = useTranslation('shell')
-  const q = useQuery({ queryKey: [object, 'proof'], queryFn: () => read(object), retry: 3, retryDelay: 2000 })
+  const { t, i18n } = useTranslation('trace')
+  const { here } = useWho()
+  const mine = useTrust(here.chainId, hex(here.genesisHash))
+  const q = useQuery({
+    queryKey: [object, 'proof', mine.hash, i18n.language], retry: 2, retryDelay: 2000,
+    queryFn: async () => {
+      const file = (await rpc(ConsoleService).prove({ id: object })).file as Bytes
+      const a = await check(file, mine.hash)
+      if (a.kind !== 'proof') throw new Error(a.kind === 'failed' ? a.text : a.kind)
+      return { file, report: a.report }
+    },
+  })
+  const name = `${object.replace(/[^0-9A-Za-z]+/g, '-').slice(0, 80)}.mulian-proof.json`
   return (
     <Loaded query={q} rows={4}>
       {(p) => (
         <div className="sheet">
-          {p.checks.map((c) => (
-            <p key={c.what} className={c.holds ? 'note green' : 'note red'}>{c.holds ? <CheckCircleOutlined /> : <CloseCircleOutlined />} {t(`proof.${c.what}`)}</p>
-          ))}
-          <dl className="facts">
-            <dt>{t('proof.key')}</dt><dd><code>{object}</code></dd>
-            <dt>{t('proof.state')}</dt><dd>{amount(p.object.proof?.height)}</dd>
-            <dt>{t('proof.header')}</dt><dd>{amount(p.header.height)} · {exact(p.header.timeMs)}</dd>
-            <dt>{t('proof.appHash_')}</dt><dd><code>{hex(p.header.appHash)}</code></dd>
-            <dt>{t('proof.signers')}</dt><dd>{p.signed} / {p.of}</dd>
-            <dt>{t('proof.pathLabel')}</dt><dd>{t('proof.siblings', { n: p.object.proof?.siblings.length ?? 0, depth: p.object.proof?.depth ?? 0 })}</dd>
-          </dl>
-          <p className="second">{t('proof.offline')} <code>mulian trace {object} --proof FILE</code></p>
+          <Verdict report={p.report} />
+          <p className="actions">
+            <Button onClick={() => save(name, p.file, 'application/json')}>{t('proof.save')}</Button>
+            <Button onClick={() => void navigator.clipboard.writeText(`mulian verify ${name} --genesis-hash ${mine.hash}`)}>{t('proof.command')}</Button>
+          </p>
+          <Anchor />
         </div>
       )}
     </Loaded>
@@ -54,6 +49,65 @@ export function Proof({ object }: { object: string }) {
 }
 
 export function ProofDrawer({ object, close }: { object?: string; close: () => void }) {
-  const { t } = useTranslation('shell')
-  return <Drawer open={!!object} title={t('object.proof')} onClose={close} size={480}>{object && <Proof object={object} />}</Drawer>
+  const { t } = useTranslation('trace')
+  return <Drawer open={!!object} title={t('proof.title')} onClose={close} size={520}>{object && <Proof object={object} />}</Drawer>
+}
+
+/** Verdict shows what a check came to: each step in words, then what holds, or why it does not. */
+export function Verdict({ report: r }: { report: Report }) {
+  const { t } = useTranslation('trace')
+  const signers = r.signers ?? []
+  const name = useNames(signers.map((s) => account(s.account)))
+  const signed = r.validators?.filter((v) => v.signed).length ?? 0
+  return (
+    <div className="sheet" data-verdict={r.ok ? 'holds' : 'fails'}>
+      {r.ok
+        ? <p className="note green"><CheckCircleOutlined /> {t('proof.holds', { ms: Math.max(1, Math.round(r.milliseconds)) })}</p>
+        : <p className="note red" role="alert"><CloseCircleOutlined /> {t('proof.fails', { step: t(`steps.${r.step ?? 'form'}`) })}</p>}
+      {!r.ok && <p><strong>{r.reason}</strong>{r.field && r.field !== 'the file' && <> · <code>{r.field}</code></>}</p>}
+      {r.ok && (
+        <dl className="facts">
+          <dt>{t(`about.${r.kind ?? 'object'}`)}</dt><dd><code>{r.object}</code></dd>
+          <dt>{t('proof.block')}</dt><dd><Link to={`/block/${(r.height ?? 0) + 1}`}>{amount((r.height ?? 0) + 1)}</Link> · {exact(Date.parse(r.time ?? ''))}</dd>
+          <dt>{t('proof.validators')}</dt><dd>{t('proof.power', { signed, of: r.validators?.length ?? 0, power: r.power?.replace(' of ', '/'), sm2: r.sm2 === 'none' ? '0' : r.sm2?.replace(' of ', '/') })}</dd>
+          {signers.length > 0 && <dt>{t('proof.signers')}</dt>}
+          {signers.map((s) => (
+            <dd key={s.account + s.as + s.key}>
+              <Link to={pathOf(account(s.account))}>{name(account(s.account)) || s.account}</Link> · {t(`algorithms.${s.algorithm}`)} <code>{short(s.key)}</code> · {s.state === 'active' ? t('proof.active') : t('proof.revoked', { at: s.state.replace('revoked ', '') })}
+            </dd>
+          ))}
+        </dl>
+      )}
+      <details open={!r.ok}>
+        <summary>{t('proof.checks', { n: r.checks?.length ?? 0 })}</summary>
+        <ol className="checks">
+          {r.checks?.map((c, i) => <li key={i}><CheckCircleOutlined className="green" /> <strong>{t(`steps.${c.step}`)}</strong> <span className="second">{c.says}</span></li>)}
+          {!r.ok && <li><CloseCircleOutlined className="red" /> <strong>{t(`steps.${r.step ?? 'form'}`)}</strong> <span>{r.reason}</span></li>}
+        </ol>
+      </details>
+    </div>
+  )
+}
+
+/** Anchor says on what every check in this browser rests, and how it is compared. */
+export function Anchor() {
+  const { t } = useTranslation('trace')
+  const { here } = useWho()
+  const mine = useTrust(here.chainId, hex(here.genesisHash))
+  if (mine.offered && mine.hash !== mine.offered) {
+    return (
+      <div className="note red sheet" role="alert">
+        <span>{t('anchor.other', { chain: here.chainId })}</span>
+        <code>{mine.hash}</code><code>{mine.offered}</code>
+        <span><Button onClick={() => trust(here.chainId, mine.offered)}>{t('anchor.take')}</Button></span>
+      </div>
+    )
+  }
+  return (
+    <div className={mine.compared ? 'note green' : 'note amber'}>
+      {t(mine.compared ? 'anchor.compared' : 'anchor.seen', { chain: here.chainId })} <code title={mine.hash}>{short(mine.hash, 12, 8)}</code>{' '}
+      <Button size="small" type="text" onClick={() => void navigator.clipboard.writeText(mine.hash)}>{t('copy')}</Button>
+      {!mine.compared && <Button size="small" type="text" onClick={() => trust(here.chainId, mine.hash)}>{t('anchor.mark')}</Button>}
+    </div>
+  )
 }

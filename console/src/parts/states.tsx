@@ -1,10 +1,11 @@
 // What a page says when it has nothing to show yet, nothing at all, or a failure.
-import { useQuery, type UseQueryResult } from '@tanstack/react-query'
+import { useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query'
 import { Button } from 'antd'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
-import { refusal, rpc } from '@/chain/rpc'
+import { asksForPass, confirmPass } from '@/chain/pass'
+import { readingAs, refusal, rpc } from '@/chain/rpc'
 
 /** Bones stand for rows that are on their way; nothing for the first 200 ms. */
 export function Bones({ rows = 6 }: { rows?: number }) {
@@ -32,6 +33,7 @@ export function Trouble({ error, retry, lost }: { error: unknown; retry?: () => 
     queryKey: ['explain', number], enabled: number > 0 && !r.offline, staleTime: Infinity,
     queryFn: () => rpc(ConsoleService).explain({ code: number }),
   })
+  if (r.parties) return <OnlyParties />
   return (
     <div className="state" role="alert">
       <h2>{r.offline ? t('trouble.offline') : words.data?.title || t('trouble.failed')}</h2>
@@ -41,6 +43,29 @@ export function Trouble({ error, retry, lost }: { error: unknown; retry?: () => 
         {r.reference && <Button onClick={() => void navigator.clipboard.writeText(`${r.code} ${r.reference} ${r.text}`)}>{t('trouble.copy')}</Button>}
       </p>
       <details><summary className="second">{t('details')}</summary><code>{[r.code, r.text, r.reference].filter(Boolean).join(' · ')}</code></details>
+    </div>
+  )
+}
+
+/** OnlyParties says that who asks is no party of what he has asked for, who would be, and what he can do. */
+function OnlyParties() {
+  const { t } = useTranslation('shell')
+  const client = useQueryClient()
+  const [why, setWhy] = useState('')
+  const s = readingAs()
+  const confirm = (): void => {
+    setWhy('')
+    confirmPass(s!).then(() => client.resetQueries({ predicate: (q) => q.state.status === 'error' }), (err) => setWhy(String(err)))
+  }
+  return (
+    <div className="state" data-state="parties">
+      <h2>{t('parties.title')}</h2>
+      <p>{t('parties.text')} {s ? t('parties.you', { who: [s.orgName, t(`roles.${s.role}`)].filter(Boolean).join(' · ') }) : t('parties.nobody')}</p>
+      <p className="actions">
+        {s && asksForPass(s) && <Button type="primary" onClick={confirm}>{t('parties.confirm')}</Button>}
+        <Button href="/seats">{t('parties.seats')}</Button>
+      </p>
+      {why && <p className="note red" role="alert">{t('sign.device', { why })}</p>}
     </div>
   )
 }

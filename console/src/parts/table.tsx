@@ -50,7 +50,8 @@ export function useAddress<T extends Record<string, string>>(first: T): [T, (cha
   return [now, (change) => {
     const next: Record<string, string | undefined> = { ...(search as Record<string, string>), ...change }
     for (const k of Object.keys(next)) if (next[k] === first[k] || next[k] === '' || next[k] === undefined) delete next[k]
-    void navigate({ to: '.', search: next as never, replace: true })
+    const written = Object.fromEntries(Object.entries(next).map(([k, v]) => [k, String(Number(v)) === v ? Number(v) : v])) // a number without quotation marks
+    void navigate({ to: '.', search: written as never, replace: true })
   }]
 }
 
@@ -166,14 +167,19 @@ function Cards<R>(p: DataTableProps<R> & { rows: R[] }) {
       <ul className="cards" aria-label={p.caption}>
         {p.rows.slice(0, shown).map((r) => (
           <li key={p.rowId(r)} aria-current={p.selected === p.rowId(r) || undefined}>
-            <button type="button" className="item" onClick={() => (p.onSelect ?? p.onOpen)?.(r)}>
+            <Card pick={p.onSelect ?? p.onOpen} row={r}>
               <span className="titles">{at('title').map((c) => <span key={c.id}>{c.show(r)}</span>)}<span className="end">{at('end').map((c) => <span key={c.id}>{c.show(r)}</span>)}</span></span>
               <span className="meta">{at('meta').map((c) => <span key={c.id}>{c.show(r)}</span>)}</span>
-            </button>
+            </Card>
           </li>
         ))}
       </ul>
       {p.rows.length > shown && <div className="tablefoot"><Button onClick={() => setShown(shown + 100)}>{t('table.more')}</Button></div>}
     </>
   )
+}
+
+/** Card is a button where there is something to open; its links are its own where there is not. */
+function Card<R>({ pick, row, children }: { pick?: (row: R) => void; row: R; children: ReactNode }) {
+  return pick ? <button type="button" className="item" onClick={() => pick(row)}>{children}</button> : <div className="item">{children}</div>
 }

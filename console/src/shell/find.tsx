@@ -6,13 +6,15 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
-import { kindOf, pathOf } from '@/chain/paths'
+import { kindOf, pathOf, pathOfTrace } from '@/chain/paths'
 import { rpc } from '@/chain/rpc'
 import { typing } from '@/parts/table'
+import { useWho } from './who'
 
 export function Find() {
   const { t } = useTranslation('shell')
   const navigate = useNavigate()
+  const { signer } = useWho()
   const input = useRef<HTMLInputElement>(null)
   const [text, setText] = useState('')
   const [asked, setAsked] = useState('')
@@ -41,7 +43,8 @@ export function Find() {
   const go = (key: string) => {
     setOpen(false)
     input.current?.blur()
-    void navigate({ to: pathOf(key) })
+    // An auditor asks what happened to a thing, the others what it is.
+    void navigate({ to: signer?.role === 'auditor' && !key.startsWith('block/') && !key.startsWith('identity/') ? pathOfTrace(key) : pathOf(key) })
   }
   const enter = async () => {
     const now = text.trim()

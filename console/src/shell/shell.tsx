@@ -4,20 +4,24 @@ import { BellOutlined, GlobalOutlined, MenuOutlined, MoonOutlined, SunOutlined, 
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
 import { Badge, Button, Dropdown } from 'antd'
-import { useEffect, useRef, useState } from 'react'
+import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { begin, follow, usePulse } from '@/chain/live'
 import { amount, lasting } from '@/chain/words'
 import { useTick } from '@/parts/clock'
 import { Toasts } from '@/parts/toasts'
 import { typing } from '@/parts/table'
-import { menu } from '@/pages/all'
+import { bare, menu } from '@/pages/all'
 import type { MenuItem, Role } from '@/pages/area'
 import { type Language, speak } from '@/i18n'
 import type { Signer } from '@/chain/keys'
+import { putAway, useTour } from '@/tour/steps'
 import { Find } from './find'
 import { useShade } from './shade'
 import { useWho } from './who'
+
+const TourStrip = lazy(() => import('@/tour/frame'))
+const Panel = lazy(() => import('@/pages/tour/panel'))
 
 export function Shell() {
   const { t } = useTranslation('shell')
@@ -26,6 +30,7 @@ export function Shell() {
   const [open, setOpen] = useState(false)
   const path = useRouterState({ select: (s) => s.location.pathname })
   const main = useRef<HTMLElement>(null)
+  const tour = useTour()
   useEffect(() => {
     begin(here.height, Number(here.timeMs), Number(here.nowMs))
     const stop = new AbortController()
@@ -39,6 +44,7 @@ export function Shell() {
     else main.current?.focus({ preventScroll: true })
   }, [path])
   useLetters()
+  if (bare.has(path)) return <><main className="bare" id="main" ref={main} tabIndex={-1}><Outlet /></main><Toasts /></>
   return (
     <div className="shell">
       <a className="skip" href="#main" onClick={(e) => { e.preventDefault(); main.current?.focus() }}>{t('skip')}</a>
@@ -56,6 +62,7 @@ export function Shell() {
         </header>
         <Bars />
         <main className="main" id="main" ref={main} tabIndex={-1}><Outlet /></main>
+        {here.demo && tour && <Suspense><TourStrip /></Suspense>}
         <Toasts />
       </div>
     </div>
@@ -81,7 +88,8 @@ function Sider({ open, signer }: { open: boolean; signer?: Signer }) {
 function Entry({ item, signer }: { item: MenuItem & { area: string }; signer?: Signer }) {
   const { t } = useTranslation(item.area)
   const path = useRouterState({ select: (s) => s.location.pathname })
-  const here = item.path === '/' ? path === '/' : path === item.path || path.startsWith(`${item.path}/`)
+  const under = (m: MenuItem) => path === m.path || (m.path !== '/' && path.startsWith(`${m.path}/`))
+  const here = under(item) && !menu.some((m) => m.path.length > item.path.length && under(m)) // the nearest of them
   const Icon = item.icon
   return (
     <li>
@@ -166,6 +174,8 @@ function Bars() {
   const { t } = useTranslation('shell')
   const { here } = useWho()
   const { connected, height } = usePulse()
+  const tour = useTour()
+  const [feed, setFeed] = useState(false)
   const build = document.querySelector<HTMLMetaElement>('meta[name=mulian-build]')?.content
   const version = useQuery({
     queryKey: ['version'], refetchInterval: 60_000,
@@ -173,7 +183,16 @@ function Bars() {
   })
   return (
     <div role="region" aria-label={t('bars')}>
-      {here.demo && <p className="demo"><strong>{t('demo.mark')}</strong><span>{t('demo.text')}</span></p>}
+      {here.demo && (
+        <p className="demo">
+          <strong>{t('demo.mark')}</strong><span>{t('demo.text')}</span>
+          <span className="end">
+            {tour?.away ? <button type="button" onClick={() => putAway(false)}>{t('demo.resume')}</button> : <Link to="/tour">{t('demo.tour')}</Link>}
+            <button type="button" aria-expanded={feed} onClick={() => setFeed(!feed)} data-testid="feed">{t('demo.feed')}</button>
+          </span>
+        </p>
+      )}
+      {feed && <Suspense><Panel close={() => setFeed(false)} /></Suspense>}
       {!connected && <p className="bar amber" role="status">{t('bar.stale', { height: amount(height) })}</p>}
       {version.data && build && !build.startsWith('__') && version.data.build !== build && (
         <p className="bar blue" role="status">{t('bar.newer')} <Button size="small" onClick={() => location.reload()}>{t('bar.reload')}</Button></p>

@@ -1,8 +1,9 @@
 // Who acts on these pages: the signers of this browser, and the current one.
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { createContext, type ReactNode, useContext, useMemo, useState } from 'react'
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react'
 import type { GetConsoleResponse } from '@/gen/mulian/console/v1/query_pb'
 import { choose, chosen, forget, keep, type Signer, signers } from '@/chain/keys'
+import { readAs } from '@/chain/rpc'
 
 export interface Who {
   here: GetConsoleResponse // chain, build, demo
@@ -42,6 +43,13 @@ export function WhoProvider({ here, children }: { here: GetConsoleResponse; chil
       },
     }
   }, [here, list.data, account, client])
+  const reader = useRef(account)
+  useEffect(() => {
+    if (reader.current === account) return
+    reader.current = account // what the one before could read is not for this one
+    void client.resetQueries({ predicate: (q) => typeof q.queryKey[0] === 'string' && q.queryKey[0].includes('/') })
+  }, [account, client])
   if (list.isPending) return null
+  readAs(who.signer) // before the pages below ask
   return <Context value={who}>{children}</Context>
 }

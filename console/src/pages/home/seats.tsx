@@ -6,26 +6,28 @@ import { Button } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ConsoleService, type Seat } from '@/gen/mulian/console/v1/query_pb'
-import { AccountKind, KeyAlgorithm, KeyLevel } from '@/gen/mulian/identity/v1/identity_pb'
-import { makeKey, makePasskey, passkeysHere } from '@/chain/keys'
+import { AccountKind } from '@/gen/mulian/identity/v1/identity_pb'
 import { rpc } from '@/chain/rpc'
-import { sha256, utf8 } from '@/chain/bytes'
 import { Empty, Loaded, Trouble } from '@/parts/states'
 import { tell } from '@/parts/toasts'
+import { Feed } from '@/pages/tour/feed'
+import { Stories } from '@/pages/tour/stories'
+import { useBring, usePasskeys } from '@/shell/take'
 import { useWho } from '@/shell/who'
 
 export default function Seats() {
   const { t } = useTranslation('home')
   const { here, all, signer, use } = useWho()
   const { t: shell } = useTranslation('shell')
+  const { t: tour } = useTranslation('tour')
   const { token = '' } = useParams({ strict: false }) as { token?: string }
   const navigate = useNavigate()
   const offered = useQuery({ queryKey: ['seats', token], queryFn: async () => (await rpc(ConsoleService).listSeats({ token })).seats })
-  const methods = useQuery({ queryKey: ['passkeys'], queryFn: () => passkeysHere(here.rpIds), staleTime: Infinity })
+  const passkeys = usePasskeys() ?? false
   return (
     <>
       <div className="titles"><h1>{token ? t('setup') : t('seats')}</h1></div>
-      <p className="second">{here.demo ? t('demo') : t('own')}</p>
+      <p className="second">{here.demo ? t('demo') : t('own')} {here.demo && !token && <Link to="/tour">{t('first')}</Link>}</p>
       {all.length > 0 && (
         <section className="card" aria-label={t('mine')}>
           <header><h2>{t('mine')}</h2></header>
@@ -44,16 +46,22 @@ export default function Seats() {
       <Loaded query={offered} rows={4}>
         {(seats) => seats.length === 0
           ? <div className="card"><Empty text={token ? t('usedUp') : t('none')} action={<Link to="/explorer">{t('look')}</Link>} /></div>
-          : <ul className="seats">{seats.map((s) => <li key={s.id} className="card seat"><OneSeat seat={s} token={token} passkeys={methods.data ?? false} /></li>)}</ul>}
+          : <ul className="seats">{seats.map((s) => <li key={s.id} className="card seat"><OneSeat seat={s} token={token} passkeys={passkeys} /></li>)}</ul>}
       </Loaded>
+      {here.demo && !token && (
+        <>
+          <h2>{tour('title')}</h2>
+          <Stories />
+          <section className="card" aria-labelledby="happening"><header><h2 id="happening">{tour('feed.title')}</h2></header><div className="body"><Feed /></div></section>
+        </>
+      )}
     </>
   )
 }
 
 function OneSeat({ seat, token, passkeys }: { seat: Seat; token: string; passkeys: boolean }) {
   const { t } = useTranslation('home')
-  const { t: shell } = useTranslation('shell')
-  const { here, add } = useWho()
+  const bring = useBring()
   const navigate = useNavigate()
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>()
@@ -71,17 +79,7 @@ function OneSeat({ seat, token, passkeys }: { seat: Seat; token: string; passkey
     setBusy(true)
     setError(undefined)
     try {
-      const key = passkey ? await makePasskey(`${seat.orgName} · ${shell(`roles.${seat.id}`)}`) : await makeKey()
-      const res = await rpc(ConsoleService).takeSeat({
-        seat: seat.id, token,
-        key: {
-          id: key.keyId, publicKey: key.point, level: KeyLevel.OFFICER,
-          algorithm: passkey ? KeyAlgorithm.WEBAUTHN : KeyAlgorithm.P256,
-          ...(passkey && { passkey: { rpIdHash: await sha256(utf8(key.rpId!)), backupEligible: key.backupEligible } }),
-        },
-      })
-      await add({ ...key, account: res.account, org: seat.org, orgName: seat.orgName, role: seat.id, chain: here.chainId, addedMs: Date.now() })
-      tell({ text: t('taken', { height: String(res.height) }) })
+      tell({ text: t('taken', { height: String(await bring(seat, token, passkey)) }) })
       void navigate({ to: '/' })
     } catch (err) {
       setError(err)

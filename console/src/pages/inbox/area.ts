@@ -4,7 +4,7 @@ import { countWaiting } from './requests'
 
 export const area: Area = {
   id: 'inbox',
-  homes: { steward: '/inbox', user: '/inbox' },
+  homes: { steward: '/inbox' },
   menu: [{ path: '/inbox', label: 'menu', icon: AuditOutlined, order: 30, roles: ['operator', 'steward', 'user'], letter: 'i', count: countWaiting }],
   pages: [
     { path: '/inbox', page: () => import('./inbox') },

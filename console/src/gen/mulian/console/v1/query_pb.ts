@@ -9,8 +9,14 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { TableKind } from "../../catalogue/v1/catalogue_pb";
+import { file_mulian_catalogue_v1_catalogue } from "../../catalogue/v1/catalogue_pb";
 import type { AccountKind, Key } from "../../identity/v1/identity_pb";
 import { file_mulian_identity_v1_identity } from "../../identity/v1/identity_pb";
+import type { Delivery, DeliveryState } from "../../share/v1/share_pb";
+import { file_mulian_share_v1_share } from "../../share/v1/share_pb";
+import type { TraceStep } from "../../trace/v1/query_pb";
+import { file_mulian_trace_v1_query } from "../../trace/v1/query_pb";
 import type { Outcome } from "../../tx/v1/tx_pb";
 import { file_mulian_tx_v1_tx } from "../../tx/v1/tx_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -19,7 +25,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mulian/console/v1/query.proto.
  */
 export const file_mulian_console_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("Ch1tdWxpYW4vY29uc29sZS92MS9xdWVyeS5wcm90bxIRbXVsaWFuLmNvbnNvbGUudjEiEwoRR2V0Q29uc29sZVJlcXVlc3QiqwEKEkdldENvbnNvbGVSZXNwb25zZRIQCghjaGFpbl9pZBgBIAEoCRIUCgxnZW5lc2lzX2hhc2gYAiABKAwSDwoHdmVyc2lvbhgDIAEoCRINCgVidWlsZBgEIAEoCRIMCgRkZW1vGAUgASgIEg4KBnJwX2lkcxgGIAMoCRIOCgZub3dfbXMYByABKAMSDgoGaGVpZ2h0GAggASgDEg8KB3RpbWVfbXMYCSABKAMiMQoPUmVhZEJvZHlSZXF1ZXN0EgwKBGJvZHkYASABKAwSEAoIbGFuZ3VhZ2UYAiABKAkiMAoQUmVhZEJvZHlSZXNwb25zZRINCgVsaW5lcxgBIAMoCRINCgV0eF9pZBgCIAEoDCIgChBMaXN0TmFtZXNSZXF1ZXN0EgwKBGtleXMYASADKAkiIgoRTGlzdE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiKgoLRmluZFJlcXVlc3QSDAoEdGV4dBgBIAEoCRINCgVsaW1pdBgCIAEoDSI0CgxGaW5kUmVzcG9uc2USJAoEaGl0cxgBIAMoCzIWLm11bGlhbi5jb25zb2xlLnYxLkhpdCIgCgNIaXQSCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkiZAoRTGlzdEJsb2Nrc1JlcXVlc3QSDQoFYmVsb3cYASABKAMSDQoFbGltaXQYAiABKA0SDgoGZmlsbGVkGAMgASgIEhAKCGxhbmd1YWdlGAQgASgJEg8KB2FjY291bnQYBSABKAkiTAoSTGlzdEJsb2Nrc1Jlc3BvbnNlEigKBmJsb2NrcxgBIAMoCzIYLm11bGlhbi5jb25zb2xlLnYxLkJsb2NrEgwKBG5leHQYAiABKAMibAoFQmxvY2sSDgoGaGVpZ2h0GAEgASgDEg8KB3RpbWVfbXMYAiABKAMSDAoEaGFzaBgDIAEoDBI0Cgx0cmFuc2FjdGlvbnMYBCADKAsyHi5tdWxpYW4uY29uc29sZS52MS5UcmFuc2FjdGlvbiLIAQoLVHJhbnNhY3Rpb24SDQoFdHhfaWQYASABKAwSDgoGaGVpZ2h0GAIgASgDEg0KBWluZGV4GAMgASgNEg8KB3RpbWVfbXMYBCABKAMSDwoHYWNjb3VudBgFIAEoCRIUCgxhY2NvdW50X25hbWUYBiABKAkSCwoDa2V5GAcgASgJEg0KBWxpbmVzGAggAygJEiYKB291dGNvbWUYCSABKAsyFS5tdWxpYW4udHgudjEuT3V0Y29tZRIPCgdyZWZ1c2FsGAogASgJIjgKFUdldFRyYW5zYWN0aW9uUmVxdWVzdBINCgV0eF9pZBgBIAEoDBIQCghsYW5ndWFnZRgCIAEoCSKAAQoWR2V0VHJhbnNhY3Rpb25SZXNwb25zZRIzCgt0cmFuc2FjdGlvbhgBIAEoCzIeLm11bGlhbi5jb25zb2xlLnYxLlRyYW5zYWN0aW9uEgwKBGpzb24YAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoDRIPCgdvYmplY3RzGAQgAygJIjAKDkV4cGxhaW5SZXF1ZXN0EgwKBGNvZGUYASABKA0SEAoIbGFuZ3VhZ2UYAiABKAkiOwoPRXhwbGFpblJlc3BvbnNlEgwKBGNvZGUYASABKAkSDQoFdGl0bGUYAiABKAkSCwoDZml4GAMgASgJIh0KDUZvbGxvd1JlcXVlc3QSDAoEZnJvbRgBIAEoAyJtCg5Gb2xsb3dSZXNwb25zZRIOCgZoZWlnaHQYASABKAMSDwoHdGltZV9tcxgCIAEoAxIMCgRuZXh0GAMgASgDEg8KB29iamVjdHMYBCADKAkSCwoDYWxsGAUgASgIEg4KBmV2ZW50cxgGIAEoDSIhChBMaXN0U2VhdHNSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIjsKEUxpc3RTZWF0c1Jlc3BvbnNlEiYKBXNlYXRzGAEgAygLMhcubXVsaWFuLmNvbnNvbGUudjEuU2VhdCJgCgRTZWF0EgoKAmlkGAEgASgJEgsKA29yZxgCIAEoCRIQCghvcmdfbmFtZRgDIAEoCRItCgRraW5kGAQgASgOMh8ubXVsaWFuLmlkZW50aXR5LnYxLkFjY291bnRLaW5kImUKD1Rha2VTZWF0UmVxdWVzdBIMCgRzZWF0GAEgASgJEiQKA2tleRgCIAEoCzIXLm11bGlhbi5pZGVudGl0eS52MS5LZXkSDQoFdG9rZW4YAyABKAkSDwoHYWNjb3VudBgEIAEoCSJRChBUYWtlU2VhdFJlc3BvbnNlEg8KB2FjY291bnQYASABKAkSDgoGaGVpZ2h0GAIgASgDEg4KBm51bWJlchgDIAEoCRIMCgRzYWx0GAQgASgMMpsHCg5Db25zb2xlU2VydmljZRJeCgpHZXRDb25zb2xlEiQubXVsaWFuLmNvbnNvbGUudjEuR2V0Q29uc29sZVJlcXVlc3QaJS5tdWxpYW4uY29uc29sZS52MS5HZXRDb25zb2xlUmVzcG9uc2UiA5ACARJYCghSZWFkQm9keRIiLm11bGlhbi5jb25zb2xlLnYxLlJlYWRCb2R5UmVxdWVzdBojLm11bGlhbi5jb25zb2xlLnYxLlJlYWRCb2R5UmVzcG9uc2UiA5ACARJbCglMaXN0TmFtZXMSIy5tdWxpYW4uY29uc29sZS52MS5MaXN0TmFtZXNSZXF1ZXN0GiQubXVsaWFuLmNvbnNvbGUudjEuTGlzdE5hbWVzUmVzcG9uc2UiA5ACARJMCgRGaW5kEh4ubXVsaWFuLmNvbnNvbGUudjEuRmluZFJlcXVlc3QaHy5tdWxpYW4uY29uc29sZS52MS5GaW5kUmVzcG9uc2UiA5ACARJeCgpMaXN0QmxvY2tzEiQubXVsaWFuLmNvbnNvbGUudjEuTGlzdEJsb2Nrc1JlcXVlc3QaJS5tdWxpYW4uY29uc29sZS52MS5MaXN0QmxvY2tzUmVzcG9uc2UiA5ACARJqCg5HZXRUcmFuc2FjdGlvbhIoLm11bGlhbi5jb25zb2xlLnYxLkdldFRyYW5zYWN0aW9uUmVxdWVzdBopLm11bGlhbi5jb25zb2xlLnYxLkdldFRyYW5zYWN0aW9uUmVzcG9uc2UiA5ACARJVCgdFeHBsYWluEiEubXVsaWFuLmNvbnNvbGUudjEuRXhwbGFpblJlcXVlc3QaIi5tdWxpYW4uY29uc29sZS52MS5FeHBsYWluUmVzcG9uc2UiA5ACARJPCgZGb2xsb3cSIC5tdWxpYW4uY29uc29sZS52MS5Gb2xsb3dSZXF1ZXN0GiEubXVsaWFuLmNvbnNvbGUudjEuRm9sbG93UmVzcG9uc2UwARJbCglMaXN0U2VhdHMSIy5tdWxpYW4uY29uc29sZS52MS5MaXN0U2VhdHNSZXF1ZXN0GiQubXVsaWFuLmNvbnNvbGUudjEuTGlzdFNlYXRzUmVzcG9uc2UiA5ACARJTCghUYWtlU2VhdBIiLm11bGlhbi5jb25zb2xlLnYxLlRha2VTZWF0UmVxdWVzdBojLm11bGlhbi5jb25zb2xlLnYxLlRha2VTZWF0UmVzcG9uc2VCKFombXVsaWFuL2dlbi9tdWxpYW4vY29uc29sZS92MTtjb25zb2xldjFiBnByb3RvMw", [file_mulian_identity_v1_identity, file_mulian_tx_v1_tx]);
+  fileDesc("Ch1tdWxpYW4vY29uc29sZS92MS9xdWVyeS5wcm90bxIRbXVsaWFuLmNvbnNvbGUudjEiEwoRR2V0Q29uc29sZVJlcXVlc3QiqwEKEkdldENvbnNvbGVSZXNwb25zZRIQCghjaGFpbl9pZBgBIAEoCRIUCgxnZW5lc2lzX2hhc2gYAiABKAwSDwoHdmVyc2lvbhgDIAEoCRINCgVidWlsZBgEIAEoCRIMCgRkZW1vGAUgASgIEg4KBnJwX2lkcxgGIAMoCRIOCgZub3dfbXMYByABKAMSDgoGaGVpZ2h0GAggASgDEg8KB3RpbWVfbXMYCSABKAMiMQoPUmVhZEJvZHlSZXF1ZXN0EgwKBGJvZHkYASABKAwSEAoIbGFuZ3VhZ2UYAiABKAkiMAoQUmVhZEJvZHlSZXNwb25zZRINCgVsaW5lcxgBIAMoCRINCgV0eF9pZBgCIAEoDCIgChBMaXN0TmFtZXNSZXF1ZXN0EgwKBGtleXMYASADKAkiIgoRTGlzdE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiKgoLRmluZFJlcXVlc3QSDAoEdGV4dBgBIAEoCRINCgVsaW1pdBgCIAEoDSI0CgxGaW5kUmVzcG9uc2USJAoEaGl0cxgBIAMoCzIWLm11bGlhbi5jb25zb2xlLnYxLkhpdCIgCgNIaXQSCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkikwEKEUxpc3RCbG9ja3NSZXF1ZXN0Eg0KBWJlbG93GAEgASgDEg0KBWxpbWl0GAIgASgNEg4KBmZpbGxlZBgDIAEoCBIQCghsYW5ndWFnZRgEIAEoCRIPCgdhY2NvdW50GAUgASgJEg0KBWFib3ZlGAYgASgDEg0KBXF1aWV0GAcgASgIEg8KB29iamVjdHMYCCABKAgiTAoSTGlzdEJsb2Nrc1Jlc3BvbnNlEigKBmJsb2NrcxgBIAMoCzIYLm11bGlhbi5jb25zb2xlLnYxLkJsb2NrEgwKBG5leHQYAiABKAMibAoFQmxvY2sSDgoGaGVpZ2h0GAEgASgDEg8KB3RpbWVfbXMYAiABKAMSDAoEaGFzaBgDIAEoDBI0Cgx0cmFuc2FjdGlvbnMYBCADKAsyHi5tdWxpYW4uY29uc29sZS52MS5UcmFuc2FjdGlvbiLoAQoLVHJhbnNhY3Rpb24SDQoFdHhfaWQYASABKAwSDgoGaGVpZ2h0GAIgASgDEg0KBWluZGV4GAMgASgNEg8KB3RpbWVfbXMYBCABKAMSDwoHYWNjb3VudBgFIAEoCRIUCgxhY2NvdW50X25hbWUYBiABKAkSCwoDa2V5GAcgASgJEg0KBWxpbmVzGAggAygJEiYKB291dGNvbWUYCSABKAsyFS5tdWxpYW4udHgudjEuT3V0Y29tZRIPCgdyZWZ1c2FsGAogASgJEg0KBXZlcmJzGAsgAygJEg8KB29iamVjdHMYDCADKAkiOAoVR2V0VHJhbnNhY3Rpb25SZXF1ZXN0Eg0KBXR4X2lkGAEgASgMEhAKCGxhbmd1YWdlGAIgASgJIoABChZHZXRUcmFuc2FjdGlvblJlc3BvbnNlEjMKC3RyYW5zYWN0aW9uGAEgASgLMh4ubXVsaWFuLmNvbnNvbGUudjEuVHJhbnNhY3Rpb24SDAoEanNvbhgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgNEg8KB29iamVjdHMYBCADKAkiMAoORXhwbGFpblJlcXVlc3QSDAoEY29kZRgBIAEoDRIQCghsYW5ndWFnZRgCIAEoCSI7Cg9FeHBsYWluUmVzcG9uc2USDAoEY29kZRgBIAEoCRINCgV0aXRsZRgCIAEoCRILCgNmaXgYAyABKAkiGgoMUHJvdmVSZXF1ZXN0EgoKAmlkGAEgASgJIh0KDVByb3ZlUmVzcG9uc2USDAoEZmlsZRgBIAEoDCI0ChJFeHBvcnRUcmFjZVJlcXVlc3QSDgoGb2JqZWN0GAEgASgJEg4KBmRpcmVjdBgCIAEoCCJRChNFeHBvcnRUcmFjZVJlc3BvbnNlEgsKA3ppcBgBIAEoDBIMCgRuYW1lGAIgASgJEg0KBXN0ZXBzGAMgASgNEhAKCGNvbXBsZXRlGAQgASgIIoEBChFMaXN0RXZlbnRzUmVxdWVzdBINCgViZWxvdxgBIAEoAxINCgVsaW1pdBgCIAEoDRINCgVhY3RvchgDIAEoCRIOCgZvYmplY3QYBCABKAkSDwoHZnJvbV9tcxgFIAEoAxINCgV0b19tcxgGIAEoAxIPCgdhbmNob3JzGAcgASgIIk0KEkxpc3RFdmVudHNSZXNwb25zZRIpCgVzdGVwcxgBIAMoCzIaLm11bGlhbi50cmFjZS52MS5UcmFjZVN0ZXASDAoEbmV4dBgCIAEoAyIdCg1Gb2xsb3dSZXF1ZXN0EgwKBGZyb20YASABKAMibQoORm9sbG93UmVzcG9uc2USDgoGaGVpZ2h0GAEgASgDEg8KB3RpbWVfbXMYAiABKAMSDAoEbmV4dBgDIAEoAxIPCgdvYmplY3RzGAQgAygJEgsKA2FsbBgFIAEoCBIOCgZldmVudHMYBiABKA0iIQoQTGlzdFNlYXRzUmVxdWVzdBINCgV0b2tlbhgBIAEoCSI7ChFMaXN0U2VhdHNSZXNwb25zZRImCgVzZWF0cxgBIAMoCzIXLm11bGlhbi5jb25zb2xlLnYxLlNlYXQiYAoEU2VhdBIKCgJpZBgBIAEoCRILCgNvcmcYAiABKAkSEAoIb3JnX25hbWUYAyABKAkSLQoEa2luZBgEIAEoDjIfLm11bGlhbi5pZGVudGl0eS52MS5BY2NvdW50S2luZCKOAQoPVGFrZVNlYXRSZXF1ZXN0EgwKBHNlYXQYASABKAkSJAoDa2V5GAIgASgLMhcubXVsaWFuLmlkZW50aXR5LnYxLktleRINCgV0b2tlbhgDIAEoCRIPCgdhY2NvdW50GAQgASgJEicKBmRldmljZRgFIAEoCzIXLm11bGlhbi5pZGVudGl0eS52MS5LZXkiUQoQVGFrZVNlYXRSZXNwb25zZRIPCgdhY2NvdW50GAEgASgJEg4KBmhlaWdodBgCIAEoAxIOCgZudW1iZXIYAyABKAkSDAoEc2FsdBgEIAEoDCJdChRQdXRNYWNoaW5lS2V5UmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEiQKA2tleRgCIAEoCzIXLm11bGlhbi5pZGVudGl0eS52MS5LZXkSDgoGcmV2b2tlGAMgASgIIjgKFVB1dE1hY2hpbmVLZXlSZXNwb25zZRIOCgZoZWlnaHQYASABKAMSDwoHZW5kc19tcxgCIAEoAyIyChJMaXN0U291cmNlc1JlcXVlc3QSCwoDb3JnGAEgASgJEg8KB2dhdGV3YXkYAiABKAkiTwoTTGlzdFNvdXJjZXNSZXNwb25zZRIqCgdzb3VyY2VzGAEgAygLMhkubXVsaWFuLmNvbnNvbGUudjEuU291cmNlEgwKBG1vcmUYAiABKAgioQIKBlNvdXJjZRIPCgdnYXRld2F5GAEgASgJEgsKA29yZxgCIAEoCRIMCgRuYW1lGAMgASgJEgsKA3VybBgEIAEoCRItCgVraW5kcxgFIAMoDjIeLm11bGlhbi5jYXRhbG9ndWUudjEuVGFibGVLaW5kEg4KBnRhYmxlcxgGIAEoDRIMCgRnb25lGAcgASgNEg8KB3VuZmlsZWQYCCABKA0SDwoHY29sdW1ucxgJIAEoDRIOCgZtYXBwZWQYCiABKA0SEwoLb3Blbl9kcmlmdHMYCyABKA0SDwoHc2Vlbl9tcxgMIAEoAxISCgpzZWVuX3RhYmxlGA0gASgJEhMKC2ZpbmdlcnByaW50GA4gASgMEhAKCGhlYXJkX21zGA8gASgDIoEBChVMaXN0RGVsaXZlcmllc1JlcXVlc3QSCwoDb3JnGAEgASgJEi4KBnN0YXRlcxgCIAMoDjIeLm11bGlhbi5zaGFyZS52MS5EZWxpdmVyeVN0YXRlEg0KBWVudHJ5GAMgASgJEg0KBWFmdGVyGAQgASgJEg0KBWxpbWl0GAUgASgNIncKFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USLQoKZGVsaXZlcmllcxgBIAMoCzIZLm11bGlhbi5zaGFyZS52MS5EZWxpdmVyeRIRCgljb25zdW1lcnMYAiADKAkSDAoEbmV4dBgDIAEoCRINCgV0b3RhbBgEIAEoAyIlChJDb3VudEdyYW50c1JlcXVlc3QSDwoHZW50cmllcxgBIAMoCSIjChNDb3VudEdyYW50c1Jlc3BvbnNlEgwKBGxpdmUYASABKAMyxQwKDkNvbnNvbGVTZXJ2aWNlEl4KCkdldENvbnNvbGUSJC5tdWxpYW4uY29uc29sZS52MS5HZXRDb25zb2xlUmVxdWVzdBolLm11bGlhbi5jb25zb2xlLnYxLkdldENvbnNvbGVSZXNwb25zZSIDkAIBElgKCFJlYWRCb2R5EiIubXVsaWFuLmNvbnNvbGUudjEuUmVhZEJvZHlSZXF1ZXN0GiMubXVsaWFuLmNvbnNvbGUudjEuUmVhZEJvZHlSZXNwb25zZSIDkAIBElsKCUxpc3ROYW1lcxIjLm11bGlhbi5jb25zb2xlLnYxLkxpc3ROYW1lc1JlcXVlc3QaJC5tdWxpYW4uY29uc29sZS52MS5MaXN0TmFtZXNSZXNwb25zZSIDkAIBEkwKBEZpbmQSHi5tdWxpYW4uY29uc29sZS52MS5GaW5kUmVxdWVzdBofLm11bGlhbi5jb25zb2xlLnYxLkZpbmRSZXNwb25zZSIDkAIBEl4KCkxpc3RCbG9ja3MSJC5tdWxpYW4uY29uc29sZS52MS5MaXN0QmxvY2tzUmVxdWVzdBolLm11bGlhbi5jb25zb2xlLnYxLkxpc3RCbG9ja3NSZXNwb25zZSIDkAIBEmoKDkdldFRyYW5zYWN0aW9uEigubXVsaWFuLmNvbnNvbGUudjEuR2V0VHJhbnNhY3Rpb25SZXF1ZXN0GikubXVsaWFuLmNvbnNvbGUudjEuR2V0VHJhbnNhY3Rpb25SZXNwb25zZSIDkAIBElUKB0V4cGxhaW4SIS5tdWxpYW4uY29uc29sZS52MS5FeHBsYWluUmVxdWVzdBoiLm11bGlhbi5jb25zb2xlLnYxLkV4cGxhaW5SZXNwb25zZSIDkAIBEk8KBVByb3ZlEh8ubXVsaWFuLmNvbnNvbGUudjEuUHJvdmVSZXF1ZXN0GiAubXVsaWFuLmNvbnNvbGUudjEuUHJvdmVSZXNwb25zZSIDkAIBEmEKC0V4cG9ydFRyYWNlEiUubXVsaWFuLmNvbnNvbGUudjEuRXhwb3J0VHJhY2VSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuRXhwb3J0VHJhY2VSZXNwb25zZSIDkAIBEl4KCkxpc3RFdmVudHMSJC5tdWxpYW4uY29uc29sZS52MS5MaXN0RXZlbnRzUmVxdWVzdBolLm11bGlhbi5jb25zb2xlLnYxLkxpc3RFdmVudHNSZXNwb25zZSIDkAIBEk8KBkZvbGxvdxIgLm11bGlhbi5jb25zb2xlLnYxLkZvbGxvd1JlcXVlc3QaIS5tdWxpYW4uY29uc29sZS52MS5Gb2xsb3dSZXNwb25zZTABEmEKC0xpc3RTb3VyY2VzEiUubXVsaWFuLmNvbnNvbGUudjEuTGlzdFNvdXJjZXNSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuTGlzdFNvdXJjZXNSZXNwb25zZSIDkAIBEmoKDkxpc3REZWxpdmVyaWVzEigubXVsaWFuLmNvbnNvbGUudjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GikubXVsaWFuLmNvbnNvbGUudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSIDkAIBEmEKC0NvdW50R3JhbnRzEiUubXVsaWFuLmNvbnNvbGUudjEuQ291bnRHcmFudHNSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuQ291bnRHcmFudHNSZXNwb25zZSIDkAIBElsKCUxpc3RTZWF0cxIjLm11bGlhbi5jb25zb2xlLnYxLkxpc3RTZWF0c1JlcXVlc3QaJC5tdWxpYW4uY29uc29sZS52MS5MaXN0U2VhdHNSZXNwb25zZSIDkAIBElMKCFRha2VTZWF0EiIubXVsaWFuLmNvbnNvbGUudjEuVGFrZVNlYXRSZXF1ZXN0GiMubXVsaWFuLmNvbnNvbGUudjEuVGFrZVNlYXRSZXNwb25zZRJiCg1QdXRNYWNoaW5lS2V5EicubXVsaWFuLmNvbnNvbGUudjEuUHV0TWFjaGluZUtleVJlcXVlc3QaKC5tdWxpYW4uY29uc29sZS52MS5QdXRNYWNoaW5lS2V5UmVzcG9uc2VCKFombXVsaWFuL2dlbi9tdWxpYW4vY29uc29sZS92MTtjb25zb2xldjFiBnByb3RvMw", [file_mulian_catalogue_v1_catalogue, file_mulian_identity_v1_identity, file_mulian_share_v1_share, file_mulian_trace_v1_query, file_mulian_tx_v1_tx]);
 
 /**
  * @generated from message mulian.console.v1.GetConsoleRequest
@@ -290,6 +296,27 @@ export type ListBlocksRequest = Message<"mulian.console.v1.ListBlocksRequest"> &
    * @generated from field: string account = 5;
    */
   account: string;
+
+  /**
+   * blocks over this height; 0 = no bound: what is new since the last answer
+   *
+   * @generated from field: int64 above = 6;
+   */
+  above: bigint;
+
+  /**
+   * without transactions that only anchor the logs of gateways
+   *
+   * @generated from field: bool quiet = 7;
+   */
+  quiet: boolean;
+
+  /**
+   * each transaction with the objects that it changed
+   *
+   * @generated from field: bool objects = 8;
+   */
+  objects: boolean;
 };
 
 /**
@@ -418,6 +445,20 @@ export type Transaction = Message<"mulian.console.v1.Transaction"> & {
    * @generated from field: string refusal = 10;
    */
   refusal: string;
+
+  /**
+   * of its messages, as tx.v1.Message names them: "file_request"
+   *
+   * @generated from field: repeated string verbs = 11;
+   */
+  verbs: string[];
+
+  /**
+   * if asked for: state keys that it changed, the one that it is about first; <= 8
+   *
+   * @generated from field: repeated string objects = 12;
+   */
+  objects: string[];
 };
 
 /**
@@ -537,6 +578,194 @@ export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
   messageDesc(file_mulian_console_v1_query, 16);
 
 /**
+ * id: a state key or the id of an object, a transaction (64 hex digits), or "event:NUMBER" of
+ * the ledger's log. What is in a gateway's log is proved by `mulian trace export`.
+ *
+ * @generated from message mulian.console.v1.ProveRequest
+ */
+export type ProveRequest = Message<"mulian.console.v1.ProveRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message mulian.console.v1.ProveRequest.
+ * Use `create(ProveRequestSchema)` to create a new message.
+ */
+export const ProveRequestSchema: GenMessage<ProveRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 17);
+
+/**
+ * @generated from message mulian.console.v1.ProveResponse
+ */
+export type ProveResponse = Message<"mulian.console.v1.ProveResponse"> & {
+  /**
+   * @generated from field: bytes file = 1;
+   */
+  file: Uint8Array;
+};
+
+/**
+ * Describes the message mulian.console.v1.ProveResponse.
+ * Use `create(ProveResponseSchema)` to create a new message.
+ */
+export const ProveResponseSchema: GenMessage<ProveResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 18);
+
+/**
+ * @generated from message mulian.console.v1.ExportTraceRequest
+ */
+export type ExportTraceRequest = Message<"mulian.console.v1.ExportTraceRequest"> & {
+  /**
+   * as of TraceRequest, <= 512 bytes
+   *
+   * @generated from field: string object = 1;
+   */
+  object: string;
+
+  /**
+   * only events that touch the object itself
+   *
+   * @generated from field: bool direct = 2;
+   */
+  direct: boolean;
+};
+
+/**
+ * Describes the message mulian.console.v1.ExportTraceRequest.
+ * Use `create(ExportTraceRequestSchema)` to create a new message.
+ */
+export const ExportTraceRequestSchema: GenMessage<ExportTraceRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 19);
+
+/**
+ * @generated from message mulian.console.v1.ExportTraceResponse
+ */
+export type ExportTraceResponse = Message<"mulian.console.v1.ExportTraceResponse"> & {
+  /**
+   * <= 8 MiB
+   *
+   * @generated from field: bytes zip = 1;
+   */
+  zip: Uint8Array;
+
+  /**
+   * under which it is saved
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * that are in it, <= 100
+   *
+   * @generated from field: uint32 steps = 3;
+   */
+  steps: number;
+
+  /**
+   * false: the trace has more steps than that
+   *
+   * @generated from field: bool complete = 4;
+   */
+  complete: boolean;
+};
+
+/**
+ * Describes the message mulian.console.v1.ExportTraceResponse.
+ * Use `create(ExportTraceResponseSchema)` to create a new message.
+ */
+export const ExportTraceResponseSchema: GenMessage<ExportTraceResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 20);
+
+/**
+ * @generated from message mulian.console.v1.ListEventsRequest
+ */
+export type ListEventsRequest = Message<"mulian.console.v1.ListEventsRequest"> & {
+  /**
+   * events with a lower number; 0 = from the latest
+   *
+   * @generated from field: int64 below = 1;
+   */
+  below: bigint;
+
+  /**
+   * default 50, <= 200
+   *
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+
+  /**
+   * account, or an organisation with all of its accounts; empty = everybody's
+   *
+   * @generated from field: string actor = 3;
+   */
+  actor: string;
+
+  /**
+   * state key that was touched; empty = any
+   *
+   * @generated from field: string object = 4;
+   */
+  object: string;
+
+  /**
+   * not before, of block time; 0 = no bound
+   *
+   * @generated from field: int64 from_ms = 5;
+   */
+  fromMs: bigint;
+
+  /**
+   * before; 0 = no bound
+   *
+   * @generated from field: int64 to_ms = 6;
+   */
+  toMs: bigint;
+
+  /**
+   * also the anchors of gateways' logs, of which there is one every few seconds
+   *
+   * @generated from field: bool anchors = 7;
+   */
+  anchors: boolean;
+};
+
+/**
+ * Describes the message mulian.console.v1.ListEventsRequest.
+ * Use `create(ListEventsRequestSchema)` to create a new message.
+ */
+export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 21);
+
+/**
+ * @generated from message mulian.console.v1.ListEventsResponse
+ */
+export type ListEventsResponse = Message<"mulian.console.v1.ListEventsResponse"> & {
+  /**
+   * @generated from field: repeated mulian.trace.v1.TraceStep steps = 1;
+   */
+  steps: TraceStep[];
+
+  /**
+   * below for the next page; 0 = that was all. At most 20,000 events are looked at for a page
+   *
+   * @generated from field: int64 next = 2;
+   */
+  next: bigint;
+};
+
+/**
+ * Describes the message mulian.console.v1.ListEventsResponse.
+ * Use `create(ListEventsResponseSchema)` to create a new message.
+ */
+export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 22);
+
+/**
  * @generated from message mulian.console.v1.FollowRequest
  */
 export type FollowRequest = Message<"mulian.console.v1.FollowRequest"> & {
@@ -551,7 +780,7 @@ export type FollowRequest = Message<"mulian.console.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_query, 17);
+  messageDesc(file_mulian_console_v1_query, 23);
 
 /**
  * @generated from message mulian.console.v1.FollowResponse
@@ -603,7 +832,7 @@ export type FollowResponse = Message<"mulian.console.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_query, 18);
+  messageDesc(file_mulian_console_v1_query, 24);
 
 /**
  * @generated from message mulian.console.v1.ListSeatsRequest
@@ -620,7 +849,7 @@ export type ListSeatsRequest = Message<"mulian.console.v1.ListSeatsRequest"> & {
  * Use `create(ListSeatsRequestSchema)` to create a new message.
  */
 export const ListSeatsRequestSchema: GenMessage<ListSeatsRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_query, 19);
+  messageDesc(file_mulian_console_v1_query, 25);
 
 /**
  * @generated from message mulian.console.v1.ListSeatsResponse
@@ -637,7 +866,7 @@ export type ListSeatsResponse = Message<"mulian.console.v1.ListSeatsResponse"> &
  * Use `create(ListSeatsResponseSchema)` to create a new message.
  */
 export const ListSeatsResponseSchema: GenMessage<ListSeatsResponse> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_query, 20);
+  messageDesc(file_mulian_console_v1_query, 26);
 
 /**
  * Seat is an account that somebody can have by bringing a key.
@@ -675,7 +904,7 @@ export type Seat = Message<"mulian.console.v1.Seat"> & {
  * Use `create(SeatSchema)` to create a new message.
  */
 export const SeatSchema: GenMessage<Seat> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_query, 21);
+  messageDesc(file_mulian_console_v1_query, 27);
 
 /**
  * @generated from message mulian.console.v1.TakeSeatRequest
@@ -706,6 +935,13 @@ export type TakeSeatRequest = Message<"mulian.console.v1.TakeSeatRequest"> & {
    * @generated from field: string account = 4;
    */
   account: string;
+
+  /**
+   * may be left out: a second key, of the browser itself, by which the pages say who reads; it is enrolled as a MACHINE key
+   *
+   * @generated from field: mulian.identity.v1.Key device = 5;
+   */
+  device?: Key | undefined;
 };
 
 /**
@@ -713,7 +949,7 @@ export type TakeSeatRequest = Message<"mulian.console.v1.TakeSeatRequest"> & {
  * Use `create(TakeSeatRequestSchema)` to create a new message.
  */
 export const TakeSeatRequestSchema: GenMessage<TakeSeatRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_query, 22);
+  messageDesc(file_mulian_console_v1_query, 28);
 
 /**
  * @generated from message mulian.console.v1.TakeSeatResponse
@@ -751,7 +987,337 @@ export type TakeSeatResponse = Message<"mulian.console.v1.TakeSeatResponse"> & {
  * Use `create(TakeSeatResponseSchema)` to create a new message.
  */
 export const TakeSeatResponseSchema: GenMessage<TakeSeatResponse> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_query, 23);
+  messageDesc(file_mulian_console_v1_query, 29);
+
+/**
+ * @generated from message mulian.console.v1.PutMachineKeyRequest
+ */
+export type PutMachineKeyRequest = Message<"mulian.console.v1.PutMachineKeyRequest"> & {
+  /**
+   * the post
+   *
+   * @generated from field: string account = 1;
+   */
+  account: string;
+
+  /**
+   * made by the caller, its label for people; of a revocation: the id alone
+   *
+   * @generated from field: mulian.identity.v1.Key key = 2;
+   */
+  key?: Key | undefined;
+
+  /**
+   * @generated from field: bool revoke = 3;
+   */
+  revoke: boolean;
+};
+
+/**
+ * Describes the message mulian.console.v1.PutMachineKeyRequest.
+ * Use `create(PutMachineKeyRequestSchema)` to create a new message.
+ */
+export const PutMachineKeyRequestSchema: GenMessage<PutMachineKeyRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 30);
+
+/**
+ * @generated from message mulian.console.v1.PutMachineKeyResponse
+ */
+export type PutMachineKeyResponse = Message<"mulian.console.v1.PutMachineKeyResponse"> & {
+  /**
+   * of the block that has it
+   *
+   * @generated from field: int64 height = 1;
+   */
+  height: bigint;
+
+  /**
+   * first moment at which the key no longer signs
+   *
+   * @generated from field: int64 ends_ms = 2;
+   */
+  endsMs: bigint;
+};
+
+/**
+ * Describes the message mulian.console.v1.PutMachineKeyResponse.
+ * Use `create(PutMachineKeyResponseSchema)` to create a new message.
+ */
+export const PutMachineKeyResponseSchema: GenMessage<PutMachineKeyResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 31);
+
+/**
+ * ListSourcesRequest: org or gateway may be empty.
+ *
+ * @generated from message mulian.console.v1.ListSourcesRequest
+ */
+export type ListSourcesRequest = Message<"mulian.console.v1.ListSourcesRequest"> & {
+  /**
+   * @generated from field: string org = 1;
+   */
+  org: string;
+
+  /**
+   * @generated from field: string gateway = 2;
+   */
+  gateway: string;
+};
+
+/**
+ * Describes the message mulian.console.v1.ListSourcesRequest.
+ * Use `create(ListSourcesRequestSchema)` to create a new message.
+ */
+export const ListSourcesRequestSchema: GenMessage<ListSourcesRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 32);
+
+/**
+ * @generated from message mulian.console.v1.ListSourcesResponse
+ */
+export type ListSourcesResponse = Message<"mulian.console.v1.ListSourcesResponse"> & {
+  /**
+   * by gateway and name
+   *
+   * @generated from field: repeated mulian.console.v1.Source sources = 1;
+   */
+  sources: Source[];
+
+  /**
+   * there are more tables than were read: figures are of those
+   *
+   * @generated from field: bool more = 2;
+   */
+  more: boolean;
+};
+
+/**
+ * Describes the message mulian.console.v1.ListSourcesResponse.
+ * Use `create(ListSourcesResponseSchema)` to create a new message.
+ */
+export const ListSourcesResponseSchema: GenMessage<ListSourcesResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 33);
+
+/**
+ * Source is a database behind a gateway as the ledger knows it: by the tables that the
+ * gateway has registered. Where and what it is stays in the gateway's configuration.
+ *
+ * @generated from message mulian.console.v1.Source
+ */
+export type Source = Message<"mulian.console.v1.Source"> & {
+  /**
+   * @generated from field: string gateway = 1;
+   */
+  gateway: string;
+
+  /**
+   * @generated from field: string org = 2;
+   */
+  org: string;
+
+  /**
+   * the gateway's name of it
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * where other gateways reach the gateway
+   *
+   * @generated from field: string url = 4;
+   */
+  url: string;
+
+  /**
+   * of its tables, ascending
+   *
+   * @generated from field: repeated mulian.catalogue.v1.TableKind kinds = 5;
+   */
+  kinds: TableKind[];
+
+  /**
+   * @generated from field: uint32 tables = 6;
+   */
+  tables: number;
+
+  /**
+   * of these, dropped in the source
+   *
+   * @generated from field: uint32 gone = 7;
+   */
+  gone: number;
+
+  /**
+   * of these, no entry lies on them
+   *
+   * @generated from field: uint32 unfiled = 8;
+   */
+  unfiled: number;
+
+  /**
+   * that the gateway sees
+   *
+   * @generated from field: uint32 columns = 9;
+   */
+  columns: number;
+
+  /**
+   * of these, an item lies on them
+   *
+   * @generated from field: uint32 mapped = 10;
+   */
+  mapped: number;
+
+  /**
+   * @generated from field: uint32 open_drifts = 11;
+   */
+  openDrifts: number;
+
+  /**
+   * block time of the last report of any table
+   *
+   * @generated from field: int64 seen_ms = 12;
+   */
+  seenMs: bigint;
+
+  /**
+   * of which table that was
+   *
+   * @generated from field: string seen_table = 13;
+   */
+  seenTable: string;
+
+  /**
+   * SM3 of the structure that it reported
+   *
+   * @generated from field: bytes fingerprint = 14;
+   */
+  fingerprint: Uint8Array;
+
+  /**
+   * block time at which the gateway has anchored its access log last; 0 = never
+   *
+   * @generated from field: int64 heard_ms = 15;
+   */
+  heardMs: bigint;
+};
+
+/**
+ * Describes the message mulian.console.v1.Source.
+ * Use `create(SourceSchema)` to create a new message.
+ */
+export const SourceSchema: GenMessage<Source> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 34);
+
+/**
+ * ListDeliveriesRequest: org is the provider's; empty = all.
+ *
+ * @generated from message mulian.console.v1.ListDeliveriesRequest
+ */
+export type ListDeliveriesRequest = Message<"mulian.console.v1.ListDeliveriesRequest"> & {
+  /**
+   * @generated from field: string org = 1;
+   */
+  org: string;
+
+  /**
+   * @generated from field: repeated mulian.share.v1.DeliveryState states = 2;
+   */
+  states: DeliveryState[];
+
+  /**
+   * @generated from field: string entry = 3;
+   */
+  entry: string;
+
+  /**
+   * cursor from the last answer
+   *
+   * @generated from field: string after = 4;
+   */
+  after: string;
+
+  /**
+   * default 50, <= 500
+   *
+   * @generated from field: uint32 limit = 5;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message mulian.console.v1.ListDeliveriesRequest.
+ * Use `create(ListDeliveriesRequestSchema)` to create a new message.
+ */
+export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 35);
+
+/**
+ * @generated from message mulian.console.v1.ListDeliveriesResponse
+ */
+export type ListDeliveriesResponse = Message<"mulian.console.v1.ListDeliveriesResponse"> & {
+  /**
+   * @generated from field: repeated mulian.share.v1.Delivery deliveries = 1;
+   */
+  deliveries: Delivery[];
+
+  /**
+   * who received it, in the order of the deliveries
+   *
+   * @generated from field: repeated string consumers = 2;
+   */
+  consumers: string[];
+
+  /**
+   * @generated from field: string next = 3;
+   */
+  next: string;
+
+  /**
+   * @generated from field: int64 total = 4;
+   */
+  total: bigint;
+};
+
+/**
+ * Describes the message mulian.console.v1.ListDeliveriesResponse.
+ * Use `create(ListDeliveriesResponseSchema)` to create a new message.
+ */
+export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 36);
+
+/**
+ * @generated from message mulian.console.v1.CountGrantsRequest
+ */
+export type CountGrantsRequest = Message<"mulian.console.v1.CountGrantsRequest"> & {
+  /**
+   * @generated from field: repeated string entries = 1;
+   */
+  entries: string[];
+};
+
+/**
+ * Describes the message mulian.console.v1.CountGrantsRequest.
+ * Use `create(CountGrantsRequestSchema)` to create a new message.
+ */
+export const CountGrantsRequestSchema: GenMessage<CountGrantsRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 37);
+
+/**
+ * @generated from message mulian.console.v1.CountGrantsResponse
+ */
+export type CountGrantsResponse = Message<"mulian.console.v1.CountGrantsResponse"> & {
+  /**
+   * @generated from field: int64 live = 1;
+   */
+  live: bigint;
+};
+
+/**
+ * Describes the message mulian.console.v1.CountGrantsResponse.
+ * Use `create(CountGrantsResponseSchema)` to create a new message.
+ */
+export const CountGrantsResponseSchema: GenMessage<CountGrantsResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_query, 38);
 
 /**
  * ConsoleService is served by every member's node.
@@ -830,6 +1396,38 @@ export const ConsoleService: GenService<{
     output: typeof ExplainResponseSchema;
   },
   /**
+   * Prove makes a proof file (docs/spec/proof.md) of what stands on the ledger, now: the page
+   * checks it itself. NotFound; Busy: the node makes as many as it can.
+   *
+   * @generated from rpc mulian.console.v1.ConsoleService.Prove
+   */
+  prove: {
+    methodKind: "unary";
+    input: typeof ProveRequestSchema;
+    output: typeof ProveResponseSchema;
+  },
+  /**
+   * ExportTrace packs the trace of an object into one zip that a stranger checks offline: each
+   * step with its proof (client/tracepack). NotFound, Busy.
+   *
+   * @generated from rpc mulian.console.v1.ConsoleService.ExportTrace
+   */
+  exportTrace: {
+    methodKind: "unary";
+    input: typeof ExportTraceRequestSchema;
+    output: typeof ExportTraceResponseSchema;
+  },
+  /**
+   * ListEvents returns what happened on the ledger, newest first, by who did it, to what, when.
+   *
+   * @generated from rpc mulian.console.v1.ConsoleService.ListEvents
+   */
+  listEvents: {
+    methodKind: "unary";
+    input: typeof ListEventsRequestSchema;
+    output: typeof ListEventsResponseSchema;
+  },
+  /**
    * Follow sends, at most once a second, which objects have changed: a page asks again for
    * what it shows. An empty message is a sign of life at least every 5 s.
    *
@@ -839,6 +1437,36 @@ export const ConsoleService: GenService<{
     methodKind: "server_streaming";
     input: typeof FollowRequestSchema;
     output: typeof FollowResponseSchema;
+  },
+  /**
+   * ListSources returns what gateways have put on the ledger of the databases that they watch.
+   *
+   * @generated from rpc mulian.console.v1.ConsoleService.ListSources
+   */
+  listSources: {
+    methodKind: "unary";
+    input: typeof ListSourcesRequestSchema;
+    output: typeof ListSourcesResponseSchema;
+  },
+  /**
+   * ListDeliveries returns what an organisation's gateways have handed over.
+   *
+   * @generated from rpc mulian.console.v1.ConsoleService.ListDeliveries
+   */
+  listDeliveries: {
+    methodKind: "unary";
+    input: typeof ListDeliveriesRequestSchema;
+    output: typeof ListDeliveriesResponseSchema;
+  },
+  /**
+   * CountGrants tells how many live grants of owners rest on entries: a number, and nobody's name.
+   *
+   * @generated from rpc mulian.console.v1.ConsoleService.CountGrants
+   */
+  countGrants: {
+    methodKind: "unary";
+    input: typeof CountGrantsRequestSchema;
+    output: typeof CountGrantsResponseSchema;
   },
   /**
    * ListSeats returns the accounts that this process offers to who comes to it: the demo's,
@@ -861,6 +1489,19 @@ export const ConsoleService: GenService<{
     methodKind: "unary";
     input: typeof TakeSeatRequestSchema;
     output: typeof TakeSeatResponseSchema;
+  },
+  /**
+   * PutMachineKey adds a MACHINE key to a post that was taken as a seat, or revokes it: signed
+   * with the ROOT key that this process holds, so in the demo only. Forbidden: not from a page
+   * of this server, no such post; what the ledger refuses. Elsewhere the holder of the
+   * organisation's ROOT key signs AddKey and RevokeKey himself.
+   *
+   * @generated from rpc mulian.console.v1.ConsoleService.PutMachineKey
+   */
+  putMachineKey: {
+    methodKind: "unary";
+    input: typeof PutMachineKeyRequestSchema;
+    output: typeof PutMachineKeyResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_mulian_console_v1_query, 0);

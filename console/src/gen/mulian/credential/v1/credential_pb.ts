@@ -511,7 +511,7 @@ export type AnnotatedCopy = Message<"mulian.credential.v1.AnnotatedCopy"> & {
   credential: Uint8Array;
 
   /**
-   * at most 366 days ahead
+   * at most 366 days ahead; 30 days after it the record is dropped
    *
    * @generated from field: int64 expires_ms = 6;
    */

@@ -496,7 +496,7 @@ export type RecordCustodyUse = Message<"mulian.custody.v1.RecordCustodyUse"> & {
   body: Uint8Array;
 
   /**
-   * by an account of the officer's organisation; FACE or COUNTER, evidence needed
+   * by another account of the officer's organisation; FACE or COUNTER, evidence needed
    *
    * @generated from field: mulian.identity.v1.StepUp presence = 3;
    */

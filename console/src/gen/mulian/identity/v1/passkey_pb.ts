@@ -257,7 +257,8 @@ export const ProofingSchema: GenMessage<Proofing> = /*@__PURE__*/
  * minor_until_ms: until then the holder is a minor for whom a guardian says yes (PIPL art. 31:
  * his 14th birthday; Civil Code art. 19: his 18th, where the authority holds that to be needed).
  * The authority states the first day of the month after that day: so the day of birth is not on
- * the ledger. 0 = no minor. OutOfRange: past, more than 18 years ahead, or of a firm.
+ * the ledger. 0 = as the proofing before has it, or no minor. OutOfRange: past, more than 18 years
+ * ahead, or of a firm.
  *
  * @generated from message mulian.identity.v1.RecordProofing
  */

@@ -1,0 +1,1 @@
+import{q as e}from"./antd.js";import{t}from"./useTranslation.js";import{i as n}from"./table.js";import{t as r}from"./feed.js";import{r as i}from"./react.js";var a=i();function o({close:i}){let{t:o}=t(`tour`),s=n();return(0,a.jsx)(e,{open:!0,title:o(`feed.title`),onClose:i,placement:s?`bottom`:`right`,size:s?`70%`:420,mask:!1,children:(0,a.jsx)(r,{})})}export{o as default};

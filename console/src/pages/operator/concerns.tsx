@@ -1,0 +1,35 @@
+// What waits for somebody: how grave, what, who has to act, since when, and the page on
+// which it is settled.
+import { Link } from '@tanstack/react-router'
+import { useTranslation } from 'react-i18next'
+import { type Concern, ConcernKind as K, Severity } from '@/gen/mulian/console/v1/overview_pb'
+import { DriftClass } from '@/gen/mulian/catalogue/v1/catalogue_pb'
+import { now } from '@/chain/live'
+import { pathOf } from '@/chain/paths'
+import { exact } from '@/chain/words'
+import { State } from '@/parts/object'
+import { Empty } from '@/parts/states'
+import { useSpan } from './parts'
+
+const tones = { [Severity.UNSPECIFIED]: 'grey', [Severity.GRAVE]: 'red', [Severity.LATE]: 'amber', [Severity.NOTE]: 'blue' } as const
+const target = (c: Concern) => (c.kind === K.SILENT_NODE ? '/nodes' : pathOf(c.object))
+
+export function Concerns({ concerns, most }: { concerns: Concern[]; most?: number }) {
+  const { t } = useTranslation('operator')
+  const span = useSpan()
+  if (concerns.length === 0) return <Empty text={t('concern.empty')} />
+  return (
+    <ul className="concerns">
+      {concerns.slice(0, most).map((c) => (
+        <li key={`${c.kind} ${c.object} ${c.title}`}>
+          <State words={t(`severity.${Severity[c.severity]}`)} tone={tones[c.severity]} />
+          <span>
+            {t(`concern.${K[c.kind]}`, { title: c.title, org: c.orgName, peer: c.peerName, changes: c.changes, drift: t(`drift.${DriftClass[c.drift]}`), voted: c.voted, members: c.members })}
+            <small title={exact(c.sinceMs)}>{c.orgName ? t('concern.who', { who: c.orgName }) : t('concern.everyone')} · {t(c.kind === K.LATE_ANSWER || c.kind === K.LATE_AGREEMENT ? 'concern.over' : 'concern.since', { span: span(Math.max(0, now() - Number(c.sinceMs))) })}</small>
+          </span>
+          <Link to={target(c)} aria-label={`${t(`go.${K[c.kind]}`)}: ${c.title}`}>{t(`go.${K[c.kind]}`)}</Link>
+        </li>
+      ))}
+    </ul>
+  )
+}

@@ -1,0 +1,39 @@
+// What an organisation asks of persons and firms: registered uses, requests, grants.
+import { queryOptions } from '@tanstack/react-query'
+import { DataRequestState as S, GrantBasis, type IntendedUse, IntendedUseState } from '@/gen/mulian/grant/v1/grant_pb'
+import { GrantService } from '@/gen/mulian/grant/v1/query_pb'
+import { rpc } from '@/chain/rpc'
+import { type Bytes, join, random, sha256, utf8 } from '@/chain/bytes'
+
+export type ListId = 'open' | 'granted' | 'closed'
+export const lists: { id: ListId; states: S[] }[] = [
+  { id: 'open', states: [S.REQUESTED] }, { id: 'granted', states: [S.GRANTED] }, { id: 'closed', states: [S.DECLINED, S.EXPIRED, S.WITHDRAWN] },
+]
+
+export const listAsked = (org: string, states: S[], limit = 200) => queryOptions({
+  queryKey: ['grant/request/', 'asked', org, states.join(), limit],
+  queryFn: () => rpc(GrantService).listDataRequests({ org, states, limit }),
+})
+
+export const listUses = (org: string) => queryOptions({
+  queryKey: ['grant/register/', 'of', org],
+  queryFn: () => rpc(GrantService).listUses({ org, limit: 200 }),
+})
+
+/** asked is one request with its use, its grant, and what the owner reads. */
+export const asked = (id: string, language: string) => queryOptions({
+  queryKey: [`grant/request/${id}`, 'one', language],
+  queryFn: () => rpc(GrantService).getDataRequest({ id, language: language.slice(0, 2) }),
+})
+
+/** byPage are uses by which a page can ask: an entry that everybody may know, and no statutory duty (the officer names the row then). */
+export const byPage = (u: IntendedUse): boolean => u.state === IntendedUseState.ACTIVE && u.entry !== '' && u.basis !== GrantBasis.DUTY
+
+/** Opening is what a commitment on the ledger is of; it stays in this browser and in the file. */
+export interface Opening { business: string; business_salt: string }
+
+/** commit is the ledger's commitment to a private text (internal/consent, Private). */
+export async function commit(text: string): Promise<{ sum: Bytes; salt: Bytes }> {
+  const salt = random(16)
+  return { sum: await sha256(join(utf8('mulian-private-v1\0'), salt, utf8(text))), salt }
+}
