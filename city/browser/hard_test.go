@@ -48,7 +48,7 @@ func race(p *page) {
 		wait.Go(func() {
 			if err := b.Ask(&results[i], `async () => { `+until+`
 				(await until("the button", () => { const e = document.querySelector('[data-testid="authorise"]'); return e && !e.disabled ? e : null })).click();
-				return await until("an end", () => document.querySelector(".toast") ? "done" : document.querySelector("[role=dialog] .note.red")?.innerText) }`); err != nil {
+				return await until("an end", () => document.querySelector(".toast") ? "done" : (() => { const n = document.querySelector("[role=dialog] .note.red"); return n?.querySelector('p a[href^="/tx/"]') ? n.innerText : null })()) }`); err != nil {
 				results[i] = err.Error()
 			}
 		})
@@ -59,8 +59,16 @@ func race(p *page) {
 		p.t.Logf("browser %d: %s", i+1, r)
 		if r == "done" {
 			done++
-		} else if !strings.Contains(r, "没有上链") || !strings.Contains(r, "拒绝记录在高度") {
-			p.t.Errorf("who came second reads %q", r)
+			continue
+		}
+		// The code, what happened and by whom, what to do, and where both stand.
+		for _, part := range []string{"当前状态不允许这样做 (MUL-13022)", "已有人先办", "数据管理岗", "密钥", "没有重复", "结果合意就不用再签", "查看先上链的交易", "拒绝记录在高度"} {
+			if !strings.Contains(r, part) {
+				p.t.Errorf("who came second does not read %q in %q", part, r)
+			}
+		}
+		if strings.Contains(r, "REQUEST_STATE") {
+			p.t.Errorf("who came second reads a rule's own words: %q", r)
 		}
 	}
 	for i, b := range both {

@@ -18,6 +18,7 @@ import { type Refused, refusal, rpc } from '@/chain/rpc'
 import { type Act, type Committed, type Draft, draft, fields, send } from '@/chain/tx'
 import { amount } from '@/chain/words'
 import { useWho } from '@/shell/who'
+import { Failed } from './failed'
 import { tell } from './toasts'
 import { useSmall } from './table'
 
@@ -112,7 +113,7 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
           </div>
           {ask.beside}
           {ask.danger && <p className="note amber">{t('sign.final')}</p>}
-          <Failed stage={stage} />
+          {stage.at === 'failed' && <Failed {...stage} acts={ask.acts} />}
           <dl className="facts">
             <dt>{t('sign.method')}</dt><dd>{t(`method.${signer.method}`)} <code>{signer.keyId}</code></dd>
             {made && <><dt>{t('sign.tx')}</dt><dd><code title={hex(made.id)}>{short(hex(made.id))}</code> <Button size="small" type="text" onClick={() => void navigator.clipboard.writeText(hex(made.id))}>{t('copy')}</Button></dd></>}
@@ -131,21 +132,5 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
         </div>
       )}
     </Drawer>
-  )
-}
-
-function Failed({ stage }: { stage: Stage }) {
-  const { t } = useTranslation('shell')
-  const code = stage.at === 'failed' ? (stage.committed?.code ?? (typeof stage.why === 'string' ? 0 : Number(stage.why.code.replace('MUL-', '')))) : 0
-  const words = useQuery({ queryKey: ['explain', code], enabled: !!code, staleTime: Infinity, queryFn: () => rpc(ConsoleService).explain({ code }) })
-  if (stage.at !== 'failed') return null
-  const text = typeof stage.why === 'string' ? stage.why : stage.why.text
-  return (
-    <div className="note red" role="alert">
-      <strong>{words.data ? `${words.data.title} (${words.data.code})` : t('sign.failed')}</strong>
-      <p>{words.data?.fix}</p>
-      <p>{text}{typeof stage.why !== 'string' && stage.why.reference ? ` · ${stage.why.reference}` : ''}</p>
-      {stage.committed && <Link to={`/tx/${hex(stage.committed.id)}`}>{t('sign.refusedAt', { height: amount(stage.committed.height) })}</Link>}
-    </div>
   )
 }

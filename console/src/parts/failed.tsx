@@ -1,0 +1,74 @@
+// Why a signature came to nothing: the code at once, as people say it on the telephone, then
+// in words what it means and what to do; and who was faster, where the object had moved on.
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useTranslation } from 'react-i18next'
+import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
+import { TraceService } from '@/gen/mulian/trace/v1/query_pb'
+import type { TraceStep } from '@/gen/mulian/trace/v1/query_pb'
+import { hex } from '@/chain/bytes'
+import { type Refused, rpc } from '@/chain/rpc'
+import type { Act, Committed } from '@/chain/tx'
+import { amount, exact } from '@/chain/words'
+
+// Refusals that say that the object is not as it was: illegal transition, version conflict, vote closed.
+const MOVED = [13022, 13025, 13028]
+// Fields by which messages name the object that they change, and how much is looked at of it.
+const NAMES = ['request', 'agreement', 'amendment', 'correction', 'objection', 'dispute', 'drift', 'delivery', 'proposal', 'entry', 'table', 'duty', 'id']
+const MOST_ACTS = 20
+const MOST_PAGES = 10
+
+const objectOf = (act: Act): string => {
+  const value = act.value as Record<string, unknown> | undefined
+  const field = NAMES.find((n) => typeof value?.[n] === 'string' && value[n] !== '')
+  return field ? String(value![field]) : ''
+}
+
+/** Failed says why what was asked for is not on the chain, or is there as a refusal. */
+export function Failed({ why, committed, acts }: { why: Refused | string; committed?: Committed; acts: Act[] }) {
+  const { t } = useTranslation('shell')
+  const code = committed?.code ?? (typeof why === 'string' ? 0 : Number(why.code.replace('MUL-', '')) || 0)
+  const words = useQuery({ queryKey: ['explain', code], enabled: !!code, staleTime: Infinity, queryFn: () => rpc(ConsoleService).explain({ code }) })
+  const faster = useFaster(MOVED.includes(code) ? acts : [], committed)
+  const said = typeof why === 'string' ? why : [why.text, why.reference].filter(Boolean).join(' · ')
+  return (
+    <div className="note red" role="alert" data-state="failed">
+      <strong>{words.data?.title ?? t('sign.failed')}{code ? ` (MUL-${code})` : ''}</strong>
+      {faster ? (
+        <>
+          <p>{t('sign.faster', { who: faster.accountName || faster.account, key: faster.key, height: amount(faster.height), when: exact(faster.timeMs) })}</p>
+          {faster.lines.map((l) => <p key={l}>{l}</p>)}
+          <p>{t('sign.fasterThen')}</p>
+          <p><Link to={`/tx/${hex(faster.txId)}`}>{t('sign.fasterLook')}</Link></p>
+        </>
+      ) : <p>{words.data?.fix}</p>}
+      {faster ? <details><summary>{t('details')}</summary>{said}</details> : <p>{said}</p>}
+      {committed && <Link to={`/tx/${hex(committed.id)}`}>{t('sign.refusedAt', { height: amount(committed.height) })}</Link>}
+    </div>
+  )
+}
+
+// The transaction that changed last what the acts are about.
+function useFaster(acts: Act[], own?: Committed) {
+  const objects = [...new Set(acts.slice(0, MOST_ACTS).map(objectOf).filter(Boolean))]
+  const found = useQuery({
+    queryKey: ['faster', ...objects, own && hex(own.id)], enabled: objects.length > 0, staleTime: Infinity, retry: false,
+    queryFn: async () => {
+      const last = (await Promise.all(objects.map(latest))).filter((s) => !!s).sort((a, b) => Number(b.seq - a.seq))[0]
+      return last?.event ? (await rpc(ConsoleService).getTransaction({ txId: last.event.txId })).transaction ?? null : null
+    },
+  })
+  return found.data
+}
+
+// latest is the last step of an object that somebody signed.
+async function latest(object: string): Promise<TraceStep | undefined> {
+  let last: TraceStep | undefined
+  for (let page = 0, after = ''; page < MOST_PAGES; page++) {
+    const got = await rpc(TraceService).trace({ object, direct: true, after, limit: 500 })
+    last = got.steps.findLast((s) => s.event && s.event.txId.length > 0) ?? last
+    if (!got.next) break
+    after = got.next
+  }
+  return last
+}
