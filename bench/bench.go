@@ -27,6 +27,10 @@ type Options struct {
 	Flood bool
 	// Entries is the size of a catalogue, Rows that of a table; 0 = the bench's choice.
 	Entries, Rows int
+	// Records is how long the record of a city is; Keep the folder in which what was made
+	// stays for the next run, empty = none.
+	Records int
+	Keep    string
 	// Keys is the size of an authenticated state; 0 = the bench's choice.
 	Keys int
 	// Transactions is how long a long chain is; 0 = the bench's choice.

@@ -163,9 +163,19 @@ func (w *town) publish(ctx context.Context, p pair, edit ...func(*cataloguev1.En
 	}); err != nil {
 		return err
 	}
-	w.entry = w.provider.Account + ":permit"
+	e := permit(w.provider.Account, "permit", table)
+	w.entry = e.Id
+	for _, change := range edit {
+		change(e)
+	}
+	_, err := w.chain.Send(ctx, w.provider, &cataloguev1.SubmitEntries{Entries: []*cataloguev1.Entry{e}})
+	return err
+}
+
+// permit is the entry of a table with the rows' columns, for everybody.
+func permit(provider, id, table string) *cataloguev1.Entry {
 	e := &cataloguev1.Entry{
-		Id: w.entry, Name: "建设工程规划许可证", Abstract: "测速用的合成许可", Provider: w.provider.Account, Duties: []string{w.provider.Account + ":1"},
+		Id: provider + ":" + id, Name: "建设工程规划许可证", Abstract: "测速用的合成许可", Provider: provider, Duties: []string{provider + ":1"},
 		Table: table, Category: "城乡建设/规划", Format: cataloguev1.Format_FORMAT_TABLE,
 		Methods:   []cataloguev1.Method{cataloguev1.Method_METHOD_BATCH, cataloguev1.Method_METHOD_QUERY},
 		ShareType: cataloguev1.ShareType_SHARE_TYPE_UNCONDITIONAL, StandingOrder: &cataloguev1.StandingOrder{Automatic: true},
@@ -175,11 +185,7 @@ func (w *town) publish(ctx context.Context, p pair, edit ...func(*cataloguev1.En
 	for i, c := range rowsColumns {
 		e.Items = append(e.Items, &cataloguev1.Item{Code: c.name, Name: c.title, Type: c.kind, PrimaryKey: i == 0, Column: c.name, TechnicalName: c.name})
 	}
-	for _, change := range edit {
-		change(e)
-	}
-	_, err := w.chain.Send(ctx, w.provider, &cataloguev1.SubmitEntries{Entries: []*cataloguev1.Entry{e}})
-	return err
+	return e
 }
 
 // agree makes an agreement on all items.

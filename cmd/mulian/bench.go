@@ -25,7 +25,7 @@ machine and the circumstances. What the figures mean: docs/performance.md.`),
 		Example: "  mulian bench ledger --seconds 5\n  mulian bench ledger --json",
 		Args:    exactly(0),
 	}
-	c.AddCommand(a.benchCatalogueCommand(), a.benchSearchCommand(), a.benchProofCommand(), a.benchDeliverCommand(), a.benchQueryCommand(), a.benchDriftCommand(), a.benchRevokeCommand(), a.benchGrantCommand(), a.benchPartCommand(), a.benchMemberCommand(), a.benchLedgerCommand(), a.benchStateCommand(), a.benchChainCommand(), a.benchSoakCommand())
+	c.AddCommand(a.benchCatalogueCommand(), a.benchSearchCommand(), a.benchConsoleCommand(), a.benchProofCommand(), a.benchDeliverCommand(), a.benchQueryCommand(), a.benchDriftCommand(), a.benchRevokeCommand(), a.benchGrantCommand(), a.benchPartCommand(), a.benchMemberCommand(), a.benchLedgerCommand(), a.benchStateCommand(), a.benchChainCommand(), a.benchSoakCommand())
 	return c
 }
 
