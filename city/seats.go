@@ -2,9 +2,8 @@ package city
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,12 +76,16 @@ func (c *City) Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*console
 		if s.id == speaker {
 			return c.speak(ctx, root, keys)
 		}
-		local := seatPost + randomHex(4)
+		local := server.SeatOf([]byte(s.id), keys)
+		id := d.Code + "/p/" + local
 		r, err := c.chain.Send(ctx, root, &identityv1.RegisterUnit{Kind: identityv1.AccountKind_ACCOUNT_KIND_POST, LocalId: local, Name: s.post, Keys: keys})
+		if fault.Is(err, fault.AlreadyExists) { // by the same keys: the answer was lost
+			return server.Taken(ctx, c.chain, id)
+		}
 		if err != nil {
 			return nil, err
 		}
-		return &consolev1.TakeSeatResponse{Account: d.Code + "/p/" + local, Height: r.Height}, nil
+		return &consolev1.TakeSeatResponse{Account: id, Height: r.Height}, nil
 	}
 	return nil, fault.Newf(fault.NotFound, "there is no seat %.40q", m.GetSeat())
 }
@@ -92,13 +95,24 @@ func (c *City) Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*console
 // browser ends for each.
 func (c *City) speak(ctx context.Context, root client.Signer, keys []*identityv1.Key) (*consolev1.TakeSeatResponse, error) {
 	keys[0].Level = identityv1.KeyLevel_KEY_LEVEL_ROOT
-	out := &consolev1.TakeSeatResponse{Account: root.Account}
+	out, acc := &consolev1.TakeSeatResponse{Account: root.Account}, &identityv1.Account{}
+	if err := c.get(ctx, "identity/account/"+root.Account, acc); err != nil {
+		return nil, err
+	}
 	for _, k := range keys {
+		if slices.ContainsFunc(acc.GetKeys(), func(had *identityv1.Key) bool {
+			return had.GetId() == k.GetId() && had.GetState() == identityv1.KeyState_KEY_STATE_ACTIVE
+		}) {
+			continue // the answer was lost, or what came between the two keys
+		}
 		r, err := c.addKey(ctx, root, k)
 		if err != nil {
 			return nil, err
 		}
 		out.Height = r.Height
+	}
+	if out.Height == 0 {
+		return server.Taken(ctx, c.chain, root.Account)
 	}
 	return out, nil
 }
@@ -127,12 +141,6 @@ func (c *City) addKey(ctx context.Context, root client.Signer, key *identityv1.K
 // fromBrowser tells whether a key came with a seat: server.SeatKeys labels them.
 func fromBrowser(k *identityv1.Key) bool {
 	return strings.HasPrefix(k.GetLabel(), browserLabel) || k.GetLabel() == "device"
-}
-
-func randomHex(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
-	return hex.EncodeToString(b)
 }
 
 // waiting are requests that lie in the planning commission's inbox when a newcomer opens

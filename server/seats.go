@@ -2,6 +2,9 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -9,6 +12,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"mulian/client"
 	consolev1 "mulian/gen/mulian/console/v1"
 	"mulian/gen/mulian/console/v1/consolev1connect"
 	identityv1 "mulian/gen/mulian/identity/v1"
@@ -24,7 +28,7 @@ type Seats interface {
 	// List returns what is offered, with a setup link's token or without.
 	List(ctx context.Context, token string) ([]*consolev1.Seat, error)
 	// Take puts the key on the ledger. NotFound: no such seat; Forbidden: the token does not
-	// hold any more; what the ledger refuses.
+	// hold any more; what the ledger refuses. The same keys again get the same account.
 	Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*consolev1.TakeSeatResponse, error)
 }
 
@@ -79,6 +83,26 @@ func SeatKeys(m *consolev1.TakeSeatRequest, label string) ([]*identityv1.Key, er
 		out = append(out, &identityv1.Key{Id: d.GetId(), Algorithm: d.GetAlgorithm(), PublicKey: d.GetPublicKey(), Level: identityv1.KeyLevel_KEY_LEVEL_MACHINE, Label: "device"})
 	}
 	return out, nil
+}
+
+// SeatOf names the post of who brings these keys to a seat: the same keys have the same name, so
+// that who did not get the answer asks again and is told of the post that he has.
+func SeatOf(seat []byte, keys []*identityv1.Key) string {
+	sum := sha256.New()
+	sum.Write(seat)
+	for _, k := range keys {
+		fmt.Fprintf(sum, "%q %q ", k.GetId(), k.GetPublicKey())
+	}
+	return "web-" + hex.EncodeToString(sum.Sum(nil)[:4])
+}
+
+// Taken answers who asks again for what he has: the account, at today's height.
+func Taken(ctx context.Context, chain *client.Client, account string) (*consolev1.TakeSeatResponse, error) {
+	st, err := chain.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &consolev1.TakeSeatResponse{Account: account, Height: st.GetHeight()}, nil
 }
 
 // TakeSeat implements ConsoleService.

@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base32"
-	"encoding/hex"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -88,12 +86,7 @@ func (s *Setup) Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*consol
 		return nil, forbidden
 	}
 	keys, bad := SeatKeys(m, "browser")
-	ours := sha256.New()
-	ours.Write(s.hash[:])
-	for _, k := range keys {
-		fmt.Fprintf(ours, "%q %q ", k.GetId(), k.GetPublicKey())
-	}
-	local := "web-" + hex.EncodeToString(ours.Sum(nil)[:4])
+	local := SeatOf(s.hash[:], keys)
 	if !s.begin(m.GetToken(), local, bad == nil) {
 		return nil, forbidden
 	}
@@ -107,7 +100,7 @@ func (s *Setup) Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*consol
 	case err != nil:
 		return nil, err
 	case found: // by the same keys: the answer was lost
-		return &consolev1.TakeSeatResponse{Account: id}, nil
+		return Taken(ctx, s.chain, id)
 	}
 	r, err := s.chain.Send(ctx, s.root, &identityv1.RegisterUnit{Kind: identityv1.AccountKind_ACCOUNT_KIND_POST, LocalId: local, Name: "管理岗", Keys: keys})
 	if err != nil {

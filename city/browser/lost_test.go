@@ -25,6 +25,24 @@ func lost(p *page) {
 	if account != once {
 		p.t.Errorf("kept are %s, the account on its way was %s", account, once)
 	}
+	p.seatAgain()
+}
+
+// seatAgain: the answer to a seat that was taken does not arrive. The second press brings the
+// same key, and gets the same post.
+func (p *page) seatAgain() {
+	for _, seat := range []string{"steward", "operator"} {
+		p.open("/seats")
+		p.settled()
+		p.lose("/TakeSeat")
+		p.press(`[data-seat="` + seat + `"]`)
+		var ok bool
+		p.ask(&ok, `async (s) => { `+until+`
+			await until("an answer that is lost", () => window.lost);
+			return until("the button again", () => !document.querySelector(`+"`"+`[data-seat="${s}"]`+"`"+`).classList.contains("ant-btn-loading")) }`, seat)
+		p.press(`[data-seat="` + seat + `"]`)
+		p.see("席位已上链")
+	}
 }
 
 // lose lets the next request to a path reach the server, and its answer not the page.

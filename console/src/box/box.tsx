@@ -35,6 +35,7 @@ export function To({ to, className, here, children }: { to: string; className?: 
 // What needs the box's cryptography or a camera comes when it is asked for.
 const Mine = lazy(() => import('./mine'))
 const Asset = lazy(() => import('./asset'))
+const Scan = lazy(() => import('./scan'))
 
 /** pages of the box: a pattern and what it shows. Others are added here, one line each. */
 const pages: [RegExp, (id: string) => ReactNode][] = [
@@ -46,6 +47,7 @@ const pages: [RegExp, (id: string) => ReactNode][] = [
   [/^\/box\/grant\/([0-9a-f]{32})$/, (id) => <GrantPage key={id} id={id} />],
   [/^\/box\/data$/, () => <Mine />],
   [/^\/box\/asset\/([0-9a-f]{32})$/, (id) => <Asset key={id} id={id} />],
+  [/^\/box\/scan$/, () => <Scan />],
   [/^\/box\/certs$/, () => <Certs />],
   [/^\/box\/certs\/([0-9a-f]{32})$/, (id) => <Cert key={id} id={id} />],
 ]

@@ -22,9 +22,9 @@ export function Home() {
       <header className="hero"><div className="row"><h1>{t('title')}</h1><To to="/box/me" className="me">{t('me.title')}</To></div><p>{t('home.lead', { n: d?.grants.length ?? 0 })}</p></header>
       <main className="page lifted">
         <nav className="card three" aria-label={t('home.nav')}>
+          <To to="/box/scan"><Icon d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5M3 12h18" />{t('home.scan')}</To>
           <To to="/box/data"><Icon d="M4 7h16v13H4zM4 7l2-3h12l2 3M10 11h4" />{t('home.mine')}{d ? ` ${d.held}` : ''}</To>
           <To to="/box/seen"><Icon d="M4 5h16v14H4zM8 10h8M8 14h5" />{t('home.seen')}{d ? ` ${d.told}` : ''}</To>
-          <To to="/box/certs"><Icon d="M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6" />{t('certs.title')}</To>
         </nav>
         {read.error !== undefined && !d && <Trouble error={read.error} again={refresh} />}
         {!d && read.error === undefined && <Wait />}
@@ -38,6 +38,9 @@ export function Home() {
             </div>
           ))}
         </section>}
+        <nav className="card" aria-label={t('home.more')}>
+          <To to="/box/certs" className="item"><strong>{t('certs.title')}</strong><span aria-hidden>›</span></To>
+        </nav>
         {d && <section className="card" aria-labelledby="given">
           <h2 id="given"><To to="/box/grants">{t('home.given')} {d.grants.length}</To></h2>
           {d.grants.length === 0 && <p className="second">{t('home.noGrants')}</p>}

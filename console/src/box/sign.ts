@@ -7,6 +7,7 @@ import { hex, join, random, sha256, utf8 } from '@/chain/bytes'
 import { arrived, keep, makeKey, makePasskey, type Signer, waiting } from '@/chain/keys'
 import { type Act, draft, type Draft, fields, send } from '@/chain/tx'
 import { call, type Here, type DataRequest } from './api'
+import { matchOf } from './match'
 
 export { fields, send }
 export type { Draft }
@@ -50,8 +51,10 @@ export async function giving(at: Here, s: Signer, c: Chosen): Promise<Draft> {
   const salt = random(16)
   const rowKey = await sha256(join(utf8('mulian-rowkey-v1\0'), salt, utf8(`${c.where}=${s.notes?.number ?? ''}`)))
   await keep({ ...s, notes: { ...s.notes, [`row:${request.id}`]: hex(salt) } })
+  const match = matchOf(request.id) // of a request that shows a number (scan.tsx)
   return draft(at.chainId, s.account, [{ case: 'giveGrant', value: {
     request: request.id, requestHash: from64(request.hash), uiTextHash: await sha256(utf8(c.text)), language: c.language, items: c.items, rowKeyCommitment: rowKey,
+    ...(match && { matchSalt: match.salt, matchNumber: match.number }),
   } }], at.aheadMs)
 }
 
@@ -59,6 +62,10 @@ const from64 = (s: string) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0)) a
 
 export const declining = (at: Here, s: Signer, id: string, notMe: boolean): Promise<Draft> =>
   draft(at.chainId, s.account, [{ case: 'declineRequest', value: { request: id, cause: notMe ? DeclineCause.NOT_ME : DeclineCause.REFUSED } }], at.aheadMs)
+
+/** mismatching declines a request whose number was typed wrong three times. */
+export const mismatching = (at: Here, s: Signer, id: string): Promise<Draft> =>
+  draft(at.chainId, s.account, [{ case: 'declineRequest', value: { request: id, cause: DeclineCause.MISMATCH } }], at.aheadMs)
 
 export const revoking = (at: Here, s: Signer, grant: string): Promise<Draft> =>
   draft(at.chainId, s.account, [{ case: 'revokeGrant', value: { grant } }], at.aheadMs)
