@@ -32,7 +32,7 @@ type Config struct {
 	// Genesis is the file with the chain's signed genesis: what is trusted. Required.
 	Genesis string `yaml:"genesis"`
 	// Boxes are the base URLs of the members that keep safe boxes, into which this gateway
-	// deposits. Empty: Server alone.
+	// deposits and at which it asks for the row keys of grants. Empty: Server alone.
 	Boxes []string `yaml:"boxes,omitempty"`
 	// Listen is the address for other gateways, host:port. Empty: 127.0.0.1:0, a free port.
 	Listen string `yaml:"listen"`

@@ -19,11 +19,24 @@ const resumeEvery = time.Minute
 // OpenDepositor returns what deposits into safe boxes as the gateway in cfg. Get and Send of
 // the result are the caller's to set.
 func OpenDepositor(cfg *Config, chainID string, signer client.Signer) *deposit.Depositor {
+	doors := doorsOf(cfg, chainID, signer)
+	return &deposit.Depositor{Account: cfg.Account, Dir: filepath.Join(cfg.Home, "deposits"), Lay: doors.Lay}
+}
+
+// doorsOf are the doors of boxes that the gateway in cfg knows.
+func doorsOf(cfg *Config, chainID string, signer client.Signer) deposit.Doors {
 	doors := deposit.Doors{URLs: cfg.Boxes, Chain: chainID, Signer: signer}
 	if len(doors.URLs) == 0 {
 		doors.URLs = []string{cfg.Server}
 	}
-	return &deposit.Depositor{Account: cfg.Account, Dir: filepath.Join(cfg.Home, "deposits"), Lay: doors.Lay}
+	return doors
+}
+
+// rowKey asks the doors for the row key of a grant; see [deposit.Doors.RowKey].
+func (g *Gateway) rowKey(ctx context.Context, grant, provider string) ([]byte, error) {
+	doors := doorsOf(&g.cfg, g.chainID, g.signer())
+	doors.Now = g.opts.Clock
+	return doors.RowKey(ctx, grant, provider)
 }
 
 func (g *Gateway) openDepositor() {

@@ -250,7 +250,7 @@ func (g *Gateway) openParts(ctx context.Context, account *identityv1.Account, ev
 	g.asker, err = deliver.NewAsker(deliver.AskerConfig{
 		Clock:   g.opts.Clock,
 		ChainID: g.chainID, Gateway: g.cfg.Account, Key: g.keys.Machine, SealKey: g.keys.Seal, MoreSealKeys: g.keys.MoreSeals, Dir: filepath.Join(g.cfg.Home, "fetches"),
-		View: g.view, Chain: g.chain, Sink: g.sink, Documents: g.documents, Patience: g.opts.Patience, Logger: g.log,
+		View: g.view, Chain: g.chain, Sink: g.sink, Documents: g.documents, Patience: g.opts.Patience, Logger: g.log, RowKey: g.rowKey,
 	})
 	if err != nil {
 		return err

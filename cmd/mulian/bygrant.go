@@ -24,12 +24,14 @@ func (a *app) shareByGrant() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "by-grant GRANT",
 		Short:   a.t("按数据主体的授权取那一条记录，计一次使用", "take the row that an owner has granted; counts one use"),
-		Example: "  mulian share by-grant 0123456789abcdef0123456789abcdef --row-key row.key --as 11110000000025678C",
+		Example: "  mulian share by-grant 0123456789abcdef0123456789abcdef --as 11110000000025678C",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			m.Grant = args[0]
-			if m.RowKey, err = os.ReadFile(rowKey); err != nil {
-				return fault.Wrap(fault.Usage, err, "--row-key")
+			if rowKey != "" {
+				if m.RowKey, err = os.ReadFile(rowKey); err != nil {
+					return fault.Wrap(fault.Usage, err, "--row-key")
+				}
 			}
 			if m.ScopeSalt, err = hex.DecodeString(scopeSalt); err != nil {
 				return fault.Wrap(fault.Usage, err, "--scope-salt")
@@ -54,7 +56,7 @@ func (a *app) shareByGrant() *cobra.Command {
 			return a.print(res.Msg, func(w io.Writer) { a.showGranted(w, res.Msg) })
 		},
 	}
-	c.Flags().StringVar(&rowKey, "row-key", "", a.t("数据主体给的行标识密文文件", "file with the owner's sealed row key"))
+	c.Flags().StringVar(&rowKey, "row-key", "", a.t("数据主体给的行标识密文文件；不写则由网关到保险箱的门口取", "file with the owner's sealed row key; without it the gateway fetches it from the door of the boxes"))
 	c.Flags().StringVar(&items, "items", "", a.t("信息项，默认授权的全部", "items; default all that are granted"))
 	c.Flags().StringArrayVar(&claims, "claim", nil, a.t("核验型授权：被核验的 ITEM=VALUE，可重复", "of a grant to verify: claim ITEM=VALUE, may be repeated"))
 	c.Flags().StringVar(&m.Scope, "scope", "", a.t("授权中行范围的原文", "opening of the grant's row scope"))
@@ -62,7 +64,6 @@ func (a *app) shareByGrant() *cobra.Command {
 	c.Flags().StringVar(&file, "opening", "", a.t("请求时写的文件：其中有行范围和机密登记的原文", "file that the request wrote: it has the row scope and what opens a confidential use"))
 	c.Flags().StringVar(&m.Fetch, "fetch", "", a.t("取数编号：编号相同是同一次使用（断线后重取）", "number of the fetch: the same again is the same use (after a broken connection)"))
 	c.Flags().StringVar(&gw, "gateway", "", a.t("用哪个网关；只有一个时可省略", "which gateway; may be left out if there is only one"))
-	_ = c.MarkFlagRequired("row-key")
 	return c
 }
 

@@ -50,6 +50,9 @@ type AskerConfig struct {
 	Sink         connect.Sink // nil: this gateway takes no batches
 	// Documents is the folder into which files are delivered; nil: this gateway takes none.
 	Documents connect.Sink
+	// RowKey finds the row key of a grant, sealed to that provider's gateway, where its owner has
+	// laid it down. NotFound: not yet. Nil: whoever asks brings it.
+	RowKey func(ctx context.Context, grant, provider string) ([]byte, error)
 	// Patience is how long a provider may say nothing; 0: [DefaultPatience].
 	Patience time.Duration
 	Clock    func() time.Time // nil: time.Now; a test sets it

@@ -18,9 +18,11 @@ import (
 
 // GrantedFetch is what an asker wants under an owner's grant.
 type GrantedFetch struct {
-	Grant  string
-	Items  []string // empty: all that are granted
-	RowKey []byte   // as it came from the owner: this side cannot open it
+	Grant string
+	Items []string // empty: all that are granted
+	// RowKey is as it came from the owner: this side cannot open it. Empty: as he has laid it
+	// down at the door of the boxes.
+	RowKey []byte
 	// Scope and its salt open the grant's scope, Entry, EntryVersion and EntrySalt that of a
 	// confidential one; empty where it has none.
 	Scope        string
@@ -46,7 +48,7 @@ type Granted struct {
 // request, within the grant, that the ledger has counted the use for it, and that the
 // result is the one to which the provider has committed there.
 //
-// NotFound (grant), Missing (one of several providers), any refusal of the provider as its
+// NotFound (grant, or its row key: the owner's device has not laid it down yet), Missing (one of several providers), any refusal of the provider as its
 // fault; VerificationFailed if the answer, its receipt or the use is not what it should be;
 // PartialResult if it leaves out an item.
 // The fetch's number is in the error's absence only: who wants to ask again after a broken
@@ -55,6 +57,11 @@ func (a *Asker) FetchByGrant(ctx context.Context, f GrantedFetch) (*Granted, err
 	g, to, err := a.granted(ctx, f)
 	if err != nil {
 		return nil, err
+	}
+	if len(f.RowKey) == 0 {
+		if f.RowKey, err = a.rowKey(ctx, f.Grant, to.account.GetId()); err != nil {
+			return nil, err
+		}
 	}
 	b := &gatewayv1.GrantBody{
 		Grant: f.Grant, Fetch: f.Fetch, Purpose: f.Purpose, Items: f.Items, RowKey: f.RowKey, Scope: f.Scope, ScopeSalt: f.ScopeSalt,
@@ -132,6 +139,15 @@ func (a *Asker) granted(ctx context.Context, f GrantedFetch) (*grantv1.Grant, *p
 	}
 	to, err := a.at(ctx, gateway)
 	return g, to, err
+}
+
+// rowKey is the row key that the owner has laid down for that provider. Missing: nobody was
+// given to ask.
+func (a *Asker) rowKey(ctx context.Context, grant, provider string) ([]byte, error) {
+	if a.cfg.RowKey == nil {
+		return nil, fault.Newf(fault.Missing, "row_key: the owner's sealed row key of grant %s, and this gateway asks no door for it", grant)
+	}
+	return a.cfg.RowKey(ctx, grant, provider)
 }
 
 // askByGrant asks, and again where a connection broke: the same fetch is the same use.

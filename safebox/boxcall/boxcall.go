@@ -127,6 +127,20 @@ func (c *Caller) Erase(ctx context.Context, item string) (there bool, err error)
 	return a.GetDone(), err
 }
 
+// LayRowKey leaves a row key of a grant, sealed to one of its providers, for the data user.
+// Errors are those of the order (proto LayRowKey).
+func (c *Caller) LayRowKey(ctx context.Context, k *safeboxv1.LayRowKey) error {
+	_, err := c.call(ctx, &safeboxv1.BoxOrder{Want: &safeboxv1.BoxOrder_LayRowKey{LayRowKey: k}}, nil)
+	return err
+}
+
+// RowKey fetches, for the data user, the row key that a grant's owner has laid down. NotFound
+// if there is none here; GrantRevoked, GrantNotActive, Expired, UsesExhausted if it is too late.
+func (c *Caller) RowKey(ctx context.Context, grant, provider string) ([]byte, error) {
+	a, err := c.call(ctx, &safeboxv1.BoxOrder{Want: &safeboxv1.BoxOrder_FetchRowKey{FetchRowKey: &safeboxv1.FetchRowKey{Grant: grant, Provider: provider}}}, nil)
+	return a.GetContent(), err
+}
+
 // Lay puts an item into the box that its head names. write writes the body of the head's
 // length, the same each time: it is called again for parts that did not arrive. Forbidden
 // into a stranger's box.

@@ -18,6 +18,7 @@
 //	<account>/i/<item>/plan         what an upload will be, by whom and since when; it stays
 //	                                until the item is settled, and what is not is destroyed
 //	                                after a time (mulian/server/boxdoor)
+//	<account>/r/<grant>/<provider>  a row key of a grant of that account's, sealed to that gateway
 //
 // # Invariants
 //
@@ -48,6 +49,8 @@ const (
 	// MaxHead and MaxVault bound the small files.
 	MaxHead  = 128 << 10
 	MaxVault = 128 << 10
+	// MaxRowKey bounds a sealed row key (internal/rowkey.MaxSealed).
+	MaxRowKey = 4 << 10
 	// MaxList is the largest page of a list.
 	MaxList = 500
 )

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	grantv1 "mulian/gen/mulian/grant/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	"mulian/index"
@@ -57,6 +58,11 @@ func (c Committed) Item(ctx context.Context, id string) (*safeboxv1.BoxItem, err
 // Transfer implements [Ledger].
 func (c Committed) Transfer(ctx context.Context, id string) (*safeboxv1.Transfer, error) {
 	return committed[safeboxv1.Transfer](ctx, c, transferKind+id)
+}
+
+// Grant implements [Ledger].
+func (c Committed) Grant(ctx context.Context, id string) (*grantv1.Grant, error) {
+	return committed[grantv1.Grant](ctx, c, grantPlace+id)
 }
 
 // TimeMs implements [Ledger].

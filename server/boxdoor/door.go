@@ -1,5 +1,6 @@
 // Package boxdoor is the door of the boxes: signed calls by which ciphertext is laid down,
-// also while its owner is offline, listed, fetched and erased.
+// also while its owner is offline, listed, fetched and erased; and the way of an owner's row keys to
+// who asked him (rowkeys.go).
 //
 // It cannot read what passes. It decides who may do what by the ledger alone: whose key
 // signed, whose box it is, what is erased. It is no part of the chain: two doors may serve
@@ -18,7 +19,9 @@
 //     that a call counts, a restart takes it again. What is laid down or erased twice is so
 //     once; a head is replaced only in the place of the one that is named.
 //  4. What the ledger has as erased is not taken again, and is gone after the next Sweep.
-//  5. What is laid down and not on the ledger within [Config.Patience] is destroyed, by the
+//  5. A row key goes from the owner of its grant to the gateway that receives under it, and to
+//     nobody else; it is gone once the grant is over.
+//  6. What is laid down and not on the ledger within [Config.Patience] is destroyed, by the
 //     ledger's own clock: a node that is behind destroys nothing that it cannot know.
 //
 // Sources: spec/safebox.md, "Safe-box encryption" and "Erasure".
@@ -30,11 +33,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
 
+	grantv1 "mulian/gen/mulian/grant/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	"mulian/internal/canon"
@@ -68,6 +73,7 @@ type Ledger interface {
 	// Offered says whether a transfer from one to the other is open that brings this item.
 	Offered(ctx context.Context, from, to, item string) (bool, error)
 	Transfer(ctx context.Context, id string) (*safeboxv1.Transfer, error)
+	Grant(ctx context.Context, id string) (*grantv1.Grant, error)
 	// TimeMs is the time of the last block.
 	TimeMs(ctx context.Context) (int64, error)
 }
@@ -94,6 +100,8 @@ type Door struct {
 	cfg       Config
 	destroyed prometheus.Counter
 	once      replay.Guard
+	rows      rows
+	laying    sync.Mutex      // over what is laid down and destroyed of row keys
 	failed    map[string]bool // boxes that could not be swept; Run's alone
 }
 
@@ -198,6 +206,10 @@ func (d *Door) carryOut(ctx context.Context, c *safeboxv1.BoxCall) (*safeboxv1.B
 		err = b.PutHead(ctx, acc.Id, h.GetItem(), h.GetHead(), [32]byte(h.GetBeforeSha256()))
 	case *safeboxv1.BoxOrder_Erase:
 		out.Done, err = d.erase(ctx, acc.Id, w.Erase.GetItem())
+	case *safeboxv1.BoxOrder_LayRowKey:
+		err = d.layRowKey(ctx, acc, w.LayRowKey)
+	case *safeboxv1.BoxOrder_FetchRowKey:
+		out.Content, err = d.fetchRowKey(ctx, acc, w.FetchRowKey)
 	default:
 		return d.layDown(ctx, acc, o, c.GetPart())
 	}

@@ -16,6 +16,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	grantv1 "mulian/gen/mulian/grant/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	safeboxv1 "mulian/gen/mulian/safebox/v1"
 	"mulian/gen/mulian/safebox/v1/safeboxv1connect"
@@ -39,10 +40,12 @@ type town struct {
 	vaults map[string]*safeboxv1.Vault
 	items  map[string]*safeboxv1.BoxItem
 	door   *boxdoor.Door
+	files  *store.Files
 	boxes  *store.Boxes
 	sick   string    // whose box, or item in it, the disk fails with
 	now    time.Time // of the ledger and of the door
 	offers map[string]*safeboxv1.Transfer
+	grants map[string]*grantv1.Grant
 	marred map[string]func(*identityv1.Key) // what is the matter with an account's key
 	client safeboxv1connect.BoxServiceClient
 	calls  int
@@ -87,6 +90,10 @@ func (w *town) Transfer(_ context.Context, id string) (*safeboxv1.Transfer, erro
 	return w.offers[id], nil
 }
 
+func (w *town) Grant(_ context.Context, id string) (*grantv1.Grant, error) {
+	return w.grants[id], nil
+}
+
 func (w *town) TimeMs(context.Context) (int64, error) { return w.now.UnixMilli(), nil }
 
 func newTown(t *testing.T) *town {
@@ -99,13 +106,19 @@ func newTown(t *testing.T) *town {
 	f, err := store.OpenFiles(w.dir)
 	must(t, err)
 	t.Cleanup(func() { f.Close() })
+	w.files = f
 	w.boxes = store.New(medium{f, w}, store.Quota{})
+	w.serve()
+	return w
+}
+
+// serve has a new door on what is stored.
+func (w *town) serve() {
 	w.door = boxdoor.New(boxdoor.Config{ChainID: "test-1", Name: "door", Ledger: w, Boxes: w.boxes, Now: func() time.Time { return w.now }})
 	_, h := safeboxv1connect.NewBoxServiceHandler(w.door)
 	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
+	w.t.Cleanup(s.Close)
 	w.client = safeboxv1connect.NewBoxServiceClient(s.Client(), s.URL)
-	return w
 }
 
 // medium is real files, where one box may lie on a sick disk.

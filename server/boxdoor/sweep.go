@@ -18,6 +18,7 @@ import (
 // What events and objects of the ledger name.
 const (
 	verbs        = "safebox/"
+	grantVerbs   = "grant/"
 	vaultPlace   = "safebox/vault/"
 	itemPlace    = "safebox/item/"
 	transferKind = "safebox/transfer/"
@@ -114,10 +115,12 @@ func (d *Door) Sweep(ctx context.Context) (int, error) {
 	}
 }
 
-// lookAgain sweeps the boxes in which something is not on the ledger, and those that could
-// not be read the last time.
+// lookAgain sweeps the boxes in which something is not on the ledger or beside which a row key
+// lies, and those that could not be read the last time.
 func (d *Door) lookAgain(ctx context.Context) error {
-	again := d.cfg.Boxes.Unsettled()
+	again := append(d.cfg.Boxes.Unsettled(), d.rows.owners()...)
+	slices.Sort(again)
+	again = slices.Compact(again)
 	for account := range d.failed {
 		if !slices.Contains(again, account) {
 			again = append(again, account)
@@ -154,6 +157,9 @@ func (d *Door) sweepBox(ctx context.Context, account string) (n int, err error) 
 			break
 		}
 	}
+	if bad := d.sweepRowKeys(ctx, account); err == nil {
+		err = bad
+	}
 	if err != nil {
 		err = fmt.Errorf("box of %s: %w", account, err)
 	}
@@ -163,6 +169,9 @@ func (d *Door) sweepBox(ctx context.Context, account string) (n int, err error) 
 // heed does what an event asks for: every item that it names is looked at in every box that
 // it names.
 func (d *Door) heed(ctx context.Context, e *tracev1.Event) error {
+	if strings.HasPrefix(e.GetVerb(), grantVerbs) {
+		return d.heedGrants(ctx, e.GetObjects())
+	}
 	if !strings.HasPrefix(e.GetVerb(), verbs) {
 		return nil
 	}

@@ -2,13 +2,14 @@
 // the same size as yes. The text that is signed is the ledger's, and its hash is computed here.
 import { useState } from 'react'
 import { hex, sha256, utf8 } from '@/chain/bytes'
+import { note } from '@/chain/keys'
 import { useWords } from '../words-box'
 import { type Asked, asked, base64, call, names, unbase64 } from './api'
 import { go, To, useBox } from './box'
 import { moment, Trouble, useAsk, Wait } from './parts'
 import { SignButton } from './signing'
 
-interface Entry { name: string; items?: { code: string; name: string; personal?: string }[]; ownerItem?: string; provider: string }
+interface Entry { name: string; items?: { code: string; name: string; personal?: string }[]; ownerItem?: string; provider: string; table?: string }
 
 const bit = (b: Uint8Array, i: number) => ((b[i >> 3] ?? 0) >> (i % 8)) & 1
 
@@ -72,6 +73,7 @@ export function Ask({ id }: { id: string }) {
           <p className="second">{t('ask.revoke')} {use.contact && t('ask.contact', { who: use.contact })}</p>
         </section>
         <details className="card"><summary>{t('ask.text')}</summary><pre>{text.data?.text}</pre><small>SHA-256 <Hash text={text.data?.text ?? ''} /></small></details>
+        {open && <Proof />}
         {!open && <p className="card second">{t('ask.over')}</p>}
       </main>
       {open && (
@@ -80,8 +82,13 @@ export function Ask({ id }: { id: string }) {
           <SignButton
             label={t('ask.yes')} className="button first big" testid="consent" done={done} disabled={!text.data?.text}
             make={async () => {
-              if (!text.data?.text || !d.entry.ownerItem) throw new Error(t('ask.noText'))
-              return (await import('./sign')).giving(at, signer, { request, text: text.data.text, language: lang, items, where: d.entry.ownerItem })
+              if (!text.data?.text || !d.entry.ownerItem || !d.entry.table) throw new Error(t('ask.noText'))
+              try {
+                return await (await import('./sign')).giving(at, signer, { request, text: text.data.text, language: lang, items, row: { table: d.entry.table, ownerItem: d.entry.ownerItem } })
+              } catch (err) {
+                const why = { 'no-seal': t('ask.noSeal'), 'no-proof': t('ask.noProof') }[err instanceof Error ? err.message : '']
+                throw why ? new Error(why) : err
+              }
             }}
           />
         </footer>
@@ -93,4 +100,29 @@ export function Ask({ id }: { id: string }) {
 function Hash({ text }: { text: string }) {
   const h = useAsk(async () => hex(await sha256(utf8(text))), [text])
   return <code>{h.data}</code>
+}
+
+// Proof asks for the proof of identity, if this browser does not have it: without it no gateway
+// knows that the row is the owner's.
+function Proof() {
+  const { t } = useWords()
+  const { signer } = useBox()
+  const [error, setError] = useState<unknown>()
+  const [stamp, setStamp] = useState(0)
+  const notes = useAsk(() => note(signer.account), [signer.account, stamp])
+  if (!notes.data || (notes.data.number && notes.data.salt)) return null
+  const take = async (file?: File) => {
+    setError(undefined)
+    try {
+      if (file) await (await import('./rowkeys')).takeProof(signer, await file.slice(0, 4096).text())
+      setStamp(stamp + 1)
+    } catch { setError(new Error(t('ask.notYours'))) }
+  }
+  return (
+    <section className="card">
+      <label htmlFor="proof">{t('ask.noProof')}</label>
+      <input id="proof" type="file" accept=".json,application/json" onChange={(e) => void take(e.target.files?.[0])} />
+      {error !== undefined && <Trouble error={error} />}
+    </section>
+  )
 }

@@ -5,6 +5,7 @@ import { clock } from '@/chain/pass'
 import { askIn, type Here, here as askHere, readAs } from './api'
 import { speakBox, useWords } from '../words-box'
 import { Ask } from './ask'
+import { Bringing } from './bringing'
 import { Cert, Certs } from './certs'
 import { GrantPage, Grants } from './grants'
 import { Home } from './home'
@@ -89,5 +90,5 @@ export function Box() {
     const m = path.match(pattern)
     if (m) { shown = page(m[1] ?? ''); break }
   }
-  return <Context value={{ at, signer, refresh, stamp }}>{at.demo && <aside className="demo" aria-label={t('demoMark')}>{t('demo')}</aside>}{tour}<Suspense fallback={<main className="page"><Wait /></main>}>{shown}</Suspense></Context>
+  return <Context value={{ at, signer, refresh, stamp }}>{at.demo && <aside className="demo" aria-label={t('demoMark')}>{t('demo')}</aside>}{tour}<Bringing /><Suspense fallback={<main className="page"><Wait /></main>}>{shown}</Suspense></Context>
 }

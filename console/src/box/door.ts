@@ -45,6 +45,9 @@ export async function fetchVault(c: Caller): Promise<Bytes | undefined> {
 export const missing = (err: unknown): boolean => (err as { code?: number }).code === 5
 export const putVault = async (c: Caller, file: Uint8Array): Promise<void> => { await ask(c, { case: 'putVault', value: { file } }) }
 
+/** layRowKey leaves a sealed row key for who receives under the grant. */
+export const layRowKey = async (c: Caller, value: { grant: string; provider: string; rowKeyCommitment: Bytes; sealed: Bytes }): Promise<void> => { await ask(c, { case: 'layRowKey', value }) }
+
 /** list is what lies in the own box. */
 export async function list(c: Caller): Promise<StoredItem[]> {
   const out: StoredItem[] = []

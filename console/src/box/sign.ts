@@ -3,11 +3,12 @@
 import { AccountKind, KeyAlgorithm, KeyLevel } from '@/gen/mulian/identity/v1/identity_pb'
 import { DeclineCause } from '@/gen/mulian/grant/v1/grant_pb'
 import { ErasureBasis } from '@/gen/mulian/safebox/v1/safebox_pb'
-import { hex, join, random, sha256, utf8 } from '@/chain/bytes'
+import { hex, random, sha256, utf8 } from '@/chain/bytes'
 import { arrived, keep, makeKey, makePasskey, type Signer, waiting } from '@/chain/keys'
 import { type Act, draft, type Draft, fields, send } from '@/chain/tx'
 import { call, type Here, type DataRequest } from './api'
 import { matchOf } from './match'
+import { prepare, type Row } from './rowkeys'
 
 export { fields, send }
 export type { Draft }
@@ -43,14 +44,12 @@ export async function open(at: Here, passkey: boolean, label: string): Promise<S
   return signer
 }
 
-export interface Chosen { request: DataRequest; text: string; language: 'zh' | 'en'; items: Uint8Array; where: string }
+export interface Chosen { request: DataRequest; text: string; language: 'zh' | 'en'; items: Uint8Array; row: Row }
 
 /** giving is the draft of a yes: to this request, in these words, about the own row. */
 export async function giving(at: Here, s: Signer, c: Chosen): Promise<Draft> {
   const { request } = c
-  const salt = random(16)
-  const rowKey = await sha256(join(utf8('mulian-rowkey-v1\0'), salt, utf8(`${c.where}=${s.notes?.number ?? ''}`)))
-  await keep({ ...s, notes: { ...s.notes, [`row:${request.id}`]: hex(salt) } })
+  const rowKey = await prepare(s, request, c.row)
   const match = matchOf(request.id) // of a request that shows a number (scan.tsx)
   return draft(at.chainId, s.account, [{ case: 'giveGrant', value: {
     request: request.id, requestHash: from64(request.hash), uiTextHash: await sha256(utf8(c.text)), language: c.language, items: c.items, rowKeyCommitment: rowKey,

@@ -54,7 +54,7 @@ function Overview({ d }: { d: GetGrantResponse }) {
         <dt>{t('left')}</dt><dd>{left === undefined ? t('hint.unbounded') : t('leftOf', { n: left, of: g.maxUses })}</dd>
       </dl>
       {signer?.org === g.grantee && g.state === G.ACTIVE && (
-        <div className="field"><strong>{t('fetchHead')}</strong><small className="second">{t('fetchGrant')}</small><Command text={`mulian share by-grant ${g.id} --row-key row.key --gateway ${g.gateway}`} /></div>
+        <div className="field"><strong>{t('fetchHead')}</strong><small className="second">{t('fetchGrant')}</small><Command text={`mulian share by-grant ${g.id} --gateway ${g.gateway}`} /></div>
       )}
       <Log id={g.id} />
       <Receipt id={g.id} />

@@ -415,7 +415,7 @@ type ByGrantRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Grant         string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
 	Items         []string               `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`                 // empty = all that are granted
-	RowKey        []byte                 `protobuf:"bytes,3,opt,name=row_key,json=rowKey,proto3" json:"row_key,omitempty"` // as it came from the owner
+	RowKey        []byte                 `protobuf:"bytes,3,opt,name=row_key,json=rowKey,proto3" json:"row_key,omitempty"` // as it came from the owner; empty = as he has laid it down at the door of the boxes
 	Scope         string                 `protobuf:"bytes,4,opt,name=scope,proto3" json:"scope,omitempty"`                 // opening of the grant's scope, if it has one
 	ScopeSalt     []byte                 `protobuf:"bytes,5,opt,name=scope_salt,json=scopeSalt,proto3" json:"scope_salt,omitempty"`
 	Claims        []*KeyValue            `protobuf:"bytes,6,rep,name=claims,proto3" json:"claims,omitempty"` // of a grant to verify

@@ -112,6 +112,8 @@ type BoxOrder struct {
 	//	*BoxOrder_GetPart
 	//	*BoxOrder_PutHead
 	//	*BoxOrder_Erase
+	//	*BoxOrder_LayRowKey
+	//	*BoxOrder_FetchRowKey
 	Want          isBoxOrder_Want `protobuf_oneof:"want"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -279,6 +281,24 @@ func (x *BoxOrder) GetErase() *EraseItem {
 	return nil
 }
 
+func (x *BoxOrder) GetLayRowKey() *LayRowKey {
+	if x != nil {
+		if x, ok := x.Want.(*BoxOrder_LayRowKey); ok {
+			return x.LayRowKey
+		}
+	}
+	return nil
+}
+
+func (x *BoxOrder) GetFetchRowKey() *FetchRowKey {
+	if x != nil {
+		if x, ok := x.Want.(*BoxOrder_FetchRowKey); ok {
+			return x.FetchRowKey
+		}
+	}
+	return nil
+}
+
 type isBoxOrder_Want interface {
 	isBoxOrder_Want()
 }
@@ -323,6 +343,14 @@ type BoxOrder_Erase struct {
 	Erase *EraseItem `protobuf:"bytes,19,opt,name=erase,proto3,oneof"`
 }
 
+type BoxOrder_LayRowKey struct {
+	LayRowKey *LayRowKey `protobuf:"bytes,20,opt,name=lay_row_key,json=layRowKey,proto3,oneof"`
+}
+
+type BoxOrder_FetchRowKey struct {
+	FetchRowKey *FetchRowKey `protobuf:"bytes,21,opt,name=fetch_row_key,json=fetchRowKey,proto3,oneof"`
+}
+
 func (*BoxOrder_PutVault) isBoxOrder_Want() {}
 
 func (*BoxOrder_FetchVault) isBoxOrder_Want() {}
@@ -342,6 +370,10 @@ func (*BoxOrder_GetPart) isBoxOrder_Want() {}
 func (*BoxOrder_PutHead) isBoxOrder_Want() {}
 
 func (*BoxOrder_Erase) isBoxOrder_Want() {}
+
+func (*BoxOrder_LayRowKey) isBoxOrder_Want() {}
+
+func (*BoxOrder_FetchRowKey) isBoxOrder_Want() {}
 
 // PutVault keeps the vault file of the caller's own box. Its hash must be that on the
 // ledger: CodeInconsistent.
@@ -880,13 +912,140 @@ func (x *EraseItem) GetItem() string {
 	return ""
 }
 
+// LayRowKey leaves here, for the data user, what says to a provider's gateway which row a grant
+// is about: sealed to that gateway, so that neither this door nor the data user reads it. By the
+// grant's owner, or who gave it for him; one for each of its providers. The same again is no
+// change; another takes its place while the grant has no use (IllegalTransition), under the one
+// commitment of the ledger (CodeInconsistent). Gone once the grant is over.
+type LayRowKey struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Grant            string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	Provider         string                 `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`                                           // gateway to which it is sealed: one of the grant's
+	RowKeyCommitment []byte                 `protobuf:"bytes,3,opt,name=row_key_commitment,json=rowKeyCommitment,proto3" json:"row_key_commitment,omitempty"` // as the grant has it
+	Sealed           []byte                 `protobuf:"bytes,4,opt,name=sealed,proto3" json:"sealed,omitempty"`                                               // <= 4096 bytes (mulian.gateway.v1 GrantBody.row_key)
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *LayRowKey) Reset() {
+	*x = LayRowKey{}
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LayRowKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LayRowKey) ProtoMessage() {}
+
+func (x *LayRowKey) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LayRowKey.ProtoReflect.Descriptor instead.
+func (*LayRowKey) Descriptor() ([]byte, []int) {
+	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *LayRowKey) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *LayRowKey) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *LayRowKey) GetRowKeyCommitment() []byte {
+	if x != nil {
+		return x.RowKeyCommitment
+	}
+	return nil
+}
+
+func (x *LayRowKey) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// FetchRowKey gives it to the gateway that receives under the grant, or to its organisation's
+// own account, and to nobody else. NotFound: the owner has not laid it down here.
+type FetchRowKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Grant         string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	Provider      string                 `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchRowKey) Reset() {
+	*x = FetchRowKey{}
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchRowKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchRowKey) ProtoMessage() {}
+
+func (x *FetchRowKey) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchRowKey.ProtoReflect.Descriptor instead.
+func (*FetchRowKey) Descriptor() ([]byte, []int) {
+	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *FetchRowKey) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *FetchRowKey) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
 // BoxAnswer to a call.
 type BoxAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Missing       []uint32               `protobuf:"varint,1,rep,packed,name=missing,proto3" json:"missing,omitempty"` // StartItem: parts that have not come yet, <= 1024 of them
 	Items         []*StoredItem          `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`             // ListItems
 	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`
-	Content       []byte                 `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"` // FetchVault, GetHead, GetPart
+	Content       []byte                 `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"` // FetchVault, GetHead, GetPart, FetchRowKey
 	Done          bool                   `protobuf:"varint,5,opt,name=done,proto3" json:"done,omitempty"`      // StartItem: the item is there already; EraseItem: there was something
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -894,7 +1053,7 @@ type BoxAnswer struct {
 
 func (x *BoxAnswer) Reset() {
 	*x = BoxAnswer{}
-	mi := &file_mulian_safebox_v1_door_proto_msgTypes[12]
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -906,7 +1065,7 @@ func (x *BoxAnswer) String() string {
 func (*BoxAnswer) ProtoMessage() {}
 
 func (x *BoxAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_safebox_v1_door_proto_msgTypes[12]
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -919,7 +1078,7 @@ func (x *BoxAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoxAnswer.ProtoReflect.Descriptor instead.
 func (*BoxAnswer) Descriptor() ([]byte, []int) {
-	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{12}
+	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *BoxAnswer) GetMissing() []uint32 {
@@ -969,7 +1128,7 @@ type StoredItem struct {
 
 func (x *StoredItem) Reset() {
 	*x = StoredItem{}
-	mi := &file_mulian_safebox_v1_door_proto_msgTypes[13]
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -981,7 +1140,7 @@ func (x *StoredItem) String() string {
 func (*StoredItem) ProtoMessage() {}
 
 func (x *StoredItem) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_safebox_v1_door_proto_msgTypes[13]
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -994,7 +1153,7 @@ func (x *StoredItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoredItem.ProtoReflect.Descriptor instead.
 func (*StoredItem) Descriptor() ([]byte, []int) {
-	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{13}
+	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StoredItem) GetItem() string {
@@ -1027,7 +1186,7 @@ const file_mulian_safebox_v1_door_proto_rawDesc = "" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1c\n" +
 	"\tsignature\x18\x03 \x01(\fR\tsignature\x12\x12\n" +
-	"\x04part\x18\x04 \x01(\fR\x04part\"\xc4\x05\n" +
+	"\x04part\x18\x04 \x01(\fR\x04part\"\xca\x06\n" +
 	"\bBoxOrder\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n" +
@@ -1046,7 +1205,9 @@ const file_mulian_safebox_v1_door_proto_rawDesc = "" +
 	"\bget_head\x18\x10 \x01(\v2\x1a.mulian.safebox.v1.GetHeadH\x00R\agetHead\x127\n" +
 	"\bget_part\x18\x11 \x01(\v2\x1a.mulian.safebox.v1.GetPartH\x00R\agetPart\x127\n" +
 	"\bput_head\x18\x12 \x01(\v2\x1a.mulian.safebox.v1.PutHeadH\x00R\aputHead\x124\n" +
-	"\x05erase\x18\x13 \x01(\v2\x1c.mulian.safebox.v1.EraseItemH\x00R\x05eraseB\x06\n" +
+	"\x05erase\x18\x13 \x01(\v2\x1c.mulian.safebox.v1.EraseItemH\x00R\x05erase\x12>\n" +
+	"\vlay_row_key\x18\x14 \x01(\v2\x1c.mulian.safebox.v1.LayRowKeyH\x00R\tlayRowKey\x12D\n" +
+	"\rfetch_row_key\x18\x15 \x01(\v2\x1e.mulian.safebox.v1.FetchRowKeyH\x00R\vfetchRowKeyB\x06\n" +
 	"\x04want\"\x1e\n" +
 	"\bPutVault\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\fR\x04file\"\f\n" +
@@ -1082,7 +1243,15 @@ const file_mulian_safebox_v1_door_proto_rawDesc = "" +
 	"\x04head\x18\x02 \x01(\fR\x04head\x12#\n" +
 	"\rbefore_sha256\x18\x03 \x01(\fR\fbeforeSha256\"\x1f\n" +
 	"\tEraseItem\x12\x12\n" +
-	"\x04item\x18\x01 \x01(\tR\x04item\"\x9c\x01\n" +
+	"\x04item\x18\x01 \x01(\tR\x04item\"\x83\x01\n" +
+	"\tLayRowKey\x12\x14\n" +
+	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x1a\n" +
+	"\bprovider\x18\x02 \x01(\tR\bprovider\x12,\n" +
+	"\x12row_key_commitment\x18\x03 \x01(\fR\x10rowKeyCommitment\x12\x16\n" +
+	"\x06sealed\x18\x04 \x01(\fR\x06sealed\"?\n" +
+	"\vFetchRowKey\x12\x14\n" +
+	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x1a\n" +
+	"\bprovider\x18\x02 \x01(\tR\bprovider\"\x9c\x01\n" +
 	"\tBoxAnswer\x12\x18\n" +
 	"\amissing\x18\x01 \x03(\rR\amissing\x123\n" +
 	"\x05items\x18\x02 \x03(\v2\x1d.mulian.safebox.v1.StoredItemR\x05items\x12\x12\n" +
@@ -1112,22 +1281,24 @@ func file_mulian_safebox_v1_door_proto_rawDescGZIP() []byte {
 	return file_mulian_safebox_v1_door_proto_rawDescData
 }
 
-var file_mulian_safebox_v1_door_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_mulian_safebox_v1_door_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_mulian_safebox_v1_door_proto_goTypes = []any{
-	(*BoxCall)(nil),    // 0: mulian.safebox.v1.BoxCall
-	(*BoxOrder)(nil),   // 1: mulian.safebox.v1.BoxOrder
-	(*PutVault)(nil),   // 2: mulian.safebox.v1.PutVault
-	(*FetchVault)(nil), // 3: mulian.safebox.v1.FetchVault
-	(*StartItem)(nil),  // 4: mulian.safebox.v1.StartItem
-	(*PutPart)(nil),    // 5: mulian.safebox.v1.PutPart
-	(*FinishItem)(nil), // 6: mulian.safebox.v1.FinishItem
-	(*ListItems)(nil),  // 7: mulian.safebox.v1.ListItems
-	(*GetHead)(nil),    // 8: mulian.safebox.v1.GetHead
-	(*GetPart)(nil),    // 9: mulian.safebox.v1.GetPart
-	(*PutHead)(nil),    // 10: mulian.safebox.v1.PutHead
-	(*EraseItem)(nil),  // 11: mulian.safebox.v1.EraseItem
-	(*BoxAnswer)(nil),  // 12: mulian.safebox.v1.BoxAnswer
-	(*StoredItem)(nil), // 13: mulian.safebox.v1.StoredItem
+	(*BoxCall)(nil),     // 0: mulian.safebox.v1.BoxCall
+	(*BoxOrder)(nil),    // 1: mulian.safebox.v1.BoxOrder
+	(*PutVault)(nil),    // 2: mulian.safebox.v1.PutVault
+	(*FetchVault)(nil),  // 3: mulian.safebox.v1.FetchVault
+	(*StartItem)(nil),   // 4: mulian.safebox.v1.StartItem
+	(*PutPart)(nil),     // 5: mulian.safebox.v1.PutPart
+	(*FinishItem)(nil),  // 6: mulian.safebox.v1.FinishItem
+	(*ListItems)(nil),   // 7: mulian.safebox.v1.ListItems
+	(*GetHead)(nil),     // 8: mulian.safebox.v1.GetHead
+	(*GetPart)(nil),     // 9: mulian.safebox.v1.GetPart
+	(*PutHead)(nil),     // 10: mulian.safebox.v1.PutHead
+	(*EraseItem)(nil),   // 11: mulian.safebox.v1.EraseItem
+	(*LayRowKey)(nil),   // 12: mulian.safebox.v1.LayRowKey
+	(*FetchRowKey)(nil), // 13: mulian.safebox.v1.FetchRowKey
+	(*BoxAnswer)(nil),   // 14: mulian.safebox.v1.BoxAnswer
+	(*StoredItem)(nil),  // 15: mulian.safebox.v1.StoredItem
 }
 var file_mulian_safebox_v1_door_proto_depIdxs = []int32{
 	2,  // 0: mulian.safebox.v1.BoxOrder.put_vault:type_name -> mulian.safebox.v1.PutVault
@@ -1140,14 +1311,16 @@ var file_mulian_safebox_v1_door_proto_depIdxs = []int32{
 	9,  // 7: mulian.safebox.v1.BoxOrder.get_part:type_name -> mulian.safebox.v1.GetPart
 	10, // 8: mulian.safebox.v1.BoxOrder.put_head:type_name -> mulian.safebox.v1.PutHead
 	11, // 9: mulian.safebox.v1.BoxOrder.erase:type_name -> mulian.safebox.v1.EraseItem
-	13, // 10: mulian.safebox.v1.BoxAnswer.items:type_name -> mulian.safebox.v1.StoredItem
-	0,  // 11: mulian.safebox.v1.BoxService.Call:input_type -> mulian.safebox.v1.BoxCall
-	12, // 12: mulian.safebox.v1.BoxService.Call:output_type -> mulian.safebox.v1.BoxAnswer
-	12, // [12:13] is the sub-list for method output_type
-	11, // [11:12] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	12, // 10: mulian.safebox.v1.BoxOrder.lay_row_key:type_name -> mulian.safebox.v1.LayRowKey
+	13, // 11: mulian.safebox.v1.BoxOrder.fetch_row_key:type_name -> mulian.safebox.v1.FetchRowKey
+	15, // 12: mulian.safebox.v1.BoxAnswer.items:type_name -> mulian.safebox.v1.StoredItem
+	0,  // 13: mulian.safebox.v1.BoxService.Call:input_type -> mulian.safebox.v1.BoxCall
+	14, // 14: mulian.safebox.v1.BoxService.Call:output_type -> mulian.safebox.v1.BoxAnswer
+	14, // [14:15] is the sub-list for method output_type
+	13, // [13:14] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_mulian_safebox_v1_door_proto_init() }
@@ -1168,6 +1341,8 @@ func file_mulian_safebox_v1_door_proto_init() {
 		(*BoxOrder_GetPart)(nil),
 		(*BoxOrder_PutHead)(nil),
 		(*BoxOrder_Erase)(nil),
+		(*BoxOrder_LayRowKey)(nil),
+		(*BoxOrder_FetchRowKey)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1175,7 +1350,7 @@ func file_mulian_safebox_v1_door_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_safebox_v1_door_proto_rawDesc), len(file_mulian_safebox_v1_door_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -196,7 +196,7 @@ export type ByGrantRequest = Message<"mulian.gateway.v1.ByGrantRequest"> & {
   items: string[];
 
   /**
-   * as it came from the owner
+   * as it came from the owner; empty = as he has laid it down at the door of the boxes
    *
    * @generated from field: bytes row_key = 3;
    */

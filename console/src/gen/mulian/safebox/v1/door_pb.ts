@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mulian/safebox/v1/door.proto.
  */
 export const file_mulian_safebox_v1_door: GenFile = /*@__PURE__*/
-  fileDesc("ChxtdWxpYW4vc2FmZWJveC92MS9kb29yLnByb3RvEhFtdWxpYW4uc2FmZWJveC52MSJFCgdCb3hDYWxsEgwKBGJvZHkYASABKAwSCwoDa2V5GAIgASgJEhEKCXNpZ25hdHVyZRgDIAEoDBIMCgRwYXJ0GAQgASgMIsgECghCb3hPcmRlchIQCghjaGFpbl9pZBgBIAEoCRIKCgJ0bxgCIAEoCRIMCgRmcm9tGAMgASgJEg8KB2NhbGxfaWQYBCABKAkSEgoKZXhwaXJlc19tcxgFIAEoAxIwCglwdXRfdmF1bHQYCiABKAsyGy5tdWxpYW4uc2FmZWJveC52MS5QdXRWYXVsdEgAEjQKC2ZldGNoX3ZhdWx0GAsgASgLMh0ubXVsaWFuLnNhZmVib3gudjEuRmV0Y2hWYXVsdEgAEi0KBXN0YXJ0GAwgASgLMhwubXVsaWFuLnNhZmVib3gudjEuU3RhcnRJdGVtSAASLgoIcHV0X3BhcnQYDSABKAsyGi5tdWxpYW4uc2FmZWJveC52MS5QdXRQYXJ0SAASLwoGZmluaXNoGA4gASgLMh0ubXVsaWFuLnNhZmVib3gudjEuRmluaXNoSXRlbUgAEiwKBGxpc3QYDyABKAsyHC5tdWxpYW4uc2FmZWJveC52MS5MaXN0SXRlbXNIABIuCghnZXRfaGVhZBgQIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLkdldEhlYWRIABIuCghnZXRfcGFydBgRIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLkdldFBhcnRIABIuCghwdXRfaGVhZBgSIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLlB1dEhlYWRIABItCgVlcmFzZRgTIAEoCzIcLm11bGlhbi5zYWZlYm94LnYxLkVyYXNlSXRlbUgAQgYKBHdhbnQiGAoIUHV0VmF1bHQSDAoEZmlsZRgBIAEoDCIMCgpGZXRjaFZhdWx0IlEKCVN0YXJ0SXRlbRINCgVvd25lchgBIAEoCRIMCgRpdGVtGAIgASgJEhIKCmJvZHlfYnl0ZXMYAyABKAQSEwoLaGVhZF9zaGEyNTYYBCABKAwiRAoHUHV0UGFydBINCgVvd25lchgBIAEoCRIMCgRpdGVtGAIgASgJEgwKBHBhcnQYAyABKA0SDgoGc2hhMjU2GAQgASgMIjcKCkZpbmlzaEl0ZW0SDQoFb3duZXIYASABKAkSDAoEaXRlbRgCIAEoCRIMCgRoZWFkGAMgASgMIikKCUxpc3RJdGVtcxINCgVhZnRlchgBIAEoCRINCgVsaW1pdBgCIAEoDSIXCgdHZXRIZWFkEgwKBGl0ZW0YASABKAkiJQoHR2V0UGFydBIMCgRpdGVtGAEgASgJEgwKBHBhcnQYAiABKA0iPAoHUHV0SGVhZBIMCgRpdGVtGAEgASgJEgwKBGhlYWQYAiABKAwSFQoNYmVmb3JlX3NoYTI1NhgDIAEoDCIZCglFcmFzZUl0ZW0SDAoEaXRlbRgBIAEoCSJ3CglCb3hBbnN3ZXISDwoHbWlzc2luZxgBIAMoDRIsCgVpdGVtcxgCIAMoCzIdLm11bGlhbi5zYWZlYm94LnYxLlN0b3JlZEl0ZW0SDAoEbmV4dBgDIAEoCRIPCgdjb250ZW50GAQgASgMEgwKBGRvbmUYBSABKAgiQwoKU3RvcmVkSXRlbRIMCgRpdGVtGAEgASgJEhIKCmJvZHlfYnl0ZXMYAiABKAQSEwoLaGVhZF9zaGEyNTYYAyABKAwyTgoKQm94U2VydmljZRJACgRDYWxsEhoubXVsaWFuLnNhZmVib3gudjEuQm94Q2FsbBocLm11bGlhbi5zYWZlYm94LnYxLkJveEFuc3dlckIoWiZtdWxpYW4vZ2VuL211bGlhbi9zYWZlYm94L3YxO3NhZmVib3h2MWIGcHJvdG8z", [file_mulian_safebox_v1_safebox, file_mulian_safebox_v1_file]);
+  fileDesc("ChxtdWxpYW4vc2FmZWJveC92MS9kb29yLnByb3RvEhFtdWxpYW4uc2FmZWJveC52MSJFCgdCb3hDYWxsEgwKBGJvZHkYASABKAwSCwoDa2V5GAIgASgJEhEKCXNpZ25hdHVyZRgDIAEoDBIMCgRwYXJ0GAQgASgMIrYFCghCb3hPcmRlchIQCghjaGFpbl9pZBgBIAEoCRIKCgJ0bxgCIAEoCRIMCgRmcm9tGAMgASgJEg8KB2NhbGxfaWQYBCABKAkSEgoKZXhwaXJlc19tcxgFIAEoAxIwCglwdXRfdmF1bHQYCiABKAsyGy5tdWxpYW4uc2FmZWJveC52MS5QdXRWYXVsdEgAEjQKC2ZldGNoX3ZhdWx0GAsgASgLMh0ubXVsaWFuLnNhZmVib3gudjEuRmV0Y2hWYXVsdEgAEi0KBXN0YXJ0GAwgASgLMhwubXVsaWFuLnNhZmVib3gudjEuU3RhcnRJdGVtSAASLgoIcHV0X3BhcnQYDSABKAsyGi5tdWxpYW4uc2FmZWJveC52MS5QdXRQYXJ0SAASLwoGZmluaXNoGA4gASgLMh0ubXVsaWFuLnNhZmVib3gudjEuRmluaXNoSXRlbUgAEiwKBGxpc3QYDyABKAsyHC5tdWxpYW4uc2FmZWJveC52MS5MaXN0SXRlbXNIABIuCghnZXRfaGVhZBgQIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLkdldEhlYWRIABIuCghnZXRfcGFydBgRIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLkdldFBhcnRIABIuCghwdXRfaGVhZBgSIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLlB1dEhlYWRIABItCgVlcmFzZRgTIAEoCzIcLm11bGlhbi5zYWZlYm94LnYxLkVyYXNlSXRlbUgAEjMKC2xheV9yb3dfa2V5GBQgASgLMhwubXVsaWFuLnNhZmVib3gudjEuTGF5Um93S2V5SAASNwoNZmV0Y2hfcm93X2tleRgVIAEoCzIeLm11bGlhbi5zYWZlYm94LnYxLkZldGNoUm93S2V5SABCBgoEd2FudCIYCghQdXRWYXVsdBIMCgRmaWxlGAEgASgMIgwKCkZldGNoVmF1bHQiUQoJU3RhcnRJdGVtEg0KBW93bmVyGAEgASgJEgwKBGl0ZW0YAiABKAkSEgoKYm9keV9ieXRlcxgDIAEoBBITCgtoZWFkX3NoYTI1NhgEIAEoDCJECgdQdXRQYXJ0Eg0KBW93bmVyGAEgASgJEgwKBGl0ZW0YAiABKAkSDAoEcGFydBgDIAEoDRIOCgZzaGEyNTYYBCABKAwiNwoKRmluaXNoSXRlbRINCgVvd25lchgBIAEoCRIMCgRpdGVtGAIgASgJEgwKBGhlYWQYAyABKAwiKQoJTGlzdEl0ZW1zEg0KBWFmdGVyGAEgASgJEg0KBWxpbWl0GAIgASgNIhcKB0dldEhlYWQSDAoEaXRlbRgBIAEoCSIlCgdHZXRQYXJ0EgwKBGl0ZW0YASABKAkSDAoEcGFydBgCIAEoDSI8CgdQdXRIZWFkEgwKBGl0ZW0YASABKAkSDAoEaGVhZBgCIAEoDBIVCg1iZWZvcmVfc2hhMjU2GAMgASgMIhkKCUVyYXNlSXRlbRIMCgRpdGVtGAEgASgJIlgKCUxheVJvd0tleRINCgVncmFudBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRIaChJyb3dfa2V5X2NvbW1pdG1lbnQYAyABKAwSDgoGc2VhbGVkGAQgASgMIi4KC0ZldGNoUm93S2V5Eg0KBWdyYW50GAEgASgJEhAKCHByb3ZpZGVyGAIgASgJIncKCUJveEFuc3dlchIPCgdtaXNzaW5nGAEgAygNEiwKBWl0ZW1zGAIgAygLMh0ubXVsaWFuLnNhZmVib3gudjEuU3RvcmVkSXRlbRIMCgRuZXh0GAMgASgJEg8KB2NvbnRlbnQYBCABKAwSDAoEZG9uZRgFIAEoCCJDCgpTdG9yZWRJdGVtEgwKBGl0ZW0YASABKAkSEgoKYm9keV9ieXRlcxgCIAEoBBITCgtoZWFkX3NoYTI1NhgDIAEoDDJOCgpCb3hTZXJ2aWNlEkAKBENhbGwSGi5tdWxpYW4uc2FmZWJveC52MS5Cb3hDYWxsGhwubXVsaWFuLnNhZmVib3gudjEuQm94QW5zd2VyQihaJm11bGlhbi9nZW4vbXVsaWFuL3NhZmVib3gvdjE7c2FmZWJveHYxYgZwcm90bzM", [file_mulian_safebox_v1_safebox, file_mulian_safebox_v1_file]);
 
 /**
  * BoxCall: SIGN("mulian-box-call-v1" 0x00 || body). A body is used once.
@@ -156,6 +156,18 @@ export type BoxOrder = Message<"mulian.safebox.v1.BoxOrder"> & {
      */
     value: EraseItem;
     case: "erase";
+  } | {
+    /**
+     * @generated from field: mulian.safebox.v1.LayRowKey lay_row_key = 20;
+     */
+    value: LayRowKey;
+    case: "layRowKey";
+  } | {
+    /**
+     * @generated from field: mulian.safebox.v1.FetchRowKey fetch_row_key = 21;
+     */
+    value: FetchRowKey;
+    case: "fetchRowKey";
   } | { case: undefined; value?: undefined };
 };
 
@@ -416,6 +428,75 @@ export const EraseItemSchema: GenMessage<EraseItem> = /*@__PURE__*/
   messageDesc(file_mulian_safebox_v1_door, 11);
 
 /**
+ * LayRowKey leaves here, for the data user, what says to a provider's gateway which row a grant
+ * is about: sealed to that gateway, so that neither this door nor the data user reads it. By the
+ * grant's owner, or who gave it for him; one for each of its providers. The same again is no
+ * change; another takes its place while the grant has no use (IllegalTransition), under the one
+ * commitment of the ledger (CodeInconsistent). Gone once the grant is over.
+ *
+ * @generated from message mulian.safebox.v1.LayRowKey
+ */
+export type LayRowKey = Message<"mulian.safebox.v1.LayRowKey"> & {
+  /**
+   * @generated from field: string grant = 1;
+   */
+  grant: string;
+
+  /**
+   * gateway to which it is sealed: one of the grant's
+   *
+   * @generated from field: string provider = 2;
+   */
+  provider: string;
+
+  /**
+   * as the grant has it
+   *
+   * @generated from field: bytes row_key_commitment = 3;
+   */
+  rowKeyCommitment: Uint8Array;
+
+  /**
+   * <= 4096 bytes (mulian.gateway.v1 GrantBody.row_key)
+   *
+   * @generated from field: bytes sealed = 4;
+   */
+  sealed: Uint8Array;
+};
+
+/**
+ * Describes the message mulian.safebox.v1.LayRowKey.
+ * Use `create(LayRowKeySchema)` to create a new message.
+ */
+export const LayRowKeySchema: GenMessage<LayRowKey> = /*@__PURE__*/
+  messageDesc(file_mulian_safebox_v1_door, 12);
+
+/**
+ * FetchRowKey gives it to the gateway that receives under the grant, or to its organisation's
+ * own account, and to nobody else. NotFound: the owner has not laid it down here.
+ *
+ * @generated from message mulian.safebox.v1.FetchRowKey
+ */
+export type FetchRowKey = Message<"mulian.safebox.v1.FetchRowKey"> & {
+  /**
+   * @generated from field: string grant = 1;
+   */
+  grant: string;
+
+  /**
+   * @generated from field: string provider = 2;
+   */
+  provider: string;
+};
+
+/**
+ * Describes the message mulian.safebox.v1.FetchRowKey.
+ * Use `create(FetchRowKeySchema)` to create a new message.
+ */
+export const FetchRowKeySchema: GenMessage<FetchRowKey> = /*@__PURE__*/
+  messageDesc(file_mulian_safebox_v1_door, 13);
+
+/**
  * BoxAnswer to a call.
  *
  * @generated from message mulian.safebox.v1.BoxAnswer
@@ -441,7 +522,7 @@ export type BoxAnswer = Message<"mulian.safebox.v1.BoxAnswer"> & {
   next: string;
 
   /**
-   * FetchVault, GetHead, GetPart
+   * FetchVault, GetHead, GetPart, FetchRowKey
    *
    * @generated from field: bytes content = 4;
    */
@@ -460,7 +541,7 @@ export type BoxAnswer = Message<"mulian.safebox.v1.BoxAnswer"> & {
  * Use `create(BoxAnswerSchema)` to create a new message.
  */
 export const BoxAnswerSchema: GenMessage<BoxAnswer> = /*@__PURE__*/
-  messageDesc(file_mulian_safebox_v1_door, 12);
+  messageDesc(file_mulian_safebox_v1_door, 14);
 
 /**
  * StoredItem as the door's list shows it.
@@ -489,13 +570,14 @@ export type StoredItem = Message<"mulian.safebox.v1.StoredItem"> & {
  * Use `create(StoredItemSchema)` to create a new message.
  */
 export const StoredItemSchema: GenMessage<StoredItem> = /*@__PURE__*/
-  messageDesc(file_mulian_safebox_v1_door, 13);
+  messageDesc(file_mulian_safebox_v1_door, 15);
 
 /**
  * BoxService: each call is signed by a key of an account of the ledger. Whoever runs it sees
  * accounts' handles, items' handles, lengths and times, and no content. Errors: NotWhitelisted,
  * KeyRevoked, Suspended, BadAuthorisation, Expired, Replayed, WrongChain, Forbidden,
- * NotFound, TooLong, OutOfRange, BoxFull, IllegalTransition, CodeInconsistent, DiskFull.
+ * NotFound, TooLong, OutOfRange, BoxFull, IllegalTransition, CodeInconsistent, DiskFull; of row
+ * keys GrantRevoked, GrantNotActive, Expired, UsesExhausted.
  *
  * @generated from service mulian.safebox.v1.BoxService
  */

@@ -1,0 +1,81 @@
+// The way of a row key out of this browser. It is kept here, sealed, before the grant is signed;
+// once the ledger has the grant it is laid down at the door, and what did not arrive is brought
+// the next time that the box is open. Who has only this cannot read it.
+import { fromBinary } from '@bufbuild/protobuf'
+import { ConnectError } from '@connectrpc/connect'
+import { TableSchema } from '@/gen/mulian/catalogue/v1/catalogue_pb'
+import { AccountSchema } from '@/gen/mulian/identity/v1/identity_pb'
+import { LedgerService } from '@/gen/mulian/ledger/v1/ledger_pb'
+import { type Bytes, unhex } from '@/chain/bytes'
+import { note, type Signer } from '@/chain/keys'
+import { rpc } from '@/chain/rpc'
+import { grantOf } from './allowed'
+import { base64, type DataRequest, type Here, Refusal, unbase64 } from './api'
+import { layRowKey } from './door'
+import { canSeal, commitment, grantId, rowKeyOf, sealTo } from './rowkey'
+
+interface Waiting { grant: string; provider: string; key: string; commitment: string; sealed: string; untilMs: number }
+const PLACE = 'rowkey:'
+
+/** Row is what says which row it is: an entry's table, the item that names its owner. */
+export interface Row { table: string; ownerItem: string }
+
+async function object(key: string): Promise<Uint8Array> {
+  const o = await rpc(LedgerService).getObject({ key })
+  if (!o.found) throw new Error(key)
+  return o.value
+}
+
+/** prepare makes the row key of the own row, keeps it here, and returns what the ledger gets of it. It throws 'no-proof' without a proofing of one's own, 'no-seal' if the gateway has no key that this page can seal to. Before anything is signed. */
+export async function prepare(s: Signer, request: DataRequest, row: Row): Promise<Bytes> {
+  const notes = await note(s.account)
+  if (!notes.number || !notes.salt) throw new Error('no-proof')
+  const provider = fromBinary(TableSchema, await object(`catalogue/table/${row.table}`)).gateway
+  const to = fromBinary(AccountSchema, await object(`identity/account/${provider}`)).gateway?.sealingKey
+  if (!to || !canSeal(to)) throw new Error('no-seal')
+  const place = PLACE + request.id
+  const before = notes[place] && (JSON.parse(notes[place]) as Waiting)
+  // The answer to an earlier signature may be on its way: another key would not be that grant's.
+  if (before && before.provider === provider && before.key === to.id) return unbase64(before.commitment)
+  const k = rowKeyOf({ [row.ownerItem]: notes.number }, notes.number, unbase64(notes.salt))
+  const grant = await grantId(request.id, s.account)
+  const sum = await commitment(k)
+  const sealed = await sealTo(to, { grant, provider, subject: s.account }, k)
+  const w: Waiting = { grant, provider, key: to.id, commitment: base64(sum), sealed: base64(sealed), untilMs: Number(request.notAfterMs) }
+  await note(s.account, place, JSON.stringify(w)) // if the power fails after the signature, this copy is the only one
+  return sum
+}
+
+// Of these refusals no other follows: the grant is over, used, or not about this key.
+const FINAL = ['MUL-14059', 'MUL-14054', 'MUL-14057', 'MUL-12002', 'MUL-13022', 'MUL-12004', 'MUL-11012', 'MUL-14060']
+const NOT_FOUND = 'MUL-11020'
+
+/** bring lays down what is kept here and whose grant is on the ledger, and returns how many could not be. */
+export async function bring(at: Here, s: Signer): Promise<number> {
+  let left = 0
+  for (const [place, value] of Object.entries(await note(s.account))) {
+    if (!place.startsWith(PLACE)) continue
+    const w = JSON.parse(value) as Waiting
+    try {
+      const { grant } = await grantOf(w.grant)
+      if (grant.rowKeyCommitment === w.commitment) await layRowKey({ at, signer: s }, { grant: w.grant, provider: w.provider, rowKeyCommitment: unbase64(w.commitment), sealed: unbase64(w.sealed) })
+      await note(s.account, place)
+    } catch (err) {
+      const code = err instanceof Refusal ? err.code : ConnectError.from(err).metadata.get('mulian-code')
+      if (code === NOT_FOUND) { // not given yet, or never
+        if (Date.now() + at.aheadMs > w.untilMs) await note(s.account, place)
+      } else if (code && FINAL.includes(code)) await note(s.account, place)
+      else left++
+    }
+  }
+  return left
+}
+
+/** takeProof reads the file of an identity authority (mulian owner identify --proof) and keeps it beside the account. It throws 'not-yours' for another account's. */
+export async function takeProof(s: Signer, text: string): Promise<void> {
+  let p: { account?: string; number?: string; salt?: string } = {}
+  try { p = JSON.parse(text) as typeof p } catch { /* it is none */ }
+  if (p.account !== s.account || !p.number || !/^([0-9a-f]{2}){1,32}$/.test(p.salt ?? '')) throw new Error('not-yours')
+  await note(s.account, 'number', p.number)
+  await note(s.account, 'salt', base64(unhex(p.salt!)))
+}
