@@ -44,7 +44,7 @@ import (
 )
 
 // version of the schema below and of what project.go files in it. A file of another version is made anew.
-const version = 6
+const version = 7
 
 // The object table has the same few filter columns for every kind; project.go
 // says what each means for which kind.

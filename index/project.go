@@ -1,6 +1,7 @@
 package index
 
 import (
+	"encoding/hex"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -243,7 +244,7 @@ var kinds = []kind{
 		return row{org: u.GetOrg(), state: int32(u.GetState()), flag: u.GetSensitive(), ref: u.GetEntry(), parents: some(Entry, u.GetEntry())}
 	}),
 	of(DataRequest, func(r *grantv1.DataRequest) row {
-		return row{org: r.GetOrg(), peer: r.GetOwner(), state: int32(r.GetState()), ref: r.GetGateway(), parents: some(IntendedUse, r.GetUse())}
+		return row{org: r.GetOrg(), peer: r.GetOwner(), state: int32(r.GetState()), ref: hex.EncodeToString(r.GetBusinessReference()), parents: some(IntendedUse, r.GetUse())}
 	}),
 	of(Grant, func(g *grantv1.Grant) row {
 		return row{

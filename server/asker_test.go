@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -263,5 +264,40 @@ func TestPasses(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("a suspended organisation still reads: %v", err)
 		}
+	}
+}
+
+// TestRequestsWithOneReferenceAreACase: a clerk finds the lanes of a case by what they have in
+// common, and finds nobody else's by it.
+func TestRequestsWithOneReferenceAreACase(t *testing.T) {
+	c := newCircle(t)
+	lanes := func(who client.Signer, reference []byte) ([]string, error) {
+		cl := client.New(c.url)
+		cl.ReadAs(who)
+		res, err := cl.Grant.ListDataRequests(t.Context(), connect.NewRequest(&grantv1.ListDataRequestsRequest{BusinessReference: reference}))
+		if err != nil {
+			return nil, wire.Fault(err)
+		}
+		var ids []string
+		for _, r := range res.Msg.GetRequests() {
+			ids = append(ids, r.GetId())
+		}
+		return ids, nil
+	}
+	ids, err := lanes(c.user, sum("case"))
+	if err != nil || len(ids) != 2 || !slices.Contains(ids, c.asked) || !slices.Contains(ids, c.open) {
+		t.Errorf("the case has %v, %v; want %s and %s", ids, err, c.asked, c.open)
+	}
+	if ids, err := lanes(c.user, sum("another case")); err != nil || len(ids) != 0 {
+		t.Errorf("another case has %v, %v", ids, err)
+	}
+	if ids, err := lanes(c.owner, sum("case")); err != nil || len(ids) != 1 || ids[0] != c.asked {
+		t.Errorf("the owner finds %v, %v; want %s", ids, err, c.asked)
+	}
+	if ids, _ := lanes(c.stranger, sum("case")); len(ids) != 0 {
+		t.Errorf("a stranger finds %v", ids)
+	}
+	if _, err := lanes(c.user, []byte("2026-0417")); !fault.Is(err, fault.Malformed) {
+		t.Errorf("the bare number of a case: %v", err)
 	}
 }

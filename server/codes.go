@@ -12,14 +12,15 @@ import (
 	"mulian/internal/wire"
 )
 
-// ListMatters lists matters by id; by organisation, by the duty that they rest on.
+// ListMatters lists matters by id; by organisation, by the duty that they rest on,
+// by words of their names and inputs.
 func (c catalogueAPI) ListMatters(ctx context.Context, req *connect.Request[cataloguev1.ListMattersRequest]) (*connect.Response[cataloguev1.ListMattersResponse], error) {
 	m := req.Msg
-	if err := checkText(m.GetOrg(), m.GetDuty(), m.GetAfter()); err != nil {
+	if err := checkText(m.GetOrg(), m.GetDuty(), m.GetText(), m.GetAfter()); err != nil {
 		return nil, wire.Error(err)
 	}
 	c.s.fresh(ctx)
-	f := index.Filter{Kind: index.Matter, Org: m.GetOrg(), After: m.GetAfter(), Limit: m.GetLimit()}
+	f := index.Filter{Kind: index.Matter, Org: m.GetOrg(), Text: m.GetText(), After: m.GetAfter(), Limit: m.GetLimit()}
 	if m.GetDuty() != "" {
 		f.Parent = index.Duty + m.GetDuty()
 	}

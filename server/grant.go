@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 	"strings"
 
@@ -46,7 +48,7 @@ func (g grantAPI) ListUses(ctx context.Context, req *connect.Request[grantv1.Lis
 }
 
 // ListDataRequests lists requests, of an owner or of a data user; the asker's own, if none is
-// named.
+// named. Those with one business reference are a case: Malformed if it is no commitment.
 func (g grantAPI) ListDataRequests(ctx context.Context, req *connect.Request[grantv1.ListDataRequestsRequest]) (*connect.Response[grantv1.ListDataRequestsResponse], error) {
 	m := req.Msg
 	if err := checkText(m.GetOwner(), m.GetOrg(), m.GetUse(), m.GetAfter()); err != nil {
@@ -57,6 +59,10 @@ func (g grantAPI) ListDataRequests(ctx context.Context, req *connect.Request[gra
 	}
 	g.s.fresh(ctx)
 	f := index.Filter{Kind: index.DataRequest, Org: m.GetOrg(), Peer: m.GetOwner(), States: numbers(m.GetStates()), After: m.GetAfter(), Limit: m.GetLimit()}
+	if n := len(m.GetBusinessReference()); n != 0 && n != sha256.Size {
+		return nil, wire.Error(fault.Newf(fault.Malformed, "business_reference has %d bytes: it is a commitment of %d", n, sha256.Size))
+	}
+	f.Ref = hex.EncodeToString(m.GetBusinessReference())
 	if m.GetUse() != "" {
 		f.Parent = index.IntendedUse + m.GetUse()
 	}

@@ -1405,6 +1405,7 @@ type ListMattersRequest struct {
 	Duty          string                 `protobuf:"bytes,2,opt,name=duty,proto3" json:"duty,omitempty"`
 	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
 	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1465,6 +1466,13 @@ func (x *ListMattersRequest) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *ListMattersRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
 }
 
 type ListMattersResponse struct {
@@ -2775,12 +2783,13 @@ const file_mulian_catalogue_v1_query_proto_rawDesc = "" +
 	"\bgateways\x18\f \x01(\x03R\bgateways\x12\x16\n" +
 	"\x06height\x18\r \x01(\x03R\x06height\x12\x1a\n" +
 	"\baccesses\x18\x0e \x01(\x03R\baccesses\x12\x18\n" +
-	"\aoverdue\x18\x0f \x01(\x03R\aoverdue\"f\n" +
+	"\aoverdue\x18\x0f \x01(\x03R\aoverdue\"z\n" +
 	"\x12ListMattersRequest\x12\x10\n" +
 	"\x03org\x18\x01 \x01(\tR\x03org\x12\x12\n" +
 	"\x04duty\x18\x02 \x01(\tR\x04duty\x12\x14\n" +
 	"\x05after\x18\x03 \x01(\tR\x05after\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"v\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"v\n" +
 	"\x13ListMattersResponse\x125\n" +
 	"\amatters\x18\x01 \x03(\v2\x1b.mulian.catalogue.v1.MatterR\amatters\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +

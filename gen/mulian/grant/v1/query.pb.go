@@ -159,15 +159,16 @@ func (x *ListUsesResponse) GetTotal() int64 {
 }
 
 type ListDataRequestsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
-	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`
-	States        []DataRequestState     `protobuf:"varint,3,rep,packed,name=states,proto3,enum=mulian.grant.v1.DataRequestState" json:"states,omitempty"`
-	Use           string                 `protobuf:"bytes,4,opt,name=use,proto3" json:"use,omitempty"`
-	After         string                 `protobuf:"bytes,5,opt,name=after,proto3" json:"after,omitempty"`
-	Limit         uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Owner             string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	Org               string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`
+	States            []DataRequestState     `protobuf:"varint,3,rep,packed,name=states,proto3,enum=mulian.grant.v1.DataRequestState" json:"states,omitempty"`
+	Use               string                 `protobuf:"bytes,4,opt,name=use,proto3" json:"use,omitempty"`
+	After             string                 `protobuf:"bytes,5,opt,name=after,proto3" json:"after,omitempty"`
+	Limit             uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	BusinessReference []byte                 `protobuf:"bytes,7,opt,name=business_reference,json=businessReference,proto3" json:"business_reference,omitempty"` // only requests with this one: the lanes of a case; 32 bytes, empty = all
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *ListDataRequestsRequest) Reset() {
@@ -240,6 +241,13 @@ func (x *ListDataRequestsRequest) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *ListDataRequestsRequest) GetBusinessReference() []byte {
+	if x != nil {
+		return x.BusinessReference
+	}
+	return nil
 }
 
 type ListDataRequestsResponse struct {
@@ -1411,14 +1419,15 @@ const file_mulian_grant_v1_query_proto_rawDesc = "" +
 	"\x10ListUsesResponse\x120\n" +
 	"\x04uses\x18\x01 \x03(\v2\x1c.mulian.grant.v1.IntendedUseR\x04uses\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x03R\x05total\"\xba\x01\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"\xe9\x01\n" +
 	"\x17ListDataRequestsRequest\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x10\n" +
 	"\x03org\x18\x02 \x01(\tR\x03org\x129\n" +
 	"\x06states\x18\x03 \x03(\x0e2!.mulian.grant.v1.DataRequestStateR\x06states\x12\x10\n" +
 	"\x03use\x18\x04 \x01(\tR\x03use\x12\x14\n" +
 	"\x05after\x18\x05 \x01(\tR\x05after\x12\x14\n" +
-	"\x05limit\x18\x06 \x01(\rR\x05limit\"~\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\x12-\n" +
+	"\x12business_reference\x18\a \x01(\fR\x11businessReference\"~\n" +
 	"\x18ListDataRequestsResponse\x128\n" +
 	"\brequests\x18\x01 \x03(\v2\x1c.mulian.grant.v1.DataRequestR\brequests\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x14\n" +
