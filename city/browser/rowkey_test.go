@@ -53,6 +53,8 @@ func consentIsUsable(p *page) {
 	p.refused(err, fault.UsesExhausted)
 	p.settledNotes()
 
+	p.open("/box/grants/over")
+	p.see("已用完")
 	second := p.consents("生效中的授权 1")
 	if second == first {
 		p.t.Fatal("there is one grant only")

@@ -7,7 +7,7 @@ const grantCalls = 'mulian.grant.v1.GrantService'
 export interface FullGrant extends Grant {
   request: string; owner: string; actor: string; mandate?: string; providers?: string[]; mode: string; kind: string; purpose: string
   dataLifeDays?: number; lastUseMs?: string; coolingUntilMs?: string; pausedMs?: string; endedMs?: string; endCause?: string; deleteByMs?: string
-  dutiesOpen?: string; givenHeight: string; sequence?: string; rowKeyCommitment?: string
+  dutiesOpen?: string; givenHeight: string; sequence?: string; rowKeyCommitment?: string; gateway?: string
 }
 export interface Use { number: string; provider: string; outcome: string; atMs: string; height: string; code?: number }
 export interface DeletionDuty { number: string; state: string; dueMs: string; attestedMs?: string; law?: string; untilMs?: string }

@@ -113,6 +113,7 @@ export function GrantPage({ id }: { id: string }) {
           return <div className="item" key={x.number}><div><strong>{t('grants.use', { n: x.number })}</strong><p className="second">{t('grants.due', { at: moment(x.untilMs ?? x.dueMs) })}{x.law && ` · ${x.law}`}</p></div><span className={s === 'overdue' || s === 'reported' ? 'bad' : s === 'attested' ? 'good' : ''}>{t(`grants.duty.${s}`)}</span></div>
         })}
       </section>}
+      {at.demo && mine && live(g) && <section className="card"><h2>{t('grants.fetch')}</h2><p className="second">{t('grants.fetchHow')}</p><pre className="command">{`mulian share by-grant ${g.id} --gateway ${g.gateway}`}</pre></section>}
       <nav className="speech" aria-label={t('grants.papers')}>
         <To to={`/box/certs/${g.id}`} className="button">{t('certs.receipt')}</To>
         <a className="button" href={`/v/${g.id}?lang=${language === 'zh-CN' ? 'zh' : 'en'}`}>{t('certs.check')}</a>
