@@ -56,7 +56,8 @@ CREATE TABLE object(
 CREATE INDEX object_kind ON object(kind, key);
 CREATE INDEX object_org ON object(kind, org, key);
 CREATE INDEX object_peer ON object(kind, peer, key);
-CREATE INDEX object_state ON object(kind, state, key);
+CREATE INDEX object_state ON object(kind, state, key, class);
+CREATE INDEX object_class ON object(kind, class, key, state);
 CREATE INDEX object_flag ON object(kind, flag, key);
 CREATE TABLE link(child TEXT NOT NULL, parent TEXT NOT NULL, PRIMARY KEY(child, parent)) WITHOUT ROWID;
 CREATE INDEX link_parent ON link(parent, child);

@@ -55,9 +55,23 @@ const root = createRootRoute({
   },
 })
 
+// patient waits for a page's file while the line is cut: the router takes a file that does not
+// come for one of an older version and reads the whole console anew, which without a line is
+// the browser's own error page, with all that was on the screen gone.
+const patient = <M,>(load: () => Promise<M>) => async (): Promise<M> => {
+  for (;;) {
+    try {
+      return await load()
+    } catch {
+      if (await fetch('/', { method: 'HEAD', cache: 'no-store' }).then(() => true, () => false)) return load()
+      await new Promise((go) => setTimeout(go, 1500))
+    }
+  }
+}
+
 const router = createRouter({
   routeTree: root.addChildren(areas.flatMap((a) => a.pages.map((p) => createRoute({
-    getParentRoute: () => root, path: p.path, component: lazyRouteComponent(p.page), errorComponent: ({ error }) => <div className="card"><Trouble error={error} /></div>,
+    getParentRoute: () => root, path: p.path, component: lazyRouteComponent(patient(p.page)), errorComponent: ({ error }) => <div className="card"><Trouble error={error} /></div>,
   })))),
   defaultPreload: 'intent', defaultPendingComponent: () => <Bones />,
 })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -56,11 +57,27 @@ var emulateConditions = cdp.Command[conditions, cdp.Empty]{Method: "Network.emul
 // Offline takes the network away from the page, loopback as well, or gives it back.
 func (b *Browser) Offline(on bool) {
 	b.t.Helper()
+	b.line(conditions{on, 0, -1, -1})
+}
+
+// Slow makes the page's line slow: so many bits a second in both directions, each answer so
+// much later. Zeros give the whole line back.
+func (b *Browser) Slow(bits int, latency time.Duration) {
+	b.t.Helper()
+	c := conditions{false, int(latency.Milliseconds()), bits / 8, bits / 8}
+	if bits == 0 {
+		c.DownloadThroughput, c.UploadThroughput = -1, -1
+	}
+	b.line(c)
+}
+
+func (b *Browser) line(c conditions) {
+	b.t.Helper()
 	if _, err := chromedp.Call(b.ctx, network.Enable, network.EnableParams{}); err != nil {
 		b.t.Fatalf("network: %v", err)
 	}
-	if _, err := chromedp.Call(b.ctx, emulateConditions, conditions{on, 0, -1, -1}); err != nil {
-		b.t.Fatalf("offline: %v", err)
+	if _, err := chromedp.Call(b.ctx, emulateConditions, c); err != nil {
+		b.t.Fatalf("line %+v: %v", c, err)
 	}
 }
 

@@ -53,12 +53,16 @@ export async function caughtUp(client: QueryClient): Promise<void> {
   await Promise.race([asked, new Promise((done) => setTimeout(done, 3000))])
 }
 
-/** follow keeps the stream open until the signal ends it. */
+/** follow keeps the stream open until the signal ends it. A device that says that it has no line is believed at once: what is open then ends by itself only after minutes. */
 export async function follow(client: QueryClient, signal: AbortSignal): Promise<void> {
   let from = -1n
   for (let wait = 500; !signal.aborted; wait = Math.min(wait * 2, 8000)) {
+    const cut = new AbortController()
+    const stop = () => cut.abort()
+    addEventListener('offline', stop)
+    signal.addEventListener('abort', stop)
     try {
-      for await (const m of rpc(ConsoleService).follow({ from }, { signal })) {
+      for await (const m of rpc(ConsoleService).follow({ from }, { signal: cut.signal })) {
         const back = !pulse.connected
         set({ height: m.height || pulse.height, timeMs: Number(m.timeMs) || pulse.timeMs, heardMs: Date.now(), connected: true })
         if (m.next > 0n) from = m.next
@@ -67,8 +71,15 @@ export async function follow(client: QueryClient, signal: AbortSignal): Promise<
       }
     } catch {
       if (signal.aborted) return
+    } finally {
+      removeEventListener('offline', stop)
+      signal.removeEventListener('abort', stop)
     }
     set({ connected: false })
-    await new Promise((done) => setTimeout(done, wait))
+    await new Promise<void>((done) => {
+      const go = () => { removeEventListener('online', go); clearTimeout(timer); done() }
+      const timer = setTimeout(go, wait)
+      addEventListener('online', go)
+    })
   }
 }

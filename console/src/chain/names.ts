@@ -1,6 +1,7 @@
 // How people call objects: asked of the server in one call for all that a page shows.
 import { useEffect, useSyncExternalStore } from 'react'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
+import { rare } from './rare'
 import { rpc } from './rpc'
 
 const known = new Map<string, string>()
@@ -34,7 +35,7 @@ export function useNames(keys: string[]): (key: string) => string {
     for (const k of joined.split('\n')) if (k && !known.has(k)) wanted.add(k)
     if (wanted.size > 0 && !timer) timer = setTimeout(() => void ask(), 10)
   }, [joined])
-  return (key) => known.get(key) || key.split('/').slice(2).join('/')
+  return (key) => rare(known.get(key) ?? '') || key.split('/').slice(2).join('/')
 }
 
 export const account = (id: string): string => `identity/account/${id}`

@@ -7,6 +7,7 @@ import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
 import { TraceService } from '@/gen/mulian/trace/v1/query_pb'
 import type { TraceStep } from '@/gen/mulian/trace/v1/query_pb'
 import { hex } from '@/chain/bytes'
+import { rare } from '@/chain/rare'
 import { type Refused, rpc } from '@/chain/rpc'
 import type { Act, Committed } from '@/chain/tx'
 import { amount, exact } from '@/chain/words'
@@ -30,18 +31,19 @@ export function Failed({ why, committed, acts }: { why: Refused | string; commit
   const code = committed?.code ?? (typeof why === 'string' ? 0 : Number(why.code.replace('MUL-', '')) || 0)
   const words = useQuery({ queryKey: ['explain', code], enabled: !!code, staleTime: Infinity, queryFn: () => rpc(ConsoleService).explain({ code }) })
   const faster = useFaster(MOVED.includes(code) ? acts : [], committed)
+  const cut = typeof why !== 'string' && why.offline // nobody has answered: it may be on the chain
   const said = typeof why === 'string' ? why : [why.text, why.reference].filter(Boolean).join(' · ')
   return (
     <div className="note red" role="alert" data-state="failed">
-      <strong>{words.data?.title ?? t('sign.failed')}{code ? ` (MUL-${code})` : ''}</strong>
+      <strong>{cut ? t('sign.unknown') : words.data?.title ?? t('sign.failed')}{code ? ` (MUL-${code})` : ''}</strong>
       {faster ? (
         <>
           <p>{t('sign.faster', { who: faster.accountName || faster.account, key: faster.key, height: amount(faster.height), when: exact(faster.timeMs) })}</p>
-          {faster.lines.map((l) => <p key={l}>{l}</p>)}
+          {faster.lines.map((l) => <p key={l}>{rare(l)}</p>)}
           <p>{t('sign.fasterThen')}</p>
           <p><Link to={`/tx/${hex(faster.txId)}`}>{t('sign.fasterLook')}</Link></p>
         </>
-      ) : <p>{words.data?.fix}</p>}
+      ) : <p>{cut ? t('sign.unknownThen') : words.data?.fix}</p>}
       {faster ? <details><summary>{t('details')}</summary>{said}</details> : <p>{said}</p>}
       {committed && <Link to={`/tx/${hex(committed.id)}`}>{t('sign.refusedAt', { height: amount(committed.height) })}</Link>}
     </div>

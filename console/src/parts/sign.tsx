@@ -15,6 +15,7 @@ import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
 import { hex, short } from '@/chain/bytes'
 import { caughtUp, usePulse } from '@/chain/live'
 import { type Refused, refusal, rpc } from '@/chain/rpc'
+import { rare } from '@/chain/rare'
 import { type Act, type Committed, type Draft, draft, fields, send } from '@/chain/tx'
 import { amount } from '@/chain/words'
 import { useWho } from '@/shell/who'
@@ -109,7 +110,7 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
         <div className="sheet">
           {told.isError && <p className="note red" role="alert">{t('sign.unread', { why: refusal(told.error).text })}</p>}
           <div className="sentence" aria-live="polite">
-            {told.data?.lines.map((l, i) => (i === 0 ? <span key={i} className="second">{l}</span> : <b key={i}>{l}</b>))}
+            {told.data?.lines.map((l, i) => (i === 0 ? <span key={i} className="second">{rare(l)}</span> : <b key={i}>{rare(l)}</b>))}
           </div>
           {ask.beside}
           {ask.danger && <p className="note amber">{t('sign.final')}</p>}
@@ -124,7 +125,7 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
               {fields(made.bytes).map((m, i) => (
                 <dl className="facts" key={i}>
                   <dt>{i + 1}</dt><dd><code>{m.verb}</code></dd>
-                  {m.fields.map((f) => [<dt key={f.path + 'k'}><code>{f.path}</code></dt>, <dd key={f.path}>{f.value}</dd>])}
+                  {m.fields.map((f) => [<dt key={f.path + 'k'}><code>{f.path}</code></dt>, <dd key={f.path}>{rare(f.value)}</dd>])}
                 </dl>
               ))}
             </details>

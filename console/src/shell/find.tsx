@@ -6,6 +6,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
+import { rare } from '@/chain/rare'
 import { kindOf, pathOf, pathOfTrace } from '@/chain/paths'
 import { rpc } from '@/chain/rpc'
 import { typing } from '@/parts/table'
@@ -74,7 +75,7 @@ export function Find() {
       <ul className="hits" id="hits" role="listbox" aria-label={t('find.hits')} hidden={!open || text.trim() === '' || (list.length === 0 && !hits.isSuccess)}>
         {list.map((h, i) => (
           <li key={h.key} id={`hit-${i}`} role="option" aria-selected={i === at} onMouseDown={() => go(h.key)} onMouseEnter={() => setAt(i)}>
-            <span className="what">{t(`kinds.${kindOf(h.key)}`)}</span><span>{h.name || h.key.split('/').slice(1).join('/')}</span>
+            <span className="what">{t(`kinds.${kindOf(h.key)}`)}</span><span>{rare(h.name) || h.key.split('/').slice(1).join('/')}</span>
           </li>
         ))}
         {list.length === 0 && hits.isSuccess && <li role="option" aria-selected={false} className="second">{t('find.none')}</li>}

@@ -11,6 +11,7 @@ import {
 import type { GetEntryResponse } from '@/gen/mulian/catalogue/v1/query_pb'
 import { ShareService } from '@/gen/mulian/share/v1/query_pb'
 import { account, duty, entry, useNames } from '@/chain/names'
+import { rare } from '@/chain/rare'
 import { pathOf } from '@/chain/paths'
 import { rpc } from '@/chain/rpc'
 import { amount, exact, moment } from '@/chain/words'
@@ -34,7 +35,7 @@ export default function ItemPage() {
         const e = r.entry!
         return (
           <ObjectPage
-            object={entry(id)} number={id} title={e.name} state={<><EntryState state={e.state} /><LockState entry={e} /></>} schema={EntrySchema} value={e}
+            object={entry(id)} number={id} title={rare(e.name)} state={<><EntryState state={e.state} /><LockState entry={e} /></>} schema={EntrySchema} value={e}
             action={<Actions entry={e} />}
             overview={<Overview read={r} />}
             relations={[account(e.provider), ...e.duties.map(duty), ...(e.table ? [`catalogue/table/${e.table}`] : []), ...r.drifts.map((d) => `catalogue/drift/${d.id}`), ...(agreements.data?.agreements ?? []).map((a) => `share/agreement/${a.id}`)]}

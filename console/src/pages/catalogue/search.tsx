@@ -9,6 +9,7 @@ import {
 } from '@/gen/mulian/catalogue/v1/catalogue_pb'
 import { CatalogueService, type Facet, type Hit, HitKind, HitKindSchema, type Marked } from '@/gen/mulian/catalogue/v1/query_pb'
 import type { DescEnum } from '@bufbuild/protobuf'
+import { rare } from '@/chain/rare'
 import { pathOf } from '@/chain/paths'
 import { rpc } from '@/chain/rpc'
 import { amount } from '@/chain/words'
@@ -101,7 +102,7 @@ const where = (h: Hit): string => {
 /** Mark shows what of a field matched: spans count bytes of UTF-8. */
 function Mark({ hit, field, text }: { hit: Hit; field: string; text: string }) {
   const m: Marked | undefined = hit.marked.find((x) => x.field === field && x.text === text)
-  if (!m) return <>{text}</>
+  if (!m) return <>{rare(text)}</>
   const bytes = new TextEncoder().encode(text)
   const part = (from: number, to?: number) => new TextDecoder().decode(bytes.slice(from, to))
   const out = []

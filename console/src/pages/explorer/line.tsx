@@ -5,6 +5,7 @@ import type { Transaction } from '@/gen/mulian/console/v1/query_pb'
 import { hex, short } from '@/chain/bytes'
 import { account } from '@/chain/names'
 import { pathOf } from '@/chain/paths'
+import { rare } from '@/chain/rare'
 
 const FEW = 3
 
@@ -13,7 +14,7 @@ export function TxLine({ tx }: { tx: Transaction }) {
   const id = hex(tx.txId)
   return (
     <li>
-      <Link to={pathOf(account(tx.account))}><strong>{tx.accountName || short(tx.account, 10, 6)}</strong></Link> {tx.lines.slice(0, FEW).join('；')}
+      <Link to={pathOf(account(tx.account))}><strong>{tx.accountName || short(tx.account, 10, 6)}</strong></Link> {rare(tx.lines.slice(0, FEW).join('；'))}
       {tx.lines.length > FEW && <> <Link to={`/tx/${id}`}>{t('moreActs', { n: tx.lines.length - FEW })}</Link></>}
       {tx.refusal && <> <span className="pill square red">{t('refused')} {tx.refusal}</span></>}
       <small><Link to={`/tx/${id}`} className="mono">{short(id)}</Link></small>

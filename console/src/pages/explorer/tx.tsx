@@ -7,6 +7,7 @@ import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
 import { hex, unhex } from '@/chain/bytes'
 import { account } from '@/chain/names'
 import { pathOf } from '@/chain/paths'
+import { rare } from '@/chain/rare'
 import { rpc } from '@/chain/rpc'
 import { amount, exact } from '@/chain/words'
 import { Related, State } from '@/parts/object'
@@ -28,7 +29,7 @@ export default function TxPage() {
             <div className="titles"><h1>{t('tx')}</h1>{tx.refusal ? <State words={t('refused')} tone="red" /> : <State words={t('done')} tone="green" />}</div>
             <p className="second"><code>{id}</code> <Button size="small" type="text" onClick={() => void navigator.clipboard.writeText(id)}>{shell('copy')}</Button></p>
             <section className="card"><div className="body sheet">
-              <div className="sentence">{tx.lines.map((l, i) => <b key={i}>{l}</b>)}</div>
+              <div className="sentence">{tx.lines.map((l, i) => <b key={i}>{rare(l)}</b>)}</div>
               {tx.refusal && <p className="note red">{tx.refusal}{tx.outcome?.rule ? ` · ${tx.outcome.rule}` : ''}</p>}
               <dl className="facts">
                 <dt>{t('signer')}</dt><dd><Link to={pathOf(account(tx.account))}>{tx.accountName || tx.account}</Link> <code className="second">{tx.account}</code></dd>

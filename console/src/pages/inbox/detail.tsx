@@ -9,6 +9,7 @@ import { Method } from '@/gen/mulian/catalogue/v1/catalogue_pb'
 import { type Request, RequestState as S } from '@/gen/mulian/share/v1/share_pb'
 import { account, duty, entry, useNames } from '@/chain/names'
 import { pathOf } from '@/chain/paths'
+import { rare } from '@/chain/rare'
 import { amount } from '@/chain/words'
 import { State } from '@/parts/object'
 import { ProofDrawer } from '@/parts/proof'
@@ -40,7 +41,7 @@ export function RequestDetail({ request }: { request: Request }) {
       <dl className="facts">
         <dt>{t('fact.requester')}</dt><dd><Link to={pathOf(account(request.requester))}>{name(account(request.requester))}</Link></dd>
         <dt>{t('fact.duty')}</dt><dd><Link to={pathOf(duty(terms.duty))}>{name(duty(terms.duty))}</Link></dd>
-        <dt>{t('fact.purpose')}</dt><dd>{terms.purpose}</dd>
+        <dt>{t('fact.purpose')}</dt><dd>{rare(terms.purpose)}</dd>
         {terms.legalBasis && <><dt>{t('fact.basis')}</dt><dd>{terms.legalBasis}</dd></>}
         <dt>{t('fact.items')}</dt>
         <dd>{terms.parts.map((p, i) => (

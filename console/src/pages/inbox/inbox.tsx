@@ -7,6 +7,7 @@ import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Request } from '@/gen/mulian/share/v1/share_pb'
 import { account, entry, useNames } from '@/chain/names'
+import { rare } from '@/chain/rare'
 import { amount, moment } from '@/chain/words'
 import { Clock } from '@/parts/clock'
 import { useSign } from '@/parts/sign'
@@ -56,7 +57,7 @@ function Split({ box, org, id, pick }: { box: Box; org: string; id: string; pick
   const name = useNames(rows.flatMap((r) => [account(r.requester), account(r.provider), ...(r.terms?.parts ?? []).map((p) => entry(p.entry))]))
   const entries = (r: Request) => (r.terms?.parts ?? []).map((p) => name(entry(p.entry))).join('、')
   const columns: Column<Request>[] = [
-    { id: 'what', title: t('col.what'), card: 'title', show: (r) => <span className="two">{r.terms?.matter || r.terms?.purpose} · {entries(r)}<small className="mono">{r.id}</small></span> },
+    { id: 'what', title: t('col.what'), card: 'title', show: (r) => <span className="two">{rare(r.terms?.matter || r.terms?.purpose || '')} · {entries(r)}<small className="mono">{r.id}</small></span> },
     { id: 'who', title: t(box === 'mine' ? 'col.provider' : 'col.requester'), sort: (a, b) => a.requester.localeCompare(b.requester), show: (r) => name(account(box === 'mine' ? r.provider : r.requester)) },
     { id: 'state', title: t('col.state'), show: (r) => <Pill request={r} /> },
     box === 'waiting'

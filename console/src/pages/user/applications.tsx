@@ -6,6 +6,7 @@ import { Button } from 'antd'
 import { useTranslation } from 'react-i18next'
 import type { Agreement, Request } from '@/gen/mulian/share/v1/share_pb'
 import { account, entry, useNames } from '@/chain/names'
+import { rare } from '@/chain/rare'
 import { amount, date, moment } from '@/chain/words'
 import { Clock } from '@/parts/clock'
 import { Empty, Loaded } from '@/parts/states'
@@ -56,7 +57,7 @@ function Requests({ view, org }: { view: View; org: string }) {
   const rows = list.data?.requests.toSorted((a, b) => Number(b.createdMs - a.createdMs))
   const name = useNames((rows ?? []).flatMap((r) => [account(r.provider), ...r.terms!.parts.map((p) => entry(p.entry))]))
   const columns: Column<Request>[] = [
-    { id: 'what', title: inbox('col.what'), card: 'title', show: (r) => <span className="two">{r.terms!.parts.map((p) => name(entry(p.entry))).join('、')}<small>{r.terms!.purpose}</small></span> },
+    { id: 'what', title: inbox('col.what'), card: 'title', show: (r) => <span className="two">{r.terms!.parts.map((p) => name(entry(p.entry))).join('、')}<small>{rare(r.terms!.purpose)}</small></span> },
     { id: 'provider', title: inbox('col.provider'), sort: (a, b) => a.provider.localeCompare(b.provider), show: (r) => name(account(r.provider)) },
     { id: 'state', title: inbox('col.state'), show: (r) => <RequestState request={r} /> },
     view.id === 'refused'
@@ -76,7 +77,7 @@ function Agreements({ view, org }: { view: View; org: string }) {
   const rows = list.data?.agreements.toSorted((a, b) => Number(b.startsMs - a.startsMs))
   const name = useNames((rows ?? []).flatMap((a) => [account(a.provider), ...a.terms!.parts.map((p) => entry(p.entry))]))
   const columns: Column<Agreement>[] = [
-    { id: 'what', title: inbox('col.what'), card: 'title', show: (a) => <span className="two">{a.terms!.parts.map((p) => name(entry(p.entry))).join('、')}<small>{a.terms!.purpose}</small></span> },
+    { id: 'what', title: inbox('col.what'), card: 'title', show: (a) => <span className="two">{a.terms!.parts.map((p) => name(entry(p.entry))).join('、')}<small>{rare(a.terms!.purpose)}</small></span> },
     { id: 'provider', title: inbox('col.provider'), sort: (a, b) => a.provider.localeCompare(b.provider), show: (a) => name(account(a.provider)) },
     { id: 'state', title: inbox('col.state'), show: (a) => <AgreementState agreement={a} /> },
     { id: 'deliveries', title: t('deliveries'), number: true, sort: (a, b) => Number(a.deliveries - b.deliveries), show: (a) => t('nDeliveries', { n: amount(a.deliveries) }) },
