@@ -84,7 +84,12 @@ func (s *settlement) lists(ctx context.Context) ([]listed, error) {
 	waiting := []sharev1.RequestState{sharev1.RequestState_REQUEST_STATE_RECEIVED}
 	decided := []sharev1.RequestState{sharev1.RequestState_REQUEST_STATE_ACCEPTED, sharev1.RequestState_REQUEST_STATE_REFUSED, sharev1.RequestState_REQUEST_STATE_WITHDRAWN}
 	a := func(name string, ways ...func(ctx context.Context, r *rand.Rand) error) listed {
-		return listed{name, func(ctx context.Context, r *rand.Rand) error { return ways[r.IntN(len(ways))](ctx, r) }}
+		return listed{name, true, func(ctx context.Context, r *rand.Rand) error { return ways[r.IntN(len(ways))](ctx, r) }}
+	}
+	apart := func(name string, ways ...func(ctx context.Context, r *rand.Rand) error) listed {
+		l := a(name, ways...)
+		l.pages = false
+		return l
 	}
 	entry := func(make func(r *rand.Rand) *cataloguev1.ListEntriesRequest) func(context.Context, *rand.Rand) error {
 		return func(ctx context.Context, r *rand.Rand) error { return only(cat.ListEntries(ctx, req(make(r)))) }
@@ -110,6 +115,11 @@ func (s *settlement) lists(ctx context.Context) ([]listed, error) {
 			entry(func(r *rand.Rand) *cataloguev1.ListEntriesRequest {
 				return &cataloguev1.ListEntriesRequest{ShareType: cataloguev1.ShareType_SHARE_TYPE_UNCONDITIONAL, After: pick(r, entries)}
 			}),
+			entry(func(r *rand.Rand) *cataloguev1.ListEntriesRequest {
+				return &cataloguev1.ListEntriesRequest{Provider: org(r), Limit: 500}
+			})),
+		// No page asks so: they search. The command line's list does.
+		apart("text",
 			entry(func(r *rand.Rand) *cataloguev1.ListEntriesRequest {
 				return &cataloguev1.ListEntriesRequest{Text: word(r)}
 			}),

@@ -19,8 +19,18 @@ var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google
 
 // painted are the pages that are looked at, by the name of their figure.
 var paintedPages = []struct{ name, path string }{
-	{"home", "/"}, {"overview", "/overview"}, {"catalogue", "/catalogue"}, {"map", "/catalogue/map"}, {"requests", "/requests"}, {"inbox", "/inbox"},
-	{"trace", "/trace"}, {"deliveries", "/deliveries"}, {"drift", "/drift"}, {"explorer", "/explorer"}, {"members", "/members"}, {"seats", "/seats"},
+	{"home", "/"},
+	{"overview", "/overview"},
+	{"catalogue", "/catalogue"},
+	{"map", "/catalogue/map"},
+	{"requests", "/requests"},
+	{"inbox", "/inbox"},
+	{"trace", "/trace"},
+	{"deliveries", "/deliveries"},
+	{"drift", "/drift"},
+	{"explorer", "/explorer"},
+	{"members", "/members"},
+	{"seats", "/seats"},
 }
 
 const (

@@ -1,10 +1,12 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -56,30 +58,90 @@ func (x *Index) Trace(ctx context.Context, id string, direct bool, after int64, 
 			return nil, nil, 0, err
 		}
 	}
-	in, args := marks(keys)
 	// An event of sharing belongs to the trace of its subject only: another
 	// request for the same entry is another story. So is another entry, or matter, on
 	// the same duty, table or system: of what many things hang on, only what was done
 	// to it itself, and the drifts of a table.
-	query := fmt.Sprintf(`SELECT DISTINCT e.seq, e.raw FROM event_object t JOIN event e ON e.seq = t.seq
-		WHERE t.object IN (%s) AND e.seq > ? AND (e.subject = t.object OR t.object = ? OR e.subject NOT LIKE 'share/%%' AND CASE
+	//
+	// Each object's events are read in their order and no further than the page needs: an
+	// entry that has been used for years has a hundred thousand, and so has no page.
+	look, err := x.read.PrepareContext(ctx, fmt.Sprintf(`SELECT e.seq FROM event_object t CROSS JOIN event e ON e.seq = t.seq
+		WHERE t.object = ?1 AND t.seq > ?2 AND t.seq <= ?4 AND (e.subject = t.object OR t.object = ?3 OR e.subject NOT LIKE 'share/%%' AND CASE
 			WHEN t.object LIKE 'catalogue/duty/%%' THEN e.subject LIKE 'catalogue/duty/%%'
 			WHEN t.object LIKE 'catalogue/system/%%' THEN e.subject LIKE 'catalogue/system/%%'
 			WHEN t.object LIKE 'catalogue/table/%%' THEN e.subject LIKE 'catalogue/table/%%' OR e.subject LIKE 'catalogue/drift/%%'
 			ELSE TRUE END)
-		ORDER BY e.seq LIMIT %d`, in, n+1)
-	rows, err := x.read.QueryContext(ctx, query, append(args, after, key)...)
+		ORDER BY t.seq LIMIT %d`, n+1))
 	if err != nil {
 		return nil, nil, 0, fmt.Errorf("index: trace of %s: %w", key, err)
 	}
-	defer rows.Close()
-	if steps, err = scanSteps(rows); err != nil {
+	defer look.Close()
+	// What is shared first: it has few events, and where the page is full with them the rest is
+	// read no further than to its end.
+	order := slices.Clone(keys)
+	slices.SortStableFunc(order, func(a, b string) int {
+		rank := func(k string) int {
+			if strings.HasPrefix(k, "share/") {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Compare(rank(a), rank(b))
+	})
+	var seqs []int64
+	end := int64(math.MaxInt64)
+	for _, k := range order {
+		if seqs, err = scanSeqs(ctx, look, seqs, k, after, key, end); err != nil {
+			return nil, nil, 0, fmt.Errorf("index: trace of %s: %w", key, err)
+		}
+		if len(seqs) <= n {
+			continue
+		}
+		slices.Sort(seqs)
+		if seqs = slices.Compact(seqs); len(seqs) > n {
+			seqs = seqs[:n+1]
+			end = seqs[n]
+		}
+	}
+	slices.Sort(seqs)
+	if steps, err = x.steps(ctx, slices.Compact(seqs)); err != nil {
 		return nil, nil, 0, err
 	}
 	if len(steps) > n {
 		return steps[:n], keys, steps[n-1].Seq, nil
 	}
 	return steps, keys, 0, nil
+}
+
+// scanSeqs adds the numbers that a prepared query finds.
+func scanSeqs(ctx context.Context, query *sql.Stmt, to []int64, args ...any) ([]int64, error) {
+	rows, err := query.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var seq int64
+		if err := rows.Scan(&seq); err != nil {
+			return nil, err
+		}
+		to = append(to, seq)
+	}
+	return to, rows.Err()
+}
+
+// steps reads events by their numbers, in their order.
+func (x *Index) steps(ctx context.Context, seqs []int64) ([]Step, error) {
+	args := make([]any, len(seqs))
+	for i, s := range seqs {
+		args[i] = s
+	}
+	rows, err := x.read.QueryContext(ctx, "SELECT seq, raw FROM event WHERE seq IN ("+strings.TrimSuffix(strings.Repeat("?,", len(seqs)), ",")+") ORDER BY seq", args...)
+	if err != nil {
+		return nil, fmt.Errorf("index: events: %w", err)
+	}
+	defer rows.Close()
+	return scanSteps(rows)
 }
 
 // byTx returns the events of one transaction.

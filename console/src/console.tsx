@@ -23,7 +23,8 @@ import './styles.css'
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name=mulian-nonce]')?.content
 const client = new QueryClient({
-  defaultOptions: { queries: { staleTime: 30_000, retry: (failed, err) => failed < 1 && !refusal(err).parties, refetchOnWindowFocus: true } },
+  // Whether there is a line the server says by answering: a device that calls itself offline often has one.
+  defaultOptions: { mutations: { networkMode: 'always' }, queries: { networkMode: 'always', staleTime: 30_000, retry: (failed, err) => failed < 1 && !refusal(err).parties, refetchOnWindowFocus: true } },
 })
 
 function App() {
