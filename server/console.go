@@ -61,10 +61,14 @@ func (c consoleAPI) GetConsole(ctx context.Context, _ *connect.Request[consolev1
 		return nil, wire.Error(err)
 	}
 	p, _, err := index.Get[governancev1.Parameters](ctx, c.s.index, index.Parameters)
-	seats := c.s.offered()
+	seats, signIn := c.s.offered(), ""
+	if x := c.s.signingIn(); x != nil {
+		signIn = x.Title()
+	}
 	return respond(&consolev1.GetConsoleResponse{
 		ChainId: st.GetChainId(), GenesisHash: st.GetGenesisHash(), Version: c.s.opts.Version, Build: c.s.pages.build, Demo: seats != nil && seats.Demo(),
 		RpIds: standard.PasskeyRPIDs(p, st.GetChainId()), NowMs: c.s.opts.Now().UnixMilli(), Height: st.GetHeight(), TimeMs: st.GetTimeMs(),
+		SignIn: signIn,
 	}, err)
 }
 

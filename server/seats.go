@@ -111,6 +111,9 @@ func (c consoleAPI) TakeSeat(ctx context.Context, req *connect.Request[consolev1
 	if err := checkText(m.GetSeat(), m.GetToken(), m.GetAccount()); err != nil {
 		return nil, wire.Error(err)
 	}
+	if x := c.s.signingIn(); x != nil && x.Holds(m.GetToken()) {
+		return respond(x.Take(ctx, m))
+	}
 	seats := c.s.offered()
 	if seats == nil {
 		return nil, wire.Error(fault.Newf(fault.NotFound, "this server has no seats to give: ask the administrator of your organisation for a setup link"))
@@ -131,8 +134,11 @@ func (c consoleAPI) PutMachineKey(ctx context.Context, req *connect.Request[cons
 	return respond(keys.PutMachineKey(ctx, m))
 }
 
-// guarded are the calls that use a ROOT key of this process.
-var guarded = map[string]bool{consolev1connect.ConsoleServiceTakeSeatProcedure: true, consolev1connect.ConsoleServicePutMachineKeyProcedure: true}
+// guarded are the calls that use a ROOT key of this process, or lead to one that does.
+var guarded = map[string]bool{
+	consolev1connect.ConsoleServiceTakeSeatProcedure: true, consolev1connect.ConsoleServicePutMachineKeyProcedure: true,
+	consolev1connect.ConsoleServiceBeginSignInProcedure: true, consolev1connect.ConsoleServiceFinishSignInProcedure: true,
+}
 
 // ownPage refuses a call that does not come from a page of this server: another site's page
 // in the same browser may reach a loopback address, too, and a name may be made to lead here.

@@ -106,8 +106,9 @@ type Server struct {
 	coverages kept[int, consolev1.GetCoverageResponse]
 	commits   commits
 
-	mu    sync.Mutex // guards seats
-	seats Seats
+	mu     sync.Mutex // guards seats and signIn
+	seats  Seats
+	signIn SignIn
 
 	closing context.Context
 	stop    context.CancelFunc
@@ -243,6 +244,9 @@ func (s *Server) status(ctx context.Context) (*ledgerv1.GetStatusResponse, error
 	st.OpenProposals = s.openProposals(ctx)
 	if s.opts.Box != nil {
 		st.BoxDoor = s.opts.Box.Name()
+	}
+	if x := s.signingIn(); x != nil {
+		st.SignIn = x.Issuer()
 	}
 	st.SubmitP50Us, st.SubmitP99Us = s.metrics.times.percentiles()
 	return st, nil

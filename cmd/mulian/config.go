@@ -31,6 +31,8 @@ type Config struct {
 	Listen string `yaml:"listen" env:"MULIAN_LISTEN" default:"127.0.0.1:8080"`
 	// How people's browsers reach this member.
 	HTTPS HTTPSConfig `yaml:"https"`
+	// Where this organisation's officials prove who they are. Off without an issuer.
+	OIDC OIDCConfig `yaml:"oidc"`
 	// The engine among the members.
 	Node NodeConfig `yaml:"node"`
 	// The safe boxes that this member keeps for people and firms: ciphertext, to which it has no key.
@@ -58,6 +60,39 @@ type HTTPSConfig struct {
 	Certificate string `yaml:"certificate"`
 	// The key of that certificate, a file of mode 0600.
 	Key string `yaml:"key"`
+}
+
+// OIDCConfig names an identity provider (OpenID Connect). Who signs in there may put the key that
+// his browser makes on the ledger, for the posts below; it is no session (docs/decisions/0063).
+// The provider needs this member's redirect URI: the pages' address and /signin.
+type OIDCConfig struct {
+	// The provider's own name, https://HOST/PATH exactly as its discovery document says it.
+	Issuer string `yaml:"issuer"`
+	// How people call it: it stands on the button. Empty: the issuer's host.
+	Name string `yaml:"name"`
+	// The organisation whose posts these are, by its code. Its ROOT key is in --home.
+	Org string `yaml:"org"`
+	// As which this member is registered at the provider.
+	ClientID string `yaml:"client_id"`
+	// File of mode 0600 with the client's secret in one line. Empty: a client without one.
+	ClientSecretFile string `yaml:"client_secret_file"`
+	// The claim by which posts know people: sub, preferred_username, email (verified ones
+	// alone) or another. Take one that the provider never gives to somebody else. Empty: sub.
+	Claim string `yaml:"claim"`
+	// What is asked for beside openid, like [profile].
+	Scopes []string `yaml:"scopes"`
+	// File in PEM with the authorities that the provider's certificate may be of. Empty: those
+	// that this machine trusts.
+	Authority string `yaml:"authority"`
+	// After so many days a key ends, 1 to 365; signing in again gives the next. 0: 30.
+	KeyDays int `yaml:"key_days"`
+	// Who has which post, read again at each sign-in:
+	//   - {who: zhang.wei, post: data-1, name: 数据管理岗, role: steward}
+	// who is what the claim says; post the local id (small letters, digits, -), name what it is
+	// called on the ledger, role whose pages he sees: operator, steward, user, auditor, clerk
+	// or developer. One post for each person, so that the ledger tells their acts apart.
+	// Who is taken out keeps a key until its end: mulian key revoke ends it at once.
+	Posts OIDCPosts `yaml:"posts"`
 }
 
 // NodeConfig says how the node meets the others.

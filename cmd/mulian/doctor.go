@@ -93,6 +93,7 @@ func (q quietExit) Error() string { return fmt.Sprintf("exit %d", int(q)) }
 func (a *app) examine(ctx context.Context) []finding {
 	found := a.examineMachine()
 	found = append(found, a.examineKeys()...)
+	found = append(found, a.examineSignIn(ctx)...)
 	found = append(found, a.examineLocal(ctx)...)
 	cl, err := a.client()
 	if err != nil {

@@ -145,6 +145,9 @@ func (a *app) nodeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := a.letSignIn(m, cfg); err != nil {
+				return errors.Join(err, m.Node.Close())
+			}
 			if setup != "" {
 				if err := a.offerSetup(m, setup); err != nil {
 					return errors.Join(err, m.Node.Close())

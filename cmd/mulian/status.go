@@ -96,6 +96,9 @@ func (a *app) showStatus(w io.Writer, url string, st *ledgerv1.GetStatusResponse
 		{a.t("投票权", "voting power"), fmt.Sprintf("%d / %d", st.GetPowerPresent(), st.GetPowerTotal()), a.t("待表决", "open proposals"), fmt.Sprint(st.GetOpenProposals())},
 		{a.t("版本", "version"), st.GetVersion(), a.t("启动于", "started"), day(st.GetStartedMs())},
 	})
+	if issuer := st.GetSignIn(); issuer != "" {
+		fmt.Fprintf(w, "%s%s\n", a.t("登录        ", "sign-in        "), visible(issuer))
+	}
 	a.showUpgrade(w, st)
 	if hash := st.GetGenesisHash(); len(hash) > 0 {
 		fmt.Fprintf(w, "%s%x\n", a.t("创世        ", "genesis        "), hash)

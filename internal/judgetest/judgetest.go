@@ -97,3 +97,45 @@ func Ask(t testing.TB, name string, in, out any) {
 		t.Fatalf("judge %s: %v\n%s", name, err, answer)
 	}
 }
+
+// Start runs judges/NAME.mjs with in as JSON until the test ends, and reads the first line
+// that it prints into out: a stranger's server.
+func Start(t testing.TB, name string, in, out any) {
+	t.Helper()
+	dir, err := folder()
+	if absent, ok := errors.AsType[absentError](err); ok {
+		t.Skip("SKIP " + absent.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	question, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("node", name+".mjs")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "NODE_NO_WARNINGS=1")
+	cmd.Stdin = bytes.NewReader(question)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	answers, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("judge %s:\n%s", name, errs.String())
+		}
+	})
+	late := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer late.Stop()
+	if err := json.NewDecoder(answers).Decode(out); err != nil {
+		t.Fatalf("judge %s does not begin: %v", name, err)
+	}
+}

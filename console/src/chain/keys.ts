@@ -24,6 +24,7 @@ export interface Signer {
   secret?: CryptoKey // of a P-256 key: not extractable
   device?: { keyId: string; point: Bytes; secret: CryptoKey } // MACHINE key of a person's device, for calls that nobody looks at
   addedMs: number
+  endsMs?: number // first moment at which the key no longer signs, if it has an end
   notes?: Record<string, string> // what only this browser knows: salts of the own proofing
 }
 

@@ -5,22 +5,25 @@ import { ConsoleService, type Seat } from '@/gen/mulian/console/v1/query_pb'
 import { KeyAlgorithm, KeyLevel } from '@/gen/mulian/identity/v1/identity_pb'
 import { sha256, utf8 } from '@/chain/bytes'
 import { arrived, makeKey, makePasskey, passkeysHere, waiting } from '@/chain/keys'
-import { rpc } from '@/chain/rpc'
+import { refusal, rpc } from '@/chain/rpc'
 import { useTranslation } from 'react-i18next'
 import { useWho } from './who'
 
-/** useBring returns bring(seat, token, passkey): the height at which the ledger has the new key. */
-export function useBring(): (seat: Seat, token: string, passkey: boolean) => Promise<bigint> {
+const TAKEN = 'MUL-11021' // the account has or had the key
+
+/** useBring returns bring(seat, token, passkey): the height at which the ledger has the new key, and when that ends (0: never). */
+export function useBring(): (seat: Seat, token: string, passkey: boolean) => Promise<{ height: bigint; endsMs: bigint }> {
   const { t } = useTranslation('shell')
   const { here, add } = useWho()
   return async (seat, token, passkey) => {
+    const role = seat.role || seat.id
     const what = `${seat.org}/${seat.id}/${passkey ? 'passkey' : 'key'}`
     const key = await waiting(here.chainId, what, async () => {
-      const made = passkey ? await makePasskey(`${seat.orgName} · ${t(`roles.${seat.id}`)}`) : await makeKey()
+      const made = passkey ? await makePasskey(`${seat.orgName} · ${t(`roles.${role}`)}`) : await makeKey()
       const device = passkey ? await makeKey() : undefined // for who reads: a passkey would ask for each visit
       return {
         ...made, ...(device && { device: { keyId: device.keyId, point: device.point, secret: device.secret! } }),
-        account: '', org: seat.org, orgName: seat.orgName, role: seat.id, chain: here.chainId, addedMs: Date.now(),
+        account: '', org: seat.org, orgName: seat.orgName, role, chain: here.chainId, addedMs: Date.now(),
       }
     })
     const { device } = key
@@ -32,10 +35,13 @@ export function useBring(): (seat: Seat, token: string, passkey: boolean) => Pro
         algorithm: passkey ? KeyAlgorithm.WEBAUTHN : KeyAlgorithm.P256,
         ...(passkey && { passkey: { rpIdHash: await sha256(utf8(key.rpId!)), backupEligible: key.backupEligible } }),
       },
+    }).catch(async (err: unknown) => {
+      if (refusal(err).code === TAKEN) await arrived(here.chainId, what) // it was revoked: the next try makes another
+      throw err
     })
-    await add({ ...key, account: res.account })
+    await add({ ...key, account: res.account, ...(res.endsMs > 0n && { endsMs: Number(res.endsMs) }) })
     await arrived(here.chainId, what)
-    return res.height
+    return { height: res.height, endsMs: res.endsMs }
   }
 }
 

@@ -6,6 +6,7 @@ export const area: Area = {
     { path: '/', page: () => import('./home') },
     { path: '/seats', page: () => import('./seats') },
     { path: '/setup/$token', page: () => import('./seats') },
+    { path: '/signin', page: () => import('./signin') },
     { path: '/settings', page: () => import('./settings') },
   ],
 }

@@ -1,19 +1,17 @@
 // Seats: how people get in. In the demo every seat is one click away; on a member's own
-// server a setup link gives one. The key is made here and never leaves this browser.
+// server a setup link gives one, or a sign-in at the organisation's identity provider. The key is made here and never leaves this browser.
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
-import { Button } from 'antd'
-import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { ConsoleService, type Seat } from '@/gen/mulian/console/v1/query_pb'
-import { AccountKind } from '@/gen/mulian/identity/v1/identity_pb'
+import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
 import { rpc } from '@/chain/rpc'
-import { Empty, Loaded, Trouble } from '@/parts/states'
-import { tell } from '@/parts/toasts'
+import { Empty, Loaded } from '@/parts/states'
 import { Feed } from '@/pages/tour/feed'
 import { Stories } from '@/pages/tour/stories'
-import { useBring, usePasskeys } from '@/shell/take'
+import { usePasskeys } from '@/shell/take'
 import { useWho } from '@/shell/who'
+import { OneSeat } from './seat'
+import { SignInCard } from './signin'
 
 export default function Seats() {
   const { t } = useTranslation('home')
@@ -27,7 +25,7 @@ export default function Seats() {
   return (
     <>
       <div className="titles"><h1>{token ? t('setup') : t('seats')}</h1></div>
-      <p className="second">{here.demo ? t('demo') : t('own')} {here.demo && !token && <Link to="/tour">{t('first')}</Link>}</p>
+      <p className="second">{here.demo ? t('demo') : t(here.signIn ? 'ownSignIn' : 'own')} {here.demo && !token && <Link to="/tour">{t('first')}</Link>}</p>
       {all.length > 0 && (
         <section className="card" aria-label={t('mine')}>
           <header><h2>{t('mine')}</h2></header>
@@ -43,9 +41,10 @@ export default function Seats() {
           </ul>
         </section>
       )}
+      {here.signIn && !token && <SignInCard />}
       <Loaded query={offered} rows={4}>
         {(seats) => seats.length === 0
-          ? <div className="card"><Empty text={token ? t('usedUp') : t('none')} action={<Link to="/explorer">{t('look')}</Link>} /></div>
+          ? here.signIn && !token ? <p><Link to="/explorer">{t('look')}</Link></p> : <div className="card"><Empty text={token ? t('usedUp') : t('none')} action={<Link to="/explorer">{t('look')}</Link>} /></div>
           : <ul className="seats">{seats.map((s) => <li key={s.id} className="card seat"><OneSeat seat={s} token={token} passkeys={passkeys} /></li>)}</ul>}
       </Loaded>
       {here.demo && !token && (
@@ -55,48 +54,6 @@ export default function Seats() {
           <section className="card" aria-labelledby="happening"><header><h2 id="happening">{tour('feed.title')}</h2></header><div className="body"><Feed /></div></section>
         </>
       )}
-    </>
-  )
-}
-
-function OneSeat({ seat, token, passkeys }: { seat: Seat; token: string; passkeys: boolean }) {
-  const { t } = useTranslation('home')
-  const bring = useBring()
-  const navigate = useNavigate()
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
-  const person = seat.kind === AccountKind.PERSON || seat.kind === AccountKind.FIRM
-  if (person) {
-    return (
-      <>
-        <h2>{t(`seat.${seat.id}.title`)}</h2>
-        <p className="second">{t(`seat.${seat.id}.text`)}</p>
-        <p className="actions"><Button type="primary" href="/box" data-seat={seat.id}>{t('toBox')}</Button></p>
-      </>
-    )
-  }
-  const take = async (passkey: boolean) => {
-    setBusy(true)
-    setError(undefined)
-    try {
-      tell({ text: t('taken', { height: String(await bring(seat, token, passkey)) }) })
-      void navigate({ to: '/' })
-    } catch (err) {
-      setError(err)
-    } finally {
-      setBusy(false)
-    }
-  }
-  return (
-    <>
-      <h2>{t(`seat.${seat.id}.title`)}</h2>
-      <p><strong>{seat.orgName}</strong></p>
-      <p className="second">{t(`seat.${seat.id}.text`)}</p>
-      <p className="actions">
-        <Button type="primary" loading={busy} onClick={() => void take(passkeys)} data-seat={seat.id}>{passkeys ? t('takePasskey') : t('takeKey')}</Button>
-        {passkeys && <Button type="link" disabled={busy} onClick={() => void take(false)}>{t('takeKeyInstead')}</Button>}
-      </p>
-      {error instanceof DOMException ? <p className="note red" role="alert">{t('device', { why: error.message })}</p> : error !== undefined && <Trouble error={error} />}
     </>
   )
 }

@@ -31,7 +31,7 @@ export default function Settings() {
           <ul className="cards">{all.map((s) => (
             <li key={s.account}><div className="seat">
               <strong>{s.orgName || shell('person')} · {shell(`roles.${s.role}`)}</strong>
-              <span className="second">{shell(`method.${s.method}`)} <code>{s.keyId}</code> · {moment(s.addedMs)}</span>
+              <span className="second">{shell(`method.${s.method}`)} <code>{s.keyId}</code> · {moment(s.addedMs)}{s.endsMs !== undefined && ` · ${t('until', { end: moment(s.endsMs) })}`}</span>
               <span className="actions"><Link to={pathOf(account(s.account))}><code>{s.account}</code></Link> <Button danger size="small" onClick={() => void drop(s.account)}>{t('forget')}</Button></span>
             </div></li>
           ))}</ul>

@@ -1433,6 +1433,7 @@ type GetStatusResponse struct {
 	SubmitP99Us   uint32 `protobuf:"varint,24,opt,name=submit_p99_us,json=submitP99Us,proto3" json:"submit_p99_us,omitempty"`
 	OpenProposals uint32 `protobuf:"varint,25,opt,name=open_proposals,json=openProposals,proto3" json:"open_proposals,omitempty"` // that wait for votes
 	BoxDoor       string `protobuf:"bytes,26,opt,name=box_door,json=boxDoor,proto3" json:"box_door,omitempty"`                    // name of this server's door to boxes, for BoxOrder.to; empty = it has none
+	SignIn        string `protobuf:"bytes,27,opt,name=sign_in,json=signIn,proto3" json:"sign_in,omitempty"`                       // issuer at which officials sign in to this member's pages (OpenID Connect); empty = none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1645,6 +1646,13 @@ func (x *GetStatusResponse) GetOpenProposals() uint32 {
 func (x *GetStatusResponse) GetBoxDoor() string {
 	if x != nil {
 		return x.BoxDoor
+	}
+	return ""
+}
+
+func (x *GetStatusResponse) GetSignIn() string {
+	if x != nil {
+		return x.SignIn
 	}
 	return ""
 }
@@ -2151,7 +2159,7 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\blog_root\x18\x05 \x01(\fR\alogRoot\x12\x1b\n" +
 	"\ttree_root\x18\x06 \x01(\fR\btreeRoot\x12\x16\n" +
 	"\x06height\x18\a \x01(\x03R\x06height\"\x12\n" +
-	"\x10GetStatusRequest\"\xbd\x06\n" +
+	"\x10GetStatusRequest\"\xd6\x06\n" +
 	"\x11GetStatusResponse\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x17\n" +
@@ -2185,7 +2193,8 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\rsubmit_p50_us\x18\x17 \x01(\rR\vsubmitP50Us\x12\"\n" +
 	"\rsubmit_p99_us\x18\x18 \x01(\rR\vsubmitP99Us\x12%\n" +
 	"\x0eopen_proposals\x18\x19 \x01(\rR\ropenProposals\x12\x19\n" +
-	"\bbox_door\x18\x1a \x01(\tR\aboxDoor\"\x13\n" +
+	"\bbox_door\x18\x1a \x01(\tR\aboxDoor\x12\x17\n" +
+	"\asign_in\x18\x1b \x01(\tR\x06signIn\"\x13\n" +
 	"\x11GetGenesisRequest\";\n" +
 	"\x12GetGenesisResponse\x12%\n" +
 	"\x0esigned_genesis\x18\x01 \x01(\fR\rsignedGenesis\",\n" +
