@@ -29,6 +29,7 @@ const (
 	maxLookedAt    = 500
 	maxFollowed1s  = 1000 // objects of one message
 	maxTxObjects   = 8    // of one transaction in a list
+	maxTxLines     = 20   // likewise; a transaction may have 1,000 messages
 	followInterval = time.Second
 )
 
@@ -36,10 +37,11 @@ const (
 type teller struct {
 	lang  sentence.Language
 	names sentence.Names
+	most  int // sentences of a transaction; 0 = all
 }
 
 func (c consoleAPI) teller(ctx context.Context, asked string, req connect.AnyRequest) teller {
-	return teller{language(asked, req), c.s.people(ctx)}
+	return teller{lang: language(asked, req), names: c.s.people(ctx)}
 }
 
 // transaction says what an envelope of a block does. One that cannot be read has no lines.
@@ -52,7 +54,9 @@ func (t teller) transaction(envelope []byte, o *txv1.Outcome) (*consolev1.Transa
 	out.TxId, out.Account, out.Key = id[:], body.GetAccount(), env.GetSignature().GetKey()
 	out.AccountName = t.names(out.Account)
 	for _, m := range body.GetMessages() {
-		out.Lines = append(out.Lines, sentence.Message(t.lang, m, t.names))
+		if t.most == 0 || len(out.Lines) < t.most {
+			out.Lines = append(out.Lines, sentence.Message(t.lang, m, t.names))
+		}
 		out.Verbs = append(out.Verbs, verbOf(m))
 	}
 	if code := fault.Code(o.GetCode()); code != fault.OK {
@@ -116,6 +120,7 @@ func (c consoleAPI) ListBlocks(ctx context.Context, req *connect.Request[console
 		height = min(height, m.GetBelow()-1)
 	}
 	out, limit, t := &consolev1.ListBlocksResponse{}, int(min(cmp.Or(m.GetLimit(), defaultBlocks), maxBlocks)), c.teller(ctx, m.GetLanguage(), req)
+	t.most = maxTxLines
 	every := !m.GetFilled() && m.GetAccount() == "" && !m.GetQuiet()
 	if m.GetObjects() {
 		c.s.fresh(ctx)

@@ -129,7 +129,7 @@ func (s *Server) look(ctx context.Context, lang sentence.Language, c *publicCont
 	}
 	if raw, err := hex.DecodeString(strings.TrimPrefix(c.ID, "0x")); err == nil && len(raw) == txIDSize {
 		if tx, err := s.chain.Tx(ctx, raw); err == nil {
-			told, body := teller{lang, s.people(ctx)}.transaction(tx.GetEnvelope(), tx.GetOutcome())
+			told, body := teller{lang: lang, names: s.people(ctx)}.transaction(tx.GetEnvelope(), tx.GetOutcome())
 			c.Key, c.Kind, c.Lines, c.TxHeight, c.TxTimeMs = "tx/"+hex.EncodeToString(raw), c.T("交易", "transaction"), told.Lines, tx.GetHeight(), tx.GetTimeMs()
 			c.State, c.Bad = told.Refusal, told.Refusal != ""
 			return c.json(body)

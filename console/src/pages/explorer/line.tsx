@@ -15,7 +15,7 @@ export function TxLine({ tx }: { tx: Transaction }) {
   return (
     <li>
       <Link to={pathOf(account(tx.account))}><strong>{tx.accountName || short(tx.account, 10, 6)}</strong></Link> {rare(tx.lines.slice(0, FEW).join('；'))}
-      {tx.lines.length > FEW && <> <Link to={`/tx/${id}`}>{t('moreActs', { n: tx.lines.length - FEW })}</Link></>}
+      {tx.verbs.length > FEW && <> <Link to={`/tx/${id}`}>{t('moreActs', { n: tx.verbs.length - FEW })}</Link></>}
       {tx.refusal && <> <span className="pill square red">{t('refused')} {tx.refusal}</span></>}
       <small><Link to={`/tx/${id}`} className="mono">{short(id)}</Link></small>
     </li>

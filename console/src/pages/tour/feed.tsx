@@ -80,7 +80,7 @@ function One({ line: { tx, anchors } }: { line: Line }) {
   return (
     <li>
       {anchors > 1 ? <Link to={`/tx/${id}`}>{t('feed.anchors', { n: anchors, who })}</Link>
-        : <><strong>{who}</strong> <Link to={about ? pathOf(about) : `/tx/${id}`}>{tx.lines.slice(0, 2).join('；')}</Link>{tx.lines.length > 2 && <> {t('feed.more', { n: tx.lines.length - 2 })}</>}</>}
+        : <><strong>{who}</strong> <Link to={about ? pathOf(about) : `/tx/${id}`}>{tx.lines.slice(0, 2).join('；')}</Link>{tx.verbs.length > 2 && <> {t('feed.more', { n: tx.verbs.length - 2 })}</>}</>}
       {tx.refusal && <> <span className="pill square red">{t('feed.refused')} {tx.refusal}</span></>}
       <small>{exact(tx.timeMs)} · <Link to={`/block/${tx.height}`}>{t('feed.block', { height: String(tx.height) })}</Link> · <Link to={`/tx/${id}`} className="mono">{short(id)}</Link></small>
     </li>

@@ -756,7 +756,7 @@ type Transaction struct {
 	Account       string                 `protobuf:"bytes,5,opt,name=account,proto3" json:"account,omitempty"`
 	AccountName   string                 `protobuf:"bytes,6,opt,name=account_name,json=accountName,proto3" json:"account_name,omitempty"`
 	Key           string                 `protobuf:"bytes,7,opt,name=key,proto3" json:"key,omitempty"`     // that signed
-	Lines         []string               `protobuf:"bytes,8,rep,name=lines,proto3" json:"lines,omitempty"` // one sentence for each message
+	Lines         []string               `protobuf:"bytes,8,rep,name=lines,proto3" json:"lines,omitempty"` // one sentence for each message; in a list of blocks for the first 20
 	Outcome       *v1.Outcome            `protobuf:"bytes,9,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	Refusal       string                 `protobuf:"bytes,10,opt,name=refusal,proto3" json:"refusal,omitempty"` // in words, if it was refused
 	Verbs         []string               `protobuf:"bytes,11,rep,name=verbs,proto3" json:"verbs,omitempty"`     // of its messages, as tx.v1.Message names them: "file_request"

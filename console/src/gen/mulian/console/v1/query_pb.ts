@@ -435,7 +435,7 @@ export type Transaction = Message<"mulian.console.v1.Transaction"> & {
   key: string;
 
   /**
-   * one sentence for each message
+   * one sentence for each message; in a list of blocks for the first 20
    *
    * @generated from field: repeated string lines = 8;
    */
