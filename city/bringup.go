@@ -338,15 +338,22 @@ func onTable(d *content.Department, e content.Entry) *cataloguev1.Entry {
 		return out
 	}
 	out.Table = tableID(d, e.Source)
-	for _, it := range out.Items {
-		if it.Name == "证件号码" { // rows are about the person with that number: what he grants is read where it is his own
-			out.OwnerItem = it.Code
-		}
-	}
+	out.OwnerItem = ownerItem(out)
 	if out.ShareType == cataloguev1.ShareType_SHARE_TYPE_UNCONDITIONAL {
 		out.StandingOrder = &cataloguev1.StandingOrder{Automatic: true, MaxDays: 365}
 	}
 	return out
+}
+
+// ownerItem is the item with the number of the person whom a row is about, if there is one: what
+// he grants is read where it is his own.
+func ownerItem(e *cataloguev1.Entry) string {
+	for _, it := range e.Items {
+		if it.Name == "证件号码" {
+			return it.Code
+		}
+	}
+	return ""
 }
 
 func tableID(d *content.Department, table string) string {

@@ -26,7 +26,7 @@ import (
 const (
 	personEntry = "个人社会保险参保缴费"
 	housingUse  = "housing"
-	noticeText  = "资格核验告知书（演示）：核验参保险种、缴费起始月和累计月数，仅用于本次资格审核，不留存，不转交。"
+	noticeText  = "资格核验告知书（演示）：核验授权书中列出的信息项，仅用于本次资格审核，不留存，不转交。"
 )
 
 var (
@@ -74,54 +74,93 @@ func (c *City) welcome(ctx context.Context, account string) (*consolev1.TakeSeat
 	return &consolev1.TakeSeatResponse{Account: account, Height: r.Height, Number: number, Salt: salt}, nil
 }
 
-// personalUses are what departments of the demo have registered to ask of people; the first
-// is asked of everybody who comes.
-var personalUses = []struct{ department, local, title, contact string }{
-	{"住建委", housingUse, "公共租赁住房资格审核", "住房保障办公室（演示）"},
-	{"水务局", "saving", "居民节水补贴资格审核", "节约用水办公室（演示）"},
+// personalUse is what a department of the demo has registered to ask of people: items of one
+// entry, of which the owner may leave the optional one out.
+type personalUse struct {
+	department, local, title, contact string
+	provider, entry                   string
+	items                             []string
+	optional                          string
 }
 
+// personalUses are all of them; the first is asked of everybody who comes.
+var personalUses = []personalUse{
+	{"住建委", housingUse, "公共租赁住房资格审核", housingOffice, "人力社保局", personEntry, []string{"insurance", "employer", "paid_from", "months"}, "employer"},
+	{"住建委", "estate", "公租房申请家庭住房情况核查", housingOffice, "规划自然资源委", "不动产登记簿查询结果", []string{"site", "right_kind", "house_use", "area_m2", "mortgaged"}, "mortgaged"},
+	{"住建委", "car", "公租房申请家庭车辆情况核查", housingOffice, "交通委", "小客车指标核验", []string{"kind", "valid_until"}, ""},
+	{"水务局", "saving", "居民节水补贴资格审核", "节约用水办公室（演示）", "人力社保局", personEntry, []string{"insurance", "employer", "paid_from", "months"}, "employer"},
+}
+
+const housingOffice = "住房保障办公室（演示）"
+
 // registerUse registers a personal use, if it is not there yet, and returns it.
-func (c *City) registerUse(ctx context.Context, department, local, title, contact string) (*grantv1.IntendedUse, error) {
-	user, provider, e := content.Find(department), content.Find("人力社保局"), &cataloguev1.Entry{}
-	if err := c.get(ctx, "catalogue/entry/"+provider.Entry(personEntry).Id, e); err != nil {
+func (c *City) registerUse(ctx context.Context, of personalUse) (*grantv1.IntendedUse, error) {
+	user, provider, e := content.Find(of.department), content.Find(of.provider), &cataloguev1.Entry{}
+	if err := c.get(ctx, "catalogue/entry/"+provider.Entry(of.entry).Id, e); err != nil {
 		return nil, err
 	}
-	items, err := itemset.OfCodes(e, "insurance", "employer", "paid_from", "months")
+	items, err := itemset.OfCodes(e, of.items...)
 	if err != nil {
 		return nil, err
 	}
-	optional, err := itemset.OfCodes(e, "employer")
-	if err != nil {
-		return nil, err
+	var optional []byte
+	if of.optional != "" {
+		if optional, err = itemset.OfCodes(e, of.optional); err != nil {
+			return nil, err
+		}
 	}
 	notice := sha256.Sum256([]byte(noticeText))
 	use := &grantv1.IntendedUse{
-		Title: title, Purpose: "government", Entry: e.Id, EntryVersion: e.Version, Items: items, OptionalItems: optional,
+		Title: of.title, Purpose: "government", Entry: e.Id, EntryVersion: e.Version, Items: items, OptionalItems: optional,
 		Basis: grantv1.GrantBasis_GRANT_BASIS_CONSENT, ConsentKind: grantv1.ConsentKind_CONSENT_KIND_SEPARATE, Mode: grantv1.GrantMode_GRANT_MODE_VIEW,
-		Kind: grantv1.GrantKind_GRANT_KIND_ONCE, MaxDays: 30, MaxUses: 1, NoticeHash: notice[:], Contact: contact,
+		Kind: grantv1.GrantKind_GRANT_KIND_ONCE, MaxDays: 30, MaxUses: 1, NoticeHash: notice[:], Contact: of.contact,
 	}
-	_, err = c.send(ctx, user, &grantv1.RegisterUse{LocalId: local, Use: use})
+	_, err = c.send(ctx, user, &grantv1.RegisterUse{LocalId: of.local, Use: use})
 	if err != nil && !fault.Is(err, fault.AlreadyExists) {
 		return nil, err
 	}
 	return use, nil
 }
 
-// registerUses registers all of them, so that a data user's seat has something to ask by.
+// registerUses registers all of them, so that a data user's seat has something to ask by, and the
+// matters for which a clerk asks.
 func (c *City) registerUses(ctx context.Context) error {
 	for _, u := range personalUses {
-		if _, err := c.registerUse(ctx, u.department, u.local, u.title, u.contact); err != nil {
+		if _, err := c.registerUse(ctx, u); err != nil {
 			return err
 		}
 	}
-	return nil
+	return c.putMatters(ctx)
+}
+
+// matters are what people come to the housing commission for. Of the inputs of the first three
+// departments have some by a registered use, one is the commission's own, one lies in an entry that
+// nobody has registered to ask for, and one is in no catalogue: that is brought on paper.
+var matters = []struct {
+	code, name string
+	inputs     []string
+}{
+	{"GZF-01", "公共租赁住房资格审核", []string{"参保险种", "累计月数", "坐落", "房屋用途", "建筑面积", "指标类型", "轮候状态", "婚姻登记核验", "户口簿"}},
+	{"GZF-02", "公共租赁住房续租复核", []string{"参保险种", "累计月数", "指标类型"}},
+}
+
+func (c *City) putMatters(ctx context.Context) error {
+	d := content.Find("住建委")
+	put := &cataloguev1.PutMatters{}
+	for _, m := range matters {
+		put.Matters = append(put.Matters, &cataloguev1.Matter{
+			Id: d.Code + ":" + m.code, Org: d.Code, Code: m.code, Name: m.name, PowerType: cataloguev1.PowerType_POWER_TYPE_PAYMENT,
+			Duties: []string{dutyOf(d, "保障性住房资格审核与配租配售")}, Inputs: m.inputs, Category: "住房保障",
+		})
+	}
+	_, err := c.send(ctx, d, put)
+	return err
 }
 
 // askCitizen has the housing commission ask a person for what it has registered.
 func (c *City) askCitizen(ctx context.Context, account string) error {
 	of := personalUses[0]
-	use, err := c.registerUse(ctx, of.department, of.local, of.title, of.contact)
+	use, err := c.registerUse(ctx, of)
 	if err != nil {
 		return err
 	}

@@ -17,13 +17,13 @@ import (
 	"mulian/internal/durable"
 )
 
-// Rows of the planning commission's two tables: 100,000 in all.
+// Rows of the planning commission's two tables of permits: 100,000 in all.
 const (
 	LandPermits     = 40_000
 	BuildingPermits = 60_000
 )
 
-// Rows of other tables.
+// Rows of other tables; personCount of each of the three that are about people.
 const (
 	presalePermits = 7_000
 	workPermits    = 12_000
@@ -51,6 +51,7 @@ var databases = []database{
 	{"规划自然资源委", "planning", []table{
 		{"land_permits", "permit_no TEXT PRIMARY KEY, project_name TEXT NOT NULL, builder TEXT NOT NULL, builder_code TEXT NOT NULL, site TEXT NOT NULL, district TEXT NOT NULL, land_use TEXT NOT NULL, area_m2 DECIMAL(12,1), issued_on DATE NOT NULL, valid_until DATE", LandPermits, landPermit},
 		{"building_permits", "permit_no TEXT PRIMARY KEY, project_name TEXT NOT NULL, builder TEXT NOT NULL, builder_code TEXT NOT NULL, site TEXT NOT NULL, district TEXT NOT NULL, work_type TEXT NOT NULL, floor_area_m2 DECIMAL(12,1), floors INTEGER, issued_on DATE NOT NULL, valid_until DATE", BuildingPermits, buildingPermit},
+		{"estates", "unit_no TEXT PRIMARY KEY, owner TEXT NOT NULL, id_number TEXT NOT NULL, site TEXT NOT NULL, right_kind TEXT NOT NULL, house_use TEXT NOT NULL, area_m2 DECIMAL(12,1), registered_at TIMESTAMP NOT NULL, seized TEXT NOT NULL, mortgaged TEXT NOT NULL", personCount, estate},
 	}},
 	{"水务局", "water", nil},
 	{"市场监管局", "registry", []table{
@@ -68,6 +69,7 @@ var databases = []database{
 	{"交通委", "parking", []table{
 		{"parking_spaces", "space_no TEXT PRIMARY KEY, road TEXT NOT NULL, district TEXT NOT NULL, kind TEXT NOT NULL, tariff TEXT NOT NULL, opened_on DATE NOT NULL", 12_000, space},
 		{"parking_daily", "day DATE NOT NULL, district TEXT NOT NULL, stays INTEGER NOT NULL, average_minutes DECIMAL(8,1), due_yuan DECIMAL(12,2), paid_yuan DECIMAL(12,2), PRIMARY KEY (day, district)", 16 * 365, daily},
+		{"car_quotas", "quota_no TEXT PRIMARY KEY, name TEXT NOT NULL, id_number TEXT NOT NULL, kind TEXT NOT NULL, valid_until DATE", personCount, carQuota},
 	}},
 }
 
@@ -260,6 +262,20 @@ func insuredPerson(v inventor, firms []firm, i int) []any {
 	months := 6 + v.IntN(240)
 	from := 2025*12 + 9 - months
 	return []any{personNumber(i), v.one(surnames) + v.one(givenNames), "职工基本养老保险", firms[v.IntN(len(firms))].name, fmt.Sprintf("%04d-%02d", from/12, from%12+1), months}
+}
+
+// estate and carQuota are of the same invented people as insuredPerson: whoever is asked has a row
+// in each of the three.
+func estate(v inventor, _ []firm, i int) []any {
+	d := v.one(districts)
+	return []any{
+		fmt.Sprintf("%s001001GB%05dF%08d", districtCodes[i%len(districtCodes)], 1+i/40, i+1), v.one(surnames) + v.one(givenNames), personNumber(i), v.site(d), "国有建设用地使用权/房屋所有权",
+		v.one(strings.Fields("住宅 公寓 车位")), fmt.Sprintf("%d.%d", 20+v.IntN(90), v.IntN(10)), iso(v.day(2000, 2026)) + " 09:30:00", "未查封", v.one(strings.Fields("未抵押 已抵押")),
+	}
+}
+
+func carQuota(v inventor, _ []firm, i int) []any {
+	return []any{fmt.Sprintf("KC%08d", i+1), v.one(surnames) + v.one(givenNames), personNumber(i), v.one(strings.Fields("普通指标 新能源指标")), iso(v.day(2027, 2029))}
 }
 
 func space(v inventor, _ []firm, i int) []any {

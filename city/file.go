@@ -126,12 +126,13 @@ type importer struct {
 }
 
 // Send implements [intake.Sender]. An item lies on the column with its technical
-// name: the file has no column of its own for that.
+// name, and rows are about whom their number names: the file has no columns of its own for that.
 func (i *importer) Send(ctx context.Context, b intake.Batch) error {
 	for _, e := range b.Entries {
 		if e.Table == "" {
 			continue
 		}
+		e.OwnerItem = ownerItem(e)
 		if err := i.lay(ctx, e); err != nil {
 			return err
 		}

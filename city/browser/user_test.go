@@ -151,6 +151,7 @@ func askOwner(p *page) {
 // counter: a clerk asks whoever stands at the counter, in three clicks.
 func counter(p *page) {
 	p.enter("clerk")
+	p.open("/asks")
 	p.see("向个人和企业要数据")
 	p.clicks = 0
 	p.click(`[data-testid="ask"]`)

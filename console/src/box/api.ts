@@ -39,7 +39,7 @@ export function unbase64(s = ''): Uint8Array<ArrayBuffer> {
 
 // What of the answers the box looks at.
 export interface Here { chainId: string; demo?: boolean; rpIds?: string[]; nowMs: string; aheadMs: number; height: string; build: string }
-export interface DataRequest { id: string; use: string; org: string; owner?: string; items: string; optionalItems?: string; toMs: string; maxUses?: number; notAfterMs: string; state: string; hash: string; createdMs: string; dataLifeDays?: number; matchCommitment?: string; grant?: string }
+export interface DataRequest { id: string; use: string; org: string; owner?: string; items: string; optionalItems?: string; toMs: string; maxUses?: number; notAfterMs: string; state: string; hash: string; createdMs: string; dataLifeDays?: number; matchCommitment?: string; grant?: string; businessReference?: string }
 export interface IntendedUse { title: string; entry?: string; sensitive?: boolean; contact?: string; mode: string; kind: string; purpose: string; basis: string }
 export interface Asked { request: DataRequest; use: IntendedUse; text?: string; uiTextHash?: string; items?: string[] }
 export interface Grant { id: string; use: string; grantee: string; state: string; notAfterMs: string; notBeforeMs: string; maxUses?: number; uses?: number; itemCodes?: string[]; entry?: string; givenMs: string; basis: string }

@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { hex, sha256, utf8 } from '@/chain/bytes'
 import { note } from '@/chain/keys'
 import { useWords } from '../words-box'
-import { type Asked, asked, base64, call, names, unbase64 } from './api'
+import { type Asked, asked, asks, base64, call, names, unbase64 } from './api'
 import { go, To, useBox } from './box'
 import { moment, Trouble, useAsk, Wait } from './parts'
 import { SignButton } from './signing'
@@ -74,6 +74,7 @@ export function Ask({ id }: { id: string }) {
         </section>
         <details className="card"><summary>{t('ask.text')}</summary><pre>{text.data?.text}</pre><small>SHA-256 <Hash text={text.data?.text ?? ''} /></small></details>
         {open && <Proof />}
+        {open && <Others id={id} org={request.org} reference={request.businessReference} />}
         {!open && <p className="card second">{t('ask.over')}</p>}
       </main>
       {open && (
@@ -97,6 +98,14 @@ export function Ask({ id }: { id: string }) {
   )
 }
 
+/** Others leads to the whole case, if more of it waits. */
+function Others({ id, org, reference = '' }: { id: string; org: string; reference?: string }) {
+  const { t } = useWords()
+  const { signer } = useBox()
+  const n = useAsk(async () => (await asks(signer.account)).requests?.filter((r) => r.id !== id && r.org === org && r.businessReference === reference).length ?? 0, [id, org, reference]).data
+  return n ? <p className="card">{t('case.more', { n })} <To to={`/box/case/${hex(unbase64(reference))}`}>{t('case.together')}</To></p> : null
+}
+
 function Hash({ text }: { text: string }) {
   const h = useAsk(async () => hex(await sha256(utf8(text))), [text])
   return <code>{h.data}</code>
@@ -104,7 +113,7 @@ function Hash({ text }: { text: string }) {
 
 // Proof asks for the proof of identity, if this browser does not have it: without it no gateway
 // knows that the row is the owner's.
-function Proof() {
+export function Proof() {
   const { t } = useWords()
   const { signer } = useBox()
   const [error, setError] = useState<unknown>()

@@ -37,11 +37,13 @@ export function To({ to, className, here, children }: { to: string; className?: 
 const Mine = lazy(() => import('./mine'))
 const Asset = lazy(() => import('./asset'))
 const Scan = lazy(() => import('./scan'))
+const Case = lazy(() => import('./case'))
 
 /** pages of the box: a pattern and what it shows. Others are added here, one line each. */
 const pages: [RegExp, (id: string) => ReactNode][] = [
   [/^\/box\/?$/, () => <Home />],
   [/^\/box\/ask\/([0-9a-f]{32})$/, (id) => <Ask key={id} id={id} />],
+  [/^\/box\/case\/([0-9a-f]{64})$/, (reference) => <Case key={reference} reference={reference} />],
   [/^\/box\/seen$/, () => <Seen />],
   [/^\/box\/me$/, () => <Me />],
   [/^\/box\/grants(\/over)?$/, (over) => <Grants key={over} over={!!over} />],

@@ -1,6 +1,6 @@
 // Me: the account, its keys as the ledger has them, how it is recovered, for whom it acts;
 // size of the letters and language.
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { askIn } from './api'
 import { speakBox, useWords } from '../words-box'
 import { arranged, type Mandate, mandatesOf, namesOf, word } from './allowed'
@@ -9,6 +9,7 @@ import { moment, Stale, Trouble, useAsk, Wait } from './parts'
 import { SignButton } from './signing'
 
 const SIZES = ['', 'on', 'max']
+const QR = lazy(async () => ({ default: (await import('@/parts/qr')).QR }))
 
 /** Speech chooses the size of the letters and the language; it stands on the first page, too. */
 export function Speech() {
@@ -34,7 +35,7 @@ export function Me() {
     <main className="page">
       <To to="/box" className="back">‹ {t('home.back')}</To>
       <h1>{t('me.title')}</h1>
-      <section className="card"><h2>{t('me.account')}</h2><p><code>{signer.account}</code></p><p className="second">{t('me.random')}</p></section>
+      <section className="card"><h2>{t('me.account')}</h2><p><code>{signer.account}</code></p><p className="second">{t('me.random')}</p><Code account={signer.account} /></section>
       <Keys />
       <Recovery />
       <ActFor />
@@ -42,6 +43,14 @@ export function Me() {
       <p className="second">{at.chainId} · {at.build}</p>
     </main>
   )
+}
+
+/** Code is what a clerk scans: the account, and nothing else. */
+function Code({ account }: { account: string }) {
+  const { t } = useWords()
+  const [shown, show] = useState(false)
+  if (!shown) return <button type="button" className="button" onClick={() => show(true)} data-testid="my-code">{t('me.code')}</button>
+  return <Suspense fallback={<Wait />}><QR text={account} label={t('me.code')} /></Suspense>
 }
 
 const sign = () => import('./sign')

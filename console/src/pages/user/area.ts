@@ -4,7 +4,7 @@ import { countToDo } from './ours'
 
 export const area: Area = {
   id: 'user',
-  homes: { user: '/applications', clerk: '/asks' },
+  homes: { user: '/applications' },
   menu: [
     { path: '/applications', label: 'menu', icon: SolutionOutlined, order: 20, roles: ['user'], letter: 'u', count: countToDo },
     { path: '/asks', label: 'menuAsks', icon: QrcodeOutlined, order: 25, roles: ['user', 'clerk'] },
