@@ -51,6 +51,7 @@ function Thing({ id, open, vault }: { id: string; open: Open; vault: Vault }) {
         <details><summary>{t('asset.proof')}</summary><code>{id}</code></details>
       </section>
       {card && <Content item={it} />}
+      {card && held && <To to={`/box/give/${id}`} className="button wide">{t('asset.give')}</To>}
       {card?.copy && (
         <section className="card"><h2>{t('asset.note')}</h2>
           <p>{card.copy.purpose}</p>

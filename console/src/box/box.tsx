@@ -38,6 +38,7 @@ const Mine = lazy(() => import('./mine'))
 const Asset = lazy(() => import('./asset'))
 const Scan = lazy(() => import('./scan'))
 const Case = lazy(() => import('./case'))
+const Give = lazy(() => import('./hand'))
 
 /** pages of the box: a pattern and what it shows. Others are added here, one line each. */
 const pages: [RegExp, (id: string) => ReactNode][] = [
@@ -51,6 +52,7 @@ const pages: [RegExp, (id: string) => ReactNode][] = [
   [/^\/box\/data$/, () => <Mine />],
   [/^\/box\/asset\/([0-9a-f]{32})$/, (id) => <Asset key={id} id={id} />],
   [/^\/box\/scan$/, () => <Scan />],
+  [/^\/box\/give(?:\/([0-9a-f]{32}))?$/, (item) => <Give key={item} item={item} />],
   [/^\/box\/certs$/, () => <Certs />],
   [/^\/box\/certs\/([0-9a-f]{32})$/, (id) => <Cert key={id} id={id} />],
 ]

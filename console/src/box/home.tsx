@@ -23,7 +23,7 @@ export function Home() {
       <main className="page lifted">
         <nav className="card three" aria-label={t('home.nav')}>
           <To to="/box/scan"><Icon d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5M3 12h18" />{t('home.scan')}</To>
-          <To to="/box/data"><Icon d="M4 7h16v13H4zM4 7l2-3h12l2 3M10 11h4" />{t('home.mine')}{d ? ` ${d.held}` : ''}</To>
+          <To to="/box/give"><Icon d="M20 9H4l5-5M4 15h16l-5 5" />{t('home.give')}</To>
           <To to="/box/seen"><Icon d="M4 5h16v14H4zM8 10h8M8 14h5" />{t('home.seen')}{d ? ` ${d.told}` : ''}</To>
         </nav>
         {read.error !== undefined && !d && <Trouble error={read.error} again={refresh} />}
@@ -39,6 +39,7 @@ export function Home() {
           ))}
         </section>}
         <nav className="card" aria-label={t('home.more')}>
+          <To to="/box/data" className="item"><strong>{t('home.mine')}{d ? ` ${d.held}` : ''}</strong><span aria-hidden>›</span></To>
           <To to="/box/certs" className="item"><strong>{t('certs.title')}</strong><span aria-hidden>›</span></To>
         </nav>
         {d && <section className="card" aria-labelledby="given">
