@@ -31,6 +31,8 @@ func grantVerb(a *act.Act, m *txv1.Message) error {
 		return grant.VoidGrant(a, k.VoidGrant)
 	case *txv1.Message_RecordGrantUse:
 		return grant.RecordGrantUse(a, k.RecordGrantUse)
+	case *txv1.Message_RecordBoxUse:
+		return grant.RecordBoxUse(a, k.RecordBoxUse)
 	case *txv1.Message_CloseGrantUse:
 		return grant.CloseGrantUse(a, k.CloseGrantUse)
 	case *txv1.Message_AttestDeletion:

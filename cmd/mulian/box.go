@@ -60,7 +60,7 @@ in $MULIAN_BOX_PASSPHRASE_FILE.`),
 	f := c.PersistentFlags()
 	f.StringVar(&x.door, "door", env("MULIAN_BOX_DOOR", ""), a.t("保险箱所在服务器的地址，默认为 --server", "URL of the server that keeps the box; default that of --server")+" ($MULIAN_BOX_DOOR)")
 	f.StringVar(&x.genesis, "genesis", env("MULIAN_GENESIS", ""), a.t("创世文件：读账本时逐项核对证明，不必相信服务器", "genesis file: what is read of the ledger is proved, the server need not be trusted")+" ($MULIAN_GENESIS)")
-	c.AddCommand(x.init(), x.status(), x.unlockers(), x.put(), x.list(), x.get(), x.erase(), x.give(), x.offer(), x.offers(), x.accept(), x.decline(), x.cancel(),
+	c.AddCommand(x.init(), x.status(), x.unlockers(), x.put(), x.list(), x.get(), x.erase(), x.give(), x.offer(), x.offers(), x.accept(), x.decline(), x.cancel(), x.share(), x.receive(),
 		x.scan(), x.show(), x.rewrap(), x.recover())
 	return c
 }

@@ -30,7 +30,7 @@ func RecordGrantUse(a *act.Act, m *grantv1.RecordGrantUse) error {
 	if m.Number >= 1 && m.Number <= g.Sequence {
 		return act.Refuse(fault.DuplicateSeq, rule, "use %d of grant %s is recorded", m.Number, g.Id)
 	}
-	if err := act.First(Usable(g, a.TimeMs), usable(rule, g, m)); err != nil {
+	if err := act.First(Usable(g, a.TimeMs), usable(rule, g, m.Number, m.Items)); err != nil {
 		return act.In(rule, -1, err)
 	}
 	if _, err := checkUser(a.Tx, rule, g.Grantee); err != nil {
@@ -89,13 +89,13 @@ func Usable(g *grantv1.Grant, atMs int64) error {
 	return nil
 }
 
-// usable checks number and items of the message: ReceiptGap, OverAsk.
-func usable(rule string, g *grantv1.Grant, m *grantv1.RecordGrantUse) error {
+// usable checks number and items of a use that is to be recorded: ReceiptGap, OverAsk.
+func usable(rule string, g *grantv1.Grant, number uint64, items []byte) error {
 	switch {
-	case m.Number != g.Sequence+1:
-		return act.Refuse(fault.ReceiptGap, rule, "number %d: the next use of grant %s is %d", m.Number, g.Id, g.Sequence+1)
-	case itemset.Check(m.Items, maxItems) != nil || !itemset.Within(m.Items, g.Items):
-		return act.Refuse(fault.OverAsk, rule, "items %x, granted are %x", m.Items, g.Items)
+	case number != g.Sequence+1:
+		return act.Refuse(fault.ReceiptGap, rule, "number %d: the next use of grant %s is %d", number, g.Id, g.Sequence+1)
+	case itemset.Check(items, maxItems) != nil || !itemset.Within(items, g.Items):
+		return act.Refuse(fault.OverAsk, rule, "items %x, granted are %x", items, g.Items)
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func record(a *act.Act, rule string, g *grantv1.Grant, u *grantv1.Use) {
 
 // CloseGrantUse says how a recorded use ended. What released nothing is given back to the
 // count, at most [MaxFailures] times for one grant, and owes no deletion. Signed by the
-// gateway that recorded it, MACHINE, within a day.
+// account that recorded it, MACHINE, within a day.
 //
 // NotFound; ProviderMismatch; IllegalTransition (closed already); Expired (later than a
 // day); OutOfRange (outcome, code); Malformed (hashes).

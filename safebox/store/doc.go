@@ -19,6 +19,7 @@
 //	                                until the item is settled, and what is not is destroyed
 //	                                after a time (mulian/server/boxdoor)
 //	<account>/r/<grant>/<provider>  a row key of a grant of that account's, sealed to that gateway
+//	<account>/s/<grant>/0000000001  the key of an item, wrapped to the data user of that grant
 //
 // # Invariants
 //

@@ -3,6 +3,7 @@ package boxdoor
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -63,6 +64,11 @@ func (c Committed) Transfer(ctx context.Context, id string) (*safeboxv1.Transfer
 // Grant implements [Ledger].
 func (c Committed) Grant(ctx context.Context, id string) (*grantv1.Grant, error) {
 	return committed[grantv1.Grant](ctx, c, grantPlace+id)
+}
+
+// GrantUse implements [Ledger].
+func (c Committed) GrantUse(ctx context.Context, grant string, number uint64) (*grantv1.Use, error) {
+	return committed[grantv1.Use](ctx, c, fmt.Sprintf("%s%s/%010d", usePlace, grant, number))
 }
 
 // TimeMs implements [Ledger].

@@ -21,7 +21,10 @@
 //  4. What the ledger has as erased is not taken again, and is gone after the next Sweep.
 //  5. A row key goes from the owner of its grant to the gateway that receives under it, and to
 //     nobody else; it is gone once the grant is over.
-//  6. What is laid down and not on the ledger within [Config.Patience] is destroyed, by the
+//  6. A whole item goes to the data user of a grant alone, under a use of that item that the
+//     ledger has, as long as the grant and the item last; its wrapped key is gone after the
+//     next Sweep once they do not (shares.go).
+//  7. What is laid down and not on the ledger within [Config.Patience] is destroyed, by the
 //     ledger's own clock: a node that is behind destroys nothing that it cannot know.
 //
 // Sources: spec/safebox.md, "Safe-box encryption" and "Erasure".
@@ -74,6 +77,7 @@ type Ledger interface {
 	Offered(ctx context.Context, from, to, item string) (bool, error)
 	Transfer(ctx context.Context, id string) (*safeboxv1.Transfer, error)
 	Grant(ctx context.Context, id string) (*grantv1.Grant, error)
+	GrantUse(ctx context.Context, grant string, number uint64) (*grantv1.Use, error)
 	// TimeMs is the time of the last block.
 	TimeMs(ctx context.Context) (int64, error)
 }
@@ -101,7 +105,8 @@ type Door struct {
 	destroyed prometheus.Counter
 	once      replay.Guard
 	rows      rows
-	laying    sync.Mutex      // over what is laid down and destroyed of row keys
+	laying    sync.Mutex // over what is laid down and destroyed of row keys
+	shares    shares
 	failed    map[string]bool // boxes that could not be swept; Run's alone
 }
 
@@ -210,6 +215,8 @@ func (d *Door) carryOut(ctx context.Context, c *safeboxv1.BoxCall) (*safeboxv1.B
 		err = d.layRowKey(ctx, acc, w.LayRowKey)
 	case *safeboxv1.BoxOrder_FetchRowKey:
 		out.Content, err = d.fetchRowKey(ctx, acc, w.FetchRowKey)
+	case *safeboxv1.BoxOrder_PutBoxShare, *safeboxv1.BoxOrder_GetBoxShare, *safeboxv1.BoxOrder_GetBoxSharePart, *safeboxv1.BoxOrder_DropBoxShare:
+		return out, d.share(ctx, acc.Id, o, out)
 	default:
 		return d.layDown(ctx, acc, o, c.GetPart())
 	}
@@ -386,5 +393,9 @@ func (d *Door) erase(ctx context.Context, account, item string) (bool, error) {
 	if it != nil && it.Owner == account && it.State != safeboxv1.ItemState_ITEM_STATE_ERASED {
 		return false, fault.Newf(fault.IllegalTransition, "item %s is held: put its erasure on the ledger first", item)
 	}
-	return d.cfg.Boxes.Erase(ctx, account, item)
+	there, err := d.cfg.Boxes.Erase(ctx, account, item)
+	if err == nil {
+		err = d.sweepShares(ctx, account)
+	}
+	return there, err
 }

@@ -49,6 +49,7 @@ type town struct {
 	marred map[string]func(*identityv1.Key) // what is the matter with an account's key
 	client safeboxv1connect.BoxServiceClient
 	calls  int
+	uses   map[string]*grantv1.Use
 }
 
 func (w *town) Account(_ context.Context, id string) (*identityv1.Account, error) {

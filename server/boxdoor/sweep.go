@@ -19,6 +19,7 @@ import (
 const (
 	verbs        = "safebox/"
 	grantVerbs   = "grant/"
+	usePlace     = "grant/use/"
 	vaultPlace   = "safebox/vault/"
 	itemPlace    = "safebox/item/"
 	transferKind = "safebox/transfer/"
@@ -115,10 +116,10 @@ func (d *Door) Sweep(ctx context.Context) (int, error) {
 	}
 }
 
-// lookAgain sweeps the boxes in which something is not on the ledger or beside which a row key
-// lies, and those that could not be read the last time.
+// lookAgain sweeps the boxes in which something is not on the ledger, beside which a row key lies
+// or of which an item is shared, and those that could not be read the last time.
 func (d *Door) lookAgain(ctx context.Context) error {
-	again := append(d.cfg.Boxes.Unsettled(), d.rows.owners()...)
+	again := slices.Concat(d.cfg.Boxes.Unsettled(), d.rows.owners(), d.shares.owners())
 	slices.Sort(again)
 	again = slices.Compact(again)
 	for account := range d.failed {
@@ -157,6 +158,9 @@ func (d *Door) sweepBox(ctx context.Context, account string) (n int, err error) 
 			break
 		}
 	}
+	if bad := d.sweepShares(ctx, account); err == nil {
+		err = bad
+	}
 	if bad := d.sweepRowKeys(ctx, account); err == nil {
 		err = bad
 	}
@@ -170,6 +174,7 @@ func (d *Door) sweepBox(ctx context.Context, account string) (n int, err error) 
 // it names.
 func (d *Door) heed(ctx context.Context, e *tracev1.Event) error {
 	if strings.HasPrefix(e.GetVerb(), grantVerbs) {
+		d.heedShares(ctx, e.GetObjects())
 		return d.heedGrants(ctx, e.GetObjects())
 	}
 	if !strings.HasPrefix(e.GetVerb(), verbs) {
@@ -224,6 +229,9 @@ func (d *Door) lookFor(ctx context.Context, account string, items []string, ende
 		if _, err := d.judge(ctx, account, k, ended); err != nil {
 			return err
 		}
+	}
+	if d.shares.has(account) {
+		return d.sweepShares(ctx, account)
 	}
 	return nil
 }

@@ -44,6 +44,9 @@ func ofGrantUse(m *txv1.Message) (Phrase, bool) {
 	case *txv1.Message_RecordGrantUse:
 		x := k.RecordGrantUse
 		return say("登记授权 %s 的第 %d 次使用，密封给密钥 %s", "record use %[2]d of the grant %[1]s, sealed to the key %[3]s", x.GetGrant(), x.GetNumber(), x.GetRecipientKey()), true
+	case *txv1.Message_RecordBoxUse:
+		x := k.RecordBoxUse
+		return say("登记授权 %s 的第 %d 次使用：把保险箱内的资料 %s 整件交对方取用", "record use %[2]d of the grant %[1]s: the other fetches the whole item %[3]s of the box", x.GetGrant(), x.GetNumber(), x.GetItem()), true
 	case *txv1.Message_CloseGrantUse:
 		x := k.CloseGrantUse
 		w := enumWord(x.GetOutcome())

@@ -62,6 +62,7 @@ var verbs = map[string]Phrase{
 	"grant/revoke_grant":          {"撤回授权", "revoked the grant"},
 	"grant/void_grant":            {"作废授权", "voided the grant"},
 	"grant/record_grant_use":      {"使用授权数据", "used the grant:"},
+	"grant/record_box_use":        {"按授权交付保险箱资料", "gave an item of the box under the grant:"},
 	"grant/close_grant_use":       {"使用结束", "closed the use"},
 	"grant/attest_deletion":       {"证明已删除", "attested the deletion of"},
 	"grant/exempt_deletion":       {"依法保留", "keeps by law"},

@@ -11,7 +11,7 @@ const exact: Record<string, Stage> = {
   'share/end_agreement': 'revoke', 'share/suspend_agreement': 'revoke', 'share/expired': 'revoke',
   'grant/register_use': 'request', 'grant/request_data': 'request', 'grant/withdraw_data_request': 'revoke', 'grant/request_expired': 'revoke',
   'grant/give_grant': 'consent', 'grant/decline_request': 'consent', 'grant/pause_grant': 'revoke', 'grant/resume_grant': 'consent', 'grant/take_by_duty': 'grant',
-  'grant/record_grant_use': 'use', 'grant/close_grant_use': 'use', 'grant/revoke_grant': 'revoke', 'grant/void_grant': 'revoke', 'grant/expired': 'revoke',
+  'grant/record_grant_use': 'use', 'grant/record_box_use': 'use', 'grant/close_grant_use': 'use', 'grant/revoke_grant': 'revoke', 'grant/void_grant': 'revoke', 'grant/expired': 'revoke',
   'credential/issue': 'delivery', 'credential/suspend': 'revoke', 'credential/revoke': 'revoke', 'evidence/anchor': 'lock',
 }
 

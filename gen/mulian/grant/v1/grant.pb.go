@@ -1669,12 +1669,12 @@ func (x *Grant) GetDutiesOpen() uint64 {
 }
 
 // Use 使用, under "grant/use/<grant>/<number, 10 digits>": written by the provider's gateway
-// before release.
+// before release, or by the owner himself, of an item of his own box.
 type Use struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	Grant            string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
 	Number           uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`                                            // 1, 2, ... without gaps
-	Provider         string                 `protobuf:"bytes,3,opt,name=provider,proto3" json:"provider,omitempty"`                                         // gateway
+	Provider         string                 `protobuf:"bytes,3,opt,name=provider,proto3" json:"provider,omitempty"`                                         // gateway; of an item of the owner's box the owner's account
 	Items            []byte                 `protobuf:"bytes,4,opt,name=items,proto3" json:"items,omitempty"`                                               // bitmap within the grant's: what goes out
 	ResultCommitment []byte                 `protobuf:"bytes,5,opt,name=result_commitment,json=resultCommitment,proto3" json:"result_commitment,omitempty"` // SHA-256 over salt and root of the values; empty until it is known
 	KeyWrapHash      []byte                 `protobuf:"bytes,6,opt,name=key_wrap_hash,json=keyWrapHash,proto3" json:"key_wrap_hash,omitempty"`              // SHA-256 of the sealed key; empty until it is known
@@ -1685,7 +1685,8 @@ type Use struct {
 	AtMs             int64                  `protobuf:"varint,11,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"` // block time
 	Height           int64                  `protobuf:"varint,12,opt,name=height,proto3" json:"height,omitempty"`
 	ClosedMs         int64                  `protobuf:"varint,13,opt,name=closed_ms,json=closedMs,proto3" json:"closed_ms,omitempty"`
-	Owner            string                 `protobuf:"bytes,14,opt,name=owner,proto3" json:"owner,omitempty"` // account of the grant's owner
+	Owner            string                 `protobuf:"bytes,14,opt,name=owner,proto3" json:"owner,omitempty"`                    // account of the grant's owner
+	BoxItem          string                 `protobuf:"bytes,15,opt,name=box_item,json=boxItem,proto3" json:"box_item,omitempty"` // item of the owner's box that goes out whole; empty = a gateway's release
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1814,6 +1815,13 @@ func (x *Use) GetClosedMs() int64 {
 func (x *Use) GetOwner() string {
 	if x != nil {
 		return x.Owner
+	}
+	return ""
+}
+
+func (x *Use) GetBoxItem() string {
+	if x != nil {
+		return x.BoxItem
 	}
 	return ""
 }
@@ -2847,8 +2855,99 @@ func (x *RecordGrantUse) GetRequestDigest() []byte {
 	return nil
 }
 
+// RecordBoxUse accounts for one release of a whole item of the owner's own box, before its key
+// is wrapped for the data user where he can fetch it (mulian.safebox.v1 PutBoxShare). Signed by
+// the grant's owner, OFFICER. NotFound (grant, item), Forbidden (not the owner; a single item),
+// MinorWithoutGuardian, PrincipalIncapable, OverAsk (no grant to DELIVER; items beyond it),
+// DuplicateSeq, GrantRevoked, GrantPaused, UsesExhausted, Expired, GrantNotActive, TooEarly,
+// TooSoon, ReceiptGap, Suspended (data user), NotOwner, ItemErased, RecipientNotEligible (no
+// box), VersionConflict (keys of its vault), Missing, Malformed (hash).
+type RecordBoxUse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Grant         string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`                               // the grant's sequence + 1
+	Item          string                 `protobuf:"bytes,3,opt,name=item,proto3" json:"item,omitempty"`                                    // of the owner's box
+	Items         []byte                 `protobuf:"bytes,4,opt,name=items,proto3" json:"items,omitempty"`                                  // bitmap within the grant's: what the item has of it; empty = all of it
+	KeyWrapHash   []byte                 `protobuf:"bytes,5,opt,name=key_wrap_hash,json=keyWrapHash,proto3" json:"key_wrap_hash,omitempty"` // SHA-256 of the KeyWrap in its one byte form, 32 bytes
+	KeyVersion    uint64                 `protobuf:"varint,6,opt,name=key_version,json=keyVersion,proto3" json:"key_version,omitempty"`     // of the data user's vault, to whose keys it is wrapped
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordBoxUse) Reset() {
+	*x = RecordBoxUse{}
+	mi := &file_mulian_grant_v1_grant_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordBoxUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordBoxUse) ProtoMessage() {}
+
+func (x *RecordBoxUse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_grant_v1_grant_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordBoxUse.ProtoReflect.Descriptor instead.
+func (*RecordBoxUse) Descriptor() ([]byte, []int) {
+	return file_mulian_grant_v1_grant_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RecordBoxUse) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *RecordBoxUse) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *RecordBoxUse) GetItem() string {
+	if x != nil {
+		return x.Item
+	}
+	return ""
+}
+
+func (x *RecordBoxUse) GetItems() []byte {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *RecordBoxUse) GetKeyWrapHash() []byte {
+	if x != nil {
+		return x.KeyWrapHash
+	}
+	return nil
+}
+
+func (x *RecordBoxUse) GetKeyVersion() uint64 {
+	if x != nil {
+		return x.KeyVersion
+	}
+	return 0
+}
+
 // CloseGrantUse says how a recorded use ended. EMPTY and FAILED give it back to the count,
-// at most 10 times for one grant. Signed by the gateway that recorded it, MACHINE, within a
+// at most 10 times for one grant. Signed by the account that recorded it, MACHINE, within a
 // day.
 type CloseGrantUse struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -2864,7 +2963,7 @@ type CloseGrantUse struct {
 
 func (x *CloseGrantUse) Reset() {
 	*x = CloseGrantUse{}
-	mi := &file_mulian_grant_v1_grant_proto_msgTypes[18]
+	mi := &file_mulian_grant_v1_grant_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2876,7 +2975,7 @@ func (x *CloseGrantUse) String() string {
 func (*CloseGrantUse) ProtoMessage() {}
 
 func (x *CloseGrantUse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_grant_v1_grant_proto_msgTypes[18]
+	mi := &file_mulian_grant_v1_grant_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2889,7 +2988,7 @@ func (x *CloseGrantUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseGrantUse.ProtoReflect.Descriptor instead.
 func (*CloseGrantUse) Descriptor() ([]byte, []int) {
-	return file_mulian_grant_v1_grant_proto_rawDescGZIP(), []int{18}
+	return file_mulian_grant_v1_grant_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CloseGrantUse) GetGrant() string {
@@ -2950,7 +3049,7 @@ type AttestDeletion struct {
 
 func (x *AttestDeletion) Reset() {
 	*x = AttestDeletion{}
-	mi := &file_mulian_grant_v1_grant_proto_msgTypes[19]
+	mi := &file_mulian_grant_v1_grant_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2962,7 +3061,7 @@ func (x *AttestDeletion) String() string {
 func (*AttestDeletion) ProtoMessage() {}
 
 func (x *AttestDeletion) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_grant_v1_grant_proto_msgTypes[19]
+	mi := &file_mulian_grant_v1_grant_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2975,7 +3074,7 @@ func (x *AttestDeletion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttestDeletion.ProtoReflect.Descriptor instead.
 func (*AttestDeletion) Descriptor() ([]byte, []int) {
-	return file_mulian_grant_v1_grant_proto_rawDescGZIP(), []int{19}
+	return file_mulian_grant_v1_grant_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AttestDeletion) GetGrant() string {
@@ -3029,7 +3128,7 @@ type ExemptDeletion struct {
 
 func (x *ExemptDeletion) Reset() {
 	*x = ExemptDeletion{}
-	mi := &file_mulian_grant_v1_grant_proto_msgTypes[20]
+	mi := &file_mulian_grant_v1_grant_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3041,7 +3140,7 @@ func (x *ExemptDeletion) String() string {
 func (*ExemptDeletion) ProtoMessage() {}
 
 func (x *ExemptDeletion) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_grant_v1_grant_proto_msgTypes[20]
+	mi := &file_mulian_grant_v1_grant_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3054,7 +3153,7 @@ func (x *ExemptDeletion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExemptDeletion.ProtoReflect.Descriptor instead.
 func (*ExemptDeletion) Descriptor() ([]byte, []int) {
-	return file_mulian_grant_v1_grant_proto_rawDescGZIP(), []int{20}
+	return file_mulian_grant_v1_grant_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ExemptDeletion) GetGrant() string {
@@ -3237,7 +3336,7 @@ const file_mulian_grant_v1_grant_proto_rawDesc = "" +
 	"\fdelete_by_ms\x187 \x01(\x03R\n" +
 	"deleteByMs\x12\x1f\n" +
 	"\vduties_open\x188 \x01(\x04R\n" +
-	"dutiesOpen\"\xb2\x03\n" +
+	"dutiesOpen\"\xcd\x03\n" +
 	"\x03Use\x12\x14\n" +
 	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1a\n" +
@@ -3253,7 +3352,8 @@ const file_mulian_grant_v1_grant_proto_rawDesc = "" +
 	"\x05at_ms\x18\v \x01(\x03R\x04atMs\x12\x16\n" +
 	"\x06height\x18\f \x01(\x03R\x06height\x12\x1b\n" +
 	"\tclosed_ms\x18\r \x01(\x03R\bclosedMs\x12\x14\n" +
-	"\x05owner\x18\x0e \x01(\tR\x05owner\"\xd9\x03\n" +
+	"\x05owner\x18\x0e \x01(\tR\x05owner\x12\x19\n" +
+	"\bbox_item\x18\x0f \x01(\tR\aboxItem\"\xd9\x03\n" +
 	"\fDeletionDuty\x12\x14\n" +
 	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x14\n" +
@@ -3338,7 +3438,15 @@ const file_mulian_grant_v1_grant_proto_rawDesc = "" +
 	"\rrecipient_key\x18\x04 \x01(\tR\frecipientKey\x12+\n" +
 	"\x11result_commitment\x18\x05 \x01(\fR\x10resultCommitment\x12\"\n" +
 	"\rkey_wrap_hash\x18\x06 \x01(\fR\vkeyWrapHash\x12%\n" +
-	"\x0erequest_digest\x18\a \x01(\fR\rrequestDigest\"\xde\x01\n" +
+	"\x0erequest_digest\x18\a \x01(\fR\rrequestDigest\"\xab\x01\n" +
+	"\fRecordBoxUse\x12\x14\n" +
+	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04item\x18\x03 \x01(\tR\x04item\x12\x14\n" +
+	"\x05items\x18\x04 \x01(\fR\x05items\x12\"\n" +
+	"\rkey_wrap_hash\x18\x05 \x01(\fR\vkeyWrapHash\x12\x1f\n" +
+	"\vkey_version\x18\x06 \x01(\x04R\n" +
+	"keyVersion\"\xde\x01\n" +
 	"\rCloseGrantUse\x12\x14\n" +
 	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12:\n" +
@@ -3444,7 +3552,7 @@ func file_mulian_grant_v1_grant_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_grant_v1_grant_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_mulian_grant_v1_grant_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_mulian_grant_v1_grant_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_mulian_grant_v1_grant_proto_goTypes = []any{
 	(ConsentKind)(0),            // 0: mulian.grant.v1.ConsentKind
 	(GrantBasis)(0),             // 1: mulian.grant.v1.GrantBasis
@@ -3475,9 +3583,10 @@ var file_mulian_grant_v1_grant_proto_goTypes = []any{
 	(*RevokeGrant)(nil),         // 26: mulian.grant.v1.RevokeGrant
 	(*VoidGrant)(nil),           // 27: mulian.grant.v1.VoidGrant
 	(*RecordGrantUse)(nil),      // 28: mulian.grant.v1.RecordGrantUse
-	(*CloseGrantUse)(nil),       // 29: mulian.grant.v1.CloseGrantUse
-	(*AttestDeletion)(nil),      // 30: mulian.grant.v1.AttestDeletion
-	(*ExemptDeletion)(nil),      // 31: mulian.grant.v1.ExemptDeletion
+	(*RecordBoxUse)(nil),        // 29: mulian.grant.v1.RecordBoxUse
+	(*CloseGrantUse)(nil),       // 30: mulian.grant.v1.CloseGrantUse
+	(*AttestDeletion)(nil),      // 31: mulian.grant.v1.AttestDeletion
+	(*ExemptDeletion)(nil),      // 32: mulian.grant.v1.ExemptDeletion
 }
 var file_mulian_grant_v1_grant_proto_depIdxs = []int32{
 	1,  // 0: mulian.grant.v1.IntendedUse.basis:type_name -> mulian.grant.v1.GrantBasis
@@ -3518,7 +3627,7 @@ func file_mulian_grant_v1_grant_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_grant_v1_grant_proto_rawDesc), len(file_mulian_grant_v1_grant_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

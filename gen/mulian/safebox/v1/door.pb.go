@@ -114,6 +114,10 @@ type BoxOrder struct {
 	//	*BoxOrder_Erase
 	//	*BoxOrder_LayRowKey
 	//	*BoxOrder_FetchRowKey
+	//	*BoxOrder_PutBoxShare
+	//	*BoxOrder_GetBoxShare
+	//	*BoxOrder_GetBoxSharePart
+	//	*BoxOrder_DropBoxShare
 	Want          isBoxOrder_Want `protobuf_oneof:"want"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -299,6 +303,42 @@ func (x *BoxOrder) GetFetchRowKey() *FetchRowKey {
 	return nil
 }
 
+func (x *BoxOrder) GetPutBoxShare() *PutBoxShare {
+	if x != nil {
+		if x, ok := x.Want.(*BoxOrder_PutBoxShare); ok {
+			return x.PutBoxShare
+		}
+	}
+	return nil
+}
+
+func (x *BoxOrder) GetGetBoxShare() *GetBoxShare {
+	if x != nil {
+		if x, ok := x.Want.(*BoxOrder_GetBoxShare); ok {
+			return x.GetBoxShare
+		}
+	}
+	return nil
+}
+
+func (x *BoxOrder) GetGetBoxSharePart() *GetBoxSharePart {
+	if x != nil {
+		if x, ok := x.Want.(*BoxOrder_GetBoxSharePart); ok {
+			return x.GetBoxSharePart
+		}
+	}
+	return nil
+}
+
+func (x *BoxOrder) GetDropBoxShare() *DropBoxShare {
+	if x != nil {
+		if x, ok := x.Want.(*BoxOrder_DropBoxShare); ok {
+			return x.DropBoxShare
+		}
+	}
+	return nil
+}
+
 type isBoxOrder_Want interface {
 	isBoxOrder_Want()
 }
@@ -351,6 +391,22 @@ type BoxOrder_FetchRowKey struct {
 	FetchRowKey *FetchRowKey `protobuf:"bytes,21,opt,name=fetch_row_key,json=fetchRowKey,proto3,oneof"`
 }
 
+type BoxOrder_PutBoxShare struct {
+	PutBoxShare *PutBoxShare `protobuf:"bytes,30,opt,name=put_box_share,json=putBoxShare,proto3,oneof"`
+}
+
+type BoxOrder_GetBoxShare struct {
+	GetBoxShare *GetBoxShare `protobuf:"bytes,31,opt,name=get_box_share,json=getBoxShare,proto3,oneof"`
+}
+
+type BoxOrder_GetBoxSharePart struct {
+	GetBoxSharePart *GetBoxSharePart `protobuf:"bytes,32,opt,name=get_box_share_part,json=getBoxSharePart,proto3,oneof"`
+}
+
+type BoxOrder_DropBoxShare struct {
+	DropBoxShare *DropBoxShare `protobuf:"bytes,33,opt,name=drop_box_share,json=dropBoxShare,proto3,oneof"`
+}
+
 func (*BoxOrder_PutVault) isBoxOrder_Want() {}
 
 func (*BoxOrder_FetchVault) isBoxOrder_Want() {}
@@ -374,6 +430,14 @@ func (*BoxOrder_Erase) isBoxOrder_Want() {}
 func (*BoxOrder_LayRowKey) isBoxOrder_Want() {}
 
 func (*BoxOrder_FetchRowKey) isBoxOrder_Want() {}
+
+func (*BoxOrder_PutBoxShare) isBoxOrder_Want() {}
+
+func (*BoxOrder_GetBoxShare) isBoxOrder_Want() {}
+
+func (*BoxOrder_GetBoxSharePart) isBoxOrder_Want() {}
+
+func (*BoxOrder_DropBoxShare) isBoxOrder_Want() {}
 
 // PutVault keeps the vault file of the caller's own box. Its hash must be that on the
 // ledger: CodeInconsistent.
@@ -1039,21 +1103,255 @@ func (x *FetchRowKey) GetProvider() string {
 	return ""
 }
 
+// PutBoxShare lays down the key of an item of the caller's own box, wrapped to the data user of
+// a grant, once the use is on the ledger (mulian.grant.v1 RecordBoxUse). The same wrap again
+// changes nothing. NotFound (grant, use, item), Forbidden (another's grant, no use of that item),
+// VerificationFailed (not the wrap whose hash is on the ledger), IllegalTransition (the use was
+// given back), ItemErased, GrantRevoked, GrantNotActive, GrantPaused, Expired.
+type PutBoxShare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Grant         string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Wrap          *KeyWrap               `protobuf:"bytes,3,opt,name=wrap,proto3" json:"wrap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutBoxShare) Reset() {
+	*x = PutBoxShare{}
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutBoxShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutBoxShare) ProtoMessage() {}
+
+func (x *PutBoxShare) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutBoxShare.ProtoReflect.Descriptor instead.
+func (*PutBoxShare) Descriptor() ([]byte, []int) {
+	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PutBoxShare) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *PutBoxShare) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *PutBoxShare) GetWrap() *KeyWrap {
+	if x != nil {
+		return x.Wrap
+	}
+	return nil
+}
+
+// GetBoxShare gives the data user of the grant the head of the item with that wrap in the place
+// of its owner's. Refused as PutBoxShare is, and NotFound once it was dropped.
+type GetBoxShare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Grant         string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBoxShare) Reset() {
+	*x = GetBoxShare{}
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBoxShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBoxShare) ProtoMessage() {}
+
+func (x *GetBoxShare) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBoxShare.ProtoReflect.Descriptor instead.
+func (*GetBoxShare) Descriptor() ([]byte, []int) {
+	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetBoxShare) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *GetBoxShare) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// GetBoxSharePart gives him a part of the item's body; each part is judged anew.
+type GetBoxSharePart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Grant         string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Part          uint32                 `protobuf:"varint,3,opt,name=part,proto3" json:"part,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBoxSharePart) Reset() {
+	*x = GetBoxSharePart{}
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBoxSharePart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBoxSharePart) ProtoMessage() {}
+
+func (x *GetBoxSharePart) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBoxSharePart.ProtoReflect.Descriptor instead.
+func (*GetBoxSharePart) Descriptor() ([]byte, []int) {
+	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *GetBoxSharePart) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *GetBoxSharePart) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *GetBoxSharePart) GetPart() uint32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+// DropBoxShare destroys the wrap: the data user has what he came for, or the owner takes back
+// what was not fetched. By either of them.
+type DropBoxShare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Grant         string                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DropBoxShare) Reset() {
+	*x = DropBoxShare{}
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DropBoxShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DropBoxShare) ProtoMessage() {}
+
+func (x *DropBoxShare) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DropBoxShare.ProtoReflect.Descriptor instead.
+func (*DropBoxShare) Descriptor() ([]byte, []int) {
+	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *DropBoxShare) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *DropBoxShare) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 // BoxAnswer to a call.
 type BoxAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Missing       []uint32               `protobuf:"varint,1,rep,packed,name=missing,proto3" json:"missing,omitempty"` // StartItem: parts that have not come yet, <= 1024 of them
 	Items         []*StoredItem          `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`             // ListItems
 	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`
-	Content       []byte                 `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"` // FetchVault, GetHead, GetPart, FetchRowKey
-	Done          bool                   `protobuf:"varint,5,opt,name=done,proto3" json:"done,omitempty"`      // StartItem: the item is there already; EraseItem: there was something
+	Content       []byte                 `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"` // FetchVault, GetHead, GetPart, FetchRowKey, GetBoxShare, GetBoxSharePart
+	Done          bool                   `protobuf:"varint,5,opt,name=done,proto3" json:"done,omitempty"`      // StartItem: the item is there already; EraseItem, DropBoxShare: there was something
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BoxAnswer) Reset() {
 	*x = BoxAnswer{}
-	mi := &file_mulian_safebox_v1_door_proto_msgTypes[14]
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1065,7 +1363,7 @@ func (x *BoxAnswer) String() string {
 func (*BoxAnswer) ProtoMessage() {}
 
 func (x *BoxAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_safebox_v1_door_proto_msgTypes[14]
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1078,7 +1376,7 @@ func (x *BoxAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoxAnswer.ProtoReflect.Descriptor instead.
 func (*BoxAnswer) Descriptor() ([]byte, []int) {
-	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{14}
+	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BoxAnswer) GetMissing() []uint32 {
@@ -1128,7 +1426,7 @@ type StoredItem struct {
 
 func (x *StoredItem) Reset() {
 	*x = StoredItem{}
-	mi := &file_mulian_safebox_v1_door_proto_msgTypes[15]
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1438,7 @@ func (x *StoredItem) String() string {
 func (*StoredItem) ProtoMessage() {}
 
 func (x *StoredItem) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_safebox_v1_door_proto_msgTypes[15]
+	mi := &file_mulian_safebox_v1_door_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1451,7 @@ func (x *StoredItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoredItem.ProtoReflect.Descriptor instead.
 func (*StoredItem) Descriptor() ([]byte, []int) {
-	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{15}
+	return file_mulian_safebox_v1_door_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StoredItem) GetItem() string {
@@ -1186,7 +1484,7 @@ const file_mulian_safebox_v1_door_proto_rawDesc = "" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1c\n" +
 	"\tsignature\x18\x03 \x01(\fR\tsignature\x12\x12\n" +
-	"\x04part\x18\x04 \x01(\fR\x04part\"\xca\x06\n" +
+	"\x04part\x18\x04 \x01(\fR\x04part\"\xf2\b\n" +
 	"\bBoxOrder\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n" +
@@ -1207,7 +1505,11 @@ const file_mulian_safebox_v1_door_proto_rawDesc = "" +
 	"\bput_head\x18\x12 \x01(\v2\x1a.mulian.safebox.v1.PutHeadH\x00R\aputHead\x124\n" +
 	"\x05erase\x18\x13 \x01(\v2\x1c.mulian.safebox.v1.EraseItemH\x00R\x05erase\x12>\n" +
 	"\vlay_row_key\x18\x14 \x01(\v2\x1c.mulian.safebox.v1.LayRowKeyH\x00R\tlayRowKey\x12D\n" +
-	"\rfetch_row_key\x18\x15 \x01(\v2\x1e.mulian.safebox.v1.FetchRowKeyH\x00R\vfetchRowKeyB\x06\n" +
+	"\rfetch_row_key\x18\x15 \x01(\v2\x1e.mulian.safebox.v1.FetchRowKeyH\x00R\vfetchRowKey\x12D\n" +
+	"\rput_box_share\x18\x1e \x01(\v2\x1e.mulian.safebox.v1.PutBoxShareH\x00R\vputBoxShare\x12D\n" +
+	"\rget_box_share\x18\x1f \x01(\v2\x1e.mulian.safebox.v1.GetBoxShareH\x00R\vgetBoxShare\x12Q\n" +
+	"\x12get_box_share_part\x18  \x01(\v2\".mulian.safebox.v1.GetBoxSharePartH\x00R\x0fgetBoxSharePart\x12G\n" +
+	"\x0edrop_box_share\x18! \x01(\v2\x1f.mulian.safebox.v1.DropBoxShareH\x00R\fdropBoxShareB\x06\n" +
 	"\x04want\"\x1e\n" +
 	"\bPutVault\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\fR\x04file\"\f\n" +
@@ -1251,7 +1553,21 @@ const file_mulian_safebox_v1_door_proto_rawDesc = "" +
 	"\x06sealed\x18\x04 \x01(\fR\x06sealed\"?\n" +
 	"\vFetchRowKey\x12\x14\n" +
 	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x1a\n" +
-	"\bprovider\x18\x02 \x01(\tR\bprovider\"\x9c\x01\n" +
+	"\bprovider\x18\x02 \x01(\tR\bprovider\"k\n" +
+	"\vPutBoxShare\x12\x14\n" +
+	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12.\n" +
+	"\x04wrap\x18\x03 \x01(\v2\x1a.mulian.safebox.v1.KeyWrapR\x04wrap\";\n" +
+	"\vGetBoxShare\x12\x14\n" +
+	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\"S\n" +
+	"\x0fGetBoxSharePart\x12\x14\n" +
+	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04part\x18\x03 \x01(\rR\x04part\"<\n" +
+	"\fDropBoxShare\x12\x14\n" +
+	"\x05grant\x18\x01 \x01(\tR\x05grant\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\"\x9c\x01\n" +
 	"\tBoxAnswer\x12\x18\n" +
 	"\amissing\x18\x01 \x03(\rR\amissing\x123\n" +
 	"\x05items\x18\x02 \x03(\v2\x1d.mulian.safebox.v1.StoredItemR\x05items\x12\x12\n" +
@@ -1281,24 +1597,29 @@ func file_mulian_safebox_v1_door_proto_rawDescGZIP() []byte {
 	return file_mulian_safebox_v1_door_proto_rawDescData
 }
 
-var file_mulian_safebox_v1_door_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_mulian_safebox_v1_door_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_mulian_safebox_v1_door_proto_goTypes = []any{
-	(*BoxCall)(nil),     // 0: mulian.safebox.v1.BoxCall
-	(*BoxOrder)(nil),    // 1: mulian.safebox.v1.BoxOrder
-	(*PutVault)(nil),    // 2: mulian.safebox.v1.PutVault
-	(*FetchVault)(nil),  // 3: mulian.safebox.v1.FetchVault
-	(*StartItem)(nil),   // 4: mulian.safebox.v1.StartItem
-	(*PutPart)(nil),     // 5: mulian.safebox.v1.PutPart
-	(*FinishItem)(nil),  // 6: mulian.safebox.v1.FinishItem
-	(*ListItems)(nil),   // 7: mulian.safebox.v1.ListItems
-	(*GetHead)(nil),     // 8: mulian.safebox.v1.GetHead
-	(*GetPart)(nil),     // 9: mulian.safebox.v1.GetPart
-	(*PutHead)(nil),     // 10: mulian.safebox.v1.PutHead
-	(*EraseItem)(nil),   // 11: mulian.safebox.v1.EraseItem
-	(*LayRowKey)(nil),   // 12: mulian.safebox.v1.LayRowKey
-	(*FetchRowKey)(nil), // 13: mulian.safebox.v1.FetchRowKey
-	(*BoxAnswer)(nil),   // 14: mulian.safebox.v1.BoxAnswer
-	(*StoredItem)(nil),  // 15: mulian.safebox.v1.StoredItem
+	(*BoxCall)(nil),         // 0: mulian.safebox.v1.BoxCall
+	(*BoxOrder)(nil),        // 1: mulian.safebox.v1.BoxOrder
+	(*PutVault)(nil),        // 2: mulian.safebox.v1.PutVault
+	(*FetchVault)(nil),      // 3: mulian.safebox.v1.FetchVault
+	(*StartItem)(nil),       // 4: mulian.safebox.v1.StartItem
+	(*PutPart)(nil),         // 5: mulian.safebox.v1.PutPart
+	(*FinishItem)(nil),      // 6: mulian.safebox.v1.FinishItem
+	(*ListItems)(nil),       // 7: mulian.safebox.v1.ListItems
+	(*GetHead)(nil),         // 8: mulian.safebox.v1.GetHead
+	(*GetPart)(nil),         // 9: mulian.safebox.v1.GetPart
+	(*PutHead)(nil),         // 10: mulian.safebox.v1.PutHead
+	(*EraseItem)(nil),       // 11: mulian.safebox.v1.EraseItem
+	(*LayRowKey)(nil),       // 12: mulian.safebox.v1.LayRowKey
+	(*FetchRowKey)(nil),     // 13: mulian.safebox.v1.FetchRowKey
+	(*PutBoxShare)(nil),     // 14: mulian.safebox.v1.PutBoxShare
+	(*GetBoxShare)(nil),     // 15: mulian.safebox.v1.GetBoxShare
+	(*GetBoxSharePart)(nil), // 16: mulian.safebox.v1.GetBoxSharePart
+	(*DropBoxShare)(nil),    // 17: mulian.safebox.v1.DropBoxShare
+	(*BoxAnswer)(nil),       // 18: mulian.safebox.v1.BoxAnswer
+	(*StoredItem)(nil),      // 19: mulian.safebox.v1.StoredItem
+	(*KeyWrap)(nil),         // 20: mulian.safebox.v1.KeyWrap
 }
 var file_mulian_safebox_v1_door_proto_depIdxs = []int32{
 	2,  // 0: mulian.safebox.v1.BoxOrder.put_vault:type_name -> mulian.safebox.v1.PutVault
@@ -1313,14 +1634,19 @@ var file_mulian_safebox_v1_door_proto_depIdxs = []int32{
 	11, // 9: mulian.safebox.v1.BoxOrder.erase:type_name -> mulian.safebox.v1.EraseItem
 	12, // 10: mulian.safebox.v1.BoxOrder.lay_row_key:type_name -> mulian.safebox.v1.LayRowKey
 	13, // 11: mulian.safebox.v1.BoxOrder.fetch_row_key:type_name -> mulian.safebox.v1.FetchRowKey
-	15, // 12: mulian.safebox.v1.BoxAnswer.items:type_name -> mulian.safebox.v1.StoredItem
-	0,  // 13: mulian.safebox.v1.BoxService.Call:input_type -> mulian.safebox.v1.BoxCall
-	14, // 14: mulian.safebox.v1.BoxService.Call:output_type -> mulian.safebox.v1.BoxAnswer
-	14, // [14:15] is the sub-list for method output_type
-	13, // [13:14] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	14, // 12: mulian.safebox.v1.BoxOrder.put_box_share:type_name -> mulian.safebox.v1.PutBoxShare
+	15, // 13: mulian.safebox.v1.BoxOrder.get_box_share:type_name -> mulian.safebox.v1.GetBoxShare
+	16, // 14: mulian.safebox.v1.BoxOrder.get_box_share_part:type_name -> mulian.safebox.v1.GetBoxSharePart
+	17, // 15: mulian.safebox.v1.BoxOrder.drop_box_share:type_name -> mulian.safebox.v1.DropBoxShare
+	20, // 16: mulian.safebox.v1.PutBoxShare.wrap:type_name -> mulian.safebox.v1.KeyWrap
+	19, // 17: mulian.safebox.v1.BoxAnswer.items:type_name -> mulian.safebox.v1.StoredItem
+	0,  // 18: mulian.safebox.v1.BoxService.Call:input_type -> mulian.safebox.v1.BoxCall
+	18, // 19: mulian.safebox.v1.BoxService.Call:output_type -> mulian.safebox.v1.BoxAnswer
+	19, // [19:20] is the sub-list for method output_type
+	18, // [18:19] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_mulian_safebox_v1_door_proto_init() }
@@ -1343,6 +1669,10 @@ func file_mulian_safebox_v1_door_proto_init() {
 		(*BoxOrder_Erase)(nil),
 		(*BoxOrder_LayRowKey)(nil),
 		(*BoxOrder_FetchRowKey)(nil),
+		(*BoxOrder_PutBoxShare)(nil),
+		(*BoxOrder_GetBoxShare)(nil),
+		(*BoxOrder_GetBoxSharePart)(nil),
+		(*BoxOrder_DropBoxShare)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1350,7 +1680,7 @@ func file_mulian_safebox_v1_door_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_safebox_v1_door_proto_rawDesc), len(file_mulian_safebox_v1_door_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

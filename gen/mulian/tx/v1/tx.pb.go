@@ -314,6 +314,7 @@ type Message struct {
 	//	*Message_CloseGrantUse
 	//	*Message_AttestDeletion
 	//	*Message_ExemptDeletion
+	//	*Message_RecordBoxUse
 	//	*Message_AnchorEvidence
 	//	*Message_RegisterVault
 	//	*Message_ChangeVault
@@ -1093,6 +1094,15 @@ func (x *Message) GetExemptDeletion() *v15.ExemptDeletion {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_ExemptDeletion); ok {
 			return x.ExemptDeletion
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetRecordBoxUse() *v15.RecordBoxUse {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_RecordBoxUse); ok {
+			return x.RecordBoxUse
 		}
 	}
 	return nil
@@ -2005,6 +2015,10 @@ type Message_ExemptDeletion struct {
 	ExemptDeletion *v15.ExemptDeletion `protobuf:"bytes,193,opt,name=exempt_deletion,json=exemptDeletion,proto3,oneof"`
 }
 
+type Message_RecordBoxUse struct {
+	RecordBoxUse *v15.RecordBoxUse `protobuf:"bytes,194,opt,name=record_box_use,json=recordBoxUse,proto3,oneof"`
+}
+
 type Message_AnchorEvidence struct {
 	AnchorEvidence *v16.AnchorEvidence `protobuf:"bytes,120,opt,name=anchor_evidence,json=anchorEvidence,proto3,oneof"`
 }
@@ -2423,6 +2437,8 @@ func (*Message_AttestDeletion) isMessage_Kind() {}
 
 func (*Message_ExemptDeletion) isMessage_Kind() {}
 
+func (*Message_RecordBoxUse) isMessage_Kind() {}
+
 func (*Message_AnchorEvidence) isMessage_Kind() {}
 
 func (*Message_RegisterVault) isMessage_Kind() {}
@@ -2746,7 +2762,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xc1S\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\x89T\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -2838,7 +2854,8 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\x10record_grant_use\x18\xbe\x01 \x01(\v2\x1f.mulian.grant.v1.RecordGrantUseH\x00R\x0erecordGrantUse\x12I\n" +
 	"\x0fclose_grant_use\x18\xbf\x01 \x01(\v2\x1e.mulian.grant.v1.CloseGrantUseH\x00R\rcloseGrantUse\x12K\n" +
 	"\x0fattest_deletion\x18\xc0\x01 \x01(\v2\x1f.mulian.grant.v1.AttestDeletionH\x00R\x0eattestDeletion\x12K\n" +
-	"\x0fexempt_deletion\x18\xc1\x01 \x01(\v2\x1f.mulian.grant.v1.ExemptDeletionH\x00R\x0eexemptDeletion\x12M\n" +
+	"\x0fexempt_deletion\x18\xc1\x01 \x01(\v2\x1f.mulian.grant.v1.ExemptDeletionH\x00R\x0eexemptDeletion\x12F\n" +
+	"\x0erecord_box_use\x18\xc2\x01 \x01(\v2\x1d.mulian.grant.v1.RecordBoxUseH\x00R\frecordBoxUse\x12M\n" +
 	"\x0fanchor_evidence\x18x \x01(\v2\".mulian.evidence.v1.AnchorEvidenceH\x00R\x0eanchorEvidence\x12J\n" +
 	"\x0eregister_vault\x18\xc8\x01 \x01(\v2 .mulian.safebox.v1.RegisterVaultH\x00R\rregisterVault\x12D\n" +
 	"\fchange_vault\x18\xc9\x01 \x01(\v2\x1e.mulian.safebox.v1.ChangeVaultH\x00R\vchangeVault\x127\n" +
@@ -3025,73 +3042,74 @@ var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*v15.CloseGrantUse)(nil),         // 79: mulian.grant.v1.CloseGrantUse
 	(*v15.AttestDeletion)(nil),        // 80: mulian.grant.v1.AttestDeletion
 	(*v15.ExemptDeletion)(nil),        // 81: mulian.grant.v1.ExemptDeletion
-	(*v16.AnchorEvidence)(nil),        // 82: mulian.evidence.v1.AnchorEvidence
-	(*v17.RegisterVault)(nil),         // 83: mulian.safebox.v1.RegisterVault
-	(*v17.ChangeVault)(nil),           // 84: mulian.safebox.v1.ChangeVault
-	(*v17.Deposit)(nil),               // 85: mulian.safebox.v1.Deposit
-	(*v17.SelfDeposit)(nil),           // 86: mulian.safebox.v1.SelfDeposit
-	(*v17.EraseItems)(nil),            // 87: mulian.safebox.v1.EraseItems
-	(*v17.OfferTransfer)(nil),         // 88: mulian.safebox.v1.OfferTransfer
-	(*v17.AcceptTransfer)(nil),        // 89: mulian.safebox.v1.AcceptTransfer
-	(*v17.DeclineTransfer)(nil),       // 90: mulian.safebox.v1.DeclineTransfer
-	(*v17.CancelTransfer)(nil),        // 91: mulian.safebox.v1.CancelTransfer
-	(*v13.FileObjection)(nil),         // 92: mulian.share.v1.FileObjection
-	(*v13.AnswerObjection)(nil),       // 93: mulian.share.v1.AnswerObjection
-	(*v13.CloseObjection)(nil),        // 94: mulian.share.v1.CloseObjection
-	(*v13.RaiseDispute)(nil),          // 95: mulian.share.v1.RaiseDispute
-	(*v13.DecideDispute)(nil),         // 96: mulian.share.v1.DecideDispute
-	(*v13.EscalateDispute)(nil),       // 97: mulian.share.v1.EscalateDispute
-	(*v13.SettleDispute)(nil),         // 98: mulian.share.v1.SettleDispute
-	(*v18.UpdateForeignHeaders)(nil),  // 99: mulian.foreign.v1.UpdateForeignHeaders
-	(*v18.AcceptForeignProof)(nil),    // 100: mulian.foreign.v1.AcceptForeignProof
-	(*v18.FreezeForeignChain)(nil),    // 101: mulian.foreign.v1.FreezeForeignChain
-	(*v1.RecordProofing)(nil),         // 102: mulian.identity.v1.RecordProofing
-	(*v1.RevokeProofing)(nil),         // 103: mulian.identity.v1.RevokeProofing
-	(*v1.FreezeAccount)(nil),          // 104: mulian.identity.v1.FreezeAccount
-	(*v1.UnfreezeAccount)(nil),        // 105: mulian.identity.v1.UnfreezeAccount
-	(*v19.SetRecoveryPolicy)(nil),     // 106: mulian.recovery.v1.SetRecoveryPolicy
-	(*v19.KeepRoster)(nil),            // 107: mulian.recovery.v1.KeepRoster
-	(*v19.OpenRecovery)(nil),          // 108: mulian.recovery.v1.OpenRecovery
-	(*v19.ApproveRecovery)(nil),       // 109: mulian.recovery.v1.ApproveRecovery
-	(*v19.VetoRecovery)(nil),          // 110: mulian.recovery.v1.VetoRecovery
-	(*v19.CancelRecovery)(nil),        // 111: mulian.recovery.v1.CancelRecovery
-	(*v19.ReviewRecovery)(nil),        // 112: mulian.recovery.v1.ReviewRecovery
-	(*v19.ReportKey)(nil),             // 113: mulian.recovery.v1.ReportKey
-	(*v19.RecordDeath)(nil),           // 114: mulian.recovery.v1.RecordDeath
-	(*v110.ProposeMandate)(nil),       // 115: mulian.mandate.v1.ProposeMandate
-	(*v110.WitnessMandate)(nil),       // 116: mulian.mandate.v1.WitnessMandate
-	(*v110.AnswerMandate)(nil),        // 117: mulian.mandate.v1.AnswerMandate
-	(*v110.RevokeMandate)(nil),        // 118: mulian.mandate.v1.RevokeMandate
-	(*v110.SuspendMandate)(nil),       // 119: mulian.mandate.v1.SuspendMandate
-	(*v110.ResumeMandate)(nil),        // 120: mulian.mandate.v1.ResumeMandate
-	(*v110.SetOperatorPolicy)(nil),    // 121: mulian.mandate.v1.SetOperatorPolicy
-	(*v110.ApproveAct)(nil),           // 122: mulian.mandate.v1.ApproveAct
-	(*v111.AllotRange)(nil),           // 123: mulian.ereceipt.v1.AllotRange
-	(*v111.EndRange)(nil),             // 124: mulian.ereceipt.v1.EndRange
-	(*v111.IssueReceipts)(nil),        // 125: mulian.ereceipt.v1.IssueReceipts
-	(*v111.SuperviseReceipts)(nil),    // 126: mulian.ereceipt.v1.SuperviseReceipts
-	(*v111.DeliverReceipts)(nil),      // 127: mulian.ereceipt.v1.DeliverReceipts
-	(*v111.LockReceipts)(nil),         // 128: mulian.ereceipt.v1.LockReceipts
-	(*v111.ReleaseReceipts)(nil),      // 129: mulian.ereceipt.v1.ReleaseReceipts
-	(*v111.ReimburseReceipts)(nil),    // 130: mulian.ereceipt.v1.ReimburseReceipts
-	(*v111.FlushReceipt)(nil),         // 131: mulian.ereceipt.v1.FlushReceipt
-	(*v111.ReturnReimbursement)(nil),  // 132: mulian.ereceipt.v1.ReturnReimbursement
-	(*v112.OpenCustody)(nil),          // 133: mulian.custody.v1.OpenCustody
-	(*v112.ConfirmCustody)(nil),       // 134: mulian.custody.v1.ConfirmCustody
-	(*v112.AcceptCustody)(nil),        // 135: mulian.custody.v1.AcceptCustody
-	(*v112.RecordCustodyUse)(nil),     // 136: mulian.custody.v1.RecordCustodyUse
-	(*v112.ConfirmCustodyUse)(nil),    // 137: mulian.custody.v1.ConfirmCustodyUse
-	(*v112.UndoCustodyUse)(nil),       // 138: mulian.custody.v1.UndoCustodyUse
-	(*v112.UnwrapVault)(nil),          // 139: mulian.custody.v1.UnwrapVault
-	(*v112.CloseUnwrap)(nil),          // 140: mulian.custody.v1.CloseUnwrap
-	(*v113.PutCredentialType)(nil),    // 141: mulian.credential.v1.PutCredentialType
-	(*v113.RetireCredentialType)(nil), // 142: mulian.credential.v1.RetireCredentialType
-	(*v113.PutIssuer)(nil),            // 143: mulian.credential.v1.PutIssuer
-	(*v113.IssueCredentials)(nil),     // 144: mulian.credential.v1.IssueCredentials
-	(*v113.SetCredentialStatus)(nil),  // 145: mulian.credential.v1.SetCredentialStatus
-	(*v113.ReportSourceChange)(nil),   // 146: mulian.credential.v1.ReportSourceChange
-	(*v113.RecordCopies)(nil),         // 147: mulian.credential.v1.RecordCopies
-	(*v113.EndCopies)(nil),            // 148: mulian.credential.v1.EndCopies
+	(*v15.RecordBoxUse)(nil),          // 82: mulian.grant.v1.RecordBoxUse
+	(*v16.AnchorEvidence)(nil),        // 83: mulian.evidence.v1.AnchorEvidence
+	(*v17.RegisterVault)(nil),         // 84: mulian.safebox.v1.RegisterVault
+	(*v17.ChangeVault)(nil),           // 85: mulian.safebox.v1.ChangeVault
+	(*v17.Deposit)(nil),               // 86: mulian.safebox.v1.Deposit
+	(*v17.SelfDeposit)(nil),           // 87: mulian.safebox.v1.SelfDeposit
+	(*v17.EraseItems)(nil),            // 88: mulian.safebox.v1.EraseItems
+	(*v17.OfferTransfer)(nil),         // 89: mulian.safebox.v1.OfferTransfer
+	(*v17.AcceptTransfer)(nil),        // 90: mulian.safebox.v1.AcceptTransfer
+	(*v17.DeclineTransfer)(nil),       // 91: mulian.safebox.v1.DeclineTransfer
+	(*v17.CancelTransfer)(nil),        // 92: mulian.safebox.v1.CancelTransfer
+	(*v13.FileObjection)(nil),         // 93: mulian.share.v1.FileObjection
+	(*v13.AnswerObjection)(nil),       // 94: mulian.share.v1.AnswerObjection
+	(*v13.CloseObjection)(nil),        // 95: mulian.share.v1.CloseObjection
+	(*v13.RaiseDispute)(nil),          // 96: mulian.share.v1.RaiseDispute
+	(*v13.DecideDispute)(nil),         // 97: mulian.share.v1.DecideDispute
+	(*v13.EscalateDispute)(nil),       // 98: mulian.share.v1.EscalateDispute
+	(*v13.SettleDispute)(nil),         // 99: mulian.share.v1.SettleDispute
+	(*v18.UpdateForeignHeaders)(nil),  // 100: mulian.foreign.v1.UpdateForeignHeaders
+	(*v18.AcceptForeignProof)(nil),    // 101: mulian.foreign.v1.AcceptForeignProof
+	(*v18.FreezeForeignChain)(nil),    // 102: mulian.foreign.v1.FreezeForeignChain
+	(*v1.RecordProofing)(nil),         // 103: mulian.identity.v1.RecordProofing
+	(*v1.RevokeProofing)(nil),         // 104: mulian.identity.v1.RevokeProofing
+	(*v1.FreezeAccount)(nil),          // 105: mulian.identity.v1.FreezeAccount
+	(*v1.UnfreezeAccount)(nil),        // 106: mulian.identity.v1.UnfreezeAccount
+	(*v19.SetRecoveryPolicy)(nil),     // 107: mulian.recovery.v1.SetRecoveryPolicy
+	(*v19.KeepRoster)(nil),            // 108: mulian.recovery.v1.KeepRoster
+	(*v19.OpenRecovery)(nil),          // 109: mulian.recovery.v1.OpenRecovery
+	(*v19.ApproveRecovery)(nil),       // 110: mulian.recovery.v1.ApproveRecovery
+	(*v19.VetoRecovery)(nil),          // 111: mulian.recovery.v1.VetoRecovery
+	(*v19.CancelRecovery)(nil),        // 112: mulian.recovery.v1.CancelRecovery
+	(*v19.ReviewRecovery)(nil),        // 113: mulian.recovery.v1.ReviewRecovery
+	(*v19.ReportKey)(nil),             // 114: mulian.recovery.v1.ReportKey
+	(*v19.RecordDeath)(nil),           // 115: mulian.recovery.v1.RecordDeath
+	(*v110.ProposeMandate)(nil),       // 116: mulian.mandate.v1.ProposeMandate
+	(*v110.WitnessMandate)(nil),       // 117: mulian.mandate.v1.WitnessMandate
+	(*v110.AnswerMandate)(nil),        // 118: mulian.mandate.v1.AnswerMandate
+	(*v110.RevokeMandate)(nil),        // 119: mulian.mandate.v1.RevokeMandate
+	(*v110.SuspendMandate)(nil),       // 120: mulian.mandate.v1.SuspendMandate
+	(*v110.ResumeMandate)(nil),        // 121: mulian.mandate.v1.ResumeMandate
+	(*v110.SetOperatorPolicy)(nil),    // 122: mulian.mandate.v1.SetOperatorPolicy
+	(*v110.ApproveAct)(nil),           // 123: mulian.mandate.v1.ApproveAct
+	(*v111.AllotRange)(nil),           // 124: mulian.ereceipt.v1.AllotRange
+	(*v111.EndRange)(nil),             // 125: mulian.ereceipt.v1.EndRange
+	(*v111.IssueReceipts)(nil),        // 126: mulian.ereceipt.v1.IssueReceipts
+	(*v111.SuperviseReceipts)(nil),    // 127: mulian.ereceipt.v1.SuperviseReceipts
+	(*v111.DeliverReceipts)(nil),      // 128: mulian.ereceipt.v1.DeliverReceipts
+	(*v111.LockReceipts)(nil),         // 129: mulian.ereceipt.v1.LockReceipts
+	(*v111.ReleaseReceipts)(nil),      // 130: mulian.ereceipt.v1.ReleaseReceipts
+	(*v111.ReimburseReceipts)(nil),    // 131: mulian.ereceipt.v1.ReimburseReceipts
+	(*v111.FlushReceipt)(nil),         // 132: mulian.ereceipt.v1.FlushReceipt
+	(*v111.ReturnReimbursement)(nil),  // 133: mulian.ereceipt.v1.ReturnReimbursement
+	(*v112.OpenCustody)(nil),          // 134: mulian.custody.v1.OpenCustody
+	(*v112.ConfirmCustody)(nil),       // 135: mulian.custody.v1.ConfirmCustody
+	(*v112.AcceptCustody)(nil),        // 136: mulian.custody.v1.AcceptCustody
+	(*v112.RecordCustodyUse)(nil),     // 137: mulian.custody.v1.RecordCustodyUse
+	(*v112.ConfirmCustodyUse)(nil),    // 138: mulian.custody.v1.ConfirmCustodyUse
+	(*v112.UndoCustodyUse)(nil),       // 139: mulian.custody.v1.UndoCustodyUse
+	(*v112.UnwrapVault)(nil),          // 140: mulian.custody.v1.UnwrapVault
+	(*v112.CloseUnwrap)(nil),          // 141: mulian.custody.v1.CloseUnwrap
+	(*v113.PutCredentialType)(nil),    // 142: mulian.credential.v1.PutCredentialType
+	(*v113.RetireCredentialType)(nil), // 143: mulian.credential.v1.RetireCredentialType
+	(*v113.PutIssuer)(nil),            // 144: mulian.credential.v1.PutIssuer
+	(*v113.IssueCredentials)(nil),     // 145: mulian.credential.v1.IssueCredentials
+	(*v113.SetCredentialStatus)(nil),  // 146: mulian.credential.v1.SetCredentialStatus
+	(*v113.ReportSourceChange)(nil),   // 147: mulian.credential.v1.ReportSourceChange
+	(*v113.RecordCopies)(nil),         // 148: mulian.credential.v1.RecordCopies
+	(*v113.EndCopies)(nil),            // 149: mulian.credential.v1.EndCopies
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,   // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -3172,78 +3190,79 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	79,  // 75: mulian.tx.v1.Message.close_grant_use:type_name -> mulian.grant.v1.CloseGrantUse
 	80,  // 76: mulian.tx.v1.Message.attest_deletion:type_name -> mulian.grant.v1.AttestDeletion
 	81,  // 77: mulian.tx.v1.Message.exempt_deletion:type_name -> mulian.grant.v1.ExemptDeletion
-	82,  // 78: mulian.tx.v1.Message.anchor_evidence:type_name -> mulian.evidence.v1.AnchorEvidence
-	83,  // 79: mulian.tx.v1.Message.register_vault:type_name -> mulian.safebox.v1.RegisterVault
-	84,  // 80: mulian.tx.v1.Message.change_vault:type_name -> mulian.safebox.v1.ChangeVault
-	85,  // 81: mulian.tx.v1.Message.deposit:type_name -> mulian.safebox.v1.Deposit
-	86,  // 82: mulian.tx.v1.Message.self_deposit:type_name -> mulian.safebox.v1.SelfDeposit
-	87,  // 83: mulian.tx.v1.Message.erase_items:type_name -> mulian.safebox.v1.EraseItems
-	88,  // 84: mulian.tx.v1.Message.offer_transfer:type_name -> mulian.safebox.v1.OfferTransfer
-	89,  // 85: mulian.tx.v1.Message.accept_transfer:type_name -> mulian.safebox.v1.AcceptTransfer
-	90,  // 86: mulian.tx.v1.Message.decline_transfer:type_name -> mulian.safebox.v1.DeclineTransfer
-	91,  // 87: mulian.tx.v1.Message.cancel_transfer:type_name -> mulian.safebox.v1.CancelTransfer
-	92,  // 88: mulian.tx.v1.Message.file_objection:type_name -> mulian.share.v1.FileObjection
-	93,  // 89: mulian.tx.v1.Message.answer_objection:type_name -> mulian.share.v1.AnswerObjection
-	94,  // 90: mulian.tx.v1.Message.close_objection:type_name -> mulian.share.v1.CloseObjection
-	95,  // 91: mulian.tx.v1.Message.raise_dispute:type_name -> mulian.share.v1.RaiseDispute
-	96,  // 92: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
-	97,  // 93: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
-	98,  // 94: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
-	99,  // 95: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
-	100, // 96: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
-	101, // 97: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
-	102, // 98: mulian.tx.v1.Message.record_proofing:type_name -> mulian.identity.v1.RecordProofing
-	103, // 99: mulian.tx.v1.Message.revoke_proofing:type_name -> mulian.identity.v1.RevokeProofing
-	104, // 100: mulian.tx.v1.Message.freeze_account:type_name -> mulian.identity.v1.FreezeAccount
-	105, // 101: mulian.tx.v1.Message.unfreeze_account:type_name -> mulian.identity.v1.UnfreezeAccount
-	106, // 102: mulian.tx.v1.Message.set_recovery_policy:type_name -> mulian.recovery.v1.SetRecoveryPolicy
-	107, // 103: mulian.tx.v1.Message.keep_roster:type_name -> mulian.recovery.v1.KeepRoster
-	108, // 104: mulian.tx.v1.Message.open_recovery:type_name -> mulian.recovery.v1.OpenRecovery
-	109, // 105: mulian.tx.v1.Message.approve_recovery:type_name -> mulian.recovery.v1.ApproveRecovery
-	110, // 106: mulian.tx.v1.Message.veto_recovery:type_name -> mulian.recovery.v1.VetoRecovery
-	111, // 107: mulian.tx.v1.Message.cancel_recovery:type_name -> mulian.recovery.v1.CancelRecovery
-	112, // 108: mulian.tx.v1.Message.review_recovery:type_name -> mulian.recovery.v1.ReviewRecovery
-	113, // 109: mulian.tx.v1.Message.report_key:type_name -> mulian.recovery.v1.ReportKey
-	114, // 110: mulian.tx.v1.Message.record_death:type_name -> mulian.recovery.v1.RecordDeath
-	115, // 111: mulian.tx.v1.Message.propose_mandate:type_name -> mulian.mandate.v1.ProposeMandate
-	116, // 112: mulian.tx.v1.Message.witness_mandate:type_name -> mulian.mandate.v1.WitnessMandate
-	117, // 113: mulian.tx.v1.Message.answer_mandate:type_name -> mulian.mandate.v1.AnswerMandate
-	118, // 114: mulian.tx.v1.Message.revoke_mandate:type_name -> mulian.mandate.v1.RevokeMandate
-	119, // 115: mulian.tx.v1.Message.suspend_mandate:type_name -> mulian.mandate.v1.SuspendMandate
-	120, // 116: mulian.tx.v1.Message.resume_mandate:type_name -> mulian.mandate.v1.ResumeMandate
-	121, // 117: mulian.tx.v1.Message.set_operator_policy:type_name -> mulian.mandate.v1.SetOperatorPolicy
-	122, // 118: mulian.tx.v1.Message.approve_act:type_name -> mulian.mandate.v1.ApproveAct
-	123, // 119: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
-	124, // 120: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
-	125, // 121: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
-	126, // 122: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
-	127, // 123: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
-	128, // 124: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
-	129, // 125: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
-	130, // 126: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
-	131, // 127: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
-	132, // 128: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
-	133, // 129: mulian.tx.v1.Message.open_custody:type_name -> mulian.custody.v1.OpenCustody
-	134, // 130: mulian.tx.v1.Message.confirm_custody:type_name -> mulian.custody.v1.ConfirmCustody
-	135, // 131: mulian.tx.v1.Message.accept_custody:type_name -> mulian.custody.v1.AcceptCustody
-	136, // 132: mulian.tx.v1.Message.record_custody_use:type_name -> mulian.custody.v1.RecordCustodyUse
-	137, // 133: mulian.tx.v1.Message.confirm_custody_use:type_name -> mulian.custody.v1.ConfirmCustodyUse
-	138, // 134: mulian.tx.v1.Message.undo_custody_use:type_name -> mulian.custody.v1.UndoCustodyUse
-	139, // 135: mulian.tx.v1.Message.unwrap_vault:type_name -> mulian.custody.v1.UnwrapVault
-	140, // 136: mulian.tx.v1.Message.close_unwrap:type_name -> mulian.custody.v1.CloseUnwrap
-	141, // 137: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
-	142, // 138: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
-	143, // 139: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
-	144, // 140: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
-	145, // 141: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
-	146, // 142: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
-	147, // 143: mulian.tx.v1.Message.record_copies:type_name -> mulian.credential.v1.RecordCopies
-	148, // 144: mulian.tx.v1.Message.end_copies:type_name -> mulian.credential.v1.EndCopies
-	145, // [145:145] is the sub-list for method output_type
-	145, // [145:145] is the sub-list for method input_type
-	145, // [145:145] is the sub-list for extension type_name
-	145, // [145:145] is the sub-list for extension extendee
-	0,   // [0:145] is the sub-list for field type_name
+	82,  // 78: mulian.tx.v1.Message.record_box_use:type_name -> mulian.grant.v1.RecordBoxUse
+	83,  // 79: mulian.tx.v1.Message.anchor_evidence:type_name -> mulian.evidence.v1.AnchorEvidence
+	84,  // 80: mulian.tx.v1.Message.register_vault:type_name -> mulian.safebox.v1.RegisterVault
+	85,  // 81: mulian.tx.v1.Message.change_vault:type_name -> mulian.safebox.v1.ChangeVault
+	86,  // 82: mulian.tx.v1.Message.deposit:type_name -> mulian.safebox.v1.Deposit
+	87,  // 83: mulian.tx.v1.Message.self_deposit:type_name -> mulian.safebox.v1.SelfDeposit
+	88,  // 84: mulian.tx.v1.Message.erase_items:type_name -> mulian.safebox.v1.EraseItems
+	89,  // 85: mulian.tx.v1.Message.offer_transfer:type_name -> mulian.safebox.v1.OfferTransfer
+	90,  // 86: mulian.tx.v1.Message.accept_transfer:type_name -> mulian.safebox.v1.AcceptTransfer
+	91,  // 87: mulian.tx.v1.Message.decline_transfer:type_name -> mulian.safebox.v1.DeclineTransfer
+	92,  // 88: mulian.tx.v1.Message.cancel_transfer:type_name -> mulian.safebox.v1.CancelTransfer
+	93,  // 89: mulian.tx.v1.Message.file_objection:type_name -> mulian.share.v1.FileObjection
+	94,  // 90: mulian.tx.v1.Message.answer_objection:type_name -> mulian.share.v1.AnswerObjection
+	95,  // 91: mulian.tx.v1.Message.close_objection:type_name -> mulian.share.v1.CloseObjection
+	96,  // 92: mulian.tx.v1.Message.raise_dispute:type_name -> mulian.share.v1.RaiseDispute
+	97,  // 93: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
+	98,  // 94: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
+	99,  // 95: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
+	100, // 96: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
+	101, // 97: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
+	102, // 98: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
+	103, // 99: mulian.tx.v1.Message.record_proofing:type_name -> mulian.identity.v1.RecordProofing
+	104, // 100: mulian.tx.v1.Message.revoke_proofing:type_name -> mulian.identity.v1.RevokeProofing
+	105, // 101: mulian.tx.v1.Message.freeze_account:type_name -> mulian.identity.v1.FreezeAccount
+	106, // 102: mulian.tx.v1.Message.unfreeze_account:type_name -> mulian.identity.v1.UnfreezeAccount
+	107, // 103: mulian.tx.v1.Message.set_recovery_policy:type_name -> mulian.recovery.v1.SetRecoveryPolicy
+	108, // 104: mulian.tx.v1.Message.keep_roster:type_name -> mulian.recovery.v1.KeepRoster
+	109, // 105: mulian.tx.v1.Message.open_recovery:type_name -> mulian.recovery.v1.OpenRecovery
+	110, // 106: mulian.tx.v1.Message.approve_recovery:type_name -> mulian.recovery.v1.ApproveRecovery
+	111, // 107: mulian.tx.v1.Message.veto_recovery:type_name -> mulian.recovery.v1.VetoRecovery
+	112, // 108: mulian.tx.v1.Message.cancel_recovery:type_name -> mulian.recovery.v1.CancelRecovery
+	113, // 109: mulian.tx.v1.Message.review_recovery:type_name -> mulian.recovery.v1.ReviewRecovery
+	114, // 110: mulian.tx.v1.Message.report_key:type_name -> mulian.recovery.v1.ReportKey
+	115, // 111: mulian.tx.v1.Message.record_death:type_name -> mulian.recovery.v1.RecordDeath
+	116, // 112: mulian.tx.v1.Message.propose_mandate:type_name -> mulian.mandate.v1.ProposeMandate
+	117, // 113: mulian.tx.v1.Message.witness_mandate:type_name -> mulian.mandate.v1.WitnessMandate
+	118, // 114: mulian.tx.v1.Message.answer_mandate:type_name -> mulian.mandate.v1.AnswerMandate
+	119, // 115: mulian.tx.v1.Message.revoke_mandate:type_name -> mulian.mandate.v1.RevokeMandate
+	120, // 116: mulian.tx.v1.Message.suspend_mandate:type_name -> mulian.mandate.v1.SuspendMandate
+	121, // 117: mulian.tx.v1.Message.resume_mandate:type_name -> mulian.mandate.v1.ResumeMandate
+	122, // 118: mulian.tx.v1.Message.set_operator_policy:type_name -> mulian.mandate.v1.SetOperatorPolicy
+	123, // 119: mulian.tx.v1.Message.approve_act:type_name -> mulian.mandate.v1.ApproveAct
+	124, // 120: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
+	125, // 121: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
+	126, // 122: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
+	127, // 123: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
+	128, // 124: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
+	129, // 125: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
+	130, // 126: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
+	131, // 127: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
+	132, // 128: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
+	133, // 129: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
+	134, // 130: mulian.tx.v1.Message.open_custody:type_name -> mulian.custody.v1.OpenCustody
+	135, // 131: mulian.tx.v1.Message.confirm_custody:type_name -> mulian.custody.v1.ConfirmCustody
+	136, // 132: mulian.tx.v1.Message.accept_custody:type_name -> mulian.custody.v1.AcceptCustody
+	137, // 133: mulian.tx.v1.Message.record_custody_use:type_name -> mulian.custody.v1.RecordCustodyUse
+	138, // 134: mulian.tx.v1.Message.confirm_custody_use:type_name -> mulian.custody.v1.ConfirmCustodyUse
+	139, // 135: mulian.tx.v1.Message.undo_custody_use:type_name -> mulian.custody.v1.UndoCustodyUse
+	140, // 136: mulian.tx.v1.Message.unwrap_vault:type_name -> mulian.custody.v1.UnwrapVault
+	141, // 137: mulian.tx.v1.Message.close_unwrap:type_name -> mulian.custody.v1.CloseUnwrap
+	142, // 138: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
+	143, // 139: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
+	144, // 140: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
+	145, // 141: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
+	146, // 142: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
+	147, // 143: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
+	148, // 144: mulian.tx.v1.Message.record_copies:type_name -> mulian.credential.v1.RecordCopies
+	149, // 145: mulian.tx.v1.Message.end_copies:type_name -> mulian.credential.v1.EndCopies
+	146, // [146:146] is the sub-list for method output_type
+	146, // [146:146] is the sub-list for method input_type
+	146, // [146:146] is the sub-list for extension type_name
+	146, // [146:146] is the sub-list for extension extendee
+	0,   // [0:146] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -3327,6 +3346,7 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_CloseGrantUse)(nil),
 		(*Message_AttestDeletion)(nil),
 		(*Message_ExemptDeletion)(nil),
+		(*Message_RecordBoxUse)(nil),
 		(*Message_AnchorEvidence)(nil),
 		(*Message_RegisterVault)(nil),
 		(*Message_ChangeVault)(nil),

@@ -7,6 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_mulian_safebox_v1_safebox } from "./safebox_pb";
+import type { KeyWrap } from "./file_pb";
 import { file_mulian_safebox_v1_file } from "./file_pb";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mulian/safebox/v1/door.proto.
  */
 export const file_mulian_safebox_v1_door: GenFile = /*@__PURE__*/
-  fileDesc("ChxtdWxpYW4vc2FmZWJveC92MS9kb29yLnByb3RvEhFtdWxpYW4uc2FmZWJveC52MSJFCgdCb3hDYWxsEgwKBGJvZHkYASABKAwSCwoDa2V5GAIgASgJEhEKCXNpZ25hdHVyZRgDIAEoDBIMCgRwYXJ0GAQgASgMIrYFCghCb3hPcmRlchIQCghjaGFpbl9pZBgBIAEoCRIKCgJ0bxgCIAEoCRIMCgRmcm9tGAMgASgJEg8KB2NhbGxfaWQYBCABKAkSEgoKZXhwaXJlc19tcxgFIAEoAxIwCglwdXRfdmF1bHQYCiABKAsyGy5tdWxpYW4uc2FmZWJveC52MS5QdXRWYXVsdEgAEjQKC2ZldGNoX3ZhdWx0GAsgASgLMh0ubXVsaWFuLnNhZmVib3gudjEuRmV0Y2hWYXVsdEgAEi0KBXN0YXJ0GAwgASgLMhwubXVsaWFuLnNhZmVib3gudjEuU3RhcnRJdGVtSAASLgoIcHV0X3BhcnQYDSABKAsyGi5tdWxpYW4uc2FmZWJveC52MS5QdXRQYXJ0SAASLwoGZmluaXNoGA4gASgLMh0ubXVsaWFuLnNhZmVib3gudjEuRmluaXNoSXRlbUgAEiwKBGxpc3QYDyABKAsyHC5tdWxpYW4uc2FmZWJveC52MS5MaXN0SXRlbXNIABIuCghnZXRfaGVhZBgQIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLkdldEhlYWRIABIuCghnZXRfcGFydBgRIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLkdldFBhcnRIABIuCghwdXRfaGVhZBgSIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLlB1dEhlYWRIABItCgVlcmFzZRgTIAEoCzIcLm11bGlhbi5zYWZlYm94LnYxLkVyYXNlSXRlbUgAEjMKC2xheV9yb3dfa2V5GBQgASgLMhwubXVsaWFuLnNhZmVib3gudjEuTGF5Um93S2V5SAASNwoNZmV0Y2hfcm93X2tleRgVIAEoCzIeLm11bGlhbi5zYWZlYm94LnYxLkZldGNoUm93S2V5SABCBgoEd2FudCIYCghQdXRWYXVsdBIMCgRmaWxlGAEgASgMIgwKCkZldGNoVmF1bHQiUQoJU3RhcnRJdGVtEg0KBW93bmVyGAEgASgJEgwKBGl0ZW0YAiABKAkSEgoKYm9keV9ieXRlcxgDIAEoBBITCgtoZWFkX3NoYTI1NhgEIAEoDCJECgdQdXRQYXJ0Eg0KBW93bmVyGAEgASgJEgwKBGl0ZW0YAiABKAkSDAoEcGFydBgDIAEoDRIOCgZzaGEyNTYYBCABKAwiNwoKRmluaXNoSXRlbRINCgVvd25lchgBIAEoCRIMCgRpdGVtGAIgASgJEgwKBGhlYWQYAyABKAwiKQoJTGlzdEl0ZW1zEg0KBWFmdGVyGAEgASgJEg0KBWxpbWl0GAIgASgNIhcKB0dldEhlYWQSDAoEaXRlbRgBIAEoCSIlCgdHZXRQYXJ0EgwKBGl0ZW0YASABKAkSDAoEcGFydBgCIAEoDSI8CgdQdXRIZWFkEgwKBGl0ZW0YASABKAkSDAoEaGVhZBgCIAEoDBIVCg1iZWZvcmVfc2hhMjU2GAMgASgMIhkKCUVyYXNlSXRlbRIMCgRpdGVtGAEgASgJIlgKCUxheVJvd0tleRINCgVncmFudBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRIaChJyb3dfa2V5X2NvbW1pdG1lbnQYAyABKAwSDgoGc2VhbGVkGAQgASgMIi4KC0ZldGNoUm93S2V5Eg0KBWdyYW50GAEgASgJEhAKCHByb3ZpZGVyGAIgASgJIncKCUJveEFuc3dlchIPCgdtaXNzaW5nGAEgAygNEiwKBWl0ZW1zGAIgAygLMh0ubXVsaWFuLnNhZmVib3gudjEuU3RvcmVkSXRlbRIMCgRuZXh0GAMgASgJEg8KB2NvbnRlbnQYBCABKAwSDAoEZG9uZRgFIAEoCCJDCgpTdG9yZWRJdGVtEgwKBGl0ZW0YASABKAkSEgoKYm9keV9ieXRlcxgCIAEoBBITCgtoZWFkX3NoYTI1NhgDIAEoDDJOCgpCb3hTZXJ2aWNlEkAKBENhbGwSGi5tdWxpYW4uc2FmZWJveC52MS5Cb3hDYWxsGhwubXVsaWFuLnNhZmVib3gudjEuQm94QW5zd2VyQihaJm11bGlhbi9nZW4vbXVsaWFuL3NhZmVib3gvdjE7c2FmZWJveHYxYgZwcm90bzM", [file_mulian_safebox_v1_safebox, file_mulian_safebox_v1_file]);
+  fileDesc("ChxtdWxpYW4vc2FmZWJveC92MS9kb29yLnByb3RvEhFtdWxpYW4uc2FmZWJveC52MSJFCgdCb3hDYWxsEgwKBGJvZHkYASABKAwSCwoDa2V5GAIgASgJEhEKCXNpZ25hdHVyZRgDIAEoDBIMCgRwYXJ0GAQgASgMIqUHCghCb3hPcmRlchIQCghjaGFpbl9pZBgBIAEoCRIKCgJ0bxgCIAEoCRIMCgRmcm9tGAMgASgJEg8KB2NhbGxfaWQYBCABKAkSEgoKZXhwaXJlc19tcxgFIAEoAxIwCglwdXRfdmF1bHQYCiABKAsyGy5tdWxpYW4uc2FmZWJveC52MS5QdXRWYXVsdEgAEjQKC2ZldGNoX3ZhdWx0GAsgASgLMh0ubXVsaWFuLnNhZmVib3gudjEuRmV0Y2hWYXVsdEgAEi0KBXN0YXJ0GAwgASgLMhwubXVsaWFuLnNhZmVib3gudjEuU3RhcnRJdGVtSAASLgoIcHV0X3BhcnQYDSABKAsyGi5tdWxpYW4uc2FmZWJveC52MS5QdXRQYXJ0SAASLwoGZmluaXNoGA4gASgLMh0ubXVsaWFuLnNhZmVib3gudjEuRmluaXNoSXRlbUgAEiwKBGxpc3QYDyABKAsyHC5tdWxpYW4uc2FmZWJveC52MS5MaXN0SXRlbXNIABIuCghnZXRfaGVhZBgQIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLkdldEhlYWRIABIuCghnZXRfcGFydBgRIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLkdldFBhcnRIABIuCghwdXRfaGVhZBgSIAEoCzIaLm11bGlhbi5zYWZlYm94LnYxLlB1dEhlYWRIABItCgVlcmFzZRgTIAEoCzIcLm11bGlhbi5zYWZlYm94LnYxLkVyYXNlSXRlbUgAEjMKC2xheV9yb3dfa2V5GBQgASgLMhwubXVsaWFuLnNhZmVib3gudjEuTGF5Um93S2V5SAASNwoNZmV0Y2hfcm93X2tleRgVIAEoCzIeLm11bGlhbi5zYWZlYm94LnYxLkZldGNoUm93S2V5SAASNwoNcHV0X2JveF9zaGFyZRgeIAEoCzIeLm11bGlhbi5zYWZlYm94LnYxLlB1dEJveFNoYXJlSAASNwoNZ2V0X2JveF9zaGFyZRgfIAEoCzIeLm11bGlhbi5zYWZlYm94LnYxLkdldEJveFNoYXJlSAASQAoSZ2V0X2JveF9zaGFyZV9wYXJ0GCAgASgLMiIubXVsaWFuLnNhZmVib3gudjEuR2V0Qm94U2hhcmVQYXJ0SAASOQoOZHJvcF9ib3hfc2hhcmUYISABKAsyHy5tdWxpYW4uc2FmZWJveC52MS5Ecm9wQm94U2hhcmVIAEIGCgR3YW50IhgKCFB1dFZhdWx0EgwKBGZpbGUYASABKAwiDAoKRmV0Y2hWYXVsdCJRCglTdGFydEl0ZW0SDQoFb3duZXIYASABKAkSDAoEaXRlbRgCIAEoCRISCgpib2R5X2J5dGVzGAMgASgEEhMKC2hlYWRfc2hhMjU2GAQgASgMIkQKB1B1dFBhcnQSDQoFb3duZXIYASABKAkSDAoEaXRlbRgCIAEoCRIMCgRwYXJ0GAMgASgNEg4KBnNoYTI1NhgEIAEoDCI3CgpGaW5pc2hJdGVtEg0KBW93bmVyGAEgASgJEgwKBGl0ZW0YAiABKAkSDAoEaGVhZBgDIAEoDCIpCglMaXN0SXRlbXMSDQoFYWZ0ZXIYASABKAkSDQoFbGltaXQYAiABKA0iFwoHR2V0SGVhZBIMCgRpdGVtGAEgASgJIiUKB0dldFBhcnQSDAoEaXRlbRgBIAEoCRIMCgRwYXJ0GAIgASgNIjwKB1B1dEhlYWQSDAoEaXRlbRgBIAEoCRIMCgRoZWFkGAIgASgMEhUKDWJlZm9yZV9zaGEyNTYYAyABKAwiGQoJRXJhc2VJdGVtEgwKBGl0ZW0YASABKAkiWAoJTGF5Um93S2V5Eg0KBWdyYW50GAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEhoKEnJvd19rZXlfY29tbWl0bWVudBgDIAEoDBIOCgZzZWFsZWQYBCABKAwiLgoLRmV0Y2hSb3dLZXkSDQoFZ3JhbnQYASABKAkSEAoIcHJvdmlkZXIYAiABKAkiVgoLUHV0Qm94U2hhcmUSDQoFZ3JhbnQYASABKAkSDgoGbnVtYmVyGAIgASgEEigKBHdyYXAYAyABKAsyGi5tdWxpYW4uc2FmZWJveC52MS5LZXlXcmFwIiwKC0dldEJveFNoYXJlEg0KBWdyYW50GAEgASgJEg4KBm51bWJlchgCIAEoBCI+Cg9HZXRCb3hTaGFyZVBhcnQSDQoFZ3JhbnQYASABKAkSDgoGbnVtYmVyGAIgASgEEgwKBHBhcnQYAyABKA0iLQoMRHJvcEJveFNoYXJlEg0KBWdyYW50GAEgASgJEg4KBm51bWJlchgCIAEoBCJ3CglCb3hBbnN3ZXISDwoHbWlzc2luZxgBIAMoDRIsCgVpdGVtcxgCIAMoCzIdLm11bGlhbi5zYWZlYm94LnYxLlN0b3JlZEl0ZW0SDAoEbmV4dBgDIAEoCRIPCgdjb250ZW50GAQgASgMEgwKBGRvbmUYBSABKAgiQwoKU3RvcmVkSXRlbRIMCgRpdGVtGAEgASgJEhIKCmJvZHlfYnl0ZXMYAiABKAQSEwoLaGVhZF9zaGEyNTYYAyABKAwyTgoKQm94U2VydmljZRJACgRDYWxsEhoubXVsaWFuLnNhZmVib3gudjEuQm94Q2FsbBocLm11bGlhbi5zYWZlYm94LnYxLkJveEFuc3dlckIoWiZtdWxpYW4vZ2VuL211bGlhbi9zYWZlYm94L3YxO3NhZmVib3h2MWIGcHJvdG8z", [file_mulian_safebox_v1_safebox, file_mulian_safebox_v1_file]);
 
 /**
  * BoxCall: SIGN("mulian-box-call-v1" 0x00 || body). A body is used once.
@@ -168,6 +169,30 @@ export type BoxOrder = Message<"mulian.safebox.v1.BoxOrder"> & {
      */
     value: FetchRowKey;
     case: "fetchRowKey";
+  } | {
+    /**
+     * @generated from field: mulian.safebox.v1.PutBoxShare put_box_share = 30;
+     */
+    value: PutBoxShare;
+    case: "putBoxShare";
+  } | {
+    /**
+     * @generated from field: mulian.safebox.v1.GetBoxShare get_box_share = 31;
+     */
+    value: GetBoxShare;
+    case: "getBoxShare";
+  } | {
+    /**
+     * @generated from field: mulian.safebox.v1.GetBoxSharePart get_box_share_part = 32;
+     */
+    value: GetBoxSharePart;
+    case: "getBoxSharePart";
+  } | {
+    /**
+     * @generated from field: mulian.safebox.v1.DropBoxShare drop_box_share = 33;
+     */
+    value: DropBoxShare;
+    case: "dropBoxShare";
   } | { case: undefined; value?: undefined };
 };
 
@@ -497,6 +522,118 @@ export const FetchRowKeySchema: GenMessage<FetchRowKey> = /*@__PURE__*/
   messageDesc(file_mulian_safebox_v1_door, 13);
 
 /**
+ * PutBoxShare lays down the key of an item of the caller's own box, wrapped to the data user of
+ * a grant, once the use is on the ledger (mulian.grant.v1 RecordBoxUse). The same wrap again
+ * changes nothing. NotFound (grant, use, item), Forbidden (another's grant, no use of that item),
+ * VerificationFailed (not the wrap whose hash is on the ledger), IllegalTransition (the use was
+ * given back), ItemErased, GrantRevoked, GrantNotActive, GrantPaused, Expired.
+ *
+ * @generated from message mulian.safebox.v1.PutBoxShare
+ */
+export type PutBoxShare = Message<"mulian.safebox.v1.PutBoxShare"> & {
+  /**
+   * @generated from field: string grant = 1;
+   */
+  grant: string;
+
+  /**
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
+
+  /**
+   * @generated from field: mulian.safebox.v1.KeyWrap wrap = 3;
+   */
+  wrap?: KeyWrap | undefined;
+};
+
+/**
+ * Describes the message mulian.safebox.v1.PutBoxShare.
+ * Use `create(PutBoxShareSchema)` to create a new message.
+ */
+export const PutBoxShareSchema: GenMessage<PutBoxShare> = /*@__PURE__*/
+  messageDesc(file_mulian_safebox_v1_door, 14);
+
+/**
+ * GetBoxShare gives the data user of the grant the head of the item with that wrap in the place
+ * of its owner's. Refused as PutBoxShare is, and NotFound once it was dropped.
+ *
+ * @generated from message mulian.safebox.v1.GetBoxShare
+ */
+export type GetBoxShare = Message<"mulian.safebox.v1.GetBoxShare"> & {
+  /**
+   * @generated from field: string grant = 1;
+   */
+  grant: string;
+
+  /**
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
+};
+
+/**
+ * Describes the message mulian.safebox.v1.GetBoxShare.
+ * Use `create(GetBoxShareSchema)` to create a new message.
+ */
+export const GetBoxShareSchema: GenMessage<GetBoxShare> = /*@__PURE__*/
+  messageDesc(file_mulian_safebox_v1_door, 15);
+
+/**
+ * GetBoxSharePart gives him a part of the item's body; each part is judged anew.
+ *
+ * @generated from message mulian.safebox.v1.GetBoxSharePart
+ */
+export type GetBoxSharePart = Message<"mulian.safebox.v1.GetBoxSharePart"> & {
+  /**
+   * @generated from field: string grant = 1;
+   */
+  grant: string;
+
+  /**
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
+
+  /**
+   * @generated from field: uint32 part = 3;
+   */
+  part: number;
+};
+
+/**
+ * Describes the message mulian.safebox.v1.GetBoxSharePart.
+ * Use `create(GetBoxSharePartSchema)` to create a new message.
+ */
+export const GetBoxSharePartSchema: GenMessage<GetBoxSharePart> = /*@__PURE__*/
+  messageDesc(file_mulian_safebox_v1_door, 16);
+
+/**
+ * DropBoxShare destroys the wrap: the data user has what he came for, or the owner takes back
+ * what was not fetched. By either of them.
+ *
+ * @generated from message mulian.safebox.v1.DropBoxShare
+ */
+export type DropBoxShare = Message<"mulian.safebox.v1.DropBoxShare"> & {
+  /**
+   * @generated from field: string grant = 1;
+   */
+  grant: string;
+
+  /**
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
+};
+
+/**
+ * Describes the message mulian.safebox.v1.DropBoxShare.
+ * Use `create(DropBoxShareSchema)` to create a new message.
+ */
+export const DropBoxShareSchema: GenMessage<DropBoxShare> = /*@__PURE__*/
+  messageDesc(file_mulian_safebox_v1_door, 17);
+
+/**
  * BoxAnswer to a call.
  *
  * @generated from message mulian.safebox.v1.BoxAnswer
@@ -522,14 +659,14 @@ export type BoxAnswer = Message<"mulian.safebox.v1.BoxAnswer"> & {
   next: string;
 
   /**
-   * FetchVault, GetHead, GetPart, FetchRowKey
+   * FetchVault, GetHead, GetPart, FetchRowKey, GetBoxShare, GetBoxSharePart
    *
    * @generated from field: bytes content = 4;
    */
   content: Uint8Array;
 
   /**
-   * StartItem: the item is there already; EraseItem: there was something
+   * StartItem: the item is there already; EraseItem, DropBoxShare: there was something
    *
    * @generated from field: bool done = 5;
    */
@@ -541,7 +678,7 @@ export type BoxAnswer = Message<"mulian.safebox.v1.BoxAnswer"> & {
  * Use `create(BoxAnswerSchema)` to create a new message.
  */
 export const BoxAnswerSchema: GenMessage<BoxAnswer> = /*@__PURE__*/
-  messageDesc(file_mulian_safebox_v1_door, 14);
+  messageDesc(file_mulian_safebox_v1_door, 18);
 
 /**
  * StoredItem as the door's list shows it.
@@ -570,7 +707,7 @@ export type StoredItem = Message<"mulian.safebox.v1.StoredItem"> & {
  * Use `create(StoredItemSchema)` to create a new message.
  */
 export const StoredItemSchema: GenMessage<StoredItem> = /*@__PURE__*/
-  messageDesc(file_mulian_safebox_v1_door, 15);
+  messageDesc(file_mulian_safebox_v1_door, 19);
 
 /**
  * BoxService: each call is signed by a key of an account of the ledger. Whoever runs it sees
