@@ -31,7 +31,7 @@ const (
 	// maxFlying is how many requests to one provider may be on their way before others
 	// wait for company, lineWait for how long they do, maxWaiting how many.
 	maxFlying  = 3
-	lineWait   = 2 * time.Millisecond
+	lineWait   = time.Millisecond / 2
 	maxWaiting = 10_000
 
 	maxAcknowledged = 64 // records of one Acknowledge (proto gateway.v1)
