@@ -16,7 +16,9 @@ import (
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/internal/fault"
+	"mulian/internal/mariatest"
 	"mulian/internal/pgtest"
+	"mulian/internal/servertest"
 )
 
 // over leads a database's URL over a link.
@@ -33,10 +35,14 @@ func over(t *testing.T, raw string) (*link, string) {
 
 // newBadPair is a pair whose two servers of databases can be killed and are reached over
 // links, and whose gateways are patient.
-func newBadPair(t *testing.T, source, own *pgtest.Server, rows int, patience time.Duration) (p *pair, there, here *link) {
+func newBadPair(t *testing.T, source, own *servertest.Server, rows int, patience time.Duration) (p *pair, there, here *link) {
 	t.Helper()
-	p = newPair(t, source.Database(t, "source"), own.Database(t, "own"), rows)
-	pgExec(t, p.source, "UPDATE firms SET place = md5(random()::text || id) || md5(random()::text || id) || md5(random()::text || id)")
+	p = newPair(t, network(t, source, "source"), network(t, own, "own"), rows)
+	scatter := "md5(random()::text || id) || md5(random()::text || id) || md5(random()::text || id)"
+	if isMaria(p.source) {
+		scatter = "concat(md5(concat(rand(), id)), md5(concat(rand(), id)), md5(concat(rand(), id)))"
+	}
+	pgExec(t, p.source, "UPDATE firms SET place = "+scatter)
 	p.door.stop()
 	p.tap.stop()
 	there, p.doorConfig.Sources[0].URL = over(t, p.source)
@@ -94,8 +100,11 @@ func (p *pair) fetchWith(t *testing.T, progress func()) (*deliver.Loaded, error)
 // TestDatabaseRestarts: either side's database is killed and started again in the middle of
 // a batch; the fetch ends by itself, with equal tables.
 func TestDatabaseRestarts(t *testing.T) {
-	t.Parallel()
-	source, own := pgtest.Durable(t), pgtest.Durable(t)
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); databaseRestarts(t, pgtest.Durable(t), pgtest.Durable(t)) })
+	t.Run("mariadb", func(t *testing.T) { t.Parallel(); databaseRestarts(t, mariatest.Durable(t), mariatest.Durable(t)) })
+}
+
+func databaseRestarts(t *testing.T, source, own *servertest.Server) {
 	p, there, here := newBadPair(t, source, own, 30_000, patience)
 	restart := func(s *pgtest.Server) func() {
 		return func() {
@@ -125,8 +134,11 @@ func TestDatabaseFallsSilent(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIP long: waits until a database has been silent for long enough")
 	}
-	t.Parallel()
-	server := pgtest.Durable(t)
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); databaseFallsSilent(t, pgtest.Durable(t)) })
+	t.Run("mariadb", func(t *testing.T) { t.Parallel(); databaseFallsSilent(t, mariatest.Durable(t)) })
+}
+
+func databaseFallsSilent(t *testing.T, server *servertest.Server) {
 	p, there, here := newBadPair(t, server, server, 10_000, patience/2)
 	there.be(bad{after: 500_000, mute: true})
 	got, err := p.fetchWith(t, func() {})

@@ -39,6 +39,9 @@ func newPair(t *testing.T, source, own string, rows int) *pair {
 	}
 	fill(t, source, "firms", firmHeader, content)
 	p.town = newTown(t)
+	if isMaria(source) {
+		p.schema = "plan."
+	}
 	p.doorConfig = p.planningConfig()
 	p.doorConfig.Sources = []gateway.Source{{Name: "plan", URL: source}}
 	p.tapConfig = p.waterConfig()

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -50,6 +51,10 @@ func realRows(t *testing.T, name string) (header []string, rows [][]string) {
 // fill makes a table with the header's columns and a number as its key.
 func fill(t *testing.T, url, table string, header []string, rows [][]string) {
 	t.Helper()
+	if isMaria(url) {
+		mariaFill(t, url, table, header, rows)
+		return
+	}
 	ctx := context.Background()
 	db, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -79,6 +84,9 @@ func fill(t *testing.T, url, table string, header []string, rows [][]string) {
 // dump reads a whole table by its key, as text.
 func dump(t *testing.T, url, table string, columns []string) []string {
 	t.Helper()
+	if isMaria(url) {
+		return mariaDump(t, url, table, columns)
+	}
 	ctx := context.Background()
 	db, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -120,7 +128,7 @@ func (w *town) shareTable(table, name string, columns []string, method catalogue
 	}
 	w.must(w.planning, &cataloguev1.SubmitEntries{Entries: []*cataloguev1.Entry{{
 		Id: entry, Name: name, Abstract: name, Provider: w.planning.Account, Duties: []string{w.planning.Account + ":1"},
-		Table: w.door + ":plan.public." + table, Category: "城乡建设/规划", Format: cataloguev1.Format_FORMAT_TABLE,
+		Table: w.door + ":" + cmp.Or(w.schema, "plan.public.") + table, Category: "城乡建设/规划", Format: cataloguev1.Format_FORMAT_TABLE,
 		ShareType: cataloguev1.ShareType_SHARE_TYPE_UNCONDITIONAL, StandingOrder: &cataloguev1.StandingOrder{Automatic: true},
 		OpenType: cataloguev1.OpenType_OPEN_TYPE_DENIED, UpdateCycle: cataloguev1.UpdateCycle_UPDATE_CYCLE_DAILY,
 		Grade: cataloguev1.Grade_GRADE_GENERAL_1, Personal: cataloguev1.Personal_PERSONAL_NONE, CoverageRegion: "110000", Items: items,
@@ -244,6 +252,10 @@ func TestDriftInPostgres(t *testing.T) {
 
 func pgExec(t *testing.T, url, statement string) {
 	t.Helper()
+	if isMaria(url) {
+		mariaExec(t, url, statement)
+		return
+	}
 	ctx := context.Background()
 	db, err := pgx.Connect(ctx, url)
 	if err != nil {

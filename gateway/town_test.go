@@ -49,6 +49,7 @@ type town struct {
 	tap       string // water's
 	permits   string // planning's database
 	own       string // water's database
+	schema    string // source and schema before the names of planning's tables; empty: plan.public.
 	entry     string
 	member    *member
 }
