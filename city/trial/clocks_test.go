@@ -46,6 +46,40 @@ func TestOneWrongClockStopsNobody(t *testing.T) {
 	}
 }
 
+// TestTwoWrongClocksLoseNothing: half of the members an hour ahead, then one ahead and one
+// behind. There may be no block with transactions while it lasts, for two thirds do not
+// agree on the time; whatever was acknowledged is kept, the chain's time stays true, and with the right clocks it goes on.
+func TestTwoWrongClocksLoseNothing(t *testing.T) {
+	needSkew(t)
+	g := newGround(t, needs{})
+	for _, by := range [][2]time.Duration{{time.Hour, time.Hour}, {time.Hour, -time.Hour}} {
+		a := 1 + g.rand.IntN(4)
+		b := others(a)[g.rand.IntN(3)]
+		t.Logf("the clocks of members %d and %d are %s and %s off", a, b, by[0], by[1])
+		g.while(func() {
+			g.kill(a)
+			g.kill(b)
+			g.start(a, wrong(by[0]))
+			g.start(b, wrong(by[1]))
+			time.Sleep(20 * time.Second)
+			for _, m := range []int{a, b} {
+				if g.load.once(m) {
+					t.Errorf("member %d, whose clock is wrong, acknowledged a transaction", m)
+				}
+			}
+			for m := 1; m <= 4; m++ {
+				if m != a && m != b {
+					g.sane(m)
+				}
+			}
+			for _, m := range []int{a, b} {
+				g.kill(m)
+				g.start(m)
+			}
+		})
+	}
+}
+
 // sane checks that the chain's time is the true one, give or take a minute.
 func (g *ground) sane(m int) {
 	g.Helper()
