@@ -210,6 +210,8 @@ func shareVerb(a *act.Act, m *txv1.Message) error {
 		return share.DecideExtension(a, k.DecideExtension)
 	case *txv1.Message_WithdrawRequest:
 		return share.WithdrawRequest(a, k.WithdrawRequest)
+	case *txv1.Message_UrgeRequest:
+		return share.UrgeRequest(a, k.UrgeRequest)
 	case *txv1.Message_ConfirmAgreement:
 		return share.ConfirmAgreement(a, k.ConfirmAgreement)
 	case *txv1.Message_SuspendAgreement:

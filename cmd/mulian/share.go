@@ -25,7 +25,7 @@ func (a *app) shareCommand() *cobra.Command {
   mulian share answer 0123456789abcdef --accept --as 11110000000021928B
   mulian share confirm 0123456789abcdef --as 11110000000025678C`,
 	}
-	c.AddCommand(a.shareApply(), a.shareAnswer(), a.shareMore(), a.shareSupplement(), a.shareExtend(), a.shareWithdraw(), a.shareConfirm(),
+	c.AddCommand(a.shareApply(), a.shareAnswer(), a.shareMore(), a.shareSupplement(), a.shareExtend(), a.shareUrge(), a.shareWithdraw(), a.shareConfirm(),
 		a.shareSuspend(), a.shareResume(), a.shareEnd(), a.shareList(), a.shareShow(), a.shareFetch(), a.shareQuery(), a.shareAsk(), a.shareByGrant(), a.shareUse(),
 		a.shareSubscribe(), a.shareUnsubscribe(), a.shareSubscriptions())
 	c.AddCommand(a.lifeCommands()...)
@@ -268,6 +268,21 @@ func (a *app) shareWithdraw() *cobra.Command {
 	return a.reasoned("withdraw REQUEST", "撤回申请", "withdraw a request", "reason", func(cmd *cobra.Command, id, reason string) error {
 		return a.simple(cmd, &sharev1.WithdrawRequest{Request: id, Reason: reason})
 	})
+}
+
+func (a *app) shareUrge() *cobra.Command {
+	var note string
+	c := &cobra.Command{
+		Use:     "urge REQUEST",
+		Short:   a.t("催办逾期未答复的申请（申请方或主管部门，每 24 小时一次）", "urge an answer that is overdue (requester or authority, once in 24 hours)"),
+		Example: "  mulian share urge 0123456789abcdef --note 群众等待办件 --as 11110000000025678C",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.simple(cmd, &sharev1.UrgeRequest{Request: args[0], Note: note})
+		},
+	}
+	c.Flags().StringVar(&note, "note", "", a.t("说明", "what to say with it"))
+	return c
 }
 
 func (a *app) shareConfirm() *cobra.Command {

@@ -14,6 +14,8 @@
 //	                       ▼  │
 //	                     INCOMPLETE ── time to supplement is over: Answer ──▶ REFUSED
 //
+// UrgeRequest leaves a RECEIVED request that is overdue where it is, and says so.
+//
 // Agreement. Suspension, violation, notice of its end and amendment are facts of their
 // own; while several hold, the strongest is the state, in this order: over, RECTIFYING,
 // SUSPENDED, ENDING, AMENDING or RENEWING, ACTIVE.

@@ -37,12 +37,13 @@ func TestGolden(t *testing.T) {
 	w.Must(w.Consumer, &sharev1.EndAgreement{Agreement: made, Reason: "系统下线"})
 	second := w.Must(w.Consumer, w.Request(nil))[0]
 	w.Wait(30 * rulestest.Day)
+	w.Must(w.Authority, &sharev1.UrgeRequest{Request: second, Note: "请尽快答复"})
 	w.Must(w.Consumer, &sharev1.WithdrawRequest{Request: second, Reason: "逾期"})
 	w.Publish(towntest.Open)
 	_, third := w.Agree(nil)
 	wholeLife(w, third)
 	quarrels(w, third)
-	const want = "2a943664cb22863d1ff2f8a4fe5a7104f92b0fcd257004c7282d70209d684fca"
+	const want = "fc2c7c639f61ebcb94cabd6ba3bfb8fdfd5d59625724ca4679d3a67bf974a575"
 	if got := w.AppHash(); got != want {
 		t.Errorf("app hash %s, want %s", got, want)
 	}

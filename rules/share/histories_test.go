@@ -70,6 +70,7 @@ type history struct {
 	w          *towntest.Town
 	requests   []string
 	decided    map[string]sharev1.RequestState
+	urged      map[string]int64 // by request and organisation
 	agreements []string
 	model      map[string]*modelAgreement
 	frozen     bool
@@ -150,6 +151,17 @@ func (h *history) supplement(t *rapid.T) {
 func (h *history) withdraw(t *rapid.T) {
 	id, r := h.request(t)
 	h.want(t, r.State == received || r.State == incomplete, h.w.Consumer, &sharev1.WithdrawRequest{Request: id})
+}
+
+// urge is for who waits, once a day, when the answer is late.
+func (h *history) urge(t *rapid.T) {
+	id, r := h.request(t)
+	by := rapid.SampledFrom([]string{h.w.Consumer, h.w.Authority, h.w.Provider}).Draw(t, "by")
+	last, urged := h.urged[id+by]
+	ok := by != h.w.Provider && r.State == received && r.Clock.Overdue && (!urged || h.w.Now-last >= rulestest.Day)
+	if h.want(t, ok, by, &sharev1.UrgeRequest{Request: id, Note: "请尽快答复"}) {
+		h.urged[id+by] = h.w.Now
+	}
 }
 
 func (h *history) confirm(t *rapid.T) {
@@ -391,9 +403,9 @@ func TestHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := towntest.New(t)
 		w.Publish(nil)
-		h := &history{w: w, decided: map[string]sharev1.RequestState{}, model: map[string]*modelAgreement{}}
+		h := &history{w: w, decided: map[string]sharev1.RequestState{}, urged: map[string]int64{}, model: map[string]*modelAgreement{}}
 		rt.Repeat(map[string]func(*rapid.T){
-			"file": h.file, "answer": h.answer, "askMore": h.askMore, "supplement": h.supplement, "withdraw": h.withdraw,
+			"file": h.file, "answer": h.answer, "askMore": h.askMore, "supplement": h.supplement, "withdraw": h.withdraw, "urge": h.urge,
 			"confirm": h.confirm, "suspend": h.suspend, "resume": h.resume, "end": h.end, "start": h.start, "step": h.step,
 			"notice": h.notice, "propose": h.propose, "sign": h.sign, "drop": h.drop,
 			"violate": h.violate, "rectify": h.rectify, "judge": h.judge, "dispose": h.dispose,

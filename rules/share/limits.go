@@ -22,6 +22,9 @@ const (
 	// MaxGateways bounds the gateways that ever took part in an agreement: each part
 	// has one, and amendments bring others.
 	MaxGateways = 2 * MaxParts
+	// maxUrgings bounds the organisations whose urging a request keeps: the requester's
+	// and those of the authorities, of which a city has one or two.
+	maxUrgings = 16
 	// From the schema: predicates and windows of terms, parameters of a predicate,
 	// answers about one subject in a day, characters that a mask keeps.
 	maxPredicates = 32

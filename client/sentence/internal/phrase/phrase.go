@@ -212,6 +212,8 @@ func ofShare(m *txv1.Message, name func(string) string) (Phrase, bool) {
 		return say("不批准申请 %s 延期：%s", "refuse the extension of request %s: %s", k.DecideExtension.GetRequest(), k.DecideExtension.GetReason()), true
 	case *txv1.Message_WithdrawRequest:
 		return say("撤回申请 %s%s", "withdraw request %s%s", k.WithdrawRequest.GetRequest(), why(k.WithdrawRequest.GetReason())), true
+	case *txv1.Message_UrgeRequest:
+		return say("催办逾期未答复的申请 %s%s", "urge an answer to the overdue request %s%s", k.UrgeRequest.GetRequest(), why(k.UrgeRequest.GetNote())), true
 	case *txv1.Message_ConfirmAgreement:
 		return say("确认并签署共享协议 %s", "confirm and sign agreement %s", k.ConfirmAgreement.GetAgreement()), true
 	case *txv1.Message_SuspendAgreement:

@@ -80,6 +80,7 @@ var verbs = map[string]Phrase{
 	"share/ask_extension":       {"请求延期", "asked for more time on the request"},
 	"share/decide_extension":    {"审批延期", "decided on more time for the request"},
 	"share/withdraw_request":    {"撤回申请", "withdrew the request"},
+	"share/urge_request":        {"催办申请", "urged an answer to the request"},
 	"share/confirm_agreement":   {"确认共享协议", "confirmed the agreement"},
 	"share/suspend_agreement":   {"中止共享协议", "suspended the agreement"},
 	"share/resume_agreement":    {"恢复共享协议", "resumed the agreement"},

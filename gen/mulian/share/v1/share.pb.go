@@ -971,6 +971,7 @@ type Request struct {
 	DecidedBy     string                 `protobuf:"bytes,14,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"` // account; "standing-order" if the ledger answered
 	Automatic     bool                   `protobuf:"varint,15,opt,name=automatic,proto3" json:"automatic,omitempty"`
 	Gateway       string                 `protobuf:"bytes,16,opt,name=gateway,proto3" json:"gateway,omitempty"` // the asker's gateway that will receive
+	Urgings       []*Urging              `protobuf:"bytes,17,rep,name=urgings,proto3" json:"urgings,omitempty"` // the latest of each organisation that urged, at most 16; the newest last
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1117,6 +1118,83 @@ func (x *Request) GetGateway() string {
 	return ""
 }
 
+func (x *Request) GetUrgings() []*Urging {
+	if x != nil {
+		return x.Urgings
+	}
+	return nil
+}
+
+// Urging 催办: who asked that an overdue request be answered at last. It stays on record
+// after the answer.
+type Urging struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Org           string                 `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	AtMs          int64                  `protobuf:"varint,2,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	Times         uint32                 `protobuf:"varint,4,opt,name=times,proto3" json:"times,omitempty"` // how often this organisation has urged
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Urging) Reset() {
+	*x = Urging{}
+	mi := &file_mulian_share_v1_share_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Urging) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Urging) ProtoMessage() {}
+
+func (x *Urging) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_share_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Urging.ProtoReflect.Descriptor instead.
+func (*Urging) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Urging) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *Urging) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
+func (x *Urging) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Urging) GetTimes() uint32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
 // Agreement 共享协议, under "share/agreement/<id>". Its content is fixed by both
 // signatures; what it reserves is decided again at each release.
 type Agreement struct {
@@ -1160,7 +1238,7 @@ type Agreement struct {
 
 func (x *Agreement) Reset() {
 	*x = Agreement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[8]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1250,7 @@ func (x *Agreement) String() string {
 func (*Agreement) ProtoMessage() {}
 
 func (x *Agreement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[8]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1263,7 @@ func (x *Agreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreement.ProtoReflect.Descriptor instead.
 func (*Agreement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{8}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Agreement) GetId() string {
@@ -1442,7 +1520,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[9]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +1532,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[9]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +1545,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{9}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Delivery) GetAgreement() string {
@@ -1585,7 +1663,7 @@ type Use struct {
 
 func (x *Use) Reset() {
 	*x = Use{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[10]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1675,7 @@ func (x *Use) String() string {
 func (*Use) ProtoMessage() {}
 
 func (x *Use) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[10]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1688,7 @@ func (x *Use) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Use.ProtoReflect.Descriptor instead.
 func (*Use) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{10}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Use) GetAgreement() string {
@@ -1684,7 +1762,7 @@ type FileRequest struct {
 
 func (x *FileRequest) Reset() {
 	*x = FileRequest{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[11]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1696,7 +1774,7 @@ func (x *FileRequest) String() string {
 func (*FileRequest) ProtoMessage() {}
 
 func (x *FileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[11]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1709,7 +1787,7 @@ func (x *FileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileRequest.ProtoReflect.Descriptor instead.
 func (*FileRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{11}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FileRequest) GetTerms() *Terms {
@@ -1737,7 +1815,7 @@ type AskMore struct {
 
 func (x *AskMore) Reset() {
 	*x = AskMore{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[12]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1749,7 +1827,7 @@ func (x *AskMore) String() string {
 func (*AskMore) ProtoMessage() {}
 
 func (x *AskMore) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[12]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1762,7 +1840,7 @@ func (x *AskMore) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskMore.ProtoReflect.Descriptor instead.
 func (*AskMore) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{12}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AskMore) GetRequest() string {
@@ -1790,7 +1868,7 @@ type Supplement struct {
 
 func (x *Supplement) Reset() {
 	*x = Supplement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[13]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1802,7 +1880,7 @@ func (x *Supplement) String() string {
 func (*Supplement) ProtoMessage() {}
 
 func (x *Supplement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[13]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +1893,7 @@ func (x *Supplement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Supplement.ProtoReflect.Descriptor instead.
 func (*Supplement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{13}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Supplement) GetRequest() string {
@@ -1846,7 +1924,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[14]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1858,7 +1936,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[14]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1871,7 +1949,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{14}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Answer) GetRequest() string {
@@ -1914,7 +1992,7 @@ type AskExtension struct {
 
 func (x *AskExtension) Reset() {
 	*x = AskExtension{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[15]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +2004,7 @@ func (x *AskExtension) String() string {
 func (*AskExtension) ProtoMessage() {}
 
 func (x *AskExtension) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[15]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +2017,7 @@ func (x *AskExtension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskExtension.ProtoReflect.Descriptor instead.
 func (*AskExtension) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{15}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AskExtension) GetRequest() string {
@@ -1975,7 +2053,7 @@ type DecideExtension struct {
 
 func (x *DecideExtension) Reset() {
 	*x = DecideExtension{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[16]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2065,7 @@ func (x *DecideExtension) String() string {
 func (*DecideExtension) ProtoMessage() {}
 
 func (x *DecideExtension) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[16]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2078,7 @@ func (x *DecideExtension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideExtension.ProtoReflect.Descriptor instead.
 func (*DecideExtension) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{16}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DecideExtension) GetRequest() string {
@@ -2035,7 +2113,7 @@ type WithdrawRequest struct {
 
 func (x *WithdrawRequest) Reset() {
 	*x = WithdrawRequest{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[17]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2125,7 @@ func (x *WithdrawRequest) String() string {
 func (*WithdrawRequest) ProtoMessage() {}
 
 func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[17]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2138,7 @@ func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{17}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WithdrawRequest) GetRequest() string {
@@ -2077,6 +2155,60 @@ func (x *WithdrawRequest) GetReason() string {
 	return ""
 }
 
+// UrgeRequest puts on record that an overdue answer is asked for again; it moves no
+// clock. Requester or AUTHORITY, OFFICER; each once in 24 hours.
+type UrgeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       string                 `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"` // <= 1000; optional
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UrgeRequest) Reset() {
+	*x = UrgeRequest{}
+	mi := &file_mulian_share_v1_share_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UrgeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UrgeRequest) ProtoMessage() {}
+
+func (x *UrgeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_share_v1_share_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UrgeRequest.ProtoReflect.Descriptor instead.
+func (*UrgeRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *UrgeRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *UrgeRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 // ConfirmAgreement: the consumer signs; the agreement is active. Consumer, OFFICER.
 type ConfirmAgreement struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2088,7 +2220,7 @@ type ConfirmAgreement struct {
 
 func (x *ConfirmAgreement) Reset() {
 	*x = ConfirmAgreement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[18]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2100,7 +2232,7 @@ func (x *ConfirmAgreement) String() string {
 func (*ConfirmAgreement) ProtoMessage() {}
 
 func (x *ConfirmAgreement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[18]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2245,7 @@ func (x *ConfirmAgreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmAgreement.ProtoReflect.Descriptor instead.
 func (*ConfirmAgreement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{18}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ConfirmAgreement) GetAgreement() string {
@@ -2141,7 +2273,7 @@ type SuspendAgreement struct {
 
 func (x *SuspendAgreement) Reset() {
 	*x = SuspendAgreement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[19]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2153,7 +2285,7 @@ func (x *SuspendAgreement) String() string {
 func (*SuspendAgreement) ProtoMessage() {}
 
 func (x *SuspendAgreement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[19]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2166,7 +2298,7 @@ func (x *SuspendAgreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendAgreement.ProtoReflect.Descriptor instead.
 func (*SuspendAgreement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{19}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SuspendAgreement) GetAgreement() string {
@@ -2193,7 +2325,7 @@ type ResumeAgreement struct {
 
 func (x *ResumeAgreement) Reset() {
 	*x = ResumeAgreement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[20]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2205,7 +2337,7 @@ func (x *ResumeAgreement) String() string {
 func (*ResumeAgreement) ProtoMessage() {}
 
 func (x *ResumeAgreement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[20]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2218,7 +2350,7 @@ func (x *ResumeAgreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAgreement.ProtoReflect.Descriptor instead.
 func (*ResumeAgreement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{20}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResumeAgreement) GetAgreement() string {
@@ -2242,7 +2374,7 @@ type EndAgreement struct {
 
 func (x *EndAgreement) Reset() {
 	*x = EndAgreement{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[21]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2254,7 +2386,7 @@ func (x *EndAgreement) String() string {
 func (*EndAgreement) ProtoMessage() {}
 
 func (x *EndAgreement) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[21]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2267,7 +2399,7 @@ func (x *EndAgreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndAgreement.ProtoReflect.Descriptor instead.
 func (*EndAgreement) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{21}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *EndAgreement) GetAgreement() string {
@@ -2310,7 +2442,7 @@ type StartDelivery struct {
 
 func (x *StartDelivery) Reset() {
 	*x = StartDelivery{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[22]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2322,7 +2454,7 @@ func (x *StartDelivery) String() string {
 func (*StartDelivery) ProtoMessage() {}
 
 func (x *StartDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[22]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2335,7 +2467,7 @@ func (x *StartDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartDelivery.ProtoReflect.Descriptor instead.
 func (*StartDelivery) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{22}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StartDelivery) GetAgreement() string {
@@ -2373,7 +2505,7 @@ type CompleteDelivery struct {
 
 func (x *CompleteDelivery) Reset() {
 	*x = CompleteDelivery{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[23]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2385,7 +2517,7 @@ func (x *CompleteDelivery) String() string {
 func (*CompleteDelivery) ProtoMessage() {}
 
 func (x *CompleteDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[23]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2398,7 +2530,7 @@ func (x *CompleteDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteDelivery.ProtoReflect.Descriptor instead.
 func (*CompleteDelivery) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{23}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CompleteDelivery) GetAgreement() string {
@@ -2448,7 +2580,7 @@ type FailDelivery struct {
 
 func (x *FailDelivery) Reset() {
 	*x = FailDelivery{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[24]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2592,7 @@ func (x *FailDelivery) String() string {
 func (*FailDelivery) ProtoMessage() {}
 
 func (x *FailDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[24]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2605,7 @@ func (x *FailDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailDelivery.ProtoReflect.Descriptor instead.
 func (*FailDelivery) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{24}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FailDelivery) GetAgreement() string {
@@ -2511,7 +2643,7 @@ type ConfirmDelivery struct {
 
 func (x *ConfirmDelivery) Reset() {
 	*x = ConfirmDelivery{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[25]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2523,7 +2655,7 @@ func (x *ConfirmDelivery) String() string {
 func (*ConfirmDelivery) ProtoMessage() {}
 
 func (x *ConfirmDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[25]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2536,7 +2668,7 @@ func (x *ConfirmDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmDelivery.ProtoReflect.Descriptor instead.
 func (*ConfirmDelivery) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{25}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ConfirmDelivery) GetAgreement() string {
@@ -2581,7 +2713,7 @@ type RecordUse struct {
 
 func (x *RecordUse) Reset() {
 	*x = RecordUse{}
-	mi := &file_mulian_share_v1_share_proto_msgTypes[26]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2593,7 +2725,7 @@ func (x *RecordUse) String() string {
 func (*RecordUse) ProtoMessage() {}
 
 func (x *RecordUse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_share_v1_share_proto_msgTypes[26]
+	mi := &file_mulian_share_v1_share_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2606,7 +2738,7 @@ func (x *RecordUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordUse.ProtoReflect.Descriptor instead.
 func (*RecordUse) Descriptor() ([]byte, []int) {
-	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{26}
+	return file_mulian_share_v1_share_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RecordUse) GetAgreement() string {
@@ -2717,7 +2849,7 @@ const file_mulian_share_v1_share_proto_rawDesc = "" +
 	"\tleft_days\x18\x06 \x01(\rR\bleftDays\x12\x1a\n" +
 	"\bextended\x18\a \x01(\bR\bextended\x12'\n" +
 	"\x0fextension_asked\x18\b \x01(\tR\x0eextensionAsked\x12%\n" +
-	"\x0eextension_days\x18\t \x01(\rR\rextensionDays\"\x89\x04\n" +
+	"\x0eextension_days\x18\t \x01(\rR\rextensionDays\"\xbc\x04\n" +
 	"\aRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\trequester\x18\x02 \x01(\tR\trequester\x12\x1a\n" +
@@ -2738,7 +2870,13 @@ const file_mulian_share_v1_share_proto_rawDesc = "" +
 	"\n" +
 	"decided_by\x18\x0e \x01(\tR\tdecidedBy\x12\x1c\n" +
 	"\tautomatic\x18\x0f \x01(\bR\tautomatic\x12\x18\n" +
-	"\agateway\x18\x10 \x01(\tR\agateway\"\xbf\b\n" +
+	"\agateway\x18\x10 \x01(\tR\agateway\x121\n" +
+	"\aurgings\x18\x11 \x03(\v2\x17.mulian.share.v1.UrgingR\aurgings\"Y\n" +
+	"\x06Urging\x12\x10\n" +
+	"\x03org\x18\x01 \x01(\tR\x03org\x12\x13\n" +
+	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\x12\x14\n" +
+	"\x05times\x18\x04 \x01(\rR\x05times\"\xbf\b\n" +
 	"\tAgreement\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x18\n" +
@@ -2833,7 +2971,10 @@ const file_mulian_share_v1_share_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"C\n" +
 	"\x0fWithdrawRequest\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"J\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\";\n" +
+	"\vUrgeRequest\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\tR\arequest\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\"J\n" +
 	"\x10ConfirmAgreement\x12\x1c\n" +
 	"\tagreement\x18\x01 \x01(\tR\tagreement\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\"F\n" +
@@ -2921,7 +3062,7 @@ func file_mulian_share_v1_share_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_share_v1_share_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_mulian_share_v1_share_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_mulian_share_v1_share_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_mulian_share_v1_share_proto_goTypes = []any{
 	(RequestState)(0),        // 0: mulian.share.v1.RequestState
 	(MaskKind)(0),            // 1: mulian.share.v1.MaskKind
@@ -2935,54 +3076,57 @@ var file_mulian_share_v1_share_proto_goTypes = []any{
 	(*Window)(nil),           // 9: mulian.share.v1.Window
 	(*ClockRun)(nil),         // 10: mulian.share.v1.ClockRun
 	(*Request)(nil),          // 11: mulian.share.v1.Request
-	(*Agreement)(nil),        // 12: mulian.share.v1.Agreement
-	(*Delivery)(nil),         // 13: mulian.share.v1.Delivery
-	(*Use)(nil),              // 14: mulian.share.v1.Use
-	(*FileRequest)(nil),      // 15: mulian.share.v1.FileRequest
-	(*AskMore)(nil),          // 16: mulian.share.v1.AskMore
-	(*Supplement)(nil),       // 17: mulian.share.v1.Supplement
-	(*Answer)(nil),           // 18: mulian.share.v1.Answer
-	(*AskExtension)(nil),     // 19: mulian.share.v1.AskExtension
-	(*DecideExtension)(nil),  // 20: mulian.share.v1.DecideExtension
-	(*WithdrawRequest)(nil),  // 21: mulian.share.v1.WithdrawRequest
-	(*ConfirmAgreement)(nil), // 22: mulian.share.v1.ConfirmAgreement
-	(*SuspendAgreement)(nil), // 23: mulian.share.v1.SuspendAgreement
-	(*ResumeAgreement)(nil),  // 24: mulian.share.v1.ResumeAgreement
-	(*EndAgreement)(nil),     // 25: mulian.share.v1.EndAgreement
-	(*StartDelivery)(nil),    // 26: mulian.share.v1.StartDelivery
-	(*CompleteDelivery)(nil), // 27: mulian.share.v1.CompleteDelivery
-	(*FailDelivery)(nil),     // 28: mulian.share.v1.FailDelivery
-	(*ConfirmDelivery)(nil),  // 29: mulian.share.v1.ConfirmDelivery
-	(*RecordUse)(nil),        // 30: mulian.share.v1.RecordUse
-	(v1.Method)(0),           // 31: mulian.catalogue.v1.Method
-	(v11.Clock)(0),           // 32: mulian.governance.v1.Clock
+	(*Urging)(nil),           // 12: mulian.share.v1.Urging
+	(*Agreement)(nil),        // 13: mulian.share.v1.Agreement
+	(*Delivery)(nil),         // 14: mulian.share.v1.Delivery
+	(*Use)(nil),              // 15: mulian.share.v1.Use
+	(*FileRequest)(nil),      // 16: mulian.share.v1.FileRequest
+	(*AskMore)(nil),          // 17: mulian.share.v1.AskMore
+	(*Supplement)(nil),       // 18: mulian.share.v1.Supplement
+	(*Answer)(nil),           // 19: mulian.share.v1.Answer
+	(*AskExtension)(nil),     // 20: mulian.share.v1.AskExtension
+	(*DecideExtension)(nil),  // 21: mulian.share.v1.DecideExtension
+	(*WithdrawRequest)(nil),  // 22: mulian.share.v1.WithdrawRequest
+	(*UrgeRequest)(nil),      // 23: mulian.share.v1.UrgeRequest
+	(*ConfirmAgreement)(nil), // 24: mulian.share.v1.ConfirmAgreement
+	(*SuspendAgreement)(nil), // 25: mulian.share.v1.SuspendAgreement
+	(*ResumeAgreement)(nil),  // 26: mulian.share.v1.ResumeAgreement
+	(*EndAgreement)(nil),     // 27: mulian.share.v1.EndAgreement
+	(*StartDelivery)(nil),    // 28: mulian.share.v1.StartDelivery
+	(*CompleteDelivery)(nil), // 29: mulian.share.v1.CompleteDelivery
+	(*FailDelivery)(nil),     // 30: mulian.share.v1.FailDelivery
+	(*ConfirmDelivery)(nil),  // 31: mulian.share.v1.ConfirmDelivery
+	(*RecordUse)(nil),        // 32: mulian.share.v1.RecordUse
+	(v1.Method)(0),           // 33: mulian.catalogue.v1.Method
+	(v11.Clock)(0),           // 34: mulian.governance.v1.Clock
 }
 var file_mulian_share_v1_share_proto_depIdxs = []int32{
 	4,  // 0: mulian.share.v1.Terms.parts:type_name -> mulian.share.v1.Part
-	31, // 1: mulian.share.v1.Terms.method:type_name -> mulian.catalogue.v1.Method
+	33, // 1: mulian.share.v1.Terms.method:type_name -> mulian.catalogue.v1.Method
 	6,  // 2: mulian.share.v1.Terms.predicates:type_name -> mulian.share.v1.Predicate
 	8,  // 3: mulian.share.v1.Terms.masks:type_name -> mulian.share.v1.Mask
 	9,  // 4: mulian.share.v1.Terms.windows:type_name -> mulian.share.v1.Window
 	7,  // 5: mulian.share.v1.Predicate.parameters:type_name -> mulian.share.v1.Parameter
 	1,  // 6: mulian.share.v1.Mask.kind:type_name -> mulian.share.v1.MaskKind
-	32, // 7: mulian.share.v1.ClockRun.clock:type_name -> mulian.governance.v1.Clock
+	34, // 7: mulian.share.v1.ClockRun.clock:type_name -> mulian.governance.v1.Clock
 	5,  // 8: mulian.share.v1.Request.terms:type_name -> mulian.share.v1.Terms
 	0,  // 9: mulian.share.v1.Request.state:type_name -> mulian.share.v1.RequestState
 	10, // 10: mulian.share.v1.Request.clock:type_name -> mulian.share.v1.ClockRun
-	5,  // 11: mulian.share.v1.Agreement.terms:type_name -> mulian.share.v1.Terms
-	2,  // 12: mulian.share.v1.Agreement.state:type_name -> mulian.share.v1.AgreementState
-	10, // 13: mulian.share.v1.Agreement.clock:type_name -> mulian.share.v1.ClockRun
-	10, // 14: mulian.share.v1.Agreement.disposal:type_name -> mulian.share.v1.ClockRun
-	31, // 15: mulian.share.v1.Delivery.method:type_name -> mulian.catalogue.v1.Method
-	3,  // 16: mulian.share.v1.Delivery.state:type_name -> mulian.share.v1.DeliveryState
-	5,  // 17: mulian.share.v1.FileRequest.terms:type_name -> mulian.share.v1.Terms
-	5,  // 18: mulian.share.v1.Supplement.terms:type_name -> mulian.share.v1.Terms
-	5,  // 19: mulian.share.v1.Answer.terms:type_name -> mulian.share.v1.Terms
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	12, // 11: mulian.share.v1.Request.urgings:type_name -> mulian.share.v1.Urging
+	5,  // 12: mulian.share.v1.Agreement.terms:type_name -> mulian.share.v1.Terms
+	2,  // 13: mulian.share.v1.Agreement.state:type_name -> mulian.share.v1.AgreementState
+	10, // 14: mulian.share.v1.Agreement.clock:type_name -> mulian.share.v1.ClockRun
+	10, // 15: mulian.share.v1.Agreement.disposal:type_name -> mulian.share.v1.ClockRun
+	33, // 16: mulian.share.v1.Delivery.method:type_name -> mulian.catalogue.v1.Method
+	3,  // 17: mulian.share.v1.Delivery.state:type_name -> mulian.share.v1.DeliveryState
+	5,  // 18: mulian.share.v1.FileRequest.terms:type_name -> mulian.share.v1.Terms
+	5,  // 19: mulian.share.v1.Supplement.terms:type_name -> mulian.share.v1.Terms
+	5,  // 20: mulian.share.v1.Answer.terms:type_name -> mulian.share.v1.Terms
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_mulian_share_v1_share_proto_init() }
@@ -2996,7 +3140,7 @@ func file_mulian_share_v1_share_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_share_v1_share_proto_rawDesc), len(file_mulian_share_v1_share_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

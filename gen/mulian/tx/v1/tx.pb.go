@@ -332,6 +332,7 @@ type Message struct {
 	//	*Message_DecideDispute
 	//	*Message_EscalateDispute
 	//	*Message_SettleDispute
+	//	*Message_UrgeRequest
 	//	*Message_UpdateForeignHeaders
 	//	*Message_AcceptForeignProof
 	//	*Message_FreezeForeignChain
@@ -1261,6 +1262,15 @@ func (x *Message) GetSettleDispute() *v13.SettleDispute {
 	return nil
 }
 
+func (x *Message) GetUrgeRequest() *v13.UrgeRequest {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_UrgeRequest); ok {
+			return x.UrgeRequest
+		}
+	}
+	return nil
+}
+
 func (x *Message) GetUpdateForeignHeaders() *v18.UpdateForeignHeaders {
 	if x != nil {
 		if x, ok := x.Kind.(*Message_UpdateForeignHeaders); ok {
@@ -2087,6 +2097,10 @@ type Message_SettleDispute struct {
 	SettleDispute *v13.SettleDispute `protobuf:"bytes,136,opt,name=settle_dispute,json=settleDispute,proto3,oneof"`
 }
 
+type Message_UrgeRequest struct {
+	UrgeRequest *v13.UrgeRequest `protobuf:"bytes,137,opt,name=urge_request,json=urgeRequest,proto3,oneof"`
+}
+
 type Message_UpdateForeignHeaders struct {
 	UpdateForeignHeaders *v18.UpdateForeignHeaders `protobuf:"bytes,140,opt,name=update_foreign_headers,json=updateForeignHeaders,proto3,oneof"`
 }
@@ -2473,6 +2487,8 @@ func (*Message_EscalateDispute) isMessage_Kind() {}
 
 func (*Message_SettleDispute) isMessage_Kind() {}
 
+func (*Message_UrgeRequest) isMessage_Kind() {}
+
 func (*Message_UpdateForeignHeaders) isMessage_Kind() {}
 
 func (*Message_AcceptForeignProof) isMessage_Kind() {}
@@ -2762,7 +2778,7 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
 	"\x04salt\x18\x04 \x01(\fR\x04salt\x121\n" +
-	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\x89T\n" +
+	"\bmessages\x18\x05 \x03(\v2\x15.mulian.tx.v1.MessageR\bmessages\"\xcdT\n" +
 	"\aMessage\x12D\n" +
 	"\fregister_org\x18\n" +
 	" \x01(\v2\x1f.mulian.identity.v1.RegisterOrgH\x00R\vregisterOrg\x12>\n" +
@@ -2873,7 +2889,8 @@ const file_mulian_tx_v1_tx_proto_rawDesc = "" +
 	"\rraise_dispute\x18\x85\x01 \x01(\v2\x1d.mulian.share.v1.RaiseDisputeH\x00R\fraiseDispute\x12H\n" +
 	"\x0edecide_dispute\x18\x86\x01 \x01(\v2\x1e.mulian.share.v1.DecideDisputeH\x00R\rdecideDispute\x12N\n" +
 	"\x10escalate_dispute\x18\x87\x01 \x01(\v2 .mulian.share.v1.EscalateDisputeH\x00R\x0fescalateDispute\x12H\n" +
-	"\x0esettle_dispute\x18\x88\x01 \x01(\v2\x1e.mulian.share.v1.SettleDisputeH\x00R\rsettleDispute\x12`\n" +
+	"\x0esettle_dispute\x18\x88\x01 \x01(\v2\x1e.mulian.share.v1.SettleDisputeH\x00R\rsettleDispute\x12B\n" +
+	"\furge_request\x18\x89\x01 \x01(\v2\x1c.mulian.share.v1.UrgeRequestH\x00R\vurgeRequest\x12`\n" +
 	"\x16update_foreign_headers\x18\x8c\x01 \x01(\v2'.mulian.foreign.v1.UpdateForeignHeadersH\x00R\x14updateForeignHeaders\x12Z\n" +
 	"\x14accept_foreign_proof\x18\x8d\x01 \x01(\v2%.mulian.foreign.v1.AcceptForeignProofH\x00R\x12acceptForeignProof\x12Z\n" +
 	"\x14freeze_foreign_chain\x18\x8e\x01 \x01(\v2%.mulian.foreign.v1.FreezeForeignChainH\x00R\x12freezeForeignChain\x12N\n" +
@@ -3060,56 +3077,57 @@ var file_mulian_tx_v1_tx_proto_goTypes = []any{
 	(*v13.DecideDispute)(nil),         // 97: mulian.share.v1.DecideDispute
 	(*v13.EscalateDispute)(nil),       // 98: mulian.share.v1.EscalateDispute
 	(*v13.SettleDispute)(nil),         // 99: mulian.share.v1.SettleDispute
-	(*v18.UpdateForeignHeaders)(nil),  // 100: mulian.foreign.v1.UpdateForeignHeaders
-	(*v18.AcceptForeignProof)(nil),    // 101: mulian.foreign.v1.AcceptForeignProof
-	(*v18.FreezeForeignChain)(nil),    // 102: mulian.foreign.v1.FreezeForeignChain
-	(*v1.RecordProofing)(nil),         // 103: mulian.identity.v1.RecordProofing
-	(*v1.RevokeProofing)(nil),         // 104: mulian.identity.v1.RevokeProofing
-	(*v1.FreezeAccount)(nil),          // 105: mulian.identity.v1.FreezeAccount
-	(*v1.UnfreezeAccount)(nil),        // 106: mulian.identity.v1.UnfreezeAccount
-	(*v19.SetRecoveryPolicy)(nil),     // 107: mulian.recovery.v1.SetRecoveryPolicy
-	(*v19.KeepRoster)(nil),            // 108: mulian.recovery.v1.KeepRoster
-	(*v19.OpenRecovery)(nil),          // 109: mulian.recovery.v1.OpenRecovery
-	(*v19.ApproveRecovery)(nil),       // 110: mulian.recovery.v1.ApproveRecovery
-	(*v19.VetoRecovery)(nil),          // 111: mulian.recovery.v1.VetoRecovery
-	(*v19.CancelRecovery)(nil),        // 112: mulian.recovery.v1.CancelRecovery
-	(*v19.ReviewRecovery)(nil),        // 113: mulian.recovery.v1.ReviewRecovery
-	(*v19.ReportKey)(nil),             // 114: mulian.recovery.v1.ReportKey
-	(*v19.RecordDeath)(nil),           // 115: mulian.recovery.v1.RecordDeath
-	(*v110.ProposeMandate)(nil),       // 116: mulian.mandate.v1.ProposeMandate
-	(*v110.WitnessMandate)(nil),       // 117: mulian.mandate.v1.WitnessMandate
-	(*v110.AnswerMandate)(nil),        // 118: mulian.mandate.v1.AnswerMandate
-	(*v110.RevokeMandate)(nil),        // 119: mulian.mandate.v1.RevokeMandate
-	(*v110.SuspendMandate)(nil),       // 120: mulian.mandate.v1.SuspendMandate
-	(*v110.ResumeMandate)(nil),        // 121: mulian.mandate.v1.ResumeMandate
-	(*v110.SetOperatorPolicy)(nil),    // 122: mulian.mandate.v1.SetOperatorPolicy
-	(*v110.ApproveAct)(nil),           // 123: mulian.mandate.v1.ApproveAct
-	(*v111.AllotRange)(nil),           // 124: mulian.ereceipt.v1.AllotRange
-	(*v111.EndRange)(nil),             // 125: mulian.ereceipt.v1.EndRange
-	(*v111.IssueReceipts)(nil),        // 126: mulian.ereceipt.v1.IssueReceipts
-	(*v111.SuperviseReceipts)(nil),    // 127: mulian.ereceipt.v1.SuperviseReceipts
-	(*v111.DeliverReceipts)(nil),      // 128: mulian.ereceipt.v1.DeliverReceipts
-	(*v111.LockReceipts)(nil),         // 129: mulian.ereceipt.v1.LockReceipts
-	(*v111.ReleaseReceipts)(nil),      // 130: mulian.ereceipt.v1.ReleaseReceipts
-	(*v111.ReimburseReceipts)(nil),    // 131: mulian.ereceipt.v1.ReimburseReceipts
-	(*v111.FlushReceipt)(nil),         // 132: mulian.ereceipt.v1.FlushReceipt
-	(*v111.ReturnReimbursement)(nil),  // 133: mulian.ereceipt.v1.ReturnReimbursement
-	(*v112.OpenCustody)(nil),          // 134: mulian.custody.v1.OpenCustody
-	(*v112.ConfirmCustody)(nil),       // 135: mulian.custody.v1.ConfirmCustody
-	(*v112.AcceptCustody)(nil),        // 136: mulian.custody.v1.AcceptCustody
-	(*v112.RecordCustodyUse)(nil),     // 137: mulian.custody.v1.RecordCustodyUse
-	(*v112.ConfirmCustodyUse)(nil),    // 138: mulian.custody.v1.ConfirmCustodyUse
-	(*v112.UndoCustodyUse)(nil),       // 139: mulian.custody.v1.UndoCustodyUse
-	(*v112.UnwrapVault)(nil),          // 140: mulian.custody.v1.UnwrapVault
-	(*v112.CloseUnwrap)(nil),          // 141: mulian.custody.v1.CloseUnwrap
-	(*v113.PutCredentialType)(nil),    // 142: mulian.credential.v1.PutCredentialType
-	(*v113.RetireCredentialType)(nil), // 143: mulian.credential.v1.RetireCredentialType
-	(*v113.PutIssuer)(nil),            // 144: mulian.credential.v1.PutIssuer
-	(*v113.IssueCredentials)(nil),     // 145: mulian.credential.v1.IssueCredentials
-	(*v113.SetCredentialStatus)(nil),  // 146: mulian.credential.v1.SetCredentialStatus
-	(*v113.ReportSourceChange)(nil),   // 147: mulian.credential.v1.ReportSourceChange
-	(*v113.RecordCopies)(nil),         // 148: mulian.credential.v1.RecordCopies
-	(*v113.EndCopies)(nil),            // 149: mulian.credential.v1.EndCopies
+	(*v13.UrgeRequest)(nil),           // 100: mulian.share.v1.UrgeRequest
+	(*v18.UpdateForeignHeaders)(nil),  // 101: mulian.foreign.v1.UpdateForeignHeaders
+	(*v18.AcceptForeignProof)(nil),    // 102: mulian.foreign.v1.AcceptForeignProof
+	(*v18.FreezeForeignChain)(nil),    // 103: mulian.foreign.v1.FreezeForeignChain
+	(*v1.RecordProofing)(nil),         // 104: mulian.identity.v1.RecordProofing
+	(*v1.RevokeProofing)(nil),         // 105: mulian.identity.v1.RevokeProofing
+	(*v1.FreezeAccount)(nil),          // 106: mulian.identity.v1.FreezeAccount
+	(*v1.UnfreezeAccount)(nil),        // 107: mulian.identity.v1.UnfreezeAccount
+	(*v19.SetRecoveryPolicy)(nil),     // 108: mulian.recovery.v1.SetRecoveryPolicy
+	(*v19.KeepRoster)(nil),            // 109: mulian.recovery.v1.KeepRoster
+	(*v19.OpenRecovery)(nil),          // 110: mulian.recovery.v1.OpenRecovery
+	(*v19.ApproveRecovery)(nil),       // 111: mulian.recovery.v1.ApproveRecovery
+	(*v19.VetoRecovery)(nil),          // 112: mulian.recovery.v1.VetoRecovery
+	(*v19.CancelRecovery)(nil),        // 113: mulian.recovery.v1.CancelRecovery
+	(*v19.ReviewRecovery)(nil),        // 114: mulian.recovery.v1.ReviewRecovery
+	(*v19.ReportKey)(nil),             // 115: mulian.recovery.v1.ReportKey
+	(*v19.RecordDeath)(nil),           // 116: mulian.recovery.v1.RecordDeath
+	(*v110.ProposeMandate)(nil),       // 117: mulian.mandate.v1.ProposeMandate
+	(*v110.WitnessMandate)(nil),       // 118: mulian.mandate.v1.WitnessMandate
+	(*v110.AnswerMandate)(nil),        // 119: mulian.mandate.v1.AnswerMandate
+	(*v110.RevokeMandate)(nil),        // 120: mulian.mandate.v1.RevokeMandate
+	(*v110.SuspendMandate)(nil),       // 121: mulian.mandate.v1.SuspendMandate
+	(*v110.ResumeMandate)(nil),        // 122: mulian.mandate.v1.ResumeMandate
+	(*v110.SetOperatorPolicy)(nil),    // 123: mulian.mandate.v1.SetOperatorPolicy
+	(*v110.ApproveAct)(nil),           // 124: mulian.mandate.v1.ApproveAct
+	(*v111.AllotRange)(nil),           // 125: mulian.ereceipt.v1.AllotRange
+	(*v111.EndRange)(nil),             // 126: mulian.ereceipt.v1.EndRange
+	(*v111.IssueReceipts)(nil),        // 127: mulian.ereceipt.v1.IssueReceipts
+	(*v111.SuperviseReceipts)(nil),    // 128: mulian.ereceipt.v1.SuperviseReceipts
+	(*v111.DeliverReceipts)(nil),      // 129: mulian.ereceipt.v1.DeliverReceipts
+	(*v111.LockReceipts)(nil),         // 130: mulian.ereceipt.v1.LockReceipts
+	(*v111.ReleaseReceipts)(nil),      // 131: mulian.ereceipt.v1.ReleaseReceipts
+	(*v111.ReimburseReceipts)(nil),    // 132: mulian.ereceipt.v1.ReimburseReceipts
+	(*v111.FlushReceipt)(nil),         // 133: mulian.ereceipt.v1.FlushReceipt
+	(*v111.ReturnReimbursement)(nil),  // 134: mulian.ereceipt.v1.ReturnReimbursement
+	(*v112.OpenCustody)(nil),          // 135: mulian.custody.v1.OpenCustody
+	(*v112.ConfirmCustody)(nil),       // 136: mulian.custody.v1.ConfirmCustody
+	(*v112.AcceptCustody)(nil),        // 137: mulian.custody.v1.AcceptCustody
+	(*v112.RecordCustodyUse)(nil),     // 138: mulian.custody.v1.RecordCustodyUse
+	(*v112.ConfirmCustodyUse)(nil),    // 139: mulian.custody.v1.ConfirmCustodyUse
+	(*v112.UndoCustodyUse)(nil),       // 140: mulian.custody.v1.UndoCustodyUse
+	(*v112.UnwrapVault)(nil),          // 141: mulian.custody.v1.UnwrapVault
+	(*v112.CloseUnwrap)(nil),          // 142: mulian.custody.v1.CloseUnwrap
+	(*v113.PutCredentialType)(nil),    // 143: mulian.credential.v1.PutCredentialType
+	(*v113.RetireCredentialType)(nil), // 144: mulian.credential.v1.RetireCredentialType
+	(*v113.PutIssuer)(nil),            // 145: mulian.credential.v1.PutIssuer
+	(*v113.IssueCredentials)(nil),     // 146: mulian.credential.v1.IssueCredentials
+	(*v113.SetCredentialStatus)(nil),  // 147: mulian.credential.v1.SetCredentialStatus
+	(*v113.ReportSourceChange)(nil),   // 148: mulian.credential.v1.ReportSourceChange
+	(*v113.RecordCopies)(nil),         // 149: mulian.credential.v1.RecordCopies
+	(*v113.EndCopies)(nil),            // 150: mulian.credential.v1.EndCopies
 }
 var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	1,   // 0: mulian.tx.v1.Envelope.signature:type_name -> mulian.tx.v1.Signature
@@ -3208,61 +3226,62 @@ var file_mulian_tx_v1_tx_proto_depIdxs = []int32{
 	97,  // 93: mulian.tx.v1.Message.decide_dispute:type_name -> mulian.share.v1.DecideDispute
 	98,  // 94: mulian.tx.v1.Message.escalate_dispute:type_name -> mulian.share.v1.EscalateDispute
 	99,  // 95: mulian.tx.v1.Message.settle_dispute:type_name -> mulian.share.v1.SettleDispute
-	100, // 96: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
-	101, // 97: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
-	102, // 98: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
-	103, // 99: mulian.tx.v1.Message.record_proofing:type_name -> mulian.identity.v1.RecordProofing
-	104, // 100: mulian.tx.v1.Message.revoke_proofing:type_name -> mulian.identity.v1.RevokeProofing
-	105, // 101: mulian.tx.v1.Message.freeze_account:type_name -> mulian.identity.v1.FreezeAccount
-	106, // 102: mulian.tx.v1.Message.unfreeze_account:type_name -> mulian.identity.v1.UnfreezeAccount
-	107, // 103: mulian.tx.v1.Message.set_recovery_policy:type_name -> mulian.recovery.v1.SetRecoveryPolicy
-	108, // 104: mulian.tx.v1.Message.keep_roster:type_name -> mulian.recovery.v1.KeepRoster
-	109, // 105: mulian.tx.v1.Message.open_recovery:type_name -> mulian.recovery.v1.OpenRecovery
-	110, // 106: mulian.tx.v1.Message.approve_recovery:type_name -> mulian.recovery.v1.ApproveRecovery
-	111, // 107: mulian.tx.v1.Message.veto_recovery:type_name -> mulian.recovery.v1.VetoRecovery
-	112, // 108: mulian.tx.v1.Message.cancel_recovery:type_name -> mulian.recovery.v1.CancelRecovery
-	113, // 109: mulian.tx.v1.Message.review_recovery:type_name -> mulian.recovery.v1.ReviewRecovery
-	114, // 110: mulian.tx.v1.Message.report_key:type_name -> mulian.recovery.v1.ReportKey
-	115, // 111: mulian.tx.v1.Message.record_death:type_name -> mulian.recovery.v1.RecordDeath
-	116, // 112: mulian.tx.v1.Message.propose_mandate:type_name -> mulian.mandate.v1.ProposeMandate
-	117, // 113: mulian.tx.v1.Message.witness_mandate:type_name -> mulian.mandate.v1.WitnessMandate
-	118, // 114: mulian.tx.v1.Message.answer_mandate:type_name -> mulian.mandate.v1.AnswerMandate
-	119, // 115: mulian.tx.v1.Message.revoke_mandate:type_name -> mulian.mandate.v1.RevokeMandate
-	120, // 116: mulian.tx.v1.Message.suspend_mandate:type_name -> mulian.mandate.v1.SuspendMandate
-	121, // 117: mulian.tx.v1.Message.resume_mandate:type_name -> mulian.mandate.v1.ResumeMandate
-	122, // 118: mulian.tx.v1.Message.set_operator_policy:type_name -> mulian.mandate.v1.SetOperatorPolicy
-	123, // 119: mulian.tx.v1.Message.approve_act:type_name -> mulian.mandate.v1.ApproveAct
-	124, // 120: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
-	125, // 121: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
-	126, // 122: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
-	127, // 123: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
-	128, // 124: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
-	129, // 125: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
-	130, // 126: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
-	131, // 127: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
-	132, // 128: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
-	133, // 129: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
-	134, // 130: mulian.tx.v1.Message.open_custody:type_name -> mulian.custody.v1.OpenCustody
-	135, // 131: mulian.tx.v1.Message.confirm_custody:type_name -> mulian.custody.v1.ConfirmCustody
-	136, // 132: mulian.tx.v1.Message.accept_custody:type_name -> mulian.custody.v1.AcceptCustody
-	137, // 133: mulian.tx.v1.Message.record_custody_use:type_name -> mulian.custody.v1.RecordCustodyUse
-	138, // 134: mulian.tx.v1.Message.confirm_custody_use:type_name -> mulian.custody.v1.ConfirmCustodyUse
-	139, // 135: mulian.tx.v1.Message.undo_custody_use:type_name -> mulian.custody.v1.UndoCustodyUse
-	140, // 136: mulian.tx.v1.Message.unwrap_vault:type_name -> mulian.custody.v1.UnwrapVault
-	141, // 137: mulian.tx.v1.Message.close_unwrap:type_name -> mulian.custody.v1.CloseUnwrap
-	142, // 138: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
-	143, // 139: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
-	144, // 140: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
-	145, // 141: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
-	146, // 142: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
-	147, // 143: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
-	148, // 144: mulian.tx.v1.Message.record_copies:type_name -> mulian.credential.v1.RecordCopies
-	149, // 145: mulian.tx.v1.Message.end_copies:type_name -> mulian.credential.v1.EndCopies
-	146, // [146:146] is the sub-list for method output_type
-	146, // [146:146] is the sub-list for method input_type
-	146, // [146:146] is the sub-list for extension type_name
-	146, // [146:146] is the sub-list for extension extendee
-	0,   // [0:146] is the sub-list for field type_name
+	100, // 96: mulian.tx.v1.Message.urge_request:type_name -> mulian.share.v1.UrgeRequest
+	101, // 97: mulian.tx.v1.Message.update_foreign_headers:type_name -> mulian.foreign.v1.UpdateForeignHeaders
+	102, // 98: mulian.tx.v1.Message.accept_foreign_proof:type_name -> mulian.foreign.v1.AcceptForeignProof
+	103, // 99: mulian.tx.v1.Message.freeze_foreign_chain:type_name -> mulian.foreign.v1.FreezeForeignChain
+	104, // 100: mulian.tx.v1.Message.record_proofing:type_name -> mulian.identity.v1.RecordProofing
+	105, // 101: mulian.tx.v1.Message.revoke_proofing:type_name -> mulian.identity.v1.RevokeProofing
+	106, // 102: mulian.tx.v1.Message.freeze_account:type_name -> mulian.identity.v1.FreezeAccount
+	107, // 103: mulian.tx.v1.Message.unfreeze_account:type_name -> mulian.identity.v1.UnfreezeAccount
+	108, // 104: mulian.tx.v1.Message.set_recovery_policy:type_name -> mulian.recovery.v1.SetRecoveryPolicy
+	109, // 105: mulian.tx.v1.Message.keep_roster:type_name -> mulian.recovery.v1.KeepRoster
+	110, // 106: mulian.tx.v1.Message.open_recovery:type_name -> mulian.recovery.v1.OpenRecovery
+	111, // 107: mulian.tx.v1.Message.approve_recovery:type_name -> mulian.recovery.v1.ApproveRecovery
+	112, // 108: mulian.tx.v1.Message.veto_recovery:type_name -> mulian.recovery.v1.VetoRecovery
+	113, // 109: mulian.tx.v1.Message.cancel_recovery:type_name -> mulian.recovery.v1.CancelRecovery
+	114, // 110: mulian.tx.v1.Message.review_recovery:type_name -> mulian.recovery.v1.ReviewRecovery
+	115, // 111: mulian.tx.v1.Message.report_key:type_name -> mulian.recovery.v1.ReportKey
+	116, // 112: mulian.tx.v1.Message.record_death:type_name -> mulian.recovery.v1.RecordDeath
+	117, // 113: mulian.tx.v1.Message.propose_mandate:type_name -> mulian.mandate.v1.ProposeMandate
+	118, // 114: mulian.tx.v1.Message.witness_mandate:type_name -> mulian.mandate.v1.WitnessMandate
+	119, // 115: mulian.tx.v1.Message.answer_mandate:type_name -> mulian.mandate.v1.AnswerMandate
+	120, // 116: mulian.tx.v1.Message.revoke_mandate:type_name -> mulian.mandate.v1.RevokeMandate
+	121, // 117: mulian.tx.v1.Message.suspend_mandate:type_name -> mulian.mandate.v1.SuspendMandate
+	122, // 118: mulian.tx.v1.Message.resume_mandate:type_name -> mulian.mandate.v1.ResumeMandate
+	123, // 119: mulian.tx.v1.Message.set_operator_policy:type_name -> mulian.mandate.v1.SetOperatorPolicy
+	124, // 120: mulian.tx.v1.Message.approve_act:type_name -> mulian.mandate.v1.ApproveAct
+	125, // 121: mulian.tx.v1.Message.allot_range:type_name -> mulian.ereceipt.v1.AllotRange
+	126, // 122: mulian.tx.v1.Message.end_range:type_name -> mulian.ereceipt.v1.EndRange
+	127, // 123: mulian.tx.v1.Message.issue_receipts:type_name -> mulian.ereceipt.v1.IssueReceipts
+	128, // 124: mulian.tx.v1.Message.supervise_receipts:type_name -> mulian.ereceipt.v1.SuperviseReceipts
+	129, // 125: mulian.tx.v1.Message.deliver_receipts:type_name -> mulian.ereceipt.v1.DeliverReceipts
+	130, // 126: mulian.tx.v1.Message.lock_receipts:type_name -> mulian.ereceipt.v1.LockReceipts
+	131, // 127: mulian.tx.v1.Message.release_receipts:type_name -> mulian.ereceipt.v1.ReleaseReceipts
+	132, // 128: mulian.tx.v1.Message.reimburse_receipts:type_name -> mulian.ereceipt.v1.ReimburseReceipts
+	133, // 129: mulian.tx.v1.Message.flush_receipt:type_name -> mulian.ereceipt.v1.FlushReceipt
+	134, // 130: mulian.tx.v1.Message.return_reimbursement:type_name -> mulian.ereceipt.v1.ReturnReimbursement
+	135, // 131: mulian.tx.v1.Message.open_custody:type_name -> mulian.custody.v1.OpenCustody
+	136, // 132: mulian.tx.v1.Message.confirm_custody:type_name -> mulian.custody.v1.ConfirmCustody
+	137, // 133: mulian.tx.v1.Message.accept_custody:type_name -> mulian.custody.v1.AcceptCustody
+	138, // 134: mulian.tx.v1.Message.record_custody_use:type_name -> mulian.custody.v1.RecordCustodyUse
+	139, // 135: mulian.tx.v1.Message.confirm_custody_use:type_name -> mulian.custody.v1.ConfirmCustodyUse
+	140, // 136: mulian.tx.v1.Message.undo_custody_use:type_name -> mulian.custody.v1.UndoCustodyUse
+	141, // 137: mulian.tx.v1.Message.unwrap_vault:type_name -> mulian.custody.v1.UnwrapVault
+	142, // 138: mulian.tx.v1.Message.close_unwrap:type_name -> mulian.custody.v1.CloseUnwrap
+	143, // 139: mulian.tx.v1.Message.put_credential_type:type_name -> mulian.credential.v1.PutCredentialType
+	144, // 140: mulian.tx.v1.Message.retire_credential_type:type_name -> mulian.credential.v1.RetireCredentialType
+	145, // 141: mulian.tx.v1.Message.put_issuer:type_name -> mulian.credential.v1.PutIssuer
+	146, // 142: mulian.tx.v1.Message.issue_credentials:type_name -> mulian.credential.v1.IssueCredentials
+	147, // 143: mulian.tx.v1.Message.set_credential_status:type_name -> mulian.credential.v1.SetCredentialStatus
+	148, // 144: mulian.tx.v1.Message.report_source_change:type_name -> mulian.credential.v1.ReportSourceChange
+	149, // 145: mulian.tx.v1.Message.record_copies:type_name -> mulian.credential.v1.RecordCopies
+	150, // 146: mulian.tx.v1.Message.end_copies:type_name -> mulian.credential.v1.EndCopies
+	147, // [147:147] is the sub-list for method output_type
+	147, // [147:147] is the sub-list for method input_type
+	147, // [147:147] is the sub-list for extension type_name
+	147, // [147:147] is the sub-list for extension extendee
+	0,   // [0:147] is the sub-list for field type_name
 }
 
 func init() { file_mulian_tx_v1_tx_proto_init() }
@@ -3364,6 +3383,7 @@ func file_mulian_tx_v1_tx_proto_init() {
 		(*Message_DecideDispute)(nil),
 		(*Message_EscalateDispute)(nil),
 		(*Message_SettleDispute)(nil),
+		(*Message_UrgeRequest)(nil),
 		(*Message_UpdateForeignHeaders)(nil),
 		(*Message_AcceptForeignProof)(nil),
 		(*Message_FreezeForeignChain)(nil),

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mulian/share/v1/share.proto.
  */
 export const file_mulian_share_v1_share: GenFile = /*@__PURE__*/
-  fileDesc("ChttdWxpYW4vc2hhcmUvdjEvc2hhcmUucHJvdG8SD211bGlhbi5zaGFyZS52MSI7CgRQYXJ0Eg0KBWVudHJ5GAEgASgJEg0KBWl0ZW1zGAIgAygJEhUKDWVudHJ5X3ZlcnNpb24YAyABKAQiogQKBVRlcm1zEiQKBXBhcnRzGAEgAygLMhUubXVsaWFuLnNoYXJlLnYxLlBhcnQSDwoHcHVycG9zZRgCIAEoCRIMCgRkdXR5GAMgASgJEg4KBm1hdHRlchgEIAEoCRITCgtsZWdhbF9iYXNpcxgFIAEoCRIXCg9hdHRhY2htZW50X2hhc2gYBiABKAwSEgoKYXBwX3N5c3RlbRgHIAEoCRIUCgxzY29wZV9vZl91c2UYCCABKAkSKwoGbWV0aG9kGAkgASgOMhsubXVsaWFuLmNhdGFsb2d1ZS52MS5NZXRob2QSDAoEZGF5cxgKIAEoDRIZChFtYXhfY2FsbHNfcGVyX2RheRgLIAEoDRIZChFtYXhfcm93c19wZXJfY2FsbBgMIAEoBBIRCgltYXhfY2FsbHMYDSABKAQSFgoOZGF0YV9saWZlX2RheXMYDiABKA0SEQoJcm93X3Njb3BlGA8gASgJEi4KCnByZWRpY2F0ZXMYECADKAsyGi5tdWxpYW4uc2hhcmUudjEuUHJlZGljYXRlEiQKBW1hc2tzGBEgAygLMhUubXVsaWFuLnNoYXJlLnYxLk1hc2sSGAoQbWF4X3Jvd3NfcGVyX2RheRgSIAEoBBIQCghtYXhfcm93cxgTIAEoBBIRCgltYXhfYnl0ZXMYFCABKAQSKAoHd2luZG93cxgVIAMoCzIXLm11bGlhbi5zaGFyZS52MS5XaW5kb3cimQEKCVByZWRpY2F0ZRIMCgRuYW1lGAEgASgJEg0KBWVudHJ5GAIgASgJEhEKCWNvbmRpdGlvbhgDIAEoCRIuCgpwYXJhbWV0ZXJzGAQgAygLMhoubXVsaWFuLnNoYXJlLnYxLlBhcmFtZXRlchITCgttYXhfcGVyX2RheRgFIAEoDRIXCg9tYXhfcGVyX3N1YmplY3QYBiABKA0iJwoJUGFyYW1ldGVyEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCSJ3CgRNYXNrEg0KBWVudHJ5GAEgASgJEgwKBGl0ZW0YAiABKAkSJwoEa2luZBgDIAEoDjIZLm11bGlhbi5zaGFyZS52MS5NYXNrS2luZBINCgVmaXJzdBgEIAEoDRIMCgRsYXN0GAUgASgNEgwKBHVuaXQYBiABKAQiVAoGV2luZG93EgwKBGRheXMYASABKA0SFAoMd29ya2luZ19kYXlzGAIgASgIEhMKC2Zyb21fbWludXRlGAMgASgNEhEKCXRvX21pbnV0ZRgEIAEoDSLVAQoIQ2xvY2tSdW4SKgoFY2xvY2sYASABKA4yGy5tdWxpYW4uZ292ZXJuYW5jZS52MS5DbG9jaxISCgpzdGFydGVkX21zGAIgASgDEg4KBmR1ZV9tcxgDIAEoAxIPCgdvdmVyZHVlGAQgASgIEhIKCnN0b3BwZWRfbXMYBSABKAMSEQoJbGVmdF9kYXlzGAYgASgNEhAKCGV4dGVuZGVkGAcgASgIEhcKD2V4dGVuc2lvbl9hc2tlZBgIIAEoCRIWCg5leHRlbnNpb25fZGF5cxgJIAEoDSL0AgoHUmVxdWVzdBIKCgJpZBgBIAEoCRIRCglyZXF1ZXN0ZXIYAiABKAkSEAoIcHJvdmlkZXIYAyABKAkSJQoFdGVybXMYBCABKAsyFi5tdWxpYW4uc2hhcmUudjEuVGVybXMSLAoFc3RhdGUYBSABKA4yHS5tdWxpYW4uc2hhcmUudjEuUmVxdWVzdFN0YXRlEigKBWNsb2NrGAYgASgLMhkubXVsaWFuLnNoYXJlLnYxLkNsb2NrUnVuEg8KB21pc3NpbmcYByADKAkSEwoLc3VwcGxlbWVudHMYCCABKA0SDgoGcmVhc29uGAkgASgJEhEKCWFncmVlbWVudBgKIAEoCRISCgpjcmVhdGVkX21zGAsgASgDEhIKCmRlY2lkZWRfbXMYDCABKAMSEAoIZmlsZWRfYnkYDSABKAkSEgoKZGVjaWRlZF9ieRgOIAEoCRIRCglhdXRvbWF0aWMYDyABKAgSDwoHZ2F0ZXdheRgQIAEoCSLmBQoJQWdyZWVtZW50EgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAQSDwoHcmVxdWVzdBgDIAEoCRIQCghwcm92aWRlchgEIAEoCRIQCghjb25zdW1lchgFIAEoCRIlCgV0ZXJtcxgGIAEoCzIWLm11bGlhbi5zaGFyZS52MS5UZXJtcxIuCgVzdGF0ZRgHIAEoDjIfLm11bGlhbi5zaGFyZS52MS5BZ3JlZW1lbnRTdGF0ZRIRCglzdGFydHNfbXMYCCABKAMSDwoHZW5kc19tcxgJIAEoAxIZChFzdGFsZW5lc3Nfc2Vjb25kcxgKIAEoDRIYChBjb25zdW1lcl9nYXRld2F5GAsgASgJEhkKEXByb3ZpZGVyX2dhdGV3YXlzGAwgAygJEigKBWNsb2NrGA0gASgLMhkubXVsaWFuLnNoYXJlLnYxLkNsb2NrUnVuEhQKDHN1c3BlbmRlZF9ieRgOIAEoCRIXCg9zdXNwZW5kZWRfY2F1c2UYDyABKAkSEgoKZW5kX3JlYXNvbhgQIAEoCRIQCghlbmRlZF9tcxgRIAEoAxISCgpkZWxpdmVyaWVzGBIgASgEEgwKBHVzZXMYEyABKAQSEQoJYW1lbmRtZW50GBQgASgEEhIKCmFtZW5kbWVudHMYFSABKAQSDwoHYW1lbmRlZBgWIAEoBBIRCgl2aW9sYXRpb24YFyABKAQSEgoKdmlvbGF0aW9ucxgYIAEoBBIRCglub3RpY2VfbXMYGSABKAMSDgoGZmlsaW5nGBogASgJEg0KBWdpdmVuGBsgASgIEisKCGRpc3Bvc2FsGBwgASgLMhkubXVsaWFuLnNoYXJlLnYxLkNsb2NrUnVuEhEKCWRpc3Bvc2FscxgdIAEoBBIQCghkaXNwb3NlZBgeIAEoBBIUCgxjb3B5X292ZXJkdWUYHyABKAQSEQoJZmVlZGJhY2tzGCAgASgEEg8KB3NlY3JlY3kYISABKAQivAIKCERlbGl2ZXJ5EhEKCWFncmVlbWVudBgBIAEoCRIOCgZudW1iZXIYAiABKAQSDQoFZW50cnkYAyABKAkSKwoGbWV0aG9kGAQgASgOMhsubXVsaWFuLmNhdGFsb2d1ZS52MS5NZXRob2QSLQoFc3RhdGUYBSABKA4yHi5tdWxpYW4uc2hhcmUudjEuRGVsaXZlcnlTdGF0ZRIMCgRyb3dzGAYgASgEEg0KBWJ5dGVzGAcgASgEEg4KBmRpZ2VzdBgIIAEoDBIPCgdnYXRld2F5GAkgASgJEhIKCnN0YXJ0ZWRfbXMYCiABKAMSFAoMY29tcGxldGVkX21zGAsgASgDEhQKDGNvbmZpcm1lZF9tcxgMIAEoAxINCgVjYXVzZRgNIAEoCRIVCg1lbnRyeV92ZXJzaW9uGA4gASgEIocBCgNVc2USEQoJYWdyZWVtZW50GAEgASgJEg4KBm51bWJlchgCIAEoBBIPCgdwdXJwb3NlGAMgASgJEhMKC21hdHRlcl9jYXNlGAQgASgJEgwKBHJvd3MYBSABKAQSDQoFYXRfbXMYBiABKAMSCgoCYnkYByABKAkSDgoGZWZmZWN0GAggASgJIkUKC0ZpbGVSZXF1ZXN0EiUKBXRlcm1zGAEgASgLMhYubXVsaWFuLnNoYXJlLnYxLlRlcm1zEg8KB2dhdGV3YXkYAiABKAkiKwoHQXNrTW9yZRIPCgdyZXF1ZXN0GAEgASgJEg8KB21pc3NpbmcYAiADKAkiRAoKU3VwcGxlbWVudBIPCgdyZXF1ZXN0GAEgASgJEiUKBXRlcm1zGAIgASgLMhYubXVsaWFuLnNoYXJlLnYxLlRlcm1zImAKBkFuc3dlchIPCgdyZXF1ZXN0GAEgASgJEg4KBmFjY2VwdBgCIAEoCBIOCgZyZWFzb24YAyABKAkSJQoFdGVybXMYBCABKAsyFi5tdWxpYW4uc2hhcmUudjEuVGVybXMiPQoMQXNrRXh0ZW5zaW9uEg8KB3JlcXVlc3QYASABKAkSDAoEZGF5cxgCIAEoDRIOCgZyZWFzb24YAyABKAkiQwoPRGVjaWRlRXh0ZW5zaW9uEg8KB3JlcXVlc3QYASABKAkSDwoHYXBwcm92ZRgCIAEoCBIOCgZyZWFzb24YAyABKAkiMgoPV2l0aGRyYXdSZXF1ZXN0Eg8KB3JlcXVlc3QYASABKAkSDgoGcmVhc29uGAIgASgJIjYKEENvbmZpcm1BZ3JlZW1lbnQSEQoJYWdyZWVtZW50GAEgASgJEg8KB3ZlcnNpb24YAiABKAQiNAoQU3VzcGVuZEFncmVlbWVudBIRCglhZ3JlZW1lbnQYASABKAkSDQoFY2F1c2UYAiABKAkiJAoPUmVzdW1lQWdyZWVtZW50EhEKCWFncmVlbWVudBgBIAEoCSJSCgxFbmRBZ3JlZW1lbnQSEQoJYWdyZWVtZW50GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZmaWxpbmcYAyABKAkSDwoHZW5kc19tcxgEIAEoAyJBCg1TdGFydERlbGl2ZXJ5EhEKCWFncmVlbWVudBgBIAEoCRIOCgZudW1iZXIYAiABKAQSDQoFZW50cnkYAyABKAkiYgoQQ29tcGxldGVEZWxpdmVyeRIRCglhZ3JlZW1lbnQYASABKAkSDgoGbnVtYmVyGAIgASgEEgwKBHJvd3MYAyABKAQSDQoFYnl0ZXMYBCABKAQSDgoGZGlnZXN0GAUgASgMIkAKDEZhaWxEZWxpdmVyeRIRCglhZ3JlZW1lbnQYASABKAkSDgoGbnVtYmVyGAIgASgEEg0KBWNhdXNlGAMgASgJIlIKD0NvbmZpcm1EZWxpdmVyeRIRCglhZ3JlZW1lbnQYASABKAkSDgoGbnVtYmVyGAIgASgEEgwKBHJvd3MYAyABKAQSDgoGZGlnZXN0GAQgASgMImIKCVJlY29yZFVzZRIRCglhZ3JlZW1lbnQYASABKAkSDwoHcHVycG9zZRgCIAEoCRITCgttYXR0ZXJfY2FzZRgDIAEoCRIMCgRyb3dzGAQgASgEEg4KBmVmZmVjdBgFIAEoCSq7AQoMUmVxdWVzdFN0YXRlEh0KGVJFUVVFU1RfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZSRVFVRVNUX1NUQVRFX1JFQ0VJVkVEEAESHAoYUkVRVUVTVF9TVEFURV9JTkNPTVBMRVRFEAISGgoWUkVRVUVTVF9TVEFURV9BQ0NFUFRFRBADEhkKFVJFUVVFU1RfU1RBVEVfUkVGVVNFRBAEEhsKF1JFUVVFU1RfU1RBVEVfV0lUSERSQVdOEAUqoQEKCE1hc2tLaW5kEhkKFU1BU0tfS0lORF9VTlNQRUNJRklFRBAAEhIKDk1BU0tfS0lORF9LRUVQEAESEgoOTUFTS19LSU5EX0hBU0gQAhITCg9NQVNLX0tJTkRfTU9OVEgQAxISCg5NQVNLX0tJTkRfWUVBUhAEEhMKD01BU0tfS0lORF9ST1VORBAFEhQKEE1BU0tfS0lORF9SRUdJT04QBirZAgoOQWdyZWVtZW50U3RhdGUSHwobQUdSRUVNRU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXQUdSRUVNRU5UX1NUQVRFX09GRkVSRUQQARIaChZBR1JFRU1FTlRfU1RBVEVfQUNUSVZFEAISHQoZQUdSRUVNRU5UX1NUQVRFX1NVU1BFTkRFRBADEhkKFUFHUkVFTUVOVF9TVEFURV9FTkRFRBAEEhwKGEFHUkVFTUVOVF9TVEFURV9BTUVORElORxAFEhwKGEFHUkVFTUVOVF9TVEFURV9SRU5FV0lORxAGEh4KGkFHUkVFTUVOVF9TVEFURV9SRUNUSUZZSU5HEAcSGgoWQUdSRUVNRU5UX1NUQVRFX0VORElORxAIEh0KGUFHUkVFTUVOVF9TVEFURV9ESVNQT1NJTkcQCRIcChhBR1JFRU1FTlRfU1RBVEVfRElTUE9TRUQQCiqiAQoNRGVsaXZlcnlTdGF0ZRIeChpERUxJVkVSWV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkRFTElWRVJZX1NUQVRFX1NUQVJURUQQARIcChhERUxJVkVSWV9TVEFURV9DT01QTEVURUQQAhIcChhERUxJVkVSWV9TVEFURV9DT05GSVJNRUQQAxIZChVERUxJVkVSWV9TVEFURV9GQUlMRUQQBEIkWiJtdWxpYW4vZ2VuL211bGlhbi9zaGFyZS92MTtzaGFyZXYxYgZwcm90bzM", [file_mulian_catalogue_v1_catalogue, file_mulian_governance_v1_governance]);
+  fileDesc("ChttdWxpYW4vc2hhcmUvdjEvc2hhcmUucHJvdG8SD211bGlhbi5zaGFyZS52MSI7CgRQYXJ0Eg0KBWVudHJ5GAEgASgJEg0KBWl0ZW1zGAIgAygJEhUKDWVudHJ5X3ZlcnNpb24YAyABKAQiogQKBVRlcm1zEiQKBXBhcnRzGAEgAygLMhUubXVsaWFuLnNoYXJlLnYxLlBhcnQSDwoHcHVycG9zZRgCIAEoCRIMCgRkdXR5GAMgASgJEg4KBm1hdHRlchgEIAEoCRITCgtsZWdhbF9iYXNpcxgFIAEoCRIXCg9hdHRhY2htZW50X2hhc2gYBiABKAwSEgoKYXBwX3N5c3RlbRgHIAEoCRIUCgxzY29wZV9vZl91c2UYCCABKAkSKwoGbWV0aG9kGAkgASgOMhsubXVsaWFuLmNhdGFsb2d1ZS52MS5NZXRob2QSDAoEZGF5cxgKIAEoDRIZChFtYXhfY2FsbHNfcGVyX2RheRgLIAEoDRIZChFtYXhfcm93c19wZXJfY2FsbBgMIAEoBBIRCgltYXhfY2FsbHMYDSABKAQSFgoOZGF0YV9saWZlX2RheXMYDiABKA0SEQoJcm93X3Njb3BlGA8gASgJEi4KCnByZWRpY2F0ZXMYECADKAsyGi5tdWxpYW4uc2hhcmUudjEuUHJlZGljYXRlEiQKBW1hc2tzGBEgAygLMhUubXVsaWFuLnNoYXJlLnYxLk1hc2sSGAoQbWF4X3Jvd3NfcGVyX2RheRgSIAEoBBIQCghtYXhfcm93cxgTIAEoBBIRCgltYXhfYnl0ZXMYFCABKAQSKAoHd2luZG93cxgVIAMoCzIXLm11bGlhbi5zaGFyZS52MS5XaW5kb3cimQEKCVByZWRpY2F0ZRIMCgRuYW1lGAEgASgJEg0KBWVudHJ5GAIgASgJEhEKCWNvbmRpdGlvbhgDIAEoCRIuCgpwYXJhbWV0ZXJzGAQgAygLMhoubXVsaWFuLnNoYXJlLnYxLlBhcmFtZXRlchITCgttYXhfcGVyX2RheRgFIAEoDRIXCg9tYXhfcGVyX3N1YmplY3QYBiABKA0iJwoJUGFyYW1ldGVyEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCSJ3CgRNYXNrEg0KBWVudHJ5GAEgASgJEgwKBGl0ZW0YAiABKAkSJwoEa2luZBgDIAEoDjIZLm11bGlhbi5zaGFyZS52MS5NYXNrS2luZBINCgVmaXJzdBgEIAEoDRIMCgRsYXN0GAUgASgNEgwKBHVuaXQYBiABKAQiVAoGV2luZG93EgwKBGRheXMYASABKA0SFAoMd29ya2luZ19kYXlzGAIgASgIEhMKC2Zyb21fbWludXRlGAMgASgNEhEKCXRvX21pbnV0ZRgEIAEoDSLVAQoIQ2xvY2tSdW4SKgoFY2xvY2sYASABKA4yGy5tdWxpYW4uZ292ZXJuYW5jZS52MS5DbG9jaxISCgpzdGFydGVkX21zGAIgASgDEg4KBmR1ZV9tcxgDIAEoAxIPCgdvdmVyZHVlGAQgASgIEhIKCnN0b3BwZWRfbXMYBSABKAMSEQoJbGVmdF9kYXlzGAYgASgNEhAKCGV4dGVuZGVkGAcgASgIEhcKD2V4dGVuc2lvbl9hc2tlZBgIIAEoCRIWCg5leHRlbnNpb25fZGF5cxgJIAEoDSKeAwoHUmVxdWVzdBIKCgJpZBgBIAEoCRIRCglyZXF1ZXN0ZXIYAiABKAkSEAoIcHJvdmlkZXIYAyABKAkSJQoFdGVybXMYBCABKAsyFi5tdWxpYW4uc2hhcmUudjEuVGVybXMSLAoFc3RhdGUYBSABKA4yHS5tdWxpYW4uc2hhcmUudjEuUmVxdWVzdFN0YXRlEigKBWNsb2NrGAYgASgLMhkubXVsaWFuLnNoYXJlLnYxLkNsb2NrUnVuEg8KB21pc3NpbmcYByADKAkSEwoLc3VwcGxlbWVudHMYCCABKA0SDgoGcmVhc29uGAkgASgJEhEKCWFncmVlbWVudBgKIAEoCRISCgpjcmVhdGVkX21zGAsgASgDEhIKCmRlY2lkZWRfbXMYDCABKAMSEAoIZmlsZWRfYnkYDSABKAkSEgoKZGVjaWRlZF9ieRgOIAEoCRIRCglhdXRvbWF0aWMYDyABKAgSDwoHZ2F0ZXdheRgQIAEoCRIoCgd1cmdpbmdzGBEgAygLMhcubXVsaWFuLnNoYXJlLnYxLlVyZ2luZyJBCgZVcmdpbmcSCwoDb3JnGAEgASgJEg0KBWF0X21zGAIgASgDEgwKBG5vdGUYAyABKAkSDQoFdGltZXMYBCABKA0i5gUKCUFncmVlbWVudBIKCgJpZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgEEg8KB3JlcXVlc3QYAyABKAkSEAoIcHJvdmlkZXIYBCABKAkSEAoIY29uc3VtZXIYBSABKAkSJQoFdGVybXMYBiABKAsyFi5tdWxpYW4uc2hhcmUudjEuVGVybXMSLgoFc3RhdGUYByABKA4yHy5tdWxpYW4uc2hhcmUudjEuQWdyZWVtZW50U3RhdGUSEQoJc3RhcnRzX21zGAggASgDEg8KB2VuZHNfbXMYCSABKAMSGQoRc3RhbGVuZXNzX3NlY29uZHMYCiABKA0SGAoQY29uc3VtZXJfZ2F0ZXdheRgLIAEoCRIZChFwcm92aWRlcl9nYXRld2F5cxgMIAMoCRIoCgVjbG9jaxgNIAEoCzIZLm11bGlhbi5zaGFyZS52MS5DbG9ja1J1bhIUCgxzdXNwZW5kZWRfYnkYDiABKAkSFwoPc3VzcGVuZGVkX2NhdXNlGA8gASgJEhIKCmVuZF9yZWFzb24YECABKAkSEAoIZW5kZWRfbXMYESABKAMSEgoKZGVsaXZlcmllcxgSIAEoBBIMCgR1c2VzGBMgASgEEhEKCWFtZW5kbWVudBgUIAEoBBISCgphbWVuZG1lbnRzGBUgASgEEg8KB2FtZW5kZWQYFiABKAQSEQoJdmlvbGF0aW9uGBcgASgEEhIKCnZpb2xhdGlvbnMYGCABKAQSEQoJbm90aWNlX21zGBkgASgDEg4KBmZpbGluZxgaIAEoCRINCgVnaXZlbhgbIAEoCBIrCghkaXNwb3NhbBgcIAEoCzIZLm11bGlhbi5zaGFyZS52MS5DbG9ja1J1bhIRCglkaXNwb3NhbHMYHSABKAQSEAoIZGlzcG9zZWQYHiABKAQSFAoMY29weV9vdmVyZHVlGB8gASgEEhEKCWZlZWRiYWNrcxggIAEoBBIPCgdzZWNyZWN5GCEgASgEIrwCCghEZWxpdmVyeRIRCglhZ3JlZW1lbnQYASABKAkSDgoGbnVtYmVyGAIgASgEEg0KBWVudHJ5GAMgASgJEisKBm1ldGhvZBgEIAEoDjIbLm11bGlhbi5jYXRhbG9ndWUudjEuTWV0aG9kEi0KBXN0YXRlGAUgASgOMh4ubXVsaWFuLnNoYXJlLnYxLkRlbGl2ZXJ5U3RhdGUSDAoEcm93cxgGIAEoBBINCgVieXRlcxgHIAEoBBIOCgZkaWdlc3QYCCABKAwSDwoHZ2F0ZXdheRgJIAEoCRISCgpzdGFydGVkX21zGAogASgDEhQKDGNvbXBsZXRlZF9tcxgLIAEoAxIUCgxjb25maXJtZWRfbXMYDCABKAMSDQoFY2F1c2UYDSABKAkSFQoNZW50cnlfdmVyc2lvbhgOIAEoBCKHAQoDVXNlEhEKCWFncmVlbWVudBgBIAEoCRIOCgZudW1iZXIYAiABKAQSDwoHcHVycG9zZRgDIAEoCRITCgttYXR0ZXJfY2FzZRgEIAEoCRIMCgRyb3dzGAUgASgEEg0KBWF0X21zGAYgASgDEgoKAmJ5GAcgASgJEg4KBmVmZmVjdBgIIAEoCSJFCgtGaWxlUmVxdWVzdBIlCgV0ZXJtcxgBIAEoCzIWLm11bGlhbi5zaGFyZS52MS5UZXJtcxIPCgdnYXRld2F5GAIgASgJIisKB0Fza01vcmUSDwoHcmVxdWVzdBgBIAEoCRIPCgdtaXNzaW5nGAIgAygJIkQKClN1cHBsZW1lbnQSDwoHcmVxdWVzdBgBIAEoCRIlCgV0ZXJtcxgCIAEoCzIWLm11bGlhbi5zaGFyZS52MS5UZXJtcyJgCgZBbnN3ZXISDwoHcmVxdWVzdBgBIAEoCRIOCgZhY2NlcHQYAiABKAgSDgoGcmVhc29uGAMgASgJEiUKBXRlcm1zGAQgASgLMhYubXVsaWFuLnNoYXJlLnYxLlRlcm1zIj0KDEFza0V4dGVuc2lvbhIPCgdyZXF1ZXN0GAEgASgJEgwKBGRheXMYAiABKA0SDgoGcmVhc29uGAMgASgJIkMKD0RlY2lkZUV4dGVuc2lvbhIPCgdyZXF1ZXN0GAEgASgJEg8KB2FwcHJvdmUYAiABKAgSDgoGcmVhc29uGAMgASgJIjIKD1dpdGhkcmF3UmVxdWVzdBIPCgdyZXF1ZXN0GAEgASgJEg4KBnJlYXNvbhgCIAEoCSIsCgtVcmdlUmVxdWVzdBIPCgdyZXF1ZXN0GAEgASgJEgwKBG5vdGUYAiABKAkiNgoQQ29uZmlybUFncmVlbWVudBIRCglhZ3JlZW1lbnQYASABKAkSDwoHdmVyc2lvbhgCIAEoBCI0ChBTdXNwZW5kQWdyZWVtZW50EhEKCWFncmVlbWVudBgBIAEoCRINCgVjYXVzZRgCIAEoCSIkCg9SZXN1bWVBZ3JlZW1lbnQSEQoJYWdyZWVtZW50GAEgASgJIlIKDEVuZEFncmVlbWVudBIRCglhZ3JlZW1lbnQYASABKAkSDgoGcmVhc29uGAIgASgJEg4KBmZpbGluZxgDIAEoCRIPCgdlbmRzX21zGAQgASgDIkEKDVN0YXJ0RGVsaXZlcnkSEQoJYWdyZWVtZW50GAEgASgJEg4KBm51bWJlchgCIAEoBBINCgVlbnRyeRgDIAEoCSJiChBDb21wbGV0ZURlbGl2ZXJ5EhEKCWFncmVlbWVudBgBIAEoCRIOCgZudW1iZXIYAiABKAQSDAoEcm93cxgDIAEoBBINCgVieXRlcxgEIAEoBBIOCgZkaWdlc3QYBSABKAwiQAoMRmFpbERlbGl2ZXJ5EhEKCWFncmVlbWVudBgBIAEoCRIOCgZudW1iZXIYAiABKAQSDQoFY2F1c2UYAyABKAkiUgoPQ29uZmlybURlbGl2ZXJ5EhEKCWFncmVlbWVudBgBIAEoCRIOCgZudW1iZXIYAiABKAQSDAoEcm93cxgDIAEoBBIOCgZkaWdlc3QYBCABKAwiYgoJUmVjb3JkVXNlEhEKCWFncmVlbWVudBgBIAEoCRIPCgdwdXJwb3NlGAIgASgJEhMKC21hdHRlcl9jYXNlGAMgASgJEgwKBHJvd3MYBCABKAQSDgoGZWZmZWN0GAUgASgJKrsBCgxSZXF1ZXN0U3RhdGUSHQoZUkVRVUVTVF9TVEFURV9VTlNQRUNJRklFRBAAEhoKFlJFUVVFU1RfU1RBVEVfUkVDRUlWRUQQARIcChhSRVFVRVNUX1NUQVRFX0lOQ09NUExFVEUQAhIaChZSRVFVRVNUX1NUQVRFX0FDQ0VQVEVEEAMSGQoVUkVRVUVTVF9TVEFURV9SRUZVU0VEEAQSGwoXUkVRVUVTVF9TVEFURV9XSVRIRFJBV04QBSqhAQoITWFza0tpbmQSGQoVTUFTS19LSU5EX1VOU1BFQ0lGSUVEEAASEgoOTUFTS19LSU5EX0tFRVAQARISCg5NQVNLX0tJTkRfSEFTSBACEhMKD01BU0tfS0lORF9NT05USBADEhIKDk1BU0tfS0lORF9ZRUFSEAQSEwoPTUFTS19LSU5EX1JPVU5EEAUSFAoQTUFTS19LSU5EX1JFR0lPThAGKtkCCg5BZ3JlZW1lbnRTdGF0ZRIfChtBR1JFRU1FTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdBR1JFRU1FTlRfU1RBVEVfT0ZGRVJFRBABEhoKFkFHUkVFTUVOVF9TVEFURV9BQ1RJVkUQAhIdChlBR1JFRU1FTlRfU1RBVEVfU1VTUEVOREVEEAMSGQoVQUdSRUVNRU5UX1NUQVRFX0VOREVEEAQSHAoYQUdSRUVNRU5UX1NUQVRFX0FNRU5ESU5HEAUSHAoYQUdSRUVNRU5UX1NUQVRFX1JFTkVXSU5HEAYSHgoaQUdSRUVNRU5UX1NUQVRFX1JFQ1RJRllJTkcQBxIaChZBR1JFRU1FTlRfU1RBVEVfRU5ESU5HEAgSHQoZQUdSRUVNRU5UX1NUQVRFX0RJU1BPU0lORxAJEhwKGEFHUkVFTUVOVF9TVEFURV9ESVNQT1NFRBAKKqIBCg1EZWxpdmVyeVN0YXRlEh4KGkRFTElWRVJZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWREVMSVZFUllfU1RBVEVfU1RBUlRFRBABEhwKGERFTElWRVJZX1NUQVRFX0NPTVBMRVRFRBACEhwKGERFTElWRVJZX1NUQVRFX0NPTkZJUk1FRBADEhkKFURFTElWRVJZX1NUQVRFX0ZBSUxFRBAEQiRaIm11bGlhbi9nZW4vbXVsaWFuL3NoYXJlL3YxO3NoYXJldjFiBnByb3RvMw", [file_mulian_catalogue_v1_catalogue, file_mulian_governance_v1_governance]);
 
 /**
  * Part is what is asked of one entry.
@@ -565,6 +565,13 @@ export type Request = Message<"mulian.share.v1.Request"> & {
    * @generated from field: string gateway = 16;
    */
   gateway: string;
+
+  /**
+   * the latest of each organisation that urged, at most 16; the newest last
+   *
+   * @generated from field: repeated mulian.share.v1.Urging urgings = 17;
+   */
+  urgings: Urging[];
 };
 
 /**
@@ -573,6 +580,43 @@ export type Request = Message<"mulian.share.v1.Request"> & {
  */
 export const RequestSchema: GenMessage<Request> = /*@__PURE__*/
   messageDesc(file_mulian_share_v1_share, 7);
+
+/**
+ * Urging 催办: who asked that an overdue request be answered at last. It stays on record
+ * after the answer.
+ *
+ * @generated from message mulian.share.v1.Urging
+ */
+export type Urging = Message<"mulian.share.v1.Urging"> & {
+  /**
+   * @generated from field: string org = 1;
+   */
+  org: string;
+
+  /**
+   * @generated from field: int64 at_ms = 2;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: string note = 3;
+   */
+  note: string;
+
+  /**
+   * how often this organisation has urged
+   *
+   * @generated from field: uint32 times = 4;
+   */
+  times: number;
+};
+
+/**
+ * Describes the message mulian.share.v1.Urging.
+ * Use `create(UrgingSchema)` to create a new message.
+ */
+export const UrgingSchema: GenMessage<Urging> = /*@__PURE__*/
+  messageDesc(file_mulian_share_v1_share, 8);
 
 /**
  * Agreement 共享协议, under "share/agreement/<id>". Its content is fixed by both
@@ -790,7 +834,7 @@ export type Agreement = Message<"mulian.share.v1.Agreement"> & {
  * Use `create(AgreementSchema)` to create a new message.
  */
 export const AgreementSchema: GenMessage<Agreement> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 8);
+  messageDesc(file_mulian_share_v1_share, 9);
 
 /**
  * Delivery 交付, under "share/delivery/<agreement>/<number, 10 digits>".
@@ -882,7 +926,7 @@ export type Delivery = Message<"mulian.share.v1.Delivery"> & {
  * Use `create(DeliverySchema)` to create a new message.
  */
 export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 9);
+  messageDesc(file_mulian_share_v1_share, 10);
 
 /**
  * Use 使用: the consumer accounts for it, under "share/use/<agreement>/<number, 10 digits>".
@@ -944,7 +988,7 @@ export type Use = Message<"mulian.share.v1.Use"> & {
  * Use `create(UseSchema)` to create a new message.
  */
 export const UseSchema: GenMessage<Use> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 10);
+  messageDesc(file_mulian_share_v1_share, 11);
 
 /**
  * FileRequest applies. Signed by the requester, OFFICER: the signature is that of
@@ -974,7 +1018,7 @@ export type FileRequest = Message<"mulian.share.v1.FileRequest"> & {
  * Use `create(FileRequestSchema)` to create a new message.
  */
 export const FileRequestSchema: GenMessage<FileRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 11);
+  messageDesc(file_mulian_share_v1_share, 12);
 
 /**
  * AskMore tells once and in full what is missing; stops the clock. Provider, OFFICER.
@@ -1000,7 +1044,7 @@ export type AskMore = Message<"mulian.share.v1.AskMore"> & {
  * Use `create(AskMoreSchema)` to create a new message.
  */
 export const AskMoreSchema: GenMessage<AskMore> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 12);
+  messageDesc(file_mulian_share_v1_share, 13);
 
 /**
  * Supplement answers AskMore; the clock goes on. Requester, OFFICER.
@@ -1024,7 +1068,7 @@ export type Supplement = Message<"mulian.share.v1.Supplement"> & {
  * Use `create(SupplementSchema)` to create a new message.
  */
 export const SupplementSchema: GenMessage<Supplement> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 13);
+  messageDesc(file_mulian_share_v1_share, 14);
 
 /**
  * Answer accepts or refuses. Provider, OFFICER. Accepting makes the agreement,
@@ -1063,7 +1107,7 @@ export type Answer = Message<"mulian.share.v1.Answer"> & {
  * Use `create(AnswerSchema)` to create a new message.
  */
 export const AnswerSchema: GenMessage<Answer> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 14);
+  messageDesc(file_mulian_share_v1_share, 15);
 
 /**
  * AskExtension of the answer clock, with reason; the authority decides. Provider.
@@ -1092,7 +1136,7 @@ export type AskExtension = Message<"mulian.share.v1.AskExtension"> & {
  * Use `create(AskExtensionSchema)` to create a new message.
  */
 export const AskExtensionSchema: GenMessage<AskExtension> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 15);
+  messageDesc(file_mulian_share_v1_share, 16);
 
 /**
  * DecideExtension, AUTHORITY. The requester sees it at once.
@@ -1121,7 +1165,7 @@ export type DecideExtension = Message<"mulian.share.v1.DecideExtension"> & {
  * Use `create(DecideExtensionSchema)` to create a new message.
  */
 export const DecideExtensionSchema: GenMessage<DecideExtension> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 16);
+  messageDesc(file_mulian_share_v1_share, 17);
 
 /**
  * WithdrawRequest by the requester, while not decided.
@@ -1145,7 +1189,34 @@ export type WithdrawRequest = Message<"mulian.share.v1.WithdrawRequest"> & {
  * Use `create(WithdrawRequestSchema)` to create a new message.
  */
 export const WithdrawRequestSchema: GenMessage<WithdrawRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 17);
+  messageDesc(file_mulian_share_v1_share, 18);
+
+/**
+ * UrgeRequest puts on record that an overdue answer is asked for again; it moves no
+ * clock. Requester or AUTHORITY, OFFICER; each once in 24 hours.
+ *
+ * @generated from message mulian.share.v1.UrgeRequest
+ */
+export type UrgeRequest = Message<"mulian.share.v1.UrgeRequest"> & {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request: string;
+
+  /**
+   * <= 1000; optional
+   *
+   * @generated from field: string note = 2;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message mulian.share.v1.UrgeRequest.
+ * Use `create(UrgeRequestSchema)` to create a new message.
+ */
+export const UrgeRequestSchema: GenMessage<UrgeRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_share_v1_share, 19);
 
 /**
  * ConfirmAgreement: the consumer signs; the agreement is active. Consumer, OFFICER.
@@ -1171,7 +1242,7 @@ export type ConfirmAgreement = Message<"mulian.share.v1.ConfirmAgreement"> & {
  * Use `create(ConfirmAgreementSchema)` to create a new message.
  */
 export const ConfirmAgreementSchema: GenMessage<ConfirmAgreement> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 18);
+  messageDesc(file_mulian_share_v1_share, 20);
 
 /**
  * SuspendAgreement by provider or AUTHORITY, with cause.
@@ -1195,7 +1266,7 @@ export type SuspendAgreement = Message<"mulian.share.v1.SuspendAgreement"> & {
  * Use `create(SuspendAgreementSchema)` to create a new message.
  */
 export const SuspendAgreementSchema: GenMessage<SuspendAgreement> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 19);
+  messageDesc(file_mulian_share_v1_share, 21);
 
 /**
  * ResumeAgreement by whoever suspended it, or AUTHORITY.
@@ -1214,7 +1285,7 @@ export type ResumeAgreement = Message<"mulian.share.v1.ResumeAgreement"> & {
  * Use `create(ResumeAgreementSchema)` to create a new message.
  */
 export const ResumeAgreementSchema: GenMessage<ResumeAgreement> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 20);
+  messageDesc(file_mulian_share_v1_share, 22);
 
 /**
  * EndAgreement: by the consumer at any time; by AUTHORITY; by the provider only
@@ -1253,7 +1324,7 @@ export type EndAgreement = Message<"mulian.share.v1.EndAgreement"> & {
  * Use `create(EndAgreementSchema)` to create a new message.
  */
 export const EndAgreementSchema: GenMessage<EndAgreement> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 21);
+  messageDesc(file_mulian_share_v1_share, 23);
 
 /**
  * StartDelivery, provider's gateway, MACHINE.
@@ -1284,7 +1355,7 @@ export type StartDelivery = Message<"mulian.share.v1.StartDelivery"> & {
  * Use `create(StartDeliverySchema)` to create a new message.
  */
 export const StartDeliverySchema: GenMessage<StartDelivery> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 22);
+  messageDesc(file_mulian_share_v1_share, 24);
 
 /**
  * CompleteDelivery, provider's gateway: what was given.
@@ -1323,7 +1394,7 @@ export type CompleteDelivery = Message<"mulian.share.v1.CompleteDelivery"> & {
  * Use `create(CompleteDeliverySchema)` to create a new message.
  */
 export const CompleteDeliverySchema: GenMessage<CompleteDelivery> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 23);
+  messageDesc(file_mulian_share_v1_share, 25);
 
 /**
  * FailDelivery, either gateway.
@@ -1352,7 +1423,7 @@ export type FailDelivery = Message<"mulian.share.v1.FailDelivery"> & {
  * Use `create(FailDeliverySchema)` to create a new message.
  */
 export const FailDeliverySchema: GenMessage<FailDelivery> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 24);
+  messageDesc(file_mulian_share_v1_share, 26);
 
 /**
  * ConfirmDelivery, consumer's gateway: loaded, and equal to what the provider
@@ -1387,7 +1458,7 @@ export type ConfirmDelivery = Message<"mulian.share.v1.ConfirmDelivery"> & {
  * Use `create(ConfirmDeliverySchema)` to create a new message.
  */
 export const ConfirmDeliverySchema: GenMessage<ConfirmDelivery> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 25);
+  messageDesc(file_mulian_share_v1_share, 27);
 
 /**
  * RecordUse accounts for use, consumer's gateway or organisation.
@@ -1426,7 +1497,7 @@ export type RecordUse = Message<"mulian.share.v1.RecordUse"> & {
  * Use `create(RecordUseSchema)` to create a new message.
  */
 export const RecordUseSchema: GenMessage<RecordUse> = /*@__PURE__*/
-  messageDesc(file_mulian_share_v1_share, 26);
+  messageDesc(file_mulian_share_v1_share, 28);
 
 /**
  * RequestState: spec/sharing.md 4.4.
