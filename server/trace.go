@@ -12,6 +12,7 @@ import (
 
 	"mulian/client/sentence"
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	grantv1 "mulian/gen/mulian/grant/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/index"
@@ -91,6 +92,10 @@ func (s *Server) names(ctx context.Context) sentence.Names {
 		case strings.HasPrefix(key, index.Duty):
 			if d, ok, err := index.Get[cataloguev1.Duty](ctx, s.index, key); err == nil && ok {
 				name = "“" + d.GetTitle() + "”"
+			}
+		case strings.HasPrefix(key, index.IntendedUse):
+			if u, ok, err := index.Get[grantv1.IntendedUse](ctx, s.index, key); err == nil && ok {
+				name = u.GetTitle()
 			}
 		}
 		known[key] = name

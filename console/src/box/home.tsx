@@ -13,10 +13,12 @@ export function Home() {
   const read = useAsk(async () => {
     const [a, g, n, h] = await Promise.all([asks(signer.account), grants(signer.account), notified(signer.account), heldBy(signer.account)])
     const orgs = [...new Set([...(a.requests ?? []).map((r) => r.org), ...(g.grants ?? []).map((x) => x.grantee)])]
-    return { asks: a.requests ?? [], grants: g.grants ?? [], told: Number(n.count ?? 0), held: Number(h.total ?? 0), names: await names(orgs.map((o) => `identity/account/${o}`)) }
+    const uses = [...new Set([...(a.requests ?? []), ...(g.grants ?? [])].map((x) => x.use))]
+    return { asks: a.requests ?? [], grants: g.grants ?? [], told: Number(n.count ?? 0), held: Number(h.total ?? 0), names: await names([...orgs.map((o) => `identity/account/${o}`), ...uses.map((u) => `grant/register/${u}`)]) }
   }, [signer.account, stamp])
   const d = read.data
   const name = (org: string) => d?.names[`identity/account/${org}`] ?? org
+  const what = (use: string) => d?.names[`grant/register/${use}`]
   return (
     <>
       <header className="hero"><div className="row"><h1>{t('title')}</h1><To to="/box/me" className="me">{t('me.title')}</To></div><p>{t('home.lead', { n: d?.grants.length ?? 0 })}</p></header>
@@ -33,7 +35,7 @@ export function Home() {
           {d.asks.length === 0 && <p className="second">{t('home.nothing')}</p>}
           {d.asks.map((r) => (
             <div className="item" key={r.id}>
-              <div><strong>{name(r.org)}</strong><p className="second">{t('home.until', { at: moment(r.notAfterMs) })}</p></div>
+              <div><strong>{name(r.org)}</strong><p>{what(r.use)}</p><p className="second">{t('home.until', { at: moment(r.notAfterMs) })}</p></div>
               <To to={`/box/ask/${r.id}`} className="button first">{t('home.look')}</To>
             </div>
           ))}
@@ -45,7 +47,7 @@ export function Home() {
         {d && <section className="card" aria-labelledby="given">
           <h2 id="given"><To to="/box/grants">{t('home.given')} {d.grants.length}</To></h2>
           {d.grants.length === 0 && <p className="second">{t('home.noGrants')}</p>}
-          {d.grants.map((g) => <Given key={g.id} grant={g} name={name(g.grantee)} />)}
+          {d.grants.map((g) => <Given key={g.id} grant={g} name={name(g.grantee)} what={what(g.use)} />)}
         </section>}
         <Speech />
       </main>
@@ -53,14 +55,14 @@ export function Home() {
   )
 }
 
-function Given({ grant, name }: { grant: Grant; name: string }) {
+function Given({ grant, name, what }: { grant: Grant; name: string; what?: string }) {
   const { t } = useWords()
   const { at, signer, refresh } = useBox()
   const [done, setDone] = useState(false)
   const uses = grant.maxUses ? t('home.uses', { n: grant.uses ?? 0, of: grant.maxUses }) : t('home.usesFree', { n: grant.uses ?? 0 })
   return (
     <div className="item">
-      <div><To to={`/box/grant/${grant.id}`}><strong>{name}</strong></To><p className="second">{t('home.to', { at: moment(grant.notAfterMs) })} · {uses}</p></div>
+      <div><To to={`/box/grant/${grant.id}`}><strong>{name}</strong></To><p>{what}</p><p className="second">{t('home.to', { at: moment(grant.notAfterMs) })} · {uses}</p></div>
       {grant.basis !== 'GRANT_BASIS_DUTY' && !done && (
         <SignButton label={t('home.revoke')} className="button danger" make={async () => (await import('./sign')).revoking(at, signer, grant.id)} done={() => { setDone(true); refresh() }} />
       )}

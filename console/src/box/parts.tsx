@@ -20,7 +20,9 @@ export function Trouble({ error, again }: { error: unknown; again?: () => void }
   const r = error instanceof Refusal ? error : undefined
   const code = Number(r?.code.replace('MUL-', '')) || 0
   const said = useAsk<{ title?: string; fix?: string }>(() => (code ? call('mulian.console.v1.ConsoleService/Explain', { code }) : Promise.resolve({})), [code])
-  const text = error instanceof Error ? error.message : String(error)
+  const message = error instanceof Error ? error.message : String(error)
+  // A part of the page that cannot be loaded is a server that cannot be reached.
+  const text = /dynamically imported module|Importing a module script/i.test(message) ? 'offline' : message
   return (
     <div className="card trouble" role="alert">
       <strong>{said.data?.title ?? (text === 'offline' ? t('trouble.offline') : t('trouble.failed'))}</strong>

@@ -11,6 +11,14 @@ export function Seen() {
     const n = (await notified(signer.account)).notifications ?? []
     return { n: n.reverse(), who: await names([...new Set(n.flatMap((x) => (x.event.actor ? [`identity/account/${x.event.actor}`] : [])))]) }
   }, [signer.account, stamp])
+  // Where a request or a grant has a page of its own, its line opens it.
+  const page = (objects: string[] = []) => {
+    for (const o of objects) {
+      if (o.startsWith('grant/grant/')) return `/box/grant/${o.slice('grant/grant/'.length)}`
+      if (o.startsWith('grant/request/')) return `/box/ask/${o.slice('grant/request/'.length)}`
+    }
+    return undefined
+  }
   const verb = (v: string) => { const k = `seen.verb.${v.replace('/', '_')}`; const w = t(k); return w === k ? v : w }
   return (
     <main className="page">
@@ -20,7 +28,7 @@ export function Seen() {
       {!read.data && read.error === undefined && <Wait />}
       {read.data?.n.length === 0 && <p className="card second">{t('seen.none')}</p>}
       {!!read.data?.n.length && <ol className="card line">{read.data.n.map((x) => (
-        <li key={x.number}><strong>{verb(x.event.verb)}</strong><p className="second">{x.event.actor === signer.account ? t('seen.you') : x.event.actor ? read.data!.who[`identity/account/${x.event.actor}`] : t('seen.clock')} · {moment(x.event.timeMs)} · {t('seen.height', { n: x.event.height })}</p></li>
+        <li key={x.number}>{page(x.event.objects) ? <To to={page(x.event.objects)!} className="tall"><strong>{verb(x.event.verb)} ›</strong></To> : <strong>{verb(x.event.verb)}</strong>}<p className="second">{x.event.actor === signer.account ? t('seen.you') : x.event.actor ? read.data!.who[`identity/account/${x.event.actor}`] : t('seen.clock')} · {moment(x.event.timeMs)} · {t('seen.height', { n: x.event.height })}</p></li>
       ))}</ol>}
     </main>
   )

@@ -26,6 +26,7 @@ import { useSmall } from './table'
 /** Ask is what a page wants to have signed. */
 export interface Ask {
   title: string // what the button said
+  about?: string // what it is done to, by the name that the page shows
   acts: Act[]
   danger?: boolean // cannot be undone
   beside?: ReactNode // differences to what stands now
@@ -56,6 +57,7 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
   const { offsetMs, connected } = usePulse()
   const small = useSmall()
   const client = useQueryClient()
+  const headed = [ask.title, ask.about].filter(Boolean).join(' · ')
   const [made, setMade] = useState<Draft>()
   const [stage, setStage] = useState<Stage>({ at: 'ready' })
   const told = useQuery({
@@ -76,7 +78,7 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
         return
       }
       await caughtUp(client) // so that nobody signs again what the page still shows as open
-      tell({ text: t('sign.done', { height: amount(c.height) }), to: `/tx/${hex(c.id)}`, link: t('sign.look') })
+      tell({ text: `${headed} ${t('sign.done', { height: amount(c.height) })}`, to: `/tx/${hex(c.id)}`, link: t('sign.look') })
       close(c)
     } catch (err) {
       if (err instanceof DOMException) setStage({ at: 'failed', why: t('sign.device', { why: err.message }) })
@@ -95,7 +97,7 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
   const waits = stage.at === 'key' || stage.at === 'pending'
   return (
     <Drawer
-      open title={ask.title} onClose={() => { if (stage.at !== 'pending') close() }} placement={small ? 'bottom' : 'right'} size={small ? '88%' : 480}
+      open title={headed} onClose={() => { if (stage.at !== 'pending') close() }} placement={small ? 'bottom' : 'right'} size={small ? '88%' : 480}
       mask={{ closable: false }} keyboard={!waits}
       footer={signer && (
         <div className="actions">

@@ -34,6 +34,8 @@ var fields = map[string]Phrase{
 	"Parameters.recovery_guardian_hours": {"监护人恢复锁定小时数（0 即 72）", "hours a recovery by guardians is locked (0 = 72)"},
 	"Parameters.recovery_code_hours":     {"恢复码恢复锁定小时数（0 即 168）", "hours a recovery by code is locked (0 = 168)"},
 	"Parameters.recovery_open_hours":     {"恢复等待人数到齐的小时数（0 即 168）", "hours in which all have to vouch for a recovery (0 = 168)"},
+	"Parameters.grant_cooling_seconds":   {"长期授权冷静期（0 即 600 秒）", "cooling of standing grants (0 = 600 s)"},
+	"Parameters.grant_deletion_days":     {"撤回后删除期限（0 即 15 天）", "copies are deleted within, after a revocation (0 = 15 days)"},
 	"Threshold.kind":                     {"事项", "kind"}, "Threshold.percent": {"比例", "share"},
 
 	"Upgrade.name": {"升级", "upgrade"}, "Upgrade.height": {"生效高度", "from height"}, "Upgrade.protocol": {"规则版本", "protocol"},

@@ -12,7 +12,7 @@ var notes = map[string]string{
 	"erased": "已销毁", "executed": "已执行", "exempted": "已豁免", "exhausted": "已用尽", "expired": "已过期", "failed": "未成", "fanned_out": "已转告",
 	"filed": "已备案", "frozen": "已冻结", "given": "已给出", "granted": "已授权", "held": "已搁置", "incomplete": "待补正", "issued": "已签发",
 	"lapsed": "已失效", "lifted": "已解除", "locked": "已锁定", "made": "已产生", "not_me": "不是本人", "match_code_wrong": "配对码不符", "offered": "已提出",
-	"open": "进行中", "ordered": "已责令", "overdue": "逾期", "partly_reimbursed": "部分报销", "paused": "已暂停", "proposed": "已提议", "published": "已发布",
+	"open": "进行中", "ordered": "已责令", "overdue": "逾期", "partly_reimbursed": "部分报销", "paused": "已暂停", "proofing_level_basic": "一般强度", "proofing_level_high": "最高强度", "proofing_level_substantial": "较高强度", "proposed": "已提议", "published": "已发布",
 	"received": "已收到", "recorded": "已记录", "rectifying": "整改中", "red_flush_pending": "待红冲", "red_flushed": "已红冲", "refused": "已拒绝",
 	"registered": "已登记", "reimbursed": "已报销", "rejected": "已驳回", "released": "已放行", "removed": "已移除", "renewing": "续签中", "reported": "已上报",
 	"requested": "已提出", "resumed": "已恢复", "retired": "已停用", "returned": "已退回", "review": "待复核", "revoked": "已撤销", "running": "进行中",

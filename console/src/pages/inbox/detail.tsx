@@ -74,7 +74,7 @@ export function Answer({ request, keys = false }: { request: Request; keys?: boo
   const [returning, setReturning] = useState(false)
   const [proof, setProof] = useState(false)
   const may = signer?.org === request.provider && request.state === S.RECEIVED
-  const authorise = () => void sign({ title: t('authorise'), acts: [{ case: 'answer', value: { request: request.id, accept: true } }] })
+  const authorise = () => void sign({ title: t('authorise'), about: request.terms?.matter || request.terms?.purpose, acts: [{ case: 'answer', value: { request: request.id, accept: true } }] })
   const latest = useRef(authorise)
   latest.current = authorise
   useEffect(() => {
@@ -88,7 +88,7 @@ export function Answer({ request, keys = false }: { request: Request; keys?: boo
     return () => removeEventListener('keydown', press)
   }, [keys, may])
   return (
-    <p className="actions" style={keys ? { marginTop: 16 } : undefined}>
+    <p className={keys ? 'actions foot' : 'actions'}>
       {may && <><Button type="primary" onClick={authorise} data-testid="authorise">{t('authorise')}{keys && <kbd aria-hidden style={{ background: 'transparent', color: 'inherit', borderColor: 'currentColor' }}>A</kbd>}</Button>
         <Button onClick={() => setReturning(true)}>{t('return')}</Button></>}
       <Button type="text" onClick={() => setProof(true)}>{t('proof')}</Button>

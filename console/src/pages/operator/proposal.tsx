@@ -97,7 +97,7 @@ function Ballot({ vote }: { vote: Vote }) {
   const [reason, setReason] = useState('')
   const p = vote.proposal!
   const own = mine(vote, signer)
-  const cast = (yes: boolean) => void sign({ title: t(yes ? 'gov.yes' : 'gov.no'), danger: true, acts: [{ case: 'castVote', value: { proposal: p.id, yes, reason: reason.trim() } }] })
+  const cast = (yes: boolean) => void sign({ title: t(yes ? 'gov.yes' : 'gov.no'), about: p.title, danger: true, acts: [{ case: 'castVote', value: { proposal: p.id, yes, reason: reason.trim() } }] })
   if (own === 'waits') return <span className="second">{t('gov.notYou')}</span>
   if (own !== 'may') return p.state === P.OPEN && own !== 'none' ? <span className="second">{t('gov.voted', { how: t(`mine.${own}`) })}</span> : null
   return (
