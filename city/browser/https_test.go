@@ -27,11 +27,13 @@ const (
 	namedHost = "mulian.example.cn"
 	namedPort = "8443"
 	namedOrg  = "11110000MULN00041Q"
+
+	namedTitle = "某市住房城乡建设委员会"
 )
 
 // TestPasskeyUnderAName: a real member whose chain accepts passkeys of one name. Its first
-// person opens the setup link under https, makes a passkey, and the ledger has it; who comes
-// by the address is told where to go.
+// person opens the setup link under https, makes a passkey, and the ledger has it, once, also when
+// the answer was lost and the page loaded again; who comes by the address is told where to go.
 func TestPasskeyUnderAName(t *testing.T) {
 	browsertest.Find(t)
 	m, setup := namedMember(t)
@@ -50,6 +52,19 @@ func TestPasskeyUnderAName(t *testing.T) {
 	p.open("/setup/" + setup)
 	p.settled()
 	p.Shot(filepath.Join(shots, "setup.png"))
+	// The answer does not arrive, and the page is loaded again: the link is used, by this browser.
+	p.lose("/TakeSeat")
+	p.press(`[data-seat="operator"]`)
+	var ok bool
+	p.ask(&ok, `async () => { `+until+` await until("an answer that is lost", () => window.lost && document.querySelector("[role=alert]")); return true }`)
+	p.open("/setup/" + setup)
+	p.see("没有收到回答")
+	p.axe("a setup link whose answer was lost")
+	p.Shot(filepath.Join(shots, "setup-lost.png"))
+	q := &page{Browser: browsertest.Open(t, browsertest.Host{Name: namedHost + ":" + namedPort, Address: "127.0.0.1:" + port, Certificate: leaf}), t: t, url: origin}
+	q.chinese()
+	q.open("/setup/" + setup)
+	q.see("已经用过") // for everybody else
 	p.press(`[data-seat="operator"]`)
 	p.see("席位已上链")
 	accounts, err := client.New(m.url).Identity.ListAccounts(t.Context(), connect.NewRequest(&identityv1.ListAccountsRequest{Org: namedOrg}))
@@ -61,6 +76,15 @@ func TestPasskeyUnderAName(t *testing.T) {
 		for _, k := range a.GetKeys() {
 			made = made || k.GetAlgorithm() == identityv1.KeyAlgorithm_KEY_ALGORITHM_WEBAUTHN
 		}
+	}
+	posts := 0
+	for _, a := range accounts.Msg.GetAccounts() {
+		if a.GetKind() == identityv1.AccountKind_ACCOUNT_KIND_POST {
+			posts++
+		}
+	}
+	if posts != 1 {
+		t.Errorf("the link gave %d posts, want one", posts)
 	}
 	if !made {
 		t.Errorf("no account has a passkey: %v", accounts.Msg.GetAccounts())
@@ -79,6 +103,22 @@ type named struct{ url, secure string }
 func namedMember(t *testing.T) (m named, token string) {
 	t.Helper()
 	home := t.TempDir()
+	parameters := standard.Parameters()
+	parameters.PasskeyRpIds, parameters.PasskeyOrigins = []string{namedHost}, []string{"https://" + namedHost + ":" + namedPort}
+	keeper, err := hostcert.Open(hostcert.Config{Dir: filepath.Join(home, "https"), Names: []string{namedHost}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure := freeAddress(t)
+	member, root := soleMember(t, home, parameters, node.HTTPS{Listen: secure, Keeper: keeper, Port: namedPort})
+	s, token := server.NewSetup(client.New(member.URL()), root, namedTitle, nil)
+	member.Server.Offer(s)
+	return named{url: member.URL(), secure: secure}, token
+}
+
+// soleMember runs the one member of a new chain until the test ends; root signs for its organisation.
+func soleMember(t *testing.T, home string, parameters *governancev1.Parameters, https node.HTTPS) (*node.Member, client.Signer) {
+	t.Helper()
 	key, err := sm.Generate(sm.SM2)
 	if err != nil {
 		t.Fatal(err)
@@ -87,14 +127,12 @@ func namedMember(t *testing.T) (m named, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parameters := standard.Parameters()
-	parameters.PasskeyRpIds, parameters.PasskeyOrigins = []string{namedHost}, []string{"https://" + namedHost + ":" + namedPort}
 	root := client.Signer{Account: namedOrg, Key: key}
 	file, err := client.SignGenesis(&governancev1.Genesis{
 		ChainId: "named-1", TimeMs: time.Now().UnixMilli(), Parameters: parameters, ClockProfiles: []*governancev1.ClockProfile{standard.Clocks809()},
 		Calendar: []*governancev1.CalendarYear{standard.Calendar2025(), standard.Calendar2026()},
 		Founders: []*governancev1.Founder{{
-			Code: namedOrg, Weight: 1, Profile: &identityv1.OrgProfile{Name: "某市住房城乡建设委员会", Region: "110000", Level: identityv1.OrgLevel_ORG_LEVEL_CITY},
+			Code: namedOrg, Weight: 1, Profile: &identityv1.OrgProfile{Name: namedTitle, Region: "110000", Level: identityv1.OrgLevel_ORG_LEVEL_CITY},
 			Keys: []*identityv1.Key{{Id: key.Public().ID(), Algorithm: identityv1.KeyAlgorithm_KEY_ALGORITHM_SM2, PublicKey: key.Public().Bytes(), Level: identityv1.KeyLevel_KEY_LEVEL_ROOT}},
 		}},
 		Roles:      []*governancev1.RoleGrant{{Role: governancev1.Role_ROLE_AUTHORITY, Account: namedOrg}},
@@ -106,15 +144,8 @@ func namedMember(t *testing.T) (m named, token string) {
 	if _, err := node.Init(filepath.Join(home, "node"), file); err != nil {
 		t.Fatal(err)
 	}
-	keeper, err := hostcert.Open(hostcert.Config{Dir: filepath.Join(home, "https"), Names: []string{namedHost}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
-	secure := freeAddress(t)
-	member, err := node.OpenMember(ctx, node.MemberConfig{
-		Node: node.Config{Home: filepath.Join(home, "node")}, Listen: "127.0.0.1:0", HTTPS: node.HTTPS{Listen: secure, Keeper: keeper, Port: namedPort},
-	})
+	member, err := node.OpenMember(ctx, node.MemberConfig{Node: node.Config{Home: filepath.Join(home, "node")}, Listen: "127.0.0.1:0", HTTPS: https})
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -127,9 +158,7 @@ func namedMember(t *testing.T) (m named, token string) {
 			t.Errorf("end: %v", err)
 		}
 	})
-	s, token := server.NewSetup(client.New(member.URL()), root, "某市住房城乡建设委员会", nil)
-	member.Server.Offer(s)
-	return named{url: member.URL(), secure: secure}, token
+	return member, root
 }
 
 func freeAddress(t *testing.T) string {

@@ -21,6 +21,7 @@ import (
 	"mulian/internal/durable"
 	"mulian/internal/fault"
 	"mulian/internal/itemset"
+	"mulian/internal/qr"
 	"mulian/internal/rowkey"
 )
 
@@ -186,6 +187,7 @@ type asking struct {
 	match              bool
 	of, opening        string // of the use; of the request
 	row, proof, rowKey string
+	pages              string // where owners open their boxes
 }
 
 func (a *app) grantAsk() *cobra.Command {
@@ -213,6 +215,7 @@ func (a *app) grantAsk() *cobra.Command {
 	p.StringVar(&x.row, "row", "", a.t("法定职责：指明行的文件", "by duty: file that names the row"))
 	p.StringVar(&x.proof, "proof", "", a.t("法定职责：核验机构给的证明文件", "by duty: the proof of identity that the authority gave"))
 	p.StringVar(&x.rowKey, "row-key", "", a.t("法定职责：加密的行标识写到哪里", "by duty: where the sealed row key goes"))
+	p.StringVar(&x.pages, "pages", "", a.t("数据主体打开保险箱的网址，默认为所连的服务器", "address at which owners open their boxes; default: the server that is asked"))
 	p.IntVar(&x.days, "days", 20, a.t("授权期限", "term of the grant"))
 	p.IntVar(&x.minutes, "answer-minutes", 14, a.t("多少分钟内答复", "minutes in which it is answered"))
 	return c
@@ -274,18 +277,43 @@ func (a *app) ask(cmd *cobra.Command, use string, x *asking) error {
 		return err
 	}
 	v := map[string]any{"ok": true, "ids": got.IDs, "business_salt": o.BusinessSalt}
+	link := x.link(cl.URL(), u, o)
 	if number != "" {
 		v["match_number"], v["match_salt"] = number, o.MatchSalt
+	}
+	if link != "" {
+		v["link"] = link
 	}
 	return a.print(v, func(w io.Writer) {
 		fmt.Fprintf(w, a.t("%s\n  真实背景的盐，入卷保存：%s\n", "%s\n  salt of the business reference, for the file: %s\n"), strings.Join(got.IDs, "\n"), o.BusinessSalt)
 		if number != "" {
 			fmt.Fprintf(w, a.t("  显示在屏幕上的核对码：%s\n", "  match number for your screen: %s\n"), number)
 		}
+		if code, err := qr.Draw(link); link != "" && err == nil {
+			fmt.Fprintf(w, a.t("  请数据主体扫码，或打开链接：\n%s  %s\n", "  the owner scans this, or opens the link:\n%s  %s\n"), code.Terminal(), link)
+		}
 		if x.opening != "" {
 			fmt.Fprintf(w, a.t("  把 %s 交给数据主体\n", "  give %s to the owner\n"), x.opening)
 		}
 	})
+}
+
+// link leads the owner to the request in his box, or is empty if no page can answer it: a duty asks
+// nobody, and a confidential use is opened with its file. The salt of a match number stands behind #,
+// which no browser sends to a server.
+func (x *asking) link(server string, u *grantv1.IntendedUse, o *opening) string {
+	if u.GetEntry() == "" || u.GetBasis() == grantv1.GrantBasis_GRANT_BASIS_DUTY {
+		return ""
+	}
+	at := strings.TrimSuffix(x.pages, "/")
+	if at == "" {
+		at = server
+	}
+	at += "/box/ask/" + o.Request
+	if o.MatchSalt != "" {
+		at += "#" + o.MatchSalt
+	}
+	return at
 }
 
 // openedEntry is the entry of a use, or that of the opening of a confidential one.

@@ -1,11 +1,12 @@
 // The consent page: who asks, what for, what is given and what is not, for how long. No has
 // the same size as yes. The text that is signed is the ledger's, and its hash is computed here.
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { hex, sha256, utf8 } from '@/chain/bytes'
 import { note } from '@/chain/keys'
 import { useWords } from '../words-box'
 import { type Asked, asked, asks, base64, call, names, unbase64 } from './api'
 import { go, To, useBox } from './box'
+import { matchOf, saltIn } from './match'
 import { moment, Trouble, useAsk, Wait } from './parts'
 import { SignButton } from './signing'
 
@@ -21,10 +22,13 @@ function without(all: Uint8Array, off: Set<number>): Uint8Array<ArrayBuffer> {
   return out.slice(0, n)
 }
 
+const MatchNumber = lazy(() => import('./number'))
+
 export function Ask({ id }: { id: string }) {
   const { t, language } = useWords()
   const { at, signer, refresh } = useBox()
   const [off, setOff] = useState<Set<number>>()
+  const [matched, setMatched] = useState(() => !!matchOf(id))
   const lang = language === 'zh-CN' ? 'zh' : 'en'
   const first = useAsk(async () => {
     const a = await asked(id, signer.account, lang)
@@ -44,6 +48,8 @@ export function Ask({ id }: { id: string }) {
   const { request, use } = d.a
   const who = d.who[`identity/account/${request.org}`]
   const open = request.state === 'DATA_REQUEST_STATE_REQUESTED'
+  const numbered = open && !!request.matchCommitment && !matched
+  const salt = saltIn(location.hash)
   const done = () => { refresh(); go('/box') }
   const toggle = (i: number) => { const next = new Set(left); if (!next.delete(i)) next.add(i); setOff(next) }
   return (
@@ -52,6 +58,11 @@ export function Ask({ id }: { id: string }) {
         <To to="/box" className="back">‹ {t('home.back')}</To>
         <h1>{t('ask.wants', { who: who ?? request.org })}</h1>
         <p className="good">✓ {t('ask.verified')} · <code>{request.org.slice(0, 4)}****{request.org.slice(-2)}</code></p>
+        {numbered && (salt
+          ? <Suspense fallback={<Wait />}><MatchNumber of={d.a} salt={salt} matched={() => setMatched(true)} done={refresh} /></Suspense>
+          : <section className="card tall" data-why="match"><h2>{t('ask.match')}</h2><p>{t('ask.matchHow', { who: who ?? request.org })}</p><To to="/box/scan" className="button first wide">{t('home.scan')}</To></section>
+        )}
+        {open && matched && <p className="good" role="status">✓ {t('ask.matched')}</p>}
         <section className="card"><h2>{t('ask.what')}</h2><p>{use.title}</p></section>
         <section className="card"><h2>{t('ask.given')}</h2>
           <p className="second">{d.entry.name} · {d.who[`identity/account/${d.entry.provider}`]}</p>
@@ -81,7 +92,7 @@ export function Ask({ id }: { id: string }) {
         <footer className="bottom">
           <SignButton label={t('ask.no')} className="button big" testid="decline" make={async () => (await import('./sign')).declining(at, signer, id, false)} done={done} />
           <SignButton
-            label={t('ask.yes')} className="button first big" testid="consent" done={done} disabled={!text.data?.text}
+            label={t('ask.yes')} className="button first big" testid="consent" done={done} disabled={!text.data?.text || numbered}
             make={async () => {
               if (!text.data?.text || !d.entry.ownerItem || !d.entry.table) throw new Error(t('ask.noText'))
               try {

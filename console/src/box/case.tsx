@@ -40,7 +40,8 @@ export default function Case({ reference }: { reference: string }) {
   if (read.error !== undefined && !d) return <main className="page"><h1>{t('case.title')}</h1><Trouble error={read.error} /><To to="/box">{t('home.back')}</To></main>
   if (!d) return <main className="page"><Wait /></main>
   if (d.open.length === 0) return <main className="page"><To to="/box" className="back">‹ {t('home.back')}</To><h1>{t('case.title')}</h1><p className="card second">{t('case.none')}</p></main>
-  const all = d.open.map((r) => ({ r, choice: choices[r.id] ?? { give: true as const } }))
+  const alone = d.open.filter((r) => r.matchCommitment) // answered on its own page, where its match number is typed
+  const all = d.open.filter((r) => !r.matchCommitment).map((r) => ({ r, choice: choices[r.id] ?? { give: true as const } }))
   const ready = all.every(({ choice }) => !choice.give || choice.chosen)
   const n = all.filter(({ choice }) => choice.give).length
   const who = d.who[`identity/account/${d.open[0]!.org}`] ?? d.open[0]!.org
@@ -64,16 +65,17 @@ export default function Case({ reference }: { reference: string }) {
     <>
       <main className="page ask">
         <To to="/box" className="back">‹ {t('home.back')}</To>
-        <h1>{t('case.wants', { who, n: all.length })}</h1>
+        <h1>{t('case.wants', { who, n: d.open.length })}</h1>
         <p className="good">✓ {t('ask.verified')} · <code>{d.open[0]!.org.slice(0, 4)}****{d.open[0]!.org.slice(-2)}</code></p>
         {all.map(({ r, choice }) => <One key={r.id} request={r} choice={choice} change={(c) => setChoices((was) => ({ ...was, [r.id]: c }))} />)}
+        {alone.map((r) => <p key={r.id} className="card" data-alone={r.id}>{t('case.alone')} <To to={`/box/ask/${r.id}`}>{t('case.look')}</To></p>)}
         <Proof />
-        <p className="second">{t('case.all')}</p>
+        {all.length > 0 && <p className="second">{t('case.all')}</p>}
       </main>
-      <footer className="bottom">
+      {all.length > 0 && <footer className="bottom">
         <SignButton label={t('case.noAll')} className="button big" testid="decline-all" make={() => make(true)} done={done} />
         <SignButton label={t('case.yes', { n })} className="button first big" testid="consent-all" disabled={!ready || n === 0} make={() => make()} done={done} />
-      </footer>
+      </footer>}
     </>
   )
 }

@@ -4,6 +4,7 @@
 //
 //	content ─▶ sealed to him ─▶ OfferTransfer (its hash) ─▶ laid into his box ─▶ looked at ─▶ AcceptTransfer
 import { create, fromBinary } from '@bufbuild/protobuf'
+import { ConnectError } from '@connectrpc/connect'
 import { CopyNoteSchema, type ItemCard } from '@/gen/mulian/safebox/v1/file_pb'
 import { SealSuite, type Transfer, TransferKind, TransferSchema, TransferState } from '@/gen/mulian/safebox/v1/safebox_pb'
 import { LedgerService } from '@/gen/mulian/ledger/v1/ledger_pb'
@@ -86,7 +87,17 @@ export const deliver = (c: Caller, r: Ready): Promise<void> => layDown(c, r.seal
 /** Seen is an open offer whose content was opened and is what its giver signed. */
 export interface Seen { transfer: Transfer; item: Item; copied: boolean }
 
-/** look opens what an open offer would bring, and holds it against the offer. It throws 'no-offer', 'not-there', 'not-as-offered', or why it does not open. */
+// whole reads an item to its end, and keeps nothing: each chunk and the sum have to be right.
+async function whole(c: Caller, it: Item): Promise<void> {
+  try {
+    await content(c, it)
+  } catch (err) {
+    if (err instanceof ConnectError) throw err // the line, not the content
+    throw new Error(err instanceof Error && err.message === 'too-large' ? 'too-large-here' : 'changed')
+  }
+}
+
+/** look opens what an open offer would bring, all of it, and holds it against the offer. It throws 'no-offer', 'not-there', 'not-as-offered', 'other-key', 'changed', or why it does not open: what is accepted unread may be nothing. */
 export async function look(c: Caller, o: Open, id: string): Promise<Seen> {
   const found = await rpc(LedgerService).getObject({ key: `safebox/transfer/${id}` })
   const t = found.found ? fromBinary(TransferSchema, found.value) : undefined
@@ -99,14 +110,16 @@ export async function look(c: Caller, o: Open, id: string): Promise<Seen> {
     throw missing(err) ? new Error('not-there') : err
   }
   const it = await itemOf(c, o, brings)
-  if (!it.card) throw new Error(it.failed === 'other-suite' ? 'other-suite' : 'not-as-offered')
+  if (!it.card) throw new Error(it.failed === 'other-suite' || it.failed === 'other-key' ? it.failed : 'not-as-offered')
   if (!copied) { // itemOf has held the card against the item that the ledger has
     if (!it.held) throw new Error('not-as-offered')
+    await whole(c, it)
     return { transfer: t, item: it, copied }
   }
   const note = it.card.copy
   const right = note && same((await commitment(it.card)).commitment, t.copyCommitment) && same(await termsOf(it.card), t.termsCommitment) && note.to === t.to && note.from === t.from && note.of === t.item
   if (!right) throw new Error('not-as-offered')
+  await whole(c, it)
   return { transfer: t, item: it, copied }
 }
 

@@ -94,7 +94,7 @@ function Coming({ offer, open, name }: { offer: Offer; open: Open; name: (a: str
     setError(undefined)
     try { setSeen(await look(c, open, offer.id)) } catch (err) {
       const said = err instanceof Error ? err.message : ''
-      if (['no-offer', 'not-there', 'not-as-offered', 'other-suite', 'damaged'].includes(said)) setWhy(said)
+      if (['no-offer', 'not-there', 'not-as-offered', 'other-suite', 'other-key', 'changed', 'too-large-here'].includes(said)) setWhy(said)
       else setError(err)
     } finally { setBusy(false) }
   }

@@ -1,11 +1,22 @@
 // Home: what waits for a decision, what is given now, who has looked.
 import { useState } from 'react'
+import { hex } from '@/chain/bytes'
 import { useWords } from '../words-box'
-import { asks, grants, type Grant, heldBy, names, notified } from './api'
+import { asks, type DataRequest, grants, type Grant, heldBy, names, notified, unbase64 } from './api'
 import { To, useBox } from './box'
 import { Speech } from './me'
 import { moment, Trouble, useAsk, Wait } from './parts'
 import { SignButton } from './signing'
+
+/** cases are requests by the case that they are of: one decision each (docs/decisions/0065). */
+function cases(all: DataRequest[]): DataRequest[][] {
+  const by = new Map<string, DataRequest[]>()
+  for (const r of all) {
+    const key = r.businessReference ? `${r.org} ${r.businessReference}` : r.id
+    by.set(key, [...(by.get(key) ?? []), r])
+  }
+  return [...by.values()]
+}
 
 export function Home() {
   const { t } = useWords()
@@ -17,6 +28,7 @@ export function Home() {
     return { asks: a.requests ?? [], grants: g.grants ?? [], told: Number(n.count ?? 0), held: Number(h.total ?? 0), names: await names([...orgs.map((o) => `identity/account/${o}`), ...uses.map((u) => `grant/register/${u}`)]) }
   }, [signer.account, stamp])
   const d = read.data
+  const waiting = cases(d?.asks ?? [])
   const name = (org: string) => d?.names[`identity/account/${org}`] ?? org
   const what = (use: string) => d?.names[`grant/register/${use}`]
   return (
@@ -31,14 +43,18 @@ export function Home() {
         {read.error !== undefined && !d && <Trouble error={read.error} again={refresh} />}
         {!d && read.error === undefined && <Wait />}
         {d && <section className="card" aria-labelledby="waiting">
-          <h2 id="waiting">{t('home.waiting')} <span className={d.asks.length ? 'bad' : 'second'}>{d.asks.length}</span></h2>
-          {d.asks.length === 0 && <p className="second">{t('home.nothing')}</p>}
-          {d.asks.map((r) => (
-            <div className="item" key={r.id}>
-              <div><strong>{name(r.org)}</strong><p>{what(r.use)}</p><p className="second">{t('home.until', { at: moment(r.notAfterMs) })}</p></div>
-              <To to={`/box/ask/${r.id}`} className="button first">{t('home.look')}</To>
-            </div>
-          ))}
+          <h2 id="waiting">{t('home.waiting')} <span className={waiting.length ? 'bad' : 'second'}>{waiting.length}</span></h2>
+          {waiting.length === 0 && <p className="second">{t('home.nothing')}</p>}
+          {waiting.map((of) => {
+            const r = of[0]!
+            const end = String(Math.min(...of.map((x) => Number(x.notAfterMs))))
+            return (
+              <div className="item" key={r.id}>
+                <div><strong>{name(r.org)}</strong><p>{of.length > 1 ? t('home.case', { n: of.length }) : what(r.use)}</p><p className="second">{t('home.until', { at: moment(end) })}</p></div>
+                <To to={of.length > 1 ? `/box/case/${hex(unbase64(r.businessReference))}` : `/box/ask/${r.id}`} className="button first">{t('home.look')}</To>
+              </div>
+            )
+          })}
         </section>}
         <nav className="card" aria-label={t('home.more')}>
           <To to="/box/data" className="item"><strong>{t('home.mine')}{d ? ` ${d.held}` : ''}</strong><span aria-hidden>›</span></To>

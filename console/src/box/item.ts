@@ -73,11 +73,11 @@ async function unwrap(o: Open, h: ItemHead): Promise<Bytes> {
       return await openTo(pair, wrapInfo(placeOf(h)), w.box)
     } catch { /* another one may be ours */ }
   }
-  throw new Error(h.wraps.some((w) => w.suite === SealSuite.P256) ? 'damaged' : 'other-suite')
+  throw new Error(h.wraps.some((w) => w.suite === SealSuite.P256) ? 'other-key' : 'other-suite')
 }
 
 /** Item is an item as its owner sees it; without a card it did not open, and failed says why. */
-export interface Item { id: string; card?: ItemCard; held?: BoxItem; height?: bigint; failed?: 'damaged' | 'other-suite' | 'not-as-recorded'; head: ItemHead; key?: Bytes; ms: number }
+export interface Item { id: string; card?: ItemCard; held?: BoxItem; height?: bigint; failed?: 'damaged' | 'other-suite' | 'other-key' | 'not-as-recorded'; head: ItemHead; key?: Bytes; ms: number }
 
 /** recorded reads an item as the ledger has it. */
 export async function recorded(id: string): Promise<{ held?: BoxItem; height: bigint }> {
@@ -100,7 +100,7 @@ export async function itemOf(c: Caller, o: Open, id: string): Promise<Item> {
     Object.assign(it, { card, key })
   } catch (err) {
     const why = err instanceof Error ? err.message : ''
-    it.failed = why === 'other-suite' || why === 'not-as-recorded' ? why : 'damaged'
+    it.failed = why === 'other-suite' || why === 'other-key' || why === 'not-as-recorded' ? why : 'damaged'
   }
   it.ms = performance.now() - begun
   return it

@@ -10,6 +10,9 @@ const wrong = new Map<string, number>()
 /** TRIES are the numbers that may be typed; then the request is declined (DECLINE_CAUSE_MISMATCH). */
 export const TRIES = 3
 
+/** saltIn is the salt that the fragment of an address has, or nothing: where a camera or a message has led to the request's page. */
+export const saltIn = (fragment: string): string | undefined => /^#([0-9a-f]{32})$/.exec(fragment)?.[1]
+
 const unhex = (s: string) => Uint8Array.from(s.match(/../g) ?? [], (b) => parseInt(b, 16)) as Bytes
 
 /** match holds a number against the request's commitment (internal/consent, Match), and keeps the right one. left is how many are left. */

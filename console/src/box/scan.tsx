@@ -1,12 +1,11 @@
 // Scanning a code: by the camera, of a picture, or as text. What it names is looked up on this
 // ledger; no link in it is followed. It ends at the consent page, or with a sentence and a next step.
 import { type ClipboardEvent, useEffect, useRef, useState } from 'react'
-import { asked, type Asked, Refusal, unbase64 } from './api'
+import { asked, type Asked, Refusal } from './api'
 import { go, To, useBox } from './box'
-import { match, TRIES } from './match'
+import MatchNumber from './number'
 import { moment, Trouble } from './parts'
 import { command, type Scanned, scanned } from './scanned'
-import { SignButton } from './signing'
 import { useWords } from '../words-box'
 
 type Why = 'empty' | 'several' | 'picture' | 'other' | 'mistyped' | 'elsewhere' | 'moved' | 'unknown' | 'another' | 'expired' | 'granted' | 'declined' | 'withdrawn' | 'salt' | 'short' | 'offer' | 'wallet' | 'show' | 'copy' | 'frame' | 'denied' | 'camera'
@@ -87,12 +86,6 @@ export default function Scan() {
     e.preventDefault()
     file(picture)
   }
-  const onNumber = async (n: string) => {
-    const { asked: a, salt } = number!
-    const m = await match(a.request.id, unbase64(a.request.matchCommitment), salt, n)
-    if (m.right) go(`/box/ask/${a.request.id}`)
-    return m.left
-  }
   return (
     <main className="page" onPaste={pasted}>
       <To to="/box" className="back">‹ {t('home.back')}</To>
@@ -101,7 +94,7 @@ export default function Scan() {
       <div ref={result} className="results" aria-live="polite">
         {busy && <p className="second" role="status">{t('scan.reading')}</p>}
         {said && <Answer said={said} />}
-        {number && <MatchNumber key={number.asked.request.id} of={number.asked} check={onNumber} />}
+        {number && <MatchNumber key={number.asked.request.id} of={number.asked} salt={number.salt} matched={() => go(`/box/ask/${number.asked.request.id}`)} />}
         {error !== undefined && <Trouble error={error} />}
       </div>
       {aiming && <Camera found={(texts) => { setAiming(false); void work(() => take(texts)) }} failed={(why) => { setAiming(false); setSaid({ why }) }} />}
@@ -156,35 +149,6 @@ function Command({ line }: { line: string }) {
       <code>{line}</code>
       <button type="button" className="button wide" onClick={() => void navigator.clipboard.writeText(line).then(() => setCopied(true), () => undefined)}>{t(copied ? 'scan.copied' : 'scan.copy')}</button>
     </>
-  )
-}
-
-/** MatchNumber asks for the two digits of the other screen, three times at most. */
-function MatchNumber({ of, check }: { of: Asked; check: (n: string) => Promise<number> }) {
-  const { t } = useWords()
-  const { at, signer } = useBox()
-  const [typed, setTyped] = useState('')
-  const [left, setLeft] = useState(TRIES)
-  const [over, setOver] = useState(false)
-  const { id } = of.request
-  if (over) return <p className="card" role="status">{t('scan.reported')}</p>
-  const say = (label: string, wrong: boolean, testid: string) => (
-    <SignButton label={label} className="button danger wide" testid={testid} done={() => setOver(true)} make={async () => { const s = await import('./sign'); return wrong ? s.mismatching(at, signer, id) : s.declining(at, signer, id, true) }} />
-  )
-  return (
-    <section className="card tall" aria-labelledby="number-title">
-      <h2 id="number-title">{t('scan.number')}</h2>
-      <p>{of.use.title}</p>
-      <p className="second">{t('scan.numberWhy')}</p>
-      {left > 0 && (
-        <form onSubmit={(e) => { e.preventDefault(); void check(typed).then((n) => { setLeft(n); setTyped('') }) }}>
-          <input id="number" className="field" aria-labelledby="number-title" inputMode="numeric" pattern="[0-9]{2}" maxLength={2} autoComplete="off" value={typed} onChange={(e) => setTyped(e.target.value.replace(/\D/g, ''))} />
-          <button type="submit" className="button first wide" disabled={typed.length !== 2} data-testid="match">{t('scan.check')}</button>
-        </form>
-      )}
-      {left < TRIES && <p className="bad" role="alert">{left > 0 ? t('scan.numberWrong', { n: left }) : t('scan.numberOver')}</p>}
-      {left > 0 ? say(t('scan.notMe'), false, 'not-me') : say(t('scan.refuse'), true, 'mismatch')}
-    </section>
   )
 }
 

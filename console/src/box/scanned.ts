@@ -1,6 +1,7 @@
 // What a code says, by its text alone: nothing is asked and no link is followed. The forms are
 // those of internal/qr and the address of a request's page in some box.
 import { LETTERS } from './code'
+import { saltIn } from './match'
 
 /** Scanned is one text of a code. at is where it came from, if that is not this page. */
 export type Scanned =
@@ -57,7 +58,7 @@ export function scanned(typed: string, origin: string): Scanned {
   try { url = new URL(text) } catch { return { kind: 'other' } }
   const asked = /^\/box\/ask\/([0-9a-f]{32})\/?$/.exec(url.pathname)
   if (asked && /^https?:$/.test(url.protocol)) {
-    const salt = /^#([0-9a-f]{32})$/.exec(url.hash)?.[1]
+    const salt = saltIn(url.hash)
     return { kind: 'request', id: asked[1]!, at: url.origin, ...(salt && { salt }) }
   }
   if (url.searchParams.has('credential_offer_uri') || url.searchParams.has('credential_offer')) return { kind: 'offer', text }

@@ -185,6 +185,13 @@ export async function waiting(chain: string, what: string, make: () => Promise<S
   return signer
 }
 
+/** underWay are the signers that wait on this chain, by what they wait for. */
+export async function underWay(chain: string): Promise<{ what: string; signer: Signer }[]> {
+  const all = await store('readonly', (o) => o.getAll() as IDBRequest<{ account: string; signer: Signer }[]>)
+  const start = place(chain, '')
+  return all.filter((s) => s.account.startsWith(start)).map((s) => ({ what: s.account.slice(start.length), signer: s.signer }))
+}
+
 /** arrived drops what waited for this: it is a signer now. */
 export const arrived = (chain: string, what: string): Promise<unknown> => forget(place(chain, what))
 

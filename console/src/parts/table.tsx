@@ -1,9 +1,10 @@
 // DataTable: rows with a caption, sorting, the keyboard (j k Enter), a card list on small
-// screens and windowed rows above 500. Filters live in the address: useAddress.
+// screens and windowed rows above 500. Filters and the order live in the address: useAddress.
 import { CaretDownOutlined, CaretUpOutlined } from '@ant-design/icons'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Button } from 'antd'
-import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
+import { memo, type ReactNode, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
+import { flushSync } from 'react-dom'
 import { useTranslation } from 'react-i18next'
 import { amount } from '@/chain/words'
 import { Bones } from './states'
@@ -14,6 +15,7 @@ export interface Column<R> {
   show: (row: R) => ReactNode
   sort?: (a: R, b: R) => number
   number?: boolean // right-aligned
+  wide?: boolean // of windowed rows, whose columns do not go by what is in them
   card?: 'title' | 'end' | 'meta' | 'none' // where it stands on a card; default meta
 }
 
@@ -30,10 +32,19 @@ export interface DataTableProps<R> {
   more?: () => void // fetches the next rows
   busy?: boolean
   whole?: boolean // as high as its rows, no scrolling of its own
+  endless?: boolean // above 500 in all, more is read as one scrolls; all of it before it is sorted
+  failed?: boolean // the last reading of more: the next is asked for by hand
 }
 
 const WINDOW = 500
-const ROW = 57
+const ROW = 57 // px, of each row that is windowed (.table.many)
+const HEAD = 40
+const STEP = 10 // rows: the window moves by so many, and not with every pixel
+const SHOWN = 60
+const AHEAD = 30 // rows before the end at which the next ones are asked for
+
+/** Order is by which column rows stand. */
+interface Order { id: string; down: boolean }
 
 /** useSmall is true below 768 px. */
 export function useSmall(): boolean {
@@ -61,24 +72,35 @@ export function typing(e: KeyboardEvent): boolean {
   return e.ctrlKey || e.metaKey || e.altKey || !!el?.closest('input,textarea,select,[contenteditable=true],[role=dialog]')
 }
 
+// Where a list stood and which row had the focus, by the place in the browser's history: who
+// opened a row and comes back finds it so.
+const left = new Map<string, { top: number; row: string }>()
+const place = () => String((history.state as { __TSR_key?: string } | null)?.__TSR_key ?? '')
+
 export function DataTable<R>(p: DataTableProps<R>) {
   const { t } = useTranslation('shell')
   const small = useSmall()
-  const [order, setOrder] = useState<{ id: string; down: boolean }>()
+  const [address, change] = useAddress({ sort: '' })
+  const order: Order | undefined = address.sort ? { id: address.sort.replace(/^-/, ''), down: address.sort.startsWith('-') } : undefined
+  const sort = p.columns.find((c) => c.id === order?.id)?.sort
+  const part = !!p.endless && !!p.more // what is not all there is not sorted
   const rows = useMemo(() => {
-    const sort = p.columns.find((c) => c.id === order?.id)?.sort
-    if (!p.rows || !sort || !order) return p.rows
-    return [...p.rows].sort((a, b) => (order.down ? sort(b, a) : sort(a, b)))
-  }, [p.rows, p.columns, order])
-  useRowKeys(rows, p)
+    if (!p.rows || !sort || part) return p.rows
+    return [...p.rows].sort((a, b) => (order?.down ? sort(b, a) : sort(a, b)))
+  }, [p.rows, sort, order?.down, part])
+  const box = useRef<HTMLDivElement>(null)
+  const focused = useRef('')
+  useRowKeys(rows, p, box, focused)
+  useEffect(() => { if (part && sort && !p.busy && !p.failed) p.more?.() })
   if (!rows) return <Bones rows={8} />
   if (rows.length === 0) return <>{p.empty}</>
+  const shown = { n: amount(rows.length), total: amount(Math.max(p.total ?? 0, rows.length)) }
   return (
     <>
-      {small ? <Cards {...p} rows={rows} /> : <Rows {...p} rows={rows} order={order} setOrder={setOrder} />}
+      {small ? <Cards {...p} rows={rows} /> : <Rows {...p} rows={rows} order={order} setOrder={(o) => change({ sort: o ? (o.down ? '-' : '') + o.id : '' })} box={box} focused={focused} />}
       {(p.more || (p.total ?? 0) > rows.length) && (
         <div className="tablefoot">
-          <span>{t('table.shown', { n: amount(rows.length), total: amount(p.total ?? rows.length) })}</span>
+          <span role={sort && part ? 'status' : undefined}>{t(sort && part ? 'table.sorting' : 'table.shown', shown)}</span>
           {p.more && <Button loading={p.busy} onClick={p.more}>{t('table.more')}</Button>}
         </div>
       )}
@@ -86,19 +108,36 @@ export function DataTable<R>(p: DataTableProps<R>) {
   )
 }
 
-function useRowKeys<R>(rows: R[] | undefined, p: DataTableProps<R>): void {
+const rowOf = (id: string) => document.querySelector<HTMLElement>(`[data-row="${CSS.escape(id)}"]`)
+
+/** reveal scrolls to a row and gives it the focus, as soon as it is drawn. */
+function reveal(box: HTMLDivElement | null, i: number, id: string, tries = 10): void {
+  if (box?.classList.contains('many')) {
+    const low = HEAD + (i + 1) * ROW - box.clientHeight
+    if (i * ROW < box.scrollTop) box.scrollTop = i * ROW
+    else if (box.scrollTop < low) box.scrollTop = low
+  }
+  const row = rowOf(id)
+  if (row) row.focus({ preventScroll: !!box?.classList.contains('many') })
+  else if (tries > 0) requestAnimationFrame(() => reveal(box, i, id, tries - 1))
+}
+
+function useRowKeys<R>(rows: R[] | undefined, p: DataTableProps<R>, box: RefObject<HTMLDivElement | null>, focused: RefObject<string>): void {
   const latest = useRef({ rows, p })
   latest.current = { rows, p }
   useEffect(() => {
     const press = (e: KeyboardEvent) => {
       const { rows, p } = latest.current
-      if (!rows || typing(e) || !p.onSelect || (e.key !== 'j' && e.key !== 'k')) return
-      const at = rows.findIndex((r) => p.rowId(r) === p.selected)
-      const next = rows[Math.min(rows.length - 1, Math.max(0, at + (e.key === 'j' ? 1 : -1)))]
+      if (!rows || typing(e) || !(p.onSelect ?? p.onOpen) || (e.key !== 'j' && e.key !== 'k')) return
+      const now = p.onSelect ? p.selected : focused.current
+      const at = rows.findIndex((r) => p.rowId(r) === now)
+      const i = Math.min(rows.length - 1, Math.max(0, at + (e.key === 'j' ? 1 : -1)))
+      const next = rows[i]
       if (next) {
         e.preventDefault()
-        p.onSelect(next)
-        document.querySelector<HTMLElement>(`[data-row="${CSS.escape(p.rowId(next))}"]`)?.focus()
+        p.onSelect?.(next)
+        focused.current = p.rowId(next)
+        reveal(box.current, i, p.rowId(next))
       }
     }
     addEventListener('keydown', press)
@@ -108,24 +147,50 @@ function useRowKeys<R>(rows: R[] | undefined, p: DataTableProps<R>): void {
 
 interface RowsProps<R> extends DataTableProps<R> {
   rows: R[]
-  order?: { id: string; down: boolean }
-  setOrder: (o: { id: string; down: boolean } | undefined) => void
+  order?: Order
+  setOrder: (o: Order | undefined) => void
+  box: RefObject<HTMLDivElement | null>
+  focused: RefObject<string>
 }
 
 function Rows<R>(p: RowsProps<R>) {
-  const box = useRef<HTMLDivElement>(null)
-  const [top, setTop] = useState(0)
-  const many = p.rows.length > WINDOW
-  const from = many ? Math.max(0, Math.floor(top / ROW) - 20) : 0
-  const to = many ? Math.min(p.rows.length, from + 80) : p.rows.length
+  const { box, focused } = p
+  const [first, setFirst] = useState(0) // row at the top, in steps
+  const all = p.endless && p.more ? Math.max(p.total ?? 0, p.rows.length) : p.rows.length
+  const many = all > WINDOW
+  const from = many ? Math.min(Math.max(0, first - STEP), Math.max(0, all - SHOWN)) : 0
+  const to = many ? Math.min(all, from + SHOWN) : p.rows.length
+  useEffect(() => { if (many && p.endless && !p.busy && !p.failed && to + AHEAD > p.rows.length) p.more?.() })
+  const key = useRef(place())
+  useLayoutEffect(() => {
+    const was = left.get(key.current)
+    left.delete(key.current)
+    const el = box.current
+    if (was && el) {
+      el.scrollTop = was.top
+      focused.current = was.row
+      requestAnimationFrame(() => rowOf(was.row)?.focus({ preventScroll: true }))
+    }
+    return () => { if (el?.scrollTop || focused.current) left.set(key.current, { top: el?.scrollTop ?? 0, row: focused.current }) }
+  }, [])
+  useEffect(() => { key.current = place() })
+  const latest = useRef(p)
+  latest.current = p
+  const picks = !!(p.onSelect ?? p.onOpen)
   return (
-    <div className={p.whole && !many ? 'table whole' : 'table'} ref={box} tabIndex={p.onSelect || p.onOpen ? -1 : 0} onScroll={many ? (e) => setTop(e.currentTarget.scrollTop) : undefined}>
-      <table aria-rowcount={p.rows.length + 1}>
+    <div
+      className={many ? 'table many' : p.whole ? 'table whole' : 'table'} ref={box} tabIndex={p.onSelect || p.onOpen ? -1 : 0}
+      onScroll={many ? (e) => {
+        const next = Math.floor(e.currentTarget.scrollTop / ROW / STEP) * STEP
+        if (next !== first) flushSync(() => setFirst(next)) // before this frame is drawn: else it is empty
+      } : undefined}
+    >
+      <table aria-rowcount={all + 1}>
         <caption>{p.caption}</caption>
         <thead>
           <tr aria-rowindex={1}>
             {p.columns.map((c) => (
-              <th key={c.id} scope="col" className={c.number ? 'num' : undefined} aria-sort={p.order?.id === c.id ? (p.order.down ? 'descending' : 'ascending') : undefined}>
+              <th key={c.id} scope="col" className={c.number ? 'num' : c.wide ? 'wide' : undefined} aria-sort={c.sort && p.order?.id === c.id ? (p.order.down ? 'descending' : 'ascending') : undefined}>
                 {c.sort ? (
                   <button type="button" onClick={() => p.setOrder(p.order?.id !== c.id ? { id: c.id, down: false } : p.order.down ? undefined : { id: c.id, down: true })}>
                     {c.title}{p.order?.id === c.id && (p.order.down ? <CaretDownOutlined /> : <CaretUpOutlined />)}
@@ -136,27 +201,32 @@ function Rows<R>(p: RowsProps<R>) {
           </tr>
         </thead>
         <tbody>
-          {from > 0 && <tr aria-hidden><td colSpan={p.columns.length} height={from * ROW} /></tr>}
+          {from > 0 && <tr aria-hidden><td colSpan={p.columns.length} style={{ height: from * ROW }} /></tr>}
           {p.rows.slice(from, to).map((r, i) => {
             const id = p.rowId(r)
-            const pick = p.onSelect ?? p.onOpen
-            return (
-              <tr
-                key={id} aria-rowindex={from + i + 2} data-row={pick ? id : undefined} tabIndex={pick ? 0 : undefined}
-                aria-selected={p.onSelect ? p.selected === id : undefined}
-                onClick={() => pick?.(r)} onDoubleClick={() => p.onOpen?.(r)}
-                onKeyDown={(e) => { if (e.key === 'Enter' && e.target === e.currentTarget) (p.onOpen ?? p.onSelect)?.(r) }}
-              >
-                {p.columns.map((c) => <td key={c.id} className={c.number ? 'num' : undefined}>{c.show(r)}</td>)}
-              </tr>
-            )
+            return <Line key={id} id={id} row={r} index={from + i} columns={p.columns as Column<unknown>[]} picks={picks} selected={p.onSelect ? p.selected === id : undefined} latest={latest} />
           })}
-          {to < p.rows.length && <tr aria-hidden><td colSpan={p.columns.length} height={(p.rows.length - to) * ROW} /></tr>}
+          {Array.from({ length: Math.max(0, to - Math.max(from, p.rows.length)) }, (_, i) => <tr key={i} aria-hidden><td colSpan={p.columns.length}>…</td></tr>)}
+          {to < all && <tr aria-hidden><td colSpan={p.columns.length} style={{ height: (all - to) * ROW }} /></tr>}
         </tbody>
       </table>
     </div>
   )
 }
+
+// Line is one row; it is drawn again when it or its columns change, and not with each step of the window.
+const Line = memo(function Line<R>({ id, row, index, columns, picks, selected, latest }: { id: string; row: R; index: number; columns: Column<R>[]; picks: boolean; selected?: boolean; latest: RefObject<RowsProps<R>> }) {
+  const pick = (r: R) => (latest.current.onSelect ?? latest.current.onOpen)?.(r)
+  return (
+    <tr
+      aria-rowindex={index + 2} data-row={picks ? id : undefined} tabIndex={picks ? 0 : undefined} aria-selected={selected}
+      onClick={() => pick(row)} onDoubleClick={() => latest.current.onOpen?.(row)} onFocus={() => { latest.current.focused.current = id }}
+      onKeyDown={(e) => { if (e.key === 'Enter' && e.target === e.currentTarget) (latest.current.onOpen ?? latest.current.onSelect)?.(row) }}
+    >
+      {columns.map((c) => <td key={c.id} className={c.number ? 'num' : undefined}>{c.show(row)}</td>)}
+    </tr>
+  )
+}) as <R>(p: { id: string; row: R; index: number; columns: Column<unknown>[]; picks: boolean; selected?: boolean; latest: RefObject<RowsProps<R>> }) => ReactNode
 
 function Cards<R>(p: DataTableProps<R> & { rows: R[] }) {
   const { t } = useTranslation('shell')

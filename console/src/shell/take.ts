@@ -1,10 +1,11 @@
 // Taking a seat: a key is made here, its public half goes to the server, and the ledger has
 // a new post. Who has a key for that seat already gets it back.
 import { useQuery } from '@tanstack/react-query'
-import { ConsoleService, type Seat } from '@/gen/mulian/console/v1/query_pb'
-import { KeyAlgorithm, KeyLevel } from '@/gen/mulian/identity/v1/identity_pb'
+import { create } from '@bufbuild/protobuf'
+import { ConsoleService, type Seat, SeatSchema } from '@/gen/mulian/console/v1/query_pb'
+import { AccountKind, KeyAlgorithm, KeyLevel } from '@/gen/mulian/identity/v1/identity_pb'
 import { sha256, utf8 } from '@/chain/bytes'
-import { arrived, makeKey, makePasskey, passkeysHere, waiting } from '@/chain/keys'
+import { arrived, makeKey, makePasskey, passkeysHere, underWay, waiting } from '@/chain/keys'
 import { refusal, rpc } from '@/chain/rpc'
 import { useTranslation } from 'react-i18next'
 import { useWho } from './who'
@@ -43,6 +44,15 @@ export function useBring(): (seat: Seat, token: string, passkey: boolean) => Pro
     await arrived(here.chainId, what)
     return { height: res.height, endsMs: res.endsMs }
   }
+}
+
+/** lostSeat is a seat that was asked for from here and whose answer has not come: its link, which a server shows as used, gives it to the same key once more. */
+export async function lostSeat(chain: string): Promise<{ seat: Seat; passkey: boolean } | undefined> {
+  for (const { what, signer } of await underWay(chain)) {
+    const [org, id, method] = what.split('/')
+    if (org && id && org === signer.org) return { seat: create(SeatSchema, { id, org, orgName: signer.orgName, role: signer.role, kind: AccountKind.POST }), passkey: method === 'passkey' }
+  }
+  return undefined
 }
 
 /** usePasskeys is whether this page may use passkeys; undefined while that is not known. */

@@ -2,7 +2,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { Button, Input } from 'antd'
-import { useEffect, useState } from 'react'
+import { useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import {
   EntryState as S, EntryStateSchema, Format, FormatSchema, Grade, GradeSchema, ShareType, ShareTypeSchema, UpdateCycle, UpdateCycleSchema,
@@ -30,33 +30,41 @@ const chosen = <T,>(f: Filters, name: keyof Filters): T[] => {
   return typeof n === 'number' && n > 0 ? [n as T] : []
 }
 
+const PAGE = 100 // the most that the server gives
+
 const ask = (f: Filters, after: string) => rpc(CatalogueService).search({
   text: f.q, kinds: chosen<HitKind>(f, 'kind'), orgs: f.org ? [f.org] : [], shareTypes: chosen<ShareType>(f, 'share_type'), formats: chosen<Format>(f, 'format'),
-  updateCycles: chosen<UpdateCycle>(f, 'update_cycle'), grades: chosen<Grade>(f, 'grade'), states: chosen<S>(f, 'state'), after, limit: 50, withFacets: after === '',
+  updateCycles: chosen<UpdateCycle>(f, 'update_cycle'), grades: chosen<Grade>(f, 'grade'), states: chosen<S>(f, 'state'), after, limit: PAGE, withFacets: after === '',
 })
 
 export function Everything() {
-  const { t } = useTranslation('catalogue')
+  const { t, i18n } = useTranslation('catalogue')
   const navigate = useNavigate()
   const value = useValue()
   const small = useSmall()
-  const [f, change] = useAddress({ ...none, tab: '' })
+  const [f, change] = useAddress({ ...none, tab: '', sort: '' })
   const found = useInfiniteQuery({
     queryKey: ['catalogue/', 'search', ...Object.keys(none).map((k) => f[k as keyof Filters])], initialPageParam: '',
     queryFn: ({ pageParam }) => ask(f, pageParam), getNextPageParam: (last) => last.next || undefined,
     placeholderData: (old) => old,
   })
   const first = found.data?.pages[0]
-  const hits = found.data?.pages.flatMap((p) => p.hits)
+  const hits = useMemo(() => found.data?.pages.flatMap((p) => p.hits), [found.data])
   const active = (Object.keys(none) as (keyof Filters)[]).filter((k) => k !== 'q' && f[k] !== '')
-  const columns: Column<Hit>[] = [
-    { id: 'name', title: t('col.name'), card: 'title', show: (h) => <span className="two"><span><Mark hit={h} field="name" text={h.title} /></span><small>{h.within && h.kind === HitKind.ITEM ? `${h.within} · ` : ''}{where(h)}</small></span> },
-    { id: 'kind', title: t('col.kind'), show: (h) => value(HitKindSchema, h.kind) },
-    { id: 'org', title: t('col.org'), show: (h) => h.orgName || h.org },
-    { id: 'share', title: t('col.share'), show: (h) => (h.shareType ? value(ShareTypeSchema, h.shareType) : '—') },
-    { id: 'cycle', title: t('col.cycle'), show: (h) => (h.updateCycle ? value(UpdateCycleSchema, h.updateCycle) : '—') },
-    { id: 'state', title: t('col.state'), card: 'end', show: (h) => (h.state ? <EntryState state={h.state} /> : '—') },
-  ]
+  const counted = first ? !first.moreThanCounted : true // beyond, nobody sorts: a filter comes first
+  const columns = useMemo((): Column<Hit>[] => {
+    const compare = new Intl.Collator(i18n.language, { numeric: true }).compare
+    const by = (word: (h: Hit) => string) => (counted ? { sort: (a: Hit, b: Hit) => compare(word(a), word(b)) } : {})
+    const org = (h: Hit) => h.orgName || h.org
+    return [
+      { id: 'name', title: t('col.name'), card: 'title', ...by((h) => h.title), show: (h) => <span className="two"><span><Mark hit={h} field="name" text={h.title} /></span><small>{h.within && h.kind === HitKind.ITEM ? `${h.within} · ` : ''}{where(h)}</small></span> },
+      { id: 'kind', title: t('col.kind'), ...(counted && { sort: (a, b) => a.kind - b.kind }), show: (h) => value(HitKindSchema, h.kind) },
+      { id: 'org', title: t('col.org'), wide: true, ...by(org), show: org },
+      { id: 'share', title: t('col.share'), ...(counted && { sort: (a, b) => a.shareType - b.shareType }), show: (h) => (h.shareType ? value(ShareTypeSchema, h.shareType) : '—') },
+      { id: 'cycle', title: t('col.cycle'), ...(counted && { sort: (a, b) => a.updateCycle - b.updateCycle }), show: (h) => (h.updateCycle ? value(UpdateCycleSchema, h.updateCycle) : '—') },
+      { id: 'state', title: t('col.state'), card: 'end', ...(counted && { sort: (a, b) => a.state - b.state }), show: (h) => (h.state ? <EntryState state={h.state} /> : '—') },
+    ]
+  }, [t, i18n.language, counted]) // value says the same words as t
   const facets = <div className="body facets">{(first?.facets ?? []).map((x) => <OneFacet key={x.name} facet={x} chosen={f[x.name as keyof Filters] ?? ''} pick={(v) => change({ [x.name]: v })} />)}</div>
   return (
     <div className="sides">
@@ -65,14 +73,18 @@ export function Everything() {
       </aside>
       <section className="card" aria-label={t('tab.all')}>
         <header><Words value={f.q} change={(q) => change({ q })} />
-          {active.map((k) => <Button key={k} size="small" onClick={() => change({ [k]: '' })} aria-label={t('drop', { what: t(`facet.${k}`) })}>{t(`facet.${k}`)}：{label(first?.facets.find((x) => x.name === k), k, f[k], value)} ×</Button>)}
+          {active.map((k) => {
+            const text = `${t(`facet.${k}`)}：${label(first?.facets.find((x) => x.name === k), k, f[k], value)} ×`
+            return <Button key={k} size="small" onClick={() => change({ [k]: '' })} aria-label={`${text} ${t('drop', { what: t(`facet.${k}`) })}`}>{text}</Button>
+          })}
           {first && <span className="end second" role="status">{t('found', { n: amount(first.total), more: first.moreThanCounted ? '+' : '' })}</span>}
         </header>
+        {!counted && f.sort && <p className="note" role="status">{t('narrow', { n: amount(first?.total ?? 0) })}</p>}
         {first?.correctedTo && <p className="note">{t('corrected', { to: first.correctedTo })}</p>}
         {found.isError && !hits ? <Trouble error={found.error} retry={() => void found.refetch()} /> : (
           <DataTable
             caption={t('tab.all')} columns={columns} rows={hits} rowId={(h) => `${h.kind}/${h.id}`} onOpen={(h) => void navigate({ to: pathOf(h.key) })} total={Number(first?.total ?? 0)}
-            more={found.hasNextPage ? () => void found.fetchNextPage() : undefined} busy={found.isFetchingNextPage} whole
+            more={found.hasNextPage ? () => void found.fetchNextPage() : undefined} busy={found.isFetching} failed={found.isError} whole endless
             empty={<Empty text={t('nothing')} action={active.length > 0 || f.q ? <Button onClick={() => change(none)}>{t('clear')}</Button> : undefined} />}
           />
         )}

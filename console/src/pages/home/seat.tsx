@@ -10,7 +10,8 @@ import { Trouble } from '@/parts/states'
 import { tell } from '@/parts/toasts'
 import { useBring } from '@/shell/take'
 
-export function OneSeat({ seat, token, passkeys }: { seat: Seat; token: string; passkeys: boolean }) {
+/** OneSeat offers one seat; only: with the kind of key that was begun with. */
+export function OneSeat({ seat, token, passkeys, only }: { seat: Seat; token: string; passkeys: boolean; only?: boolean }) {
   const { t } = useTranslation('home')
   const bring = useBring()
   const navigate = useNavigate()
@@ -47,7 +48,7 @@ export function OneSeat({ seat, token, passkeys }: { seat: Seat; token: string; 
       <p className="second">{t(`seat.${role}.text`)}</p>
       <p className="actions">
         <Button type="primary" loading={busy} onClick={() => void take(passkeys)} data-seat={seat.id}>{passkeys ? t('takePasskey') : t('takeKey')}</Button>
-        {passkeys && <Button type="link" disabled={busy} onClick={() => void take(false)}>{t('takeKeyInstead')}</Button>}
+        {passkeys && !only && <Button type="link" disabled={busy} onClick={() => void take(false)}>{t('takeKeyInstead')}</Button>}
       </p>
       {error instanceof DOMException ? <p className="note red" role="alert">{t('device', { why: error.message })}</p> : error !== undefined && <Trouble error={error} />}
     </>

@@ -8,7 +8,7 @@ import { rpc } from '@/chain/rpc'
 import { Empty, Loaded } from '@/parts/states'
 import { Feed } from '@/pages/tour/feed'
 import { Stories } from '@/pages/tour/stories'
-import { usePasskeys } from '@/shell/take'
+import { lostSeat, usePasskeys } from '@/shell/take'
 import { useWho } from '@/shell/who'
 import { OneSeat } from './seat'
 import { SignInCard } from './signin'
@@ -21,6 +21,8 @@ export default function Seats() {
   const { token = '' } = useParams({ strict: false }) as { token?: string }
   const navigate = useNavigate()
   const offered = useQuery({ queryKey: ['seats', token], queryFn: async () => (await rpc(ConsoleService).listSeats({ token })).seats })
+  // A link that this browser has used, and whose answer it did not get, looks used up.
+  const lost = useQuery({ queryKey: ['seats', 'lost'], enabled: token !== '' && offered.data?.length === 0, queryFn: async () => (await lostSeat(here.chainId)) ?? null }).data
   const passkeys = usePasskeys() ?? false
   return (
     <>
@@ -43,9 +45,11 @@ export default function Seats() {
       )}
       {here.signIn && !token && <SignInCard />}
       <Loaded query={offered} rows={4}>
-        {(seats) => seats.length === 0
-          ? here.signIn && !token ? <p><Link to="/explorer">{t('look')}</Link></p> : <div className="card"><Empty text={token ? t('usedUp') : t('none')} action={<Link to="/explorer">{t('look')}</Link>} /></div>
-          : <ul className="seats">{seats.map((s) => <li key={s.id} className="card seat"><OneSeat seat={s} token={token} passkeys={passkeys} /></li>)}</ul>}
+        {(seats) => lost
+          ? <><p className="note amber" role="status">{t('lost')}</p><ul className="seats"><li className="card seat"><OneSeat seat={lost.seat} token={token} passkeys={lost.passkey} only /></li></ul></>
+          : seats.length === 0
+            ? here.signIn && !token ? <p><Link to="/explorer">{t('look')}</Link></p> : <div className="card"><Empty text={token ? t('usedUp') : t('none')} action={<Link to="/explorer">{t('look')}</Link>} /></div>
+            : <ul className="seats">{seats.map((s) => <li key={s.id} className="card seat"><OneSeat seat={s} token={token} passkeys={passkeys} /></li>)}</ul>}
       </Loaded>
       {here.demo && !token && (
         <>

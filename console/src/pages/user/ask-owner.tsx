@@ -1,7 +1,7 @@
 // Asking a person or firm for what a registered use allows. The number of contract or case
 // goes to the ledger as a salted commitment; what opens it stays here, for the file.
 import { useQuery } from '@tanstack/react-query'
-import { Input, InputNumber, Modal, Select } from 'antd'
+import { Checkbox, Input, InputNumber, Modal, Select } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { AccountKind } from '@/gen/mulian/identity/v1/identity_pb'
@@ -11,7 +11,7 @@ import { hex, random } from '@/chain/bytes'
 import { now } from '@/chain/live'
 import { rpc } from '@/chain/rpc'
 import { useSign } from '@/parts/sign'
-import { commit } from './owners'
+import { commit, newMatch, type Opening } from './owners'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
@@ -28,23 +28,26 @@ export function AskOwner({ org, uses, close }: { org: string; uses: IntendedUse[
   const [owner, setOwner] = useState('')
   const [business, setBusiness] = useState('')
   const [minutes, setMinutes] = useState<number | null>(10)
+  const [numbered, setNumbered] = useState(false)
   const use = uses.find((u) => u.id === id)
   const gateway = gateways.data?.accounts[0]
   const wrong = owner.trim() !== '' && !OWNER.test(owner.trim())
   const go = async () => {
     if (!use || !gateway) return
     const { sum, salt } = await commit(business.trim())
+    const match = numbered ? await newMatch() : undefined
     const at = now()
     const done = await sign({
       title: t('ask'),
       acts: [{ case: 'requestData', value: { request: {
         use: use.id, owner: owner.trim(), items: use.items, optionalItems: use.optionalItems, maxUses: use.maxUses, minIntervalSeconds: use.minIntervalSeconds, dataLifeDays: use.dataLifeDays,
-        toMs: BigInt(at + use.maxDays * DAY_MS - MINUTE_MS), notAfterMs: BigInt(at + (minutes ?? 10) * MINUTE_MS), noticeHash: use.noticeHash, businessReference: sum, nonce: random(16),
+        toMs: BigInt(at + use.maxDays * DAY_MS - MINUTE_MS), notAfterMs: BigInt(at + (minutes ?? 10) * MINUTE_MS), noticeHash: use.noticeHash, businessReference: sum, nonce: random(16), ...(match && { matchCommitment: match.sum }),
         gateway: gateway.id, recipientKey: gateway.gateway?.sealingKey?.id ?? '',
       } } }],
     })
     const made = done?.ids[0]
-    if (made) localStorage.setItem(openingKey(made), JSON.stringify({ business: business.trim(), business_salt: hex(salt) }))
+    const opening: Opening = { business: business.trim(), business_salt: hex(salt), ...(match && { match_number: match.number, match_salt: hex(match.salt) }) }
+    if (made) localStorage.setItem(openingKey(made), JSON.stringify(opening))
     if (done) close(made)
   }
   return (
@@ -54,6 +57,7 @@ export function AskOwner({ org, uses, close }: { org: string; uses: IntendedUse[
         <div className="field"><label htmlFor="a-business">{t('business')}</label><Input id="a-business" value={business} onChange={(e) => setBusiness(e.target.value)} maxLength={200} placeholder={t('hint.business')} /><small className="second">{t('businessText')}</small></div>
         <div className="field"><label htmlFor="a-owner">{t('ownerMay')}</label><Input id="a-owner" className="mono" status={wrong ? 'error' : undefined} value={owner} onChange={(e) => setOwner(e.target.value)} maxLength={34} placeholder="p-…" />{wrong && <small className="pill red square">{t('wrongOwner')}</small>}</div>
         <div className="field"><label htmlFor="a-minutes">{t('minutes')}</label><InputNumber id="a-minutes" min={1} max={owner ? 1440 : 14} value={minutes} onChange={setMinutes} style={{ width: '100%' }} /></div>
+        <div className="field"><Checkbox id="a-number" checked={numbered} onChange={(e) => setNumbered(e.target.checked)}>{t('numbered')}</Checkbox><small className="second">{t('numberedText')}</small></div>
         {gateways.data && !gateway && <p className="note amber">{t('noGateway')} <code>mulian gateway init main --name NAME --as {org}</code></p>}
       </div>
     </Modal>

@@ -18,7 +18,7 @@ import { Loaded } from '@/parts/states'
 import { useWho } from '@/shell/who'
 import { openingKey } from './ask-owner'
 import { AskedState } from './asks'
-import { asked, type Opening } from './owners'
+import { asked, linkOf, type Opening } from './owners'
 
 export default function DataRequestPage() {
   const { i18n } = useTranslation('user')
@@ -49,15 +49,17 @@ function Overview({ d, mine }: { d: GetDataRequestResponse; mine: boolean }) {
   const { t } = useTranslation('user')
   const r = d.request!
   const name = useNames([entry(d.use?.entry ?? ''), account(r.org)])
-  const link = `${location.origin}/box/ask/${r.id}`
   const kept = localStorage.getItem(openingKey(r.id))
   const opening = kept ? (JSON.parse(kept) as Opening) : undefined
+  const link = linkOf(r.id, opening)
+  const numbered = r.matchCommitment.length > 0
   return (
     <div className="sheet">
-      {r.state === S.REQUESTED && (
+      {r.state === S.REQUESTED && mine && numbered && !opening?.match_salt && <p className="note amber" role="status">{t('numberElsewhere')}</p>}
+      {r.state === S.REQUESTED && (mine || !numbered) && (!numbered || opening?.match_salt) && (
         <section className="scan" aria-label={t('scan')}>
           <QR text={link} label={t('scan')} />
-          <div className="sheet"><h2>{t('scan')}</h2><p>{t(r.owner ? 'scanOwner' : 'scanAny')}</p><Command text={link} /><p className="second" role="status">{t('waits')}</p></div>
+          <div className="sheet"><h2>{t('scan')}</h2><p>{t(r.owner ? 'scanOwner' : 'scanAny')}</p>{opening?.match_number && <p data-testid="number">{t('number')} <strong style={{ fontSize: 28 }}>{opening.match_number}</strong><br /><small className="second">{t('numberText')}</small></p>}<Command text={link} /><p className="second" role="status">{t('waits')}</p></div>
         </section>
       )}
       {r.state === S.GRANTED && <p className="note green" role="status">{t('agreed', { at: moment(r.decidedMs) })} <Link to={`/grant/${r.grant}`}>{t('toGrant')}</Link></p>}

@@ -30,7 +30,17 @@ export const asked = (id: string, language: string) => queryOptions({
 export const byPage = (u: IntendedUse): boolean => u.state === IntendedUseState.ACTIVE && u.entry !== '' && u.basis !== GrantBasis.DUTY
 
 /** Opening is what a commitment on the ledger is of; it stays in this browser and in the file. */
-export interface Opening { business: string; business_salt: string }
+export interface Opening { business: string; business_salt: string; match_number?: string; match_salt?: string }
+
+/** newMatch is a match number 核对码: two digits for one's own screen, the salt for the owner's link, and what the ledger gets of both (internal/consent, Match). */
+export async function newMatch(): Promise<{ number: string; salt: Bytes; sum: Bytes }> {
+  const salt = random(16)
+  const number = String(crypto.getRandomValues(new Uint32Array(1))[0]! % 100).padStart(2, '0')
+  return { number, salt, sum: await sha256(join(utf8('mulian-match-v1\0'), salt, utf8(number))) }
+}
+
+/** linkOf leads an owner to a request in his box. The salt of its match number stands behind #: no browser sends that to a server. */
+export const linkOf = (request: string, opening?: Opening): string => `${location.origin}/box/ask/${request}${opening?.match_salt ? `#${opening.match_salt}` : ''}`
 
 /** commit is the ledger's commitment to a private text (internal/consent, Private). */
 export async function commit(text: string): Promise<{ sum: Bytes; salt: Bytes }> {

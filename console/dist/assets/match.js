@@ -1,1 +1,0 @@
-import{D as e,S as t,w as n,x as r}from"./preload-helper.js";var i=new Map,a=new Map,o=e=>Uint8Array.from(e.match(/../g)??[],e=>parseInt(e,16));async function s(s,c,l,u){let d=o(l),f=r(await n(t(e(`mulian-match-v1\0`),d,e(u))))===r(c);return f?i.set(s,{salt:d,number:u}):a.set(s,(a.get(s)??0)+1),{right:f,left:3-(a.get(s)??0)}}var c=e=>i.get(e);export{c as n,s as t};
