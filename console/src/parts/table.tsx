@@ -13,6 +13,7 @@ export interface Column<R> {
   id: string
   title: string
   show: (row: R) => ReactNode
+  act?: (row: R) => ReactNode // a button of the row's own, beside what is shown; on a card below it
   sort?: (a: R, b: R) => number
   number?: boolean // right-aligned
   wide?: boolean // of windowed rows, whose columns do not go by what is in them
@@ -223,7 +224,7 @@ const Line = memo(function Line<R>({ id, row, index, columns, picks, selected, l
       onClick={() => pick(row)} onDoubleClick={() => latest.current.onOpen?.(row)} onFocus={() => { latest.current.focused.current = id }}
       onKeyDown={(e) => { if (e.key === 'Enter' && e.target === e.currentTarget) (latest.current.onOpen ?? latest.current.onSelect)?.(row) }}
     >
-      {columns.map((c) => <td key={c.id} className={c.number ? 'num' : undefined}>{c.show(row)}</td>)}
+      {columns.map((c) => <td key={c.id} className={c.number ? 'num' : undefined}>{c.act ? <span className="actions">{c.show(row)}{c.act(row)}</span> : c.show(row)}</td>)}
     </tr>
   )
 }) as <R>(p: { id: string; row: R; index: number; columns: Column<unknown>[]; picks: boolean; selected?: boolean; latest: RefObject<RowsProps<R>> }) => ReactNode
@@ -241,6 +242,7 @@ function Cards<R>(p: DataTableProps<R> & { rows: R[] }) {
               <span className="titles">{at('title').map((c) => <span key={c.id}>{c.show(r)}</span>)}<span className="end">{at('end').map((c) => <span key={c.id}>{c.show(r)}</span>)}</span></span>
               <span className="meta">{at('meta').map((c) => <span key={c.id}>{c.show(r)}</span>)}</span>
             </Card>
+            {p.columns.map((c) => c.act && <div key={c.id} className="act">{c.act(r)}</div>)}
           </li>
         ))}
       </ul>

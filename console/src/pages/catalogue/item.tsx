@@ -20,6 +20,7 @@ import { useSign } from '@/parts/sign'
 import { Empty, Loaded } from '@/parts/states'
 import { type Column, DataTable } from '@/parts/table'
 import { useWho } from '@/shell/who'
+import { EntryDeeds } from '../deeds/entry'
 import { Changes } from './changes'
 import { getEntry } from './reads'
 import { SignersField, useSuggestedSigners } from './signers'
@@ -36,7 +37,7 @@ export default function ItemPage() {
         return (
           <ObjectPage
             object={entry(id)} number={id} title={rare(e.name)} state={<><EntryState state={e.state} /><LockState entry={e} /></>} schema={EntrySchema} value={e}
-            action={<Actions entry={e} />}
+            action={<><Actions entry={e} /><EntryDeeds read={r} /></>}
             overview={<Overview read={r} />}
             relations={[account(e.provider), ...e.duties.map(duty), ...(e.table ? [`catalogue/table/${e.table}`] : []), ...r.drifts.map((d) => `catalogue/drift/${d.id}`), ...(agreements.data?.agreements ?? []).map((a) => `share/agreement/${a.id}`)]}
           />

@@ -16,6 +16,7 @@ import { ProofDrawer } from '@/parts/proof'
 import { useSign } from '@/parts/sign'
 import { typing } from '@/parts/table'
 import { useWho } from '@/shell/who'
+import { Urgings } from '../deeds/urge'
 import { getEntry, judge } from './requests'
 
 const tones = { [S.UNSPECIFIED]: 'grey', [S.RECEIVED]: 'blue', [S.INCOMPLETE]: 'amber', [S.ACCEPTED]: 'green', [S.REFUSED]: 'red', [S.WITHDRAWN]: 'grey' } as const
@@ -37,6 +38,7 @@ export function RequestDetail({ request }: { request: Request }) {
   const at = request.state === S.ACCEPTED ? 2 : request.state === S.RECEIVED || request.state === S.INCOMPLETE ? 1 : -1
   return (
     <div className="sheet">
+      <Urgings request={request} />
       {at > 0 && <ol className="steps" aria-label={t('steps.label')}>{STEPS.map((s, i) => <li key={s} className={i < at ? 'done' : i === at ? 'now' : ''} aria-current={i === at ? 'step' : undefined}><b>{i < at ? <CheckOutlined /> : i + 1}</b>{t(`steps.${s}`)}</li>)}</ol>}
       <dl className="facts">
         <dt>{t('fact.requester')}</dt><dd><Link to={pathOf(account(request.requester))}>{name(account(request.requester))}</Link></dd>

@@ -14,6 +14,7 @@ import { useSign } from '@/parts/sign'
 import { Empty, Loaded } from '@/parts/states'
 import { type Column, DataTable, useAddress } from '@/parts/table'
 import { useWho } from '@/shell/who'
+import { Urge } from '../deeds/urge'
 import { Answer, RequestDetail, RequestState as Pill } from './detail'
 import { type Box, countRequests, getEntry, judge, listRequests } from './requests'
 
@@ -44,6 +45,9 @@ function TabLabel({ box, org }: { box: Box; org: string }) {
   return <>{t(`box.${box}`)} {n.data !== undefined && amount(n.data)}</>
 }
 
+/** urged is when somebody last urged an answer: such requests stand on top, the newest first. */
+const urged = (r: Request) => Number(r.urgings.at(-1)?.atMs ?? 0)
+const clock = (r: Request) => <Clock dueMs={r.clock?.dueMs} stopped={!!r.clock?.stoppedMs} totalMs={Number((r.clock?.dueMs ?? 0n) - (r.clock?.startedMs ?? 0n))} />
 const due = (r: Request) => Number(r.clock?.dueMs ?? 0) || Infinity
 
 function Split({ box, org, id, pick }: { box: Box; org: string; id: string; pick: (id: string) => void }) {
@@ -51,7 +55,7 @@ function Split({ box, org, id, pick }: { box: Box; org: string; id: string; pick
   const list = useQuery(listRequests(box, org))
   const rows = useMemo(() => {
     const all = [...(list.data?.requests ?? [])]
-    return box === 'waiting' ? all.sort((a, b) => due(a) - due(b)) : all.sort((a, b) => Number(b.createdMs - a.createdMs))
+    return box === 'waiting' ? all.sort((a, b) => urged(b) - urged(a) || due(a) - due(b)) : all.sort((a, b) => Number(b.createdMs - a.createdMs))
   }, [list.data, box])
   const chosen = rows.find((r) => r.id === id) ?? rows[0]
   const name = useNames(rows.flatMap((r) => [account(r.requester), account(r.provider), ...(r.terms?.parts ?? []).map((p) => entry(p.entry))]))
@@ -59,9 +63,10 @@ function Split({ box, org, id, pick }: { box: Box; org: string; id: string; pick
   const columns: Column<Request>[] = [
     { id: 'what', title: t('col.what'), card: 'title', show: (r) => <span className="two">{rare(r.terms?.matter || r.terms?.purpose || '')} · {entries(r)}<small className="mono">{r.id}</small></span> },
     { id: 'who', title: t(box === 'mine' ? 'col.provider' : 'col.requester'), sort: (a, b) => a.requester.localeCompare(b.requester), show: (r) => name(account(box === 'mine' ? r.provider : r.requester)) },
-    { id: 'state', title: t('col.state'), show: (r) => <Pill request={r} /> },
+    { id: 'state', title: t('col.state'), show: (r) => <span className="two"><Pill request={r} />{r.urgings.length > 0 && box !== 'done' && <small>{t('urged', { at: moment(r.urgings.at(-1)!.atMs) })}</small>}</span> },
     box === 'waiting'
-      ? { id: 'clock', title: t('col.clock'), card: 'end', sort: (a, b) => due(a) - due(b), show: (r) => <Clock dueMs={r.clock?.dueMs} stopped={!!r.clock?.stoppedMs} totalMs={Number((r.clock?.dueMs ?? 0n) - (r.clock?.startedMs ?? 0n))} /> }
+      ? { id: 'clock', title: t('col.clock'), card: 'end', sort: (a, b) => due(a) - due(b), show: clock }
+      : box === 'mine' ? { id: 'clock', title: t('col.clock'), card: 'end', act: (r) => <Urge request={r} />, sort: (a, b) => due(a) - due(b), show: (r) => (r.decidedMs ? moment(r.decidedMs) : clock(r)) }
       : { id: 'decided', title: t('col.decided'), card: 'end', sort: (a, b) => Number(a.decidedMs - b.decidedMs), show: (r) => moment(r.decidedMs) },
     { id: 'filed', title: t('col.filed'), sort: (a, b) => Number(a.createdMs - b.createdMs), show: (r) => <span className="nowrap">{moment(r.createdMs)}</span> },
   ]
@@ -79,7 +84,7 @@ function Split({ box, org, id, pick }: { box: Box; org: string; id: string; pick
         <section className="card" aria-label={t('detail')}>
           <header>
             <h2><Link to={`/request/${chosen.id}`}>{chosen.terms?.matter || chosen.terms?.purpose}</Link></h2>
-            <span className="end">{box === 'waiting' && <Clock dueMs={chosen.clock?.dueMs} stopped={!!chosen.clock?.stoppedMs} totalMs={Number((chosen.clock?.dueMs ?? 0n) - (chosen.clock?.startedMs ?? 0n))} />}</span>
+            <span className="end">{box === 'waiting' && clock(chosen)}</span>
           </header>
           <div className="body"><RequestDetail request={chosen} />{box === 'waiting' && <Answer key={chosen.id} request={chosen} keys />}</div>
         </section>

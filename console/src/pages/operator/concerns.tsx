@@ -9,6 +9,7 @@ import { pathOf } from '@/chain/paths'
 import { exact } from '@/chain/words'
 import { State } from '@/parts/object'
 import { Empty } from '@/parts/states'
+import { UrgeById } from '../deeds/urge'
 import { useSpan } from './parts'
 
 const tones = { [Severity.UNSPECIFIED]: 'grey', [Severity.GRAVE]: 'red', [Severity.LATE]: 'amber', [Severity.NOTE]: 'blue' } as const
@@ -27,7 +28,7 @@ export function Concerns({ concerns, most }: { concerns: Concern[]; most?: numbe
             {t(`concern.${K[c.kind]}`, { title: c.title, org: c.orgName, peer: c.peerName, changes: c.changes, drift: t(`drift.${DriftClass[c.drift]}`), voted: c.voted, members: c.members })}
             <small title={exact(c.sinceMs)}>{c.orgName ? t('concern.who', { who: c.orgName }) : t('concern.everyone')} · {t(c.kind === K.LATE_ANSWER || c.kind === K.LATE_AGREEMENT ? 'concern.over' : 'concern.since', { span: span(Math.max(0, now() - Number(c.sinceMs))) })}</small>
           </span>
-          <Link to={target(c)} aria-label={`${t(`go.${K[c.kind]}`)}: ${c.title}`}>{t(`go.${K[c.kind]}`)}</Link>
+          <span className="actions">{c.kind === K.LATE_ANSWER && <UrgeById id={c.object.split('/').at(-1)!} />}<Link to={target(c)} aria-label={`${t(`go.${K[c.kind]}`)}: ${c.title}`}>{t(`go.${K[c.kind]}`)}</Link></span>
         </li>
       ))}
     </ul>

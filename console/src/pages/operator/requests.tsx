@@ -18,6 +18,7 @@ import { RequestState as Pill } from '@/pages/inbox/detail'
 import { Clock, useTick } from '@/parts/clock'
 import { Empty, Loaded } from '@/parts/states'
 import { type Column, DataTable, useAddress } from '@/parts/table'
+import { Urge } from '../deeds/urge'
 import { days, listStarts } from './figures'
 import { AsOf, Period, useSpan } from './parts'
 
@@ -79,7 +80,7 @@ function useColumns(rows: Request[]): Column<Request>[] {
     { id: 'requester', title: t('col.requester'), sort: (a, b) => a.requester.localeCompare(b.requester), show: (r) => name(account(r.requester)) },
     { id: 'provider', title: t('col.provider'), sort: (a, b) => a.provider.localeCompare(b.provider), show: (r) => name(account(r.provider)) },
     { id: 'state', title: t('col.state'), show: (r) => <Pill request={r} /> },
-    { id: 'clock', title: t('col.clock'), card: 'end', sort: (a, b) => due(a) - due(b), show: (r) => (r.decidedMs ? moment(r.decidedMs) : <Clock dueMs={r.clock?.dueMs} stopped={!!r.clock?.stoppedMs} totalMs={Number((r.clock?.dueMs ?? 0n) - (r.clock?.startedMs ?? 0n))} />) },
+    { id: 'clock', title: t('col.clock'), card: 'end', act: (r) => <Urge request={r} />, sort: (a, b) => due(a) - due(b), show: (r) => (r.decidedMs ? moment(r.decidedMs) : <Clock dueMs={r.clock?.dueMs} stopped={!!r.clock?.stoppedMs} totalMs={Number((r.clock?.dueMs ?? 0n) - (r.clock?.startedMs ?? 0n))} />) },
     { id: 'filed', title: t('col.filed'), sort: (a, b) => Number(a.createdMs - b.createdMs), show: (r) => <span className="nowrap">{moment(r.createdMs)}</span> },
   ]
 }

@@ -4,7 +4,7 @@ export type Stage = (typeof stages)[number]
 
 const exact: Record<string, Stage> = {
   'catalogue/put_duties': 'duty', 'catalogue/report_drift': 'drift', 'catalogue/overdue': 'drift',
-  'share/file_request': 'request', 'share/supplement': 'request', 'share/ask_more': 'request', 'share/fan_out': 'request', 'share/withdraw_request': 'revoke',
+  'share/file_request': 'request', 'share/supplement': 'request', 'share/ask_more': 'request', 'share/urge_request': 'request', 'share/fan_out': 'request', 'share/withdraw_request': 'revoke',
   'share/answer': 'grant', 'share/confirm_agreement': 'grant', 'share/silence': 'grant', 'share/resume_agreement': 'grant', 'share/sign_amendment': 'grant',
   'share/start_delivery': 'delivery', 'share/complete_delivery': 'delivery', 'share/confirm_delivery': 'delivery', 'share/fail_delivery': 'delivery', 'share/serve': 'delivery',
   'share/record_use': 'use', 'share/file_feedback': 'use', 'share/file_disposal': 'use', 'trace/anchor_head': 'use',

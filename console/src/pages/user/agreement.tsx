@@ -21,6 +21,7 @@ import { Empty, Loaded } from '@/parts/states'
 import { type Column, DataTable } from '@/parts/table'
 import { useWho } from '@/shell/who'
 import { deliveryKey } from '../deliveries/deliveries'
+import { AgreementDeeds } from '../deeds/agreement'
 import { getEntry } from '../inbox/requests'
 import { AgreementState } from './agreement-state'
 import { Fetch } from './fetch'
@@ -44,7 +45,7 @@ function Page({ d }: { d: GetAgreementResponse }) {
     <ObjectPage
       object={`share/agreement/${a.id}`} number={a.id} title={terms.parts.map((p) => name(entry(p.entry))).join('、')} state={<AgreementState agreement={a} />}
       clock={running ? <Clock dueMs={a.clock!.dueMs} totalMs={Number(a.clock!.dueMs - a.clock!.startedMs)} /> : undefined}
-      action={<Actions d={d} />} overview={<Overview d={d} />} schema={AgreementSchema} value={a}
+      action={<><Actions d={d} /><AgreementDeeds d={d} /></>} overview={<Overview d={d} />} schema={AgreementSchema} value={a}
       relations={[`share/request/${a.request}`, account(a.provider), account(a.consumer), duty(terms.duty), ...terms.parts.map((p) => entry(p.entry)), ...d.deliveries.map(deliveryKey)]}
     />
   )

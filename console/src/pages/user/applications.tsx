@@ -13,6 +13,7 @@ import { Empty, Loaded } from '@/parts/states'
 import { type Column, DataTable, useAddress } from '@/parts/table'
 import { useWho } from '@/shell/who'
 import { RequestState } from '../inbox/detail'
+import { Urge } from '../deeds/urge'
 import { AgreementState } from './agreement-state'
 import { countView, listAgreements, listRequests, toDo, type View, type ViewId, views } from './ours'
 
@@ -62,7 +63,7 @@ function Requests({ view, org }: { view: View; org: string }) {
     { id: 'state', title: inbox('col.state'), show: (r) => <RequestState request={r} /> },
     view.id === 'refused'
       ? { id: 'why', title: t('why'), show: (r) => r.reason || '—' }
-      : { id: 'clock', title: inbox('col.clock'), card: 'end', sort: (a, b) => Number((a.clock?.dueMs ?? 0n) - (b.clock?.dueMs ?? 0n)), show: (r) => <Clock dueMs={r.clock?.dueMs} stopped={!!r.clock?.stoppedMs} totalMs={Number((r.clock?.dueMs ?? 0n) - (r.clock?.startedMs ?? 0n))} /> },
+      : { id: 'clock', title: inbox('col.clock'), card: 'end', act: (r) => <Urge request={r} />, sort: (a, b) => Number((a.clock?.dueMs ?? 0n) - (b.clock?.dueMs ?? 0n)), show: (r) => <Clock dueMs={r.clock?.dueMs} stopped={!!r.clock?.stoppedMs} totalMs={Number((r.clock?.dueMs ?? 0n) - (r.clock?.startedMs ?? 0n))} /> },
     { id: 'filed', title: inbox('col.filed'), sort: (a, b) => Number(a.createdMs - b.createdMs), show: (r) => <span className="nowrap">{moment(r.createdMs)}</span> },
   ]
   if (list.isError) return <Loaded query={list}>{() => null}</Loaded>

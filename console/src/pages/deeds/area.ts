@@ -1,0 +1,4 @@
+import type { Area } from '../area'
+
+// No page of its own: what may be done with an object, offered on that object's page.
+export const area: Area = { id: 'deeds', pages: [] }
