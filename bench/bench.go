@@ -31,6 +31,8 @@ type Options struct {
 	// stays for the next run, empty = none.
 	Records int
 	Keep    string
+	// Lists are the only ones of the console's lists that are asked for; empty = all.
+	Lists []string
 	// Keys is the size of an authenticated state; 0 = the bench's choice.
 	Keys int
 	// Transactions is how long a long chain is; 0 = the bench's choice.

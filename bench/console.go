@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,9 +36,9 @@ const (
 // entries by the import that people use, records by messages that the rules carry out.
 //
 // Options.Entries and Options.Records say how much there is; Options.Keep is a folder in
-// which it stays for the next run.
+// which it stays for the next run; Options.Lists restricts it to some lists, without the pages.
 //
-// Usage (no folder; another size than the kept folder has), Cancelled.
+// Usage (no folder; another size than the kept folder has; no such list), Cancelled.
 func Console(ctx context.Context, o Options) (Result, error) {
 	r := Result{Bench: "console"}
 	if o.Entries <= 0 {
@@ -77,6 +79,9 @@ func (s *settlement) measure(ctx context.Context, o Options, r *Result) error {
 	if err != nil {
 		return err
 	}
+	if lists, err = chosen(lists, o.Lists); err != nil {
+		return err
+	}
 	working, rest := context.WithCancel(ctx)
 	written := make(chan error, 1)
 	go func() { written <- s.work(working) }()
@@ -90,7 +95,7 @@ func (s *settlement) measure(ctx context.Context, o Options, r *Result) error {
 	err = s.asked(ctx, o, r, lists)
 	stop()
 	peak := PeakMiB()
-	if err == nil {
+	if err == nil && len(o.Lists) == 0 {
 		err = painted(ctx, o, r, s.member.URL())
 	}
 	rest()
@@ -113,6 +118,26 @@ func (s *settlement) measure(ctx context.Context, o Options, r *Result) error {
 	r.Note("the chain has %d entries, %d duties, %d requests, %d agreements, %d deliveries, %d uses, %d organisations; %d blocks", c.GetEntries(), c.GetDuties(), c.GetRequests(), c.GetAgreements(), c.GetDeliveries(), c.GetUses(), c.GetOrganisations(), st.GetHeight())
 	r.Note("times at the caller over HTTP on this machine; a transaction every %s meanwhile; each list with a mixture of its first page, pages in its depth, filters and searches", consoleWrites)
 	return nil
+}
+
+// chosen are the lists with these names, all if there are none.
+func chosen(lists []listed, names []string) ([]listed, error) {
+	if len(names) == 0 {
+		return lists, nil
+	}
+	var out []listed
+	for _, name := range names {
+		i := slices.IndexFunc(lists, func(l listed) bool { return l.name == name })
+		if i < 0 {
+			all := make([]string, len(lists))
+			for i, l := range lists {
+				all[i] = l.name
+			}
+			return nil, fault.Newf(fault.Usage, "--lists: there is no list %q; there are %s", name, strings.Join(all, ", "))
+		}
+		out = append(out, lists[i])
+	}
+	return out, nil
 }
 
 // asked measures the lists; the worst come first.

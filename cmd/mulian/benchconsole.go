@@ -38,6 +38,7 @@ paint of each page with an empty cache is measured. The folder of --keep keeps t
 	c.Flags().IntVar(&o.Entries, "entries", 100_000, a.t("目录条数", "entries of the catalogue"))
 	c.Flags().IntVar(&o.Records, "records", 1_000_000, a.t("账本记录数", "records in the ledger's log"))
 	c.Flags().StringVar(&o.Keep, "keep", "", a.t("把链留在这个文件夹，供下次使用", "keep the chain in this folder for the next run"))
+	c.Flags().StringSliceVar(&o.Lists, "lists", nil, a.t("只要这些列表（逗号分隔），不量页面", "ask for these lists alone (separated by commas), and measure no pages"))
 	a.benchPlaces(c, &o)
 	return c
 }
