@@ -55,7 +55,10 @@ func oneForm(p *page) {
 	p.ask(&path, `async () => location.pathname`)
 	reference := strings.TrimPrefix(path, "/case/")
 	p.Size(390, 844, true)
-	p.open("/box/case/" + reference)
+	p.open("/box")
+	p.see("待我决定 3") // the case is one decision
+	p.phone("box-home-case")
+	p.press(`a[href="/box/case/` + reference + `"]`)
 	p.see("为一件事请求 3 项数据")
 	p.phone("box-case")
 	from = p.height()
