@@ -52,8 +52,10 @@ func start(t *testing.T) *member {
 		t.Fatal(err)
 	}
 	code := rulestest.Code(1)
+	parameters := standard.Parameters()
+	parameters.PasskeyRpIds, parameters.PasskeyOrigins = []string{"localhost"}, []string{"http://localhost:8080"}
 	g := &governancev1.Genesis{
-		ChainId: "server-test", TimeMs: time.Now().UnixMilli(), Parameters: standard.Parameters(), ClockProfiles: []*governancev1.ClockProfile{standard.Clocks809()},
+		ChainId: "server-test", TimeMs: time.Now().UnixMilli(), Parameters: parameters, ClockProfiles: []*governancev1.ClockProfile{standard.Clocks809()},
 		Calendar: []*governancev1.CalendarYear{standard.Calendar2025(), standard.Calendar2026()},
 		Founders: []*governancev1.Founder{{
 			Code: code, Weight: 1,

@@ -126,6 +126,8 @@ func (a *app) makeChain(org, name, region, chainID, host string) error {
 
 func (a *app) nodeCommand() *cobra.Command {
 	var setup string
+	var asRoot bool
+	var rootDays int
 	c := &cobra.Command{
 		Use:     "node",
 		Aliases: []string{"节点"},
@@ -134,6 +136,12 @@ func (a *app) nodeCommand() *cobra.Command {
   mulian node`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if setup == "" && asRoot || !asRoot && cmd.Flags().Changed("root-days") {
+				return fault.Newf(fault.Usage, "--root is for the link of --setup CODE, and --root-days for that of --root: mulian node --setup CODE --root")
+			}
+			if rootDays < 1 || rootDays > server.MaxRootDays {
+				return fault.Newf(fault.Usage, "--root-days is %d: 1 to %d are possible", rootDays, server.MaxRootDays)
+			}
 			cfg, settings, err := a.config()
 			if err != nil {
 				return err
@@ -149,7 +157,11 @@ func (a *app) nodeCommand() *cobra.Command {
 				return errors.Join(err, m.Node.Close())
 			}
 			if setup != "" {
-				if err := a.offerSetup(m, setup); err != nil {
+				offer := a.offerSetup
+				if asRoot {
+					offer = func(m *node.Member, org string) error { return a.offerRoot(m, org, rootDays) }
+				}
+				if err := offer(m, setup); err != nil {
 					return errors.Join(err, m.Node.Close())
 				}
 			}
@@ -157,6 +169,8 @@ func (a *app) nodeCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&setup, "setup", "", a.t("给该机构的第一个人一个设置链接：30 分钟内有效，只能用一次（机构的根密钥须在 --home 里）", "give the first person of that organisation a setup link: 30 minutes, once (its ROOT key has to be in --home)"))
+	c.Flags().BoolVar(&asRoot, "root", false, a.t("与 --setup 同用：链接给一台设备该机构自己账户的根密钥（通行密钥，有截止），能在浏览器里表决，也能做机构能做的一切", "with --setup: the link gives one device a ROOT key of the organisation's own account (a passkey, with an end): it votes in the browser, and can do all that the organisation can"))
+	c.Flags().IntVar(&rootDays, "root-days", defaultKeyDays, a.t("与 --root 同用：该密钥多少天后截止，1 到 365", "with --root: days after which that key ends, 1 to 365"))
 	c.AddCommand(a.nodeInitCommand(), a.nodeCert(), a.nodeBackup(), a.nodeRestore(), a.nodeRelease())
 	return c
 }
@@ -170,6 +184,23 @@ func (a *app) offerSetup(m *node.Member, org string) error {
 	s, token := server.NewSetup(client.New(m.URL()), root, org, nil)
 	m.Server.Offer(s)
 	a.say("%s %s/setup/%s", a.t("首次登录（30 分钟内有效，仅一次）：", "first sign-in (30 minutes, once):"), m.Pages(), token)
+	return nil
+}
+
+// offerRoot lets one device bring a ROOT key of the organisation by a link, and says what that is.
+func (a *app) offerRoot(m *node.Member, org string, days int) error {
+	root, err := a.keys().Signer(org, keyring.Root)
+	if err != nil {
+		return err
+	}
+	s, token, err := server.NewRootSetup(client.New(m.URL()), root, org, days, nil)
+	if err != nil {
+		return err
+	}
+	m.Server.Offer(s)
+	a.say(a.t("注意：打开下面这个链接的设备得到 %s 的根密钥，%d 天后截止。它能代表该机构表决和提案，能增删该机构的密钥和岗位，能交出该机构。\n只在本机构负责人自己的设备上打开，不要转发；设备丢失立即撤销：mulian key revoke %s 密钥 --cause lost",
+		"Mind: the device that opens this link gets a ROOT key of %s, which ends after %d days. It votes and proposes as the organisation, gives and takes its keys and posts, and can give the organisation away.\nOpen it on the responsible person's own device alone, and forward it to nobody; lost, revoke it at once: mulian key revoke %s KEY --cause lost"), org, days, org)
+	a.say("%s %s/setup/%s", a.t("根密钥设备（30 分钟内有效，仅一次）：", "device with a ROOT key (30 minutes, once):"), m.Pages(), token)
 	return nil
 }
 

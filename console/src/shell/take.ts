@@ -20,7 +20,7 @@ export function useBring(): (seat: Seat, token: string, passkey: boolean) => Pro
     const role = seat.role || seat.id
     const what = `${seat.org}/${seat.id}/${passkey ? 'passkey' : 'key'}`
     const key = await waiting(here.chainId, what, async () => {
-      const made = passkey ? await makePasskey(`${seat.orgName} · ${t(`roles.${role}`)}`) : await makeKey()
+      const made = passkey ? await makePasskey(`${seat.orgName} · ${t(`roles.${seat.id === 'root' ? 'root' : role}`)}`) : await makeKey()
       const device = passkey ? await makeKey() : undefined // for who reads: a passkey would ask for each visit
       return {
         ...made, ...(device && { device: { keyId: device.keyId, point: device.point, secret: device.secret! } }),

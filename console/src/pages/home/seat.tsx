@@ -28,6 +28,7 @@ export function OneSeat({ seat, token, passkeys, only }: { seat: Seat; token: st
     )
   }
   const role = seat.role || seat.id
+  const root = seat.id === 'root' // a device that signs as the organisation itself
   const take = async (passkey: boolean) => {
     setBusy(true)
     setError(undefined)
@@ -43,12 +44,14 @@ export function OneSeat({ seat, token, passkeys, only }: { seat: Seat; token: st
   }
   return (
     <>
-      <h2>{seat.post || t(`seat.${role}.title`)}</h2>
+      <h2>{seat.post || t(`seat.${root ? 'root' : role}.title`)}</h2>
       <p><strong>{seat.orgName}</strong></p>
-      <p className="second">{t(`seat.${role}.text`)}</p>
+      <p className="second">{t(`seat.${root ? 'root' : role}.text`)}</p>
+      {root && <p className="note red">{t('rootMind', { days: seat.keyDays })}</p>}
+      {root && !passkeys && <p className="note amber">{t('rootNeedsPasskey')}</p>}
       <p className="actions">
-        <Button type="primary" loading={busy} onClick={() => void take(passkeys)} data-seat={seat.id}>{passkeys ? t('takePasskey') : t('takeKey')}</Button>
-        {passkeys && !only && <Button type="link" disabled={busy} onClick={() => void take(false)}>{t('takeKeyInstead')}</Button>}
+        <Button type="primary" danger={root} disabled={root && !passkeys} loading={busy} onClick={() => void take(passkeys)} data-seat={seat.id}>{root ? t('takeRoot') : passkeys ? t('takePasskey') : t('takeKey')}</Button>
+        {passkeys && !only && !root && <Button type="link" disabled={busy} onClick={() => void take(false)}>{t('takeKeyInstead')}</Button>}
       </p>
       {error instanceof DOMException ? <p className="note red" role="alert">{t('device', { why: error.message })}</p> : error !== undefined && <Trouble error={error} />}
     </>

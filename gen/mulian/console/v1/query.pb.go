@@ -1688,8 +1688,9 @@ type Seat struct {
 	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"` // empty for a person
 	OrgName       string                 `protobuf:"bytes,3,opt,name=org_name,json=orgName,proto3" json:"org_name,omitempty"`
 	Kind          v12.AccountKind        `protobuf:"varint,4,opt,name=kind,proto3,enum=mulian.identity.v1.AccountKind" json:"kind,omitempty"`
-	Role          string                 `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"` // whose pages they are; empty = those of id
-	Post          string                 `protobuf:"bytes,6,opt,name=post,proto3" json:"post,omitempty"` // name of the post, where the seat is one that stands
+	Role          string                 `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`                       // whose pages they are; empty = those of id
+	Post          string                 `protobuf:"bytes,6,opt,name=post,proto3" json:"post,omitempty"`                       // name of the post, where the seat is one that stands
+	KeyDays       uint32                 `protobuf:"varint,7,opt,name=key_days,json=keyDays,proto3" json:"key_days,omitempty"` // days after which the key that is brought ends; 0 = it has no end
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1764,6 +1765,13 @@ func (x *Seat) GetPost() string {
 		return x.Post
 	}
 	return ""
+}
+
+func (x *Seat) GetKeyDays() uint32 {
+	if x != nil {
+		return x.KeyDays
+	}
+	return 0
 }
 
 type TakeSeatRequest struct {
@@ -2869,14 +2877,15 @@ const file_mulian_console_v1_query_proto_rawDesc = "" +
 	"\x10ListSeatsRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\"B\n" +
 	"\x11ListSeatsResponse\x12-\n" +
-	"\x05seats\x18\x01 \x03(\v2\x17.mulian.console.v1.SeatR\x05seats\"\xa0\x01\n" +
+	"\x05seats\x18\x01 \x03(\v2\x17.mulian.console.v1.SeatR\x05seats\"\xbb\x01\n" +
 	"\x04Seat\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03org\x18\x02 \x01(\tR\x03org\x12\x19\n" +
 	"\borg_name\x18\x03 \x01(\tR\aorgName\x123\n" +
 	"\x04kind\x18\x04 \x01(\x0e2\x1f.mulian.identity.v1.AccountKindR\x04kind\x12\x12\n" +
 	"\x04role\x18\x05 \x01(\tR\x04role\x12\x12\n" +
-	"\x04post\x18\x06 \x01(\tR\x04post\"\xb1\x01\n" +
+	"\x04post\x18\x06 \x01(\tR\x04post\x12\x19\n" +
+	"\bkey_days\x18\a \x01(\rR\akeyDays\"\xb1\x01\n" +
 	"\x0fTakeSeatRequest\x12\x12\n" +
 	"\x04seat\x18\x01 \x01(\tR\x04seat\x12)\n" +
 	"\x03key\x18\x02 \x01(\v2\x17.mulian.identity.v1.KeyR\x03key\x12\x14\n" +
