@@ -22,7 +22,6 @@ func init() { story("number", numbers) }
 // with the salt behind #; nothing that the page sends has the salt. Who comes from the list of his box is
 // told where the code is; who opens the link types the digits and agrees.
 func numbers(p *page) {
-	p.ExpectErrors() // a grant is asked for a moment before the index has it
 	p.Size(390, 844, true)
 	p.open("/box")
 	p.press(`[data-testid="open"]`)

@@ -9,7 +9,7 @@ import { LedgerService } from '@/gen/mulian/ledger/v1/ledger_pb'
 import { type Bytes, unhex } from '@/chain/bytes'
 import { note, type Signer } from '@/chain/keys'
 import { rpc } from '@/chain/rpc'
-import { grantOf } from './allowed'
+import { grantsOf } from './allowed'
 import { base64, type DataRequest, type Here, Refusal, unbase64 } from './api'
 import { layRowKey } from './door'
 import { canSeal, commitment, grantId, rowKeyOf, sealTo } from './rowkey'
@@ -48,23 +48,27 @@ export async function prepare(s: Signer, request: DataRequest, row: Row): Promis
 
 // Of these refusals no other follows: the grant is over, used, or not about this key.
 const FINAL = ['MUL-14059', 'MUL-14054', 'MUL-14057', 'MUL-12002', 'MUL-13022', 'MUL-12004', 'MUL-11012', 'MUL-14060']
-const NOT_FOUND = 'MUL-11020'
+const PAGES = 20 // of grants, of which a person has a handful
 
 /** bring lays down what is kept here and whose grant is on the ledger, and returns how many could not be. */
 export async function bring(at: Here, s: Signer): Promise<number> {
+  const waiting = Object.entries(await note(s.account)).filter(([place]) => place.startsWith(PLACE))
+  if (waiting.length === 0) return 0
+  const given = new Map((await grantsOf(s.account, 'live', PAGES)).list.map((g) => [g.id, g]))
   let left = 0
-  for (const [place, value] of Object.entries(await note(s.account))) {
-    if (!place.startsWith(PLACE)) continue
+  for (const [place, value] of waiting) {
     const w = JSON.parse(value) as Waiting
+    const grant = given.get(w.grant)
+    if (!grant) { // not given yet, over, or never given: kept until no answer to the request can come
+      if (Date.now() + at.aheadMs > w.untilMs) await note(s.account, place)
+      continue
+    }
     try {
-      const { grant } = await grantOf(w.grant)
       if (grant.rowKeyCommitment === w.commitment) await layRowKey({ at, signer: s }, { grant: w.grant, provider: w.provider, rowKeyCommitment: unbase64(w.commitment), sealed: unbase64(w.sealed) })
       await note(s.account, place)
     } catch (err) {
       const code = err instanceof Refusal ? err.code : ConnectError.from(err).metadata.get('mulian-code')
-      if (code === NOT_FOUND) { // not given yet, or never
-        if (Date.now() + at.aheadMs > w.untilMs) await note(s.account, place)
-      } else if (code && FINAL.includes(code)) await note(s.account, place)
+      if (code && FINAL.includes(code)) await note(s.account, place)
       else left++
     }
   }
