@@ -37,10 +37,21 @@ func (o overviewAPI) concerns(ctx context.Context, out *consolev1.GetOverviewRes
 			return err
 		}
 	}
-	slices.SortStableFunc(out.Concerns, func(a, b *consolev1.Concern) int {
+	o.name(out, names, maxConcerns)
+	return nil
+}
+
+// sortConcerns puts the gravest first, then the oldest.
+func sortConcerns(list []*consolev1.Concern) {
+	slices.SortStableFunc(list, func(a, b *consolev1.Concern) int {
 		return cmp.Or(cmp.Compare(a.GetSeverity(), b.GetSeverity()), cmp.Compare(a.GetSinceMs(), b.GetSinceMs()), cmp.Compare(a.GetObject(), b.GetObject()))
 	})
-	out.Concerns = out.Concerns[:min(len(out.Concerns), maxConcerns)]
+}
+
+// name sorts what was found, keeps the first of it, and calls everything as people do.
+func (o overviewAPI) name(out *consolev1.GetOverviewResponse, names func(string) string, most int) {
+	sortConcerns(out.Concerns)
+	out.Concerns = out.Concerns[:min(len(out.Concerns), most)]
 	for _, c := range out.Concerns {
 		if c.GetOrg() != "" {
 			c.OrgName = cmp.Or(names(index.Account+c.GetOrg()), c.GetOrg())
@@ -52,7 +63,6 @@ func (o overviewAPI) concerns(ctx context.Context, out *consolev1.GetOverviewRes
 			c.Title = names(c.GetObject())
 		}
 	}
-	return nil
 }
 
 func (o overviewAPI) drifts(ctx context.Context, out *consolev1.GetOverviewResponse) error {

@@ -26,6 +26,10 @@ func TestOverviewCountsWhatIsListed(t *testing.T) {
 	if err != nil || seen.Msg.GetDepartments() != 1 || seen.Msg.GetShared() != 0 || seen.Msg.GetConcernsTotal() != 0 || seen.Msg.GetTimeMs()-seen.Msg.GetFromMs() > 24*3600_000 {
 		t.Fatalf("overview %v, %v", seen, err)
 	}
+	found, err := o.ListFindings(ctx, connect.NewRequest(&consolev1.ListFindingsRequest{}))
+	if err != nil || len(found.Msg.GetRules()) != 10 || len(found.Msg.GetFindings()) != 0 || found.Msg.GetTimeMs() < seen.Msg.GetTimeMs() || found.Msg.GetHeight() < seen.Msg.GetHeight() {
+		t.Fatalf("findings %v, %v", found, err)
+	}
 	cells, err := o.GetCoverage(ctx, connect.NewRequest(&consolev1.GetCoverageRequest{}))
 	if err != nil || len(cells.Msg.GetCells()) != 1 || cells.Msg.GetCells()[0].GetDuties() != 2 || cells.Msg.GetCells()[0].GetMissing() != 2 {
 		t.Fatalf("coverage %v, %v", cells, err)

@@ -104,6 +104,7 @@ type Server struct {
 
 	overviews kept[uint32, consolev1.GetOverviewResponse] // by days
 	coverages kept[int, consolev1.GetCoverageResponse]
+	findings  kept[int, consolev1.ListFindingsResponse]
 	commits   commits
 
 	mu     sync.Mutex // guards seats and signIn

@@ -2,11 +2,13 @@ package browser
 
 import (
 	"database/sql"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"testing"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"mulian/city/content"
 	consolev1 "mulian/gen/mulian/console/v1"
@@ -16,6 +18,7 @@ import (
 func init() {
 	story("operator", operate)
 	story("board", overlook)
+	story("watch", lookForMisuse)
 }
 
 // openVotes returns the proposals that wait for votes.
@@ -141,4 +144,33 @@ func overlook(p *page) {
 		p.t.Errorf("the screen scrolls by %d px", more)
 	}
 	p.Size(1440, 900, false)
+}
+
+// lookForMisuse: an auditor sees each rule with its threshold, narrows to one, and gives what
+// was found on as a file that counts as the page does.
+func lookForMisuse(p *page) {
+	p.enter("auditor")
+	p.open("/findings")
+	p.see("规则与阈值")
+	p.see("终止后仍有放行")
+	p.open("/findings?rule=DRIFT_IN_FORCE")
+	p.see("看全部规则")
+	p.look("findings")
+	p.open("/findings")
+	p.see("近 24 小时 100 次以上")
+	p.look("findings-all")
+	p.keepSaved()
+	p.press(`[data-testid="export"]`)
+	name, file := p.saved()
+	out := &consolev1.ListFindingsResponse{}
+	if err := protojson.Unmarshal(file, out); err != nil || len(out.GetRules()) != 10 || name != fmt.Sprintf("mulian-findings-%d.json", out.GetHeight()) {
+		p.t.Errorf("%s with %d rules, %v", name, len(out.GetRules()), err)
+	}
+	total := int64(0)
+	for _, r := range out.GetRules() {
+		total += r.GetTotal()
+	}
+	if total != int64(len(out.GetFindings())) {
+		p.t.Errorf("%d findings, %d are counted", len(out.GetFindings()), total)
+	}
 }

@@ -1,4 +1,4 @@
-import { ApartmentOutlined, BankOutlined, ClusterOutlined, DashboardOutlined, FieldTimeOutlined, FormOutlined, FundProjectionScreenOutlined, KeyOutlined } from '@ant-design/icons'
+import { AlertOutlined, ApartmentOutlined, BankOutlined, ClusterOutlined, DashboardOutlined, FieldTimeOutlined, FormOutlined, FundProjectionScreenOutlined, KeyOutlined } from '@ant-design/icons'
 import type { Signer } from '@/chain/keys'
 import type { Area } from '../area'
 
@@ -12,6 +12,7 @@ export const area: Area = {
     { path: '/overview', label: 'menu.overview', icon: DashboardOutlined, order: 10, roles: ['operator'], letter: 'h' },
     { path: '/catalogue/map', label: 'menu.map', icon: ApartmentOutlined, order: 20, roles: ['operator'] },
     { path: '/requests', label: 'menu.requests', icon: FieldTimeOutlined, order: 29, roles: ['operator'] },
+    { path: '/findings', label: 'menu.findings', icon: AlertOutlined, order: 61, roles: ['operator', 'auditor'] },
     { path: '/members', label: 'menu.members', icon: BankOutlined, order: 80, roles: ['operator', 'auditor'] },
     { path: '/nodes', label: 'menu.nodes', icon: ClusterOutlined, order: 81, roles: ['operator', 'auditor'] },
     { path: '/gov', label: 'menu.gov', icon: FormOutlined, order: 82, roles: ['operator'], letter: 'v', count: countVotes },
@@ -21,6 +22,7 @@ export const area: Area = {
   pages: [
     { path: '/overview', page: () => import('./overview') },
     { path: '/shared', page: () => import('./shared') },
+    { path: '/findings', page: () => import('./findings') },
     { path: '/gov', page: () => import('./gov') },
     { path: '/catalogue/map', page: () => import('./map') },
     { path: '/requests', page: () => import('./requests') },

@@ -6,7 +6,7 @@ import { type Concern, ConcernKind as K, Severity } from '@/gen/mulian/console/v
 import { DriftClass } from '@/gen/mulian/catalogue/v1/catalogue_pb'
 import { now } from '@/chain/live'
 import { pathOf } from '@/chain/paths'
-import { exact } from '@/chain/words'
+import { amount, exact } from '@/chain/words'
 import { State } from '@/parts/object'
 import { Empty } from '@/parts/states'
 import { UrgeById } from '../deeds/urge'
@@ -15,7 +15,8 @@ import { useSpan } from './parts'
 const tones = { [Severity.UNSPECIFIED]: 'grey', [Severity.GRAVE]: 'red', [Severity.LATE]: 'amber', [Severity.NOTE]: 'blue' } as const
 const target = (c: Concern) => (c.kind === K.SILENT_NODE ? '/nodes' : pathOf(c.object))
 
-export function Concerns({ concerns, most }: { concerns: Concern[]; most?: number }) {
+/** Concerns lists them; trace is the path to what happened to the object, where that is asked for. */
+export function Concerns({ concerns, most, trace }: { concerns: Concern[]; most?: number; trace?: (c: Concern) => string }) {
   const { t } = useTranslation('operator')
   const span = useSpan()
   if (concerns.length === 0) return <Empty text={t('concern.empty')} />
@@ -25,10 +26,10 @@ export function Concerns({ concerns, most }: { concerns: Concern[]; most?: numbe
         <li key={`${c.kind} ${c.object} ${c.title}`}>
           <State words={t(`severity.${Severity[c.severity]}`)} tone={tones[c.severity]} />
           <span>
-            {t(`concern.${K[c.kind]}`, { title: c.title, org: c.orgName, peer: c.peerName, changes: c.changes, drift: t(`drift.${DriftClass[c.drift]}`), voted: c.voted, members: c.members })}
+            {t(`concern.${K[c.kind]}`, { title: c.title, org: c.orgName, peer: c.peerName, changes: c.changes, drift: t(`drift.${DriftClass[c.drift]}`), voted: c.voted, members: c.members, n: amount(c.count), usual: amount(c.usual) })}
             <small title={exact(c.sinceMs)}>{c.orgName ? t('concern.who', { who: c.orgName }) : t('concern.everyone')} · {t(c.kind === K.LATE_ANSWER || c.kind === K.LATE_AGREEMENT ? 'concern.over' : 'concern.since', { span: span(Math.max(0, now() - Number(c.sinceMs))) })}</small>
           </span>
-          <span className="actions">{c.kind === K.LATE_ANSWER && <UrgeById id={c.object.split('/').at(-1)!} />}<Link to={target(c)} aria-label={`${t(`go.${K[c.kind]}`)}: ${c.title}`}>{t(`go.${K[c.kind]}`)}</Link></span>
+          <span className="actions">{c.kind === K.LATE_ANSWER && <UrgeById id={c.object.split('/').at(-1)!} />}<Link to={target(c)} aria-label={`${t(`go.${K[c.kind]}`)}: ${c.title}`}>{t(`go.${K[c.kind]}`)}</Link>{trace?.(c) && <Link to={trace(c)} aria-label={`${t('finding.trace')}: ${c.title}`}>{t('finding.trace')}</Link>}</span>
         </li>
       ))}
     </ul>

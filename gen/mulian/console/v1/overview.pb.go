@@ -33,24 +33,36 @@ type ConcernKind int32
 
 const (
 	ConcernKind_CONCERN_KIND_UNSPECIFIED    ConcernKind = 0
-	ConcernKind_CONCERN_KIND_DRIFT          ConcernKind = 1 // a source differs from its entry
-	ConcernKind_CONCERN_KIND_LATE_ANSWER    ConcernKind = 2 // a request was not answered in time
-	ConcernKind_CONCERN_KIND_LATE_AGREEMENT ConcernKind = 3 // not delivered, not made good or not destroyed in time
-	ConcernKind_CONCERN_KIND_SILENT_NODE    ConcernKind = 4 // a validator did not sign the last block
-	ConcernKind_CONCERN_KIND_PROPOSAL       ConcernKind = 5 // waits for votes
-	ConcernKind_CONCERN_KIND_SUSPENSION     ConcernKind = 6 // an account may not sign
+	ConcernKind_CONCERN_KIND_DRIFT          ConcernKind = 1  // a source differs from its entry
+	ConcernKind_CONCERN_KIND_LATE_ANSWER    ConcernKind = 2  // a request was not answered in time
+	ConcernKind_CONCERN_KIND_LATE_AGREEMENT ConcernKind = 3  // not delivered, not made good or not destroyed in time
+	ConcernKind_CONCERN_KIND_SILENT_NODE    ConcernKind = 4  // a validator did not sign the last block
+	ConcernKind_CONCERN_KIND_PROPOSAL       ConcernKind = 5  // waits for votes
+	ConcernKind_CONCERN_KIND_SUSPENSION     ConcernKind = 6  // an account may not sign
+	ConcernKind_CONCERN_KIND_AFTER_END      ConcernKind = 7  // data was given after the end of an agreement
+	ConcernKind_CONCERN_KIND_DRIFT_IN_FORCE ConcernKind = 8  // a source breaks its entry, and agreements over that hold
+	ConcernKind_CONCERN_KIND_REFUSED        ConcernKind = 9  // many accesses under a right were refused
+	ConcernKind_CONCERN_KIND_UNUSUAL        ConcernKind = 10 // a right was used much more than it usually is
+	ConcernKind_CONCERN_KIND_AT_NIGHT       ConcernKind = 11 // a right is used at night above all
+	ConcernKind_CONCERN_KIND_QUIET_GATEWAY  ConcernKind = 12 // a gateway that used to anchor accesses has stopped
 )
 
 // Enum value maps for ConcernKind.
 var (
 	ConcernKind_name = map[int32]string{
-		0: "CONCERN_KIND_UNSPECIFIED",
-		1: "CONCERN_KIND_DRIFT",
-		2: "CONCERN_KIND_LATE_ANSWER",
-		3: "CONCERN_KIND_LATE_AGREEMENT",
-		4: "CONCERN_KIND_SILENT_NODE",
-		5: "CONCERN_KIND_PROPOSAL",
-		6: "CONCERN_KIND_SUSPENSION",
+		0:  "CONCERN_KIND_UNSPECIFIED",
+		1:  "CONCERN_KIND_DRIFT",
+		2:  "CONCERN_KIND_LATE_ANSWER",
+		3:  "CONCERN_KIND_LATE_AGREEMENT",
+		4:  "CONCERN_KIND_SILENT_NODE",
+		5:  "CONCERN_KIND_PROPOSAL",
+		6:  "CONCERN_KIND_SUSPENSION",
+		7:  "CONCERN_KIND_AFTER_END",
+		8:  "CONCERN_KIND_DRIFT_IN_FORCE",
+		9:  "CONCERN_KIND_REFUSED",
+		10: "CONCERN_KIND_UNUSUAL",
+		11: "CONCERN_KIND_AT_NIGHT",
+		12: "CONCERN_KIND_QUIET_GATEWAY",
 	}
 	ConcernKind_value = map[string]int32{
 		"CONCERN_KIND_UNSPECIFIED":    0,
@@ -60,6 +72,12 @@ var (
 		"CONCERN_KIND_SILENT_NODE":    4,
 		"CONCERN_KIND_PROPOSAL":       5,
 		"CONCERN_KIND_SUSPENSION":     6,
+		"CONCERN_KIND_AFTER_END":      7,
+		"CONCERN_KIND_DRIFT_IN_FORCE": 8,
+		"CONCERN_KIND_REFUSED":        9,
+		"CONCERN_KIND_UNUSUAL":        10,
+		"CONCERN_KIND_AT_NIGHT":       11,
+		"CONCERN_KIND_QUIET_GATEWAY":  12,
 	}
 )
 
@@ -521,6 +539,8 @@ type Concern struct {
 	PeerName      string                 `protobuf:"bytes,10,opt,name=peer_name,json=peerName,proto3" json:"peer_name,omitempty"` // who waits for it
 	Voted         uint32                 `protobuf:"varint,11,opt,name=voted,proto3" json:"voted,omitempty"`                      // of a proposal: ballots, of so many members
 	Members       uint32                 `protobuf:"varint,12,opt,name=members,proto3" json:"members,omitempty"`
+	Count         int64                  `protobuf:"varint,13,opt,name=count,proto3" json:"count,omitempty"` // of a finding: accesses, agreements in force, or days
+	Usual         int64                  `protobuf:"varint,14,opt,name=usual,proto3" json:"usual,omitempty"` // what count is held against: the mean of a day, given, or by day
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -639,6 +659,209 @@ func (x *Concern) GetMembers() uint32 {
 	return 0
 }
 
+func (x *Concern) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Concern) GetUsual() int64 {
+	if x != nil {
+		return x.Usual
+	}
+	return 0
+}
+
+type ListFindingsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFindingsRequest) Reset() {
+	*x = ListFindingsRequest{}
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFindingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFindingsRequest) ProtoMessage() {}
+
+func (x *ListFindingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFindingsRequest.ProtoReflect.Descriptor instead.
+func (*ListFindingsRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{5}
+}
+
+type ListFindingsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rules         []*FindingRule         `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	Findings      []*Concern             `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"`            // gravest first, then oldest; <= 60 of each rule
+	Height        int64                  `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`               // up to which the index has read
+	TimeMs        int64                  `protobuf:"varint,4,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // of the latest block, by which all is counted
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFindingsResponse) Reset() {
+	*x = ListFindingsResponse{}
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFindingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFindingsResponse) ProtoMessage() {}
+
+func (x *ListFindingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFindingsResponse.ProtoReflect.Descriptor instead.
+func (*ListFindingsResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListFindingsResponse) GetRules() []*FindingRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *ListFindingsResponse) GetFindings() []*Concern {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *ListFindingsResponse) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *ListFindingsResponse) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+// FindingRule is a rule of thumb with its threshold; fields that it does not use are 0.
+type FindingRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          ConcernKind            `protobuf:"varint,1,opt,name=kind,proto3,enum=mulian.console.v1.ConcernKind" json:"kind,omitempty"`
+	Total         int64                  `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"` // findings
+	Least         int64                  `protobuf:"varint,3,opt,name=least,proto3" json:"least,omitempty"` // accesses from which on it applies
+	Times         int64                  `protobuf:"varint,4,opt,name=times,proto3" json:"times,omitempty"` // of what is usual
+	Days          uint32                 `protobuf:"varint,5,opt,name=days,proto3" json:"days,omitempty"`
+	Hours         uint32                 `protobuf:"varint,6,opt,name=hours,proto3" json:"hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindingRule) Reset() {
+	*x = FindingRule{}
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindingRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindingRule) ProtoMessage() {}
+
+func (x *FindingRule) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindingRule.ProtoReflect.Descriptor instead.
+func (*FindingRule) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FindingRule) GetKind() ConcernKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ConcernKind_CONCERN_KIND_UNSPECIFIED
+}
+
+func (x *FindingRule) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *FindingRule) GetLeast() int64 {
+	if x != nil {
+		return x.Least
+	}
+	return 0
+}
+
+func (x *FindingRule) GetTimes() int64 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+func (x *FindingRule) GetDays() uint32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *FindingRule) GetHours() uint32 {
+	if x != nil {
+		return x.Hours
+	}
+	return 0
+}
+
 type ListSharesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Days          uint32                 `protobuf:"varint,1,opt,name=days,proto3" json:"days,omitempty"`
@@ -648,7 +871,7 @@ type ListSharesRequest struct {
 
 func (x *ListSharesRequest) Reset() {
 	*x = ListSharesRequest{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[5]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -660,7 +883,7 @@ func (x *ListSharesRequest) String() string {
 func (*ListSharesRequest) ProtoMessage() {}
 
 func (x *ListSharesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[5]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -673,7 +896,7 @@ func (x *ListSharesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSharesRequest.ProtoReflect.Descriptor instead.
 func (*ListSharesRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{5}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListSharesRequest) GetDays() uint32 {
@@ -697,7 +920,7 @@ type ListSharesResponse struct {
 
 func (x *ListSharesResponse) Reset() {
 	*x = ListSharesResponse{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[6]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +932,7 @@ func (x *ListSharesResponse) String() string {
 func (*ListSharesResponse) ProtoMessage() {}
 
 func (x *ListSharesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[6]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +945,7 @@ func (x *ListSharesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSharesResponse.ProtoReflect.Descriptor instead.
 func (*ListSharesResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{6}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListSharesResponse) GetShares() []*Share {
@@ -790,7 +1013,7 @@ type Share struct {
 
 func (x *Share) Reset() {
 	*x = Share{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[7]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +1025,7 @@ func (x *Share) String() string {
 func (*Share) ProtoMessage() {}
 
 func (x *Share) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[7]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +1038,7 @@ func (x *Share) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Share.ProtoReflect.Descriptor instead.
 func (*Share) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{7}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Share) GetRight() string {
@@ -925,7 +1148,7 @@ type ListStartsRequest struct {
 
 func (x *ListStartsRequest) Reset() {
 	*x = ListStartsRequest{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[8]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1160,7 @@ func (x *ListStartsRequest) String() string {
 func (*ListStartsRequest) ProtoMessage() {}
 
 func (x *ListStartsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[8]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1173,7 @@ func (x *ListStartsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStartsRequest.ProtoReflect.Descriptor instead.
 func (*ListStartsRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{8}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListStartsRequest) GetDays() uint32 {
@@ -973,7 +1196,7 @@ type ListStartsResponse struct {
 
 func (x *ListStartsResponse) Reset() {
 	*x = ListStartsResponse{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[9]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1208,7 @@ func (x *ListStartsResponse) String() string {
 func (*ListStartsResponse) ProtoMessage() {}
 
 func (x *ListStartsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[9]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1221,7 @@ func (x *ListStartsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStartsResponse.ProtoReflect.Descriptor instead.
 func (*ListStartsResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{9}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListStartsResponse) GetStarts() []*Start {
@@ -1048,7 +1271,7 @@ type Start struct {
 
 func (x *Start) Reset() {
 	*x = Start{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[10]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1283,7 @@ func (x *Start) String() string {
 func (*Start) ProtoMessage() {}
 
 func (x *Start) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[10]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1296,7 @@ func (x *Start) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Start.ProtoReflect.Descriptor instead.
 func (*Start) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{10}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Start) GetAgreement() *v11.Agreement {
@@ -1105,7 +1328,7 @@ type GetCoverageRequest struct {
 
 func (x *GetCoverageRequest) Reset() {
 	*x = GetCoverageRequest{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[11]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1340,7 @@ func (x *GetCoverageRequest) String() string {
 func (*GetCoverageRequest) ProtoMessage() {}
 
 func (x *GetCoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[11]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1353,7 @@ func (x *GetCoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCoverageRequest.ProtoReflect.Descriptor instead.
 func (*GetCoverageRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{11}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{14}
 }
 
 type GetCoverageResponse struct {
@@ -1144,7 +1367,7 @@ type GetCoverageResponse struct {
 
 func (x *GetCoverageResponse) Reset() {
 	*x = GetCoverageResponse{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[12]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1379,7 @@ func (x *GetCoverageResponse) String() string {
 func (*GetCoverageResponse) ProtoMessage() {}
 
 func (x *GetCoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[12]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1392,7 @@ func (x *GetCoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCoverageResponse.ProtoReflect.Descriptor instead.
 func (*GetCoverageResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{12}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetCoverageResponse) GetCells() []*Coverage {
@@ -1210,7 +1433,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[13]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1222,7 +1445,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[13]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1235,7 +1458,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{13}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Coverage) GetOrg() string {
@@ -1306,7 +1529,7 @@ type ListCoveredRequest struct {
 
 func (x *ListCoveredRequest) Reset() {
 	*x = ListCoveredRequest{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[14]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1318,7 +1541,7 @@ func (x *ListCoveredRequest) String() string {
 func (*ListCoveredRequest) ProtoMessage() {}
 
 func (x *ListCoveredRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[14]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1331,7 +1554,7 @@ func (x *ListCoveredRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCoveredRequest.ProtoReflect.Descriptor instead.
 func (*ListCoveredRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{14}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListCoveredRequest) GetOrg() string {
@@ -1373,7 +1596,7 @@ type ListCoveredResponse struct {
 
 func (x *ListCoveredResponse) Reset() {
 	*x = ListCoveredResponse{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[15]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1608,7 @@ func (x *ListCoveredResponse) String() string {
 func (*ListCoveredResponse) ProtoMessage() {}
 
 func (x *ListCoveredResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[15]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1621,7 @@ func (x *ListCoveredResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCoveredResponse.ProtoReflect.Descriptor instead.
 func (*ListCoveredResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{15}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListCoveredResponse) GetDuties() []*CoveredDuty {
@@ -1434,7 +1657,7 @@ type CoveredDuty struct {
 
 func (x *CoveredDuty) Reset() {
 	*x = CoveredDuty{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[16]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +1669,7 @@ func (x *CoveredDuty) String() string {
 func (*CoveredDuty) ProtoMessage() {}
 
 func (x *CoveredDuty) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[16]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1459,7 +1682,7 @@ func (x *CoveredDuty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoveredDuty.ProtoReflect.Descriptor instead.
 func (*CoveredDuty) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{16}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CoveredDuty) GetDuty() *v1.Duty {
@@ -1496,7 +1719,7 @@ type CoveredEntry struct {
 
 func (x *CoveredEntry) Reset() {
 	*x = CoveredEntry{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[17]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1508,7 +1731,7 @@ func (x *CoveredEntry) String() string {
 func (*CoveredEntry) ProtoMessage() {}
 
 func (x *CoveredEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[17]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1521,7 +1744,7 @@ func (x *CoveredEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoveredEntry.ProtoReflect.Descriptor instead.
 func (*CoveredEntry) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{17}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CoveredEntry) GetId() string {
@@ -1563,7 +1786,7 @@ type ListVotesRequest struct {
 
 func (x *ListVotesRequest) Reset() {
 	*x = ListVotesRequest{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[18]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1798,7 @@ func (x *ListVotesRequest) String() string {
 func (*ListVotesRequest) ProtoMessage() {}
 
 func (x *ListVotesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[18]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +1811,7 @@ func (x *ListVotesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVotesRequest.ProtoReflect.Descriptor instead.
 func (*ListVotesRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{18}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListVotesRequest) GetOpenOnly() bool {
@@ -1623,7 +1846,7 @@ type ListVotesResponse struct {
 
 func (x *ListVotesResponse) Reset() {
 	*x = ListVotesResponse{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[19]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1858,7 @@ func (x *ListVotesResponse) String() string {
 func (*ListVotesResponse) ProtoMessage() {}
 
 func (x *ListVotesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[19]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1871,7 @@ func (x *ListVotesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVotesResponse.ProtoReflect.Descriptor instead.
 func (*ListVotesResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{19}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListVotesResponse) GetVotes() []*Vote {
@@ -1681,7 +1904,7 @@ type GetVoteRequest struct {
 
 func (x *GetVoteRequest) Reset() {
 	*x = GetVoteRequest{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[20]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1693,7 +1916,7 @@ func (x *GetVoteRequest) String() string {
 func (*GetVoteRequest) ProtoMessage() {}
 
 func (x *GetVoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[20]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1706,7 +1929,7 @@ func (x *GetVoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVoteRequest.ProtoReflect.Descriptor instead.
 func (*GetVoteRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{20}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetVoteRequest) GetId() string {
@@ -1725,7 +1948,7 @@ type GetVoteResponse struct {
 
 func (x *GetVoteResponse) Reset() {
 	*x = GetVoteResponse{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[21]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +1960,7 @@ func (x *GetVoteResponse) String() string {
 func (*GetVoteResponse) ProtoMessage() {}
 
 func (x *GetVoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[21]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +1973,7 @@ func (x *GetVoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVoteResponse.ProtoReflect.Descriptor instead.
 func (*GetVoteResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{21}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetVoteResponse) GetVote() *Vote {
@@ -1777,7 +2000,7 @@ type Vote struct {
 
 func (x *Vote) Reset() {
 	*x = Vote{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[22]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1789,7 +2012,7 @@ func (x *Vote) String() string {
 func (*Vote) ProtoMessage() {}
 
 func (x *Vote) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[22]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1802,7 +2025,7 @@ func (x *Vote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vote.ProtoReflect.Descriptor instead.
 func (*Vote) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{22}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Vote) GetProposal() *v12.Proposal {
@@ -1869,7 +2092,7 @@ type ListSignersRequest struct {
 
 func (x *ListSignersRequest) Reset() {
 	*x = ListSignersRequest{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[23]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1881,7 +2104,7 @@ func (x *ListSignersRequest) String() string {
 func (*ListSignersRequest) ProtoMessage() {}
 
 func (x *ListSignersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[23]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1894,7 +2117,7 @@ func (x *ListSignersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSignersRequest.ProtoReflect.Descriptor instead.
 func (*ListSignersRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{23}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{26}
 }
 
 type ListSignersResponse struct {
@@ -1909,7 +2132,7 @@ type ListSignersResponse struct {
 
 func (x *ListSignersResponse) Reset() {
 	*x = ListSignersResponse{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[24]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1921,7 +2144,7 @@ func (x *ListSignersResponse) String() string {
 func (*ListSignersResponse) ProtoMessage() {}
 
 func (x *ListSignersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[24]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2157,7 @@ func (x *ListSignersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSignersResponse.ProtoReflect.Descriptor instead.
 func (*ListSignersResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{24}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListSignersResponse) GetSigners() []*Signer {
@@ -1980,7 +2203,7 @@ type Signer struct {
 
 func (x *Signer) Reset() {
 	*x = Signer{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[25]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1992,7 +2215,7 @@ func (x *Signer) String() string {
 func (*Signer) ProtoMessage() {}
 
 func (x *Signer) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[25]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2005,7 +2228,7 @@ func (x *Signer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signer.ProtoReflect.Descriptor instead.
 func (*Signer) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{25}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Signer) GetAddress() []byte {
@@ -2087,7 +2310,7 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x05Hours\x12\x10\n" +
 	"\x03org\x18\x01 \x01(\tR\x03org\x12\x19\n" +
 	"\borg_name\x18\x02 \x01(\tR\aorgName\x12\x18\n" +
-	"\agranted\x18\x03 \x03(\x03R\agranted\"\x8a\x03\n" +
+	"\agranted\x18\x03 \x03(\x03R\agranted\"\xb6\x03\n" +
 	"\aConcern\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.mulian.console.v1.ConcernKindR\x04kind\x127\n" +
 	"\bseverity\x18\x02 \x01(\x0e2\x1b.mulian.console.v1.SeverityR\bseverity\x12\x16\n" +
@@ -2101,7 +2324,22 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\tpeer_name\x18\n" +
 	" \x01(\tR\bpeerName\x12\x14\n" +
 	"\x05voted\x18\v \x01(\rR\x05voted\x12\x18\n" +
-	"\amembers\x18\f \x01(\rR\amembers\"'\n" +
+	"\amembers\x18\f \x01(\rR\amembers\x12\x14\n" +
+	"\x05count\x18\r \x01(\x03R\x05count\x12\x14\n" +
+	"\x05usual\x18\x0e \x01(\x03R\x05usual\"\x15\n" +
+	"\x13ListFindingsRequest\"\xb5\x01\n" +
+	"\x14ListFindingsResponse\x124\n" +
+	"\x05rules\x18\x01 \x03(\v2\x1e.mulian.console.v1.FindingRuleR\x05rules\x126\n" +
+	"\bfindings\x18\x02 \x03(\v2\x1a.mulian.console.v1.ConcernR\bfindings\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x17\n" +
+	"\atime_ms\x18\x04 \x01(\x03R\x06timeMs\"\xad\x01\n" +
+	"\vFindingRule\x122\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1e.mulian.console.v1.ConcernKindR\x04kind\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\x03R\x05total\x12\x14\n" +
+	"\x05least\x18\x03 \x01(\x03R\x05least\x12\x14\n" +
+	"\x05times\x18\x04 \x01(\x03R\x05times\x12\x12\n" +
+	"\x04days\x18\x05 \x01(\rR\x04days\x12\x14\n" +
+	"\x05hours\x18\x06 \x01(\rR\x05hours\"'\n" +
 	"\x11ListSharesRequest\x12\x12\n" +
 	"\x04days\x18\x01 \x01(\rR\x04days\"\xc1\x01\n" +
 	"\x12ListSharesResponse\x120\n" +
@@ -2206,7 +2444,7 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x06signed\x18\x04 \x01(\x03R\x06signed\x12\x1f\n" +
 	"\vlast_height\x18\x05 \x01(\x03R\n" +
 	"lastHeight\x12\x17\n" +
-	"\alast_ms\x18\x06 \x01(\x03R\x06lastMs*\xd8\x01\n" +
+	"\alast_ms\x18\x06 \x01(\x03R\x06lastMs*\x84\x03\n" +
 	"\vConcernKind\x12\x1c\n" +
 	"\x18CONCERN_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12CONCERN_KIND_DRIFT\x10\x01\x12\x1c\n" +
@@ -2214,18 +2452,26 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x1bCONCERN_KIND_LATE_AGREEMENT\x10\x03\x12\x1c\n" +
 	"\x18CONCERN_KIND_SILENT_NODE\x10\x04\x12\x19\n" +
 	"\x15CONCERN_KIND_PROPOSAL\x10\x05\x12\x1b\n" +
-	"\x17CONCERN_KIND_SUSPENSION\x10\x06*^\n" +
+	"\x17CONCERN_KIND_SUSPENSION\x10\x06\x12\x1a\n" +
+	"\x16CONCERN_KIND_AFTER_END\x10\a\x12\x1f\n" +
+	"\x1bCONCERN_KIND_DRIFT_IN_FORCE\x10\b\x12\x18\n" +
+	"\x14CONCERN_KIND_REFUSED\x10\t\x12\x18\n" +
+	"\x14CONCERN_KIND_UNUSUAL\x10\n" +
+	"\x12\x19\n" +
+	"\x15CONCERN_KIND_AT_NIGHT\x10\v\x12\x1e\n" +
+	"\x1aCONCERN_KIND_QUIET_GATEWAY\x10\f*^\n" +
 	"\bSeverity\x12\x18\n" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSEVERITY_GRAVE\x10\x01\x12\x11\n" +
 	"\rSEVERITY_LATE\x10\x02\x12\x11\n" +
-	"\rSEVERITY_NOTE\x10\x032\x91\x06\n" +
+	"\rSEVERITY_NOTE\x10\x032\xf7\x06\n" +
 	"\x0fOverviewService\x12a\n" +
 	"\vGetOverview\x12%.mulian.console.v1.GetOverviewRequest\x1a&.mulian.console.v1.GetOverviewResponse\"\x03\x90\x02\x01\x12^\n" +
 	"\n" +
 	"ListShares\x12$.mulian.console.v1.ListSharesRequest\x1a%.mulian.console.v1.ListSharesResponse\"\x03\x90\x02\x01\x12^\n" +
 	"\n" +
-	"ListStarts\x12$.mulian.console.v1.ListStartsRequest\x1a%.mulian.console.v1.ListStartsResponse\"\x03\x90\x02\x01\x12a\n" +
+	"ListStarts\x12$.mulian.console.v1.ListStartsRequest\x1a%.mulian.console.v1.ListStartsResponse\"\x03\x90\x02\x01\x12d\n" +
+	"\fListFindings\x12&.mulian.console.v1.ListFindingsRequest\x1a'.mulian.console.v1.ListFindingsResponse\"\x03\x90\x02\x01\x12a\n" +
 	"\vGetCoverage\x12%.mulian.console.v1.GetCoverageRequest\x1a&.mulian.console.v1.GetCoverageResponse\"\x03\x90\x02\x01\x12a\n" +
 	"\vListCovered\x12%.mulian.console.v1.ListCoveredRequest\x1a&.mulian.console.v1.ListCoveredResponse\"\x03\x90\x02\x01\x12[\n" +
 	"\tListVotes\x12#.mulian.console.v1.ListVotesRequest\x1a$.mulian.console.v1.ListVotesResponse\"\x03\x90\x02\x01\x12U\n" +
@@ -2245,42 +2491,45 @@ func file_mulian_console_v1_overview_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_console_v1_overview_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_mulian_console_v1_overview_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_mulian_console_v1_overview_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_mulian_console_v1_overview_proto_goTypes = []any{
-	(ConcernKind)(0),            // 0: mulian.console.v1.ConcernKind
-	(Severity)(0),               // 1: mulian.console.v1.Severity
-	(*GetOverviewRequest)(nil),  // 2: mulian.console.v1.GetOverviewRequest
-	(*GetOverviewResponse)(nil), // 3: mulian.console.v1.GetOverviewResponse
-	(*Stream)(nil),              // 4: mulian.console.v1.Stream
-	(*Hours)(nil),               // 5: mulian.console.v1.Hours
-	(*Concern)(nil),             // 6: mulian.console.v1.Concern
-	(*ListSharesRequest)(nil),   // 7: mulian.console.v1.ListSharesRequest
-	(*ListSharesResponse)(nil),  // 8: mulian.console.v1.ListSharesResponse
-	(*Share)(nil),               // 9: mulian.console.v1.Share
-	(*ListStartsRequest)(nil),   // 10: mulian.console.v1.ListStartsRequest
-	(*ListStartsResponse)(nil),  // 11: mulian.console.v1.ListStartsResponse
-	(*Start)(nil),               // 12: mulian.console.v1.Start
-	(*GetCoverageRequest)(nil),  // 13: mulian.console.v1.GetCoverageRequest
-	(*GetCoverageResponse)(nil), // 14: mulian.console.v1.GetCoverageResponse
-	(*Coverage)(nil),            // 15: mulian.console.v1.Coverage
-	(*ListCoveredRequest)(nil),  // 16: mulian.console.v1.ListCoveredRequest
-	(*ListCoveredResponse)(nil), // 17: mulian.console.v1.ListCoveredResponse
-	(*CoveredDuty)(nil),         // 18: mulian.console.v1.CoveredDuty
-	(*CoveredEntry)(nil),        // 19: mulian.console.v1.CoveredEntry
-	(*ListVotesRequest)(nil),    // 20: mulian.console.v1.ListVotesRequest
-	(*ListVotesResponse)(nil),   // 21: mulian.console.v1.ListVotesResponse
-	(*GetVoteRequest)(nil),      // 22: mulian.console.v1.GetVoteRequest
-	(*GetVoteResponse)(nil),     // 23: mulian.console.v1.GetVoteResponse
-	(*Vote)(nil),                // 24: mulian.console.v1.Vote
-	(*ListSignersRequest)(nil),  // 25: mulian.console.v1.ListSignersRequest
-	(*ListSignersResponse)(nil), // 26: mulian.console.v1.ListSignersResponse
-	(*Signer)(nil),              // 27: mulian.console.v1.Signer
-	(v1.DriftClass)(0),          // 28: mulian.catalogue.v1.DriftClass
-	(*v11.Agreement)(nil),       // 29: mulian.share.v1.Agreement
-	(v1.PowerType)(0),           // 30: mulian.catalogue.v1.PowerType
-	(*v1.Duty)(nil),             // 31: mulian.catalogue.v1.Duty
-	(v1.EntryState)(0),          // 32: mulian.catalogue.v1.EntryState
-	(*v12.Proposal)(nil),        // 33: mulian.governance.v1.Proposal
+	(ConcernKind)(0),             // 0: mulian.console.v1.ConcernKind
+	(Severity)(0),                // 1: mulian.console.v1.Severity
+	(*GetOverviewRequest)(nil),   // 2: mulian.console.v1.GetOverviewRequest
+	(*GetOverviewResponse)(nil),  // 3: mulian.console.v1.GetOverviewResponse
+	(*Stream)(nil),               // 4: mulian.console.v1.Stream
+	(*Hours)(nil),                // 5: mulian.console.v1.Hours
+	(*Concern)(nil),              // 6: mulian.console.v1.Concern
+	(*ListFindingsRequest)(nil),  // 7: mulian.console.v1.ListFindingsRequest
+	(*ListFindingsResponse)(nil), // 8: mulian.console.v1.ListFindingsResponse
+	(*FindingRule)(nil),          // 9: mulian.console.v1.FindingRule
+	(*ListSharesRequest)(nil),    // 10: mulian.console.v1.ListSharesRequest
+	(*ListSharesResponse)(nil),   // 11: mulian.console.v1.ListSharesResponse
+	(*Share)(nil),                // 12: mulian.console.v1.Share
+	(*ListStartsRequest)(nil),    // 13: mulian.console.v1.ListStartsRequest
+	(*ListStartsResponse)(nil),   // 14: mulian.console.v1.ListStartsResponse
+	(*Start)(nil),                // 15: mulian.console.v1.Start
+	(*GetCoverageRequest)(nil),   // 16: mulian.console.v1.GetCoverageRequest
+	(*GetCoverageResponse)(nil),  // 17: mulian.console.v1.GetCoverageResponse
+	(*Coverage)(nil),             // 18: mulian.console.v1.Coverage
+	(*ListCoveredRequest)(nil),   // 19: mulian.console.v1.ListCoveredRequest
+	(*ListCoveredResponse)(nil),  // 20: mulian.console.v1.ListCoveredResponse
+	(*CoveredDuty)(nil),          // 21: mulian.console.v1.CoveredDuty
+	(*CoveredEntry)(nil),         // 22: mulian.console.v1.CoveredEntry
+	(*ListVotesRequest)(nil),     // 23: mulian.console.v1.ListVotesRequest
+	(*ListVotesResponse)(nil),    // 24: mulian.console.v1.ListVotesResponse
+	(*GetVoteRequest)(nil),       // 25: mulian.console.v1.GetVoteRequest
+	(*GetVoteResponse)(nil),      // 26: mulian.console.v1.GetVoteResponse
+	(*Vote)(nil),                 // 27: mulian.console.v1.Vote
+	(*ListSignersRequest)(nil),   // 28: mulian.console.v1.ListSignersRequest
+	(*ListSignersResponse)(nil),  // 29: mulian.console.v1.ListSignersResponse
+	(*Signer)(nil),               // 30: mulian.console.v1.Signer
+	(v1.DriftClass)(0),           // 31: mulian.catalogue.v1.DriftClass
+	(*v11.Agreement)(nil),        // 32: mulian.share.v1.Agreement
+	(v1.PowerType)(0),            // 33: mulian.catalogue.v1.PowerType
+	(*v1.Duty)(nil),              // 34: mulian.catalogue.v1.Duty
+	(v1.EntryState)(0),           // 35: mulian.catalogue.v1.EntryState
+	(*v12.Proposal)(nil),         // 36: mulian.governance.v1.Proposal
 }
 var file_mulian_console_v1_overview_proto_depIdxs = []int32{
 	4,  // 0: mulian.console.v1.GetOverviewResponse.streams:type_name -> mulian.console.v1.Stream
@@ -2288,42 +2537,47 @@ var file_mulian_console_v1_overview_proto_depIdxs = []int32{
 	6,  // 2: mulian.console.v1.GetOverviewResponse.concerns:type_name -> mulian.console.v1.Concern
 	0,  // 3: mulian.console.v1.Concern.kind:type_name -> mulian.console.v1.ConcernKind
 	1,  // 4: mulian.console.v1.Concern.severity:type_name -> mulian.console.v1.Severity
-	28, // 5: mulian.console.v1.Concern.drift:type_name -> mulian.catalogue.v1.DriftClass
-	9,  // 6: mulian.console.v1.ListSharesResponse.shares:type_name -> mulian.console.v1.Share
-	12, // 7: mulian.console.v1.ListStartsResponse.starts:type_name -> mulian.console.v1.Start
-	29, // 8: mulian.console.v1.Start.agreement:type_name -> mulian.share.v1.Agreement
-	15, // 9: mulian.console.v1.GetCoverageResponse.cells:type_name -> mulian.console.v1.Coverage
-	30, // 10: mulian.console.v1.Coverage.power:type_name -> mulian.catalogue.v1.PowerType
-	30, // 11: mulian.console.v1.ListCoveredRequest.power:type_name -> mulian.catalogue.v1.PowerType
-	18, // 12: mulian.console.v1.ListCoveredResponse.duties:type_name -> mulian.console.v1.CoveredDuty
-	31, // 13: mulian.console.v1.CoveredDuty.duty:type_name -> mulian.catalogue.v1.Duty
-	19, // 14: mulian.console.v1.CoveredDuty.entries:type_name -> mulian.console.v1.CoveredEntry
-	32, // 15: mulian.console.v1.CoveredEntry.state:type_name -> mulian.catalogue.v1.EntryState
-	24, // 16: mulian.console.v1.ListVotesResponse.votes:type_name -> mulian.console.v1.Vote
-	24, // 17: mulian.console.v1.GetVoteResponse.vote:type_name -> mulian.console.v1.Vote
-	33, // 18: mulian.console.v1.Vote.proposal:type_name -> mulian.governance.v1.Proposal
-	27, // 19: mulian.console.v1.ListSignersResponse.signers:type_name -> mulian.console.v1.Signer
-	2,  // 20: mulian.console.v1.OverviewService.GetOverview:input_type -> mulian.console.v1.GetOverviewRequest
-	7,  // 21: mulian.console.v1.OverviewService.ListShares:input_type -> mulian.console.v1.ListSharesRequest
-	10, // 22: mulian.console.v1.OverviewService.ListStarts:input_type -> mulian.console.v1.ListStartsRequest
-	13, // 23: mulian.console.v1.OverviewService.GetCoverage:input_type -> mulian.console.v1.GetCoverageRequest
-	16, // 24: mulian.console.v1.OverviewService.ListCovered:input_type -> mulian.console.v1.ListCoveredRequest
-	20, // 25: mulian.console.v1.OverviewService.ListVotes:input_type -> mulian.console.v1.ListVotesRequest
-	22, // 26: mulian.console.v1.OverviewService.GetVote:input_type -> mulian.console.v1.GetVoteRequest
-	25, // 27: mulian.console.v1.OverviewService.ListSigners:input_type -> mulian.console.v1.ListSignersRequest
-	3,  // 28: mulian.console.v1.OverviewService.GetOverview:output_type -> mulian.console.v1.GetOverviewResponse
-	8,  // 29: mulian.console.v1.OverviewService.ListShares:output_type -> mulian.console.v1.ListSharesResponse
-	11, // 30: mulian.console.v1.OverviewService.ListStarts:output_type -> mulian.console.v1.ListStartsResponse
-	14, // 31: mulian.console.v1.OverviewService.GetCoverage:output_type -> mulian.console.v1.GetCoverageResponse
-	17, // 32: mulian.console.v1.OverviewService.ListCovered:output_type -> mulian.console.v1.ListCoveredResponse
-	21, // 33: mulian.console.v1.OverviewService.ListVotes:output_type -> mulian.console.v1.ListVotesResponse
-	23, // 34: mulian.console.v1.OverviewService.GetVote:output_type -> mulian.console.v1.GetVoteResponse
-	26, // 35: mulian.console.v1.OverviewService.ListSigners:output_type -> mulian.console.v1.ListSignersResponse
-	28, // [28:36] is the sub-list for method output_type
-	20, // [20:28] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	31, // 5: mulian.console.v1.Concern.drift:type_name -> mulian.catalogue.v1.DriftClass
+	9,  // 6: mulian.console.v1.ListFindingsResponse.rules:type_name -> mulian.console.v1.FindingRule
+	6,  // 7: mulian.console.v1.ListFindingsResponse.findings:type_name -> mulian.console.v1.Concern
+	0,  // 8: mulian.console.v1.FindingRule.kind:type_name -> mulian.console.v1.ConcernKind
+	12, // 9: mulian.console.v1.ListSharesResponse.shares:type_name -> mulian.console.v1.Share
+	15, // 10: mulian.console.v1.ListStartsResponse.starts:type_name -> mulian.console.v1.Start
+	32, // 11: mulian.console.v1.Start.agreement:type_name -> mulian.share.v1.Agreement
+	18, // 12: mulian.console.v1.GetCoverageResponse.cells:type_name -> mulian.console.v1.Coverage
+	33, // 13: mulian.console.v1.Coverage.power:type_name -> mulian.catalogue.v1.PowerType
+	33, // 14: mulian.console.v1.ListCoveredRequest.power:type_name -> mulian.catalogue.v1.PowerType
+	21, // 15: mulian.console.v1.ListCoveredResponse.duties:type_name -> mulian.console.v1.CoveredDuty
+	34, // 16: mulian.console.v1.CoveredDuty.duty:type_name -> mulian.catalogue.v1.Duty
+	22, // 17: mulian.console.v1.CoveredDuty.entries:type_name -> mulian.console.v1.CoveredEntry
+	35, // 18: mulian.console.v1.CoveredEntry.state:type_name -> mulian.catalogue.v1.EntryState
+	27, // 19: mulian.console.v1.ListVotesResponse.votes:type_name -> mulian.console.v1.Vote
+	27, // 20: mulian.console.v1.GetVoteResponse.vote:type_name -> mulian.console.v1.Vote
+	36, // 21: mulian.console.v1.Vote.proposal:type_name -> mulian.governance.v1.Proposal
+	30, // 22: mulian.console.v1.ListSignersResponse.signers:type_name -> mulian.console.v1.Signer
+	2,  // 23: mulian.console.v1.OverviewService.GetOverview:input_type -> mulian.console.v1.GetOverviewRequest
+	10, // 24: mulian.console.v1.OverviewService.ListShares:input_type -> mulian.console.v1.ListSharesRequest
+	13, // 25: mulian.console.v1.OverviewService.ListStarts:input_type -> mulian.console.v1.ListStartsRequest
+	7,  // 26: mulian.console.v1.OverviewService.ListFindings:input_type -> mulian.console.v1.ListFindingsRequest
+	16, // 27: mulian.console.v1.OverviewService.GetCoverage:input_type -> mulian.console.v1.GetCoverageRequest
+	19, // 28: mulian.console.v1.OverviewService.ListCovered:input_type -> mulian.console.v1.ListCoveredRequest
+	23, // 29: mulian.console.v1.OverviewService.ListVotes:input_type -> mulian.console.v1.ListVotesRequest
+	25, // 30: mulian.console.v1.OverviewService.GetVote:input_type -> mulian.console.v1.GetVoteRequest
+	28, // 31: mulian.console.v1.OverviewService.ListSigners:input_type -> mulian.console.v1.ListSignersRequest
+	3,  // 32: mulian.console.v1.OverviewService.GetOverview:output_type -> mulian.console.v1.GetOverviewResponse
+	11, // 33: mulian.console.v1.OverviewService.ListShares:output_type -> mulian.console.v1.ListSharesResponse
+	14, // 34: mulian.console.v1.OverviewService.ListStarts:output_type -> mulian.console.v1.ListStartsResponse
+	8,  // 35: mulian.console.v1.OverviewService.ListFindings:output_type -> mulian.console.v1.ListFindingsResponse
+	17, // 36: mulian.console.v1.OverviewService.GetCoverage:output_type -> mulian.console.v1.GetCoverageResponse
+	20, // 37: mulian.console.v1.OverviewService.ListCovered:output_type -> mulian.console.v1.ListCoveredResponse
+	24, // 38: mulian.console.v1.OverviewService.ListVotes:output_type -> mulian.console.v1.ListVotesResponse
+	26, // 39: mulian.console.v1.OverviewService.GetVote:output_type -> mulian.console.v1.GetVoteResponse
+	29, // 40: mulian.console.v1.OverviewService.ListSigners:output_type -> mulian.console.v1.ListSignersResponse
+	32, // [32:41] is the sub-list for method output_type
+	23, // [23:32] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_mulian_console_v1_overview_proto_init() }
@@ -2337,7 +2591,7 @@ func file_mulian_console_v1_overview_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_console_v1_overview_proto_rawDesc), len(file_mulian_console_v1_overview_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   26,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

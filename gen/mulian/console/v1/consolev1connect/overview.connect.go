@@ -46,6 +46,9 @@ const (
 	// OverviewServiceListStartsProcedure is the fully-qualified name of the OverviewService's
 	// ListStarts RPC.
 	OverviewServiceListStartsProcedure = "/mulian.console.v1.OverviewService/ListStarts"
+	// OverviewServiceListFindingsProcedure is the fully-qualified name of the OverviewService's
+	// ListFindings RPC.
+	OverviewServiceListFindingsProcedure = "/mulian.console.v1.OverviewService/ListFindings"
 	// OverviewServiceGetCoverageProcedure is the fully-qualified name of the OverviewService's
 	// GetCoverage RPC.
 	OverviewServiceGetCoverageProcedure = "/mulian.console.v1.OverviewService/GetCoverage"
@@ -70,6 +73,8 @@ type OverviewServiceClient interface {
 	ListShares(context.Context, *connect.Request[v1.ListSharesRequest]) (*connect.Response[v1.ListSharesResponse], error)
 	// ListStarts lists the agreements that came into force in the period: what the median is of.
 	ListStarts(context.Context, *connect.Request[v1.ListStartsRequest]) (*connect.Response[v1.ListStartsResponse], error)
+	// ListFindings applies the rules of thumb of an audit to the index: each rule with its threshold and what it found.
+	ListFindings(context.Context, *connect.Request[v1.ListFindingsRequest]) (*connect.Response[v1.ListFindingsResponse], error)
 	// GetCoverage counts duties and entries by organisation and kind of power.
 	GetCoverage(context.Context, *connect.Request[v1.GetCoverageRequest]) (*connect.Response[v1.GetCoverageResponse], error)
 	// ListCovered lists the duties of one organisation and kind of power with their entries.
@@ -114,6 +119,13 @@ func NewOverviewServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listFindings: connect.NewClient[v1.ListFindingsRequest, v1.ListFindingsResponse](
+			httpClient,
+			baseURL+OverviewServiceListFindingsProcedure,
+			connect.WithSchema(overviewServiceMethods.ByName("ListFindings")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		getCoverage: connect.NewClient[v1.GetCoverageRequest, v1.GetCoverageResponse](
 			httpClient,
 			baseURL+OverviewServiceGetCoverageProcedure,
@@ -154,14 +166,15 @@ func NewOverviewServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 
 // overviewServiceClient implements OverviewServiceClient.
 type overviewServiceClient struct {
-	getOverview *connect.Client[v1.GetOverviewRequest, v1.GetOverviewResponse]
-	listShares  *connect.Client[v1.ListSharesRequest, v1.ListSharesResponse]
-	listStarts  *connect.Client[v1.ListStartsRequest, v1.ListStartsResponse]
-	getCoverage *connect.Client[v1.GetCoverageRequest, v1.GetCoverageResponse]
-	listCovered *connect.Client[v1.ListCoveredRequest, v1.ListCoveredResponse]
-	listVotes   *connect.Client[v1.ListVotesRequest, v1.ListVotesResponse]
-	getVote     *connect.Client[v1.GetVoteRequest, v1.GetVoteResponse]
-	listSigners *connect.Client[v1.ListSignersRequest, v1.ListSignersResponse]
+	getOverview  *connect.Client[v1.GetOverviewRequest, v1.GetOverviewResponse]
+	listShares   *connect.Client[v1.ListSharesRequest, v1.ListSharesResponse]
+	listStarts   *connect.Client[v1.ListStartsRequest, v1.ListStartsResponse]
+	listFindings *connect.Client[v1.ListFindingsRequest, v1.ListFindingsResponse]
+	getCoverage  *connect.Client[v1.GetCoverageRequest, v1.GetCoverageResponse]
+	listCovered  *connect.Client[v1.ListCoveredRequest, v1.ListCoveredResponse]
+	listVotes    *connect.Client[v1.ListVotesRequest, v1.ListVotesResponse]
+	getVote      *connect.Client[v1.GetVoteRequest, v1.GetVoteResponse]
+	listSigners  *connect.Client[v1.ListSignersRequest, v1.ListSignersResponse]
 }
 
 // GetOverview calls mulian.console.v1.OverviewService.GetOverview.
@@ -177,6 +190,11 @@ func (c *overviewServiceClient) ListShares(ctx context.Context, req *connect.Req
 // ListStarts calls mulian.console.v1.OverviewService.ListStarts.
 func (c *overviewServiceClient) ListStarts(ctx context.Context, req *connect.Request[v1.ListStartsRequest]) (*connect.Response[v1.ListStartsResponse], error) {
 	return c.listStarts.CallUnary(ctx, req)
+}
+
+// ListFindings calls mulian.console.v1.OverviewService.ListFindings.
+func (c *overviewServiceClient) ListFindings(ctx context.Context, req *connect.Request[v1.ListFindingsRequest]) (*connect.Response[v1.ListFindingsResponse], error) {
+	return c.listFindings.CallUnary(ctx, req)
 }
 
 // GetCoverage calls mulian.console.v1.OverviewService.GetCoverage.
@@ -212,6 +230,8 @@ type OverviewServiceHandler interface {
 	ListShares(context.Context, *connect.Request[v1.ListSharesRequest]) (*connect.Response[v1.ListSharesResponse], error)
 	// ListStarts lists the agreements that came into force in the period: what the median is of.
 	ListStarts(context.Context, *connect.Request[v1.ListStartsRequest]) (*connect.Response[v1.ListStartsResponse], error)
+	// ListFindings applies the rules of thumb of an audit to the index: each rule with its threshold and what it found.
+	ListFindings(context.Context, *connect.Request[v1.ListFindingsRequest]) (*connect.Response[v1.ListFindingsResponse], error)
 	// GetCoverage counts duties and entries by organisation and kind of power.
 	GetCoverage(context.Context, *connect.Request[v1.GetCoverageRequest]) (*connect.Response[v1.GetCoverageResponse], error)
 	// ListCovered lists the duties of one organisation and kind of power with their entries.
@@ -249,6 +269,13 @@ func NewOverviewServiceHandler(svc OverviewServiceHandler, opts ...connect.Handl
 		OverviewServiceListStartsProcedure,
 		svc.ListStarts,
 		connect.WithSchema(overviewServiceMethods.ByName("ListStarts")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	overviewServiceListFindingsHandler := connect.NewUnaryHandler(
+		OverviewServiceListFindingsProcedure,
+		svc.ListFindings,
+		connect.WithSchema(overviewServiceMethods.ByName("ListFindings")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -295,6 +322,8 @@ func NewOverviewServiceHandler(svc OverviewServiceHandler, opts ...connect.Handl
 			overviewServiceListSharesHandler.ServeHTTP(w, r)
 		case OverviewServiceListStartsProcedure:
 			overviewServiceListStartsHandler.ServeHTTP(w, r)
+		case OverviewServiceListFindingsProcedure:
+			overviewServiceListFindingsHandler.ServeHTTP(w, r)
 		case OverviewServiceGetCoverageProcedure:
 			overviewServiceGetCoverageHandler.ServeHTTP(w, r)
 		case OverviewServiceListCoveredProcedure:
@@ -324,6 +353,10 @@ func (UnimplementedOverviewServiceHandler) ListShares(context.Context, *connect.
 
 func (UnimplementedOverviewServiceHandler) ListStarts(context.Context, *connect.Request[v1.ListStartsRequest]) (*connect.Response[v1.ListStartsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.OverviewService.ListStarts is not implemented"))
+}
+
+func (UnimplementedOverviewServiceHandler) ListFindings(context.Context, *connect.Request[v1.ListFindingsRequest]) (*connect.Response[v1.ListFindingsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.OverviewService.ListFindings is not implemented"))
 }
 
 func (UnimplementedOverviewServiceHandler) GetCoverage(context.Context, *connect.Request[v1.GetCoverageRequest]) (*connect.Response[v1.GetCoverageResponse], error) {

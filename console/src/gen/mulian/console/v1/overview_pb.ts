@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mulian/console/v1/overview.proto.
  */
 export const file_mulian_console_v1_overview: GenFile = /*@__PURE__*/
-  fileDesc("CiBtdWxpYW4vY29uc29sZS92MS9vdmVydmlldy5wcm90bxIRbXVsaWFuLmNvbnNvbGUudjEiIgoSR2V0T3ZlcnZpZXdSZXF1ZXN0EgwKBGRheXMYASABKA0i+AIKE0dldE92ZXJ2aWV3UmVzcG9uc2USDgoGaGVpZ2h0GAEgASgDEg8KB3RpbWVfbXMYAiABKAMSDwoHZnJvbV9tcxgDIAEoAxITCgtkZXBhcnRtZW50cxgEIAEoAxIPCgdlbnRyaWVzGAUgASgDEg4KBnNoYXJlZBgGIAEoAxIPCgdyZWZ1c2VkGAcgASgDEg8KB3N0YXJ0ZWQYCCABKAMSEQoJbWVkaWFuX21zGAkgASgDEhMKC29wZW5fZHJpZnRzGAogASgDEioKB3N0cmVhbXMYCyADKAsyGS5tdWxpYW4uY29uc29sZS52MS5TdHJlYW0SJwoFaG91cnMYDCADKAsyGC5tdWxpYW4uY29uc29sZS52MS5Ib3VycxIsCghjb25jZXJucxgNIAMoCzIaLm11bGlhbi5jb25zb2xlLnYxLkNvbmNlcm4SFgoOY29uY2VybnNfdG90YWwYDiABKAMSFAoMaG91cnNfb3RoZXJzGA8gASgDIo0BCgZTdHJlYW0SDAoEZHV0eRgBIAEoCRIRCglkdXR5X25hbWUYAiABKAkSDAoEaXRlbRgDIAEoCRIRCglpdGVtX25hbWUYBCABKAkSDAoEdXNlchgFIAEoCRIRCgl1c2VyX25hbWUYBiABKAkSDwoHZ3JhbnRlZBgHIAEoAxIPCgdlbnRyaWVzGAggASgNIjcKBUhvdXJzEgsKA29yZxgBIAEoCRIQCghvcmdfbmFtZRgCIAEoCRIPCgdncmFudGVkGAMgAygDIqoCCgdDb25jZXJuEiwKBGtpbmQYASABKA4yHi5tdWxpYW4uY29uc29sZS52MS5Db25jZXJuS2luZBItCghzZXZlcml0eRgCIAEoDjIbLm11bGlhbi5jb25zb2xlLnYxLlNldmVyaXR5Eg4KBm9iamVjdBgDIAEoCRINCgV0aXRsZRgEIAEoCRILCgNvcmcYBSABKAkSEAoIb3JnX25hbWUYBiABKAkSEAoIc2luY2VfbXMYByABKAMSLgoFZHJpZnQYCCABKA4yHy5tdWxpYW4uY2F0YWxvZ3VlLnYxLkRyaWZ0Q2xhc3MSDwoHY2hhbmdlcxgJIAEoDRIRCglwZWVyX25hbWUYCiABKAkSDQoFdm90ZWQYCyABKA0SDwoHbWVtYmVycxgMIAEoDSIhChFMaXN0U2hhcmVzUmVxdWVzdBIMCgRkYXlzGAEgASgNIpABChJMaXN0U2hhcmVzUmVzcG9uc2USKAoGc2hhcmVzGAEgAygLMhgubXVsaWFuLmNvbnNvbGUudjEuU2hhcmUSDQoFdG90YWwYAiABKAMSDwoHZ3JhbnRlZBgDIAEoAxIPCgdyZWZ1c2VkGAQgASgDEg4KBmhlaWdodBgFIAEoAxIPCgd0aW1lX21zGAYgASgDIvcBCgVTaGFyZRINCgVyaWdodBgBIAEoCRIPCgdyZXF1ZXN0GAIgASgJEhAKCHByb3ZpZGVyGAMgASgJEhUKDXByb3ZpZGVyX25hbWUYBCABKAkSDAoEdXNlchgFIAEoCRIRCgl1c2VyX25hbWUYBiABKAkSDAoEaXRlbRgHIAEoCRIRCglpdGVtX25hbWUYCCABKAkSDAoEZHV0eRgJIAEoCRIRCglkdXR5X25hbWUYCiABKAkSDwoHZ3JhbnRlZBgLIAEoAxIPCgdyZWZ1c2VkGAwgASgDEg8KB2VudHJpZXMYDiABKA0SDwoHbGFzdF9tcxgNIAEoAyIhChFMaXN0U3RhcnRzUmVxdWVzdBIMCgRkYXlzGAEgASgNIoEBChJMaXN0U3RhcnRzUmVzcG9uc2USKAoGc3RhcnRzGAEgAygLMhgubXVsaWFuLmNvbnNvbGUudjEuU3RhcnQSDQoFdG90YWwYAiABKAMSEQoJbWVkaWFuX21zGAMgASgDEg4KBmhlaWdodBgEIAEoAxIPCgd0aW1lX21zGAUgASgDIlsKBVN0YXJ0Ei0KCWFncmVlbWVudBgBIAEoCzIaLm11bGlhbi5zaGFyZS52MS5BZ3JlZW1lbnQSEAoIZmlsZWRfbXMYAiABKAMSEQoJYXV0b21hdGljGAMgASgIIhQKEkdldENvdmVyYWdlUmVxdWVzdCJiChNHZXRDb3ZlcmFnZVJlc3BvbnNlEioKBWNlbGxzGAEgAygLMhsubXVsaWFuLmNvbnNvbGUudjEuQ292ZXJhZ2USDgoGaGVpZ2h0GAIgASgDEg8KB3RpbWVfbXMYAyABKAMiqwEKCENvdmVyYWdlEgsKA29yZxgBIAEoCRIQCghvcmdfbmFtZRgCIAEoCRItCgVwb3dlchgDIAEoDjIeLm11bGlhbi5jYXRhbG9ndWUudjEuUG93ZXJUeXBlEg4KBmR1dGllcxgEIAEoAxIPCgdtaXNzaW5nGAUgASgDEg8KB2VudHJpZXMYBiABKAMSDgoGbG9ja2VkGAcgASgDEg8KB2RyaWZ0ZWQYCCABKAMibgoSTGlzdENvdmVyZWRSZXF1ZXN0EgsKA29yZxgBIAEoCRItCgVwb3dlchgCIAEoDjIeLm11bGlhbi5jYXRhbG9ndWUudjEuUG93ZXJUeXBlEg0KBWFmdGVyGAMgASgJEg0KBWxpbWl0GAQgASgNImIKE0xpc3RDb3ZlcmVkUmVzcG9uc2USLgoGZHV0aWVzGAEgAygLMh4ubXVsaWFuLmNvbnNvbGUudjEuQ292ZXJlZER1dHkSDAoEbmV4dBgCIAEoCRINCgV0b3RhbBgDIAEoAyJ/CgtDb3ZlcmVkRHV0eRInCgRkdXR5GAEgASgLMhkubXVsaWFuLmNhdGFsb2d1ZS52MS5EdXR5EjAKB2VudHJpZXMYAiADKAsyHy5tdWxpYW4uY29uc29sZS52MS5Db3ZlcmVkRW50cnkSFQoNZW50cmllc190b3RhbBgDIAEoAyJoCgxDb3ZlcmVkRW50cnkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIuCgVzdGF0ZRgDIAEoDjIfLm11bGlhbi5jYXRhbG9ndWUudjEuRW50cnlTdGF0ZRIOCgZsb2NrZWQYBCABKAgiQwoQTGlzdFZvdGVzUmVxdWVzdBIRCglvcGVuX29ubHkYASABKAgSDQoFYWZ0ZXIYAiABKAkSDQoFbGltaXQYAyABKA0iWAoRTGlzdFZvdGVzUmVzcG9uc2USJgoFdm90ZXMYASADKAsyFy5tdWxpYW4uY29uc29sZS52MS5Wb3RlEgwKBG5leHQYAiABKAkSDQoFdG90YWwYAyABKAMiHAoOR2V0Vm90ZVJlcXVlc3QSCgoCaWQYASABKAkiOAoPR2V0Vm90ZVJlc3BvbnNlEiUKBHZvdGUYASABKAsyFy5tdWxpYW4uY29uc29sZS52MS5Wb3RlIqQBCgRWb3RlEjAKCHByb3Bvc2FsGAEgASgLMh4ubXVsaWFuLmdvdmVybmFuY2UudjEuUHJvcG9zYWwSDwoHcGVyY2VudBgCIAEoDRINCgV0b3RhbBgDIAEoDRIOCgZuZWVkZWQYBCABKA0SCwoDeWVzGAUgASgNEgoKAm5vGAYgASgNEg8KB3dhaXRpbmcYByADKAkSEAoIc2lsZW5jZWQYCCADKAkiFAoSTGlzdFNpZ25lcnNSZXF1ZXN0InIKE0xpc3RTaWduZXJzUmVzcG9uc2USKgoHc2lnbmVycxgBIAMoCzIZLm11bGlhbi5jb25zb2xlLnYxLlNpZ25lchIOCgZoZWlnaHQYAiABKAMSDwoHdGltZV9tcxgDIAEoAxIOCgZsb29rZWQYBCABKAMicgoGU2lnbmVyEg8KB2FkZHJlc3MYASABKAwSEgoKcHVibGljX2tleRgCIAEoDBINCgVwb3dlchgDIAEoAxIOCgZzaWduZWQYBCABKAMSEwoLbGFzdF9oZWlnaHQYBSABKAMSDwoHbGFzdF9tcxgGIAEoAyrYAQoLQ29uY2VybktpbmQSHAoYQ09OQ0VSTl9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSQ09OQ0VSTl9LSU5EX0RSSUZUEAESHAoYQ09OQ0VSTl9LSU5EX0xBVEVfQU5TV0VSEAISHwobQ09OQ0VSTl9LSU5EX0xBVEVfQUdSRUVNRU5UEAMSHAoYQ09OQ0VSTl9LSU5EX1NJTEVOVF9OT0RFEAQSGQoVQ09OQ0VSTl9LSU5EX1BST1BPU0FMEAUSGwoXQ09OQ0VSTl9LSU5EX1NVU1BFTlNJT04QBipeCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhIKDlNFVkVSSVRZX0dSQVZFEAESEQoNU0VWRVJJVFlfTEFURRACEhEKDVNFVkVSSVRZX05PVEUQAzKRBgoPT3ZlcnZpZXdTZXJ2aWNlEmEKC0dldE92ZXJ2aWV3EiUubXVsaWFuLmNvbnNvbGUudjEuR2V0T3ZlcnZpZXdSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuR2V0T3ZlcnZpZXdSZXNwb25zZSIDkAIBEl4KCkxpc3RTaGFyZXMSJC5tdWxpYW4uY29uc29sZS52MS5MaXN0U2hhcmVzUmVxdWVzdBolLm11bGlhbi5jb25zb2xlLnYxLkxpc3RTaGFyZXNSZXNwb25zZSIDkAIBEl4KCkxpc3RTdGFydHMSJC5tdWxpYW4uY29uc29sZS52MS5MaXN0U3RhcnRzUmVxdWVzdBolLm11bGlhbi5jb25zb2xlLnYxLkxpc3RTdGFydHNSZXNwb25zZSIDkAIBEmEKC0dldENvdmVyYWdlEiUubXVsaWFuLmNvbnNvbGUudjEuR2V0Q292ZXJhZ2VSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuR2V0Q292ZXJhZ2VSZXNwb25zZSIDkAIBEmEKC0xpc3RDb3ZlcmVkEiUubXVsaWFuLmNvbnNvbGUudjEuTGlzdENvdmVyZWRSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuTGlzdENvdmVyZWRSZXNwb25zZSIDkAIBElsKCUxpc3RWb3RlcxIjLm11bGlhbi5jb25zb2xlLnYxLkxpc3RWb3Rlc1JlcXVlc3QaJC5tdWxpYW4uY29uc29sZS52MS5MaXN0Vm90ZXNSZXNwb25zZSIDkAIBElUKB0dldFZvdGUSIS5tdWxpYW4uY29uc29sZS52MS5HZXRWb3RlUmVxdWVzdBoiLm11bGlhbi5jb25zb2xlLnYxLkdldFZvdGVSZXNwb25zZSIDkAIBEmEKC0xpc3RTaWduZXJzEiUubXVsaWFuLmNvbnNvbGUudjEuTGlzdFNpZ25lcnNSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuTGlzdFNpZ25lcnNSZXNwb25zZSIDkAIBQihaJm11bGlhbi9nZW4vbXVsaWFuL2NvbnNvbGUvdjE7Y29uc29sZXYxYgZwcm90bzM", [file_mulian_catalogue_v1_catalogue, file_mulian_governance_v1_governance, file_mulian_share_v1_share]);
+  fileDesc("CiBtdWxpYW4vY29uc29sZS92MS9vdmVydmlldy5wcm90bxIRbXVsaWFuLmNvbnNvbGUudjEiIgoSR2V0T3ZlcnZpZXdSZXF1ZXN0EgwKBGRheXMYASABKA0i+AIKE0dldE92ZXJ2aWV3UmVzcG9uc2USDgoGaGVpZ2h0GAEgASgDEg8KB3RpbWVfbXMYAiABKAMSDwoHZnJvbV9tcxgDIAEoAxITCgtkZXBhcnRtZW50cxgEIAEoAxIPCgdlbnRyaWVzGAUgASgDEg4KBnNoYXJlZBgGIAEoAxIPCgdyZWZ1c2VkGAcgASgDEg8KB3N0YXJ0ZWQYCCABKAMSEQoJbWVkaWFuX21zGAkgASgDEhMKC29wZW5fZHJpZnRzGAogASgDEioKB3N0cmVhbXMYCyADKAsyGS5tdWxpYW4uY29uc29sZS52MS5TdHJlYW0SJwoFaG91cnMYDCADKAsyGC5tdWxpYW4uY29uc29sZS52MS5Ib3VycxIsCghjb25jZXJucxgNIAMoCzIaLm11bGlhbi5jb25zb2xlLnYxLkNvbmNlcm4SFgoOY29uY2VybnNfdG90YWwYDiABKAMSFAoMaG91cnNfb3RoZXJzGA8gASgDIo0BCgZTdHJlYW0SDAoEZHV0eRgBIAEoCRIRCglkdXR5X25hbWUYAiABKAkSDAoEaXRlbRgDIAEoCRIRCglpdGVtX25hbWUYBCABKAkSDAoEdXNlchgFIAEoCRIRCgl1c2VyX25hbWUYBiABKAkSDwoHZ3JhbnRlZBgHIAEoAxIPCgdlbnRyaWVzGAggASgNIjcKBUhvdXJzEgsKA29yZxgBIAEoCRIQCghvcmdfbmFtZRgCIAEoCRIPCgdncmFudGVkGAMgAygDIsgCCgdDb25jZXJuEiwKBGtpbmQYASABKA4yHi5tdWxpYW4uY29uc29sZS52MS5Db25jZXJuS2luZBItCghzZXZlcml0eRgCIAEoDjIbLm11bGlhbi5jb25zb2xlLnYxLlNldmVyaXR5Eg4KBm9iamVjdBgDIAEoCRINCgV0aXRsZRgEIAEoCRILCgNvcmcYBSABKAkSEAoIb3JnX25hbWUYBiABKAkSEAoIc2luY2VfbXMYByABKAMSLgoFZHJpZnQYCCABKA4yHy5tdWxpYW4uY2F0YWxvZ3VlLnYxLkRyaWZ0Q2xhc3MSDwoHY2hhbmdlcxgJIAEoDRIRCglwZWVyX25hbWUYCiABKAkSDQoFdm90ZWQYCyABKA0SDwoHbWVtYmVycxgMIAEoDRINCgVjb3VudBgNIAEoAxINCgV1c3VhbBgOIAEoAyIVChNMaXN0RmluZGluZ3NSZXF1ZXN0IpQBChRMaXN0RmluZGluZ3NSZXNwb25zZRItCgVydWxlcxgBIAMoCzIeLm11bGlhbi5jb25zb2xlLnYxLkZpbmRpbmdSdWxlEiwKCGZpbmRpbmdzGAIgAygLMhoubXVsaWFuLmNvbnNvbGUudjEuQ29uY2VybhIOCgZoZWlnaHQYAyABKAMSDwoHdGltZV9tcxgEIAEoAyKFAQoLRmluZGluZ1J1bGUSLAoEa2luZBgBIAEoDjIeLm11bGlhbi5jb25zb2xlLnYxLkNvbmNlcm5LaW5kEg0KBXRvdGFsGAIgASgDEg0KBWxlYXN0GAMgASgDEg0KBXRpbWVzGAQgASgDEgwKBGRheXMYBSABKA0SDQoFaG91cnMYBiABKA0iIQoRTGlzdFNoYXJlc1JlcXVlc3QSDAoEZGF5cxgBIAEoDSKQAQoSTGlzdFNoYXJlc1Jlc3BvbnNlEigKBnNoYXJlcxgBIAMoCzIYLm11bGlhbi5jb25zb2xlLnYxLlNoYXJlEg0KBXRvdGFsGAIgASgDEg8KB2dyYW50ZWQYAyABKAMSDwoHcmVmdXNlZBgEIAEoAxIOCgZoZWlnaHQYBSABKAMSDwoHdGltZV9tcxgGIAEoAyL3AQoFU2hhcmUSDQoFcmlnaHQYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIQCghwcm92aWRlchgDIAEoCRIVCg1wcm92aWRlcl9uYW1lGAQgASgJEgwKBHVzZXIYBSABKAkSEQoJdXNlcl9uYW1lGAYgASgJEgwKBGl0ZW0YByABKAkSEQoJaXRlbV9uYW1lGAggASgJEgwKBGR1dHkYCSABKAkSEQoJZHV0eV9uYW1lGAogASgJEg8KB2dyYW50ZWQYCyABKAMSDwoHcmVmdXNlZBgMIAEoAxIPCgdlbnRyaWVzGA4gASgNEg8KB2xhc3RfbXMYDSABKAMiIQoRTGlzdFN0YXJ0c1JlcXVlc3QSDAoEZGF5cxgBIAEoDSKBAQoSTGlzdFN0YXJ0c1Jlc3BvbnNlEigKBnN0YXJ0cxgBIAMoCzIYLm11bGlhbi5jb25zb2xlLnYxLlN0YXJ0Eg0KBXRvdGFsGAIgASgDEhEKCW1lZGlhbl9tcxgDIAEoAxIOCgZoZWlnaHQYBCABKAMSDwoHdGltZV9tcxgFIAEoAyJbCgVTdGFydBItCglhZ3JlZW1lbnQYASABKAsyGi5tdWxpYW4uc2hhcmUudjEuQWdyZWVtZW50EhAKCGZpbGVkX21zGAIgASgDEhEKCWF1dG9tYXRpYxgDIAEoCCIUChJHZXRDb3ZlcmFnZVJlcXVlc3QiYgoTR2V0Q292ZXJhZ2VSZXNwb25zZRIqCgVjZWxscxgBIAMoCzIbLm11bGlhbi5jb25zb2xlLnYxLkNvdmVyYWdlEg4KBmhlaWdodBgCIAEoAxIPCgd0aW1lX21zGAMgASgDIqsBCghDb3ZlcmFnZRILCgNvcmcYASABKAkSEAoIb3JnX25hbWUYAiABKAkSLQoFcG93ZXIYAyABKA4yHi5tdWxpYW4uY2F0YWxvZ3VlLnYxLlBvd2VyVHlwZRIOCgZkdXRpZXMYBCABKAMSDwoHbWlzc2luZxgFIAEoAxIPCgdlbnRyaWVzGAYgASgDEg4KBmxvY2tlZBgHIAEoAxIPCgdkcmlmdGVkGAggASgDIm4KEkxpc3RDb3ZlcmVkUmVxdWVzdBILCgNvcmcYASABKAkSLQoFcG93ZXIYAiABKA4yHi5tdWxpYW4uY2F0YWxvZ3VlLnYxLlBvd2VyVHlwZRINCgVhZnRlchgDIAEoCRINCgVsaW1pdBgEIAEoDSJiChNMaXN0Q292ZXJlZFJlc3BvbnNlEi4KBmR1dGllcxgBIAMoCzIeLm11bGlhbi5jb25zb2xlLnYxLkNvdmVyZWREdXR5EgwKBG5leHQYAiABKAkSDQoFdG90YWwYAyABKAMifwoLQ292ZXJlZER1dHkSJwoEZHV0eRgBIAEoCzIZLm11bGlhbi5jYXRhbG9ndWUudjEuRHV0eRIwCgdlbnRyaWVzGAIgAygLMh8ubXVsaWFuLmNvbnNvbGUudjEuQ292ZXJlZEVudHJ5EhUKDWVudHJpZXNfdG90YWwYAyABKAMiaAoMQ292ZXJlZEVudHJ5EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSLgoFc3RhdGUYAyABKA4yHy5tdWxpYW4uY2F0YWxvZ3VlLnYxLkVudHJ5U3RhdGUSDgoGbG9ja2VkGAQgASgIIkMKEExpc3RWb3Rlc1JlcXVlc3QSEQoJb3Blbl9vbmx5GAEgASgIEg0KBWFmdGVyGAIgASgJEg0KBWxpbWl0GAMgASgNIlgKEUxpc3RWb3Rlc1Jlc3BvbnNlEiYKBXZvdGVzGAEgAygLMhcubXVsaWFuLmNvbnNvbGUudjEuVm90ZRIMCgRuZXh0GAIgASgJEg0KBXRvdGFsGAMgASgDIhwKDkdldFZvdGVSZXF1ZXN0EgoKAmlkGAEgASgJIjgKD0dldFZvdGVSZXNwb25zZRIlCgR2b3RlGAEgASgLMhcubXVsaWFuLmNvbnNvbGUudjEuVm90ZSKkAQoEVm90ZRIwCghwcm9wb3NhbBgBIAEoCzIeLm11bGlhbi5nb3Zlcm5hbmNlLnYxLlByb3Bvc2FsEg8KB3BlcmNlbnQYAiABKA0SDQoFdG90YWwYAyABKA0SDgoGbmVlZGVkGAQgASgNEgsKA3llcxgFIAEoDRIKCgJubxgGIAEoDRIPCgd3YWl0aW5nGAcgAygJEhAKCHNpbGVuY2VkGAggAygJIhQKEkxpc3RTaWduZXJzUmVxdWVzdCJyChNMaXN0U2lnbmVyc1Jlc3BvbnNlEioKB3NpZ25lcnMYASADKAsyGS5tdWxpYW4uY29uc29sZS52MS5TaWduZXISDgoGaGVpZ2h0GAIgASgDEg8KB3RpbWVfbXMYAyABKAMSDgoGbG9va2VkGAQgASgDInIKBlNpZ25lchIPCgdhZGRyZXNzGAEgASgMEhIKCnB1YmxpY19rZXkYAiABKAwSDQoFcG93ZXIYAyABKAMSDgoGc2lnbmVkGAQgASgDEhMKC2xhc3RfaGVpZ2h0GAUgASgDEg8KB2xhc3RfbXMYBiABKAMqhAMKC0NvbmNlcm5LaW5kEhwKGENPTkNFUk5fS0lORF9VTlNQRUNJRklFRBAAEhYKEkNPTkNFUk5fS0lORF9EUklGVBABEhwKGENPTkNFUk5fS0lORF9MQVRFX0FOU1dFUhACEh8KG0NPTkNFUk5fS0lORF9MQVRFX0FHUkVFTUVOVBADEhwKGENPTkNFUk5fS0lORF9TSUxFTlRfTk9ERRAEEhkKFUNPTkNFUk5fS0lORF9QUk9QT1NBTBAFEhsKF0NPTkNFUk5fS0lORF9TVVNQRU5TSU9OEAYSGgoWQ09OQ0VSTl9LSU5EX0FGVEVSX0VORBAHEh8KG0NPTkNFUk5fS0lORF9EUklGVF9JTl9GT1JDRRAIEhgKFENPTkNFUk5fS0lORF9SRUZVU0VEEAkSGAoUQ09OQ0VSTl9LSU5EX1VOVVNVQUwQChIZChVDT05DRVJOX0tJTkRfQVRfTklHSFQQCxIeChpDT05DRVJOX0tJTkRfUVVJRVRfR0FURVdBWRAMKl4KCFNldmVyaXR5EhgKFFNFVkVSSVRZX1VOU1BFQ0lGSUVEEAASEgoOU0VWRVJJVFlfR1JBVkUQARIRCg1TRVZFUklUWV9MQVRFEAISEQoNU0VWRVJJVFlfTk9URRADMvcGCg9PdmVydmlld1NlcnZpY2USYQoLR2V0T3ZlcnZpZXcSJS5tdWxpYW4uY29uc29sZS52MS5HZXRPdmVydmlld1JlcXVlc3QaJi5tdWxpYW4uY29uc29sZS52MS5HZXRPdmVydmlld1Jlc3BvbnNlIgOQAgESXgoKTGlzdFNoYXJlcxIkLm11bGlhbi5jb25zb2xlLnYxLkxpc3RTaGFyZXNSZXF1ZXN0GiUubXVsaWFuLmNvbnNvbGUudjEuTGlzdFNoYXJlc1Jlc3BvbnNlIgOQAgESXgoKTGlzdFN0YXJ0cxIkLm11bGlhbi5jb25zb2xlLnYxLkxpc3RTdGFydHNSZXF1ZXN0GiUubXVsaWFuLmNvbnNvbGUudjEuTGlzdFN0YXJ0c1Jlc3BvbnNlIgOQAgESZAoMTGlzdEZpbmRpbmdzEiYubXVsaWFuLmNvbnNvbGUudjEuTGlzdEZpbmRpbmdzUmVxdWVzdBonLm11bGlhbi5jb25zb2xlLnYxLkxpc3RGaW5kaW5nc1Jlc3BvbnNlIgOQAgESYQoLR2V0Q292ZXJhZ2USJS5tdWxpYW4uY29uc29sZS52MS5HZXRDb3ZlcmFnZVJlcXVlc3QaJi5tdWxpYW4uY29uc29sZS52MS5HZXRDb3ZlcmFnZVJlc3BvbnNlIgOQAgESYQoLTGlzdENvdmVyZWQSJS5tdWxpYW4uY29uc29sZS52MS5MaXN0Q292ZXJlZFJlcXVlc3QaJi5tdWxpYW4uY29uc29sZS52MS5MaXN0Q292ZXJlZFJlc3BvbnNlIgOQAgESWwoJTGlzdFZvdGVzEiMubXVsaWFuLmNvbnNvbGUudjEuTGlzdFZvdGVzUmVxdWVzdBokLm11bGlhbi5jb25zb2xlLnYxLkxpc3RWb3Rlc1Jlc3BvbnNlIgOQAgESVQoHR2V0Vm90ZRIhLm11bGlhbi5jb25zb2xlLnYxLkdldFZvdGVSZXF1ZXN0GiIubXVsaWFuLmNvbnNvbGUudjEuR2V0Vm90ZVJlc3BvbnNlIgOQAgESYQoLTGlzdFNpZ25lcnMSJS5tdWxpYW4uY29uc29sZS52MS5MaXN0U2lnbmVyc1JlcXVlc3QaJi5tdWxpYW4uY29uc29sZS52MS5MaXN0U2lnbmVyc1Jlc3BvbnNlIgOQAgFCKFombXVsaWFuL2dlbi9tdWxpYW4vY29uc29sZS92MTtjb25zb2xldjFiBnByb3RvMw", [file_mulian_catalogue_v1_catalogue, file_mulian_governance_v1_governance, file_mulian_share_v1_share]);
 
 /**
  * days is a period that ends now: whole days of Beijing time with today as the last; 1 = today. 1-31.
@@ -318,6 +318,20 @@ export type Concern = Message<"mulian.console.v1.Concern"> & {
    * @generated from field: uint32 members = 12;
    */
   members: number;
+
+  /**
+   * of a finding: accesses, agreements in force, or days
+   *
+   * @generated from field: int64 count = 13;
+   */
+  count: bigint;
+
+  /**
+   * what count is held against: the mean of a day, given, or by day
+   *
+   * @generated from field: int64 usual = 14;
+   */
+  usual: bigint;
 };
 
 /**
@@ -326,6 +340,107 @@ export type Concern = Message<"mulian.console.v1.Concern"> & {
  */
 export const ConcernSchema: GenMessage<Concern> = /*@__PURE__*/
   messageDesc(file_mulian_console_v1_overview, 4);
+
+/**
+ * @generated from message mulian.console.v1.ListFindingsRequest
+ */
+export type ListFindingsRequest = Message<"mulian.console.v1.ListFindingsRequest"> & {
+};
+
+/**
+ * Describes the message mulian.console.v1.ListFindingsRequest.
+ * Use `create(ListFindingsRequestSchema)` to create a new message.
+ */
+export const ListFindingsRequestSchema: GenMessage<ListFindingsRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_overview, 5);
+
+/**
+ * @generated from message mulian.console.v1.ListFindingsResponse
+ */
+export type ListFindingsResponse = Message<"mulian.console.v1.ListFindingsResponse"> & {
+  /**
+   * @generated from field: repeated mulian.console.v1.FindingRule rules = 1;
+   */
+  rules: FindingRule[];
+
+  /**
+   * gravest first, then oldest; <= 60 of each rule
+   *
+   * @generated from field: repeated mulian.console.v1.Concern findings = 2;
+   */
+  findings: Concern[];
+
+  /**
+   * up to which the index has read
+   *
+   * @generated from field: int64 height = 3;
+   */
+  height: bigint;
+
+  /**
+   * of the latest block, by which all is counted
+   *
+   * @generated from field: int64 time_ms = 4;
+   */
+  timeMs: bigint;
+};
+
+/**
+ * Describes the message mulian.console.v1.ListFindingsResponse.
+ * Use `create(ListFindingsResponseSchema)` to create a new message.
+ */
+export const ListFindingsResponseSchema: GenMessage<ListFindingsResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_overview, 6);
+
+/**
+ * FindingRule is a rule of thumb with its threshold; fields that it does not use are 0.
+ *
+ * @generated from message mulian.console.v1.FindingRule
+ */
+export type FindingRule = Message<"mulian.console.v1.FindingRule"> & {
+  /**
+   * @generated from field: mulian.console.v1.ConcernKind kind = 1;
+   */
+  kind: ConcernKind;
+
+  /**
+   * findings
+   *
+   * @generated from field: int64 total = 2;
+   */
+  total: bigint;
+
+  /**
+   * accesses from which on it applies
+   *
+   * @generated from field: int64 least = 3;
+   */
+  least: bigint;
+
+  /**
+   * of what is usual
+   *
+   * @generated from field: int64 times = 4;
+   */
+  times: bigint;
+
+  /**
+   * @generated from field: uint32 days = 5;
+   */
+  days: number;
+
+  /**
+   * @generated from field: uint32 hours = 6;
+   */
+  hours: number;
+};
+
+/**
+ * Describes the message mulian.console.v1.FindingRule.
+ * Use `create(FindingRuleSchema)` to create a new message.
+ */
+export const FindingRuleSchema: GenMessage<FindingRule> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_overview, 7);
 
 /**
  * @generated from message mulian.console.v1.ListSharesRequest
@@ -342,7 +457,7 @@ export type ListSharesRequest = Message<"mulian.console.v1.ListSharesRequest"> &
  * Use `create(ListSharesRequestSchema)` to create a new message.
  */
 export const ListSharesRequestSchema: GenMessage<ListSharesRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 5);
+  messageDesc(file_mulian_console_v1_overview, 8);
 
 /**
  * @generated from message mulian.console.v1.ListSharesResponse
@@ -384,7 +499,7 @@ export type ListSharesResponse = Message<"mulian.console.v1.ListSharesResponse">
  * Use `create(ListSharesResponseSchema)` to create a new message.
  */
 export const ListSharesResponseSchema: GenMessage<ListSharesResponse> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 6);
+  messageDesc(file_mulian_console_v1_overview, 9);
 
 /**
  * Share is what was given under one right within a period.
@@ -478,7 +593,7 @@ export type Share = Message<"mulian.console.v1.Share"> & {
  * Use `create(ShareSchema)` to create a new message.
  */
 export const ShareSchema: GenMessage<Share> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 7);
+  messageDesc(file_mulian_console_v1_overview, 10);
 
 /**
  * @generated from message mulian.console.v1.ListStartsRequest
@@ -495,7 +610,7 @@ export type ListStartsRequest = Message<"mulian.console.v1.ListStartsRequest"> &
  * Use `create(ListStartsRequestSchema)` to create a new message.
  */
 export const ListStartsRequestSchema: GenMessage<ListStartsRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 8);
+  messageDesc(file_mulian_console_v1_overview, 11);
 
 /**
  * @generated from message mulian.console.v1.ListStartsResponse
@@ -532,7 +647,7 @@ export type ListStartsResponse = Message<"mulian.console.v1.ListStartsResponse">
  * Use `create(ListStartsResponseSchema)` to create a new message.
  */
 export const ListStartsResponseSchema: GenMessage<ListStartsResponse> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 9);
+  messageDesc(file_mulian_console_v1_overview, 12);
 
 /**
  * Start is an agreement that came into force, with its request.
@@ -561,7 +676,7 @@ export type Start = Message<"mulian.console.v1.Start"> & {
  * Use `create(StartSchema)` to create a new message.
  */
 export const StartSchema: GenMessage<Start> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 10);
+  messageDesc(file_mulian_console_v1_overview, 13);
 
 /**
  * @generated from message mulian.console.v1.GetCoverageRequest
@@ -574,7 +689,7 @@ export type GetCoverageRequest = Message<"mulian.console.v1.GetCoverageRequest">
  * Use `create(GetCoverageRequestSchema)` to create a new message.
  */
 export const GetCoverageRequestSchema: GenMessage<GetCoverageRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 11);
+  messageDesc(file_mulian_console_v1_overview, 14);
 
 /**
  * @generated from message mulian.console.v1.GetCoverageResponse
@@ -601,7 +716,7 @@ export type GetCoverageResponse = Message<"mulian.console.v1.GetCoverageResponse
  * Use `create(GetCoverageResponseSchema)` to create a new message.
  */
 export const GetCoverageResponseSchema: GenMessage<GetCoverageResponse> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 12);
+  messageDesc(file_mulian_console_v1_overview, 15);
 
 /**
  * Coverage is one cell: the duties of one kind of power of an organisation.
@@ -661,7 +776,7 @@ export type Coverage = Message<"mulian.console.v1.Coverage"> & {
  * Use `create(CoverageSchema)` to create a new message.
  */
 export const CoverageSchema: GenMessage<Coverage> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 13);
+  messageDesc(file_mulian_console_v1_overview, 16);
 
 /**
  * @generated from message mulian.console.v1.ListCoveredRequest
@@ -693,7 +808,7 @@ export type ListCoveredRequest = Message<"mulian.console.v1.ListCoveredRequest">
  * Use `create(ListCoveredRequestSchema)` to create a new message.
  */
 export const ListCoveredRequestSchema: GenMessage<ListCoveredRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 14);
+  messageDesc(file_mulian_console_v1_overview, 17);
 
 /**
  * @generated from message mulian.console.v1.ListCoveredResponse
@@ -720,7 +835,7 @@ export type ListCoveredResponse = Message<"mulian.console.v1.ListCoveredResponse
  * Use `create(ListCoveredResponseSchema)` to create a new message.
  */
 export const ListCoveredResponseSchema: GenMessage<ListCoveredResponse> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 15);
+  messageDesc(file_mulian_console_v1_overview, 18);
 
 /**
  * CoveredDuty is a duty with its entries, at most 50.
@@ -749,7 +864,7 @@ export type CoveredDuty = Message<"mulian.console.v1.CoveredDuty"> & {
  * Use `create(CoveredDutySchema)` to create a new message.
  */
 export const CoveredDutySchema: GenMessage<CoveredDuty> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 16);
+  messageDesc(file_mulian_console_v1_overview, 19);
 
 /**
  * CoveredEntry is as much of an entry as a map shows.
@@ -783,7 +898,7 @@ export type CoveredEntry = Message<"mulian.console.v1.CoveredEntry"> & {
  * Use `create(CoveredEntrySchema)` to create a new message.
  */
 export const CoveredEntrySchema: GenMessage<CoveredEntry> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 17);
+  messageDesc(file_mulian_console_v1_overview, 20);
 
 /**
  * @generated from message mulian.console.v1.ListVotesRequest
@@ -810,7 +925,7 @@ export type ListVotesRequest = Message<"mulian.console.v1.ListVotesRequest"> & {
  * Use `create(ListVotesRequestSchema)` to create a new message.
  */
 export const ListVotesRequestSchema: GenMessage<ListVotesRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 18);
+  messageDesc(file_mulian_console_v1_overview, 21);
 
 /**
  * @generated from message mulian.console.v1.ListVotesResponse
@@ -837,7 +952,7 @@ export type ListVotesResponse = Message<"mulian.console.v1.ListVotesResponse"> &
  * Use `create(ListVotesResponseSchema)` to create a new message.
  */
 export const ListVotesResponseSchema: GenMessage<ListVotesResponse> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 19);
+  messageDesc(file_mulian_console_v1_overview, 22);
 
 /**
  * @generated from message mulian.console.v1.GetVoteRequest
@@ -854,7 +969,7 @@ export type GetVoteRequest = Message<"mulian.console.v1.GetVoteRequest"> & {
  * Use `create(GetVoteRequestSchema)` to create a new message.
  */
 export const GetVoteRequestSchema: GenMessage<GetVoteRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 20);
+  messageDesc(file_mulian_console_v1_overview, 23);
 
 /**
  * @generated from message mulian.console.v1.GetVoteResponse
@@ -871,7 +986,7 @@ export type GetVoteResponse = Message<"mulian.console.v1.GetVoteResponse"> & {
  * Use `create(GetVoteResponseSchema)` to create a new message.
  */
 export const GetVoteResponseSchema: GenMessage<GetVoteResponse> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 21);
+  messageDesc(file_mulian_console_v1_overview, 24);
 
 /**
  * Vote is a proposal with its count, as the rules count it with the members of now.
@@ -937,7 +1052,7 @@ export type Vote = Message<"mulian.console.v1.Vote"> & {
  * Use `create(VoteSchema)` to create a new message.
  */
 export const VoteSchema: GenMessage<Vote> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 22);
+  messageDesc(file_mulian_console_v1_overview, 25);
 
 /**
  * @generated from message mulian.console.v1.ListSignersRequest
@@ -950,7 +1065,7 @@ export type ListSignersRequest = Message<"mulian.console.v1.ListSignersRequest">
  * Use `create(ListSignersRequestSchema)` to create a new message.
  */
 export const ListSignersRequestSchema: GenMessage<ListSignersRequest> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 23);
+  messageDesc(file_mulian_console_v1_overview, 26);
 
 /**
  * @generated from message mulian.console.v1.ListSignersResponse
@@ -988,7 +1103,7 @@ export type ListSignersResponse = Message<"mulian.console.v1.ListSignersResponse
  * Use `create(ListSignersResponseSchema)` to create a new message.
  */
 export const ListSignersResponseSchema: GenMessage<ListSignersResponse> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 24);
+  messageDesc(file_mulian_console_v1_overview, 27);
 
 /**
  * Signer is a validator as the last blocks show it.
@@ -1040,7 +1155,7 @@ export type Signer = Message<"mulian.console.v1.Signer"> & {
  * Use `create(SignerSchema)` to create a new message.
  */
 export const SignerSchema: GenMessage<Signer> = /*@__PURE__*/
-  messageDesc(file_mulian_console_v1_overview, 25);
+  messageDesc(file_mulian_console_v1_overview, 28);
 
 /**
  * ConcernKind: what waits for somebody.
@@ -1094,6 +1209,48 @@ export enum ConcernKind {
    * @generated from enum value: CONCERN_KIND_SUSPENSION = 6;
    */
   SUSPENSION = 6,
+
+  /**
+   * data was given after the end of an agreement
+   *
+   * @generated from enum value: CONCERN_KIND_AFTER_END = 7;
+   */
+  AFTER_END = 7,
+
+  /**
+   * a source breaks its entry, and agreements over that hold
+   *
+   * @generated from enum value: CONCERN_KIND_DRIFT_IN_FORCE = 8;
+   */
+  DRIFT_IN_FORCE = 8,
+
+  /**
+   * many accesses under a right were refused
+   *
+   * @generated from enum value: CONCERN_KIND_REFUSED = 9;
+   */
+  REFUSED = 9,
+
+  /**
+   * a right was used much more than it usually is
+   *
+   * @generated from enum value: CONCERN_KIND_UNUSUAL = 10;
+   */
+  UNUSUAL = 10,
+
+  /**
+   * a right is used at night above all
+   *
+   * @generated from enum value: CONCERN_KIND_AT_NIGHT = 11;
+   */
+  AT_NIGHT = 11,
+
+  /**
+   * a gateway that used to anchor accesses has stopped
+   *
+   * @generated from enum value: CONCERN_KIND_QUIET_GATEWAY = 12;
+   */
+  QUIET_GATEWAY = 12,
 }
 
 /**
@@ -1170,6 +1327,16 @@ export const OverviewService: GenService<{
     methodKind: "unary";
     input: typeof ListStartsRequestSchema;
     output: typeof ListStartsResponseSchema;
+  },
+  /**
+   * ListFindings applies the rules of thumb of an audit to the index: each rule with its threshold and what it found.
+   *
+   * @generated from rpc mulian.console.v1.OverviewService.ListFindings
+   */
+  listFindings: {
+    methodKind: "unary";
+    input: typeof ListFindingsRequestSchema;
+    output: typeof ListFindingsResponseSchema;
   },
   /**
    * GetCoverage counts duties and entries by organisation and kind of power.
