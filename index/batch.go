@@ -27,6 +27,8 @@ type batch struct {
 	last uint32 // number of the object that was numbered last
 
 	touched []touch
+	told    []touch // those of touched that the object's surroundings tell, too
+	acted   []touch // by account
 	changed map[string]*change
 	arrived []*change // the changed ones, in the order of their first event
 	totals  map[string]int64
@@ -54,11 +56,12 @@ type change struct {
 }
 
 type statements struct {
-	putEvent, putTouch, putObject, dropLinks, putLink *sql.Stmt
-	putVersion, hasObject, dropObject, addTotal       *sql.Stmt
-	getDoc, newDoc, putDoc, pinDoc, dropDoc           *sql.Stmt
-	dropWords, putWords, putCode                      *sql.Stmt
-	getValue, addFlow, dropFlow, putBegan             *sql.Stmt
+	putEvent, putTouch, putTold, putActor       *sql.Stmt
+	putObject, dropLinks, putLink               *sql.Stmt
+	putVersion, hasObject, dropObject, addTotal *sql.Stmt
+	getDoc, newDoc, putDoc, pinDoc, dropDoc     *sql.Stmt
+	dropWords, putWords, putCode                *sql.Stmt
+	getValue, addFlow, dropFlow, putBegan       *sql.Stmt
 }
 
 func newBatch(tx *sql.Tx, feed Feed, last uint32) (*batch, error) {
@@ -69,6 +72,8 @@ func newBatch(tx *sql.Tx, feed Feed, last uint32) (*batch, error) {
 	}{
 		{&b.putEvent, "INSERT INTO event VALUES(?,?,?,?,?)"},
 		{&b.putTouch, "INSERT OR IGNORE INTO event_object VALUES(?,?)"},
+		{&b.putTold, "INSERT OR IGNORE INTO event_told VALUES(?,?)"},
+		{&b.putActor, "INSERT OR IGNORE INTO event_actor VALUES(?,?)"},
 		{&b.putObject, `INSERT INTO object VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET org=excluded.org, peer=excluded.peer,
 			state=excluded.state, class=excluded.class, flag=excluded.flag, ref=excluded.ref, value=excluded.value`},
 		{&b.hasObject, "SELECT 1 FROM object WHERE key=?"},
@@ -112,8 +117,12 @@ func (b *batch) event(ctx context.Context, seq int64, ev *tracev1.Event) error {
 	if _, err := b.putEvent.Exec(seq, ev.GetHeight(), ev.GetTxId(), subject, raw); err != nil {
 		return fmt.Errorf("index: event %d: %w", seq, err)
 	}
+	b.acted = append(b.acted, touch{ev.GetActor(), seq})
 	for _, key := range ev.GetObjects() {
 		b.touched = append(b.touched, touch{key, seq})
+		if told(key, subject) {
+			b.told = append(b.told, touch{key, seq})
+		}
 		if err := b.object(ctx, key, ev); err != nil {
 			return err
 		}
@@ -166,10 +175,15 @@ func (b *batch) object(ctx context.Context, key string, ev *tracev1.Event) error
 
 // write puts all that was taken into the transaction.
 func (b *batch) write() error {
-	slices.SortFunc(b.touched, func(p, q touch) int { return cmp.Or(cmp.Compare(p.key, q.key), cmp.Compare(p.seq, q.seq)) })
-	for _, t := range b.touched {
-		if _, err := b.putTouch.Exec(t.key, t.seq); err != nil {
-			return fmt.Errorf("index: event %d: %w", t.seq, err)
+	for _, put := range []struct {
+		rows []touch
+		stmt *sql.Stmt
+	}{{b.touched, b.putTouch}, {b.told, b.putTold}, {b.acted, b.putActor}} {
+		slices.SortFunc(put.rows, func(p, q touch) int { return cmp.Or(cmp.Compare(p.key, q.key), cmp.Compare(p.seq, q.seq)) })
+		for _, t := range put.rows {
+			if _, err := put.stmt.Exec(t.key, t.seq); err != nil {
+				return fmt.Errorf("index: event %d: %w", t.seq, err)
+			}
 		}
 	}
 	changes := slices.Clone(b.arrived)

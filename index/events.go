@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -35,13 +36,15 @@ func (x *Index) Events(ctx context.Context, f EventFilter) (steps []Step, next i
 	if below <= 0 {
 		below = 1 << 62
 	}
-	query, args := "SELECT e.seq, e.raw FROM event e WHERE e.seq < ?", []any{}
-	if f.Object != "" {
-		query, args = "SELECT e.seq, e.raw FROM event_object t JOIN event e ON e.seq = t.seq WHERE t.object = ? AND t.seq < ?", []any{f.Object}
+	source, err := x.eventsOf(ctx, &f)
+	if err != nil {
+		return nil, 0, err
 	}
-	query += fmt.Sprintf(" ORDER BY e.seq DESC LIMIT %d", maxLimit)
-	for looked := 0; looked < maxEventLook; looked += maxLimit {
-		rows, err := x.read.QueryContext(ctx, query, append(args, below)...)
+	// Most pages are full with what comes first: the rest is not even decoded.
+	batch := limit
+	for looked := 0; looked < maxEventLook; looked, batch = looked+batch, min(2*batch, maxLimit) {
+		query, args := source(below, batch)
+		rows, err := x.read.QueryContext(ctx, query, args...)
 		if err != nil {
 			return nil, 0, fmt.Errorf("index: events: %w", err)
 		}
@@ -62,11 +65,44 @@ func (x *Index) Events(ctx context.Context, f EventFilter) (steps []Step, next i
 				return steps, below, nil
 			}
 		}
-		if len(page) < maxLimit {
+		if len(page) < batch {
 			return steps, 0, nil
 		}
 	}
 	return steps, below, nil
+}
+
+// maxActors bounds the accounts of an organisation whose events are read by account.
+const maxActors = 5000
+
+// eventsOf is the query of the newest events below a number that may be wanted.
+func (x *Index) eventsOf(ctx context.Context, f *EventFilter) (func(below int64, limit int) (string, []any), error) {
+	if f.Object != "" {
+		return func(below int64, limit int) (string, []any) {
+			return "SELECT e.seq, e.raw FROM event_object t CROSS JOIN event e ON e.seq = t.seq WHERE t.object = ? AND t.seq < ? ORDER BY t.seq DESC LIMIT ?", []any{f.Object, below, limit}
+		}, nil
+	}
+	if f.Actor != "" {
+		// From one account that did anything to the next: '0' follows '/'.
+		actors, err := x.column(ctx, fmt.Sprintf(`WITH RECURSIVE a(actor) AS (SELECT MIN(actor) FROM event_actor WHERE actor >= ?1 AND actor < ?2
+			UNION ALL SELECT (SELECT MIN(actor) FROM event_actor WHERE actor > a.actor AND actor < ?2) FROM a WHERE a.actor IS NOT NULL)
+			SELECT actor FROM a WHERE actor IS NOT NULL UNION SELECT ?3 LIMIT %d`, maxActors), []any{f.Actor + "/", f.Actor + "0", f.Actor})
+		if err != nil {
+			return nil, err
+		}
+		if len(actors) < maxActors {
+			of, names := values(actors)
+			return func(below int64, limit int) (string, []any) {
+				return fmt.Sprintf(`WITH k(actor) AS (VALUES %s), found(seq) AS (SELECT t.seq FROM k CROSS JOIN event_actor t ON t.actor = k.actor AND t.seq < ?
+					AND t.seq >= COALESCE((SELECT u.seq FROM event_actor u WHERE u.actor = k.actor AND u.seq < ? ORDER BY u.seq DESC LIMIT 1 OFFSET ?), -1)
+					ORDER BY t.seq DESC LIMIT ?)
+					SELECT e.seq, e.raw FROM found CROSS JOIN event e ON e.seq = found.seq ORDER BY e.seq DESC`, of), append(slices.Clone(names), below, below, limit-1, limit)
+			}, nil
+		}
+	}
+	return func(below int64, limit int) (string, []any) {
+		return "SELECT e.seq, e.raw FROM event e WHERE e.seq < ? ORDER BY e.seq DESC LIMIT ?", []any{below, limit}
+	}, nil
 }
 
 func (f *EventFilter) by(actor string) bool {

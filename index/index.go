@@ -44,7 +44,7 @@ import (
 )
 
 // version of the schema below and of what project.go files in it. A file of another version is made anew.
-const version = 7
+const version = 8
 
 // The object table has the same few filter columns for every kind; project.go
 // says what each means for which kind.
@@ -64,6 +64,8 @@ CREATE INDEX link_parent ON link(parent, child);
 CREATE TABLE event(seq INTEGER PRIMARY KEY, height INTEGER NOT NULL, tx BLOB, subject TEXT NOT NULL, raw BLOB NOT NULL);
 CREATE INDEX event_tx ON event(tx) WHERE tx IS NOT NULL;
 CREATE TABLE event_object(object TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(object, seq)) WITHOUT ROWID;
+CREATE TABLE event_told(object TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(object, seq)) WITHOUT ROWID;
+CREATE TABLE event_actor(actor TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(actor, seq)) WITHOUT ROWID;
 CREATE TABLE entry_version(entry TEXT NOT NULL, version INTEGER NOT NULL, height INTEGER NOT NULL, at_ms INTEGER NOT NULL,
   actor TEXT NOT NULL, hash BLOB, PRIMARY KEY(entry, version)) WITHOUT ROWID;
 CREATE TABLE total(kind TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/hex"
@@ -58,53 +57,32 @@ func (x *Index) Trace(ctx context.Context, id string, direct bool, after int64, 
 			return nil, nil, 0, err
 		}
 	}
-	// An event of sharing belongs to the trace of its subject only: another
-	// request for the same entry is another story. So is another entry, or matter, on
-	// the same duty, table or system: of what many things hang on, only what was done
-	// to it itself, and the drifts of a table.
-	//
 	// Each object's events are read in their order and no further than the page needs: an
-	// entry that has been used for years has a hundred thousand, and so has no page.
-	look, err := x.read.PrepareContext(ctx, fmt.Sprintf(`SELECT e.seq FROM event_object t CROSS JOIN event e ON e.seq = t.seq
-		WHERE t.object = ?1 AND t.seq > ?2 AND t.seq <= ?4 AND (e.subject = t.object OR t.object = ?3 OR e.subject NOT LIKE 'share/%%' AND CASE
-			WHEN t.object LIKE 'catalogue/duty/%%' THEN e.subject LIKE 'catalogue/duty/%%'
-			WHEN t.object LIKE 'catalogue/system/%%' THEN e.subject LIKE 'catalogue/system/%%'
-			WHEN t.object LIKE 'catalogue/table/%%' THEN e.subject LIKE 'catalogue/table/%%' OR e.subject LIKE 'catalogue/drift/%%'
-			ELSE TRUE END)
-		ORDER BY t.seq LIMIT %d`, n+1))
+	// entry that has been used for years has a hundred thousand, and so has no page. Of the
+	// others only what is told of them: see [told].
+	seqs, err := x.seqs(ctx, fmt.Sprintf("SELECT seq FROM event_object WHERE object = ? AND seq > ? ORDER BY seq LIMIT %d", n+1), key, after)
 	if err != nil {
 		return nil, nil, 0, fmt.Errorf("index: trace of %s: %w", key, err)
 	}
-	defer look.Close()
-	// What is shared first: it has few events, and where the page is full with them the rest is
-	// read no further than to its end.
-	order := slices.Clone(keys)
-	slices.SortStableFunc(order, func(a, b string) int {
-		rank := func(k string) int {
-			if strings.HasPrefix(k, "share/") {
-				return 0
-			}
-			return 1
-		}
-		return cmp.Compare(rank(a), rank(b))
-	})
-	var seqs []int64
-	end := int64(math.MaxInt64)
-	for _, k := range order {
-		if seqs, err = scanSeqs(ctx, look, seqs, k, after, key, end); err != nil {
-			return nil, nil, 0, fmt.Errorf("index: trace of %s: %w", key, err)
-		}
-		if len(seqs) <= n {
-			continue
-		}
-		slices.Sort(seqs)
-		if seqs = slices.Compact(seqs); len(seqs) > n {
-			seqs = seqs[:n+1]
+	if len(keys) > 1 {
+		end := int64(math.MaxInt64)
+		if len(seqs) > n {
 			end = seqs[n]
 		}
+		of, args := values(keys)
+		around, err := x.seqs(ctx, fmt.Sprintf(`WITH k(object) AS (VALUES %s) SELECT DISTINCT t.seq FROM k CROSS JOIN event_told t ON t.object = k.object AND t.seq > ?
+			AND t.seq <= MIN(?, COALESCE((SELECT u.seq FROM event_told u WHERE u.object = k.object AND u.seq > ? ORDER BY u.seq LIMIT 1 OFFSET %d), ?))
+			ORDER BY t.seq LIMIT %d`, of, n, n+1), append(args, after, end, after, end)...)
+		if err != nil {
+			return nil, nil, 0, fmt.Errorf("index: trace of %s: %w", key, err)
+		}
+		seqs = append(seqs, around...)
 	}
 	slices.Sort(seqs)
-	if steps, err = x.steps(ctx, slices.Compact(seqs)); err != nil {
+	if seqs = slices.Compact(seqs); len(seqs) > n {
+		seqs = seqs[:n+1]
+	}
+	if steps, err = x.steps(ctx, seqs); err != nil {
 		return nil, nil, 0, err
 	}
 	if len(steps) > n {
@@ -113,9 +91,31 @@ func (x *Index) Trace(ctx context.Context, id string, direct bool, after int64, 
 	return steps, keys, 0, nil
 }
 
-// scanSeqs adds the numbers that a prepared query finds.
-func scanSeqs(ctx context.Context, query *sql.Stmt, to []int64, args ...any) ([]int64, error) {
-	rows, err := query.QueryContext(ctx, args...)
+// told says whether an event that touches an object belongs to the trace of what is around
+// that object. An event of sharing belongs to the trace of its subject only: another
+// request for the same entry is another story. So is another entry, or matter, on
+// the same duty, table or system: of what many things hang on, only what was done
+// to it itself, and the drifts of a table. It is filed with the event: most of what touches
+// an entry is use of it, and is not to be read for every trace that the entry is in.
+func told(object, subject string) bool {
+	switch {
+	case object == subject:
+		return true
+	case strings.HasPrefix(subject, "share/"):
+		return false
+	case strings.HasPrefix(object, Duty):
+		return strings.HasPrefix(subject, Duty)
+	case strings.HasPrefix(object, System):
+		return strings.HasPrefix(subject, System)
+	case strings.HasPrefix(object, Table):
+		return strings.HasPrefix(subject, Table) || strings.HasPrefix(subject, Drift)
+	}
+	return true
+}
+
+// seqs are the numbers that a query finds.
+func (x *Index) seqs(ctx context.Context, query string, args ...any) (out []int64, err error) {
+	rows, err := x.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,9 +125,15 @@ func scanSeqs(ctx context.Context, query *sql.Stmt, to []int64, args ...any) ([]
 		if err := rows.Scan(&seq); err != nil {
 			return nil, err
 		}
-		to = append(to, seq)
+		out = append(out, seq)
 	}
-	return to, rows.Err()
+	return out, rows.Err()
+}
+
+// values are the rows of VALUES, one for each text.
+func values(texts []string) (string, []any) {
+	_, args := marks(texts)
+	return strings.TrimSuffix(strings.Repeat("(?),", len(texts)), ","), args
 }
 
 // steps reads events by their numbers, in their order.
