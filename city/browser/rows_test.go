@@ -25,7 +25,7 @@ const (
 	manyRows = 10_000 // as many as a search counts
 	mostDOM  = 100    // rows that are drawn at once: the window of 80, and what stands for the rest
 	// longest is what a task of the page may last while somebody scrolls: above it the page is felt to
-	// hang. Measured were 83 ms, and 165 beside a build; with all rows drawn it is seconds.
+	// hang. Measured were 83 ms, and 165 beside a build; the bound is our own choice.
 	longest = 700 * time.Millisecond
 )
 
