@@ -441,3 +441,17 @@ func TestBrokenConnection(t *testing.T) {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
+
+// TestResolveAll: each id leads to the first table that has it, in the order of the ids.
+func TestResolveAll(t *testing.T) {
+	x := town(t, func(w *world) {
+		w.entry(&cataloguev1.Entry{Id: "o:same", Name: "甲"})
+		w.put("catalogue/put_duties", Duty+"o:same", &cataloguev1.Duty{Id: "o:same", Org: "o", Title: "职责"})
+		w.put("catalogue/put_duties", Duty+"o:d", &cataloguev1.Duty{Id: "o:d", Org: "o", Title: "职责"})
+	})
+	got, err := x.ResolveAll(t.Context(), "o:d", "nobody", Entry+"o:same", "o:same", Duty+"o:same")
+	want := []string{Duty + "o:d", Entry + "o:same", Entry + "o:same", Duty + "o:same"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v %v, want %v", got, err, want)
+	}
+}

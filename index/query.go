@@ -208,17 +208,30 @@ func (q *query) all() string {
 }
 
 // tier is the expression of what q finds with field t as the worst field that is
-// needed, without what better fields find.
-func (q *query) tier(t int) string {
+// needed, without what better fields find. Between the exact field and first none finds
+// anything.
+func (q *query) tier(t, first int) string {
 	switch {
 	case q.text == "":
 		return q.narrowed("")
 	case field(t) == fieldExact:
 		return q.narrowed(q.whole())
-	case field(t) == fieldName:
-		return q.narrowed("(" + q.within(fieldName) + ") NOT (" + q.whole() + ")")
+	case field(t) == fieldName, t <= first:
+		return q.narrowed("(" + q.within(field(t)) + ") NOT (" + q.whole() + ")")
 	}
 	return q.narrowed("(" + q.within(field(t)) + ") NOT ((" + q.within(field(t-1)) + ") OR (" + q.whole() + "))")
+}
+
+// upTo is the expression of what q finds with field t as the worst field that is needed;
+// what better fields find may be among it.
+func (q *query) upTo(t int) string {
+	switch {
+	case q.text == "":
+		return q.narrowed("")
+	case field(t) == fieldExact:
+		return q.narrowed(q.whole())
+	}
+	return q.narrowed(q.within(field(t)))
 }
 
 // whole asks for what is called exactly so.

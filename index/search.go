@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -284,7 +285,14 @@ func (s *searching) page(at place) (found []rowNumber, next *place, err error) {
 	if s.mode == modeCorrected {
 		last.meant = s.meant
 	}
+	first, err := s.firstTier()
+	if err != nil {
+		return nil, nil, err
+	}
 	for t := at.tier; t < s.q.tiers(); t++ {
+		if t > int(fieldExact) && t < first {
+			continue
+		}
 		above := rowNumber(0)
 		if t == at.tier {
 			above = at.row
@@ -292,12 +300,20 @@ func (s *searching) page(at place) (found []rowNumber, next *place, err error) {
 		if at.mode == 0 && int64(len(found)) == s.total && !s.more {
 			return found, nil, nil // worse fields have nothing to add
 		}
-		max := s.q.limit + 1 - len(found)
+		max, expr := s.q.limit+1-len(found), s.q.tier(t, first)
+		if at.mode == 0 {
+			// All that better fields find is in found: looked at again, it costs less than
+			// another walk over all rows that have the words, to leave it out.
+			max, expr = s.q.limit+1, s.q.upTo(t)
+		}
 		if s.q.states != nil {
 			max = -1
 		}
-		full := false
-		err := s.rows(s.q.tier(t), above, max, func(n rowNumber) bool {
+		full, better := false, len(found)
+		err := s.rows(expr, above, max, func(n rowNumber) bool {
+			if slices.Contains(found[:better], n) {
+				return true
+			}
 			if len(found) == s.q.limit {
 				full = true
 				return false
@@ -314,6 +330,30 @@ func (s *searching) page(at place) (found []rowNumber, next *place, err error) {
 		}
 	}
 	return found, nil, nil
+}
+
+// firstTier is the first tier behind the exact one that may find something. A word that
+// stands in no name, code and keyword at all leads to no hit there, and one walk over its
+// rows says so: to ask tier by tier takes several walks over the rows of every word.
+func (s *searching) firstTier() (int, error) {
+	q := s.q
+	if q.text == "" || q.only || len(q.codes) > 0 {
+		return int(fieldName), nil
+	}
+	for i, w := range q.words {
+		some := false
+		expr := "{" + strings.Join(columnNames[fieldName:fieldKeyword+1], " ") + "} : " + quoted([]string{w}, "")
+		if q.begins && i == len(q.words)-1 {
+			expr += " *"
+		}
+		if err := s.tx.QueryRowContext(s.ctx, "SELECT EXISTS(SELECT 1 FROM words WHERE words MATCH ? AND rowid < ?)", expr, int64(afterSearched)).Scan(&some); err != nil {
+			return 0, fmt.Errorf("index: search: %w", err)
+		}
+		if !some {
+			return int(fieldKeyword) + 1, nil
+		}
+	}
+	return int(fieldName), nil
 }
 
 // count sets the total and, if they are wanted, the facets.

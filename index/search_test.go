@@ -416,3 +416,29 @@ func TestWordsWithoutBlanks(t *testing.T) {
 		t.Errorf("pages: %v", joined)
 	}
 }
+
+// TestPagesAreOneOrder: page by page comes what one page shows at once, though later pages
+// are asked for in another way: by field, without what better fields find.
+func TestPagesAreOneOrder(t *testing.T) {
+	x := town(t, func(w *world) {
+		w.entry(&cataloguev1.Entry{Id: "o:a", Name: "甲台账", Abstract: "办结日期 受理"})
+		w.entry(&cataloguev1.Entry{Id: "o:b", Name: "乙", Items: []*cataloguev1.Item{{Code: "i1", Name: "办结日期"}, {Code: "i2", Name: "受理日期"}}})
+		w.entry(&cataloguev1.Entry{Id: "o:c", Name: "丙台账", Keywords: []string{"台账"}, Abstract: "办结日期"})
+		w.entry(&cataloguev1.Entry{Id: "o:d", Name: "丁", Keywords: []string{"台账"}, Items: []*cataloguev1.Item{{Code: "i3", Name: "台账"}}})
+		w.entry(&cataloguev1.Entry{Id: "o:e", Name: "permit ledger", Items: []*cataloguev1.Item{{Code: "i4", Name: "permit"}}})
+	})
+	for _, text := range []string{"台账", "办结日期", "受理", "受理 台账", "permit", "per", ""} {
+		whole := ids(search(t, x, &cataloguev1.SearchRequest{Text: text, Limit: 100}).GetHits())
+		var paged []string
+		for req := (&cataloguev1.SearchRequest{Text: text, Limit: 1}); ; {
+			res := search(t, x, req)
+			paged = append(paged, ids(res.GetHits())...)
+			if req.After = res.GetNext(); req.After == "" {
+				break
+			}
+		}
+		if len(whole) == 0 || !slices.Equal(whole, paged) {
+			t.Errorf("%q: at once %v, page by page %v", text, whole, paged)
+		}
+	}
+}

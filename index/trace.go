@@ -18,24 +18,57 @@ import (
 // traced by its nearest ones.
 const maxRelated = 2000
 
+// maxResolved bounds the ids that are looked up at once; our own choice.
+const maxResolved = 16
+
 // Step is one event of a trace.
 type Step struct {
 	Seq   int64
 	Event *tracev1.Event
 }
 
+// resolved are the tables in which an id is looked for, the first that has it wins.
+var resolved = []string{"", Request, Agreement, Entry, Duty, Table, Drift, System, Proposal, Account, Pending, Matter, CodeTable, Code, Evidence}
+
 // Resolve finds the state key for an id as people write it: a key itself, or the
 // id of a request, agreement, entry, duty, table, drift, proposal, account, matter,
 // code table, code or piece of evidence.
 // NotFound if nothing has it.
 func (x *Index) Resolve(ctx context.Context, id string) (string, error) {
-	for _, prefix := range []string{"", Request, Agreement, Entry, Duty, Table, Drift, System, Proposal, Account, Pending, Matter, CodeTable, Code, Evidence} {
-		var key string
-		if err := x.read.QueryRowContext(ctx, "SELECT key FROM object WHERE key = ?", prefix+id).Scan(&key); err == nil {
-			return key, nil
+	keys, err := x.ResolveAll(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if len(keys) == 0 {
+		return "", errNone("object", id)
+	}
+	return keys[0], nil
+}
+
+// ResolveAll is [Index.Resolve] for several ids by one query: the keys of those that
+// something has, in their order. At most 16 ids.
+func (x *Index) ResolveAll(ctx context.Context, ids ...string) (keys []string, err error) {
+	ids = ids[:min(len(ids), maxResolved)]
+	asked := make([]string, 0, len(ids)*len(resolved))
+	for _, id := range ids {
+		for _, prefix := range resolved {
+			asked = append(asked, prefix+id)
 		}
 	}
-	return "", errNone("object", id)
+	in, args := marks(asked)
+	found, err := x.column(ctx, "SELECT key FROM object WHERE key IN ("+in+")", args)
+	if err != nil {
+		return nil, err
+	}
+	for i := range ids {
+		for _, key := range asked[i*len(resolved) : (i+1)*len(resolved)] {
+			if slices.Contains(found, key) {
+				keys = append(keys, key)
+				break
+			}
+		}
+	}
+	return keys, nil
 }
 
 // Trace returns the events that touch an object and those that it hangs on or

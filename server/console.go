@@ -168,13 +168,12 @@ func (c consoleAPI) direct(ctx context.Context, text string) (keys []string) {
 			keys = append(keys, "tx/"+id)
 		}
 	}
-	if key, err := c.s.index.Resolve(ctx, text); err == nil {
-		keys = append(keys, key)
-	}
+	ids := []string{text}
 	for _, table := range []string{index.DataRequest, index.Grant, index.IntendedUse, index.Evidence, index.Credential} {
-		if key, err := c.s.index.Resolve(ctx, table+id); err == nil {
-			keys = append(keys, key)
-		}
+		ids = append(ids, table+id)
+	}
+	if found, err := c.s.index.ResolveAll(ctx, ids...); err == nil {
+		keys = append(keys, found...)
 	}
 	return keys
 }
