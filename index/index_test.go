@@ -455,3 +455,25 @@ func TestResolveAll(t *testing.T) {
 		t.Errorf("%v %v, want %v", got, err, want)
 	}
 }
+
+// TestNumberedAndAll: what is numbered under one id is not what is under another that begins
+// alike, and objects that are asked for together are those that are there.
+func TestNumberedAndAll(t *testing.T) {
+	x := town(t, func(w *world) {
+		for _, key := range []string{"A/0000000002", "A/0000000001", "A1/0000000001", "A.b/0000000001", "A-/0000000003"} {
+			w.put("share/record_use", Use+key, &sharev1.Use{By: key})
+		}
+	})
+	uses, err := Numbered[sharev1.Use](t.Context(), x, Use, "A")
+	if err != nil || len(uses) != 2 || uses[0].GetBy() != "A/0000000001" || uses[1].GetBy() != "A/0000000002" {
+		t.Errorf("%v %v", uses, err)
+	}
+	keys := []string{Use + "A1/0000000001", Use + "nobody", Use + "A/0000000002"}
+	for range maxLimit {
+		keys = append(keys, Use+"A/0000000001") // more than one query
+	}
+	found, err := GetAll[sharev1.Use](t.Context(), x, keys)
+	if err != nil || len(found) != 3 || found[Use+"nobody"] != nil || found[keys[0]].GetBy() != "A1/0000000001" {
+		t.Errorf("%v %v", found, err)
+	}
+}

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -92,12 +93,54 @@ func Get[M any, P Message[M]](ctx context.Context, x *Index, key string) (P, boo
 	return page[0], true, nil
 }
 
+// GetAll reads objects of one type by their keys, by one query for each 500 of them. What is not
+// there is not in the answer.
+func GetAll[M any, P Message[M]](ctx context.Context, x *Index, keys []string) (map[string]P, error) {
+	out := make(map[string]P, len(keys))
+	for part := range slices.Chunk(keys, maxLimit) {
+		in, args := marks(part)
+		if err := getPart(ctx, x, out, "SELECT key, value FROM object WHERE key IN ("+in+")", args); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func getPart[M any, P Message[M]](ctx context.Context, x *Index, into map[string]P, query string, args []any) error {
+	rows, err := x.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("index: objects: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key string
+		var value []byte
+		if err := rows.Scan(&key, &value); err != nil {
+			return fmt.Errorf("index: objects: %w", err)
+		}
+		p := P(new(M))
+		if err := proto.Unmarshal(value, p); err != nil {
+			return fmt.Errorf("index: %s: %w", key, err)
+		}
+		into[key] = p
+	}
+	return rows.Err()
+}
+
 // Children returns the objects of a kind that hang on a parent, at most maxLimit. It does
 // not count them, as [List] does.
 func Children[M any, P Message[M]](ctx context.Context, x *Index, kind, parent string) ([]P, error) {
 	// The + keeps SQLite from the index by kind: each key is looked up once.
 	page, _, _, err := list[M, P](ctx, x, fmt.Sprintf("FROM object o WHERE +o.kind = ? AND o.key IN (SELECT child FROM link WHERE parent = ? AND child >= ? AND child < ?) ORDER BY o.key LIMIT %d", maxLimit),
 		kind, parent, kind, kind+"\U0010FFFF")
+	return page, err
+}
+
+// Numbered returns the objects of a kind whose keys are "<id>/<number>", in that order, at most
+// maxLimit: deliveries and uses of an agreement stand side by side, and are read without their
+// links.
+func Numbered[M any, P Message[M]](ctx context.Context, x *Index, kind, id string) ([]P, error) {
+	page, _, _, err := list[M, P](ctx, x, fmt.Sprintf("FROM object o WHERE o.key > ? AND o.key < ? ORDER BY o.key LIMIT %d", maxLimit), kind+id+"/", kind+id+"0") // '0' follows '/'
 	return page, err
 }
 

@@ -95,7 +95,7 @@ func (c consoleAPI) ListNames(ctx context.Context, req *connect.Request[consolev
 	if err := checkText(keys...); err != nil {
 		return nil, wire.Error(err)
 	}
-	names, out := c.s.names(ctx), &consolev1.ListNamesResponse{}
+	names, out := c.s.names(ctx, keys...), &consolev1.ListNamesResponse{}
 	for _, key := range keys {
 		out.Names = append(out.Names, names(key))
 	}

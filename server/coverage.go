@@ -30,7 +30,11 @@ func (o overviewAPI) coverage(ctx context.Context) (*consolev1.GetCoverageRespon
 	if err != nil {
 		return nil, err
 	}
-	names := o.s.names(ctx)
+	orgs := make([]string, len(cells))
+	for i, c := range cells {
+		orgs[i] = index.Account + c.Org
+	}
+	names := o.s.names(ctx, orgs...)
 	for _, c := range cells {
 		out.Cells = append(out.Cells, &consolev1.Coverage{
 			Org: c.Org, OrgName: cmp.Or(names(index.Account+c.Org), c.Org), Power: cataloguev1.PowerType(c.Power),

@@ -172,9 +172,11 @@ func (o overviewAPI) found(ctx context.Context, out *consolev1.GetOverviewRespon
 		return nil
 	}
 	sh := &consolev1.Share{Right: index.Agreement + right}
-	if err := o.ends(ctx, sh, right, names); err != nil {
+	of, err := o.endsOf(ctx, []string{right})
+	if err != nil {
 		return err
 	}
+	of.put(sh, right, names)
 	c.Object, c.Title, c.Org, c.PeerName = sh.GetRight(), cmp.Or(sh.GetItemName(), right), sh.GetProvider(), sh.GetUser()
 	out.Concerns = append(out.Concerns, c)
 	return nil

@@ -307,28 +307,26 @@ func (a shareAPI) GetAgreement(ctx context.Context, req *connect.Request[sharev1
 	if out.Request, _, err = index.Get[sharev1.Request](ctx, x, index.Request+g.GetRequest()); err != nil {
 		return nil, wire.Error(err)
 	}
-	if out.Deliveries, err = index.Children[sharev1.Delivery](ctx, x, index.Delivery, index.Agreement+id); err != nil {
-		return nil, wire.Error(err)
-	}
 	for _, read := range []func() error{
 		func() (err error) {
-			out.Uses, err = index.Children[sharev1.Use](ctx, x, index.Use, index.Agreement+id)
+			out.Deliveries, err = index.Numbered[sharev1.Delivery](ctx, x, index.Delivery, id)
+			return
+		},
+		func() (err error) { out.Uses, err = index.Numbered[sharev1.Use](ctx, x, index.Use, id); return },
+		func() (err error) {
+			out.Amendments, err = index.Numbered[sharev1.Amendment](ctx, x, index.Amendment, id)
 			return
 		},
 		func() (err error) {
-			out.Amendments, err = index.Children[sharev1.Amendment](ctx, x, index.Amendment, index.Agreement+id)
+			out.Violations, err = index.Numbered[sharev1.Violation](ctx, x, index.Violation, id)
 			return
 		},
 		func() (err error) {
-			out.Violations, err = index.Children[sharev1.Violation](ctx, x, index.Violation, index.Agreement+id)
+			out.Disposals, err = index.Numbered[sharev1.Disposal](ctx, x, index.Disposal, id)
 			return
 		},
 		func() (err error) {
-			out.Disposals, err = index.Children[sharev1.Disposal](ctx, x, index.Disposal, index.Agreement+id)
-			return
-		},
-		func() (err error) {
-			out.Feedbacks, err = index.Children[sharev1.Feedback](ctx, x, index.Feedback, index.Agreement+id)
+			out.Feedbacks, err = index.Numbered[sharev1.Feedback](ctx, x, index.Feedback, id)
 			return
 		},
 	} {

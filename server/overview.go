@@ -125,7 +125,7 @@ func (o overviewAPI) overview(ctx context.Context, days uint32) (*consolev1.GetO
 	out.Started, out.MedianMs = starts.Total, starts.MedianMs
 	names := o.s.names(ctx)
 	for _, part := range []func() error{
-		func() error { return o.streams(ctx, p, out, names) },
+		func() error { return o.streams(ctx, p, out) },
 		func() error { return o.hours(ctx, p, out, names) },
 		func() error { return o.concerns(ctx, out, names) },
 	} {
@@ -137,13 +137,13 @@ func (o overviewAPI) overview(ctx context.Context, days uint32) (*consolev1.GetO
 }
 
 // streams puts the largest streams in, and what is left of the whole as one.
-func (o overviewAPI) streams(ctx context.Context, p period, out *consolev1.GetOverviewResponse, names func(string) string) error {
+func (o overviewAPI) streams(ctx context.Context, p period, out *consolev1.GetOverviewResponse) error {
 	total, err := o.s.index.TotalFlow(ctx, p.fromHour)
 	if err != nil {
 		return err
 	}
 	out.Shared, out.Refused = total.Granted, total.Refused
-	shares, err := o.shares(ctx, p, 4*maxStreams, names)
+	shares, err := o.shares(ctx, p, 4*maxStreams)
 	if err != nil {
 		return err
 	}

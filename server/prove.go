@@ -162,7 +162,7 @@ func (c consoleAPI) ListEvents(ctx context.Context, req *connect.Request[console
 	if err != nil {
 		return nil, wire.Error(err)
 	}
-	out, lang, names := &consolev1.ListEventsResponse{Next: next}, language("", req), c.s.names(ctx)
+	out, lang, names := &consolev1.ListEventsResponse{Next: next}, language("", req), c.s.namesOf(ctx, steps)
 	for _, st := range steps {
 		out.Steps = append(out.Steps, &tracev1.TraceStep{Seq: st.Seq, Event: st.Event, Title: sentence.EventNamed(lang, st.Event, names)})
 	}

@@ -165,7 +165,7 @@ func (c *publicContent) object(ctx context.Context, s *Server, lang sentence.Lan
 	if err != nil {
 		return err
 	}
-	names := s.names(ctx)
+	names := s.namesOf(ctx, steps)
 	for _, st := range steps {
 		c.Steps = append(c.Steps, &tracev1.TraceStep{Seq: st.Seq, Event: st.Event, Title: sentence.EventNamed(lang, st.Event, names)})
 	}

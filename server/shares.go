@@ -38,55 +38,108 @@ func (o overviewAPI) ListShares(ctx context.Context, req *connect.Request[consol
 		return nil, wire.Error(err)
 	}
 	out.Total, out.Granted, out.Refused = total.Rights, total.Granted, total.Refused
-	out.Shares, err = o.shares(ctx, p, listedRights, o.s.names(ctx))
+	out.Shares, err = o.shares(ctx, p, listedRights)
 	return respond(out, err)
 }
 
 // shares are the rights with the most accesses of a period, with their ends.
-func (o overviewAPI) shares(ctx context.Context, p period, limit uint32, names func(string) string) ([]*consolev1.Share, error) {
+func (o overviewAPI) shares(ctx context.Context, p period, limit uint32) ([]*consolev1.Share, error) {
 	flows, err := o.s.index.Flows(ctx, p.fromHour, limit)
 	if err != nil {
 		return nil, err
 	}
+	ids, ahead := make([]string, len(flows)), []string(nil)
+	for i, f := range flows {
+		ids[i] = f.Right
+	}
+	of, err := o.endsOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range of.entries {
+		ahead = append(append(ahead, index.Account+e.GetProvider()), prefixed(index.Duty, e.GetDuties())...)
+	}
+	for _, a := range of.agreements {
+		ahead = append(ahead, index.Account+a.GetProvider(), index.Account+a.GetConsumer())
+	}
+	for _, g := range of.grants {
+		ahead = append(ahead, index.Account+g.GetGrantee())
+	}
+	called := o.s.names(ctx, ahead...)
 	var out []*consolev1.Share
 	for _, f := range flows {
 		sh := &consolev1.Share{Right: index.Agreement + f.Right, Granted: f.Granted, Refused: f.Refused, LastMs: f.LastHour * hourMs}
-		if err := o.ends(ctx, sh, f.Right, names); err != nil {
-			return nil, err
-		}
-		sh.ProviderName, sh.UserName = names(index.Account+sh.GetProvider()), names(index.Account+sh.GetUser())
+		of.put(sh, f.Right, called)
+		sh.ProviderName, sh.UserName = called(index.Account+sh.GetProvider()), called(index.Account+sh.GetUser())
 		out = append(out, sh)
 	}
 	return out, nil
 }
 
-// ends finds who gives what to whom under an agreement or an owner's grant.
-func (o overviewAPI) ends(ctx context.Context, sh *consolev1.Share, id string, names func(string) string) error {
-	a, ok, err := index.Get[sharev1.Agreement](ctx, o.s.index, index.Agreement+id)
-	if err != nil {
-		return err
+// ends are the rights of some ids, agreements or owners' grants, and the entries that they are
+// for.
+type ends struct {
+	agreements map[string]*sharev1.Agreement
+	grants     map[string]*grantv1.Grant
+	entries    map[string]*cataloguev1.Entry
+}
+
+// endsOf reads who gives what to whom, by one query for each kind.
+func (o overviewAPI) endsOf(ctx context.Context, ids []string) (of *ends, err error) {
+	of = &ends{}
+	if of.agreements, err = index.GetAll[sharev1.Agreement](ctx, o.s.index, prefixed(index.Agreement, ids)); err != nil {
+		return nil, err
 	}
-	if ok {
+	var others, entries []string
+	for _, id := range ids {
+		if a := of.agreements[index.Agreement+id]; a == nil {
+			others = append(others, id)
+		} else if parts := a.GetTerms().GetParts(); len(parts) > 0 {
+			entries = append(entries, parts[0].GetEntry())
+		}
+	}
+	if of.grants, err = index.GetAll[grantv1.Grant](ctx, o.s.index, prefixed(index.Grant, others)); err != nil {
+		return nil, err
+	}
+	for _, g := range of.grants {
+		entries = append(entries, g.GetEntry())
+	}
+	slices.Sort(entries)
+	of.entries, err = index.GetAll[cataloguev1.Entry](ctx, o.s.index, prefixed(index.Entry, slices.Compact(entries)))
+	return of, err
+}
+
+func prefixed(prefix string, ids []string) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = prefix + id
+	}
+	return out
+}
+
+// put tells in a share who gives what to whom. Of a grant that this server may not read it is
+// counted, and no more.
+func (of *ends) put(sh *consolev1.Share, id string, names func(string) string) {
+	if a := of.agreements[index.Agreement+id]; a != nil {
 		parts := a.GetTerms().GetParts()
 		sh.Request, sh.Provider, sh.User, sh.Item, sh.Entries = a.GetRequest(), a.GetProvider(), a.GetConsumer(), index.Agreement+id, uint32(len(parts))
 		if len(parts) == 1 {
 			sh.Item = index.Entry + parts[0].GetEntry()
 		}
-		return o.item(ctx, sh, parts[0].GetEntry(), names)
+		if len(parts) > 0 {
+			of.item(sh, parts[0].GetEntry(), names)
+		}
+	} else if g := of.grants[index.Grant+id]; g != nil {
+		sh.Right, sh.User, sh.Item, sh.Entries = index.Grant+id, g.GetGrantee(), index.Entry+g.GetEntry(), 1
+		of.item(sh, g.GetEntry(), names)
 	}
-	g, ok, err := index.Get[grantv1.Grant](ctx, o.s.index, index.Grant+id)
-	if err != nil || !ok {
-		return err // of a grant that this server may not read: it is counted, and no more
-	}
-	sh.Right, sh.User, sh.Item, sh.Entries = index.Grant+id, g.GetGrantee(), index.Entry+g.GetEntry(), 1
-	return o.item(ctx, sh, g.GetEntry(), names)
 }
 
 // item names the first entry of a share and the duty that it hangs on.
-func (o overviewAPI) item(ctx context.Context, sh *consolev1.Share, id string, names func(string) string) error {
-	e, ok, err := index.Get[cataloguev1.Entry](ctx, o.s.index, index.Entry+id)
-	if err != nil || !ok {
-		return err
+func (of *ends) item(sh *consolev1.Share, id string, names func(string) string) {
+	e := of.entries[index.Entry+id]
+	if e == nil {
+		return
 	}
 	sh.ItemName = e.GetName()
 	if sh.GetProvider() == "" {
@@ -96,7 +149,6 @@ func (o overviewAPI) item(ctx context.Context, sh *consolev1.Share, id string, n
 		sh.Duty = e.GetDuties()[0]
 		sh.DutyName = strings.Trim(names(index.Duty+sh.GetDuty()), "“”")
 	}
-	return nil
 }
 
 // ListStarts implements OverviewService.
@@ -128,16 +180,22 @@ func (o overviewAPI) starts(ctx context.Context, p period) (*consolev1.ListStart
 	}
 	out.Total = total
 	var took []int64
+	agreements, err := index.GetAll[sharev1.Agreement](ctx, o.s.index, prefixed(index.Agreement, ids))
+	if err != nil {
+		return nil, err
+	}
+	asked := make([]string, 0, len(agreements))
+	for _, a := range agreements {
+		asked = append(asked, index.Request+a.GetRequest())
+	}
+	requests, err := index.GetAll[sharev1.Request](ctx, o.s.index, asked)
+	if err != nil {
+		return nil, err
+	}
 	for _, id := range ids {
-		a, ok, err := index.Get[sharev1.Agreement](ctx, o.s.index, index.Agreement+id)
-		if err != nil {
-			return nil, err
-		}
-		r, asked, err := index.Get[sharev1.Request](ctx, o.s.index, index.Request+a.GetRequest())
-		if err != nil {
-			return nil, err
-		}
-		if !ok || !asked {
+		a := agreements[index.Agreement+id]
+		r := requests[index.Request+a.GetRequest()]
+		if a == nil || r == nil {
 			continue
 		}
 		out.Starts = append(out.Starts, &consolev1.Start{Agreement: a, FiledMs: r.GetCreatedMs(), Automatic: r.GetAutomatic()})

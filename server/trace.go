@@ -45,7 +45,7 @@ func (t traceAPI) Trace(ctx context.Context, req *connect.Request[tracev1.TraceR
 	if next > 0 {
 		out.Next = strconv.FormatInt(next, 10)
 	}
-	names := t.s.names(ctx)
+	names := t.s.namesOf(ctx, steps)
 	for _, st := range steps {
 		out.Steps = append(out.Steps, &tracev1.TraceStep{Seq: st.Seq, Event: st.Event, Title: sentence.EventNamed(lang, st.Event, names)})
 	}
@@ -71,36 +71,63 @@ func (t traceAPI) ListHeads(ctx context.Context, req *connect.Request[tracev1.Li
 	return respond(&tracev1.ListHeadsResponse{Heads: page, Next: next, Total: total}, err)
 }
 
-// names shows organisations, gateways and entries by their names, asking the index
-// once for each.
-func (s *Server) names(ctx context.Context) sentence.Names {
-	known := map[string]string{}
-	return func(key string) string {
-		if n, ok := known[key]; ok {
-			return n
+// named are the tables whose objects have names, each with how to read some of them.
+var named = []struct {
+	table string
+	read  func(ctx context.Context, x *index.Index, keys []string, put func(key, name string)) error
+}{
+	{index.Account, namesIn(func(a *identityv1.Account) string {
+		return cmp.Or(a.GetProfile().GetShortName(), a.GetProfile().GetName(), a.GetName())
+	})},
+	{index.Entry, namesIn(func(e *cataloguev1.Entry) string { return "《" + e.GetName() + "》" })},
+	{index.Duty, namesIn(func(d *cataloguev1.Duty) string { return "“" + d.GetTitle() + "”" })},
+	{index.IntendedUse, namesIn(func(u *grantv1.IntendedUse) string { return u.GetTitle() })},
+}
+
+func namesIn[M any, P index.Message[M]](name func(P) string) func(context.Context, *index.Index, []string, func(string, string)) error {
+	return func(ctx context.Context, x *index.Index, keys []string, put func(key, name string)) error {
+		found, err := index.GetAll[M, P](ctx, x, keys)
+		for key, m := range found {
+			put(key, name(m))
 		}
-		name := ""
-		switch {
-		case strings.HasPrefix(key, index.Account):
-			if a, ok, err := index.Get[identityv1.Account](ctx, s.index, key); err == nil && ok {
-				name = cmp.Or(a.GetProfile().GetShortName(), a.GetProfile().GetName(), a.GetName())
-			}
-		case strings.HasPrefix(key, index.Entry):
-			if e, ok, err := index.Get[cataloguev1.Entry](ctx, s.index, key); err == nil && ok {
-				name = "《" + e.GetName() + "》"
-			}
-		case strings.HasPrefix(key, index.Duty):
-			if d, ok, err := index.Get[cataloguev1.Duty](ctx, s.index, key); err == nil && ok {
-				name = "“" + d.GetTitle() + "”"
-			}
-		case strings.HasPrefix(key, index.IntendedUse):
-			if u, ok, err := index.Get[grantv1.IntendedUse](ctx, s.index, key); err == nil && ok {
-				name = u.GetTitle()
-			}
-		}
-		known[key] = name
-		return name
+		return err
 	}
+}
+
+// names shows organisations, gateways and entries by their names, asking the index once for
+// each; of ahead, once for each table.
+func (s *Server) names(ctx context.Context, ahead ...string) sentence.Names {
+	known := map[string]string{}
+	put := func(key, name string) { known[key] = name }
+	read := func(keys ...string) {
+		for _, t := range named {
+			var of []string
+			for _, key := range keys {
+				if _, ok := known[key]; !ok && strings.HasPrefix(key, t.table) {
+					known[key], of = "", append(of, key)
+				}
+			}
+			if len(of) > 0 {
+				_ = t.read(ctx, s.index, of, put) // what has no name is called by its id
+			}
+		}
+	}
+	read(ahead...)
+	return func(key string) string {
+		if _, ok := known[key]; !ok {
+			read(key)
+		}
+		return known[key]
+	}
+}
+
+// namesOf are the names of all that steps speak of.
+func (s *Server) namesOf(ctx context.Context, steps []index.Step) sentence.Names {
+	var keys []string
+	for _, st := range steps {
+		keys = append(append(keys, st.Event.GetObjects()...), index.Account+st.Event.GetActor())
+	}
+	return s.names(ctx, keys...)
 }
 
 func decode(raw []byte, m proto.Message) error {
