@@ -48,6 +48,11 @@ const (
 // List returns a page of objects in key order, the cursor of the next page ("" at
 // the end) and how many there are in all.
 func List[M any, P Message[M]](ctx context.Context, x *Index, f Filter) (page []P, next string, total int64, err error) {
+	if f.byText() {
+		if page, next, total, err = listed[M, P](ctx, x, f, fewFound); page != nil || err != nil {
+			return page, next, total, err
+		}
+	}
 	from, args := f.where()
 	count := fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 %s LIMIT %d)", from, countUpTo)
 	if f.all() { // counted as they come: nobody walks over a million for a number
@@ -218,7 +223,7 @@ func (f Filter) where() (string, []any) {
 		// few deliveries side by side.
 		add("o.key IN (SELECT child FROM link WHERE parent = ? AND child >= ? AND child < ?)", f.Parent, f.Kind, f.Kind+"\U0010FFFF")
 	}
-	if q := listQuery(f.Kind, f.Text); q != "" {
+	if q := f.query(); q != "" {
 		add(fmt.Sprintf("o.key IN (SELECT d.key FROM words w JOIN doc d ON d.seq = (w.rowid >> 12) & 0xffffffff WHERE words MATCH ? LIMIT %d)", countUpTo), q)
 	} else if strings.TrimSpace(f.Text) != "" {
 		add("0") // a query without a letter or digit finds nothing

@@ -285,20 +285,3 @@ func quoted(words []string, with string) string {
 	}
 	return strings.Join(out, with)
 }
-
-// listQuery is the expression of a list with a text: every word has to be there, the
-// last one without blanks may be a beginning. "" if there is no word in it.
-func listQuery(kind, text string) string {
-	if r := []rune(text); len(r) > maxQueryRunes {
-		text = string(r[:maxQueryRunes])
-	}
-	q := &query{text: text}
-	q.read()
-	if len(q.words) == 0 || orders[kind] == 0 {
-		return ""
-	}
-	last, _ := utf8.DecodeLastRuneInString(q.words[len(q.words)-1])
-	q.begins = plain(last).class == latin
-	q.facets = fmt.Sprintf(`({facet} : "k%d")`, orders[kind])
-	return q.all()
-}
