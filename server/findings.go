@@ -18,7 +18,7 @@ import (
 // Thresholds of the rules; our own choice, told with every answer. They are set so that
 // what an ordinary service does in an ordinary week is not a finding.
 const (
-	findingsFor    = 30 * time.Second // counted over four weeks of flows
+	findingsFor    = 30 * time.Second // at most: counted over four weeks of flows
 	maxFindings    = 60               // of one rule
 	graceHours     = 1                // after an end: a record may be anchored later than it was made
 	refusedLeast   = 10               // in a week, and more than was given

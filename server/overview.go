@@ -27,7 +27,7 @@ const (
 	hourMs         = int64(time.Hour / time.Millisecond)
 	beijingsHours  = 8 // ahead of UTC
 	hoursOfTheDay  = 24
-	coverageFor    = 10 * time.Second // counted over the whole catalogue
+	coverageFor    = 10 * time.Second // at most: counted over the whole catalogue
 	coveredDefault = 50
 	coveredMost    = 200
 	coveredEntries = 50
@@ -46,16 +46,23 @@ type kept[K comparable, M any] struct {
 type keptOne[M any] struct {
 	at   time.Time
 	next int64
+	took time.Duration
 	m    *M
 }
 
-// get returns the kept answer, or makes it.
+// keptTimes is how long an answer is kept beside what making it took: all that is made anew on
+// a busy chain takes one processor at most so much of its time. Our own choice.
+const keptTimes = 50
+
+// get returns the kept answer, or makes it. What is cheap is made anew after a second, what is
+// not after keptTimes as long as it took, and all after within.
 func (k *kept[K, M]) get(key K, next int64, within time.Duration, make_ func() (*M, error)) (*M, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if one, ok := k.all[key]; ok && (one.next == next || time.Since(one.at) < within) {
+	if one, ok := k.all[key]; ok && (one.next == next || time.Since(one.at) < min(within, max(overviewFor, keptTimes*one.took))) {
 		return one.m, nil
 	}
+	began := time.Now()
 	m, err := make_()
 	if err != nil {
 		return nil, err
@@ -63,7 +70,7 @@ func (k *kept[K, M]) get(key K, next int64, within time.Duration, make_ func() (
 	if k.all == nil {
 		k.all = map[K]keptOne[M]{}
 	}
-	k.all[key] = keptOne[M]{time.Now(), next, m}
+	k.all[key] = keptOne[M]{time.Now(), next, time.Since(began), m}
 	return m, nil
 }
 
