@@ -59,6 +59,9 @@ func (o overviewAPI) name(out *consolev1.GetOverviewResponse, names func(string)
 		if c.GetPeerName() != "" {
 			c.PeerName = cmp.Or(names(index.Account+c.GetPeerName()), c.GetPeerName())
 		}
+		for _, org := range c.GetWaiting() {
+			c.WaitingNames = append(c.WaitingNames, cmp.Or(names(index.Account+org), org))
+		}
 		if c.GetTitle() == "" {
 			c.Title = names(c.GetObject())
 		}
@@ -136,8 +139,20 @@ func (o overviewAPI) proposals(ctx context.Context, out *consolev1.GetOverviewRe
 		return err
 	}
 	out.ConcernsTotal += total
+	if len(page) == 0 {
+		return nil
+	}
+	count, err := o.counting(ctx)
+	if err != nil {
+		return err
+	}
 	for _, p := range page {
+		var given []string
+		for _, b := range p.GetBallots() {
+			given = append(given, b.GetOrg())
+		}
 		out.Concerns = append(out.Concerns, &consolev1.Concern{
+			Waiting: count(p).GetWaiting(), Given: given, EndsMs: p.GetEndsMs(),
 			Kind: consolev1.ConcernKind_CONCERN_KIND_PROPOSAL, Severity: note, Object: index.Proposal + p.GetId(), Title: p.GetTitle(), PeerName: p.GetProposer(),
 			SinceMs: p.GetCreatedMs(), Voted: uint32(len(p.GetBallots())), Members: uint32(members[index.Member]),
 		})

@@ -67,11 +67,12 @@ func operate(p *page) {
 	p.press(".toast button")
 	p.task("vote", 3)
 	p.see("本机构已投赞成")
-	org, voted := content.Find("政务数据局").Code, 0
+	p.see("还差 编办，")
+	org, voted, votedFor := content.Find("政务数据局").Code, 0, ""
 	for _, v := range openVotes(p.t, p.city.URL()) {
 		for _, b := range v.GetProposal().GetBallots() {
 			if b.GetOrg() == org && b.GetYes() {
-				voted++
+				voted, votedFor = voted+1, v.GetProposal().GetId()
 			}
 		}
 	}
@@ -81,6 +82,16 @@ func operate(p *page) {
 	p.look("proposal")
 	p.open("/gov")
 	p.look("gov")
+	// Who has voted reads so, who is still to vote and until when; he is not asked to vote again.
+	p.open("/overview")
+	p.see("本机构已投 · 未投：编办，")
+	var links struct{ Voted, Open string }
+	p.ask(&links, `async (id) => { `+until+`
+		const text = async (s) => (await until(s, () => document.querySelector(s))).innerText;
+		return {Voted: await text('.concerns a[href="/proposal/' + id + '"]'), Open: await text('.concerns a[href^="/proposal/"]:not([href="/proposal/' + id + '"])')} }`, votedFor)
+	if links.Voted != "看表决" || links.Open != "去表决" {
+		p.t.Errorf("the link of what was voted on says %q, of the other %q", links.Voted, links.Open)
+	}
 	p.open("/overview")
 	p.press(`a.figure[href^="/shared"]`)
 	p.see("共享明细")

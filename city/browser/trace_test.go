@@ -18,12 +18,14 @@ import (
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
+	"mulian/internal/browsertest"
 )
 
 func init() {
 	story("trace", traceAndExport)
 	story("verify", verifyOffline)
 	story("compare", compareVersions)
+	story("missing", lack)
 }
 
 // compareVersions: two versions of an entry side by side, from the trace of the entry.
@@ -115,6 +117,7 @@ func traceAndExport(p *page) {
 	p.open("/")
 	p.see("最近发生的事")
 	p.look("trace-list")
+	p.staysPut()
 	p.clicks = 0
 	p.key("/")
 	p.enterText(".find input", id)
@@ -123,7 +126,9 @@ func traceAndExport(p *page) {
 	p.keepSaved()
 	p.click(`[data-testid="export"]`)
 	p.task("trace a datum and export evidence", 1)
+	p.see("已交给浏览器保存到下载文件夹")
 	name, file := p.saved()
+	p.see(name)
 	r := tracepack.Check(file, genesis)
 	if !r.OK || r.Object != "share/agreement/"+id || r.Steps < 5 || !strings.HasSuffix(name, ".zip") {
 		p.t.Fatalf("%s: %+v", name, r)
@@ -142,6 +147,11 @@ func traceAndExport(p *page) {
 	p.see("国密签名")
 	p.axe("proof of a step")
 	p.Shot(filepath.Join(shots, "trace-step.png"))
+	p.open("/trace/" + strings.ReplaceAll("share/agreement/"+id, "/", "%2F"))
+	p.see("步已在本机验证")
+	p.press(`[data-testid="export"]`)
+	p.press(`[data-testid="saved"] a[href="/verify"]`)
+	p.see("成立：")
 	p.public(id)
 	p.tampered("/trace/" + strings.ReplaceAll("share/agreement/"+id, "/", "%2F"))
 }
@@ -314,4 +324,49 @@ func proofOf(t testing.TB, c *client.Client, key string) (*prooffile.Maker, []by
 		t.Fatal(err)
 	}
 	return m, file
+}
+
+// staysPut: what happens while somebody reads the list waits above it, so that no row moves
+// away under his pointer.
+func (p *page) staysPut() {
+	p.t.Helper()
+	const first = `async () => { ` + until + ` return (await until("a row", () => document.querySelector("tr[data-row]"))).dataset.row }`
+	var before, after string
+	p.ask(&before, first)
+	other := &page{Browser: browsertest.Open(p.t), t: p.t, url: p.url, city: p.city, home: p.home}
+	other.Authenticator(browsertest.Device{})
+	other.enter("developer")
+	p.see("点此显示")
+	if p.ask(&after, first); after != before {
+		p.t.Errorf("row %s stood first and %s does now", before, after)
+	}
+	p.press(`[data-testid="newer"]`)
+	var moved bool
+	p.ask(&moved, `async (was) => { `+until+` return until("the new rows", () => document.querySelector("tr[data-row]").dataset.row !== was) }`, before)
+}
+
+// lack: what is not there is said to be not there at once, with what can be done in the page.
+func lack(p *page) {
+	p.ExpectErrors() // the answers "not found"
+	p.enter("auditor")
+	for _, path := range []string{"/request/no-such", "/trace/no-such"} {
+		p.open(path)
+		var ms int
+		p.ask(&ms, `async () => { `+until+`
+			await until("it says so", () => document.querySelector("[role=alert] .actions button"));
+			const asked = performance.getEntriesByType("resource").filter(e => /GetRequest|GetObject|TraceService/.test(e.name)).map(e => e.responseEnd);
+			return Math.round(performance.now() - Math.min(...asked)) }`)
+		p.t.Logf("%s: %d ms after the node's answer", path, ms)
+		if ms > 800 { // 1,000 before one asks again; a busy machine draws late
+			p.t.Errorf("%s: %d ms until it says that there is none", path, ms)
+		}
+		p.see("账本上没有这个编号")
+	}
+	p.look("missing")
+	p.press("=搜索")
+	var at string
+	p.ask(&at, `async () => document.activeElement.closest(".find") ? "search" : document.activeElement.outerHTML`)
+	if at != "search" {
+		p.t.Errorf("the button leads to %s", at)
+	}
 }

@@ -10,7 +10,7 @@ import { createRoot } from 'react-dom/client'
 import { useTranslation } from 'react-i18next'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
 import { keyOf } from '@/chain/paths'
-import { refusal, rpc } from '@/chain/rpc'
+import { askAgain, askAgainAfter, rpc } from '@/chain/rpc'
 import { SignProvider } from '@/parts/sign'
 import { Bones, Trouble } from '@/parts/states'
 import { areas } from '@/pages/all'
@@ -24,7 +24,7 @@ import './styles.css'
 const nonce = document.querySelector<HTMLMetaElement>('meta[name=mulian-nonce]')?.content
 const client = new QueryClient({
   // Whether there is a line the server says by answering: a device that calls itself offline often has one.
-  defaultOptions: { mutations: { networkMode: 'always' }, queries: { networkMode: 'always', staleTime: 30_000, retry: (failed, err) => failed < 1 && !refusal(err).parties, refetchOnWindowFocus: true } },
+  defaultOptions: { mutations: { networkMode: 'always' }, queries: { networkMode: 'always', staleTime: 30_000, retry: askAgain, retryDelay: askAgainAfter, refetchOnWindowFocus: true } },
 })
 
 function App() {

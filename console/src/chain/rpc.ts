@@ -62,6 +62,14 @@ export interface Refused {
   parties: boolean // only the parties of a grant may see it, and who asks is none
 }
 
+const MISSING = 'MUL-11020'
+/** missing is true when the ledger, as far as the node has read it, has nothing of that id. */
+export const missing = (err: unknown): boolean => refusal(err).code === MISSING
+/** askAgain says whether a failed query is asked again: nobody is kept waiting for what is not there, one look behind an index that is late apart. */
+export const askAgain = (failed: number, err: unknown): boolean => failed < 1 && !refusal(err).parties
+/** askAgainAfter is how long after, ms. */
+export const askAgainAfter = (failed: number, err: unknown): number => (missing(err) ? 50 : 1000 * 2 ** failed)
+
 /** refusal reads what a call threw. */
 export function refusal(err: unknown): Refused {
   const e = ConnectError.from(err)

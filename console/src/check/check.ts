@@ -71,3 +71,9 @@ export function save(name: string, bytes: Bytes, type = 'application/octet-strea
   a.click()
   setTimeout(() => URL.revokeObjectURL(a.href), 60_000)
 }
+
+let handed: File[] = []
+/** hand leaves a file for the offline check, which takes it when it opens. */
+export const hand = (f: File): void => { handed = [f] }
+/** takeHanded are the files that were left for it, once. */
+export const takeHanded = (): File[] => { const out = handed; handed = []; return out }

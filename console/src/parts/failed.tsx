@@ -1,5 +1,6 @@
 // Why a signature came to nothing: the code at once, as people say it on the telephone, then
-// in words what it means and what to do; and who was faster, where the object had moved on.
+// in words what it means and what to do; and who was faster, where the object has moved on since
+// it was opened, or how it stands, where it has not.
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
@@ -11,6 +12,7 @@ import { rare } from '@/chain/rare'
 import { type Refused, rpc } from '@/chain/rpc'
 import type { Act, Committed } from '@/chain/tx'
 import { amount, exact } from '@/chain/words'
+import { moved } from './moved'
 
 // Refusals that say that the object is not as it was: illegal transition, version conflict, vote closed.
 const MOVED = [13022, 13025, 13028]
@@ -26,11 +28,13 @@ const objectOf = (act: Act): string => {
 }
 
 /** Failed says why what was asked for is not on the chain, or is there as a refusal. */
-export function Failed({ why, committed, acts }: { why: Refused | string; committed?: Committed; acts: Act[] }) {
+export function Failed({ why, committed, acts, opened }: { why: Refused | string; committed?: Committed; acts: Act[]; opened: bigint }) {
   const { t } = useTranslation('shell')
   const code = committed?.code ?? (typeof why === 'string' ? 0 : Number(why.code.replace('MUL-', '')) || 0)
   const words = useQuery({ queryKey: ['explain', code], enabled: !!code, staleTime: Infinity, queryFn: () => rpc(ConsoleService).explain({ code }) })
-  const faster = useFaster(MOVED.includes(code) ? acts : [], committed)
+  const { step, tx } = useLatest(MOVED.includes(code) ? acts : [], committed) ?? {}
+  const how = step && moved(step, opened)
+  const faster = how === 'faster' ? tx : undefined
   const cut = typeof why !== 'string' && why.offline // nobody has answered: it may be on the chain
   const said = typeof why === 'string' ? why : [why.text, why.reference].filter(Boolean).join(' · ')
   return (
@@ -43,32 +47,33 @@ export function Failed({ why, committed, acts }: { why: Refused | string; commit
           <p>{t('sign.fasterThen')}</p>
           <p><Link to={`/tx/${hex(faster.txId)}`}>{t('sign.fasterLook')}</Link></p>
         </>
-      ) : <p>{cut ? t('sign.unknownThen') : words.data?.fix}</p>}
+      ) : step && how !== 'faster' && <p>{t(how === 'clock' ? 'sign.moved' : 'sign.asIs', { what: rare(step.title), height: amount(step.event!.height), when: exact(step.event!.timeMs) })}</p>}
+      {!faster && <p>{cut ? t('sign.unknownThen') : words.data?.fix}</p>}
       {faster ? <details><summary>{t('details')}</summary>{said}</details> : <p>{said}</p>}
       {committed && <Link to={`/tx/${hex(committed.id)}`}>{t('sign.refusedAt', { height: amount(committed.height) })}</Link>}
     </div>
   )
 }
 
-// The transaction that changed last what the acts are about.
-function useFaster(acts: Act[], own?: Committed) {
+// The last step of what the acts are about, with the transaction that made it; none if the ledger did by itself.
+function useLatest(acts: Act[], own?: Committed) {
   const objects = [...new Set(acts.slice(0, MOST_ACTS).map(objectOf).filter(Boolean))]
-  const found = useQuery({
+  return useQuery({
     queryKey: ['faster', ...objects, own && hex(own.id)], enabled: objects.length > 0, staleTime: Infinity, retry: false,
     queryFn: async () => {
-      const last = (await Promise.all(objects.map(latest))).filter((s) => !!s).sort((a, b) => Number(b.seq - a.seq))[0]
-      return last?.event ? (await rpc(ConsoleService).getTransaction({ txId: last.event.txId })).transaction ?? null : null
+      const step = (await Promise.all(objects.map(latest))).filter((s) => !!s).sort((a, b) => Number(b.seq - a.seq))[0]
+      if (!step) return {}
+      return { step, tx: step.event!.txId.length > 0 ? (await rpc(ConsoleService).getTransaction({ txId: step.event!.txId })).transaction : undefined }
     },
-  })
-  return found.data
+  }).data
 }
 
-// latest is the last step of an object that somebody signed.
+// latest is the last step of an object.
 async function latest(object: string): Promise<TraceStep | undefined> {
   let last: TraceStep | undefined
   for (let page = 0, after = ''; page < MOST_PAGES; page++) {
     const got = await rpc(TraceService).trace({ object, direct: true, after, limit: 500 })
-    last = got.steps.findLast((s) => s.event && s.event.txId.length > 0) ?? last
+    last = got.steps.findLast((s) => s.event) ?? last
     if (!got.next) break
     after = got.next
   }

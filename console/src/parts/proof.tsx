@@ -11,7 +11,7 @@ import type { Report } from '../../verify/mulian-verify.mjs'
 import { type Bytes, hex, short } from '@/chain/bytes'
 import { account, useNames } from '@/chain/names'
 import { pathOf } from '@/chain/paths'
-import { rpc } from '@/chain/rpc'
+import { askAgainAfter, missing, rpc } from '@/chain/rpc'
 import { amount, exact } from '@/chain/words'
 import { check, save, trust, useTrust } from '@/check/check'
 import { useWho } from '@/shell/who'
@@ -23,7 +23,7 @@ export function Proof({ object }: { object: string }) {
   const { here } = useWho()
   const mine = useTrust(here.chainId, hex(here.genesisHash))
   const q = useQuery({
-    queryKey: [object, 'proof', mine.hash, i18n.language], retry: 2, retryDelay: 2000,
+    queryKey: [object, 'proof', mine.hash, i18n.language], retry: (n, err) => n < (missing(err) ? 1 : 2), retryDelay: (n, err) => (missing(err) ? askAgainAfter(n, err) : 2000),
     queryFn: async () => {
       const file = (await rpc(ConsoleService).prove({ id: object })).file as Bytes
       const a = await check(file, mine.hash)

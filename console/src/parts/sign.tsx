@@ -54,7 +54,8 @@ export function SignProvider({ children }: { children: ReactNode }) {
 function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
   const { t } = useTranslation('shell')
   const { signer, here } = useWho()
-  const { offsetMs, connected } = usePulse()
+  const { offsetMs, connected, height } = usePulse()
+  const [opened] = useState(height) // what has changed since, the signer has not seen
   const small = useSmall()
   const client = useQueryClient()
   const headed = [ask.title, ask.about].filter(Boolean).join(' · ')
@@ -116,7 +117,7 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
           </div>
           {ask.beside}
           {ask.danger && <p className="note amber">{t('sign.final')}</p>}
-          {stage.at === 'failed' && <Failed {...stage} acts={ask.acts} />}
+          {stage.at === 'failed' && <Failed {...stage} acts={ask.acts} opened={opened} />}
           <dl className="facts">
             <dt>{t('sign.method')}</dt><dd>{t(`method.${signer.method}`)} <code>{signer.keyId}</code></dd>
             {made && <><dt>{t('sign.tx')}</dt><dd><code title={hex(made.id)}>{short(hex(made.id))}</code> <Button size="small" type="text" onClick={() => void navigator.clipboard.writeText(hex(made.id))}>{t('copy')}</Button></dd></>}

@@ -5,7 +5,7 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
 import { asksForPass, confirmPass } from '@/chain/pass'
-import { readingAs, refusal, rpc } from '@/chain/rpc'
+import { missing, readingAs, refusal, rpc } from '@/chain/rpc'
 
 /** Bones stand for rows that are on their way; nothing for the first 200 ms. */
 export function Bones({ rows = 6 }: { rows?: number }) {
@@ -33,13 +33,15 @@ export function Trouble({ error, retry, lost }: { error: unknown; retry?: () => 
     queryKey: ['explain', number], enabled: number > 0 && !r.offline, staleTime: Infinity,
     queryFn: () => rpc(ConsoleService).explain({ code: number }),
   })
+  const gone = missing(error) && !!document.querySelector('.find input')
   if (r.parties) return <OnlyParties />
   return (
     <div className="state" role="alert">
       <h2>{r.offline ? t('trouble.offline') : words.data?.title || t('trouble.failed')}</h2>
-      <p>{lost ?? t('trouble.nothingLost')} {words.data?.fix}</p>
+      <p>{gone ? t('trouble.gone') : <>{lost ?? t('trouble.nothingLost')} {words.data?.fix}</>}</p>
       <p className="actions">
-        {retry && <Button type="primary" onClick={retry}>{t('again')}</Button>}
+        {gone && <><Button type="primary" onClick={() => document.querySelector<HTMLInputElement>('.find input')?.select()}>{t('trouble.find')}</Button><Button href="/trace">{t('trouble.recent')}</Button></>}
+        {retry && !gone && <Button type="primary" onClick={retry}>{t('again')}</Button>}
         {r.reference && <Button onClick={() => void navigator.clipboard.writeText(`${r.code} ${r.reference} ${r.text}`)}>{t('trouble.copy')}</Button>}
       </p>
       <details><summary className="second">{t('details')}</summary><code>{[r.code, r.text, r.reference].filter(Boolean).join(' · ')}</code></details>

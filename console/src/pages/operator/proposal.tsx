@@ -16,7 +16,8 @@ import { useSign } from '@/parts/sign'
 import { Bones, Loaded } from '@/parts/states'
 import { useWho } from '@/shell/who'
 import { ProposalPill, VotesBar } from './count'
-import { getConsortium, getVote, linesOf, mine } from './votes'
+import { decides } from './decides'
+import { getConsortium, getVote, type Line, linesOf, mine, standardOf } from './votes'
 import './operator.css'
 
 export default function ProposalPage() {
@@ -72,9 +73,17 @@ function Difference({ vote }: { vote: Vote }) {
   const { t, i18n } = useTranslation('operator')
   const now = useQuery(getConsortium)
   const p = vote.proposal!
-  if (!now.data) return <Bones rows={3} />
-  const lines = linesOf(p.change, now.data)
+  const lines = now.data ? linesOf(p.change, now.data) : []
+  const ids = lines.filter((l) => l.path === 'org' || l.path === 'account').flatMap((l) => [l.before, l.after]).filter((v) => !!v) as string[]
+  const name = useNames(ids.map(account))
+  // A code has its name beside it, and 0 what it stands for.
+  const shown = (l: Line, v: string) => {
+    const n = standardOf(l.path)
+    if (v === '0' && n !== undefined && p.change?.kind.case === 'setParameters') return t('gov.standard', { n })
+    return ids.includes(v) && name(account(v)) !== v ? `${name(account(v))} ${v}` : v
+  }
   const label = (path: string) => (i18n.exists(`operator:field.${path}`) ? t(`field.${path}`) : path)
+  if (!now.data) return <Bones rows={3} />
   return (
     <section className="diff" aria-label={t('gov.diff')}>
       <h2>{t('gov.diff')}</h2>
@@ -82,7 +91,7 @@ function Difference({ vote }: { vote: Vote }) {
         <table>
           <caption className="away">{t('gov.diff')}</caption>
           <thead><tr><th scope="col">{t('col.path')}</th><th scope="col">{t('col.before')}</th><th scope="col">{t('col.after')}</th></tr></thead>
-          <tbody>{lines.map((l) => <tr key={l.path}><th scope="row">{label(l.path)}</th><td>{l.before ? <del>{l.before}</del> : '—'}</td><td>{l.after ? <ins>{l.after}</ins> : '—'}</td></tr>)}</tbody>
+          <tbody>{lines.map((l) => <tr key={l.path}><th scope="row">{label(l.path)}</th><td>{l.before ? <del>{shown(l, l.before)}</del> : '—'}</td><td>{l.after ? <ins>{shown(l, l.after)}</ins> : '—'}</td></tr>)}</tbody>
         </table>
       )}
     </section>
@@ -97,11 +106,16 @@ function Ballot({ vote }: { vote: Vote }) {
   const [reason, setReason] = useState('')
   const p = vote.proposal!
   const own = mine(vote, signer)
+  const name = useNames(vote.waiting.map(account))
+  const now = useQuery(getConsortium)
+  const weight = now.data?.members.find((m) => m.org === signer?.org)?.weight ?? 0
+  const settles = own === 'may' && weight > 0 ? decides(vote, weight) : undefined
   const cast = (yes: boolean) => void sign({ title: t(yes ? 'gov.yes' : 'gov.no'), about: p.title, danger: true, acts: [{ case: 'castVote', value: { proposal: p.id, yes, reason: reason.trim() } }] })
   if (own === 'waits') return <span className="second">{t('gov.notYou')}</span>
-  if (own !== 'may') return p.state === P.OPEN && own !== 'none' ? <span className="second">{t('gov.voted', { how: t(`mine.${own}`) })}</span> : null
+  if (own !== 'may') return p.state === P.OPEN && own !== 'none' ? <span className="second">{t('gov.voted', { how: t(`mine.${own}`) })}{vote.waiting.length > 0 && <> · {t('gov.lacks', { who: vote.waiting.map((o) => name(account(o))).join(t('gov.and')), end: moment(p.endsMs) })}</>}</span> : null
   return (
     <span className="actions">
+      {settles && <span className="second">{t(`gov.decides.${settles}`)}</span>}
       <Input value={reason} onChange={(e) => setReason(e.target.value)} maxLength={300} placeholder={t('gov.why')} aria-label={t('gov.why')} style={{ width: 220 }} />
       <Button type="primary" onClick={() => cast(true)} data-testid="vote-yes">{t('gov.yes')}</Button>
       <Button danger onClick={() => cast(false)} data-testid="vote-no">{t('gov.no')}</Button>

@@ -35,6 +35,11 @@ export function mine(v: Vote, s: Signer | undefined): 'yes' | 'no' | 'may' | 'wa
 export const countMine = async (org: string): Promise<number> =>
   (await rpc(OverviewService).listVotes({ openOnly: true, limit: 200 })).votes.filter((v) => v.waiting.includes(org)).length
 
+// What a parameter that is 0 means, as the rules say it (rules/governance/limits.go).
+const STANDARD: Record<string, number> = { suspensionPercent: 34, suspensionDays: 7, absenceDays: 90, recoveryCounterHours: 24, recoveryGuardianHours: 72, recoveryCodeHours: 168, recoveryOpenHours: 168, grantCoolingSeconds: 600, grantDeletionDays: 15 }
+/** standardOf is what 0 stands for in a field of the parameters. */
+export const standardOf = (path: string): number | undefined => STANDARD[path]
+
 /** Line is one field of a change: what stands now, and what it becomes. */
 export interface Line { path: string; before?: string; after?: string }
 

@@ -11,9 +11,9 @@ import { type TraceStep, TraceService } from '@/gen/mulian/trace/v1/query_pb'
 import { type Bytes, hex, short } from '@/chain/bytes'
 import { account, useNames } from '@/chain/names'
 import { kindOf, pathOf } from '@/chain/paths'
-import { rpc } from '@/chain/rpc'
+import { askAgainAfter, missing, rpc } from '@/chain/rpc'
 import { amount, exact } from '@/chain/words'
-import { check, save, useTrust } from '@/check/check'
+import { check, hand, save, useTrust } from '@/check/check'
 import type { Mark, PackReport } from '@/check/pack'
 import { Anchor, Proof, Verdict } from '@/parts/proof'
 import { Empty, Loaded, Trouble } from '@/parts/states'
@@ -28,7 +28,7 @@ interface Checked { made: ExportTraceResponse; report: PackReport }
 function usePack(id: string, hash: string, progress: (done: number, all: number) => void) {
   const { i18n } = useTranslation()
   return useQuery<Checked>({
-    queryKey: ['pack', id, hash, i18n.language], staleTime: Infinity, retry: 2, retryDelay: 2000,
+    queryKey: ['pack', id, hash, i18n.language], staleTime: Infinity, retry: (n, err) => n < (missing(err) ? 1 : 2), retryDelay: (n, err) => (missing(err) ? askAgainAfter(n, err) : 2000),
     queryFn: async () => {
       const made = await rpc(ConsoleService).exportTrace({ object: id })
       const a = await check(made.zip as Bytes, hash, { progress })
@@ -72,7 +72,7 @@ function One({ id }: { id: string }) {
           </header>
           <Loaded query={steps} rows={8}>{(d) => <Timeline steps={d.steps} next={d.next} mark={mark} busy={pack.isPending} pick={setProof} />}</Loaded>
         </section>
-        <Side id={id} pack={pack} progress={progress} />
+        {!(steps.isError && missing(steps.error)) && <Side id={id} pack={pack} progress={progress} />}
       </div>
       <Drawer open={!!proof} title={t('proof.title')} onClose={() => setProof(undefined)} size={520}>
         {proof && (shown ? <div className="sheet"><p>{proof.title}</p><Verdict report={shown.report} /><Anchor /></div> : <Proof object={`event:${proof.seq}`} />)}
@@ -152,7 +152,12 @@ function Side({ id, pack, progress }: { id: string; pack: ReturnType<typeof useP
   const mine = useTrust(here.chainId, hex(here.genesisHash))
   const r = pack.data?.report, made = pack.data?.made
   const good = r?.marks?.filter((m) => m.ok).length ?? 0
-  const out = () => { if (made) save(made.name, made.zip as Bytes, 'application/zip') }
+  const [saved, setSaved] = useState('')
+  const out = () => {
+    if (!made || !r?.ok) return
+    save(made.name, made.zip as Bytes, 'application/zip')
+    setSaved(made.name)
+  }
   useEffect(() => {
     const press = (e: KeyboardEvent) => { if (e.key === 'e' && !typing(e) && localStorage.getItem('mulian.letters') !== 'off') out() }
     addEventListener('keydown', press)
@@ -177,7 +182,13 @@ function Side({ id, pack, progress }: { id: string; pack: ReturnType<typeof useP
               </ul>
             )}
             <Button type="primary" icon={<ExportOutlined />} disabled={!r.ok} data-testid="export" onClick={out}>{t('export')} <kbd aria-hidden>E</kbd></Button>
-            <p className="second">{t('exportSize', { name: made.name, kb: amount(Math.ceil(made.zip.length / 1024)), steps: made.steps })}{!made.complete && <> {t('incomplete')}</>}</p>
+            {saved && made && (
+              <div className="note green" role="status" data-testid="saved">
+                <p>{t('saved')} <code>{saved}</code></p>
+                <p>{t('savedThen')} <Link to="/verify" onClick={() => hand(new File([made.zip as Bytes], saved))}>{t('savedTry')}</Link></p>
+              </div>
+            )}
+            <p className="second">{t('exportSize', { kb: amount(Math.ceil(made.zip.length / 1024)), steps: made.steps })}{!made.complete && <> {t('incomplete')}</>}</p>
             <Button onClick={() => void navigator.clipboard.writeText(`mulian verify ${made.name} --genesis-hash ${mine.hash}`)}>{t('command')}</Button>
             <p className="second">{t('cannotShow')}</p>
           </>

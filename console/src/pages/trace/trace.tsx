@@ -57,7 +57,16 @@ export default function Trace() {
     }),
     getNextPageParam: (last) => (last.next > 0n ? last.next : undefined),
   })
-  const rows = events.data?.pages.flatMap((p) => p.steps)
+  const all = events.data?.pages.flatMap((p) => p.steps)
+  // What has happened since waits above the list until it is asked for: else the row that
+  // somebody is about to click moves away under his pointer.
+  const filters = Object.values(address).join('\n')
+  const [seen, setSeen] = useState<{ filters: string; top: bigint }>()
+  const latest = all?.[0]?.seq
+  if (latest !== undefined && seen?.filters !== filters) setSeen({ filters, top: latest })
+  const older = all?.filter((s) => seen?.filters !== filters || s.seq <= seen.top)
+  const rows = older?.length === 0 ? all : older
+  const newer = (all?.length ?? 0) - (rows?.length ?? 0)
   const name = useNames([...(rows ?? []).map((s) => account(s.event!.actor)), ...(address.actor ? [account(address.actor)] : []), ...(address.object ? [address.object] : [])])
   const filtered = [address.actor, address.object, address.from, address.to].some(Boolean)
   const columns: Column<TraceStep>[] = [
@@ -83,6 +92,7 @@ export default function Trace() {
           </form>
         </header>
         {filtered && <p className="body second">{[address.actor && name(account(address.actor)), address.object && name(address.object), address.from, address.to && `– ${address.to}`].filter(Boolean).join(' · ')}</p>}
+        {newer > 0 && <p className="tablefoot" role="status"><Button data-testid="newer" onClick={() => setSeen({ filters, top: latest! })}>{t('newer', { n: newer })}</Button></p>}
         {events.isError && !rows ? <Loaded query={events as never}>{() => null}</Loaded> : (
           <DataTable
             caption={t('recent')} columns={columns} rows={rows} rowId={(s) => String(s.seq)} onOpen={(s) => void navigate({ to: pathOfTrace(s.event!.objects[0] ?? '') })} whole

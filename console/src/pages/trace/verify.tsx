@@ -6,7 +6,7 @@ import { type DragEvent, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Bytes, hex } from '@/chain/bytes'
 import { amount, exact } from '@/chain/words'
-import { check, load, trust, useTrust } from '@/check/check'
+import { check, load, takeHanded, trust, useTrust } from '@/check/check'
 import type { PackReport } from '@/check/pack'
 import type { Answer } from '@/check/worker'
 import { Verdict } from '@/parts/proof'
@@ -52,6 +52,7 @@ export default function Verify() {
     change(d.id, answer.kind === 'failed' ? { trouble: answer.text } : { answer })
   }
   const take = async (files: FileList | null) => { for (const f of [...(files ?? [])].slice(0, MAX_FILES)) await one(f) }
+  useEffect(() => { if (state === 'ready' && usable) for (const f of takeHanded()) void one(f) }, [state, usable])
   const drop = (e: DragEvent) => { e.preventDefault(); setOver(false); if (usable) void take(e.dataTransfer.files) }
   return (
     <>

@@ -539,8 +539,12 @@ type Concern struct {
 	PeerName      string                 `protobuf:"bytes,10,opt,name=peer_name,json=peerName,proto3" json:"peer_name,omitempty"` // who waits for it
 	Voted         uint32                 `protobuf:"varint,11,opt,name=voted,proto3" json:"voted,omitempty"`                      // of a proposal: ballots, of so many members
 	Members       uint32                 `protobuf:"varint,12,opt,name=members,proto3" json:"members,omitempty"`
-	Count         int64                  `protobuf:"varint,13,opt,name=count,proto3" json:"count,omitempty"` // of a finding: accesses, agreements in force, or days
-	Usual         int64                  `protobuf:"varint,14,opt,name=usual,proto3" json:"usual,omitempty"` // what count is held against: the mean of a day, given, or by day
+	Count         int64                  `protobuf:"varint,13,opt,name=count,proto3" json:"count,omitempty"`                                  // of a finding: accesses, agreements in force, or days
+	Usual         int64                  `protobuf:"varint,14,opt,name=usual,proto3" json:"usual,omitempty"`                                  // what count is held against: the mean of a day, given, or by day
+	Waiting       []string               `protobuf:"bytes,15,rep,name=waiting,proto3" json:"waiting,omitempty"`                               // of a proposal: members that may still vote
+	WaitingNames  []string               `protobuf:"bytes,16,rep,name=waiting_names,json=waitingNames,proto3" json:"waiting_names,omitempty"` // in the order of waiting
+	EndsMs        int64                  `protobuf:"varint,17,opt,name=ends_ms,json=endsMs,proto3" json:"ends_ms,omitempty"`                  // of a proposal: votes count until then
+	Given         []string               `protobuf:"bytes,18,rep,name=given,proto3" json:"given,omitempty"`                                   // of a proposal: members that have voted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -671,6 +675,34 @@ func (x *Concern) GetUsual() int64 {
 		return x.Usual
 	}
 	return 0
+}
+
+func (x *Concern) GetWaiting() []string {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+func (x *Concern) GetWaitingNames() []string {
+	if x != nil {
+		return x.WaitingNames
+	}
+	return nil
+}
+
+func (x *Concern) GetEndsMs() int64 {
+	if x != nil {
+		return x.EndsMs
+	}
+	return 0
+}
+
+func (x *Concern) GetGiven() []string {
+	if x != nil {
+		return x.Given
+	}
+	return nil
 }
 
 type ListFindingsRequest struct {
@@ -2310,7 +2342,7 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x05Hours\x12\x10\n" +
 	"\x03org\x18\x01 \x01(\tR\x03org\x12\x19\n" +
 	"\borg_name\x18\x02 \x01(\tR\aorgName\x12\x18\n" +
-	"\agranted\x18\x03 \x03(\x03R\agranted\"\xb6\x03\n" +
+	"\agranted\x18\x03 \x03(\x03R\agranted\"\xa4\x04\n" +
 	"\aConcern\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.mulian.console.v1.ConcernKindR\x04kind\x127\n" +
 	"\bseverity\x18\x02 \x01(\x0e2\x1b.mulian.console.v1.SeverityR\bseverity\x12\x16\n" +
@@ -2326,7 +2358,11 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x05voted\x18\v \x01(\rR\x05voted\x12\x18\n" +
 	"\amembers\x18\f \x01(\rR\amembers\x12\x14\n" +
 	"\x05count\x18\r \x01(\x03R\x05count\x12\x14\n" +
-	"\x05usual\x18\x0e \x01(\x03R\x05usual\"\x15\n" +
+	"\x05usual\x18\x0e \x01(\x03R\x05usual\x12\x18\n" +
+	"\awaiting\x18\x0f \x03(\tR\awaiting\x12#\n" +
+	"\rwaiting_names\x18\x10 \x03(\tR\fwaitingNames\x12\x17\n" +
+	"\aends_ms\x18\x11 \x01(\x03R\x06endsMs\x12\x14\n" +
+	"\x05given\x18\x12 \x03(\tR\x05given\"\x15\n" +
 	"\x13ListFindingsRequest\"\xb5\x01\n" +
 	"\x14ListFindingsResponse\x124\n" +
 	"\x05rules\x18\x01 \x03(\v2\x1e.mulian.console.v1.FindingRuleR\x05rules\x126\n" +
