@@ -22,6 +22,7 @@ import (
 	"mulian/internal/durable"
 	"mulian/internal/fault"
 	"mulian/node"
+	"mulian/server/hooks"
 )
 
 // DefaultListen is where the server answers if nobody else does there.
@@ -146,7 +147,12 @@ func (c *City) openMember(ctx context.Context) (moved bool, err error) {
 	if taken(listen) && c.opts.Listen == "" {
 		listen, moved = "127.0.0.1:0", true
 	}
+	guard, err := hooks.NewGuard([]string{"127.0.0.0/8", "::1"}) // who tries hooks runs the receiver beside the demo
+	if err != nil {
+		return false, err
+	}
 	m, err := node.OpenMember(ctx, node.MemberConfig{
+		Hooks: guard,
 		Node:  node.Config{Home: c.path(nodeDir), Version: c.opts.Version, Logger: c.log, Heartbeat: time.Minute},
 		Index: c.path(indexFile), Listen: listen,
 	})

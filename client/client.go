@@ -26,6 +26,7 @@ import (
 	"connectrpc.com/connect"
 
 	"mulian/gen/mulian/catalogue/v1/cataloguev1connect"
+	"mulian/gen/mulian/console/v1/consolev1connect"
 	"mulian/gen/mulian/credential/v1/credentialv1connect"
 	"mulian/gen/mulian/ereceipt/v1/ereceiptv1connect"
 	"mulian/gen/mulian/foreign/v1/foreignv1connect"
@@ -58,6 +59,7 @@ type Client struct {
 	Foreign    foreignv1connect.ForeignServiceClient
 	Recovery   recoveryv1connect.RecoveryServiceClient
 	Mandate    mandatev1connect.MandateServiceClient
+	Hook       consolev1connect.HookServiceClient
 	Credential credentialv1connect.CredentialServiceClient
 
 	// Clock says until when an envelope counts; nil: time.Now. It is set before the first
@@ -111,6 +113,7 @@ func NewWith(url string, h connect.HTTPClient) *Client {
 		EReceipt:   ereceiptv1connect.NewEReceiptServiceClient(h, url, opts...),
 		Recovery:   recoveryv1connect.NewRecoveryServiceClient(h, url, opts...),
 		Mandate:    mandatev1connect.NewMandateServiceClient(h, url, opts...),
+		Hook:       consolev1connect.NewHookServiceClient(h, url, opts...),
 		Foreign:    foreignv1connect.NewForeignServiceClient(h, url, opts...),
 		Credential: credentialv1connect.NewCredentialServiceClient(h, url, opts...),
 		url:        url, reader: r,

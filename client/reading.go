@@ -9,6 +9,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"mulian/gen/mulian/console/v1/consolev1connect"
 	"mulian/gen/mulian/grant/v1/grantv1connect"
 	ledgerv1 "mulian/gen/mulian/ledger/v1"
 	"mulian/internal/pass"
@@ -18,7 +19,7 @@ import (
 const grantKeys = "grant/"
 
 // ReadAs has the client say who asks, with a reading pass, where a server answers to parties
-// only: questions about grants. It may be called while others ask.
+// only: questions about grants, and all about hooks. It may be called while others ask.
 func (c *Client) ReadAs(s Signer) {
 	c.ReadBy(func(context.Context) (Signer, error) { return s, nil })
 }
@@ -81,7 +82,7 @@ func forParties(procedure string, m any) bool {
 	case *ledgerv1.ListObjectsRequest:
 		return strings.HasPrefix(x.GetPrefix(), grantKeys) || strings.HasPrefix(grantKeys, x.GetPrefix())
 	}
-	return strings.HasPrefix(procedure, "/"+grantv1connect.GrantServiceName+"/")
+	return strings.HasPrefix(procedure, "/"+grantv1connect.GrantServiceName+"/") || strings.HasPrefix(procedure, "/"+consolev1connect.HookServiceName+"/")
 }
 
 // WrapUnary implements connect.Interceptor.

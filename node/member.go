@@ -21,6 +21,7 @@ import (
 	"mulian/safebox/store"
 	"mulian/server"
 	"mulian/server/boxdoor"
+	"mulian/server/hooks"
 )
 
 // Member is a running member: node, index and server in one. Its parts end
@@ -30,6 +31,7 @@ type Member struct {
 	Index  *index.Index
 	Server *server.Server
 
+	hooks    *hooks.Hooks
 	door     *boxdoor.Door // nil = no boxes are kept here
 	medium   store.Blobs   // of the boxes
 	listener net.Listener
@@ -48,6 +50,7 @@ type MemberConfig struct {
 	Tracer *tracing.Tracer // nil = calls are not followed; Run closes it
 	Boxes  Boxes
 	HTTPS  HTTPS
+	Hooks  *hooks.Guard // to whom events may be posted; nil = to nobody. The hooks lie beside the node's home
 }
 
 // HTTPS says how people's browsers reach a member. The zero value is no https.
@@ -116,8 +119,40 @@ func OpenMember(ctx context.Context, cfg MemberConfig) (*Member, error) {
 		l.Close()
 		return nil, errors.Join(err, x.Close(), n.Close())
 	}
+	if err := m.openHooks(cfg, metrics, &opts); err != nil {
+		m.closeListeners()
+		return nil, errors.Join(err, x.Close(), n.Close())
+	}
 	m.Server = server.New(n, x, opts)
 	return m, nil
+}
+
+func (m *Member) closeListeners() {
+	m.listener.Close()
+	if m.secure != nil {
+		m.secure.Close()
+	}
+}
+
+// openHooks opens the hooks of this node. Nothing that they post goes to its own ports.
+func (m *Member) openHooks(cfg MemberConfig, metrics prometheus.Registerer, opts *server.Options) (err error) {
+	guard := hooks.Guard{}
+	if cfg.Hooks != nil {
+		guard = *cfg.Hooks
+	}
+	guard.Own = append(guard.Own, m.listener.Addr().String())
+	if m.secure != nil {
+		guard.Own = append(guard.Own, m.secure.Addr().String())
+	}
+	if cfg.Node.Listen != "" {
+		guard.Own = append(guard.Own, cfg.Node.Listen)
+	}
+	m.hooks, err = hooks.Open(hooks.Config{
+		Dir: filepath.Join(filepath.Dir(cfg.Node.Home), "hooks"), ChainID: m.Node.ChainID(), Chain: m.Node, Index: m.Index, Account: server.HooksAccount(m.Node),
+		Guard: &guard, Version: cfg.Node.Version, Logger: m.log, Metrics: metrics,
+	})
+	opts.Hooks = m.hooks
+	return err
 }
 
 // openHTTPS takes the address for browsers, and tells the server under which names its pages
@@ -200,12 +235,13 @@ func (m *Member) Pages() string {
 func (m *Member) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, 5)
+	done := make(chan error, 6)
 	go func() { done <- m.Node.control(ctx, m.home, m.log) }()
 	go func() { done <- m.Index.Run(ctx, m.Server.Followed(m.Node)) }()
 	go func() { done <- m.Server.Serve(ctx, m.listener) }()
+	go func() { done <- m.hooks.Run(ctx) }()
 	var err error
-	left := 3
+	left := 4
 	if m.secure != nil {
 		left++
 		go func() { done <- m.Server.ServeTLS(ctx, m.secure, m.keeper.TLS()) }()

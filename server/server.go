@@ -58,6 +58,7 @@ import (
 	"mulian/internal/tracing"
 	"mulian/internal/wire"
 	"mulian/server/boxdoor"
+	"mulian/server/hooks"
 )
 
 // Time bounds of the HTTP server. There is no write timeout: a watch is a stream
@@ -87,6 +88,8 @@ type Options struct {
 	Authority []byte
 	// Box is the door to the boxes that this member keeps; nil: it keeps none.
 	Box *boxdoor.Door
+	// Hooks are those of this node; nil: it has none.
+	Hooks *hooks.Hooks
 }
 
 // Server answers for one node. Make it with [New].
@@ -168,6 +171,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(tracev1connect.NewTraceServiceHandler(traceAPI{s}, opts...))
 	mux.Handle(consolev1connect.NewConsoleServiceHandler(consoleAPI{s}, opts...))
 	mux.Handle(consolev1connect.NewOverviewServiceHandler(overviewAPI{s}, opts...))
+	mux.Handle(consolev1connect.NewHookServiceHandler(hookAPI{s}, opts...))
 	var box safeboxv1connect.BoxServiceHandler = noBoxes{}
 	if s.opts.Box != nil {
 		box = s.opts.Box
@@ -259,6 +263,10 @@ func (s *Server) status(ctx context.Context) (*ledgerv1.GetStatusResponse, error
 	}
 	if x := s.signingIn(); x != nil {
 		st.SignIn = x.Issuer()
+	}
+	if s.opts.Hooks != nil {
+		f := s.opts.Hooks.Figures()
+		st.Hooks, st.HooksFailing, st.HooksFailingMs = f.Hooks, f.Failing, f.SinceMs
 	}
 	st.SubmitP50Us, st.SubmitP99Us = s.metrics.times.percentiles()
 	return st, nil

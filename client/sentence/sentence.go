@@ -119,3 +119,6 @@ func show(names Names, id string) string {
 	}
 	return id
 }
+
+// Verbs are those of all events of the ledger, in their order.
+func Verbs() []string { return phrase.Verbs() }

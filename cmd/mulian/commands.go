@@ -37,6 +37,7 @@ func (a *app) commands() []*cobra.Command {
 		a.govCommand(),
 		a.foreignCommand(),
 		a.keyCommand(),
+		a.hookCommand(),
 		a.doctorCommand(),
 		a.logbookCommand(),
 		a.benchCommand(),

@@ -37,6 +37,8 @@ type Config struct {
 	Node NodeConfig `yaml:"node"`
 	// The safe boxes that this member keeps for people and firms: ciphertext, to which it has no key.
 	Box BoxConfig `yaml:"box"`
+	// To whom this node may post events of the ledger. Nobody unless it is said here.
+	Hooks HooksConfig `yaml:"hooks"`
 	// What is written to stderr.
 	Log LogConfig `yaml:"log"`
 	// Where the way of single calls is told, for whoever measures. Off without an endpoint.
@@ -145,6 +147,15 @@ type BoxConfig struct {
 	// How long such an item may lie there, by the ledger's clock, before it is destroyed,
 	// like 24h. 0: 24h.
 	Patience time.Duration `yaml:"patience"`
+}
+
+// HooksConfig says where the node may connect for its organisation's developers (docs/spec/hooks.md).
+type HooksConfig struct {
+	// Receivers: names exactly as they stand in URLs, or networks, like
+	// [hooks.bank.example.cn, 10.20.0.0/16]. A name may be that of an address in your network;
+	// loopback needs a line of its own, like 127.0.0.0/8. Link-local and metadata addresses and
+	// this node's own ports are refused whatever stands here. Empty: no hook can be made.
+	Allow []string `yaml:"allow"`
 }
 
 // TracingConfig says where spans go. No value, key or person is in one.

@@ -221,6 +221,7 @@ func (a *app) examineChain(ctx context.Context, cl *client.Client) []finding {
 	}
 	off, _ := cl.ClockOff(ctx) // a server that tells no time has told its latest block's
 	out = append(out, a.examineClock(off, time.Since(time.UnixMilli(st.GetTimeMs()))))
+	out = append(out, a.examineHooks(st)...)
 	n, err := cl.Catalogue.Count(ctx, connect.NewRequest(&cataloguev1.CountRequest{}))
 	if err == nil && n.Msg.GetOpenDrifts() > 0 {
 		out = append(out, finding{
@@ -229,6 +230,23 @@ func (a *app) examineChain(ctx context.Context, cl *client.Client) []finding {
 		})
 	}
 	return out
+}
+
+// examineHooks says of the hooks how many fail, and for how long. Nothing of a server without any.
+func (a *app) examineHooks(st *ledgerv1.GetStatusResponse) []finding {
+	if st.GetHooks() == 0 {
+		return nil
+	}
+	f := finding{Group: a.t("链", "chain"), Name: a.t("事件推送", "hooks"), Mark: "ok", Value: fmt.Sprintf(a.t("%d 个，都在推送", "%d, none fails"), st.GetHooks())}
+	if n := st.GetHooksFailing(); n > 0 {
+		f.Mark, f.Value = "warn", fmt.Sprintf(a.t("%d 个中 %d 个失败", "%d, of which %d fail"), st.GetHooks(), n)
+		if ms := st.GetHooksFailingMs(); ms > 0 {
+			f.Value += fmt.Sprintf(a.t("，最长 %.1f 小时", ", for up to %.1f h"), time.Since(time.UnixMilli(ms)).Hours())
+		}
+		f.Cause = a.t("接收程序没有应答 2xx，或 hooks.allow 不再允许它", "a receiver does not answer 2xx, or hooks.allow no longer has it")
+		f.Effect, f.Fix = a.t("事件在账本上等着，三天后该推送停用", "the events wait on the ledger; after three days the hook is turned off"), a.t("各账户：mulian hook list", "each account: mulian hook list")
+	}
+	return []finding{f}
 }
 
 // examineClock judges by how much this clock is ahead of the server's, and of the latest

@@ -28,6 +28,7 @@ import (
 	"mulian/node"
 	"mulian/safebox/store"
 	"mulian/server"
+	"mulian/server/hooks"
 )
 
 // genesisFile is the signed genesis in a home.
@@ -224,12 +225,16 @@ func (a *app) openMember(ctx context.Context, cfg *Config) (*node.Member, error)
 	if err != nil {
 		return nil, err
 	}
+	guard, err := hooks.NewGuard(cfg.Hooks.Allow)
+	if err != nil {
+		return nil, err
+	}
 	tracer, err := tracing.Open(ctx, tracing.Config{Endpoint: cfg.Tracing.Endpoint, Ratio: cfg.Tracing.Ratio, Service: "mulian-node", Version: version, Instance: cfg.Listen})
 	if err != nil {
 		return nil, err
 	}
 	return node.OpenMember(ctx, node.MemberConfig{
-		Listen: cfg.Listen, Index: a.path("index.db"), Tracer: tracer, Boxes: boxes, HTTPS: https,
+		Listen: cfg.Listen, Index: a.path("index.db"), Tracer: tracer, Boxes: boxes, HTTPS: https, Hooks: guard,
 		Node: node.Config{
 			Home: a.path("node"), Listen: cfg.Node.Listen, External: cfg.Node.External, Peers: cfg.Node.Peers, Closed: cfg.Node.Closed,
 			TimeoutCommit: cfg.Node.TimeoutCommit, Heartbeat: cfg.Node.Heartbeat, KeepBlocks: cfg.Node.KeepBlocks, SnapshotEvery: cfg.Node.SnapshotEvery, Version: version, Logger: log,

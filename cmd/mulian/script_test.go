@@ -72,7 +72,7 @@ func stories() testscript.Params {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up": up, "exits": exits, "keep": keep, "is": is, "gb18030": gb18030, "bom": bom, "workbook": workbook, "rewrite": rewrite, "absent": absent, "many": many, "halt": halt, "indexed": indexed, "figures": figures,
 			"sqlite": sqlite, "permits": permits, "port": port, "open": open, "until": until, "softhsm": softhsm, "killed": killed,
-			"wallets": wallets, "desk": desk, "shows": shows,
+			"wallets": wallets, "desk": desk, "shows": shows, "receiver": receiver, "received": received,
 		},
 	}
 }

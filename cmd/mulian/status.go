@@ -99,6 +99,9 @@ func (a *app) showStatus(w io.Writer, url string, st *ledgerv1.GetStatusResponse
 	if issuer := st.GetSignIn(); issuer != "" {
 		fmt.Fprintf(w, "%s%s\n", a.t("登录        ", "sign-in        "), visible(issuer))
 	}
+	if n := st.GetHooks(); n > 0 {
+		fmt.Fprintf(w, a.t("推送        %d 个，%d 个失败\n", "hooks          %d, %d failing\n"), n, st.GetHooksFailing())
+	}
 	a.showUpgrade(w, st)
 	if hash := st.GetGenesisHash(); len(hash) > 0 {
 		fmt.Fprintf(w, "%s%x\n", a.t("创世        ", "genesis        "), hash)

@@ -11,6 +11,8 @@ import (
 // holds that every value that a command shows is here.
 var words = map[protoreflect.Name]string{
 	"ACCOUNT_STATE_ACTIVE": "正常", "ACCOUNT_STATE_SUSPENDED": "已停用", "ACCOUNT_STATE_CLOSED": "已注销", "ACCOUNT_STATE_FROZEN": "已冻结",
+	"HOOK_STATE_ACTIVE": "推送中", "HOOK_STATE_FAILING": "重试中", "HOOK_STATE_PAUSED": "已暂停", "HOOK_STATE_OFF": "已停用",
+	"HOOK_END_GONE": "接收方答复 410", "HOOK_END_FAILED": "三天没有收下", "HOOK_END_ACCOUNT": "账户不再有效",
 	"KEY_STATE_ACTIVE": "有效", "KEY_STATE_REVOKED": "已吊销",
 	"KEY_LEVEL_MACHINE": "机器", "KEY_LEVEL_OFFICER": "经办", "KEY_LEVEL_ROOT": "根",
 	"KEY_ALGORITHM_SM2": "SM2", "KEY_ALGORITHM_P256": "P-256", "KEY_ALGORITHM_ED25519": "Ed25519", "KEY_ALGORITHM_WEBAUTHN": "通行密钥",

@@ -4,6 +4,8 @@ package phrase
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -328,3 +330,6 @@ func OfVerb(verb string) Phrase {
 	}
 	return Phrase{verb, verb}
 }
+
+// Verbs are those of the table, in their order.
+func Verbs() []string { return slices.Sorted(maps.Keys(verbs)) }

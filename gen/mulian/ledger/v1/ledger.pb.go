@@ -1429,13 +1429,16 @@ type GetStatusResponse struct {
 	Missing      []string `protobuf:"bytes,22,rep,name=missing,proto3" json:"missing,omitempty"` // addresses of validators whose vote is not there, hex
 	// How long the last 512 submits to this server took until their block, in microseconds;
 	// 0 = there were none in the last minute.
-	SubmitP50Us   uint32 `protobuf:"varint,23,opt,name=submit_p50_us,json=submitP50Us,proto3" json:"submit_p50_us,omitempty"`
-	SubmitP99Us   uint32 `protobuf:"varint,24,opt,name=submit_p99_us,json=submitP99Us,proto3" json:"submit_p99_us,omitempty"`
-	OpenProposals uint32 `protobuf:"varint,25,opt,name=open_proposals,json=openProposals,proto3" json:"open_proposals,omitempty"` // that wait for votes
-	BoxDoor       string `protobuf:"bytes,26,opt,name=box_door,json=boxDoor,proto3" json:"box_door,omitempty"`                    // name of this server's door to boxes, for BoxOrder.to; empty = it has none
-	SignIn        string `protobuf:"bytes,27,opt,name=sign_in,json=signIn,proto3" json:"sign_in,omitempty"`                       // issuer at which officials sign in to this member's pages (OpenID Connect); empty = none
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SubmitP50Us    uint32 `protobuf:"varint,23,opt,name=submit_p50_us,json=submitP50Us,proto3" json:"submit_p50_us,omitempty"`
+	SubmitP99Us    uint32 `protobuf:"varint,24,opt,name=submit_p99_us,json=submitP99Us,proto3" json:"submit_p99_us,omitempty"`
+	OpenProposals  uint32 `protobuf:"varint,25,opt,name=open_proposals,json=openProposals,proto3" json:"open_proposals,omitempty"`      // that wait for votes
+	BoxDoor        string `protobuf:"bytes,26,opt,name=box_door,json=boxDoor,proto3" json:"box_door,omitempty"`                         // name of this server's door to boxes, for BoxOrder.to; empty = it has none
+	SignIn         string `protobuf:"bytes,27,opt,name=sign_in,json=signIn,proto3" json:"sign_in,omitempty"`                            // issuer at which officials sign in to this member's pages (OpenID Connect); empty = none
+	Hooks          uint32 `protobuf:"varint,28,opt,name=hooks,proto3" json:"hooks,omitempty"`                                           // of this server (console.v1.HookService)
+	HooksFailing   uint32 `protobuf:"varint,29,opt,name=hooks_failing,json=hooksFailing,proto3" json:"hooks_failing,omitempty"`         // of these: whose receiver does not take events, and that the server has turned off
+	HooksFailingMs int64  `protobuf:"varint,30,opt,name=hooks_failing_ms,json=hooksFailingMs,proto3" json:"hooks_failing_ms,omitempty"` // since when the longest of these
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -1655,6 +1658,27 @@ func (x *GetStatusResponse) GetSignIn() string {
 		return x.SignIn
 	}
 	return ""
+}
+
+func (x *GetStatusResponse) GetHooks() uint32 {
+	if x != nil {
+		return x.Hooks
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetHooksFailing() uint32 {
+	if x != nil {
+		return x.HooksFailing
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetHooksFailingMs() int64 {
+	if x != nil {
+		return x.HooksFailingMs
+	}
+	return 0
 }
 
 type GetGenesisRequest struct {
@@ -2159,7 +2183,7 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\blog_root\x18\x05 \x01(\fR\alogRoot\x12\x1b\n" +
 	"\ttree_root\x18\x06 \x01(\fR\btreeRoot\x12\x16\n" +
 	"\x06height\x18\a \x01(\x03R\x06height\"\x12\n" +
-	"\x10GetStatusRequest\"\xd6\x06\n" +
+	"\x10GetStatusRequest\"\xbb\a\n" +
 	"\x11GetStatusResponse\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x17\n" +
@@ -2194,7 +2218,10 @@ const file_mulian_ledger_v1_ledger_proto_rawDesc = "" +
 	"\rsubmit_p99_us\x18\x18 \x01(\rR\vsubmitP99Us\x12%\n" +
 	"\x0eopen_proposals\x18\x19 \x01(\rR\ropenProposals\x12\x19\n" +
 	"\bbox_door\x18\x1a \x01(\tR\aboxDoor\x12\x17\n" +
-	"\asign_in\x18\x1b \x01(\tR\x06signIn\"\x13\n" +
+	"\asign_in\x18\x1b \x01(\tR\x06signIn\x12\x14\n" +
+	"\x05hooks\x18\x1c \x01(\rR\x05hooks\x12#\n" +
+	"\rhooks_failing\x18\x1d \x01(\rR\fhooksFailing\x12(\n" +
+	"\x10hooks_failing_ms\x18\x1e \x01(\x03R\x0ehooksFailingMs\"\x13\n" +
 	"\x11GetGenesisRequest\";\n" +
 	"\x12GetGenesisResponse\x12%\n" +
 	"\x0esigned_genesis\x18\x01 \x01(\fR\rsignedGenesis\",\n" +
