@@ -39,6 +39,8 @@ const Asset = lazy(() => import('./asset'))
 const Scan = lazy(() => import('./scan'))
 const Case = lazy(() => import('./case'))
 const Give = lazy(() => import('./hand'))
+const Device = lazy(() => import('./device'))
+const Join = lazy(() => import('./join'))
 
 /** pages of the box: a pattern and what it shows. Others are added here, one line each. */
 const pages: [RegExp, (id: string) => ReactNode][] = [
@@ -47,6 +49,7 @@ const pages: [RegExp, (id: string) => ReactNode][] = [
   [/^\/box\/case\/([0-9a-f]{64})$/, (reference) => <Case key={reference} reference={reference} />],
   [/^\/box\/seen$/, () => <Seen />],
   [/^\/box\/me$/, () => <Me />],
+  [/^\/box\/device$/, () => <Device />],
   [/^\/box\/grants(\/over)?$/, (over) => <Grants key={over} over={!!over} />],
   [/^\/box\/grant\/([0-9a-f]{32})$/, (id) => <GrantPage key={id} id={id} />],
   [/^\/box\/data$/, () => <Mine />],
@@ -87,6 +90,8 @@ export function Box() {
   if (error) return <main className="page"><h1>{t('title')}</h1><Trouble error={error} again={() => location.reload()} /></main>
   if (!at || signer === undefined) return null
   const tour = at.demo && localStorage.getItem('mulian.tour') && <Suspense><Tour language={language} account={signer?.account} path={path} go={go} /></Suspense>
+  // A device on its way into an account, whether it has another one or none.
+  if (path === '/box/join') return <Suspense fallback={<main className="page"><Wait /></main>}><Join at={at} opened={(s) => { choose(s.account); setSigner(s); go('/box') }} /></Suspense>
   if (!signer) return <>{tour}<Welcome at={at} opened={(s) => { choose(s.account); setSigner(s) }} /></>
   readAs(signer) // before the pages below ask
   let shown: ReactNode = <main className="page"><h1>{t('nowhere')}</h1><To to="/box">{t('toHome')}</To></main>

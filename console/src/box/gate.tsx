@@ -18,13 +18,38 @@ export function Gate({ children }: { children: (open: Open, vault: Vault) => Rea
   const { vault } = read.data
   if (!vault) return <Make made={refresh} />
   if (!open || open.keyVersion !== vault.keyVersion) return <Unlock vault={vault} />
-  return <>{children(open, vault)}</>
+  return <>{open.admit && <Admit open={open} admitted={refresh} />}{children(open, vault)}</>
 }
 
 /** Lock closes the vault by hand. */
 export function Lock() {
   const { t } = useWords()
   return <button type="button" className="button" onClick={lock}>{t('vault.lock')}</button>
+}
+
+/** Admit lets the vault open with the passkey of this device, from now on. */
+function Admit({ open, admitted }: { open: Open; admitted: () => void }) {
+  const { t } = useWords()
+  const { signer } = useBox()
+  const [error, setError] = useState<unknown>()
+  const now = useRef<Made>(undefined)
+  return (
+    <section className="card tall">
+      <h2>{t('vault.admit')}</h2>
+      <p>{t('vault.admitWhy')}</p>
+      <SignButton
+        label={t('vault.admit')} className="button first wide" testid="admit"
+        make={async () => {
+          const phone = await byPasskey(signer)
+          if (!phone) throw new Error(t('vault.noPrf'))
+          now.current = await open.admit!(phone)
+          return now.current.draft
+        }}
+        done={() => { now.current?.signed().then(admitted, setError) }}
+      />
+      {error !== undefined && <Trouble error={error} />}
+    </section>
+  )
 }
 
 // In the demo a department lays what it has of this invented person into his box.

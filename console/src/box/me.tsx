@@ -79,6 +79,7 @@ function Keys() {
           </div>
         )
       })}
+      {read.data && <To to="/box/device" className="button wide">{t('pair.title')}</To>}
     </section>
   )
 }
@@ -91,7 +92,7 @@ function Recovery() {
   const p = d?.policy
   const ways = d && [
     ...(p?.threshold ? [t('me.guardians', { n: p.threshold, of: p.guardians?.length ?? 0 })] : []),
-    ...(p?.codeKey ? [t('me.code')] : []),
+    ...(p?.codeKey ? [t('me.byCode')] : []),
     t('me.counter'),
   ]
   return (

@@ -153,7 +153,7 @@ function Command({ line }: { line: string }) {
 }
 
 /** Camera shows what the camera sees until there is a code in it; it is off as soon as this is gone. */
-function Camera({ found, failed }: { found: (texts: string[]) => void; failed: (why: 'denied' | 'camera') => void }) {
+export function Camera({ found, failed }: { found: (texts: string[]) => void; failed: (why: 'denied' | 'camera') => void }) {
   const { t } = useWords()
   const video = useRef<HTMLVideoElement>(null)
   const said = useRef({ found, failed })

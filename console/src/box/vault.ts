@@ -4,8 +4,8 @@
 //
 //	make ─▶ file kept here ─▶ hash on the ledger (RegisterVault) ─▶ file at the door
 //	open(passkey's PRF | recovery code) ─▶ in memory, LOCK_MS long ─▶ locked
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { PastSeedsSchema, type UnlockerBox, type VaultFile, VaultFileSchema } from '@/gen/mulian/safebox/v1/file_pb'
+import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { PastSeedsSchema, type UnlockerBox, UnlockerBoxSchema, type VaultFile, VaultFileSchema } from '@/gen/mulian/safebox/v1/file_pb'
 import { SealSuite, UnlockerKind, type Vault, VaultSchema } from '@/gen/mulian/safebox/v1/safebox_pb'
 import { LedgerService } from '@/gen/mulian/ledger/v1/ledger_pb'
 import { type Bytes, hex, random, sha256, utf8 } from '@/chain/bytes'
@@ -24,8 +24,11 @@ const LOCK_MS = 10 * 60_000
 /** Secret is one way to open a vault: a kind, whose it is, and at least 160 bits of chance. */
 interface Secret { kind: UnlockerKind; id: Bytes; secret: Bytes; label: string }
 
-/** Open is an open vault; pairs by the version of the keys. */
-export interface Open { account: string; keyVersion: bigint; pairs: Map<bigint, CryptoKeyPair>; ms: number }
+/**
+ * Open is an open vault; pairs by the version of the keys. If the passkey of this device does not open
+ * it yet, admit makes the change that lets it, and forget destroys the seed that is kept for that.
+ */
+export interface Open { account: string; keyVersion: bigint; pairs: Map<bigint, CryptoKeyPair>; ms: number; admit?: (by: Secret) => Promise<Made>; forget?: () => void }
 
 let opened: Open | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
@@ -36,11 +39,13 @@ export const watch = (f: () => void): (() => void) => { watching.add(f); return 
 export const openNow = (account: string): Open | undefined => (opened?.account === account ? opened : undefined)
 /** lock forgets the keys. */
 export function lock(): void {
+  opened?.forget?.()
   opened = undefined
   clearTimeout(timer)
   for (const f of watching) f()
 }
 function keepOpen(o: Open): Open {
+  opened?.forget?.()
   opened = o
   clearTimeout(timer)
   timer = setTimeout(lock, LOCK_MS)
@@ -147,10 +152,32 @@ export async function unlock(c: Caller, v: Vault, by: Secret): Promise<Open> {
       const plain = await openWith(seed, 'past seeds', frame('mulian/vault/past/v1', f.account, be(8, f.keyVersion)), f.past)
       for (const p of fromBinary(PastSeedsSchema, plain).seeds) pairs.set(p.keyVersion, await derive(p.seed))
     }
-    seed.fill(0)
-    return keepOpen({ account: f.account, keyVersion: f.keyVersion, pairs, ms: performance.now() - begun })
+    const o: Open = { account: f.account, keyVersion: f.keyVersion, pairs, ms: performance.now() - begun }
+    const { credential } = c.signer
+    if (!credential || f.unlockers.some((u) => u.kind === UnlockerKind.PASSKEY && same(u.id, credential))) seed.fill(0)
+    else Object.assign(o, { admit: (way: Secret) => admitting(c, f, seed, o, way), forget: () => seed.fill(0) })
+    return keepOpen(o)
   }
   throw new Error('unlocker')
+}
+
+/** admitting is the change of a vault that lets it open in one more way: the same keys, a new file. It is kept here before anything is signed. */
+async function admitting(c: Caller, f: VaultFile, seed: Uint8Array, o: Open, by: Secret): Promise<Made> {
+  if (seed.every((b) => b === 0)) throw new Error('unlocker') // it was locked meanwhile
+  const next = clone(VaultFileSchema, f)
+  next.version++
+  next.unlockers.push(create(UnlockerBoxSchema, await closed(by, f.account, f.keyVersion, seed)))
+  const file = toBinary(VaultFileSchema, next)
+  const hash = await sha256(file)
+  await note(f.account, kept(hash), base64(file))
+  const kinds = [...new Set(next.unlockers.map((u) => u.kind))].sort((a, b) => a - b)
+  return {
+    draft: await draft(c.at.chainId, f.account, [{ case: 'changeVault', value: { version: f.version, unlockers: kinds, unlockersHash: hash } }], c.at.aheadMs),
+    signed: async () => {
+      if (opened === o) keepOpen({ account: o.account, keyVersion: o.keyVersion, pairs: o.pairs, ms: o.ms })
+      await putVault(c, file)
+    },
+  }
 }
 
 /** mayKeepOwn says whether the box may take what its owner could not get again: it opens in two kinds of ways. */
