@@ -74,7 +74,8 @@ func (x *Index) ResolveAll(ctx context.Context, ids ...string) (keys []string, e
 // Trace returns the events that touch an object and those that it hangs on or
 // that hang on it, in the ledger's order: duty, entry, lock, request, agreement,
 // delivery, use. direct restricts it to the object itself. id may also be a
-// transaction's id (64 hex digits).
+// transaction's id (64 hex digits). next is what to give as after for the next page, -1 at the
+// end: 0 is the number of an event.
 func (x *Index) Trace(ctx context.Context, id string, direct bool, after int64, limit uint32) (steps []Step, keys []string, next int64, err error) {
 	n := Filter{Limit: limit}.limit()
 	key, err := x.Resolve(ctx, id)
@@ -121,7 +122,7 @@ func (x *Index) Trace(ctx context.Context, id string, direct bool, after int64, 
 	if len(steps) > n {
 		return steps[:n], keys, steps[n-1].Seq, nil
 	}
-	return steps, keys, 0, nil
+	return steps, keys, -1, nil
 }
 
 // told says whether an event that touches an object belongs to the trace of what is around
@@ -197,7 +198,7 @@ func (x *Index) byTx(ctx context.Context, id []byte) ([]Step, []string, int64, e
 	if len(steps) == 0 {
 		return nil, nil, 0, errNone("transaction", hex.EncodeToString(id))
 	}
-	return steps, nil, 0, nil
+	return steps, nil, -1, nil
 }
 
 // related returns the object, what it hangs on and what hangs on it, each level

@@ -42,7 +42,7 @@ func (t traceAPI) Trace(ctx context.Context, req *connect.Request[tracev1.TraceR
 	}
 	lang := sentence.Accept(req.Header().Get("Accept-Language"))
 	out := &tracev1.TraceResponse{}
-	if next > 0 {
+	if next >= 0 {
 		out.Next = strconv.FormatInt(next, 10)
 	}
 	names := t.s.namesOf(ctx, steps)

@@ -22,8 +22,8 @@ import (
 	"mulian/internal/sm"
 )
 
-// The story with a real ledger and a real gateway is in cmd/mulian/testdata/script/receipts.txtar.
-// Here stand the moments that a story cannot bring about, and the judge.
+// No story tells it with a real ledger and a real gateway yet: the receipts that the browser and
+// the scripts show are the server's. Here stand single moments, and the judge.
 
 const (
 	org     = "11110000MULN00002P"

@@ -164,9 +164,9 @@ type Offered struct {
 	Item     *Item
 }
 
-// Look opens what an open offer would bring. NotFound if there is no such offer to this
-// box, or nothing lies there yet; VerificationFailed if what lies there is not what was
-// offered: then decline.
+// Look opens what an open offer would bring, and reads all of it. NotFound if there is no such
+// offer to this box, or nothing lies there yet; VerificationFailed if what lies there is not
+// what was offered, Damaged if its content was changed or is not whole: then decline.
 func (o *Opened) Look(ctx context.Context, transfer string) (*Offered, error) {
 	t := &safeboxv1.Transfer{}
 	ok, err := o.get(ctx, "safebox/transfer/"+transfer, t)
@@ -202,7 +202,21 @@ func (o *Opened) Look(ctx context.Context, transfer string) (*Offered, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Offered{t, it}, o.sameAsOffered(ctx, t, it.Card)
+	if err := o.sameAsOffered(ctx, t, it.Card); err != nil {
+		return nil, err
+	}
+	return &Offered{t, it}, o.whole(ctx, it)
+}
+
+// whole reads an item to its end, and keeps nothing: who accepts what he has not read may have
+// accepted nothing.
+func (o *Opened) whole(ctx context.Context, it *Item) error {
+	r, err := o.Content(ctx, it)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, r)
+	return err
 }
 
 // sameAsOffered holds a card against the offer that brings it.

@@ -208,6 +208,18 @@ func TestHandOver(t *testing.T) {
 	must(t, a.Cancel(t.Context(), g.Transfer))
 	g, err = a.HandOver(t.Context(), it, bert, time.Now().Add(time.Hour))
 	must(t, err)
+	// A head as it was offered, and content that is not: nobody is to accept it unread.
+	door := b.Door.Door
+	line := &failing{BoxServiceClient: door, bend: func(w *safeboxv1.BoxOrder, a *safeboxv1.BoxAnswer) {
+		if w.GetGetPart() != nil {
+			a.Content[len(a.Content)-1] ^= 1
+		}
+	}}
+	b.Door.Door = line
+	if f, err := b.Look(t.Context(), g.Transfer); !fault.Is(err, fault.Damaged) {
+		t.Errorf("changed content is offered: %v, %v", f, err)
+	}
+	b.Door.Door = door
 	f, err := b.Look(t.Context(), g.Transfer)
 	must(t, err)
 	if _, err := b.Accept(t.Context(), f); err != nil {
