@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest'
 
 type Tree = { [key: string]: string | Tree }
-const files = import.meta.glob<Tree>(['./words/*.json', './pages/*/*.json', './box/*.json'], { eager: true, import: 'default' })
-const sources = import.meta.glob<string>(['./pages/*/*.tsx', './pages/*/area.ts'], { eager: true, query: '?raw', import: 'default' })
+const files = import.meta.glob<Tree>(['./words/*.json', './pages/*/*.json', './pages/*/*/*.json', './box/*.json'], { eager: true, import: 'default' })
+const sources = import.meta.glob<string>(['./pages/*/*.tsx', './pages/*/*/*.tsx', './pages/*/area.ts'], { eager: true, query: '?raw', import: 'default' })
 
 function flat(tree: Tree, at = ''): Map<string, string> {
   const out = new Map<string, string>()

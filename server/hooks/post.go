@@ -45,16 +45,16 @@ type Payload struct {
 // Place says which event of the ledger it is. What it was about the receiver reads by the API,
 // under its own rights.
 type Place struct {
-	Chain        string `json:"chain"`
-	Event        int64  `json:"event"`  // number in the ledger's log; -1 of a test
-	Height       int64  `json:"height"` // of the block
+	Chain  string `json:"chain"`
+	Event  int64  `json:"event"`  // number in the ledger's log; -1 of a test
+	Height int64  `json:"height"` // of the block
 	// Of the transaction in the block; left out for what the ledger did by itself, and by a node
 	// that keeps the block no longer.
 	Index        *uint32 `json:"index,omitempty"`
 	Message      uint32  `json:"message"`      // in the transaction
-	Tx           string `json:"tx"`           // hex; empty for what the ledger did by itself
-	Object       string `json:"object"`       // state key that it is about
-	Organisation string `json:"organisation"` // that it concerns: the hook's
+	Tx           string  `json:"tx"`           // hex; empty for what the ledger did by itself
+	Object       string  `json:"object"`       // state key that it is about
+	Organisation string  `json:"organisation"` // that it concerns: the hook's
 }
 
 // typeOf is a verb of the ledger as the specification writes types.

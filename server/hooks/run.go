@@ -259,7 +259,7 @@ func (h *Hooks) backOff(failures uint32) time.Duration {
 
 // note adds to the list; x.mu is held.
 func (x *hook) note(a *attempt, got answer) {
-	a.Status, a.Error, a.TookMs = got.status, got.err, got.took.Milliseconds()
+	a.Status, a.Error, a.TookMs = got.status, got.err, int64((got.took+time.Millisecond-1)/time.Millisecond)
 	result := "taken"
 	if got.err != "" {
 		result = "failed"

@@ -86,7 +86,7 @@ function Try({ d, all, method: m }: { d: Document; all: Method[]; method: Method
   useEffect(() => setAnswer(undefined), [m.path])
   const text = typed ?? JSON.stringify({ ...body(d, m, known), ...(id.data && { id: id.data }) })
   const wrong = invalid(text)
-  const guarded = m.service === 'GrantService'
+  const guarded = m.service === 'GrantService' || (m.service === 'HookService' && m.name !== 'ListHookTypes')
   const send = async () => {
     setBusy(true)
     const began = performance.now()
