@@ -27,6 +27,8 @@ const (
 	consoleListMs  = 300
 	consolePaintMs = 1500
 	consoleWrites  = time.Second // between the transactions of somebody who goes on working
+	consoleAnew    = 5           // answers that are made anew, of each kind
+	consoleAnewFor = 30 * time.Second
 )
 
 // Console measures what the pages ask a member's server for: every list, with its filters,
@@ -93,6 +95,9 @@ func (s *settlement) measure(ctx context.Context, o Options, r *Result) error {
 	ResetPeak()
 	o.Say("ask for %d lists: %d times alone, %d times by %d callers", len(lists), consoleAsked, consoleCallers*consoleEach, consoleCallers)
 	err = s.asked(ctx, o, r, lists)
+	if err == nil && (len(o.Lists) == 0 || slices.Contains(o.Lists, "overview")) {
+		err = s.anew(ctx, o, r)
+	}
 	stop()
 	peak := PeakMiB()
 	if err == nil && len(o.Lists) == 0 {

@@ -6,6 +6,7 @@ import { Button } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Method } from '@/gen/mulian/catalogue/v1/catalogue_pb'
+import { AmendmentKind } from '@/gen/mulian/share/v1/life_pb'
 import { ShareService } from '@/gen/mulian/share/v1/query_pb'
 import { type Agreement, AgreementSchema, AgreementState as A, type Delivery, DeliveryState as D, type Use } from '@/gen/mulian/share/v1/share_pb'
 import type { GetAgreementResponse } from '@/gen/mulian/share/v1/query_pb'
@@ -57,13 +58,15 @@ function Actions({ d }: { d: GetAgreementResponse }) {
   const sign = useSign()
   const [open, setOpen] = useState<'fetch' | 'use'>()
   const a = d.agreement!
-  if (!signer?.org || signer.org !== a.consumer) return null
+  if (!signer?.org || ![a.consumer, a.provider].includes(signer.org)) return null
   const change = d.amendments.find((x) => x.number === a.amendment)
+  const toSign = change && change.proposedBy !== signer.org && <Button type="primary" data-testid="sign-change" onClick={() => void sign({ title: t('signChange'), acts: [{ case: 'signAmendment', value: { agreement: a.id, number: change.number } }] })}>{t('signChange')}</Button>
+  if (signer.org !== a.consumer) return toSign ? <p className="actions">{toSign}</p> : null
   const received = a.terms!.method === Method.QUERY || d.deliveries.some((x) => x.state === D.CONFIRMED)
   return (
     <p className="actions">
       {a.state === A.OFFERED && <Button type="primary" data-testid="confirm" onClick={() => void sign({ title: t('confirm'), acts: [{ case: 'confirmAgreement', value: { agreement: a.id, version: a.version } }] })}>{t('confirm')}</Button>}
-      {change && change.proposedBy !== a.consumer && <Button type="primary" onClick={() => void sign({ title: t('signChange'), acts: [{ case: 'signAmendment', value: { agreement: a.id, number: change.number } }] })}>{t('signChange')}</Button>}
+      {toSign}
       {live.includes(a.state) && <Button type={change ? 'default' : 'primary'} data-testid="fetch" onClick={() => setOpen('fetch')}>{t('fetch')}</Button>}
       {live.includes(a.state) && received && <Button data-testid="use" onClick={() => setOpen('use')}>{t('recordUse')}</Button>}
       {open === 'fetch' && <Fetch agreement={a} close={() => setOpen(undefined)} />}
@@ -79,10 +82,12 @@ function Overview({ d }: { d: GetAgreementResponse }) {
   const terms = a.terms!
   const name = useNames([account(a.provider), account(a.consumer), duty(terms.duty), account(a.consumerGateway), ...a.providerGateways.map(account), ...terms.parts.map((p) => entry(p.entry))])
   const entries = useQueries({ queries: terms.parts.map((p) => getEntry(p.entry)) })
+  const change = d.amendments.find((x) => x.number === a.amendment)
   const item = (i: number, code: string) => entries[i]?.data?.entry?.items.find((it) => it.code === code)?.name || code
   return (
     <div className="sheet">
       {a.suspendedCause && <p className="note red">{t('suspended')} {a.suspendedCause}</p>}
+      {change && <p className="note">{t(change.kind === AmendmentKind.RENEWAL ? 'proposed.renewal' : 'proposed.terms', { who: name(account(change.proposedBy)), days: change.days, reason: change.reason })}</p>}
       <dl className="facts">
         <dt>{inbox('col.provider')}</dt><dd><Link to={pathOf(account(a.provider))}>{name(account(a.provider))}</Link></dd>
         <dt>{inbox('col.requester')}</dt><dd><Link to={pathOf(account(a.consumer))}>{name(account(a.consumer))}</Link></dd>
