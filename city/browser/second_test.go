@@ -44,12 +44,11 @@ func seconds(p *page) {
 	if a, b := p.account(), q.account(); a != b {
 		p.t.Fatalf("one device is in %s, the other in %s", a, b)
 	}
-	q.admits(code)
+	q.admits(code, p)
 	p.unlocked("/box/data")
 	p.see("共 1 件")
 	q.opensWithBoth(p)
-	q.open("/box/me")
-	q.see("我的密钥 4")
+	q.reports(p)
 	q.Visit(link) // the link once more, where it has done its work
 	q.see("已经在这个账户里")
 	q.open("/box")
@@ -114,8 +113,9 @@ func flip(letter string) string {
 	return "A"
 }
 
-// admits: the passkey of the new device opens nothing yet; the code does, and lets the passkey.
-func (p *page) admits(code string) {
+// admits: the passkey of the new device opens nothing yet; the code does, and lets the passkey. The
+// line is cut when the ledger has the change and the door has not: the next opening mends it.
+func (p *page) admits(code string, first *page) {
 	p.t.Helper()
 	p.unlocked("/box/data")
 	p.see("打不开：不是这个保险库的")
@@ -125,10 +125,39 @@ func (p *page) admits(code string) {
 	p.see("让这台设备也能打开")
 	p.see("共 1 件")
 	p.phone("box-admit")
+	var ok bool // the line to the door is cut from here on: the ledger has the change, the door has not
+	p.ask(&ok, `async () => { const real = window.fetch; window.fetch = (...args) => {
+		const at = typeof args[0] === "string" ? args[0] : args[0].url ?? String(args[0]);
+		return at.endsWith("BoxService/Call") ? Promise.reject(new TypeError("the line is cut")) : real(...args) }; return true }`)
 	p.press(`[data-testid="admit"]`)
-	var ok bool
-	p.ask(&ok, `async () => { `+until+` return until("the offer to go", () => !document.querySelector('[data-testid="admit"]') && !document.querySelector("dialog")) }`)
+	p.see("还没有送到保管的服务器")
+	p.phone("box-admit-cut")
+	first.unlocked("/box/data")
+	first.see("保管的服务器没有账本上记的那份保险库文件")
+	p.unlocked("/box/data") // the page is loaded again: the passkey opens, and the file is brought
 	p.see("共 1 件")
+	p.gone("让这台设备也能打开")
+}
+
+// reports: the first device is lost, and the second one says so. What the first one signs and
+// asks of the door from then on is refused.
+func (p *page) reports(lost *page) {
+	p.t.Helper()
+	lost.ExpectErrors()
+	p.open("/box/me")
+	p.see("我的密钥 4")
+	for left := 1; left >= 0; left-- {
+		p.press("=丢了")
+		var ok bool
+		p.ask(&ok, `async (left) => { `+until+` return until("keys to report", () => [...document.querySelectorAll("button")].filter(e => e.innerText === "丢了").length === left && !document.querySelector("dialog")) }`, left)
+	}
+	p.phone("box-me-lost")
+	lost.unlocked("/box/data")
+	p.t.Logf("the door says to a lost device: %s", lost.words(`main [role="alert"]`))
+	lost.gone("共 1 件")
+	lost.open("/box/me")
+	lost.press("=丢了") // the thief says that the holder's device is the lost one
+	p.t.Logf("the ledger says to a lost device: %s", lost.words(`dialog [role="alert"]`))
 	p.unlocked("/box/data")
 	p.see("共 1 件")
 }

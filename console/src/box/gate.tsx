@@ -33,6 +33,11 @@ function Admit({ open, admitted }: { open: Open; admitted: () => void }) {
   const { signer } = useBox()
   const [error, setError] = useState<unknown>()
   const now = useRef<Made>(undefined)
+  const bring = () => {
+    setError(undefined)
+    now.current?.signed().then(admitted, setError)
+  }
+  if (error !== undefined) return <section className="card tall"><p className="amber">{t('vault.bring')}</p><Trouble error={error} again={bring} /></section>
   return (
     <section className="card tall">
       <h2>{t('vault.admit')}</h2>
@@ -45,9 +50,8 @@ function Admit({ open, admitted }: { open: Open; admitted: () => void }) {
           now.current = await open.admit!(phone)
           return now.current.draft
         }}
-        done={() => { now.current?.signed().then(admitted, setError) }}
+        done={bring}
       />
-      {error !== undefined && <Trouble error={error} />}
     </section>
   )
 }

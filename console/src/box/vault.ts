@@ -174,8 +174,8 @@ async function admitting(c: Caller, f: VaultFile, seed: Uint8Array, o: Open, by:
   return {
     draft: await draft(c.at.chainId, f.account, [{ case: 'changeVault', value: { version: f.version, unlockers: kinds, unlockersHash: hash } }], c.at.aheadMs),
     signed: async () => {
+      await putVault(c, file) // until it is there, no other device opens the vault: the page says so, and brings it again
       if (opened === o) keepOpen({ account: o.account, keyVersion: o.keyVersion, pairs: o.pairs, ms: o.ms })
-      await putVault(c, file)
     },
   }
 }
