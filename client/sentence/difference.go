@@ -1,6 +1,8 @@
 package sentence
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -8,6 +10,7 @@ import (
 
 	"mulian/client/sentence/internal/phrase"
 	governancev1 "mulian/gen/mulian/governance/v1"
+	txv1 "mulian/gen/mulian/tx/v1"
 )
 
 // Difference is one field that a change alters, in words. Old is what stands now, New
@@ -22,6 +25,49 @@ type Difference struct {
 // Change says in one sentence what a proposal would do.
 func Change(lang Language, c *governancev1.Change, names Names) string {
 	return in(lang, phrase.OfChange(c, func(id string) string { return show(names, id) }))
+}
+
+// ChangeNow is Change, which says of parameters only what would be another than now, as old →
+// new, and how many of those that are proposed are as they stand. Each is compared: what is not
+// named in the sentence is the same in now, field by field. now without parameters compares
+// nothing, and all is said.
+func ChangeNow(lang Language, c *governancev1.Change, now *governancev1.GetConsortiumResponse, names Names) string {
+	next := c.GetSetParameters()
+	if next == nil || now.GetParameters() == nil {
+		return Change(lang, c, names)
+	}
+	d := &differ{lang: lang, names: names, now: now}
+	d.compare("", now.GetParameters(), next)
+	if len(d.out) == 0 {
+		return d.text("设定参数：与现行参数全部相同，什么也不改", "set the parameters: all as they stand now, nothing changes")
+	}
+	said := make([]string, len(d.out))
+	for i, x := range d.out {
+		said[i] = x.Field + " " + cmp.Or(x.Old, "—") + " → " + cmp.Or(x.New, "—")
+	}
+	stands, same := map[string]phrase.Phrase{}, 0
+	for _, f := range phrase.Facts(now.GetParameters()) {
+		stands[f.Key] = f.Value
+	}
+	for _, f := range phrase.Facts(next) {
+		if v, there := stands[f.Key]; there && v == f.Value {
+			same++
+		}
+	}
+	return d.text("修改参数：", "change the parameters: ") + strings.Join(said, d.text("；", "; ")) +
+		fmt.Sprintf(d.text("；其余 %d 项与现行的相同", "; the other %d are as they stand now"), same)
+}
+
+// BodyNow is [Body] with what a proposal of parameters would change said as [ChangeNow] does.
+func BodyNow(lang Language, body *txv1.Body, names Names, now *governancev1.GetConsortiumResponse) []string {
+	out := Body(lang, body, names)
+	for i, m := range body.GetMessages() {
+		if p := m.GetPropose(); p.GetChange().GetSetParameters() != nil {
+			what := ChangeNow(lang, p.GetChange(), now, names)
+			out[i+1] = fmt.Sprintf("%d. %s", i+1, in(lang, phrase.Proposed(p, phrase.Phrase{Chinese: what, English: what})))
+		}
+	}
+	return out
 }
 
 // Kind is a kind of change in words.

@@ -1,6 +1,8 @@
 package sentence_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 
 	"mulian/client/sentence"
 	governancev1 "mulian/gen/mulian/governance/v1"
+	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/standard"
 )
 
@@ -184,5 +187,35 @@ func TestEachFlagOfAChangeShows(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+// TestOnlyWhatChangesIsSaid: of parameters the signer reads what becomes another, from what to
+// what, and how many stay; compared with nothing, he reads all; another value is never among
+// those that stay.
+func TestOnlyWhatChangesIsSaid(t *testing.T) {
+	c := parameters(func(p *governancev1.Parameters) { p.VotePercent, p.GrantDeletionDays = 75, 10 })
+	zh := sentence.ChangeNow(sentence.Chinese, c, consortium(), nil)
+	all := strings.Count(sentence.Change(sentence.Chinese, c, nil), "；") + 1
+	if want := fmt.Sprintf("修改参数：表决通过比例 67 %% → 75 %%；撤回后删除期限（0 即 15 天） 0 天 → 10 天；其余 %d 项与现行的相同", all-2); zh != want {
+		t.Errorf("%s\nwant %s", zh, want)
+	}
+	en := sentence.ChangeNow(sentence.English, c, consortium(), nil)
+	if want := fmt.Sprintf("change the parameters: votes decide at 67 %% → 75 %%; copies are deleted within, after a revocation (0 = 15 days) 0 days → 10 days; the other %d are as they stand now", all-2); en != want {
+		t.Errorf("%s\nwant %s", en, want)
+	}
+	if same := sentence.ChangeNow(sentence.English, parameters(func(*governancev1.Parameters) {}), consortium(), nil); !strings.Contains(same, "nothing changes") {
+		t.Errorf("what changes nothing: %s", same)
+	}
+	if got, want := sentence.ChangeNow(sentence.English, c, nil, nil), sentence.Change(sentence.English, c, nil); got != want {
+		t.Errorf("compared with nothing: %s", got)
+	}
+	body := &txv1.Body{Account: "A", ChainId: "c", Messages: []*txv1.Message{{Kind: &txv1.Message_Propose{Propose: &governancev1.Propose{Title: "x", Change: c, Reason: "why"}}}}}
+	lines := sentence.BodyNow(sentence.Chinese, body, nil, consortium())
+	if len(lines) != 2 || !strings.HasPrefix(lines[1], "1. 提出表决 “x”："+zh) {
+		t.Errorf("%q", lines)
+	}
+	if got, want := sentence.BodyNow(sentence.Chinese, body, nil, nil), sentence.Body(sentence.Chinese, body, nil); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

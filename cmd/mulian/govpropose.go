@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"mulian/client"
 	"mulian/client/sentence"
 	governancev1 "mulian/gen/mulian/governance/v1"
+	txv1 "mulian/gen/mulian/tx/v1"
 	"mulian/internal/fault"
 )
 
@@ -67,7 +69,7 @@ func (a *app) proposeBy(m *governancev1.Propose, make proposing) func(*cobra.Com
 			return fault.Newf(fault.AlreadyExists, "%s", a.t("这项提案什么也不改变，没有提交", "this proposal would alter nothing; it was not sent"))
 		}
 		if m.Title == "" {
-			m.Title = firstLine(sentence.Change(sentence.Chinese, m.Change, nil), 200)
+			m.Title = firstLine(sentence.ChangeNow(sentence.Chinese, m.Change, now, nil), 200)
 		}
 		if !a.quiet {
 			a.showDifferences(a.err, alters)
@@ -267,4 +269,17 @@ func hexKey(flag, text string, size int) ([]byte, error) {
 		return nil, fault.Newf(fault.Usage, "%s: %d bytes in hex are wanted", flag, size)
 	}
 	return raw, nil
+}
+
+// proposedFor is what stands now, if a transaction proposes parameters; nil, so that each of
+// them is said, if it proposes none or the member does not answer.
+func proposedFor(ctx context.Context, cl *client.Client, body *txv1.Body) *governancev1.GetConsortiumResponse {
+	if !slices.ContainsFunc(body.GetMessages(), func(m *txv1.Message) bool { return m.GetPropose().GetChange().GetSetParameters() != nil }) {
+		return nil
+	}
+	now, err := consortium(ctx, cl)
+	if err != nil {
+		return nil
+	}
+	return now
 }

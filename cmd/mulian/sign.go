@@ -201,7 +201,7 @@ func (a *app) signDraft(ctx context.Context, c *client.Client, d *client.Draft, 
 	if err != nil {
 		return nil, err
 	}
-	sheet := sentence.Body(a.language(), e.Body, a.names(ctx, c))
+	sheet := sentence.BodyNow(a.language(), e.Body, a.names(ctx, c), proposedFor(ctx, c, e.Body))
 	if !a.quiet {
 		for _, line := range sheet {
 			fmt.Fprintln(a.err, line)

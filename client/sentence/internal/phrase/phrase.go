@@ -10,6 +10,7 @@ import (
 	"time"
 
 	cataloguev1 "mulian/gen/mulian/catalogue/v1"
+	governancev1 "mulian/gen/mulian/governance/v1"
 	identityv1 "mulian/gen/mulian/identity/v1"
 	sharev1 "mulian/gen/mulian/share/v1"
 	tracev1 "mulian/gen/mulian/trace/v1"
@@ -42,8 +43,7 @@ func Of(m *txv1.Message, name func(string) string) Phrase {
 	}
 	switch k := m.GetKind().(type) {
 	case *txv1.Message_Propose:
-		p, c := k.Propose, OfChange(k.Propose.GetChange(), name)
-		return Phrase{fmt.Sprintf("提出表决 “%s”：%s%s", p.GetTitle(), c.Chinese, why(p.GetReason())), fmt.Sprintf("propose “%s”: %s%s", p.GetTitle(), c.English, why(p.GetReason()))}
+		return Proposed(k.Propose, OfChange(k.Propose.GetChange(), name))
 	case *txv1.Message_CastVote:
 		if k.CastVote.GetYes() {
 			return say("对表决 %s 投赞成票%s", "vote yes on proposal %s%s", k.CastVote.GetProposal(), why(k.CastVote.GetReason()))
@@ -333,3 +333,8 @@ func OfVerb(verb string) Phrase {
 
 // Verbs are those of the table, in their order.
 func Verbs() []string { return slices.Sorted(maps.Keys(verbs)) }
+
+// Proposed says that a change is proposed, as what it would do has been put into words.
+func Proposed(p *governancev1.Propose, c Phrase) Phrase {
+	return Phrase{fmt.Sprintf("提出表决 “%s”：%s%s", p.GetTitle(), c.Chinese, why(p.GetReason())), fmt.Sprintf("propose “%s”: %s%s", p.GetTitle(), c.English, why(p.GetReason()))}
+}
