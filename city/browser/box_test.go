@@ -80,7 +80,7 @@ func papers(p *page) {
 func me(p *page) {
 	p.open("/box/me")
 	p.see("我的密钥 2")
-	p.see("还没有安排监护人或恢复码")
+	p.see("还没有安排亲友或恢复码")
 	p.see("你没有替别人办事")
 	p.phone("box-me")
 	for _, elder := range []struct {

@@ -19,9 +19,9 @@ export interface Mandate {
   id: string; principal: string; agent: string; kind: string; state: string; fromMs: string; untilMs: string; maxUses?: number; uses?: number
   scope?: { everything?: boolean; acts?: string[]; entries?: string[]; matters?: string[] }; cause?: string
 }
-export interface Recovery { id: string; path: string; state: string; openedMs: string; dueMs?: string; needed?: number; approvals?: object[] }
+export interface Recovery { id: string; path: string; state: string; openedMs: string; dueMs?: string; needed?: number; approvals?: { by: string }[]; newKey?: { id: string } }
 export interface Arranged {
-  policy?: { guardians?: string[]; threshold?: number; codeKey?: string; lockHours?: number; pendingMs?: string }
+  policy?: { guardians?: string[]; threshold?: number; codeKey?: string; lockHours?: number; version?: string; pendingMs?: string; pending?: { guardians?: string[] } }
   last?: { executedMs: string; count: string }; running?: Recovery[]
 }
 

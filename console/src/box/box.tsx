@@ -27,7 +27,7 @@ export function go(path: string): void {
   scrollTo(0, 0)
   moved.forEach((f) => f())
 }
-const usePath = () => useSyncExternalStore((f) => { moved.add(f); return () => { moved.delete(f) } }, () => location.pathname)
+const usePath = () => useSyncExternalStore((f) => { moved.add(f); return () => { moved.delete(f) } }, () => location.pathname + location.hash).split('#')[0]!
 
 export function To({ to, className, here, children }: { to: string; className?: string; here?: boolean; children: ReactNode }) {
   return <a href={to} className={className} aria-current={here ? 'page' : undefined} onClick={(e) => { if (!e.ctrlKey && !e.metaKey) { e.preventDefault(); go(to) } }}>{children}</a>
@@ -56,10 +56,15 @@ const pages: [RegExp, (id: string) => ReactNode][] = [
   [/^\/box\/asset\/([0-9a-f]{32})$/, (id) => <Asset key={id} id={id} />],
   [/^\/box\/scan$/, () => <Scan />],
   [/^\/box\/give(?:\/([0-9a-f]{32}))?$/, (item) => <Give key={item} item={item} />],
+  [/^\/box\/recovery$/, () => <Arrange />],
+  [/^\/box\/(guard|vouch)$/, (what) => <Guard key={what + location.hash} vouch={what === 'vouch'} />],
   [/^\/box\/certs$/, () => <Certs />],
   [/^\/box\/certs\/([0-9a-f]{32})$/, (id) => <Cert key={id} id={id} />],
 ]
 
+const Arrange = lazy(() => import('./arrange'))
+const Guard = lazy(() => import('./vouch'))
+const Lost = lazy(() => import('./lost'))
 const Tour = lazy(() => import('@/tour/box'))
 
 export function Box() {
@@ -92,6 +97,7 @@ export function Box() {
   const tour = at.demo && localStorage.getItem('mulian.tour') && <Suspense><Tour language={language} account={signer?.account} path={path} go={go} /></Suspense>
   // A device on its way into an account, whether it has another one or none.
   if (path === '/box/join') return <Suspense fallback={<main className="page"><Wait /></main>}><Join at={at} opened={(s) => { choose(s.account); setSigner(s); go('/box') }} /></Suspense>
+  if (path === '/box/lost') return <Suspense fallback={<main className="page"><Wait /></main>}><Lost key={location.hash} at={at} done={(s) => { choose(s.account); setSigner(s); go('/box') }} back={() => go('/box')} /></Suspense>
   if (!signer) return <>{tour}<Welcome at={at} opened={(s) => { choose(s.account); setSigner(s) }} /></>
   readAs(signer) // before the pages below ask
   let shown: ReactNode = <main className="page"><h1>{t('nowhere')}</h1><To to="/box">{t('toHome')}</To></main>

@@ -109,6 +109,7 @@ function Recovery() {
           <SignButton label={t('me.veto')} className="button danger" make={async () => (await sign()).vetoing(at, signer, r.id)} done={refresh} />
         </div>
       ))}
+      <To to="/box/recovery" className="button wide">{t('arrange.title')}</To>
     </section>
   )
 }

@@ -43,6 +43,7 @@ export default function Scan() {
     if (texts.length === 0) { setSaid({ why: 'empty' }); return }
     if (texts.length > 1) { setSaid({ why: 'several', holes: { n: texts.length } }); return }
     const s = scanned(texts[0]!, location.origin)
+    if (s.kind === 'page') { go(s.path); return }
     if (s.kind !== 'request') { setSaid({ why: s.kind, of: s, holes: s.kind === 'short' ? { at: s.at || t('scan.gateway') } : {} }); return }
     const elsewhere = s.at !== location.origin
     let a: Asked

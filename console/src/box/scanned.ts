@@ -8,6 +8,7 @@ export type Scanned =
   | { kind: 'request'; id: string; at: string; salt?: string } // the page of a data user shows it
   | { kind: 'short'; text: string; at: string } // resolved once, at the gateway of who asks
   | { kind: 'show' | 'copy' | 'offer' | 'wallet' | 'frame'; text: string }
+  | { kind: 'page'; path: string } // of this box: a friend's card, a friend who lost his keys, a second device
   | { kind: 'mistyped' | 'other' }
 
 const MAX_TEXT = 4096
@@ -61,6 +62,7 @@ export function scanned(typed: string, origin: string): Scanned {
     const salt = saltIn(url.hash)
     return { kind: 'request', id: asked[1]!, at: url.origin, ...(salt && { salt }) }
   }
+  if (url.origin === origin && /^\/box\/(guard|vouch|device)$/.test(url.pathname) && /^#[\w-]+$/.test(url.hash)) return { kind: 'page', path: url.pathname + url.hash }
   if (url.searchParams.has('credential_offer_uri') || url.searchParams.has('credential_offer')) return { kind: 'offer', text }
   if (url.searchParams.has('request_uri') && url.searchParams.has('client_id')) return { kind: 'wallet', text }
   return { kind: 'other' }

@@ -1,6 +1,7 @@
 // What the box writes: opening the account, giving, declining, revoking. Loaded with the
 // first signature, as it brings the schema.
 import { AccountKind, KeyAlgorithm, KeyLevel } from '@/gen/mulian/identity/v1/identity_pb'
+import { RecoveryPath } from '@/gen/mulian/recovery/v1/recovery_pb'
 import { DeclineCause } from '@/gen/mulian/grant/v1/grant_pb'
 import { ErasureBasis } from '@/gen/mulian/safebox/v1/safebox_pb'
 import { hex, random, sha256, utf8 } from '@/chain/bytes'
@@ -8,6 +9,7 @@ import { arrived, keep, makeKey, makePasskey, type Signer, waiting } from '@/cha
 import { type Act, draft, type Draft, fields, send } from '@/chain/tx'
 import { call, type Here, type DataRequest } from './api'
 import { matchOf } from './match'
+import type { keyOf, NewcomerKey } from './newkey'
 import { prepare, type Row } from './rowkeys'
 
 export { fields, send }
@@ -89,3 +91,25 @@ export const ending = one((mandate) => ({ case: 'revokeMandate', value: { mandat
 export const answering = (at: Here, s: Signer, mandate: string, accept: boolean) => one(() => ({ case: 'answerMandate', value: { mandate, accept } }))(at, s, mandate)
 /** reporting says that a key of the account is lost, or found again. */
 export const reporting = (at: Here, s: Signer, key: string, found: boolean) => one(() => ({ case: 'reportKey', value: { account: s.account, key, found } }))(at, s, key)
+
+type NewKey = Awaited<ReturnType<typeof keyOf>>
+/** settle adds the device's own key, for calls that nobody looks at, once its main key counts. */
+export async function settle(at: Here, s: Signer): Promise<void> {
+  const device = s.device!
+  const done = await send(s, await draft(at.chainId, s.account, [{ case: 'addKey', value: { account: s.account, key: {
+    id: device.keyId, publicKey: device.point, level: KeyLevel.MACHINE, label: 'device', algorithm: KeyAlgorithm.P256,
+  } } }], at.aheadMs))
+  if (done.code !== 0 && done.code !== ALREADY_EXISTS) throw new Error(done.text)
+}
+const ALREADY_EXISTS = 11021
+
+/** arranging names who vouches; what else was arranged stays. */
+export const arranging = (at: Here, s: Signer, guardians: Uint8Array<ArrayBuffer>[], threshold: number, was?: { codeKey?: string; lockHours?: number; version?: string }): Promise<Draft> =>
+  draft(at.chainId, s.account, [{ case: 'setRecoveryPolicy', value: { guardians, threshold, codeKey: from64(was?.codeKey ?? ''), lockHours: was?.lockHours ?? 0, version: BigInt(was?.version ?? 0) } }], at.aheadMs)
+/** keeping drops the change of the arrangement that waits. */
+export const keeping = (at: Here, s: Signer): Promise<Draft> => draft(at.chainId, s.account, [{ case: 'keepRoster', value: {} }], at.aheadMs)
+/** recovering begins a recovery as a guardian; approving vouches in one that runs. */
+export const recovering = (at: Here, s: Signer, k: NewcomerKey, newKey: NewKey, salt: Uint8Array<ArrayBuffer>): Promise<Draft> =>
+  draft(at.chainId, s.account, [{ case: 'openRecovery', value: { account: k.account, path: RecoveryPath.GUARDIANS, newKey, possession: k.possession, salt } }], at.aheadMs)
+export const approving = (at: Here, s: Signer, recovery: string, salt: Uint8Array<ArrayBuffer>): Promise<Draft> =>
+  draft(at.chainId, s.account, [{ case: 'approveRecovery', value: { recovery, salt } }], at.aheadMs)

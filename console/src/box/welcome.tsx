@@ -33,6 +33,7 @@ export function Welcome({ at, opened }: { at: Here; opened: (s: Signer) => void 
         <button type="button" className="button first wide" disabled={busy || passkey === undefined} onClick={() => void open()} data-testid="open">{busy ? t('welcome.opening') : passkey ? t('welcome.passkey') : t('welcome.key')}</button>
         {passkey === false && <p className="second">{t('welcome.noPasskey')}</p>}
         {error !== undefined && <Trouble error={error} />}
+        <To to="/box/lost" className="button wide">{t('welcome.lost')}</To>
         <Speech />
       </main>
     </>

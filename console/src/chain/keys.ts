@@ -201,8 +201,8 @@ export async function signers(chain: string): Promise<Signer[]> {
   return all.filter((s) => s.chain === chain && !s.account.startsWith(WAITING)).sort((a, b) => b.addedMs - a.addedMs)
 }
 
-const CURRENT = location.pathname.startsWith('/box') ? 'mulian.box.account' : 'mulian.account'
+const current = () => (location.pathname.startsWith('/box') ? 'mulian.box.account' : 'mulian.account')
 
 /** chosen is the account that these pages act as. */
-export const chosen = (): string => localStorage.getItem(CURRENT) ?? ''
-export const choose = (account: string): void => localStorage.setItem(CURRENT, account)
+export const chosen = (): string => localStorage.getItem(current()) ?? ''
+export const choose = (account: string): void => localStorage.setItem(current(), account)

@@ -1,1 +1,0 @@
-import{u as e}from"./proto.js";import{t}from"./ledger_pb.js";import{I as n,s as r}from"./rpc.js";async function i(i){let a=await r(t).getObject({key:`identity/account/${i}`});return e(n,a.value)}export{i as account};
