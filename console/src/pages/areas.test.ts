@@ -1,5 +1,6 @@
 // All areas together: no two claim the same letter, path or name.
 import { describe, expect, it } from 'vitest'
+import { keyOf, kindOf, pathOf, paths } from '@/chain/paths'
 
 const sources = import.meta.glob<string>('./*/area.ts', { eager: true, query: '?raw', import: 'default' })
 const all = (what: RegExp) => Object.values(sources).flatMap((s) => [...s.matchAll(what)].map((m) => m[1]))
@@ -10,4 +11,14 @@ describe('areas', () => {
   it('have letters of their own', () => expect(twice(all(/letter: '(.)'/g))).toEqual([]))
   it('have names of their own', () => expect(twice(all(/^\s*id: '([^']+)'/gm))).toEqual([]))
   it('have pages of their own', () => expect(twice(all(/\{ path: '([^']+)',\s*(?:bare: true,\s*)?page:/g))).toEqual([]))
+  it('have a route for every page that an object is sent to', () => {
+    const routes = all(/\{ path: '([^']+)',/g).map((p) => p!.replace(/\$\w+$/, 'x'))
+    expect(paths.filter((p) => !routes.includes(p))).toEqual([])
+  })
+  it('show what has no page of its own as it stands, under its kind', () => {
+    const key = 'share/dispute/0123456789abcdef'
+    expect(pathOf(key)).toBe(`/object/${encodeURIComponent(key)}`)
+    expect(keyOf('/dispute/0123456789abcdef')).toBe(key)
+    expect(kindOf(key)).toBe('dispute')
+  })
 })
