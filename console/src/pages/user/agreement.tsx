@@ -101,7 +101,7 @@ function Overview({ d }: { d: GetAgreementResponse }) {
         <dt>{t('bounds')}</dt><dd>{bounds(a, t).join(' · ') || t('hint.unbounded')}</dd>
       </dl>
       <Deliveries rows={d.deliveries} />
-      <Uses rows={d.uses} />
+      <Uses rows={d.uses} all={Number(a.uses)} of={`share/agreement/${a.id}`} />
     </div>
   )
 }
@@ -136,7 +136,8 @@ function Deliveries({ rows }: { rows: Delivery[] }) {
   )
 }
 
-function Uses({ rows }: { rows: Use[] }) {
+// Uses are the earliest 500, as the server gives them; where there are more, all stand in what happened to the agreement.
+function Uses({ rows, all, of }: { rows: Use[]; all: number; of: string }) {
   const { t } = useTranslation('user')
   const columns: Column<Use>[] = [
     { id: 'n', title: t('number'), card: 'title', show: (r) => t('nth', { n: String(r.number) }) },
@@ -147,8 +148,9 @@ function Uses({ rows }: { rows: Use[] }) {
     { id: 'at', title: t('at'), card: 'end', show: (r) => moment(r.atMs) },
   ]
   return (
-    <section className="card" aria-label={t('uses')}><header><h2>{t('uses')} {amount(rows.length)}</h2><span className="second">{t('usesText')}</span></header>
+    <section className="card" aria-label={t('uses')}><header><h2>{t('uses')} {amount(Math.max(all, rows.length))}</h2><span className="second">{t('usesText')}</span></header>
       <DataTable whole caption={t('uses')} columns={columns} rows={rows.toReversed()} rowId={(r) => String(r.number)} empty={<Empty text={t('noUses')} />} />
+      {all > rows.length && <p className="body note amber">{t('usesPart', { n: amount(rows.length), all: amount(all) })} <Link to="/trace" search={{ object: of } as never}>{t('usesAll')}</Link></p>}
     </section>
   )
 }
