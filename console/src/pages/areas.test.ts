@@ -16,9 +16,9 @@ describe('areas', () => {
     expect(paths.filter((p) => !routes.includes(p))).toEqual([])
   })
   it('show what has no page of its own as it stands, under its kind', () => {
-    const key = 'share/dispute/0123456789abcdef'
+    const key = 'share/correction/0123456789abcdef'
     expect(pathOf(key)).toBe(`/object/${encodeURIComponent(key)}`)
-    expect(keyOf('/dispute/0123456789abcdef')).toBe(key)
-    expect(kindOf(key)).toBe('dispute')
+    expect(keyOf('/correction/0123456789abcdef')).toBe(key)
+    expect(kindOf(key)).toBe('correction')
   })
 })

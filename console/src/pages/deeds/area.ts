@@ -1,4 +1,14 @@
+import { AuditOutlined } from '@ant-design/icons'
 import type { Area } from '../area'
 
-// No page of its own: what may be done with an object, offered on that object's page.
-export const area: Area = { id: 'deeds', pages: [] }
+// What may be done with an object besides its primary action, offered on that object's page; and
+// the pages of what comes of a quarrel.
+export const area: Area = {
+  id: 'deeds',
+  menu: [{ path: '/disputes', label: 'menu', icon: AuditOutlined, order: 32, roles: ['steward', 'user', 'operator'] }],
+  pages: [
+    { path: '/disputes', page: () => import('./ladder') },
+    { path: '/objection/$id', page: () => import('./ladder/objection') },
+    { path: '/dispute/$id', page: () => import('./ladder/dispute') },
+  ],
+}

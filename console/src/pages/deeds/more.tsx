@@ -33,21 +33,23 @@ export function useAuthority(): boolean {
   return !!signer?.org && (q.data?.roles ?? []).some((r) => r.role === Role.AUTHORITY && (r.account === signer.org || r.account === signer.account))
 }
 
-export function More({ deeds }: { deeds: Deed[] }) {
+/** More is the menu; first is the page's one primary action, if it is a deed, too. */
+export function More({ deeds, first }: { deeds: Deed[]; first?: Deed }) {
   const { t } = useTranslation('deeds')
   const sign = useSign()
   const [asking, setAsking] = useState<Deed>()
-  if (deeds.length === 0) return null
+  if (deeds.length === 0 && !first) return null
   const go = (d: Deed, v: Record<string, string>) => void sign({ title: d.label, danger: d.danger, acts: [d.act(v)], beside: <p className="second">{d.text}</p> })
   const pick = (d: Deed) => (d.fields?.length ? setAsking(d) : go(d, {}))
   return (
     <>
-      <Dropdown
+      {first && <Button type="primary" data-testid="first" onClick={() => pick(first)}>{first.label}</Button>}
+      {deeds.length > 0 && <Dropdown
         trigger={['click']} placement="bottomRight" getPopupContainer={(n) => n.parentElement!}
         menu={{ items: deeds.map((d) => ({ key: d.id, label: d.label, danger: d.danger })), onClick: ({ key }) => pick(deeds.find((d) => d.id === key)!) }}
       >
         <Button icon={<MoreOutlined />} data-testid="more">{t('more')}</Button>
-      </Dropdown>
+      </Dropdown>}
       {asking && <Ask deed={asking} close={() => setAsking(undefined)} go={(v) => { setAsking(undefined); go(asking, v) }} />}
     </>
   )
