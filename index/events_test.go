@@ -58,7 +58,7 @@ func TestPagesOfATrace(t *testing.T) {
 	w := newWorld()
 	terms := &sharev1.Terms{Parts: []*sharev1.Part{{Entry: "p:e"}}}
 	w.put("catalogue/submit_entries", Entry+"p:e", &cataloguev1.Entry{Id: "p:e", Provider: "p"}) // event 0: its number is no end
-	w.put("catalogue/put_duties", Duty+"q:1", &cataloguev1.Duty{Id: "q:1", Org: "q"}) // another story
+	w.put("catalogue/put_duties", Duty+"q:1", &cataloguev1.Duty{Id: "q:1", Org: "q"})            // another story
 	for _, id := range []string{"1", "2"} {
 		w.put("share/file_request", Request+"r"+id, &sharev1.Request{Id: "r" + id, Terms: terms}, Entry+"p:e")
 		w.put("share/answer", Agreement+"a"+id, &sharev1.Agreement{Id: "a" + id, Request: "r" + id, Terms: terms}, Request+"r"+id, Entry+"p:e")

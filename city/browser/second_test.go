@@ -89,7 +89,9 @@ func (p *page) turnsAway(answer, letters string) {
 	p.t.Helper()
 	at := strings.Index(answer, "#") + 1
 	for _, bad := range []struct{ text, why string }{
-		{p.url + "/box/device", "none"}, {answer[:len(answer)-3], "none"}, {strings.Replace(answer, "http://", "http://other.", 1), "none"},
+		{p.url + "/box/device", "none"},
+		{answer[:len(answer)-3], "none"},
+		{strings.Replace(answer, "http://", "http://other.", 1), "none"},
 		{answer[:at] + flip(answer[at:at+1]) + answer[at+1:], "other"},
 	} {
 		p.fill("#answer", bad.text)
