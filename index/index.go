@@ -44,7 +44,7 @@ import (
 )
 
 // version of the schema below and of what project.go files in it. A file of another version is made anew.
-const version = 8
+const version = 9
 
 // The object table has the same few filter columns for every kind; project.go
 // says what each means for which kind.
@@ -76,6 +76,9 @@ CREATE TABLE flow(hour INTEGER NOT NULL, under TEXT NOT NULL, gateway TEXT NOT N
   PRIMARY KEY(hour, under, gateway)) WITHOUT ROWID;
 CREATE TABLE began(agreement TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX began_at ON began(at_ms);
+CREATE TABLE month(month INTEGER NOT NULL, org TEXT NOT NULL, verb TEXT NOT NULL, note TEXT NOT NULL, peer TEXT NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY(month, org, verb, note, peer, kind)) WITHOUT ROWID;
+CREATE TABLE answer(month INTEGER NOT NULL, org TEXT NOT NULL, request TEXT NOT NULL, ms INTEGER NOT NULL, PRIMARY KEY(month, org, request)) WITHOUT ROWID;
 CREATE TABLE code(skeleton TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY(skeleton, code)) WITHOUT ROWID;
 `
 
