@@ -60,6 +60,7 @@ type Client struct {
 	Recovery   recoveryv1connect.RecoveryServiceClient
 	Mandate    mandatev1connect.MandateServiceClient
 	Hook       consolev1connect.HookServiceClient
+	Overview   consolev1connect.OverviewServiceClient
 	Credential credentialv1connect.CredentialServiceClient
 
 	// Clock says until when an envelope counts; nil: time.Now. It is set before the first
@@ -114,6 +115,7 @@ func NewWith(url string, h connect.HTTPClient) *Client {
 		Recovery:   recoveryv1connect.NewRecoveryServiceClient(h, url, opts...),
 		Mandate:    mandatev1connect.NewMandateServiceClient(h, url, opts...),
 		Hook:       consolev1connect.NewHookServiceClient(h, url, opts...),
+		Overview:   consolev1connect.NewOverviewServiceClient(h, url, opts...),
 		Foreign:    foreignv1connect.NewForeignServiceClient(h, url, opts...),
 		Credential: credentialv1connect.NewCredentialServiceClient(h, url, opts...),
 		url:        url, reader: r,

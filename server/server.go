@@ -109,6 +109,7 @@ type Server struct {
 	overviews kept[uint32, consolev1.GetOverviewResponse] // by days
 	coverages kept[int, consolev1.GetCoverageResponse]
 	findings  kept[int, consolev1.ListFindingsResponse]
+	reports   kept[int32, consolev1.GetReportResponse]
 	commits   commits
 
 	mu     sync.Mutex // guards seats and signIn
@@ -185,6 +186,7 @@ func (s *Server) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /openapi.json", s.openAPI)
 	mux.HandleFunc("GET /api/codes", s.codes)
+	mux.HandleFunc("GET /api/report/{month}", s.workbook)
 	mux.HandleFunc("GET /status", s.page)
 	mux.HandleFunc("GET /v/{id...}", s.publicPage)
 	mux.HandleFunc("GET /api/version", s.version)

@@ -15,6 +15,7 @@ func (a *app) commands() []*cobra.Command {
 		a.sourceCommand(),
 		a.statusCommand(),
 		a.catalogueCommand(),
+		a.reportCommand(),
 		a.searchCommand(),
 		a.shareCommand(),
 		a.ownerCommand(),

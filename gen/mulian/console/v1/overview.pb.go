@@ -161,6 +161,125 @@ func (Severity) EnumDescriptor() ([]byte, []int) {
 	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{1}
 }
 
+// ReportFigure is what a month counts. docs/spec/reports.md names the events of each.
+type ReportFigure int32
+
+const (
+	ReportFigure_REPORT_FIGURE_UNSPECIFIED          ReportFigure = 0
+	ReportFigure_REPORT_FIGURE_REQUESTS_RECEIVED    ReportFigure = 1 // requests for what is the organisation's
+	ReportFigure_REPORT_FIGURE_REQUESTS_ACCEPTED    ReportFigure = 2 // of them, accepted in the month: by answer, at once, or by silence
+	ReportFigure_REPORT_FIGURE_REQUESTS_REFUSED     ReportFigure = 3
+	ReportFigure_REPORT_FIGURE_REQUESTS_SILENT      ReportFigure = 4 // of the accepted, by silence: nobody answered in time
+	ReportFigure_REPORT_FIGURE_ANSWERS_LATE         ReportFigure = 5 // clocks of an answer that ran out
+	ReportFigure_REPORT_FIGURE_ANSWER_MEDIAN_MS     ReportFigure = 6 // from filing to the answer, of those answered by a person
+	ReportFigure_REPORT_FIGURE_REQUESTS_URGED       ReportFigure = 7
+	ReportFigure_REPORT_FIGURE_REQUESTS_FILED       ReportFigure = 8  // by the organisation
+	ReportFigure_REPORT_FIGURE_AGREEMENTS_BEGUN     ReportFigure = 9  // as the provider
+	ReportFigure_REPORT_FIGURE_AGREEMENTS_TAKEN     ReportFigure = 10 // begun, as the consumer
+	ReportFigure_REPORT_FIGURE_AGREEMENTS_SUSPENDED ReportFigure = 11 // as the provider
+	ReportFigure_REPORT_FIGURE_AGREEMENTS_ENDED     ReportFigure = 12 // ended or run out, as the provider
+	ReportFigure_REPORT_FIGURE_DELIVERIES           ReportFigure = 13 // completed by its gateways
+	ReportFigure_REPORT_FIGURE_USES                 ReportFigure = 14 // recorded by the organisation
+	ReportFigure_REPORT_FIGURE_ENTRIES_SUBMITTED    ReportFigure = 15
+	ReportFigure_REPORT_FIGURE_ENTRIES_LOCKED       ReportFigure = 16
+	ReportFigure_REPORT_FIGURE_ENTRIES_WITHDRAWN    ReportFigure = 17
+	ReportFigure_REPORT_FIGURE_DRIFTS               ReportFigure = 18 // found in its tables
+	ReportFigure_REPORT_FIGURE_DRIFTS_SETTLED       ReportFigure = 19
+	ReportFigure_REPORT_FIGURE_OBJECTIONS_RECEIVED  ReportFigure = 20
+	ReportFigure_REPORT_FIGURE_OBJECTIONS_FILED     ReportFigure = 21
+	ReportFigure_REPORT_FIGURE_DISPUTES             ReportFigure = 22 // as either side
+	ReportFigure_REPORT_FIGURE_VIOLATIONS           ReportFigure = 23 // found by the organisation
+	ReportFigure_REPORT_FIGURE_CORRECTIONS          ReportFigure = 24 // asked of the organisation
+	ReportFigure_REPORT_FIGURE_VOTES                ReportFigure = 25
+)
+
+// Enum value maps for ReportFigure.
+var (
+	ReportFigure_name = map[int32]string{
+		0:  "REPORT_FIGURE_UNSPECIFIED",
+		1:  "REPORT_FIGURE_REQUESTS_RECEIVED",
+		2:  "REPORT_FIGURE_REQUESTS_ACCEPTED",
+		3:  "REPORT_FIGURE_REQUESTS_REFUSED",
+		4:  "REPORT_FIGURE_REQUESTS_SILENT",
+		5:  "REPORT_FIGURE_ANSWERS_LATE",
+		6:  "REPORT_FIGURE_ANSWER_MEDIAN_MS",
+		7:  "REPORT_FIGURE_REQUESTS_URGED",
+		8:  "REPORT_FIGURE_REQUESTS_FILED",
+		9:  "REPORT_FIGURE_AGREEMENTS_BEGUN",
+		10: "REPORT_FIGURE_AGREEMENTS_TAKEN",
+		11: "REPORT_FIGURE_AGREEMENTS_SUSPENDED",
+		12: "REPORT_FIGURE_AGREEMENTS_ENDED",
+		13: "REPORT_FIGURE_DELIVERIES",
+		14: "REPORT_FIGURE_USES",
+		15: "REPORT_FIGURE_ENTRIES_SUBMITTED",
+		16: "REPORT_FIGURE_ENTRIES_LOCKED",
+		17: "REPORT_FIGURE_ENTRIES_WITHDRAWN",
+		18: "REPORT_FIGURE_DRIFTS",
+		19: "REPORT_FIGURE_DRIFTS_SETTLED",
+		20: "REPORT_FIGURE_OBJECTIONS_RECEIVED",
+		21: "REPORT_FIGURE_OBJECTIONS_FILED",
+		22: "REPORT_FIGURE_DISPUTES",
+		23: "REPORT_FIGURE_VIOLATIONS",
+		24: "REPORT_FIGURE_CORRECTIONS",
+		25: "REPORT_FIGURE_VOTES",
+	}
+	ReportFigure_value = map[string]int32{
+		"REPORT_FIGURE_UNSPECIFIED":          0,
+		"REPORT_FIGURE_REQUESTS_RECEIVED":    1,
+		"REPORT_FIGURE_REQUESTS_ACCEPTED":    2,
+		"REPORT_FIGURE_REQUESTS_REFUSED":     3,
+		"REPORT_FIGURE_REQUESTS_SILENT":      4,
+		"REPORT_FIGURE_ANSWERS_LATE":         5,
+		"REPORT_FIGURE_ANSWER_MEDIAN_MS":     6,
+		"REPORT_FIGURE_REQUESTS_URGED":       7,
+		"REPORT_FIGURE_REQUESTS_FILED":       8,
+		"REPORT_FIGURE_AGREEMENTS_BEGUN":     9,
+		"REPORT_FIGURE_AGREEMENTS_TAKEN":     10,
+		"REPORT_FIGURE_AGREEMENTS_SUSPENDED": 11,
+		"REPORT_FIGURE_AGREEMENTS_ENDED":     12,
+		"REPORT_FIGURE_DELIVERIES":           13,
+		"REPORT_FIGURE_USES":                 14,
+		"REPORT_FIGURE_ENTRIES_SUBMITTED":    15,
+		"REPORT_FIGURE_ENTRIES_LOCKED":       16,
+		"REPORT_FIGURE_ENTRIES_WITHDRAWN":    17,
+		"REPORT_FIGURE_DRIFTS":               18,
+		"REPORT_FIGURE_DRIFTS_SETTLED":       19,
+		"REPORT_FIGURE_OBJECTIONS_RECEIVED":  20,
+		"REPORT_FIGURE_OBJECTIONS_FILED":     21,
+		"REPORT_FIGURE_DISPUTES":             22,
+		"REPORT_FIGURE_VIOLATIONS":           23,
+		"REPORT_FIGURE_CORRECTIONS":          24,
+		"REPORT_FIGURE_VOTES":                25,
+	}
+)
+
+func (x ReportFigure) Enum() *ReportFigure {
+	p := new(ReportFigure)
+	*p = x
+	return p
+}
+
+func (x ReportFigure) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReportFigure) Descriptor() protoreflect.EnumDescriptor {
+	return file_mulian_console_v1_overview_proto_enumTypes[2].Descriptor()
+}
+
+func (ReportFigure) Type() protoreflect.EnumType {
+	return &file_mulian_console_v1_overview_proto_enumTypes[2]
+}
+
+func (x ReportFigure) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReportFigure.Descriptor instead.
+func (ReportFigure) EnumDescriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{2}
+}
+
 // days is a period that ends now: whole days of Beijing time with today as the last; 1 = today. 1-31.
 type GetOverviewRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2305,6 +2424,272 @@ func (x *Signer) GetLastMs() int64 {
 	return 0
 }
 
+// month is "2026-11"; empty = that of the latest block. OutOfRange for one that has not begun or is over 240 months ago.
+type GetReportRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Month         string                 `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetReportRequest) Reset() {
+	*x = GetReportRequest{}
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetReportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetReportRequest) ProtoMessage() {}
+
+func (x *GetReportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetReportRequest.ProtoReflect.Descriptor instead.
+func (*GetReportRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GetReportRequest) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *GetReportRequest) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+type GetReportResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Month         string                 `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	Orgs          []*OrgReport           `protobuf:"bytes,2,rep,name=orgs,proto3" json:"orgs,omitempty"`                    // by code, those in which something happened; <= 1,000
+	Sum           []*ReportCount         `protobuf:"bytes,3,rep,name=sum,proto3" json:"sum,omitempty"`                      // over all organisations; what both sides count stands in it twice. No medians but one over all answers
+	Height        int64                  `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`               // up to which the index has read
+	TimeMs        int64                  `protobuf:"varint,5,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // of the latest block
+	Running       bool                   `protobuf:"varint,6,opt,name=running,proto3" json:"running,omitempty"`             // the month is not over: counted until the height
+	ChainId       string                 `protobuf:"bytes,7,opt,name=chain_id,json=chainId,proto3" json:"chain_id,omitempty"`
+	OrgsTotal     int64                  `protobuf:"varint,8,opt,name=orgs_total,json=orgsTotal,proto3" json:"orgs_total,omitempty"` // organisations in which something happened
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetReportResponse) Reset() {
+	*x = GetReportResponse{}
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetReportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetReportResponse) ProtoMessage() {}
+
+func (x *GetReportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetReportResponse.ProtoReflect.Descriptor instead.
+func (*GetReportResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *GetReportResponse) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *GetReportResponse) GetOrgs() []*OrgReport {
+	if x != nil {
+		return x.Orgs
+	}
+	return nil
+}
+
+func (x *GetReportResponse) GetSum() []*ReportCount {
+	if x != nil {
+		return x.Sum
+	}
+	return nil
+}
+
+func (x *GetReportResponse) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *GetReportResponse) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *GetReportResponse) GetRunning() bool {
+	if x != nil {
+		return x.Running
+	}
+	return false
+}
+
+func (x *GetReportResponse) GetChainId() string {
+	if x != nil {
+		return x.ChainId
+	}
+	return ""
+}
+
+func (x *GetReportResponse) GetOrgsTotal() int64 {
+	if x != nil {
+		return x.OrgsTotal
+	}
+	return 0
+}
+
+// OrgReport is a month of one organisation.
+type OrgReport struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Org           string                 `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Counts        []*ReportCount         `protobuf:"bytes,3,rep,name=counts,proto3" json:"counts,omitempty"` // in the order of ReportFigure; none that is 0
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrgReport) Reset() {
+	*x = OrgReport{}
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrgReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrgReport) ProtoMessage() {}
+
+func (x *OrgReport) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrgReport.ProtoReflect.Descriptor instead.
+func (*OrgReport) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *OrgReport) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *OrgReport) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OrgReport) GetCounts() []*ReportCount {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+type ReportCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Figure        ReportFigure           `protobuf:"varint,1,opt,name=figure,proto3,enum=mulian.console.v1.ReportFigure" json:"figure,omitempty"`
+	N             int64                  `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportCount) Reset() {
+	*x = ReportCount{}
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportCount) ProtoMessage() {}
+
+func (x *ReportCount) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportCount.ProtoReflect.Descriptor instead.
+func (*ReportCount) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ReportCount) GetFigure() ReportFigure {
+	if x != nil {
+		return x.Figure
+	}
+	return ReportFigure_REPORT_FIGURE_UNSPECIFIED
+}
+
+func (x *ReportCount) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
 var File_mulian_console_v1_overview_proto protoreflect.FileDescriptor
 
 const file_mulian_console_v1_overview_proto_rawDesc = "" +
@@ -2480,7 +2865,27 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x06signed\x18\x04 \x01(\x03R\x06signed\x12\x1f\n" +
 	"\vlast_height\x18\x05 \x01(\x03R\n" +
 	"lastHeight\x12\x17\n" +
-	"\alast_ms\x18\x06 \x01(\x03R\x06lastMs*\x84\x03\n" +
+	"\alast_ms\x18\x06 \x01(\x03R\x06lastMs\":\n" +
+	"\x10GetReportRequest\x12\x14\n" +
+	"\x05month\x18\x01 \x01(\tR\x05month\x12\x10\n" +
+	"\x03org\x18\x02 \x01(\tR\x03org\"\x92\x02\n" +
+	"\x11GetReportResponse\x12\x14\n" +
+	"\x05month\x18\x01 \x01(\tR\x05month\x120\n" +
+	"\x04orgs\x18\x02 \x03(\v2\x1c.mulian.console.v1.OrgReportR\x04orgs\x120\n" +
+	"\x03sum\x18\x03 \x03(\v2\x1e.mulian.console.v1.ReportCountR\x03sum\x12\x16\n" +
+	"\x06height\x18\x04 \x01(\x03R\x06height\x12\x17\n" +
+	"\atime_ms\x18\x05 \x01(\x03R\x06timeMs\x12\x18\n" +
+	"\arunning\x18\x06 \x01(\bR\arunning\x12\x19\n" +
+	"\bchain_id\x18\a \x01(\tR\achainId\x12\x1d\n" +
+	"\n" +
+	"orgs_total\x18\b \x01(\x03R\torgsTotal\"i\n" +
+	"\tOrgReport\x12\x10\n" +
+	"\x03org\x18\x01 \x01(\tR\x03org\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x126\n" +
+	"\x06counts\x18\x03 \x03(\v2\x1e.mulian.console.v1.ReportCountR\x06counts\"T\n" +
+	"\vReportCount\x127\n" +
+	"\x06figure\x18\x01 \x01(\x0e2\x1f.mulian.console.v1.ReportFigureR\x06figure\x12\f\n" +
+	"\x01n\x18\x02 \x01(\x03R\x01n*\x84\x03\n" +
 	"\vConcernKind\x12\x1c\n" +
 	"\x18CONCERN_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12CONCERN_KIND_DRIFT\x10\x01\x12\x1c\n" +
@@ -2500,14 +2905,43 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSEVERITY_GRAVE\x10\x01\x12\x11\n" +
 	"\rSEVERITY_LATE\x10\x02\x12\x11\n" +
-	"\rSEVERITY_NOTE\x10\x032\xf7\x06\n" +
+	"\rSEVERITY_NOTE\x10\x03*\xf5\x06\n" +
+	"\fReportFigure\x12\x1d\n" +
+	"\x19REPORT_FIGURE_UNSPECIFIED\x10\x00\x12#\n" +
+	"\x1fREPORT_FIGURE_REQUESTS_RECEIVED\x10\x01\x12#\n" +
+	"\x1fREPORT_FIGURE_REQUESTS_ACCEPTED\x10\x02\x12\"\n" +
+	"\x1eREPORT_FIGURE_REQUESTS_REFUSED\x10\x03\x12!\n" +
+	"\x1dREPORT_FIGURE_REQUESTS_SILENT\x10\x04\x12\x1e\n" +
+	"\x1aREPORT_FIGURE_ANSWERS_LATE\x10\x05\x12\"\n" +
+	"\x1eREPORT_FIGURE_ANSWER_MEDIAN_MS\x10\x06\x12 \n" +
+	"\x1cREPORT_FIGURE_REQUESTS_URGED\x10\a\x12 \n" +
+	"\x1cREPORT_FIGURE_REQUESTS_FILED\x10\b\x12\"\n" +
+	"\x1eREPORT_FIGURE_AGREEMENTS_BEGUN\x10\t\x12\"\n" +
+	"\x1eREPORT_FIGURE_AGREEMENTS_TAKEN\x10\n" +
+	"\x12&\n" +
+	"\"REPORT_FIGURE_AGREEMENTS_SUSPENDED\x10\v\x12\"\n" +
+	"\x1eREPORT_FIGURE_AGREEMENTS_ENDED\x10\f\x12\x1c\n" +
+	"\x18REPORT_FIGURE_DELIVERIES\x10\r\x12\x16\n" +
+	"\x12REPORT_FIGURE_USES\x10\x0e\x12#\n" +
+	"\x1fREPORT_FIGURE_ENTRIES_SUBMITTED\x10\x0f\x12 \n" +
+	"\x1cREPORT_FIGURE_ENTRIES_LOCKED\x10\x10\x12#\n" +
+	"\x1fREPORT_FIGURE_ENTRIES_WITHDRAWN\x10\x11\x12\x18\n" +
+	"\x14REPORT_FIGURE_DRIFTS\x10\x12\x12 \n" +
+	"\x1cREPORT_FIGURE_DRIFTS_SETTLED\x10\x13\x12%\n" +
+	"!REPORT_FIGURE_OBJECTIONS_RECEIVED\x10\x14\x12\"\n" +
+	"\x1eREPORT_FIGURE_OBJECTIONS_FILED\x10\x15\x12\x1a\n" +
+	"\x16REPORT_FIGURE_DISPUTES\x10\x16\x12\x1c\n" +
+	"\x18REPORT_FIGURE_VIOLATIONS\x10\x17\x12\x1d\n" +
+	"\x19REPORT_FIGURE_CORRECTIONS\x10\x18\x12\x17\n" +
+	"\x13REPORT_FIGURE_VOTES\x10\x192\xd4\a\n" +
 	"\x0fOverviewService\x12a\n" +
 	"\vGetOverview\x12%.mulian.console.v1.GetOverviewRequest\x1a&.mulian.console.v1.GetOverviewResponse\"\x03\x90\x02\x01\x12^\n" +
 	"\n" +
 	"ListShares\x12$.mulian.console.v1.ListSharesRequest\x1a%.mulian.console.v1.ListSharesResponse\"\x03\x90\x02\x01\x12^\n" +
 	"\n" +
 	"ListStarts\x12$.mulian.console.v1.ListStartsRequest\x1a%.mulian.console.v1.ListStartsResponse\"\x03\x90\x02\x01\x12d\n" +
-	"\fListFindings\x12&.mulian.console.v1.ListFindingsRequest\x1a'.mulian.console.v1.ListFindingsResponse\"\x03\x90\x02\x01\x12a\n" +
+	"\fListFindings\x12&.mulian.console.v1.ListFindingsRequest\x1a'.mulian.console.v1.ListFindingsResponse\"\x03\x90\x02\x01\x12[\n" +
+	"\tGetReport\x12#.mulian.console.v1.GetReportRequest\x1a$.mulian.console.v1.GetReportResponse\"\x03\x90\x02\x01\x12a\n" +
 	"\vGetCoverage\x12%.mulian.console.v1.GetCoverageRequest\x1a&.mulian.console.v1.GetCoverageResponse\"\x03\x90\x02\x01\x12a\n" +
 	"\vListCovered\x12%.mulian.console.v1.ListCoveredRequest\x1a&.mulian.console.v1.ListCoveredResponse\"\x03\x90\x02\x01\x12[\n" +
 	"\tListVotes\x12#.mulian.console.v1.ListVotesRequest\x1a$.mulian.console.v1.ListVotesResponse\"\x03\x90\x02\x01\x12U\n" +
@@ -2526,94 +2960,105 @@ func file_mulian_console_v1_overview_proto_rawDescGZIP() []byte {
 	return file_mulian_console_v1_overview_proto_rawDescData
 }
 
-var file_mulian_console_v1_overview_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_mulian_console_v1_overview_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_mulian_console_v1_overview_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_mulian_console_v1_overview_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_mulian_console_v1_overview_proto_goTypes = []any{
 	(ConcernKind)(0),             // 0: mulian.console.v1.ConcernKind
 	(Severity)(0),                // 1: mulian.console.v1.Severity
-	(*GetOverviewRequest)(nil),   // 2: mulian.console.v1.GetOverviewRequest
-	(*GetOverviewResponse)(nil),  // 3: mulian.console.v1.GetOverviewResponse
-	(*Stream)(nil),               // 4: mulian.console.v1.Stream
-	(*Hours)(nil),                // 5: mulian.console.v1.Hours
-	(*Concern)(nil),              // 6: mulian.console.v1.Concern
-	(*ListFindingsRequest)(nil),  // 7: mulian.console.v1.ListFindingsRequest
-	(*ListFindingsResponse)(nil), // 8: mulian.console.v1.ListFindingsResponse
-	(*FindingRule)(nil),          // 9: mulian.console.v1.FindingRule
-	(*ListSharesRequest)(nil),    // 10: mulian.console.v1.ListSharesRequest
-	(*ListSharesResponse)(nil),   // 11: mulian.console.v1.ListSharesResponse
-	(*Share)(nil),                // 12: mulian.console.v1.Share
-	(*ListStartsRequest)(nil),    // 13: mulian.console.v1.ListStartsRequest
-	(*ListStartsResponse)(nil),   // 14: mulian.console.v1.ListStartsResponse
-	(*Start)(nil),                // 15: mulian.console.v1.Start
-	(*GetCoverageRequest)(nil),   // 16: mulian.console.v1.GetCoverageRequest
-	(*GetCoverageResponse)(nil),  // 17: mulian.console.v1.GetCoverageResponse
-	(*Coverage)(nil),             // 18: mulian.console.v1.Coverage
-	(*ListCoveredRequest)(nil),   // 19: mulian.console.v1.ListCoveredRequest
-	(*ListCoveredResponse)(nil),  // 20: mulian.console.v1.ListCoveredResponse
-	(*CoveredDuty)(nil),          // 21: mulian.console.v1.CoveredDuty
-	(*CoveredEntry)(nil),         // 22: mulian.console.v1.CoveredEntry
-	(*ListVotesRequest)(nil),     // 23: mulian.console.v1.ListVotesRequest
-	(*ListVotesResponse)(nil),    // 24: mulian.console.v1.ListVotesResponse
-	(*GetVoteRequest)(nil),       // 25: mulian.console.v1.GetVoteRequest
-	(*GetVoteResponse)(nil),      // 26: mulian.console.v1.GetVoteResponse
-	(*Vote)(nil),                 // 27: mulian.console.v1.Vote
-	(*ListSignersRequest)(nil),   // 28: mulian.console.v1.ListSignersRequest
-	(*ListSignersResponse)(nil),  // 29: mulian.console.v1.ListSignersResponse
-	(*Signer)(nil),               // 30: mulian.console.v1.Signer
-	(v1.DriftClass)(0),           // 31: mulian.catalogue.v1.DriftClass
-	(*v11.Agreement)(nil),        // 32: mulian.share.v1.Agreement
-	(v1.PowerType)(0),            // 33: mulian.catalogue.v1.PowerType
-	(*v1.Duty)(nil),              // 34: mulian.catalogue.v1.Duty
-	(v1.EntryState)(0),           // 35: mulian.catalogue.v1.EntryState
-	(*v12.Proposal)(nil),         // 36: mulian.governance.v1.Proposal
+	(ReportFigure)(0),            // 2: mulian.console.v1.ReportFigure
+	(*GetOverviewRequest)(nil),   // 3: mulian.console.v1.GetOverviewRequest
+	(*GetOverviewResponse)(nil),  // 4: mulian.console.v1.GetOverviewResponse
+	(*Stream)(nil),               // 5: mulian.console.v1.Stream
+	(*Hours)(nil),                // 6: mulian.console.v1.Hours
+	(*Concern)(nil),              // 7: mulian.console.v1.Concern
+	(*ListFindingsRequest)(nil),  // 8: mulian.console.v1.ListFindingsRequest
+	(*ListFindingsResponse)(nil), // 9: mulian.console.v1.ListFindingsResponse
+	(*FindingRule)(nil),          // 10: mulian.console.v1.FindingRule
+	(*ListSharesRequest)(nil),    // 11: mulian.console.v1.ListSharesRequest
+	(*ListSharesResponse)(nil),   // 12: mulian.console.v1.ListSharesResponse
+	(*Share)(nil),                // 13: mulian.console.v1.Share
+	(*ListStartsRequest)(nil),    // 14: mulian.console.v1.ListStartsRequest
+	(*ListStartsResponse)(nil),   // 15: mulian.console.v1.ListStartsResponse
+	(*Start)(nil),                // 16: mulian.console.v1.Start
+	(*GetCoverageRequest)(nil),   // 17: mulian.console.v1.GetCoverageRequest
+	(*GetCoverageResponse)(nil),  // 18: mulian.console.v1.GetCoverageResponse
+	(*Coverage)(nil),             // 19: mulian.console.v1.Coverage
+	(*ListCoveredRequest)(nil),   // 20: mulian.console.v1.ListCoveredRequest
+	(*ListCoveredResponse)(nil),  // 21: mulian.console.v1.ListCoveredResponse
+	(*CoveredDuty)(nil),          // 22: mulian.console.v1.CoveredDuty
+	(*CoveredEntry)(nil),         // 23: mulian.console.v1.CoveredEntry
+	(*ListVotesRequest)(nil),     // 24: mulian.console.v1.ListVotesRequest
+	(*ListVotesResponse)(nil),    // 25: mulian.console.v1.ListVotesResponse
+	(*GetVoteRequest)(nil),       // 26: mulian.console.v1.GetVoteRequest
+	(*GetVoteResponse)(nil),      // 27: mulian.console.v1.GetVoteResponse
+	(*Vote)(nil),                 // 28: mulian.console.v1.Vote
+	(*ListSignersRequest)(nil),   // 29: mulian.console.v1.ListSignersRequest
+	(*ListSignersResponse)(nil),  // 30: mulian.console.v1.ListSignersResponse
+	(*Signer)(nil),               // 31: mulian.console.v1.Signer
+	(*GetReportRequest)(nil),     // 32: mulian.console.v1.GetReportRequest
+	(*GetReportResponse)(nil),    // 33: mulian.console.v1.GetReportResponse
+	(*OrgReport)(nil),            // 34: mulian.console.v1.OrgReport
+	(*ReportCount)(nil),          // 35: mulian.console.v1.ReportCount
+	(v1.DriftClass)(0),           // 36: mulian.catalogue.v1.DriftClass
+	(*v11.Agreement)(nil),        // 37: mulian.share.v1.Agreement
+	(v1.PowerType)(0),            // 38: mulian.catalogue.v1.PowerType
+	(*v1.Duty)(nil),              // 39: mulian.catalogue.v1.Duty
+	(v1.EntryState)(0),           // 40: mulian.catalogue.v1.EntryState
+	(*v12.Proposal)(nil),         // 41: mulian.governance.v1.Proposal
 }
 var file_mulian_console_v1_overview_proto_depIdxs = []int32{
-	4,  // 0: mulian.console.v1.GetOverviewResponse.streams:type_name -> mulian.console.v1.Stream
-	5,  // 1: mulian.console.v1.GetOverviewResponse.hours:type_name -> mulian.console.v1.Hours
-	6,  // 2: mulian.console.v1.GetOverviewResponse.concerns:type_name -> mulian.console.v1.Concern
+	5,  // 0: mulian.console.v1.GetOverviewResponse.streams:type_name -> mulian.console.v1.Stream
+	6,  // 1: mulian.console.v1.GetOverviewResponse.hours:type_name -> mulian.console.v1.Hours
+	7,  // 2: mulian.console.v1.GetOverviewResponse.concerns:type_name -> mulian.console.v1.Concern
 	0,  // 3: mulian.console.v1.Concern.kind:type_name -> mulian.console.v1.ConcernKind
 	1,  // 4: mulian.console.v1.Concern.severity:type_name -> mulian.console.v1.Severity
-	31, // 5: mulian.console.v1.Concern.drift:type_name -> mulian.catalogue.v1.DriftClass
-	9,  // 6: mulian.console.v1.ListFindingsResponse.rules:type_name -> mulian.console.v1.FindingRule
-	6,  // 7: mulian.console.v1.ListFindingsResponse.findings:type_name -> mulian.console.v1.Concern
+	36, // 5: mulian.console.v1.Concern.drift:type_name -> mulian.catalogue.v1.DriftClass
+	10, // 6: mulian.console.v1.ListFindingsResponse.rules:type_name -> mulian.console.v1.FindingRule
+	7,  // 7: mulian.console.v1.ListFindingsResponse.findings:type_name -> mulian.console.v1.Concern
 	0,  // 8: mulian.console.v1.FindingRule.kind:type_name -> mulian.console.v1.ConcernKind
-	12, // 9: mulian.console.v1.ListSharesResponse.shares:type_name -> mulian.console.v1.Share
-	15, // 10: mulian.console.v1.ListStartsResponse.starts:type_name -> mulian.console.v1.Start
-	32, // 11: mulian.console.v1.Start.agreement:type_name -> mulian.share.v1.Agreement
-	18, // 12: mulian.console.v1.GetCoverageResponse.cells:type_name -> mulian.console.v1.Coverage
-	33, // 13: mulian.console.v1.Coverage.power:type_name -> mulian.catalogue.v1.PowerType
-	33, // 14: mulian.console.v1.ListCoveredRequest.power:type_name -> mulian.catalogue.v1.PowerType
-	21, // 15: mulian.console.v1.ListCoveredResponse.duties:type_name -> mulian.console.v1.CoveredDuty
-	34, // 16: mulian.console.v1.CoveredDuty.duty:type_name -> mulian.catalogue.v1.Duty
-	22, // 17: mulian.console.v1.CoveredDuty.entries:type_name -> mulian.console.v1.CoveredEntry
-	35, // 18: mulian.console.v1.CoveredEntry.state:type_name -> mulian.catalogue.v1.EntryState
-	27, // 19: mulian.console.v1.ListVotesResponse.votes:type_name -> mulian.console.v1.Vote
-	27, // 20: mulian.console.v1.GetVoteResponse.vote:type_name -> mulian.console.v1.Vote
-	36, // 21: mulian.console.v1.Vote.proposal:type_name -> mulian.governance.v1.Proposal
-	30, // 22: mulian.console.v1.ListSignersResponse.signers:type_name -> mulian.console.v1.Signer
-	2,  // 23: mulian.console.v1.OverviewService.GetOverview:input_type -> mulian.console.v1.GetOverviewRequest
-	10, // 24: mulian.console.v1.OverviewService.ListShares:input_type -> mulian.console.v1.ListSharesRequest
-	13, // 25: mulian.console.v1.OverviewService.ListStarts:input_type -> mulian.console.v1.ListStartsRequest
-	7,  // 26: mulian.console.v1.OverviewService.ListFindings:input_type -> mulian.console.v1.ListFindingsRequest
-	16, // 27: mulian.console.v1.OverviewService.GetCoverage:input_type -> mulian.console.v1.GetCoverageRequest
-	19, // 28: mulian.console.v1.OverviewService.ListCovered:input_type -> mulian.console.v1.ListCoveredRequest
-	23, // 29: mulian.console.v1.OverviewService.ListVotes:input_type -> mulian.console.v1.ListVotesRequest
-	25, // 30: mulian.console.v1.OverviewService.GetVote:input_type -> mulian.console.v1.GetVoteRequest
-	28, // 31: mulian.console.v1.OverviewService.ListSigners:input_type -> mulian.console.v1.ListSignersRequest
-	3,  // 32: mulian.console.v1.OverviewService.GetOverview:output_type -> mulian.console.v1.GetOverviewResponse
-	11, // 33: mulian.console.v1.OverviewService.ListShares:output_type -> mulian.console.v1.ListSharesResponse
-	14, // 34: mulian.console.v1.OverviewService.ListStarts:output_type -> mulian.console.v1.ListStartsResponse
-	8,  // 35: mulian.console.v1.OverviewService.ListFindings:output_type -> mulian.console.v1.ListFindingsResponse
-	17, // 36: mulian.console.v1.OverviewService.GetCoverage:output_type -> mulian.console.v1.GetCoverageResponse
-	20, // 37: mulian.console.v1.OverviewService.ListCovered:output_type -> mulian.console.v1.ListCoveredResponse
-	24, // 38: mulian.console.v1.OverviewService.ListVotes:output_type -> mulian.console.v1.ListVotesResponse
-	26, // 39: mulian.console.v1.OverviewService.GetVote:output_type -> mulian.console.v1.GetVoteResponse
-	29, // 40: mulian.console.v1.OverviewService.ListSigners:output_type -> mulian.console.v1.ListSignersResponse
-	32, // [32:41] is the sub-list for method output_type
-	23, // [23:32] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	13, // 9: mulian.console.v1.ListSharesResponse.shares:type_name -> mulian.console.v1.Share
+	16, // 10: mulian.console.v1.ListStartsResponse.starts:type_name -> mulian.console.v1.Start
+	37, // 11: mulian.console.v1.Start.agreement:type_name -> mulian.share.v1.Agreement
+	19, // 12: mulian.console.v1.GetCoverageResponse.cells:type_name -> mulian.console.v1.Coverage
+	38, // 13: mulian.console.v1.Coverage.power:type_name -> mulian.catalogue.v1.PowerType
+	38, // 14: mulian.console.v1.ListCoveredRequest.power:type_name -> mulian.catalogue.v1.PowerType
+	22, // 15: mulian.console.v1.ListCoveredResponse.duties:type_name -> mulian.console.v1.CoveredDuty
+	39, // 16: mulian.console.v1.CoveredDuty.duty:type_name -> mulian.catalogue.v1.Duty
+	23, // 17: mulian.console.v1.CoveredDuty.entries:type_name -> mulian.console.v1.CoveredEntry
+	40, // 18: mulian.console.v1.CoveredEntry.state:type_name -> mulian.catalogue.v1.EntryState
+	28, // 19: mulian.console.v1.ListVotesResponse.votes:type_name -> mulian.console.v1.Vote
+	28, // 20: mulian.console.v1.GetVoteResponse.vote:type_name -> mulian.console.v1.Vote
+	41, // 21: mulian.console.v1.Vote.proposal:type_name -> mulian.governance.v1.Proposal
+	31, // 22: mulian.console.v1.ListSignersResponse.signers:type_name -> mulian.console.v1.Signer
+	34, // 23: mulian.console.v1.GetReportResponse.orgs:type_name -> mulian.console.v1.OrgReport
+	35, // 24: mulian.console.v1.GetReportResponse.sum:type_name -> mulian.console.v1.ReportCount
+	35, // 25: mulian.console.v1.OrgReport.counts:type_name -> mulian.console.v1.ReportCount
+	2,  // 26: mulian.console.v1.ReportCount.figure:type_name -> mulian.console.v1.ReportFigure
+	3,  // 27: mulian.console.v1.OverviewService.GetOverview:input_type -> mulian.console.v1.GetOverviewRequest
+	11, // 28: mulian.console.v1.OverviewService.ListShares:input_type -> mulian.console.v1.ListSharesRequest
+	14, // 29: mulian.console.v1.OverviewService.ListStarts:input_type -> mulian.console.v1.ListStartsRequest
+	8,  // 30: mulian.console.v1.OverviewService.ListFindings:input_type -> mulian.console.v1.ListFindingsRequest
+	32, // 31: mulian.console.v1.OverviewService.GetReport:input_type -> mulian.console.v1.GetReportRequest
+	17, // 32: mulian.console.v1.OverviewService.GetCoverage:input_type -> mulian.console.v1.GetCoverageRequest
+	20, // 33: mulian.console.v1.OverviewService.ListCovered:input_type -> mulian.console.v1.ListCoveredRequest
+	24, // 34: mulian.console.v1.OverviewService.ListVotes:input_type -> mulian.console.v1.ListVotesRequest
+	26, // 35: mulian.console.v1.OverviewService.GetVote:input_type -> mulian.console.v1.GetVoteRequest
+	29, // 36: mulian.console.v1.OverviewService.ListSigners:input_type -> mulian.console.v1.ListSignersRequest
+	4,  // 37: mulian.console.v1.OverviewService.GetOverview:output_type -> mulian.console.v1.GetOverviewResponse
+	12, // 38: mulian.console.v1.OverviewService.ListShares:output_type -> mulian.console.v1.ListSharesResponse
+	15, // 39: mulian.console.v1.OverviewService.ListStarts:output_type -> mulian.console.v1.ListStartsResponse
+	9,  // 40: mulian.console.v1.OverviewService.ListFindings:output_type -> mulian.console.v1.ListFindingsResponse
+	33, // 41: mulian.console.v1.OverviewService.GetReport:output_type -> mulian.console.v1.GetReportResponse
+	18, // 42: mulian.console.v1.OverviewService.GetCoverage:output_type -> mulian.console.v1.GetCoverageResponse
+	21, // 43: mulian.console.v1.OverviewService.ListCovered:output_type -> mulian.console.v1.ListCoveredResponse
+	25, // 44: mulian.console.v1.OverviewService.ListVotes:output_type -> mulian.console.v1.ListVotesResponse
+	27, // 45: mulian.console.v1.OverviewService.GetVote:output_type -> mulian.console.v1.GetVoteResponse
+	30, // 46: mulian.console.v1.OverviewService.ListSigners:output_type -> mulian.console.v1.ListSignersResponse
+	37, // [37:47] is the sub-list for method output_type
+	27, // [27:37] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_mulian_console_v1_overview_proto_init() }
@@ -2626,8 +3071,8 @@ func file_mulian_console_v1_overview_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_console_v1_overview_proto_rawDesc), len(file_mulian_console_v1_overview_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   29,
+			NumEnums:      3,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -49,6 +49,9 @@ const (
 	// OverviewServiceListFindingsProcedure is the fully-qualified name of the OverviewService's
 	// ListFindings RPC.
 	OverviewServiceListFindingsProcedure = "/mulian.console.v1.OverviewService/ListFindings"
+	// OverviewServiceGetReportProcedure is the fully-qualified name of the OverviewService's GetReport
+	// RPC.
+	OverviewServiceGetReportProcedure = "/mulian.console.v1.OverviewService/GetReport"
 	// OverviewServiceGetCoverageProcedure is the fully-qualified name of the OverviewService's
 	// GetCoverage RPC.
 	OverviewServiceGetCoverageProcedure = "/mulian.console.v1.OverviewService/GetCoverage"
@@ -75,6 +78,8 @@ type OverviewServiceClient interface {
 	ListStarts(context.Context, *connect.Request[v1.ListStartsRequest]) (*connect.Response[v1.ListStartsResponse], error)
 	// ListFindings applies the rules of thumb of an audit to the index: each rule with its threshold and what it found.
 	ListFindings(context.Context, *connect.Request[v1.ListFindingsRequest]) (*connect.Response[v1.ListFindingsResponse], error)
+	// GetReport counts what happened in a calendar month (Beijing time, by the time of the block) to each organisation.
+	GetReport(context.Context, *connect.Request[v1.GetReportRequest]) (*connect.Response[v1.GetReportResponse], error)
 	// GetCoverage counts duties and entries by organisation and kind of power.
 	GetCoverage(context.Context, *connect.Request[v1.GetCoverageRequest]) (*connect.Response[v1.GetCoverageResponse], error)
 	// ListCovered lists the duties of one organisation and kind of power with their entries.
@@ -126,6 +131,13 @@ func NewOverviewServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getReport: connect.NewClient[v1.GetReportRequest, v1.GetReportResponse](
+			httpClient,
+			baseURL+OverviewServiceGetReportProcedure,
+			connect.WithSchema(overviewServiceMethods.ByName("GetReport")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		getCoverage: connect.NewClient[v1.GetCoverageRequest, v1.GetCoverageResponse](
 			httpClient,
 			baseURL+OverviewServiceGetCoverageProcedure,
@@ -170,6 +182,7 @@ type overviewServiceClient struct {
 	listShares   *connect.Client[v1.ListSharesRequest, v1.ListSharesResponse]
 	listStarts   *connect.Client[v1.ListStartsRequest, v1.ListStartsResponse]
 	listFindings *connect.Client[v1.ListFindingsRequest, v1.ListFindingsResponse]
+	getReport    *connect.Client[v1.GetReportRequest, v1.GetReportResponse]
 	getCoverage  *connect.Client[v1.GetCoverageRequest, v1.GetCoverageResponse]
 	listCovered  *connect.Client[v1.ListCoveredRequest, v1.ListCoveredResponse]
 	listVotes    *connect.Client[v1.ListVotesRequest, v1.ListVotesResponse]
@@ -195,6 +208,11 @@ func (c *overviewServiceClient) ListStarts(ctx context.Context, req *connect.Req
 // ListFindings calls mulian.console.v1.OverviewService.ListFindings.
 func (c *overviewServiceClient) ListFindings(ctx context.Context, req *connect.Request[v1.ListFindingsRequest]) (*connect.Response[v1.ListFindingsResponse], error) {
 	return c.listFindings.CallUnary(ctx, req)
+}
+
+// GetReport calls mulian.console.v1.OverviewService.GetReport.
+func (c *overviewServiceClient) GetReport(ctx context.Context, req *connect.Request[v1.GetReportRequest]) (*connect.Response[v1.GetReportResponse], error) {
+	return c.getReport.CallUnary(ctx, req)
 }
 
 // GetCoverage calls mulian.console.v1.OverviewService.GetCoverage.
@@ -232,6 +250,8 @@ type OverviewServiceHandler interface {
 	ListStarts(context.Context, *connect.Request[v1.ListStartsRequest]) (*connect.Response[v1.ListStartsResponse], error)
 	// ListFindings applies the rules of thumb of an audit to the index: each rule with its threshold and what it found.
 	ListFindings(context.Context, *connect.Request[v1.ListFindingsRequest]) (*connect.Response[v1.ListFindingsResponse], error)
+	// GetReport counts what happened in a calendar month (Beijing time, by the time of the block) to each organisation.
+	GetReport(context.Context, *connect.Request[v1.GetReportRequest]) (*connect.Response[v1.GetReportResponse], error)
 	// GetCoverage counts duties and entries by organisation and kind of power.
 	GetCoverage(context.Context, *connect.Request[v1.GetCoverageRequest]) (*connect.Response[v1.GetCoverageResponse], error)
 	// ListCovered lists the duties of one organisation and kind of power with their entries.
@@ -276,6 +296,13 @@ func NewOverviewServiceHandler(svc OverviewServiceHandler, opts ...connect.Handl
 		OverviewServiceListFindingsProcedure,
 		svc.ListFindings,
 		connect.WithSchema(overviewServiceMethods.ByName("ListFindings")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	overviewServiceGetReportHandler := connect.NewUnaryHandler(
+		OverviewServiceGetReportProcedure,
+		svc.GetReport,
+		connect.WithSchema(overviewServiceMethods.ByName("GetReport")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -324,6 +351,8 @@ func NewOverviewServiceHandler(svc OverviewServiceHandler, opts ...connect.Handl
 			overviewServiceListStartsHandler.ServeHTTP(w, r)
 		case OverviewServiceListFindingsProcedure:
 			overviewServiceListFindingsHandler.ServeHTTP(w, r)
+		case OverviewServiceGetReportProcedure:
+			overviewServiceGetReportHandler.ServeHTTP(w, r)
 		case OverviewServiceGetCoverageProcedure:
 			overviewServiceGetCoverageHandler.ServeHTTP(w, r)
 		case OverviewServiceListCoveredProcedure:
@@ -357,6 +386,10 @@ func (UnimplementedOverviewServiceHandler) ListStarts(context.Context, *connect.
 
 func (UnimplementedOverviewServiceHandler) ListFindings(context.Context, *connect.Request[v1.ListFindingsRequest]) (*connect.Response[v1.ListFindingsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.OverviewService.ListFindings is not implemented"))
+}
+
+func (UnimplementedOverviewServiceHandler) GetReport(context.Context, *connect.Request[v1.GetReportRequest]) (*connect.Response[v1.GetReportResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.OverviewService.GetReport is not implemented"))
 }
 
 func (UnimplementedOverviewServiceHandler) GetCoverage(context.Context, *connect.Request[v1.GetCoverageRequest]) (*connect.Response[v1.GetCoverageResponse], error) {
