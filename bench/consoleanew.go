@@ -26,6 +26,9 @@ func (s *settlement) anew(ctx context.Context, o Options, r *Result) error {
 		{name: "findings", ask: func() (int64, error) {
 			return heightOf(overview.ListFindings(ctx, req(&consolev1.ListFindingsRequest{})))
 		}},
+		{name: "report", ask: func() (int64, error) {
+			return heightOf(overview.GetReport(ctx, req(&consolev1.GetReportRequest{})))
+		}},
 	}
 	for waits, end := len(all), time.Now().Add(consoleAnewFor); waits > 0 && time.Now().Before(end); {
 		select {

@@ -34,7 +34,7 @@ type batch struct {
 	totals  map[string]int64
 	codes   map[string]bool // written by this batch already
 	flows   map[flowKey]*passed
-	months  map[monthKey]int64
+	months  map[monthKey][]int64
 	answers []answer
 	pins    []pin
 
@@ -64,11 +64,11 @@ type statements struct {
 	getDoc, newDoc, putDoc, pinDoc, dropDoc     *sql.Stmt
 	dropWords, putWords, putCode                *sql.Stmt
 	getValue, addFlow, dropFlow, putBegan       *sql.Stmt
-	addMonth, putAnswer                         *sql.Stmt
+	addMonth, putMonth, putAnswer               *sql.Stmt
 }
 
 func newBatch(tx *sql.Tx, feed Feed, last uint32) (*batch, error) {
-	b := &batch{tx: tx, feed: feed, last: last, changed: map[string]*change{}, totals: map[string]int64{}, codes: map[string]bool{}, flows: map[flowKey]*passed{}, months: map[monthKey]int64{}}
+	b := &batch{tx: tx, feed: feed, last: last, changed: map[string]*change{}, totals: map[string]int64{}, codes: map[string]bool{}, flows: map[flowKey]*passed{}, months: map[monthKey][]int64{}}
 	for _, s := range []struct {
 		stmt **sql.Stmt
 		sql  string
@@ -97,7 +97,8 @@ func newBatch(tx *sql.Tx, feed Feed, last uint32) (*batch, error) {
 		{&b.addFlow, "INSERT INTO flow VALUES(?,?,?,?,?) ON CONFLICT(hour, under, gateway) DO UPDATE SET granted=granted+excluded.granted, refused=refused+excluded.refused"},
 		{&b.dropFlow, "DELETE FROM flow WHERE hour<?"},
 		{&b.putBegan, "INSERT OR IGNORE INTO began VALUES(?,?)"},
-		{&b.addMonth, "INSERT INTO month VALUES(?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET n=n+excluded.n"},
+		{&b.addMonth, "INSERT INTO month VALUES(NULL,?,?,?,?,?,?,?) ON CONFLICT(month, org, verb, note, peer, kind) DO UPDATE SET n=n+excluded.n RETURNING id"},
+		{&b.putMonth, "INSERT INTO month_event VALUES(?,?)"},
 		{&b.putAnswer, "INSERT OR IGNORE INTO answer VALUES(?,?,?,?)"},
 	} {
 		stmt, err := tx.Prepare(s.sql)
@@ -132,7 +133,7 @@ func (b *batch) event(ctx context.Context, seq int64, ev *tracev1.Event) error {
 			return err
 		}
 	}
-	b.countMonth(ev)
+	b.countMonth(seq, ev)
 	return nil
 }
 

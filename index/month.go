@@ -21,7 +21,7 @@ var monthly = map[string]bool{
 	"share/file_objection": false, "share/raise_dispute": false, "share/record_violation": false, "share/file_correction": false, "share/file_disposal": false,
 	"catalogue/submit_entries": false, "catalogue/lock_entries": false, "catalogue/unlock_entry": false, "catalogue/withdraw_entry": false,
 	"catalogue/report_drift": true, "catalogue/settle_drift": true,
-	"governance/cast_vote": true,
+	"governance/propose": false, "governance/cast_vote": true,
 }
 
 // monthKey is where an event is counted. org and peer are the subject's, as [row] has them, and
@@ -42,7 +42,7 @@ func MonthOf(ms int64) int32 {
 }
 
 // countMonth notes an event under the month of its block. The subject was read before.
-func (b *batch) countMonth(ev *tracev1.Event) {
+func (b *batch) countMonth(seq int64, ev *tracev1.Event) {
 	keep, counts := monthly[ev.GetVerb()]
 	if !counts || len(ev.GetObjects()) == 0 {
 		return
@@ -62,7 +62,7 @@ func (b *batch) countMonth(ev *tracev1.Event) {
 	if k.org == "" || strings.HasPrefix(k.verb, "governance/") {
 		k.org, _, _ = strings.Cut(ev.GetActor(), "/")
 	}
-	b.months[k]++
+	b.months[k] = append(b.months[k], seq)
 }
 
 // answer is how long a request waited for its answer.
@@ -82,8 +82,14 @@ func (b *batch) writeMonths() error {
 		return cmp.Or(cmp.Compare(p.month, q.month), cmp.Compare(p.org, q.org), cmp.Compare(p.verb, q.verb), cmp.Compare(p.note, q.note), cmp.Compare(p.peer, q.peer), cmp.Compare(p.kind, q.kind))
 	})
 	for _, k := range keys {
-		if _, err := b.addMonth.Exec(k.month, k.org, k.verb, k.note, k.peer, k.kind, b.months[k]); err != nil {
+		var id int64
+		if err := b.addMonth.QueryRow(k.month, k.org, k.verb, k.note, k.peer, k.kind, len(b.months[k])).Scan(&id); err != nil {
 			return fmt.Errorf("index: month of %s: %w", k.org, err)
+		}
+		for _, seq := range b.months[k] {
+			if _, err := b.putMonth.Exec(id, seq); err != nil {
+				return fmt.Errorf("index: month of %s: %w", k.org, err)
+			}
 		}
 	}
 	for _, a := range b.answers {
@@ -103,19 +109,85 @@ type Monthly struct {
 
 // Month calls fn with all that was counted in a month, by organisation.
 func (x *Index) Month(ctx context.Context, month int32, fn func(Monthly)) error {
-	rows, err := x.read.QueryContext(ctx, "SELECT verb, note, org, peer, kind, n FROM month WHERE month = ? ORDER BY org, verb, note, peer, kind", month)
+	return x.eachMonth(ctx, month, func(_ int64, m Monthly) { fn(m) })
+}
+
+func (x *Index) eachMonth(ctx context.Context, month int32, fn func(id int64, m Monthly)) error {
+	rows, err := x.read.QueryContext(ctx, "SELECT id, verb, note, org, peer, kind, n FROM month WHERE month = ? ORDER BY org, verb, note, peer, kind", month)
 	if err != nil {
 		return fmt.Errorf("index: month: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
+		var id int64
 		var m Monthly
-		if err := rows.Scan(&m.Verb, &m.Note, &m.Org, &m.Peer, &m.Kind, &m.N); err != nil {
+		if err := rows.Scan(&id, &m.Verb, &m.Note, &m.Org, &m.Peer, &m.Kind, &m.N); err != nil {
 			return fmt.Errorf("index: month: %w", err)
 		}
-		fn(m)
+		fn(id, m)
 	}
 	return rows.Err()
+}
+
+// MonthEvents returns the events of a month that wanted says yes to, newest first, and below
+// which number the next page begins; 0 at the end.
+func (x *Index) MonthEvents(ctx context.Context, month int32, wanted func(Monthly) bool, below int64, limit int) (steps []Step, next int64, err error) {
+	if limit = min(limit, maxEvents); limit <= 0 {
+		limit = defaultLimit
+	}
+	if below <= 0 {
+		below = 1 << 62
+	}
+	var counts []int64
+	if err := x.eachMonth(ctx, month, func(id int64, m Monthly) {
+		if wanted(m) {
+			counts = append(counts, id)
+		}
+	}); err != nil {
+		return nil, 0, err
+	}
+	// The newest of each count, of which the newest are the page: no count is read further.
+	get, err := x.read.PrepareContext(ctx, "SELECT seq FROM month_event WHERE month = ? AND seq < ? ORDER BY seq DESC LIMIT ?")
+	if err != nil {
+		return nil, 0, fmt.Errorf("index: events of a month: %w", err)
+	}
+	defer get.Close()
+	var seqs []int64
+	for _, id := range counts {
+		rows, err := get.QueryContext(ctx, id, below, limit+1)
+		if err != nil {
+			return nil, 0, fmt.Errorf("index: events of a month: %w", err)
+		}
+		for rows.Next() {
+			var seq int64
+			if err := rows.Scan(&seq); err != nil {
+				rows.Close()
+				return nil, 0, fmt.Errorf("index: events of a month: %w", err)
+			}
+			seqs = append(seqs, seq)
+		}
+		rows.Close()
+		if err := rows.Err(); err != nil {
+			return nil, 0, fmt.Errorf("index: events of a month: %w", err)
+		}
+	}
+	slices.SortFunc(seqs, func(a, b int64) int { return cmp.Compare(b, a) })
+	if len(seqs) > limit {
+		seqs, next = seqs[:limit], seqs[limit-1]
+	}
+	for _, seq := range seqs {
+		rows, err := x.read.QueryContext(ctx, "SELECT seq, raw FROM event WHERE seq = ?", seq)
+		if err != nil {
+			return nil, 0, fmt.Errorf("index: events of a month: %w", err)
+		}
+		step, err := scanSteps(rows)
+		rows.Close()
+		if err != nil {
+			return nil, 0, err
+		}
+		steps = append(steps, step...)
+	}
+	return steps, next, nil
 }
 
 // AnswerTimes returns how long the requests that were answered in a month had waited, in

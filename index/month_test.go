@@ -64,7 +64,8 @@ func TestMonths(t *testing.T) {
 		want := map[int32][]Monthly{
 			october: {{"share/file_request", "received", "org1", "org2", Request, 2}},
 			november: {
-				{"share/answer", "accepted", "org1", "org2", Request, 1}, {"share/answer", "refused", "org1", "org2", Request, 1},
+				{"share/answer", "accepted", "org1", "org2", Request, 1},
+				{"share/answer", "refused", "org1", "org2", Request, 1},
 				{"share/confirm_agreement", "", "org1", "org2", Agreement, 1},
 			},
 		}
@@ -75,6 +76,20 @@ func TestMonths(t *testing.T) {
 			t.Errorf("%s differs from the other way", name)
 		}
 		first = got
+		var seqs []int64
+		for below, last := int64(0), false; !last; { // two of three, then the last
+			steps, next, err := x.MonthEvents(t.Context(), november, func(m Monthly) bool { return m.Org == "org1" }, below, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range steps {
+				seqs = append(seqs, s.Seq)
+			}
+			below, last = next, next == 0
+		}
+		if fmt.Sprint(seqs) != "[4 3 2]" {
+			t.Errorf("%s: the events of November are %v", name, seqs)
+		}
 		times, err := x.AnswerTimes(t.Context(), november)
 		const hour = 3_600_000
 		if err != nil || fmt.Sprint(times) != fmt.Sprintf("map[org1:[%d %d]]", 39*hour, 47*hour) {

@@ -115,6 +115,7 @@ func (s *Server) prove(ctx context.Context, m *prooffile.Maker, id string) ([]by
 	if raw, err := hex.DecodeString(id); err == nil && len(raw) == txIDSize {
 		return m.Transaction(ctx, [txIDSize]byte(raw))
 	}
+	s.fresh(ctx) // a number that was given a moment ago
 	if key, err := s.index.Resolve(ctx, id); err == nil {
 		id = key
 	}

@@ -15,6 +15,7 @@ import (
 	"mulian/client/report"
 	"mulian/client/sentence"
 	consolev1 "mulian/gen/mulian/console/v1"
+	tracev1 "mulian/gen/mulian/trace/v1"
 	"mulian/index"
 	"mulian/internal/fault"
 	"mulian/internal/wire"
@@ -112,7 +113,7 @@ func counted(m index.Monthly) (own, peer []reported) {
 		return []reported{violationsFound}, nil
 	case "share/file_correction":
 		return []reported{correctionsAsked}, nil
-	case "governance/cast_vote":
+	case "governance/propose", "governance/cast_vote": // who proposes has voted
 		return []reported{votesCast}, nil
 	}
 	return nil, nil
@@ -139,6 +140,49 @@ func (o overviewAPI) GetReport(ctx context.Context, req *connect.Request[console
 		one.Orgs, one.Sum, one.OrgsTotal = all.Orgs[i:i+1], all.Orgs[i].Counts, 1
 	}
 	return connect.NewResponse(one), nil
+}
+
+// ListReported implements OverviewService.
+func (o overviewAPI) ListReported(ctx context.Context, req *connect.Request[consolev1.ListReportedRequest]) (*connect.Response[consolev1.ListReportedResponse], error) {
+	m := req.Msg
+	if err := checkText(m.GetOrg()); err != nil {
+		return nil, wire.Error(err)
+	}
+	if _, ok := consolev1.ReportFigure_name[int32(m.GetFigure())]; !ok || m.GetFigure() == 0 {
+		return nil, wire.Error(fault.Newf(fault.OutOfRange, "figure: %d, 1 to %d are possible", m.GetFigure(), len(consolev1.ReportFigure_name)-1))
+	}
+	o.s.freshWithin(ctx, searchCatchUp)
+	now, err := o.now(ctx)
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	month, err := monthOf(m.GetMonth(), now)
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	steps, next, err := o.s.index.MonthEvents(ctx, month, func(c index.Monthly) bool { return counts(c, m.GetOrg(), m.GetFigure()) }, m.GetBelow(), int(m.GetLimit()))
+	if err != nil {
+		return nil, wire.Error(err)
+	}
+	out, lang, names := &consolev1.ListReportedResponse{Next: next}, language("", req), o.s.namesOf(ctx, steps)
+	for _, st := range steps {
+		out.Steps = append(out.Steps, &tracev1.TraceStep{Seq: st.Seq, Event: st.Event, Title: sentence.EventNamed(lang, st.Event, names)})
+	}
+	return respond(out, nil)
+}
+
+// counts tells whether events are in a figure of an organisation, or of all if org is empty. The
+// median is of the answers that a person gave.
+func counts(m index.Monthly, org string, f reported) bool {
+	whose := func(code string) bool {
+		code, _, _ = strings.Cut(code, "/")
+		return code != "" && (org == "" || code == org)
+	}
+	if f == answerMedian {
+		return m.Verb == "share/answer" && whose(m.Org)
+	}
+	own, peer := counted(m)
+	return slices.Contains(own, f) && whose(m.Org) || slices.Contains(peer, f) && whose(m.Peer)
 }
 
 // monthOf reads "2026-11", empty the month of a moment: Malformed, OutOfRange.

@@ -44,7 +44,7 @@ var figures = [...]words{
 	22: {"争议", "Disputes", "当月提起的争议，任一方", "disputes raised, as either side"},
 	23: {"违规登记", "Violations", "本机构当月登记的违规", "violations that it recorded"},
 	24: {"收到校核", "Corrections asked", "当月请本机构校核的数据", "corrections asked of it"},
-	25: {"表决", "Votes", "本机构当月投的票", "votes that it cast"},
+	25: {"表决", "Votes", "本机构当月投的票，提案即投同意票", "votes that it cast; who proposes has voted for it"},
 }
 
 const (

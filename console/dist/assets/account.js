@@ -1,1 +1,1 @@
-import{n as e}from"./rolldown-runtime.js";import{u as t}from"./proto.js";import{t as n}from"./ledger_pb.js";import{V as r,s as i}from"./rpc.js";var a=e({account:()=>o});async function o(e){let a=await i(n).getObject({key:`identity/account/${e}`});return t(r,a.value)}export{a as n,o as t};
+import{n as e}from"./rolldown-runtime.js";import{u as t}from"./proto.js";import{t as n}from"./ledger_pb.js";import{H as r,s as i}from"./rpc.js";var a=e({account:()=>o});async function o(e){let a=await i(n).getObject({key:`identity/account/${e}`});return t(r,a.value)}export{a as n,o as t};

@@ -16,6 +16,7 @@ import (
 	v1 "mulian/gen/mulian/catalogue/v1"
 	v12 "mulian/gen/mulian/governance/v1"
 	v11 "mulian/gen/mulian/share/v1"
+	v13 "mulian/gen/mulian/trace/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -2690,11 +2691,140 @@ func (x *ReportCount) GetN() int64 {
 	return 0
 }
 
+// month as in GetReportRequest. org empty = all. below and next as in ListEventsRequest; limit <= 200, 0 = 50.
+type ListReportedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Month         string                 `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	Org           string                 `protobuf:"bytes,2,opt,name=org,proto3" json:"org,omitempty"`
+	Figure        ReportFigure           `protobuf:"varint,3,opt,name=figure,proto3,enum=mulian.console.v1.ReportFigure" json:"figure,omitempty"`
+	Below         int64                  `protobuf:"varint,4,opt,name=below,proto3" json:"below,omitempty"`
+	Limit         uint32                 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReportedRequest) Reset() {
+	*x = ListReportedRequest{}
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReportedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReportedRequest) ProtoMessage() {}
+
+func (x *ListReportedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReportedRequest.ProtoReflect.Descriptor instead.
+func (*ListReportedRequest) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListReportedRequest) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *ListReportedRequest) GetOrg() string {
+	if x != nil {
+		return x.Org
+	}
+	return ""
+}
+
+func (x *ListReportedRequest) GetFigure() ReportFigure {
+	if x != nil {
+		return x.Figure
+	}
+	return ReportFigure_REPORT_FIGURE_UNSPECIFIED
+}
+
+func (x *ListReportedRequest) GetBelow() int64 {
+	if x != nil {
+		return x.Below
+	}
+	return 0
+}
+
+func (x *ListReportedRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListReportedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Steps         []*v13.TraceStep       `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	Next          int64                  `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReportedResponse) Reset() {
+	*x = ListReportedResponse{}
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReportedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReportedResponse) ProtoMessage() {}
+
+func (x *ListReportedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReportedResponse.ProtoReflect.Descriptor instead.
+func (*ListReportedResponse) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ListReportedResponse) GetSteps() []*v13.TraceStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *ListReportedResponse) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
 var File_mulian_console_v1_overview_proto protoreflect.FileDescriptor
 
 const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\n" +
-	" mulian/console/v1/overview.proto\x12\x11mulian.console.v1\x1a#mulian/catalogue/v1/catalogue.proto\x1a%mulian/governance/v1/governance.proto\x1a\x1bmulian/share/v1/share.proto\"(\n" +
+	" mulian/console/v1/overview.proto\x12\x11mulian.console.v1\x1a#mulian/catalogue/v1/catalogue.proto\x1a%mulian/governance/v1/governance.proto\x1a\x1bmulian/share/v1/share.proto\x1a\x1bmulian/trace/v1/query.proto\"(\n" +
 	"\x12GetOverviewRequest\x12\x12\n" +
 	"\x04days\x18\x01 \x01(\rR\x04days\"\x8c\x04\n" +
 	"\x13GetOverviewResponse\x12\x16\n" +
@@ -2885,7 +3015,16 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x06counts\x18\x03 \x03(\v2\x1e.mulian.console.v1.ReportCountR\x06counts\"T\n" +
 	"\vReportCount\x127\n" +
 	"\x06figure\x18\x01 \x01(\x0e2\x1f.mulian.console.v1.ReportFigureR\x06figure\x12\f\n" +
-	"\x01n\x18\x02 \x01(\x03R\x01n*\x84\x03\n" +
+	"\x01n\x18\x02 \x01(\x03R\x01n\"\xa2\x01\n" +
+	"\x13ListReportedRequest\x12\x14\n" +
+	"\x05month\x18\x01 \x01(\tR\x05month\x12\x10\n" +
+	"\x03org\x18\x02 \x01(\tR\x03org\x127\n" +
+	"\x06figure\x18\x03 \x01(\x0e2\x1f.mulian.console.v1.ReportFigureR\x06figure\x12\x14\n" +
+	"\x05below\x18\x04 \x01(\x03R\x05below\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\"\\\n" +
+	"\x14ListReportedResponse\x120\n" +
+	"\x05steps\x18\x01 \x03(\v2\x1a.mulian.trace.v1.TraceStepR\x05steps\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x03R\x04next*\x84\x03\n" +
 	"\vConcernKind\x12\x1c\n" +
 	"\x18CONCERN_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12CONCERN_KIND_DRIFT\x10\x01\x12\x1c\n" +
@@ -2933,7 +3072,7 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x16REPORT_FIGURE_DISPUTES\x10\x16\x12\x1c\n" +
 	"\x18REPORT_FIGURE_VIOLATIONS\x10\x17\x12\x1d\n" +
 	"\x19REPORT_FIGURE_CORRECTIONS\x10\x18\x12\x17\n" +
-	"\x13REPORT_FIGURE_VOTES\x10\x192\xd4\a\n" +
+	"\x13REPORT_FIGURE_VOTES\x10\x192\xba\b\n" +
 	"\x0fOverviewService\x12a\n" +
 	"\vGetOverview\x12%.mulian.console.v1.GetOverviewRequest\x1a&.mulian.console.v1.GetOverviewResponse\"\x03\x90\x02\x01\x12^\n" +
 	"\n" +
@@ -2941,7 +3080,8 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\n" +
 	"ListStarts\x12$.mulian.console.v1.ListStartsRequest\x1a%.mulian.console.v1.ListStartsResponse\"\x03\x90\x02\x01\x12d\n" +
 	"\fListFindings\x12&.mulian.console.v1.ListFindingsRequest\x1a'.mulian.console.v1.ListFindingsResponse\"\x03\x90\x02\x01\x12[\n" +
-	"\tGetReport\x12#.mulian.console.v1.GetReportRequest\x1a$.mulian.console.v1.GetReportResponse\"\x03\x90\x02\x01\x12a\n" +
+	"\tGetReport\x12#.mulian.console.v1.GetReportRequest\x1a$.mulian.console.v1.GetReportResponse\"\x03\x90\x02\x01\x12d\n" +
+	"\fListReported\x12&.mulian.console.v1.ListReportedRequest\x1a'.mulian.console.v1.ListReportedResponse\"\x03\x90\x02\x01\x12a\n" +
 	"\vGetCoverage\x12%.mulian.console.v1.GetCoverageRequest\x1a&.mulian.console.v1.GetCoverageResponse\"\x03\x90\x02\x01\x12a\n" +
 	"\vListCovered\x12%.mulian.console.v1.ListCoveredRequest\x1a&.mulian.console.v1.ListCoveredResponse\"\x03\x90\x02\x01\x12[\n" +
 	"\tListVotes\x12#.mulian.console.v1.ListVotesRequest\x1a$.mulian.console.v1.ListVotesResponse\"\x03\x90\x02\x01\x12U\n" +
@@ -2961,7 +3101,7 @@ func file_mulian_console_v1_overview_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_console_v1_overview_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mulian_console_v1_overview_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_mulian_console_v1_overview_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_mulian_console_v1_overview_proto_goTypes = []any{
 	(ConcernKind)(0),             // 0: mulian.console.v1.ConcernKind
 	(Severity)(0),                // 1: mulian.console.v1.Severity
@@ -2999,12 +3139,15 @@ var file_mulian_console_v1_overview_proto_goTypes = []any{
 	(*GetReportResponse)(nil),    // 33: mulian.console.v1.GetReportResponse
 	(*OrgReport)(nil),            // 34: mulian.console.v1.OrgReport
 	(*ReportCount)(nil),          // 35: mulian.console.v1.ReportCount
-	(v1.DriftClass)(0),           // 36: mulian.catalogue.v1.DriftClass
-	(*v11.Agreement)(nil),        // 37: mulian.share.v1.Agreement
-	(v1.PowerType)(0),            // 38: mulian.catalogue.v1.PowerType
-	(*v1.Duty)(nil),              // 39: mulian.catalogue.v1.Duty
-	(v1.EntryState)(0),           // 40: mulian.catalogue.v1.EntryState
-	(*v12.Proposal)(nil),         // 41: mulian.governance.v1.Proposal
+	(*ListReportedRequest)(nil),  // 36: mulian.console.v1.ListReportedRequest
+	(*ListReportedResponse)(nil), // 37: mulian.console.v1.ListReportedResponse
+	(v1.DriftClass)(0),           // 38: mulian.catalogue.v1.DriftClass
+	(*v11.Agreement)(nil),        // 39: mulian.share.v1.Agreement
+	(v1.PowerType)(0),            // 40: mulian.catalogue.v1.PowerType
+	(*v1.Duty)(nil),              // 41: mulian.catalogue.v1.Duty
+	(v1.EntryState)(0),           // 42: mulian.catalogue.v1.EntryState
+	(*v12.Proposal)(nil),         // 43: mulian.governance.v1.Proposal
+	(*v13.TraceStep)(nil),        // 44: mulian.trace.v1.TraceStep
 }
 var file_mulian_console_v1_overview_proto_depIdxs = []int32{
 	5,  // 0: mulian.console.v1.GetOverviewResponse.streams:type_name -> mulian.console.v1.Stream
@@ -3012,53 +3155,57 @@ var file_mulian_console_v1_overview_proto_depIdxs = []int32{
 	7,  // 2: mulian.console.v1.GetOverviewResponse.concerns:type_name -> mulian.console.v1.Concern
 	0,  // 3: mulian.console.v1.Concern.kind:type_name -> mulian.console.v1.ConcernKind
 	1,  // 4: mulian.console.v1.Concern.severity:type_name -> mulian.console.v1.Severity
-	36, // 5: mulian.console.v1.Concern.drift:type_name -> mulian.catalogue.v1.DriftClass
+	38, // 5: mulian.console.v1.Concern.drift:type_name -> mulian.catalogue.v1.DriftClass
 	10, // 6: mulian.console.v1.ListFindingsResponse.rules:type_name -> mulian.console.v1.FindingRule
 	7,  // 7: mulian.console.v1.ListFindingsResponse.findings:type_name -> mulian.console.v1.Concern
 	0,  // 8: mulian.console.v1.FindingRule.kind:type_name -> mulian.console.v1.ConcernKind
 	13, // 9: mulian.console.v1.ListSharesResponse.shares:type_name -> mulian.console.v1.Share
 	16, // 10: mulian.console.v1.ListStartsResponse.starts:type_name -> mulian.console.v1.Start
-	37, // 11: mulian.console.v1.Start.agreement:type_name -> mulian.share.v1.Agreement
+	39, // 11: mulian.console.v1.Start.agreement:type_name -> mulian.share.v1.Agreement
 	19, // 12: mulian.console.v1.GetCoverageResponse.cells:type_name -> mulian.console.v1.Coverage
-	38, // 13: mulian.console.v1.Coverage.power:type_name -> mulian.catalogue.v1.PowerType
-	38, // 14: mulian.console.v1.ListCoveredRequest.power:type_name -> mulian.catalogue.v1.PowerType
+	40, // 13: mulian.console.v1.Coverage.power:type_name -> mulian.catalogue.v1.PowerType
+	40, // 14: mulian.console.v1.ListCoveredRequest.power:type_name -> mulian.catalogue.v1.PowerType
 	22, // 15: mulian.console.v1.ListCoveredResponse.duties:type_name -> mulian.console.v1.CoveredDuty
-	39, // 16: mulian.console.v1.CoveredDuty.duty:type_name -> mulian.catalogue.v1.Duty
+	41, // 16: mulian.console.v1.CoveredDuty.duty:type_name -> mulian.catalogue.v1.Duty
 	23, // 17: mulian.console.v1.CoveredDuty.entries:type_name -> mulian.console.v1.CoveredEntry
-	40, // 18: mulian.console.v1.CoveredEntry.state:type_name -> mulian.catalogue.v1.EntryState
+	42, // 18: mulian.console.v1.CoveredEntry.state:type_name -> mulian.catalogue.v1.EntryState
 	28, // 19: mulian.console.v1.ListVotesResponse.votes:type_name -> mulian.console.v1.Vote
 	28, // 20: mulian.console.v1.GetVoteResponse.vote:type_name -> mulian.console.v1.Vote
-	41, // 21: mulian.console.v1.Vote.proposal:type_name -> mulian.governance.v1.Proposal
+	43, // 21: mulian.console.v1.Vote.proposal:type_name -> mulian.governance.v1.Proposal
 	31, // 22: mulian.console.v1.ListSignersResponse.signers:type_name -> mulian.console.v1.Signer
 	34, // 23: mulian.console.v1.GetReportResponse.orgs:type_name -> mulian.console.v1.OrgReport
 	35, // 24: mulian.console.v1.GetReportResponse.sum:type_name -> mulian.console.v1.ReportCount
 	35, // 25: mulian.console.v1.OrgReport.counts:type_name -> mulian.console.v1.ReportCount
 	2,  // 26: mulian.console.v1.ReportCount.figure:type_name -> mulian.console.v1.ReportFigure
-	3,  // 27: mulian.console.v1.OverviewService.GetOverview:input_type -> mulian.console.v1.GetOverviewRequest
-	11, // 28: mulian.console.v1.OverviewService.ListShares:input_type -> mulian.console.v1.ListSharesRequest
-	14, // 29: mulian.console.v1.OverviewService.ListStarts:input_type -> mulian.console.v1.ListStartsRequest
-	8,  // 30: mulian.console.v1.OverviewService.ListFindings:input_type -> mulian.console.v1.ListFindingsRequest
-	32, // 31: mulian.console.v1.OverviewService.GetReport:input_type -> mulian.console.v1.GetReportRequest
-	17, // 32: mulian.console.v1.OverviewService.GetCoverage:input_type -> mulian.console.v1.GetCoverageRequest
-	20, // 33: mulian.console.v1.OverviewService.ListCovered:input_type -> mulian.console.v1.ListCoveredRequest
-	24, // 34: mulian.console.v1.OverviewService.ListVotes:input_type -> mulian.console.v1.ListVotesRequest
-	26, // 35: mulian.console.v1.OverviewService.GetVote:input_type -> mulian.console.v1.GetVoteRequest
-	29, // 36: mulian.console.v1.OverviewService.ListSigners:input_type -> mulian.console.v1.ListSignersRequest
-	4,  // 37: mulian.console.v1.OverviewService.GetOverview:output_type -> mulian.console.v1.GetOverviewResponse
-	12, // 38: mulian.console.v1.OverviewService.ListShares:output_type -> mulian.console.v1.ListSharesResponse
-	15, // 39: mulian.console.v1.OverviewService.ListStarts:output_type -> mulian.console.v1.ListStartsResponse
-	9,  // 40: mulian.console.v1.OverviewService.ListFindings:output_type -> mulian.console.v1.ListFindingsResponse
-	33, // 41: mulian.console.v1.OverviewService.GetReport:output_type -> mulian.console.v1.GetReportResponse
-	18, // 42: mulian.console.v1.OverviewService.GetCoverage:output_type -> mulian.console.v1.GetCoverageResponse
-	21, // 43: mulian.console.v1.OverviewService.ListCovered:output_type -> mulian.console.v1.ListCoveredResponse
-	25, // 44: mulian.console.v1.OverviewService.ListVotes:output_type -> mulian.console.v1.ListVotesResponse
-	27, // 45: mulian.console.v1.OverviewService.GetVote:output_type -> mulian.console.v1.GetVoteResponse
-	30, // 46: mulian.console.v1.OverviewService.ListSigners:output_type -> mulian.console.v1.ListSignersResponse
-	37, // [37:47] is the sub-list for method output_type
-	27, // [27:37] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	2,  // 27: mulian.console.v1.ListReportedRequest.figure:type_name -> mulian.console.v1.ReportFigure
+	44, // 28: mulian.console.v1.ListReportedResponse.steps:type_name -> mulian.trace.v1.TraceStep
+	3,  // 29: mulian.console.v1.OverviewService.GetOverview:input_type -> mulian.console.v1.GetOverviewRequest
+	11, // 30: mulian.console.v1.OverviewService.ListShares:input_type -> mulian.console.v1.ListSharesRequest
+	14, // 31: mulian.console.v1.OverviewService.ListStarts:input_type -> mulian.console.v1.ListStartsRequest
+	8,  // 32: mulian.console.v1.OverviewService.ListFindings:input_type -> mulian.console.v1.ListFindingsRequest
+	32, // 33: mulian.console.v1.OverviewService.GetReport:input_type -> mulian.console.v1.GetReportRequest
+	36, // 34: mulian.console.v1.OverviewService.ListReported:input_type -> mulian.console.v1.ListReportedRequest
+	17, // 35: mulian.console.v1.OverviewService.GetCoverage:input_type -> mulian.console.v1.GetCoverageRequest
+	20, // 36: mulian.console.v1.OverviewService.ListCovered:input_type -> mulian.console.v1.ListCoveredRequest
+	24, // 37: mulian.console.v1.OverviewService.ListVotes:input_type -> mulian.console.v1.ListVotesRequest
+	26, // 38: mulian.console.v1.OverviewService.GetVote:input_type -> mulian.console.v1.GetVoteRequest
+	29, // 39: mulian.console.v1.OverviewService.ListSigners:input_type -> mulian.console.v1.ListSignersRequest
+	4,  // 40: mulian.console.v1.OverviewService.GetOverview:output_type -> mulian.console.v1.GetOverviewResponse
+	12, // 41: mulian.console.v1.OverviewService.ListShares:output_type -> mulian.console.v1.ListSharesResponse
+	15, // 42: mulian.console.v1.OverviewService.ListStarts:output_type -> mulian.console.v1.ListStartsResponse
+	9,  // 43: mulian.console.v1.OverviewService.ListFindings:output_type -> mulian.console.v1.ListFindingsResponse
+	33, // 44: mulian.console.v1.OverviewService.GetReport:output_type -> mulian.console.v1.GetReportResponse
+	37, // 45: mulian.console.v1.OverviewService.ListReported:output_type -> mulian.console.v1.ListReportedResponse
+	18, // 46: mulian.console.v1.OverviewService.GetCoverage:output_type -> mulian.console.v1.GetCoverageResponse
+	21, // 47: mulian.console.v1.OverviewService.ListCovered:output_type -> mulian.console.v1.ListCoveredResponse
+	25, // 48: mulian.console.v1.OverviewService.ListVotes:output_type -> mulian.console.v1.ListVotesResponse
+	27, // 49: mulian.console.v1.OverviewService.GetVote:output_type -> mulian.console.v1.GetVoteResponse
+	30, // 50: mulian.console.v1.OverviewService.ListSigners:output_type -> mulian.console.v1.ListSignersResponse
+	40, // [40:51] is the sub-list for method output_type
+	29, // [29:40] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_mulian_console_v1_overview_proto_init() }
@@ -3072,7 +3219,7 @@ func file_mulian_console_v1_overview_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_console_v1_overview_proto_rawDesc), len(file_mulian_console_v1_overview_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -52,6 +52,9 @@ const (
 	// OverviewServiceGetReportProcedure is the fully-qualified name of the OverviewService's GetReport
 	// RPC.
 	OverviewServiceGetReportProcedure = "/mulian.console.v1.OverviewService/GetReport"
+	// OverviewServiceListReportedProcedure is the fully-qualified name of the OverviewService's
+	// ListReported RPC.
+	OverviewServiceListReportedProcedure = "/mulian.console.v1.OverviewService/ListReported"
 	// OverviewServiceGetCoverageProcedure is the fully-qualified name of the OverviewService's
 	// GetCoverage RPC.
 	OverviewServiceGetCoverageProcedure = "/mulian.console.v1.OverviewService/GetCoverage"
@@ -80,6 +83,8 @@ type OverviewServiceClient interface {
 	ListFindings(context.Context, *connect.Request[v1.ListFindingsRequest]) (*connect.Response[v1.ListFindingsResponse], error)
 	// GetReport counts what happened in a calendar month (Beijing time, by the time of the block) to each organisation.
 	GetReport(context.Context, *connect.Request[v1.GetReportRequest]) (*connect.Response[v1.GetReportResponse], error)
+	// ListReported lists the events that a figure of a report counts, newest first.
+	ListReported(context.Context, *connect.Request[v1.ListReportedRequest]) (*connect.Response[v1.ListReportedResponse], error)
 	// GetCoverage counts duties and entries by organisation and kind of power.
 	GetCoverage(context.Context, *connect.Request[v1.GetCoverageRequest]) (*connect.Response[v1.GetCoverageResponse], error)
 	// ListCovered lists the duties of one organisation and kind of power with their entries.
@@ -138,6 +143,13 @@ func NewOverviewServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listReported: connect.NewClient[v1.ListReportedRequest, v1.ListReportedResponse](
+			httpClient,
+			baseURL+OverviewServiceListReportedProcedure,
+			connect.WithSchema(overviewServiceMethods.ByName("ListReported")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		getCoverage: connect.NewClient[v1.GetCoverageRequest, v1.GetCoverageResponse](
 			httpClient,
 			baseURL+OverviewServiceGetCoverageProcedure,
@@ -183,6 +195,7 @@ type overviewServiceClient struct {
 	listStarts   *connect.Client[v1.ListStartsRequest, v1.ListStartsResponse]
 	listFindings *connect.Client[v1.ListFindingsRequest, v1.ListFindingsResponse]
 	getReport    *connect.Client[v1.GetReportRequest, v1.GetReportResponse]
+	listReported *connect.Client[v1.ListReportedRequest, v1.ListReportedResponse]
 	getCoverage  *connect.Client[v1.GetCoverageRequest, v1.GetCoverageResponse]
 	listCovered  *connect.Client[v1.ListCoveredRequest, v1.ListCoveredResponse]
 	listVotes    *connect.Client[v1.ListVotesRequest, v1.ListVotesResponse]
@@ -213,6 +226,11 @@ func (c *overviewServiceClient) ListFindings(ctx context.Context, req *connect.R
 // GetReport calls mulian.console.v1.OverviewService.GetReport.
 func (c *overviewServiceClient) GetReport(ctx context.Context, req *connect.Request[v1.GetReportRequest]) (*connect.Response[v1.GetReportResponse], error) {
 	return c.getReport.CallUnary(ctx, req)
+}
+
+// ListReported calls mulian.console.v1.OverviewService.ListReported.
+func (c *overviewServiceClient) ListReported(ctx context.Context, req *connect.Request[v1.ListReportedRequest]) (*connect.Response[v1.ListReportedResponse], error) {
+	return c.listReported.CallUnary(ctx, req)
 }
 
 // GetCoverage calls mulian.console.v1.OverviewService.GetCoverage.
@@ -252,6 +270,8 @@ type OverviewServiceHandler interface {
 	ListFindings(context.Context, *connect.Request[v1.ListFindingsRequest]) (*connect.Response[v1.ListFindingsResponse], error)
 	// GetReport counts what happened in a calendar month (Beijing time, by the time of the block) to each organisation.
 	GetReport(context.Context, *connect.Request[v1.GetReportRequest]) (*connect.Response[v1.GetReportResponse], error)
+	// ListReported lists the events that a figure of a report counts, newest first.
+	ListReported(context.Context, *connect.Request[v1.ListReportedRequest]) (*connect.Response[v1.ListReportedResponse], error)
 	// GetCoverage counts duties and entries by organisation and kind of power.
 	GetCoverage(context.Context, *connect.Request[v1.GetCoverageRequest]) (*connect.Response[v1.GetCoverageResponse], error)
 	// ListCovered lists the duties of one organisation and kind of power with their entries.
@@ -306,6 +326,13 @@ func NewOverviewServiceHandler(svc OverviewServiceHandler, opts ...connect.Handl
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	overviewServiceListReportedHandler := connect.NewUnaryHandler(
+		OverviewServiceListReportedProcedure,
+		svc.ListReported,
+		connect.WithSchema(overviewServiceMethods.ByName("ListReported")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	overviewServiceGetCoverageHandler := connect.NewUnaryHandler(
 		OverviewServiceGetCoverageProcedure,
 		svc.GetCoverage,
@@ -353,6 +380,8 @@ func NewOverviewServiceHandler(svc OverviewServiceHandler, opts ...connect.Handl
 			overviewServiceListFindingsHandler.ServeHTTP(w, r)
 		case OverviewServiceGetReportProcedure:
 			overviewServiceGetReportHandler.ServeHTTP(w, r)
+		case OverviewServiceListReportedProcedure:
+			overviewServiceListReportedHandler.ServeHTTP(w, r)
 		case OverviewServiceGetCoverageProcedure:
 			overviewServiceGetCoverageHandler.ServeHTTP(w, r)
 		case OverviewServiceListCoveredProcedure:
@@ -390,6 +419,10 @@ func (UnimplementedOverviewServiceHandler) ListFindings(context.Context, *connec
 
 func (UnimplementedOverviewServiceHandler) GetReport(context.Context, *connect.Request[v1.GetReportRequest]) (*connect.Response[v1.GetReportResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.OverviewService.GetReport is not implemented"))
+}
+
+func (UnimplementedOverviewServiceHandler) ListReported(context.Context, *connect.Request[v1.ListReportedRequest]) (*connect.Response[v1.ListReportedResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mulian.console.v1.OverviewService.ListReported is not implemented"))
 }
 
 func (UnimplementedOverviewServiceHandler) GetCoverage(context.Context, *connect.Request[v1.GetCoverageRequest]) (*connect.Response[v1.GetCoverageResponse], error) {

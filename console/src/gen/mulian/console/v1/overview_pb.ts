@@ -14,13 +14,15 @@ import type { Proposal } from "../../governance/v1/governance_pb";
 import { file_mulian_governance_v1_governance } from "../../governance/v1/governance_pb";
 import type { Agreement } from "../../share/v1/share_pb";
 import { file_mulian_share_v1_share } from "../../share/v1/share_pb";
+import type { TraceStep } from "../../trace/v1/query_pb";
+import { file_mulian_trace_v1_query } from "../../trace/v1/query_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mulian/console/v1/overview.proto.
  */
 export const file_mulian_console_v1_overview: GenFile = /*@__PURE__*/
-  fileDesc("CiBtdWxpYW4vY29uc29sZS92MS9vdmVydmlldy5wcm90bxIRbXVsaWFuLmNvbnNvbGUudjEiIgoSR2V0T3ZlcnZpZXdSZXF1ZXN0EgwKBGRheXMYASABKA0i+AIKE0dldE92ZXJ2aWV3UmVzcG9uc2USDgoGaGVpZ2h0GAEgASgDEg8KB3RpbWVfbXMYAiABKAMSDwoHZnJvbV9tcxgDIAEoAxITCgtkZXBhcnRtZW50cxgEIAEoAxIPCgdlbnRyaWVzGAUgASgDEg4KBnNoYXJlZBgGIAEoAxIPCgdyZWZ1c2VkGAcgASgDEg8KB3N0YXJ0ZWQYCCABKAMSEQoJbWVkaWFuX21zGAkgASgDEhMKC29wZW5fZHJpZnRzGAogASgDEioKB3N0cmVhbXMYCyADKAsyGS5tdWxpYW4uY29uc29sZS52MS5TdHJlYW0SJwoFaG91cnMYDCADKAsyGC5tdWxpYW4uY29uc29sZS52MS5Ib3VycxIsCghjb25jZXJucxgNIAMoCzIaLm11bGlhbi5jb25zb2xlLnYxLkNvbmNlcm4SFgoOY29uY2VybnNfdG90YWwYDiABKAMSFAoMaG91cnNfb3RoZXJzGA8gASgDIo0BCgZTdHJlYW0SDAoEZHV0eRgBIAEoCRIRCglkdXR5X25hbWUYAiABKAkSDAoEaXRlbRgDIAEoCRIRCglpdGVtX25hbWUYBCABKAkSDAoEdXNlchgFIAEoCRIRCgl1c2VyX25hbWUYBiABKAkSDwoHZ3JhbnRlZBgHIAEoAxIPCgdlbnRyaWVzGAggASgNIjcKBUhvdXJzEgsKA29yZxgBIAEoCRIQCghvcmdfbmFtZRgCIAEoCRIPCgdncmFudGVkGAMgAygDIpADCgdDb25jZXJuEiwKBGtpbmQYASABKA4yHi5tdWxpYW4uY29uc29sZS52MS5Db25jZXJuS2luZBItCghzZXZlcml0eRgCIAEoDjIbLm11bGlhbi5jb25zb2xlLnYxLlNldmVyaXR5Eg4KBm9iamVjdBgDIAEoCRINCgV0aXRsZRgEIAEoCRILCgNvcmcYBSABKAkSEAoIb3JnX25hbWUYBiABKAkSEAoIc2luY2VfbXMYByABKAMSLgoFZHJpZnQYCCABKA4yHy5tdWxpYW4uY2F0YWxvZ3VlLnYxLkRyaWZ0Q2xhc3MSDwoHY2hhbmdlcxgJIAEoDRIRCglwZWVyX25hbWUYCiABKAkSDQoFdm90ZWQYCyABKA0SDwoHbWVtYmVycxgMIAEoDRINCgVjb3VudBgNIAEoAxINCgV1c3VhbBgOIAEoAxIPCgd3YWl0aW5nGA8gAygJEhUKDXdhaXRpbmdfbmFtZXMYECADKAkSDwoHZW5kc19tcxgRIAEoAxINCgVnaXZlbhgSIAMoCSIVChNMaXN0RmluZGluZ3NSZXF1ZXN0IpQBChRMaXN0RmluZGluZ3NSZXNwb25zZRItCgVydWxlcxgBIAMoCzIeLm11bGlhbi5jb25zb2xlLnYxLkZpbmRpbmdSdWxlEiwKCGZpbmRpbmdzGAIgAygLMhoubXVsaWFuLmNvbnNvbGUudjEuQ29uY2VybhIOCgZoZWlnaHQYAyABKAMSDwoHdGltZV9tcxgEIAEoAyKFAQoLRmluZGluZ1J1bGUSLAoEa2luZBgBIAEoDjIeLm11bGlhbi5jb25zb2xlLnYxLkNvbmNlcm5LaW5kEg0KBXRvdGFsGAIgASgDEg0KBWxlYXN0GAMgASgDEg0KBXRpbWVzGAQgASgDEgwKBGRheXMYBSABKA0SDQoFaG91cnMYBiABKA0iIQoRTGlzdFNoYXJlc1JlcXVlc3QSDAoEZGF5cxgBIAEoDSKQAQoSTGlzdFNoYXJlc1Jlc3BvbnNlEigKBnNoYXJlcxgBIAMoCzIYLm11bGlhbi5jb25zb2xlLnYxLlNoYXJlEg0KBXRvdGFsGAIgASgDEg8KB2dyYW50ZWQYAyABKAMSDwoHcmVmdXNlZBgEIAEoAxIOCgZoZWlnaHQYBSABKAMSDwoHdGltZV9tcxgGIAEoAyL3AQoFU2hhcmUSDQoFcmlnaHQYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIQCghwcm92aWRlchgDIAEoCRIVCg1wcm92aWRlcl9uYW1lGAQgASgJEgwKBHVzZXIYBSABKAkSEQoJdXNlcl9uYW1lGAYgASgJEgwKBGl0ZW0YByABKAkSEQoJaXRlbV9uYW1lGAggASgJEgwKBGR1dHkYCSABKAkSEQoJZHV0eV9uYW1lGAogASgJEg8KB2dyYW50ZWQYCyABKAMSDwoHcmVmdXNlZBgMIAEoAxIPCgdlbnRyaWVzGA4gASgNEg8KB2xhc3RfbXMYDSABKAMiIQoRTGlzdFN0YXJ0c1JlcXVlc3QSDAoEZGF5cxgBIAEoDSKBAQoSTGlzdFN0YXJ0c1Jlc3BvbnNlEigKBnN0YXJ0cxgBIAMoCzIYLm11bGlhbi5jb25zb2xlLnYxLlN0YXJ0Eg0KBXRvdGFsGAIgASgDEhEKCW1lZGlhbl9tcxgDIAEoAxIOCgZoZWlnaHQYBCABKAMSDwoHdGltZV9tcxgFIAEoAyJbCgVTdGFydBItCglhZ3JlZW1lbnQYASABKAsyGi5tdWxpYW4uc2hhcmUudjEuQWdyZWVtZW50EhAKCGZpbGVkX21zGAIgASgDEhEKCWF1dG9tYXRpYxgDIAEoCCIUChJHZXRDb3ZlcmFnZVJlcXVlc3QiYgoTR2V0Q292ZXJhZ2VSZXNwb25zZRIqCgVjZWxscxgBIAMoCzIbLm11bGlhbi5jb25zb2xlLnYxLkNvdmVyYWdlEg4KBmhlaWdodBgCIAEoAxIPCgd0aW1lX21zGAMgASgDIqsBCghDb3ZlcmFnZRILCgNvcmcYASABKAkSEAoIb3JnX25hbWUYAiABKAkSLQoFcG93ZXIYAyABKA4yHi5tdWxpYW4uY2F0YWxvZ3VlLnYxLlBvd2VyVHlwZRIOCgZkdXRpZXMYBCABKAMSDwoHbWlzc2luZxgFIAEoAxIPCgdlbnRyaWVzGAYgASgDEg4KBmxvY2tlZBgHIAEoAxIPCgdkcmlmdGVkGAggASgDIm4KEkxpc3RDb3ZlcmVkUmVxdWVzdBILCgNvcmcYASABKAkSLQoFcG93ZXIYAiABKA4yHi5tdWxpYW4uY2F0YWxvZ3VlLnYxLlBvd2VyVHlwZRINCgVhZnRlchgDIAEoCRINCgVsaW1pdBgEIAEoDSJiChNMaXN0Q292ZXJlZFJlc3BvbnNlEi4KBmR1dGllcxgBIAMoCzIeLm11bGlhbi5jb25zb2xlLnYxLkNvdmVyZWREdXR5EgwKBG5leHQYAiABKAkSDQoFdG90YWwYAyABKAMifwoLQ292ZXJlZER1dHkSJwoEZHV0eRgBIAEoCzIZLm11bGlhbi5jYXRhbG9ndWUudjEuRHV0eRIwCgdlbnRyaWVzGAIgAygLMh8ubXVsaWFuLmNvbnNvbGUudjEuQ292ZXJlZEVudHJ5EhUKDWVudHJpZXNfdG90YWwYAyABKAMiaAoMQ292ZXJlZEVudHJ5EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSLgoFc3RhdGUYAyABKA4yHy5tdWxpYW4uY2F0YWxvZ3VlLnYxLkVudHJ5U3RhdGUSDgoGbG9ja2VkGAQgASgIIkMKEExpc3RWb3Rlc1JlcXVlc3QSEQoJb3Blbl9vbmx5GAEgASgIEg0KBWFmdGVyGAIgASgJEg0KBWxpbWl0GAMgASgNIlgKEUxpc3RWb3Rlc1Jlc3BvbnNlEiYKBXZvdGVzGAEgAygLMhcubXVsaWFuLmNvbnNvbGUudjEuVm90ZRIMCgRuZXh0GAIgASgJEg0KBXRvdGFsGAMgASgDIhwKDkdldFZvdGVSZXF1ZXN0EgoKAmlkGAEgASgJIjgKD0dldFZvdGVSZXNwb25zZRIlCgR2b3RlGAEgASgLMhcubXVsaWFuLmNvbnNvbGUudjEuVm90ZSKkAQoEVm90ZRIwCghwcm9wb3NhbBgBIAEoCzIeLm11bGlhbi5nb3Zlcm5hbmNlLnYxLlByb3Bvc2FsEg8KB3BlcmNlbnQYAiABKA0SDQoFdG90YWwYAyABKA0SDgoGbmVlZGVkGAQgASgNEgsKA3llcxgFIAEoDRIKCgJubxgGIAEoDRIPCgd3YWl0aW5nGAcgAygJEhAKCHNpbGVuY2VkGAggAygJIhQKEkxpc3RTaWduZXJzUmVxdWVzdCJyChNMaXN0U2lnbmVyc1Jlc3BvbnNlEioKB3NpZ25lcnMYASADKAsyGS5tdWxpYW4uY29uc29sZS52MS5TaWduZXISDgoGaGVpZ2h0GAIgASgDEg8KB3RpbWVfbXMYAyABKAMSDgoGbG9va2VkGAQgASgDInIKBlNpZ25lchIPCgdhZGRyZXNzGAEgASgMEhIKCnB1YmxpY19rZXkYAiABKAwSDQoFcG93ZXIYAyABKAMSDgoGc2lnbmVkGAQgASgDEhMKC2xhc3RfaGVpZ2h0GAUgASgDEg8KB2xhc3RfbXMYBiABKAMqhAMKC0NvbmNlcm5LaW5kEhwKGENPTkNFUk5fS0lORF9VTlNQRUNJRklFRBAAEhYKEkNPTkNFUk5fS0lORF9EUklGVBABEhwKGENPTkNFUk5fS0lORF9MQVRFX0FOU1dFUhACEh8KG0NPTkNFUk5fS0lORF9MQVRFX0FHUkVFTUVOVBADEhwKGENPTkNFUk5fS0lORF9TSUxFTlRfTk9ERRAEEhkKFUNPTkNFUk5fS0lORF9QUk9QT1NBTBAFEhsKF0NPTkNFUk5fS0lORF9TVVNQRU5TSU9OEAYSGgoWQ09OQ0VSTl9LSU5EX0FGVEVSX0VORBAHEh8KG0NPTkNFUk5fS0lORF9EUklGVF9JTl9GT1JDRRAIEhgKFENPTkNFUk5fS0lORF9SRUZVU0VEEAkSGAoUQ09OQ0VSTl9LSU5EX1VOVVNVQUwQChIZChVDT05DRVJOX0tJTkRfQVRfTklHSFQQCxIeChpDT05DRVJOX0tJTkRfUVVJRVRfR0FURVdBWRAMKl4KCFNldmVyaXR5EhgKFFNFVkVSSVRZX1VOU1BFQ0lGSUVEEAASEgoOU0VWRVJJVFlfR1JBVkUQARIRCg1TRVZFUklUWV9MQVRFEAISEQoNU0VWRVJJVFlfTk9URRADMvcGCg9PdmVydmlld1NlcnZpY2USYQoLR2V0T3ZlcnZpZXcSJS5tdWxpYW4uY29uc29sZS52MS5HZXRPdmVydmlld1JlcXVlc3QaJi5tdWxpYW4uY29uc29sZS52MS5HZXRPdmVydmlld1Jlc3BvbnNlIgOQAgESXgoKTGlzdFNoYXJlcxIkLm11bGlhbi5jb25zb2xlLnYxLkxpc3RTaGFyZXNSZXF1ZXN0GiUubXVsaWFuLmNvbnNvbGUudjEuTGlzdFNoYXJlc1Jlc3BvbnNlIgOQAgESXgoKTGlzdFN0YXJ0cxIkLm11bGlhbi5jb25zb2xlLnYxLkxpc3RTdGFydHNSZXF1ZXN0GiUubXVsaWFuLmNvbnNvbGUudjEuTGlzdFN0YXJ0c1Jlc3BvbnNlIgOQAgESZAoMTGlzdEZpbmRpbmdzEiYubXVsaWFuLmNvbnNvbGUudjEuTGlzdEZpbmRpbmdzUmVxdWVzdBonLm11bGlhbi5jb25zb2xlLnYxLkxpc3RGaW5kaW5nc1Jlc3BvbnNlIgOQAgESYQoLR2V0Q292ZXJhZ2USJS5tdWxpYW4uY29uc29sZS52MS5HZXRDb3ZlcmFnZVJlcXVlc3QaJi5tdWxpYW4uY29uc29sZS52MS5HZXRDb3ZlcmFnZVJlc3BvbnNlIgOQAgESYQoLTGlzdENvdmVyZWQSJS5tdWxpYW4uY29uc29sZS52MS5MaXN0Q292ZXJlZFJlcXVlc3QaJi5tdWxpYW4uY29uc29sZS52MS5MaXN0Q292ZXJlZFJlc3BvbnNlIgOQAgESWwoJTGlzdFZvdGVzEiMubXVsaWFuLmNvbnNvbGUudjEuTGlzdFZvdGVzUmVxdWVzdBokLm11bGlhbi5jb25zb2xlLnYxLkxpc3RWb3Rlc1Jlc3BvbnNlIgOQAgESVQoHR2V0Vm90ZRIhLm11bGlhbi5jb25zb2xlLnYxLkdldFZvdGVSZXF1ZXN0GiIubXVsaWFuLmNvbnNvbGUudjEuR2V0Vm90ZVJlc3BvbnNlIgOQAgESYQoLTGlzdFNpZ25lcnMSJS5tdWxpYW4uY29uc29sZS52MS5MaXN0U2lnbmVyc1JlcXVlc3QaJi5tdWxpYW4uY29uc29sZS52MS5MaXN0U2lnbmVyc1Jlc3BvbnNlIgOQAgFCKFombXVsaWFuL2dlbi9tdWxpYW4vY29uc29sZS92MTtjb25zb2xldjFiBnByb3RvMw", [file_mulian_catalogue_v1_catalogue, file_mulian_governance_v1_governance, file_mulian_share_v1_share]);
+  fileDesc("CiBtdWxpYW4vY29uc29sZS92MS9vdmVydmlldy5wcm90bxIRbXVsaWFuLmNvbnNvbGUudjEiIgoSR2V0T3ZlcnZpZXdSZXF1ZXN0EgwKBGRheXMYASABKA0i+AIKE0dldE92ZXJ2aWV3UmVzcG9uc2USDgoGaGVpZ2h0GAEgASgDEg8KB3RpbWVfbXMYAiABKAMSDwoHZnJvbV9tcxgDIAEoAxITCgtkZXBhcnRtZW50cxgEIAEoAxIPCgdlbnRyaWVzGAUgASgDEg4KBnNoYXJlZBgGIAEoAxIPCgdyZWZ1c2VkGAcgASgDEg8KB3N0YXJ0ZWQYCCABKAMSEQoJbWVkaWFuX21zGAkgASgDEhMKC29wZW5fZHJpZnRzGAogASgDEioKB3N0cmVhbXMYCyADKAsyGS5tdWxpYW4uY29uc29sZS52MS5TdHJlYW0SJwoFaG91cnMYDCADKAsyGC5tdWxpYW4uY29uc29sZS52MS5Ib3VycxIsCghjb25jZXJucxgNIAMoCzIaLm11bGlhbi5jb25zb2xlLnYxLkNvbmNlcm4SFgoOY29uY2VybnNfdG90YWwYDiABKAMSFAoMaG91cnNfb3RoZXJzGA8gASgDIo0BCgZTdHJlYW0SDAoEZHV0eRgBIAEoCRIRCglkdXR5X25hbWUYAiABKAkSDAoEaXRlbRgDIAEoCRIRCglpdGVtX25hbWUYBCABKAkSDAoEdXNlchgFIAEoCRIRCgl1c2VyX25hbWUYBiABKAkSDwoHZ3JhbnRlZBgHIAEoAxIPCgdlbnRyaWVzGAggASgNIjcKBUhvdXJzEgsKA29yZxgBIAEoCRIQCghvcmdfbmFtZRgCIAEoCRIPCgdncmFudGVkGAMgAygDIpADCgdDb25jZXJuEiwKBGtpbmQYASABKA4yHi5tdWxpYW4uY29uc29sZS52MS5Db25jZXJuS2luZBItCghzZXZlcml0eRgCIAEoDjIbLm11bGlhbi5jb25zb2xlLnYxLlNldmVyaXR5Eg4KBm9iamVjdBgDIAEoCRINCgV0aXRsZRgEIAEoCRILCgNvcmcYBSABKAkSEAoIb3JnX25hbWUYBiABKAkSEAoIc2luY2VfbXMYByABKAMSLgoFZHJpZnQYCCABKA4yHy5tdWxpYW4uY2F0YWxvZ3VlLnYxLkRyaWZ0Q2xhc3MSDwoHY2hhbmdlcxgJIAEoDRIRCglwZWVyX25hbWUYCiABKAkSDQoFdm90ZWQYCyABKA0SDwoHbWVtYmVycxgMIAEoDRINCgVjb3VudBgNIAEoAxINCgV1c3VhbBgOIAEoAxIPCgd3YWl0aW5nGA8gAygJEhUKDXdhaXRpbmdfbmFtZXMYECADKAkSDwoHZW5kc19tcxgRIAEoAxINCgVnaXZlbhgSIAMoCSIVChNMaXN0RmluZGluZ3NSZXF1ZXN0IpQBChRMaXN0RmluZGluZ3NSZXNwb25zZRItCgVydWxlcxgBIAMoCzIeLm11bGlhbi5jb25zb2xlLnYxLkZpbmRpbmdSdWxlEiwKCGZpbmRpbmdzGAIgAygLMhoubXVsaWFuLmNvbnNvbGUudjEuQ29uY2VybhIOCgZoZWlnaHQYAyABKAMSDwoHdGltZV9tcxgEIAEoAyKFAQoLRmluZGluZ1J1bGUSLAoEa2luZBgBIAEoDjIeLm11bGlhbi5jb25zb2xlLnYxLkNvbmNlcm5LaW5kEg0KBXRvdGFsGAIgASgDEg0KBWxlYXN0GAMgASgDEg0KBXRpbWVzGAQgASgDEgwKBGRheXMYBSABKA0SDQoFaG91cnMYBiABKA0iIQoRTGlzdFNoYXJlc1JlcXVlc3QSDAoEZGF5cxgBIAEoDSKQAQoSTGlzdFNoYXJlc1Jlc3BvbnNlEigKBnNoYXJlcxgBIAMoCzIYLm11bGlhbi5jb25zb2xlLnYxLlNoYXJlEg0KBXRvdGFsGAIgASgDEg8KB2dyYW50ZWQYAyABKAMSDwoHcmVmdXNlZBgEIAEoAxIOCgZoZWlnaHQYBSABKAMSDwoHdGltZV9tcxgGIAEoAyL3AQoFU2hhcmUSDQoFcmlnaHQYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIQCghwcm92aWRlchgDIAEoCRIVCg1wcm92aWRlcl9uYW1lGAQgASgJEgwKBHVzZXIYBSABKAkSEQoJdXNlcl9uYW1lGAYgASgJEgwKBGl0ZW0YByABKAkSEQoJaXRlbV9uYW1lGAggASgJEgwKBGR1dHkYCSABKAkSEQoJZHV0eV9uYW1lGAogASgJEg8KB2dyYW50ZWQYCyABKAMSDwoHcmVmdXNlZBgMIAEoAxIPCgdlbnRyaWVzGA4gASgNEg8KB2xhc3RfbXMYDSABKAMiIQoRTGlzdFN0YXJ0c1JlcXVlc3QSDAoEZGF5cxgBIAEoDSKBAQoSTGlzdFN0YXJ0c1Jlc3BvbnNlEigKBnN0YXJ0cxgBIAMoCzIYLm11bGlhbi5jb25zb2xlLnYxLlN0YXJ0Eg0KBXRvdGFsGAIgASgDEhEKCW1lZGlhbl9tcxgDIAEoAxIOCgZoZWlnaHQYBCABKAMSDwoHdGltZV9tcxgFIAEoAyJbCgVTdGFydBItCglhZ3JlZW1lbnQYASABKAsyGi5tdWxpYW4uc2hhcmUudjEuQWdyZWVtZW50EhAKCGZpbGVkX21zGAIgASgDEhEKCWF1dG9tYXRpYxgDIAEoCCIUChJHZXRDb3ZlcmFnZVJlcXVlc3QiYgoTR2V0Q292ZXJhZ2VSZXNwb25zZRIqCgVjZWxscxgBIAMoCzIbLm11bGlhbi5jb25zb2xlLnYxLkNvdmVyYWdlEg4KBmhlaWdodBgCIAEoAxIPCgd0aW1lX21zGAMgASgDIqsBCghDb3ZlcmFnZRILCgNvcmcYASABKAkSEAoIb3JnX25hbWUYAiABKAkSLQoFcG93ZXIYAyABKA4yHi5tdWxpYW4uY2F0YWxvZ3VlLnYxLlBvd2VyVHlwZRIOCgZkdXRpZXMYBCABKAMSDwoHbWlzc2luZxgFIAEoAxIPCgdlbnRyaWVzGAYgASgDEg4KBmxvY2tlZBgHIAEoAxIPCgdkcmlmdGVkGAggASgDIm4KEkxpc3RDb3ZlcmVkUmVxdWVzdBILCgNvcmcYASABKAkSLQoFcG93ZXIYAiABKA4yHi5tdWxpYW4uY2F0YWxvZ3VlLnYxLlBvd2VyVHlwZRINCgVhZnRlchgDIAEoCRINCgVsaW1pdBgEIAEoDSJiChNMaXN0Q292ZXJlZFJlc3BvbnNlEi4KBmR1dGllcxgBIAMoCzIeLm11bGlhbi5jb25zb2xlLnYxLkNvdmVyZWREdXR5EgwKBG5leHQYAiABKAkSDQoFdG90YWwYAyABKAMifwoLQ292ZXJlZER1dHkSJwoEZHV0eRgBIAEoCzIZLm11bGlhbi5jYXRhbG9ndWUudjEuRHV0eRIwCgdlbnRyaWVzGAIgAygLMh8ubXVsaWFuLmNvbnNvbGUudjEuQ292ZXJlZEVudHJ5EhUKDWVudHJpZXNfdG90YWwYAyABKAMiaAoMQ292ZXJlZEVudHJ5EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSLgoFc3RhdGUYAyABKA4yHy5tdWxpYW4uY2F0YWxvZ3VlLnYxLkVudHJ5U3RhdGUSDgoGbG9ja2VkGAQgASgIIkMKEExpc3RWb3Rlc1JlcXVlc3QSEQoJb3Blbl9vbmx5GAEgASgIEg0KBWFmdGVyGAIgASgJEg0KBWxpbWl0GAMgASgNIlgKEUxpc3RWb3Rlc1Jlc3BvbnNlEiYKBXZvdGVzGAEgAygLMhcubXVsaWFuLmNvbnNvbGUudjEuVm90ZRIMCgRuZXh0GAIgASgJEg0KBXRvdGFsGAMgASgDIhwKDkdldFZvdGVSZXF1ZXN0EgoKAmlkGAEgASgJIjgKD0dldFZvdGVSZXNwb25zZRIlCgR2b3RlGAEgASgLMhcubXVsaWFuLmNvbnNvbGUudjEuVm90ZSKkAQoEVm90ZRIwCghwcm9wb3NhbBgBIAEoCzIeLm11bGlhbi5nb3Zlcm5hbmNlLnYxLlByb3Bvc2FsEg8KB3BlcmNlbnQYAiABKA0SDQoFdG90YWwYAyABKA0SDgoGbmVlZGVkGAQgASgNEgsKA3llcxgFIAEoDRIKCgJubxgGIAEoDRIPCgd3YWl0aW5nGAcgAygJEhAKCHNpbGVuY2VkGAggAygJIhQKEkxpc3RTaWduZXJzUmVxdWVzdCJyChNMaXN0U2lnbmVyc1Jlc3BvbnNlEioKB3NpZ25lcnMYASADKAsyGS5tdWxpYW4uY29uc29sZS52MS5TaWduZXISDgoGaGVpZ2h0GAIgASgDEg8KB3RpbWVfbXMYAyABKAMSDgoGbG9va2VkGAQgASgDInIKBlNpZ25lchIPCgdhZGRyZXNzGAEgASgMEhIKCnB1YmxpY19rZXkYAiABKAwSDQoFcG93ZXIYAyABKAMSDgoGc2lnbmVkGAQgASgDEhMKC2xhc3RfaGVpZ2h0GAUgASgDEg8KB2xhc3RfbXMYBiABKAMiLgoQR2V0UmVwb3J0UmVxdWVzdBINCgVtb250aBgBIAEoCRILCgNvcmcYAiABKAki0wEKEUdldFJlcG9ydFJlc3BvbnNlEg0KBW1vbnRoGAEgASgJEioKBG9yZ3MYAiADKAsyHC5tdWxpYW4uY29uc29sZS52MS5PcmdSZXBvcnQSKwoDc3VtGAMgAygLMh4ubXVsaWFuLmNvbnNvbGUudjEuUmVwb3J0Q291bnQSDgoGaGVpZ2h0GAQgASgDEg8KB3RpbWVfbXMYBSABKAMSDwoHcnVubmluZxgGIAEoCBIQCghjaGFpbl9pZBgHIAEoCRISCgpvcmdzX3RvdGFsGAggASgDIlYKCU9yZ1JlcG9ydBILCgNvcmcYASABKAkSDAoEbmFtZRgCIAEoCRIuCgZjb3VudHMYAyADKAsyHi5tdWxpYW4uY29uc29sZS52MS5SZXBvcnRDb3VudCJJCgtSZXBvcnRDb3VudBIvCgZmaWd1cmUYASABKA4yHy5tdWxpYW4uY29uc29sZS52MS5SZXBvcnRGaWd1cmUSCQoBbhgCIAEoAyKAAQoTTGlzdFJlcG9ydGVkUmVxdWVzdBINCgVtb250aBgBIAEoCRILCgNvcmcYAiABKAkSLwoGZmlndXJlGAMgASgOMh8ubXVsaWFuLmNvbnNvbGUudjEuUmVwb3J0RmlndXJlEg0KBWJlbG93GAQgASgDEg0KBWxpbWl0GAUgASgNIk8KFExpc3RSZXBvcnRlZFJlc3BvbnNlEikKBXN0ZXBzGAEgAygLMhoubXVsaWFuLnRyYWNlLnYxLlRyYWNlU3RlcBIMCgRuZXh0GAIgASgDKoQDCgtDb25jZXJuS2luZBIcChhDT05DRVJOX0tJTkRfVU5TUEVDSUZJRUQQABIWChJDT05DRVJOX0tJTkRfRFJJRlQQARIcChhDT05DRVJOX0tJTkRfTEFURV9BTlNXRVIQAhIfChtDT05DRVJOX0tJTkRfTEFURV9BR1JFRU1FTlQQAxIcChhDT05DRVJOX0tJTkRfU0lMRU5UX05PREUQBBIZChVDT05DRVJOX0tJTkRfUFJPUE9TQUwQBRIbChdDT05DRVJOX0tJTkRfU1VTUEVOU0lPThAGEhoKFkNPTkNFUk5fS0lORF9BRlRFUl9FTkQQBxIfChtDT05DRVJOX0tJTkRfRFJJRlRfSU5fRk9SQ0UQCBIYChRDT05DRVJOX0tJTkRfUkVGVVNFRBAJEhgKFENPTkNFUk5fS0lORF9VTlVTVUFMEAoSGQoVQ09OQ0VSTl9LSU5EX0FUX05JR0hUEAsSHgoaQ09OQ0VSTl9LSU5EX1FVSUVUX0dBVEVXQVkQDCpeCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhIKDlNFVkVSSVRZX0dSQVZFEAESEQoNU0VWRVJJVFlfTEFURRACEhEKDVNFVkVSSVRZX05PVEUQAyr1BgoMUmVwb3J0RmlndXJlEh0KGVJFUE9SVF9GSUdVUkVfVU5TUEVDSUZJRUQQABIjCh9SRVBPUlRfRklHVVJFX1JFUVVFU1RTX1JFQ0VJVkVEEAESIwofUkVQT1JUX0ZJR1VSRV9SRVFVRVNUU19BQ0NFUFRFRBACEiIKHlJFUE9SVF9GSUdVUkVfUkVRVUVTVFNfUkVGVVNFRBADEiEKHVJFUE9SVF9GSUdVUkVfUkVRVUVTVFNfU0lMRU5UEAQSHgoaUkVQT1JUX0ZJR1VSRV9BTlNXRVJTX0xBVEUQBRIiCh5SRVBPUlRfRklHVVJFX0FOU1dFUl9NRURJQU5fTVMQBhIgChxSRVBPUlRfRklHVVJFX1JFUVVFU1RTX1VSR0VEEAcSIAocUkVQT1JUX0ZJR1VSRV9SRVFVRVNUU19GSUxFRBAIEiIKHlJFUE9SVF9GSUdVUkVfQUdSRUVNRU5UU19CRUdVThAJEiIKHlJFUE9SVF9GSUdVUkVfQUdSRUVNRU5UU19UQUtFThAKEiYKIlJFUE9SVF9GSUdVUkVfQUdSRUVNRU5UU19TVVNQRU5ERUQQCxIiCh5SRVBPUlRfRklHVVJFX0FHUkVFTUVOVFNfRU5ERUQQDBIcChhSRVBPUlRfRklHVVJFX0RFTElWRVJJRVMQDRIWChJSRVBPUlRfRklHVVJFX1VTRVMQDhIjCh9SRVBPUlRfRklHVVJFX0VOVFJJRVNfU1VCTUlUVEVEEA8SIAocUkVQT1JUX0ZJR1VSRV9FTlRSSUVTX0xPQ0tFRBAQEiMKH1JFUE9SVF9GSUdVUkVfRU5UUklFU19XSVRIRFJBV04QERIYChRSRVBPUlRfRklHVVJFX0RSSUZUUxASEiAKHFJFUE9SVF9GSUdVUkVfRFJJRlRTX1NFVFRMRUQQExIlCiFSRVBPUlRfRklHVVJFX09CSkVDVElPTlNfUkVDRUlWRUQQFBIiCh5SRVBPUlRfRklHVVJFX09CSkVDVElPTlNfRklMRUQQFRIaChZSRVBPUlRfRklHVVJFX0RJU1BVVEVTEBYSHAoYUkVQT1JUX0ZJR1VSRV9WSU9MQVRJT05TEBcSHQoZUkVQT1JUX0ZJR1VSRV9DT1JSRUNUSU9OUxAYEhcKE1JFUE9SVF9GSUdVUkVfVk9URVMQGTK6CAoPT3ZlcnZpZXdTZXJ2aWNlEmEKC0dldE92ZXJ2aWV3EiUubXVsaWFuLmNvbnNvbGUudjEuR2V0T3ZlcnZpZXdSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuR2V0T3ZlcnZpZXdSZXNwb25zZSIDkAIBEl4KCkxpc3RTaGFyZXMSJC5tdWxpYW4uY29uc29sZS52MS5MaXN0U2hhcmVzUmVxdWVzdBolLm11bGlhbi5jb25zb2xlLnYxLkxpc3RTaGFyZXNSZXNwb25zZSIDkAIBEl4KCkxpc3RTdGFydHMSJC5tdWxpYW4uY29uc29sZS52MS5MaXN0U3RhcnRzUmVxdWVzdBolLm11bGlhbi5jb25zb2xlLnYxLkxpc3RTdGFydHNSZXNwb25zZSIDkAIBEmQKDExpc3RGaW5kaW5ncxImLm11bGlhbi5jb25zb2xlLnYxLkxpc3RGaW5kaW5nc1JlcXVlc3QaJy5tdWxpYW4uY29uc29sZS52MS5MaXN0RmluZGluZ3NSZXNwb25zZSIDkAIBElsKCUdldFJlcG9ydBIjLm11bGlhbi5jb25zb2xlLnYxLkdldFJlcG9ydFJlcXVlc3QaJC5tdWxpYW4uY29uc29sZS52MS5HZXRSZXBvcnRSZXNwb25zZSIDkAIBEmQKDExpc3RSZXBvcnRlZBImLm11bGlhbi5jb25zb2xlLnYxLkxpc3RSZXBvcnRlZFJlcXVlc3QaJy5tdWxpYW4uY29uc29sZS52MS5MaXN0UmVwb3J0ZWRSZXNwb25zZSIDkAIBEmEKC0dldENvdmVyYWdlEiUubXVsaWFuLmNvbnNvbGUudjEuR2V0Q292ZXJhZ2VSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuR2V0Q292ZXJhZ2VSZXNwb25zZSIDkAIBEmEKC0xpc3RDb3ZlcmVkEiUubXVsaWFuLmNvbnNvbGUudjEuTGlzdENvdmVyZWRSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuTGlzdENvdmVyZWRSZXNwb25zZSIDkAIBElsKCUxpc3RWb3RlcxIjLm11bGlhbi5jb25zb2xlLnYxLkxpc3RWb3Rlc1JlcXVlc3QaJC5tdWxpYW4uY29uc29sZS52MS5MaXN0Vm90ZXNSZXNwb25zZSIDkAIBElUKB0dldFZvdGUSIS5tdWxpYW4uY29uc29sZS52MS5HZXRWb3RlUmVxdWVzdBoiLm11bGlhbi5jb25zb2xlLnYxLkdldFZvdGVSZXNwb25zZSIDkAIBEmEKC0xpc3RTaWduZXJzEiUubXVsaWFuLmNvbnNvbGUudjEuTGlzdFNpZ25lcnNSZXF1ZXN0GiYubXVsaWFuLmNvbnNvbGUudjEuTGlzdFNpZ25lcnNSZXNwb25zZSIDkAIBQihaJm11bGlhbi9nZW4vbXVsaWFuL2NvbnNvbGUvdjE7Y29uc29sZXYxYgZwcm90bzM", [file_mulian_catalogue_v1_catalogue, file_mulian_governance_v1_governance, file_mulian_share_v1_share, file_mulian_trace_v1_query]);
 
 /**
  * days is a period that ends now: whole days of Beijing time with today as the last; 1 = today. 1-31.
@@ -1186,6 +1188,208 @@ export const SignerSchema: GenMessage<Signer> = /*@__PURE__*/
   messageDesc(file_mulian_console_v1_overview, 28);
 
 /**
+ * month is "2026-11"; empty = that of the latest block. OutOfRange for one that has not begun or is over 240 months ago.
+ *
+ * @generated from message mulian.console.v1.GetReportRequest
+ */
+export type GetReportRequest = Message<"mulian.console.v1.GetReportRequest"> & {
+  /**
+   * @generated from field: string month = 1;
+   */
+  month: string;
+
+  /**
+   * @generated from field: string org = 2;
+   */
+  org: string;
+};
+
+/**
+ * Describes the message mulian.console.v1.GetReportRequest.
+ * Use `create(GetReportRequestSchema)` to create a new message.
+ */
+export const GetReportRequestSchema: GenMessage<GetReportRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_overview, 29);
+
+/**
+ * @generated from message mulian.console.v1.GetReportResponse
+ */
+export type GetReportResponse = Message<"mulian.console.v1.GetReportResponse"> & {
+  /**
+   * @generated from field: string month = 1;
+   */
+  month: string;
+
+  /**
+   * by code, those in which something happened; <= 1,000
+   *
+   * @generated from field: repeated mulian.console.v1.OrgReport orgs = 2;
+   */
+  orgs: OrgReport[];
+
+  /**
+   * over all organisations; what both sides count stands in it twice. No medians but one over all answers
+   *
+   * @generated from field: repeated mulian.console.v1.ReportCount sum = 3;
+   */
+  sum: ReportCount[];
+
+  /**
+   * up to which the index has read
+   *
+   * @generated from field: int64 height = 4;
+   */
+  height: bigint;
+
+  /**
+   * of the latest block
+   *
+   * @generated from field: int64 time_ms = 5;
+   */
+  timeMs: bigint;
+
+  /**
+   * the month is not over: counted until the height
+   *
+   * @generated from field: bool running = 6;
+   */
+  running: boolean;
+
+  /**
+   * @generated from field: string chain_id = 7;
+   */
+  chainId: string;
+
+  /**
+   * organisations in which something happened
+   *
+   * @generated from field: int64 orgs_total = 8;
+   */
+  orgsTotal: bigint;
+};
+
+/**
+ * Describes the message mulian.console.v1.GetReportResponse.
+ * Use `create(GetReportResponseSchema)` to create a new message.
+ */
+export const GetReportResponseSchema: GenMessage<GetReportResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_overview, 30);
+
+/**
+ * OrgReport is a month of one organisation.
+ *
+ * @generated from message mulian.console.v1.OrgReport
+ */
+export type OrgReport = Message<"mulian.console.v1.OrgReport"> & {
+  /**
+   * @generated from field: string org = 1;
+   */
+  org: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * in the order of ReportFigure; none that is 0
+   *
+   * @generated from field: repeated mulian.console.v1.ReportCount counts = 3;
+   */
+  counts: ReportCount[];
+};
+
+/**
+ * Describes the message mulian.console.v1.OrgReport.
+ * Use `create(OrgReportSchema)` to create a new message.
+ */
+export const OrgReportSchema: GenMessage<OrgReport> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_overview, 31);
+
+/**
+ * @generated from message mulian.console.v1.ReportCount
+ */
+export type ReportCount = Message<"mulian.console.v1.ReportCount"> & {
+  /**
+   * @generated from field: mulian.console.v1.ReportFigure figure = 1;
+   */
+  figure: ReportFigure;
+
+  /**
+   * @generated from field: int64 n = 2;
+   */
+  n: bigint;
+};
+
+/**
+ * Describes the message mulian.console.v1.ReportCount.
+ * Use `create(ReportCountSchema)` to create a new message.
+ */
+export const ReportCountSchema: GenMessage<ReportCount> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_overview, 32);
+
+/**
+ * month as in GetReportRequest. org empty = all. below and next as in ListEventsRequest; limit <= 200, 0 = 50.
+ *
+ * @generated from message mulian.console.v1.ListReportedRequest
+ */
+export type ListReportedRequest = Message<"mulian.console.v1.ListReportedRequest"> & {
+  /**
+   * @generated from field: string month = 1;
+   */
+  month: string;
+
+  /**
+   * @generated from field: string org = 2;
+   */
+  org: string;
+
+  /**
+   * @generated from field: mulian.console.v1.ReportFigure figure = 3;
+   */
+  figure: ReportFigure;
+
+  /**
+   * @generated from field: int64 below = 4;
+   */
+  below: bigint;
+
+  /**
+   * @generated from field: uint32 limit = 5;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message mulian.console.v1.ListReportedRequest.
+ * Use `create(ListReportedRequestSchema)` to create a new message.
+ */
+export const ListReportedRequestSchema: GenMessage<ListReportedRequest> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_overview, 33);
+
+/**
+ * @generated from message mulian.console.v1.ListReportedResponse
+ */
+export type ListReportedResponse = Message<"mulian.console.v1.ListReportedResponse"> & {
+  /**
+   * @generated from field: repeated mulian.trace.v1.TraceStep steps = 1;
+   */
+  steps: TraceStep[];
+
+  /**
+   * @generated from field: int64 next = 2;
+   */
+  next: bigint;
+};
+
+/**
+ * Describes the message mulian.console.v1.ListReportedResponse.
+ * Use `create(ListReportedResponseSchema)` to create a new message.
+ */
+export const ListReportedResponseSchema: GenMessage<ListReportedResponse> = /*@__PURE__*/
+  messageDesc(file_mulian_console_v1_overview, 34);
+
+/**
  * ConcernKind: what waits for somebody.
  *
  * @generated from enum mulian.console.v1.ConcernKind
@@ -1321,6 +1525,181 @@ export const SeveritySchema: GenEnum<Severity> = /*@__PURE__*/
   enumDesc(file_mulian_console_v1_overview, 1);
 
 /**
+ * ReportFigure is what a month counts. docs/spec/reports.md names the events of each.
+ *
+ * @generated from enum mulian.console.v1.ReportFigure
+ */
+export enum ReportFigure {
+  /**
+   * @generated from enum value: REPORT_FIGURE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * requests for what is the organisation's
+   *
+   * @generated from enum value: REPORT_FIGURE_REQUESTS_RECEIVED = 1;
+   */
+  REQUESTS_RECEIVED = 1,
+
+  /**
+   * of them, accepted in the month: by answer, at once, or by silence
+   *
+   * @generated from enum value: REPORT_FIGURE_REQUESTS_ACCEPTED = 2;
+   */
+  REQUESTS_ACCEPTED = 2,
+
+  /**
+   * @generated from enum value: REPORT_FIGURE_REQUESTS_REFUSED = 3;
+   */
+  REQUESTS_REFUSED = 3,
+
+  /**
+   * of the accepted, by silence: nobody answered in time
+   *
+   * @generated from enum value: REPORT_FIGURE_REQUESTS_SILENT = 4;
+   */
+  REQUESTS_SILENT = 4,
+
+  /**
+   * clocks of an answer that ran out
+   *
+   * @generated from enum value: REPORT_FIGURE_ANSWERS_LATE = 5;
+   */
+  ANSWERS_LATE = 5,
+
+  /**
+   * from filing to the answer, of those answered by a person
+   *
+   * @generated from enum value: REPORT_FIGURE_ANSWER_MEDIAN_MS = 6;
+   */
+  ANSWER_MEDIAN_MS = 6,
+
+  /**
+   * @generated from enum value: REPORT_FIGURE_REQUESTS_URGED = 7;
+   */
+  REQUESTS_URGED = 7,
+
+  /**
+   * by the organisation
+   *
+   * @generated from enum value: REPORT_FIGURE_REQUESTS_FILED = 8;
+   */
+  REQUESTS_FILED = 8,
+
+  /**
+   * as the provider
+   *
+   * @generated from enum value: REPORT_FIGURE_AGREEMENTS_BEGUN = 9;
+   */
+  AGREEMENTS_BEGUN = 9,
+
+  /**
+   * begun, as the consumer
+   *
+   * @generated from enum value: REPORT_FIGURE_AGREEMENTS_TAKEN = 10;
+   */
+  AGREEMENTS_TAKEN = 10,
+
+  /**
+   * as the provider
+   *
+   * @generated from enum value: REPORT_FIGURE_AGREEMENTS_SUSPENDED = 11;
+   */
+  AGREEMENTS_SUSPENDED = 11,
+
+  /**
+   * ended or run out, as the provider
+   *
+   * @generated from enum value: REPORT_FIGURE_AGREEMENTS_ENDED = 12;
+   */
+  AGREEMENTS_ENDED = 12,
+
+  /**
+   * completed by its gateways
+   *
+   * @generated from enum value: REPORT_FIGURE_DELIVERIES = 13;
+   */
+  DELIVERIES = 13,
+
+  /**
+   * recorded by the organisation
+   *
+   * @generated from enum value: REPORT_FIGURE_USES = 14;
+   */
+  USES = 14,
+
+  /**
+   * @generated from enum value: REPORT_FIGURE_ENTRIES_SUBMITTED = 15;
+   */
+  ENTRIES_SUBMITTED = 15,
+
+  /**
+   * @generated from enum value: REPORT_FIGURE_ENTRIES_LOCKED = 16;
+   */
+  ENTRIES_LOCKED = 16,
+
+  /**
+   * @generated from enum value: REPORT_FIGURE_ENTRIES_WITHDRAWN = 17;
+   */
+  ENTRIES_WITHDRAWN = 17,
+
+  /**
+   * found in its tables
+   *
+   * @generated from enum value: REPORT_FIGURE_DRIFTS = 18;
+   */
+  DRIFTS = 18,
+
+  /**
+   * @generated from enum value: REPORT_FIGURE_DRIFTS_SETTLED = 19;
+   */
+  DRIFTS_SETTLED = 19,
+
+  /**
+   * @generated from enum value: REPORT_FIGURE_OBJECTIONS_RECEIVED = 20;
+   */
+  OBJECTIONS_RECEIVED = 20,
+
+  /**
+   * @generated from enum value: REPORT_FIGURE_OBJECTIONS_FILED = 21;
+   */
+  OBJECTIONS_FILED = 21,
+
+  /**
+   * as either side
+   *
+   * @generated from enum value: REPORT_FIGURE_DISPUTES = 22;
+   */
+  DISPUTES = 22,
+
+  /**
+   * found by the organisation
+   *
+   * @generated from enum value: REPORT_FIGURE_VIOLATIONS = 23;
+   */
+  VIOLATIONS = 23,
+
+  /**
+   * asked of the organisation
+   *
+   * @generated from enum value: REPORT_FIGURE_CORRECTIONS = 24;
+   */
+  CORRECTIONS = 24,
+
+  /**
+   * @generated from enum value: REPORT_FIGURE_VOTES = 25;
+   */
+  VOTES = 25,
+}
+
+/**
+ * Describes the enum mulian.console.v1.ReportFigure.
+ */
+export const ReportFigureSchema: GenEnum<ReportFigure> = /*@__PURE__*/
+  enumDesc(file_mulian_console_v1_overview, 2);
+
+/**
  * OverviewService is served by every member's node, from its index.
  *
  * @generated from service mulian.console.v1.OverviewService
@@ -1365,6 +1744,26 @@ export const OverviewService: GenService<{
     methodKind: "unary";
     input: typeof ListFindingsRequestSchema;
     output: typeof ListFindingsResponseSchema;
+  },
+  /**
+   * GetReport counts what happened in a calendar month (Beijing time, by the time of the block) to each organisation.
+   *
+   * @generated from rpc mulian.console.v1.OverviewService.GetReport
+   */
+  getReport: {
+    methodKind: "unary";
+    input: typeof GetReportRequestSchema;
+    output: typeof GetReportResponseSchema;
+  },
+  /**
+   * ListReported lists the events that a figure of a report counts, newest first.
+   *
+   * @generated from rpc mulian.console.v1.OverviewService.ListReported
+   */
+  listReported: {
+    methodKind: "unary";
+    input: typeof ListReportedRequestSchema;
+    output: typeof ListReportedResponseSchema;
   },
   /**
    * GetCoverage counts duties and entries by organisation and kind of power.
