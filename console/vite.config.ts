@@ -1,4 +1,5 @@
 import react from '@vitejs/plugin-react'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 
@@ -21,8 +22,8 @@ const vendors: [string, RegExp][] = [
   ['proto', /node_modules\/(@bufbuild|@connectrpc)\//],
   ['charts', /node_modules\/(echarts|zrender|tslib)\//],
   ['antd', /node_modules\/(antd|@ant-design|@rc-component|rc-[a-z-]+|@emotion|stylis|dayjs|@babel\/runtime|clsx|classnames)\//],
-  ['all-words-zh-CN', /\/src\/(words|pages\/[^/]+)\/zh-CN\.json$/],
-  ['all-words-en-US', /\/src\/(words|pages\/[^/]+)\/en-US\.json$/],
+  ['words-zh-CN', /(\/src\/words\/zh-CN\.json|virtual:menus\/zh-CN)$/],
+  ['words-en-US', /(\/src\/words\/en-US\.json|virtual:menus\/en-US)$/],
 ]
 
 // The verifier of proof files is a program of Node, too; pages need it without its command line.
@@ -31,9 +32,21 @@ const verifier = {
   transform: (code: string, id: string) => (id.split('?')[0]!.endsWith('/mulian-verify.mjs') ? { code: code.slice(0, code.indexOf('// ---- the command line ----')), map: null } : undefined),
 }
 
+// What the menu says of each area, out of the area's words: those come later, with its pages.
+const menus = {
+  name: 'menus',
+  resolveId: (id: string) => (id.startsWith('virtual:menus/') ? `\0${id}` : undefined),
+  load(id: string) {
+    if (!id.startsWith('\0virtual:menus/')) return undefined
+    const file = (area: string) => here(`./src/pages/${area}/${id.split('/')[1]}.json`)
+    const all = readdirSync(here('./src/pages')).sort().filter((area) => existsSync(file(area))).map((area) => [area, Object.fromEntries(Object.entries(JSON.parse(readFileSync(file(area), 'utf8')) as object).filter(([key]) => key.startsWith('menu')))])
+    return `export default ${JSON.stringify(Object.fromEntries(all))}`
+  },
+}
+
 export default defineConfig({
   base: '/',
-  plugins: [react(), verifier],
+  plugins: [react(), verifier, menus],
   worker: { format: 'es', plugins: () => [verifier], rolldownOptions: { output: { entryFileNames: 'assets/[name].js', chunkFileNames: 'assets/worker-[name].js' } } },
   resolve: { alias: [{ find: '@', replacement: here('./src') }, { find: /^\.\/useScrollLocker$/, replacement: here('./src/shell/locker.ts') }] },
   preview: { proxy },

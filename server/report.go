@@ -132,11 +132,13 @@ func (o overviewAPI) GetReport(ctx context.Context, req *connect.Request[console
 	}
 	next, _ := o.s.index.Next()
 	all, err := o.s.reports.get(month, next, reportFor, func() (*consolev1.GetReportResponse, error) { return o.report(ctx, month, now) })
-	if err != nil || req.Msg.GetOrg() == "" {
-		return respond(all, err)
+	if err != nil {
+		return nil, wire.Error(err)
 	}
-	one := &consolev1.GetReportResponse{Month: all.Month, Height: all.Height, TimeMs: all.TimeMs, Running: all.Running, ChainId: all.ChainId}
-	if i := slices.IndexFunc(all.Orgs, func(r *consolev1.OrgReport) bool { return r.Org == req.Msg.GetOrg() }); i >= 0 {
+	one := &consolev1.GetReportResponse{Month: all.Month, Height: all.Height, TimeMs: all.TimeMs, Running: all.Running, ChainId: all.ChainId, Titles: report.Titles(language("", req))}
+	if req.Msg.GetOrg() == "" {
+		one.Orgs, one.Sum, one.OrgsTotal = all.Orgs, all.Sum, all.OrgsTotal
+	} else if i := slices.IndexFunc(all.Orgs, func(r *consolev1.OrgReport) bool { return r.Org == req.Msg.GetOrg() }); i >= 0 {
 		one.Orgs, one.Sum, one.OrgsTotal = all.Orgs[i:i+1], all.Orgs[i].Counts, 1
 	}
 	return connect.NewResponse(one), nil

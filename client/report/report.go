@@ -3,9 +3,12 @@
 package report
 
 import (
+	"archive/zip"
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +72,16 @@ func Text(lang sentence.Language, f consolev1.ReportFigure) string {
 		return w.zhText
 	}
 	return w.enText
+}
+
+// Titles are the words of all figures, in their order.
+func Titles(lang sentence.Language) []*consolev1.ReportTitle {
+	var out []*consolev1.ReportTitle
+	for i := 1; i < len(figures); i++ {
+		f := consolev1.ReportFigure(i)
+		out = append(out, &consolev1.ReportTitle{Figure: f, Title: Title(lang, f), Text: Text(lang, f)})
+	}
+	return out
 }
 
 // Workbook writes the report: a sheet of all organisations and figures, and one that says what
@@ -197,5 +210,25 @@ func about(f *excelize.File, say func(zh, en string) string, lang sentence.Langu
 	if err := s.Flush(); err != nil {
 		return err
 	}
-	return f.Write(w)
+	var file bytes.Buffer
+	if err := f.Write(&file); err != nil {
+		return err
+	}
+	return inOrder(w, file.Bytes())
+}
+
+// inOrder writes the parts of a workbook by their names: the library has its sheets in the order of a map.
+func inOrder(w io.Writer, file []byte) error {
+	parts, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(parts.File, func(a, b *zip.File) int { return cmp.Compare(a.Name, b.Name) }) // [Content_Types].xml first
+	out := zip.NewWriter(w)
+	for _, part := range parts.File {
+		if err := out.Copy(part); err != nil {
+			return err
+		}
+	}
+	return out.Close()
 }

@@ -26,11 +26,14 @@ func TestWorkbook(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(2100 * time.Millisecond) // the times of a zip count in two seconds
-	if err := Workbook(&again, sentence.Chinese, r); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(first.Bytes(), again.Bytes()) {
-		t.Error("one report is two files")
+	for range 20 {                      // what hangs on the order of a map differs now and then
+		again.Reset()
+		if err := Workbook(&again, sentence.Chinese, r); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(first.Bytes(), again.Bytes()) {
+			t.Fatal("one report is two files")
+		}
 	}
 	f, err := excelize.OpenReader(&first)
 	if err != nil {

@@ -5,11 +5,12 @@ import { ConfigProvider } from 'antd'
 import i18next from 'i18next'
 import enUS from 'antd/locale/en_US'
 import zhCN from 'antd/locale/zh_CN'
-import { StrictMode, useEffect, useMemo, useState } from 'react'
+import { StrictMode, Suspense, useEffect, useMemo, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { useTranslation } from 'react-i18next'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
 import { keyOf } from '@/chain/paths'
+import { patient } from '@/chain/patient'
 import { askAgain, askAgainAfter, rpc } from '@/chain/rpc'
 import { SignProvider } from '@/parts/sign'
 import { Bones, Trouble } from '@/parts/states'
@@ -43,7 +44,7 @@ function Inside() {
   const here = useQuery({ queryKey: ['console'], queryFn: () => rpc(ConsoleService).getConsole({}), staleTime: Infinity })
   if (here.isError) return <main className="main"><h1>目链 Mulian</h1><Trouble error={here.error} retry={() => void here.refetch()} /></main>
   if (!here.data) return <Bones />
-  return <WhoProvider here={here.data}><RouterProvider router={router} /></WhoProvider>
+  return <WhoProvider here={here.data}><Suspense fallback={<Bones />}><RouterProvider router={router} /></Suspense></WhoProvider>
 }
 
 const root = createRootRoute({
@@ -56,23 +57,9 @@ const root = createRootRoute({
   },
 })
 
-// patient waits for a page's file while the line is cut: the router takes a file that does not
-// come for one of an older version and reads the whole console anew, which without a line is
-// the browser's own error page, with all that was on the screen gone.
-const patient = <M,>(load: () => Promise<M>) => async (): Promise<M> => {
-  for (;;) {
-    try {
-      return await load()
-    } catch {
-      if (await fetch('/', { method: 'HEAD', cache: 'no-store' }).then(() => true, () => false)) return load()
-      await new Promise((go) => setTimeout(go, 1500))
-    }
-  }
-}
-
 const router = createRouter({
   routeTree: root.addChildren(areas.flatMap((a) => a.pages.map((p) => createRoute({
-    getParentRoute: () => root, path: p.path, component: lazyRouteComponent(patient(p.page)), errorComponent: ({ error }) => <div className="card"><Trouble error={error} /></div>,
+    getParentRoute: () => root, path: p.path, component: lazyRouteComponent(patient(() => Promise.all([p.page(), i18next.loadNamespaces(a.id)]).then(([page]) => page))), errorComponent: ({ error }) => <div className="card"><Trouble error={error} /></div>,
   })))),
   defaultPreload: 'intent', defaultPendingComponent: () => <Bones />,
 })

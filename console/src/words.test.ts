@@ -37,4 +37,9 @@ describe('pages', () => {
     const missing = [...sources[path]!.matchAll(/\bt\('([\w.]+)'/g)].map((m) => m[1]!).filter((k) => !words.has(k))
     expect(missing).toEqual([])
   })
+  it.each(Object.keys(sources).filter((path) => path.endsWith('area.ts')))('%s has words for its menu, which come with the frame', (path) => {
+    const words = flat(files[`${folder(path)}/zh-CN.json`] ?? {})
+    const labels = [...sources[path]!.matchAll(/\blabel: '([\w.]+)'/g)].map((m) => m[1]!)
+    expect(labels.filter((k) => !words.has(k) || !k.startsWith('menu'))).toEqual([])
+  })
 })

@@ -9,7 +9,7 @@ export type Role = 'operator' | 'steward' | 'user' | 'auditor' | 'clerk' | 'deve
 
 export interface MenuItem {
   path: string
-  label: string // key in the area's words
+  label: string // key in the area's words, begins with menu: these come with the frame
   icon: ComponentType
   order: number // 10, 20, ... in the menu
   roles?: Role[] // who sees it; none = everybody, signed in or not

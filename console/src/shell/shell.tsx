@@ -86,7 +86,7 @@ function Sider({ open, signer }: { open: boolean; signer?: Signer }) {
 }
 
 function Entry({ item, signer }: { item: MenuItem & { area: string }; signer?: Signer }) {
-  const { t } = useTranslation(item.area)
+  const { t } = useTranslation('menus')
   const path = useRouterState({ select: (s) => s.location.pathname })
   const under = (m: MenuItem) => path === m.path || (m.path !== '/' && path.startsWith(`${m.path}/`))
   const here = under(item) && !menu.some((m) => m.path.length > item.path.length && under(m)) // the nearest of them
@@ -94,7 +94,7 @@ function Entry({ item, signer }: { item: MenuItem & { area: string }; signer?: S
   return (
     <li>
       <Link to={item.path} aria-current={here ? 'page' : undefined}>
-        <Icon />{t(item.label)}{item.count && signer && <Count item={item} signer={signer} />}
+        <Icon />{t(`${item.area}.${item.label}`)}{item.count && signer && <Count item={item} signer={signer} />}
       </Link>
     </li>
   )

@@ -2488,6 +2488,7 @@ type GetReportResponse struct {
 	Running       bool                   `protobuf:"varint,6,opt,name=running,proto3" json:"running,omitempty"`             // the month is not over: counted until the height
 	ChainId       string                 `protobuf:"bytes,7,opt,name=chain_id,json=chainId,proto3" json:"chain_id,omitempty"`
 	OrgsTotal     int64                  `protobuf:"varint,8,opt,name=orgs_total,json=orgsTotal,proto3" json:"orgs_total,omitempty"` // organisations in which something happened
+	Titles        []*ReportTitle         `protobuf:"bytes,9,rep,name=titles,proto3" json:"titles,omitempty"`                         // of every figure, in the language of who asks
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2578,6 +2579,73 @@ func (x *GetReportResponse) GetOrgsTotal() int64 {
 	return 0
 }
 
+func (x *GetReportResponse) GetTitles() []*ReportTitle {
+	if x != nil {
+		return x.Titles
+	}
+	return nil
+}
+
+type ReportTitle struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Figure        ReportFigure           `protobuf:"varint,1,opt,name=figure,proto3,enum=mulian.console.v1.ReportFigure" json:"figure,omitempty"`
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportTitle) Reset() {
+	*x = ReportTitle{}
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportTitle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportTitle) ProtoMessage() {}
+
+func (x *ReportTitle) ProtoReflect() protoreflect.Message {
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportTitle.ProtoReflect.Descriptor instead.
+func (*ReportTitle) Descriptor() ([]byte, []int) {
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ReportTitle) GetFigure() ReportFigure {
+	if x != nil {
+		return x.Figure
+	}
+	return ReportFigure_REPORT_FIGURE_UNSPECIFIED
+}
+
+func (x *ReportTitle) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ReportTitle) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // OrgReport is a month of one organisation.
 type OrgReport struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2590,7 +2658,7 @@ type OrgReport struct {
 
 func (x *OrgReport) Reset() {
 	*x = OrgReport{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[31]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2602,7 +2670,7 @@ func (x *OrgReport) String() string {
 func (*OrgReport) ProtoMessage() {}
 
 func (x *OrgReport) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[31]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2615,7 +2683,7 @@ func (x *OrgReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrgReport.ProtoReflect.Descriptor instead.
 func (*OrgReport) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{31}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OrgReport) GetOrg() string {
@@ -2649,7 +2717,7 @@ type ReportCount struct {
 
 func (x *ReportCount) Reset() {
 	*x = ReportCount{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[32]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2661,7 +2729,7 @@ func (x *ReportCount) String() string {
 func (*ReportCount) ProtoMessage() {}
 
 func (x *ReportCount) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[32]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2674,7 +2742,7 @@ func (x *ReportCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportCount.ProtoReflect.Descriptor instead.
 func (*ReportCount) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{32}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ReportCount) GetFigure() ReportFigure {
@@ -2705,7 +2773,7 @@ type ListReportedRequest struct {
 
 func (x *ListReportedRequest) Reset() {
 	*x = ListReportedRequest{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[33]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2717,7 +2785,7 @@ func (x *ListReportedRequest) String() string {
 func (*ListReportedRequest) ProtoMessage() {}
 
 func (x *ListReportedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[33]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2730,7 +2798,7 @@ func (x *ListReportedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReportedRequest.ProtoReflect.Descriptor instead.
 func (*ListReportedRequest) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{33}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListReportedRequest) GetMonth() string {
@@ -2778,7 +2846,7 @@ type ListReportedResponse struct {
 
 func (x *ListReportedResponse) Reset() {
 	*x = ListReportedResponse{}
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[34]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2790,7 +2858,7 @@ func (x *ListReportedResponse) String() string {
 func (*ListReportedResponse) ProtoMessage() {}
 
 func (x *ListReportedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mulian_console_v1_overview_proto_msgTypes[34]
+	mi := &file_mulian_console_v1_overview_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2803,7 +2871,7 @@ func (x *ListReportedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReportedResponse.ProtoReflect.Descriptor instead.
 func (*ListReportedResponse) Descriptor() ([]byte, []int) {
-	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{34}
+	return file_mulian_console_v1_overview_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListReportedResponse) GetSteps() []*v13.TraceStep {
@@ -2998,7 +3066,7 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\alast_ms\x18\x06 \x01(\x03R\x06lastMs\":\n" +
 	"\x10GetReportRequest\x12\x14\n" +
 	"\x05month\x18\x01 \x01(\tR\x05month\x12\x10\n" +
-	"\x03org\x18\x02 \x01(\tR\x03org\"\x92\x02\n" +
+	"\x03org\x18\x02 \x01(\tR\x03org\"\xca\x02\n" +
 	"\x11GetReportResponse\x12\x14\n" +
 	"\x05month\x18\x01 \x01(\tR\x05month\x120\n" +
 	"\x04orgs\x18\x02 \x03(\v2\x1c.mulian.console.v1.OrgReportR\x04orgs\x120\n" +
@@ -3008,7 +3076,12 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\arunning\x18\x06 \x01(\bR\arunning\x12\x19\n" +
 	"\bchain_id\x18\a \x01(\tR\achainId\x12\x1d\n" +
 	"\n" +
-	"orgs_total\x18\b \x01(\x03R\torgsTotal\"i\n" +
+	"orgs_total\x18\b \x01(\x03R\torgsTotal\x126\n" +
+	"\x06titles\x18\t \x03(\v2\x1e.mulian.console.v1.ReportTitleR\x06titles\"p\n" +
+	"\vReportTitle\x127\n" +
+	"\x06figure\x18\x01 \x01(\x0e2\x1f.mulian.console.v1.ReportFigureR\x06figure\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"i\n" +
 	"\tOrgReport\x12\x10\n" +
 	"\x03org\x18\x01 \x01(\tR\x03org\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x126\n" +
@@ -3101,7 +3174,7 @@ func file_mulian_console_v1_overview_proto_rawDescGZIP() []byte {
 }
 
 var file_mulian_console_v1_overview_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mulian_console_v1_overview_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_mulian_console_v1_overview_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_mulian_console_v1_overview_proto_goTypes = []any{
 	(ConcernKind)(0),             // 0: mulian.console.v1.ConcernKind
 	(Severity)(0),                // 1: mulian.console.v1.Severity
@@ -3137,17 +3210,18 @@ var file_mulian_console_v1_overview_proto_goTypes = []any{
 	(*Signer)(nil),               // 31: mulian.console.v1.Signer
 	(*GetReportRequest)(nil),     // 32: mulian.console.v1.GetReportRequest
 	(*GetReportResponse)(nil),    // 33: mulian.console.v1.GetReportResponse
-	(*OrgReport)(nil),            // 34: mulian.console.v1.OrgReport
-	(*ReportCount)(nil),          // 35: mulian.console.v1.ReportCount
-	(*ListReportedRequest)(nil),  // 36: mulian.console.v1.ListReportedRequest
-	(*ListReportedResponse)(nil), // 37: mulian.console.v1.ListReportedResponse
-	(v1.DriftClass)(0),           // 38: mulian.catalogue.v1.DriftClass
-	(*v11.Agreement)(nil),        // 39: mulian.share.v1.Agreement
-	(v1.PowerType)(0),            // 40: mulian.catalogue.v1.PowerType
-	(*v1.Duty)(nil),              // 41: mulian.catalogue.v1.Duty
-	(v1.EntryState)(0),           // 42: mulian.catalogue.v1.EntryState
-	(*v12.Proposal)(nil),         // 43: mulian.governance.v1.Proposal
-	(*v13.TraceStep)(nil),        // 44: mulian.trace.v1.TraceStep
+	(*ReportTitle)(nil),          // 34: mulian.console.v1.ReportTitle
+	(*OrgReport)(nil),            // 35: mulian.console.v1.OrgReport
+	(*ReportCount)(nil),          // 36: mulian.console.v1.ReportCount
+	(*ListReportedRequest)(nil),  // 37: mulian.console.v1.ListReportedRequest
+	(*ListReportedResponse)(nil), // 38: mulian.console.v1.ListReportedResponse
+	(v1.DriftClass)(0),           // 39: mulian.catalogue.v1.DriftClass
+	(*v11.Agreement)(nil),        // 40: mulian.share.v1.Agreement
+	(v1.PowerType)(0),            // 41: mulian.catalogue.v1.PowerType
+	(*v1.Duty)(nil),              // 42: mulian.catalogue.v1.Duty
+	(v1.EntryState)(0),           // 43: mulian.catalogue.v1.EntryState
+	(*v12.Proposal)(nil),         // 44: mulian.governance.v1.Proposal
+	(*v13.TraceStep)(nil),        // 45: mulian.trace.v1.TraceStep
 }
 var file_mulian_console_v1_overview_proto_depIdxs = []int32{
 	5,  // 0: mulian.console.v1.GetOverviewResponse.streams:type_name -> mulian.console.v1.Stream
@@ -3155,57 +3229,59 @@ var file_mulian_console_v1_overview_proto_depIdxs = []int32{
 	7,  // 2: mulian.console.v1.GetOverviewResponse.concerns:type_name -> mulian.console.v1.Concern
 	0,  // 3: mulian.console.v1.Concern.kind:type_name -> mulian.console.v1.ConcernKind
 	1,  // 4: mulian.console.v1.Concern.severity:type_name -> mulian.console.v1.Severity
-	38, // 5: mulian.console.v1.Concern.drift:type_name -> mulian.catalogue.v1.DriftClass
+	39, // 5: mulian.console.v1.Concern.drift:type_name -> mulian.catalogue.v1.DriftClass
 	10, // 6: mulian.console.v1.ListFindingsResponse.rules:type_name -> mulian.console.v1.FindingRule
 	7,  // 7: mulian.console.v1.ListFindingsResponse.findings:type_name -> mulian.console.v1.Concern
 	0,  // 8: mulian.console.v1.FindingRule.kind:type_name -> mulian.console.v1.ConcernKind
 	13, // 9: mulian.console.v1.ListSharesResponse.shares:type_name -> mulian.console.v1.Share
 	16, // 10: mulian.console.v1.ListStartsResponse.starts:type_name -> mulian.console.v1.Start
-	39, // 11: mulian.console.v1.Start.agreement:type_name -> mulian.share.v1.Agreement
+	40, // 11: mulian.console.v1.Start.agreement:type_name -> mulian.share.v1.Agreement
 	19, // 12: mulian.console.v1.GetCoverageResponse.cells:type_name -> mulian.console.v1.Coverage
-	40, // 13: mulian.console.v1.Coverage.power:type_name -> mulian.catalogue.v1.PowerType
-	40, // 14: mulian.console.v1.ListCoveredRequest.power:type_name -> mulian.catalogue.v1.PowerType
+	41, // 13: mulian.console.v1.Coverage.power:type_name -> mulian.catalogue.v1.PowerType
+	41, // 14: mulian.console.v1.ListCoveredRequest.power:type_name -> mulian.catalogue.v1.PowerType
 	22, // 15: mulian.console.v1.ListCoveredResponse.duties:type_name -> mulian.console.v1.CoveredDuty
-	41, // 16: mulian.console.v1.CoveredDuty.duty:type_name -> mulian.catalogue.v1.Duty
+	42, // 16: mulian.console.v1.CoveredDuty.duty:type_name -> mulian.catalogue.v1.Duty
 	23, // 17: mulian.console.v1.CoveredDuty.entries:type_name -> mulian.console.v1.CoveredEntry
-	42, // 18: mulian.console.v1.CoveredEntry.state:type_name -> mulian.catalogue.v1.EntryState
+	43, // 18: mulian.console.v1.CoveredEntry.state:type_name -> mulian.catalogue.v1.EntryState
 	28, // 19: mulian.console.v1.ListVotesResponse.votes:type_name -> mulian.console.v1.Vote
 	28, // 20: mulian.console.v1.GetVoteResponse.vote:type_name -> mulian.console.v1.Vote
-	43, // 21: mulian.console.v1.Vote.proposal:type_name -> mulian.governance.v1.Proposal
+	44, // 21: mulian.console.v1.Vote.proposal:type_name -> mulian.governance.v1.Proposal
 	31, // 22: mulian.console.v1.ListSignersResponse.signers:type_name -> mulian.console.v1.Signer
-	34, // 23: mulian.console.v1.GetReportResponse.orgs:type_name -> mulian.console.v1.OrgReport
-	35, // 24: mulian.console.v1.GetReportResponse.sum:type_name -> mulian.console.v1.ReportCount
-	35, // 25: mulian.console.v1.OrgReport.counts:type_name -> mulian.console.v1.ReportCount
-	2,  // 26: mulian.console.v1.ReportCount.figure:type_name -> mulian.console.v1.ReportFigure
-	2,  // 27: mulian.console.v1.ListReportedRequest.figure:type_name -> mulian.console.v1.ReportFigure
-	44, // 28: mulian.console.v1.ListReportedResponse.steps:type_name -> mulian.trace.v1.TraceStep
-	3,  // 29: mulian.console.v1.OverviewService.GetOverview:input_type -> mulian.console.v1.GetOverviewRequest
-	11, // 30: mulian.console.v1.OverviewService.ListShares:input_type -> mulian.console.v1.ListSharesRequest
-	14, // 31: mulian.console.v1.OverviewService.ListStarts:input_type -> mulian.console.v1.ListStartsRequest
-	8,  // 32: mulian.console.v1.OverviewService.ListFindings:input_type -> mulian.console.v1.ListFindingsRequest
-	32, // 33: mulian.console.v1.OverviewService.GetReport:input_type -> mulian.console.v1.GetReportRequest
-	36, // 34: mulian.console.v1.OverviewService.ListReported:input_type -> mulian.console.v1.ListReportedRequest
-	17, // 35: mulian.console.v1.OverviewService.GetCoverage:input_type -> mulian.console.v1.GetCoverageRequest
-	20, // 36: mulian.console.v1.OverviewService.ListCovered:input_type -> mulian.console.v1.ListCoveredRequest
-	24, // 37: mulian.console.v1.OverviewService.ListVotes:input_type -> mulian.console.v1.ListVotesRequest
-	26, // 38: mulian.console.v1.OverviewService.GetVote:input_type -> mulian.console.v1.GetVoteRequest
-	29, // 39: mulian.console.v1.OverviewService.ListSigners:input_type -> mulian.console.v1.ListSignersRequest
-	4,  // 40: mulian.console.v1.OverviewService.GetOverview:output_type -> mulian.console.v1.GetOverviewResponse
-	12, // 41: mulian.console.v1.OverviewService.ListShares:output_type -> mulian.console.v1.ListSharesResponse
-	15, // 42: mulian.console.v1.OverviewService.ListStarts:output_type -> mulian.console.v1.ListStartsResponse
-	9,  // 43: mulian.console.v1.OverviewService.ListFindings:output_type -> mulian.console.v1.ListFindingsResponse
-	33, // 44: mulian.console.v1.OverviewService.GetReport:output_type -> mulian.console.v1.GetReportResponse
-	37, // 45: mulian.console.v1.OverviewService.ListReported:output_type -> mulian.console.v1.ListReportedResponse
-	18, // 46: mulian.console.v1.OverviewService.GetCoverage:output_type -> mulian.console.v1.GetCoverageResponse
-	21, // 47: mulian.console.v1.OverviewService.ListCovered:output_type -> mulian.console.v1.ListCoveredResponse
-	25, // 48: mulian.console.v1.OverviewService.ListVotes:output_type -> mulian.console.v1.ListVotesResponse
-	27, // 49: mulian.console.v1.OverviewService.GetVote:output_type -> mulian.console.v1.GetVoteResponse
-	30, // 50: mulian.console.v1.OverviewService.ListSigners:output_type -> mulian.console.v1.ListSignersResponse
-	40, // [40:51] is the sub-list for method output_type
-	29, // [29:40] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	35, // 23: mulian.console.v1.GetReportResponse.orgs:type_name -> mulian.console.v1.OrgReport
+	36, // 24: mulian.console.v1.GetReportResponse.sum:type_name -> mulian.console.v1.ReportCount
+	34, // 25: mulian.console.v1.GetReportResponse.titles:type_name -> mulian.console.v1.ReportTitle
+	2,  // 26: mulian.console.v1.ReportTitle.figure:type_name -> mulian.console.v1.ReportFigure
+	36, // 27: mulian.console.v1.OrgReport.counts:type_name -> mulian.console.v1.ReportCount
+	2,  // 28: mulian.console.v1.ReportCount.figure:type_name -> mulian.console.v1.ReportFigure
+	2,  // 29: mulian.console.v1.ListReportedRequest.figure:type_name -> mulian.console.v1.ReportFigure
+	45, // 30: mulian.console.v1.ListReportedResponse.steps:type_name -> mulian.trace.v1.TraceStep
+	3,  // 31: mulian.console.v1.OverviewService.GetOverview:input_type -> mulian.console.v1.GetOverviewRequest
+	11, // 32: mulian.console.v1.OverviewService.ListShares:input_type -> mulian.console.v1.ListSharesRequest
+	14, // 33: mulian.console.v1.OverviewService.ListStarts:input_type -> mulian.console.v1.ListStartsRequest
+	8,  // 34: mulian.console.v1.OverviewService.ListFindings:input_type -> mulian.console.v1.ListFindingsRequest
+	32, // 35: mulian.console.v1.OverviewService.GetReport:input_type -> mulian.console.v1.GetReportRequest
+	37, // 36: mulian.console.v1.OverviewService.ListReported:input_type -> mulian.console.v1.ListReportedRequest
+	17, // 37: mulian.console.v1.OverviewService.GetCoverage:input_type -> mulian.console.v1.GetCoverageRequest
+	20, // 38: mulian.console.v1.OverviewService.ListCovered:input_type -> mulian.console.v1.ListCoveredRequest
+	24, // 39: mulian.console.v1.OverviewService.ListVotes:input_type -> mulian.console.v1.ListVotesRequest
+	26, // 40: mulian.console.v1.OverviewService.GetVote:input_type -> mulian.console.v1.GetVoteRequest
+	29, // 41: mulian.console.v1.OverviewService.ListSigners:input_type -> mulian.console.v1.ListSignersRequest
+	4,  // 42: mulian.console.v1.OverviewService.GetOverview:output_type -> mulian.console.v1.GetOverviewResponse
+	12, // 43: mulian.console.v1.OverviewService.ListShares:output_type -> mulian.console.v1.ListSharesResponse
+	15, // 44: mulian.console.v1.OverviewService.ListStarts:output_type -> mulian.console.v1.ListStartsResponse
+	9,  // 45: mulian.console.v1.OverviewService.ListFindings:output_type -> mulian.console.v1.ListFindingsResponse
+	33, // 46: mulian.console.v1.OverviewService.GetReport:output_type -> mulian.console.v1.GetReportResponse
+	38, // 47: mulian.console.v1.OverviewService.ListReported:output_type -> mulian.console.v1.ListReportedResponse
+	18, // 48: mulian.console.v1.OverviewService.GetCoverage:output_type -> mulian.console.v1.GetCoverageResponse
+	21, // 49: mulian.console.v1.OverviewService.ListCovered:output_type -> mulian.console.v1.ListCoveredResponse
+	25, // 50: mulian.console.v1.OverviewService.ListVotes:output_type -> mulian.console.v1.ListVotesResponse
+	27, // 51: mulian.console.v1.OverviewService.GetVote:output_type -> mulian.console.v1.GetVoteResponse
+	30, // 52: mulian.console.v1.OverviewService.ListSigners:output_type -> mulian.console.v1.ListSignersResponse
+	42, // [42:53] is the sub-list for method output_type
+	31, // [31:42] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_mulian_console_v1_overview_proto_init() }
@@ -3219,7 +3295,7 @@ func file_mulian_console_v1_overview_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mulian_console_v1_overview_proto_rawDesc), len(file_mulian_console_v1_overview_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   35,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
