@@ -31,7 +31,7 @@ var severityOf = map[cataloguev1.DriftClass]consolev1.Severity{
 // concerns puts in what waits for somebody, the gravest first, then the oldest.
 func (o overviewAPI) concerns(ctx context.Context, out *consolev1.GetOverviewResponse, names func(string) string) error {
 	for _, part := range []func(context.Context, *consolev1.GetOverviewResponse) error{
-		o.drifts, o.lateAnswers, o.lateAgreements, o.proposals, o.suspensions, o.silentNodes,
+		o.drifts, o.lateAnswers, o.lateAgreements, o.lateObjections(names), o.lateDisputes(names), o.proposals, o.suspensions, o.silentNodes,
 	} {
 		if err := part(ctx, out); err != nil {
 			return err
@@ -127,6 +127,47 @@ func (o overviewAPI) lateAgreements(ctx context.Context, out *consolev1.GetOverv
 		out.Concerns = append(out.Concerns, c)
 	}
 	return nil
+}
+
+// lateObjections are those that nobody has answered; what they are about is their name.
+func (o overviewAPI) lateObjections(names func(string) string) func(context.Context, *consolev1.GetOverviewResponse) error {
+	return func(ctx context.Context, out *consolev1.GetOverviewResponse) error {
+		page, _, total, err := index.List[sharev1.Objection](ctx, o.s.index, index.Filter{Kind: index.Objection, States: []int32{int32(sharev1.ObjectionState_OBJECTION_STATE_FILED)}, Flag: true, Limit: maxConcerns})
+		if err != nil {
+			return err
+		}
+		out.ConcernsTotal += total
+		for _, x := range page {
+			out.Concerns = append(out.Concerns, &consolev1.Concern{
+				Kind: consolev1.ConcernKind_CONCERN_KIND_LATE_OBJECTION, Severity: late, Object: index.Objection + x.GetId(), Title: cmp.Or(names(x.GetSubject()), x.GetSubject()),
+				Org: x.GetAgainst(), PeerName: x.GetFiledBy(), SinceMs: x.GetClock().GetDueMs(),
+			})
+		}
+		return nil
+	}
+}
+
+// lateDisputes are those of which the level has not decided. Where the parties negotiate, the
+// respondent has to say what came of it.
+func (o overviewAPI) lateDisputes(names func(string) string) func(context.Context, *consolev1.GetOverviewResponse) error {
+	return func(ctx context.Context, out *consolev1.GetOverviewResponse) error {
+		page, _, total, err := index.List[sharev1.Dispute](ctx, o.s.index, index.Filter{Kind: index.Dispute, States: []int32{int32(sharev1.DisputeState_DISPUTE_STATE_OPEN)}, Flag: true, Limit: maxConcerns})
+		if err != nil {
+			return err
+		}
+		out.ConcernsTotal += total
+		for _, d := range page {
+			c := &consolev1.Concern{
+				Kind: consolev1.ConcernKind_CONCERN_KIND_LATE_DISPUTE, Severity: late, Object: index.Dispute + d.GetId(), Title: cmp.Or(names(d.GetSubject()), d.GetSubject()),
+				PeerName: d.GetClaimant(), SinceMs: d.GetClock().GetDueMs(),
+			}
+			if d.GetLevel() == sharev1.DisputeLevel_DISPUTE_LEVEL_NEGOTIATE {
+				c.Org = d.GetRespondent()
+			}
+			out.Concerns = append(out.Concerns, c)
+		}
+		return nil
+	}
 }
 
 func (o overviewAPI) proposals(ctx context.Context, out *consolev1.GetOverviewResponse) error {

@@ -29,12 +29,19 @@ func ladder(p *page) {
 	p.look("disputes")
 	p.press("tbody tr")
 	p.see("还没有答复")
+	p.counts("/disputes", 1) // and the badge's list is that of the second tab
+	p.open("/disputes?tab=waiting")
+	p.see("待本机构办理 1")
+	p.look("disputes-waiting")
+	p.press("tbody tr")
+	p.see("还没有答复")
 	var objection string
 	p.ask(&objection, `async () => location.pathname`)
 	p.look("objection")
 	p.press(`[data-testid="first"]`)
 	p.answer("answer", "目录已经更新，请按新版核对")
 	p.see("已答复")
+	p.counts("/disputes", 0)
 
 	p.enter("user")
 	p.open(objection)
@@ -67,6 +74,7 @@ func ladder(p *page) {
 
 	p.enter("operator")
 	p.open(dispute)
+	p.counts("/disputes", 1)
 	p.press(`[data-testid="first"]`)
 	p.see("支持提出方")
 	p.answer("text", "三十日内按目录补齐")
@@ -89,4 +97,11 @@ func ladder(p *page) {
 	if d.GetState() != sharev1.DisputeState_DISPUTE_STATE_SETTLED || d.GetLevel() != sharev1.DisputeLevel_DISPUTE_LEVEL_AUTHORITY || len(d.GetDecisions()) != 2 || !d.GetDecisions()[1].GetUpheld() || d.GetDecisions()[0].GetUpheld() {
 		p.t.Errorf("the dispute after all that: %v", d)
 	}
+}
+
+// counts waits until the menu says that so many wait on a page.
+func (p *page) counts(path string, n int) {
+	p.t.Helper()
+	var ok bool
+	p.ask(&ok, `async (path, n) => { `+until+` await until(n + " beside " + path, () => { const e = document.querySelector('nav a[href="' + path + '"]'); return e && +(e.querySelector(".count")?.innerText ?? 0) === n }); return true }`, path, n)
 }

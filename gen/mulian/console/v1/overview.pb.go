@@ -46,6 +46,8 @@ const (
 	ConcernKind_CONCERN_KIND_UNUSUAL        ConcernKind = 10 // a right was used much more than it usually is
 	ConcernKind_CONCERN_KIND_AT_NIGHT       ConcernKind = 11 // a right is used at night above all
 	ConcernKind_CONCERN_KIND_QUIET_GATEWAY  ConcernKind = 12 // a gateway that used to anchor accesses has stopped
+	ConcernKind_CONCERN_KIND_LATE_OBJECTION ConcernKind = 13 // an objection was not answered in time
+	ConcernKind_CONCERN_KIND_LATE_DISPUTE   ConcernKind = 14 // a level of a dispute has not decided in time; org is empty where no party has to act
 )
 
 // Enum value maps for ConcernKind.
@@ -64,6 +66,8 @@ var (
 		10: "CONCERN_KIND_UNUSUAL",
 		11: "CONCERN_KIND_AT_NIGHT",
 		12: "CONCERN_KIND_QUIET_GATEWAY",
+		13: "CONCERN_KIND_LATE_OBJECTION",
+		14: "CONCERN_KIND_LATE_DISPUTE",
 	}
 	ConcernKind_value = map[string]int32{
 		"CONCERN_KIND_UNSPECIFIED":    0,
@@ -79,6 +83,8 @@ var (
 		"CONCERN_KIND_UNUSUAL":        10,
 		"CONCERN_KIND_AT_NIGHT":       11,
 		"CONCERN_KIND_QUIET_GATEWAY":  12,
+		"CONCERN_KIND_LATE_OBJECTION": 13,
+		"CONCERN_KIND_LATE_DISPUTE":   14,
 	}
 )
 
@@ -3097,7 +3103,7 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x05limit\x18\x05 \x01(\rR\x05limit\"\\\n" +
 	"\x14ListReportedResponse\x120\n" +
 	"\x05steps\x18\x01 \x03(\v2\x1a.mulian.trace.v1.TraceStepR\x05steps\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\x03R\x04next*\x84\x03\n" +
+	"\x04next\x18\x02 \x01(\x03R\x04next*\xc4\x03\n" +
 	"\vConcernKind\x12\x1c\n" +
 	"\x18CONCERN_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12CONCERN_KIND_DRIFT\x10\x01\x12\x1c\n" +
@@ -3112,7 +3118,9 @@ const file_mulian_console_v1_overview_proto_rawDesc = "" +
 	"\x14CONCERN_KIND_UNUSUAL\x10\n" +
 	"\x12\x19\n" +
 	"\x15CONCERN_KIND_AT_NIGHT\x10\v\x12\x1e\n" +
-	"\x1aCONCERN_KIND_QUIET_GATEWAY\x10\f*^\n" +
+	"\x1aCONCERN_KIND_QUIET_GATEWAY\x10\f\x12\x1f\n" +
+	"\x1bCONCERN_KIND_LATE_OBJECTION\x10\r\x12\x1d\n" +
+	"\x19CONCERN_KIND_LATE_DISPUTE\x10\x0e*^\n" +
 	"\bSeverity\x12\x18\n" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSEVERITY_GRAVE\x10\x01\x12\x11\n" +

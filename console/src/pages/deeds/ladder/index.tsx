@@ -17,6 +17,7 @@ import { useWho } from '@/shell/who'
 import { useAuthority } from '../more'
 import { disputeTones } from './dispute'
 import { objectionTones } from './objection'
+import { listWaiting } from './waiting'
 import { NAMESPACE, useCalled } from './words'
 
 const MOST = 500
@@ -42,17 +43,32 @@ export default function Ladder() {
       return once((await Promise.all(org ? [ask({ claimant: org }), ask({ respondent: org })] : [ask({})])).flatMap((r) => r.disputes)).sort((a, b) => Number(b.createdMs - a.createdMs))
     },
   })
+  const waiting = useQuery({ queryKey: ['share/objection/', 'waiting', signer?.org], refetchInterval: 60_000, enabled: !!signer?.org, queryFn: () => listWaiting(signer!.org) })
   return (
     <>
       <div className="titles"><h1>{t('title')}</h1></div>
       <p className="second">{t('text')}</p>
       <Tabs activeKey={address.tab} onChange={(tab) => change({ tab })} items={[
         { key: 'objections', label: <>{t('objections')} {objections.data && amount(objections.data.length)}</> },
+        ...(signer?.org ? [{ key: 'waiting', label: <>{t('waiting')} {waiting.data && amount(waiting.data.objections.length + waiting.data.disputes.length)}</> }] : []),
         { key: 'disputes', label: <>{t('disputes')} {disputes.data && amount(disputes.data.length)}</> },
       ]} />
+      {address.tab === 'waiting' ? <Loaded query={waiting}>{(w) => <Waiting objections={w.objections} disputes={w.disputes} />}</Loaded> : (
       <section className="card" aria-label={t('title')}>
         {address.tab === 'disputes' ? <Loaded query={disputes}>{(rows) => <Disputes rows={rows} />}</Loaded> : <Loaded query={objections}>{(rows) => <Objections rows={rows} />}</Loaded>}
       </section>
+      )}
+    </>
+  )
+}
+
+function Waiting({ objections, disputes }: { objections: Objection[]; disputes: Dispute[] }) {
+  const { t } = useTranslation(NAMESPACE)
+  if (objections.length + disputes.length === 0) return <div className="card"><Empty text={t('noWaiting')} /></div>
+  return (
+    <>
+      {objections.length > 0 && <section className="card" aria-label={t('objections')}><header><h2>{t('objections')}</h2></header><Objections rows={objections} /></section>}
+      {disputes.length > 0 && <section className="card" aria-label={t('disputes')}><header><h2>{t('disputes')}</h2></header><Disputes rows={disputes} /></section>}
     </>
   )
 }
