@@ -53,8 +53,8 @@ func (l *told) Watch(ctx context.Context, _ int64, _ func(*ledgerv1.WatchRespons
 func TestOverdueQuarrels(t *testing.T) {
 	clock := func(overdue bool) *sharev1.ClockRun { return &sharev1.ClockRun{DueMs: 7, Overdue: overdue} }
 	const (
-		filed, answered    = sharev1.ObjectionState_OBJECTION_STATE_FILED, sharev1.ObjectionState_OBJECTION_STATE_ANSWERED
-		open, decided      = sharev1.DisputeState_DISPUTE_STATE_OPEN, sharev1.DisputeState_DISPUTE_STATE_DECIDED
+		filed, answered     = sharev1.ObjectionState_OBJECTION_STATE_FILED, sharev1.ObjectionState_OBJECTION_STATE_ANSWERED
+		open, decided       = sharev1.DisputeState_DISPUTE_STATE_OPEN, sharev1.DisputeState_DISPUTE_STATE_DECIDED
 		negotiate, superior = sharev1.DisputeLevel_DISPUTE_LEVEL_NEGOTIATE, sharev1.DisputeLevel_DISPUTE_LEVEL_COMMON_SUPERIOR
 	)
 	l := &told{}

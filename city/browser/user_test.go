@@ -88,7 +88,7 @@ func agree(p *page) {
 	p.axe("fetch")
 	p.Shot(filepath.Join(shots, "fetch.png"))
 	p.clipboard()
-	p.click(`[data-testid="copy"]`)
+	p.click(`.command [data-testid="copy"]`)
 	p.see("已复制")
 	if got := p.copied(); !strings.HasPrefix(got, "mulian share query ") {
 		p.t.Errorf("copied %q", got)

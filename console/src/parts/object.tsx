@@ -2,7 +2,7 @@
 // state, clock, one primary action; tabs overview, relations, history, proof, JSON.
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { Button, Tabs } from 'antd'
+import { Tabs } from 'antd'
 import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { TraceService } from '@/gen/mulian/trace/v1/query_pb'
@@ -12,6 +12,7 @@ import { pathOf } from '@/chain/paths'
 import { rpc } from '@/chain/rpc'
 import { amount, exact } from '@/chain/words'
 import { useNames } from '@/chain/names'
+import { Copy } from './copy'
 import { Empty, Loaded } from './states'
 import { Proof } from './proof'
 import { useAddress } from './table'
@@ -82,7 +83,7 @@ export function ObjectPage<S extends DescMessage>(p: ObjectPageProps<S>) {
         <h1>{p.title}</h1>{p.state}{p.clock}
         <span className="end">{p.action}</span>
       </div>
-      <p className="second"><code>{p.number}</code> <Button size="small" type="text" onClick={() => void navigator.clipboard.writeText(p.number)}>{t('copy')}</Button></p>
+      <p className="second"><code>{p.number}</code> <Copy text={p.number} /></p>
       <div className="card"><div className="body">
         <Tabs
           activeKey={address.tab} onChange={(tab) => change({ tab })} destroyOnHidden
@@ -91,7 +92,7 @@ export function ObjectPage<S extends DescMessage>(p: ObjectPageProps<S>) {
             { key: 'relations', label: t('object.relations'), children: <Related keys={p.relations ?? []} /> },
             { key: 'history', label: t('object.history'), children: <History object={p.object} /> },
             { key: 'proof', label: t('object.proof'), children: <Proof object={p.object} /> },
-            { key: 'json', label: 'JSON', children: <><Button size="small" onClick={() => void navigator.clipboard.writeText(json())}>{t('copy')}</Button><pre className="json" tabIndex={0}>{json()}</pre></> },
+            { key: 'json', label: 'JSON', children: <><Copy text={json} /><pre className="json" tabIndex={0}>{json()}</pre></> },
           ]}
         />
       </div></div>

@@ -15,6 +15,7 @@ import { askAgainAfter, missing, rpc } from '@/chain/rpc'
 import { amount, exact } from '@/chain/words'
 import { check, save, trust, useTrust } from '@/check/check'
 import { useWho } from '@/shell/who'
+import { Copy } from './copy'
 import { Loaded } from './states'
 
 /** Proof asks for the file, checks it here and shows each check. */
@@ -106,8 +107,8 @@ export function Anchor() {
   return (
     <div className={mine.compared ? 'note green' : 'note amber'}>
       {t(mine.compared ? 'anchor.compared' : 'anchor.seen', { chain: here.chainId })} <code title={mine.hash}>{short(mine.hash, 12, 8)}</code>{' '}
-      <Button size="small" type="text" onClick={() => void navigator.clipboard.writeText(mine.hash)}>{t('copy')}</Button>
-      {!mine.compared && <Button size="small" type="text" onClick={() => trust(here.chainId, mine.hash)}>{t('anchor.mark')}</Button>}
+      <span className="actions inline"><Copy text={mine.hash} />
+      {!mine.compared && <Button size="small" onClick={() => trust(here.chainId, mine.hash)}>{t('anchor.mark')}</Button>}</span>
     </div>
   )
 }

@@ -19,6 +19,7 @@ import { rare } from '@/chain/rare'
 import { type Act, type Committed, type Draft, draft, fields, send } from '@/chain/tx'
 import { amount } from '@/chain/words'
 import { useWho } from '@/shell/who'
+import { Copy } from './copy'
 import { Failed } from './failed'
 import { tell } from './toasts'
 import { useSmall } from './table'
@@ -120,7 +121,7 @@ function Sheet({ ask, close }: { ask: Ask; close: (c?: Committed) => void }) {
           {stage.at === 'failed' && <Failed {...stage} acts={ask.acts} opened={opened} />}
           <dl className="facts">
             <dt>{t('sign.method')}</dt><dd>{t(`method.${signer.method}`)} <code>{signer.keyId}</code></dd>
-            {made && <><dt>{t('sign.tx')}</dt><dd><code title={hex(made.id)}>{short(hex(made.id))}</code> <Button size="small" type="text" onClick={() => void navigator.clipboard.writeText(hex(made.id))}>{t('copy')}</Button></dd></>}
+            {made && <><dt>{t('sign.tx')}</dt><dd><code title={hex(made.id)}>{short(hex(made.id))}</code> <Copy text={hex(made.id)} /></dd></>}
           </dl>
           {made && (
             <details>

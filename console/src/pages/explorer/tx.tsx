@@ -1,7 +1,7 @@
 // The page of one transaction: its sentences, what it changed, its bytes as JSON.
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
-import { Button, Tabs } from 'antd'
+import { Tabs } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ConsoleService } from '@/gen/mulian/console/v1/query_pb'
 import { hex, unhex } from '@/chain/bytes'
@@ -10,6 +10,7 @@ import { pathOf } from '@/chain/paths'
 import { rare } from '@/chain/rare'
 import { rpc } from '@/chain/rpc'
 import { amount, exact } from '@/chain/words'
+import { Copy } from '@/parts/copy'
 import { Related, State } from '@/parts/object'
 import { Loaded } from '@/parts/states'
 
@@ -27,7 +28,7 @@ export default function TxPage() {
         return (
           <>
             <div className="titles"><h1>{t('tx')}</h1>{tx.refusal ? <State words={t('refused')} tone="red" /> : <State words={t('done')} tone="green" />}</div>
-            <p className="second"><code>{id}</code> <Button size="small" type="text" onClick={() => void navigator.clipboard.writeText(id)}>{shell('copy')}</Button></p>
+            <p className="second"><code>{id}</code> <Copy text={id} /></p>
             <section className="card"><div className="body sheet">
               <div className="sentence">{tx.lines.map((l, i) => <b key={i}>{rare(l)}</b>)}</div>
               {tx.refusal && <p className="note red">{tx.refusal}{tx.outcome?.rule ? ` · ${tx.outcome.rule}` : ''}</p>}

@@ -11,6 +11,7 @@ import { account, useNames } from '@/chain/names'
 import { pathOf } from '@/chain/paths'
 import { rpc } from '@/chain/rpc'
 import { amount, exact, moment } from '@/chain/words'
+import { Copy } from '@/parts/copy'
 import { ObjectPage, State } from '@/parts/object'
 import { Empty, Loaded } from '@/parts/states'
 import { type Column, DataTable } from '@/parts/table'
@@ -63,7 +64,7 @@ export default function SourcePage() {
                   <dt>{t('col.reach')}</dt><dd><code>{s.url}</code> <span className="second">{s.heardMs ? t('heard', { at: exact(s.heardMs) }) : t('unheard')}</span></dd>
                   <dt>{t('col.fingerprint')}</dt><dd><code>{hex(s.fingerprint)}</code> <span className="second"><Link to={pathOf(`catalogue/table/${s.seenTable}`)}>{s.seenTable.slice(s.seenTable.lastIndexOf('.') + 1)}</Link> · {exact(s.seenMs)}</span></dd>
                   {s.openDrifts > 0 && <><dt>{t('drifts')}</dt><dd><Link to={'/drift' as never}>{t('state.drift', { n: s.openDrifts })}</Link></dd></>}
-                  <dt>{t('test')}</dt><dd><code>mulian source test {gateway}</code> <Button size="small" type="text" onClick={() => void navigator.clipboard.writeText(`mulian source test ${gateway}`)}>{t('copy')}</Button><div className="second">{t('testText')}</div></dd>
+                  <dt>{t('test')}</dt><dd><code>mulian source test {gateway}</code> <Copy text={`mulian source test ${gateway}`} /><div className="second">{t('testText')}</div></dd>
                 </dl>
                 <h2>{t('tables', { n: amount(s.tables) })}</h2>
                 <DataTable caption={t('tables', { n: amount(s.tables) })} columns={columns} rows={mine} rowId={(x) => x.id} onOpen={(x) => void navigate({ to: pathOf(`catalogue/table/${x.id}`) })} whole empty={<Empty text={t('nothing')} />} />

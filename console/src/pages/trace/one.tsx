@@ -67,7 +67,7 @@ function One({ id }: { id: string }) {
         <section className="card" aria-label={t('life', { name: name(id) || short(id) })}>
           <header>
             <h2>{t('life', { name: name(id) || short(id) })}</h2>
-            {id.includes('/') && <Link to={pathOf(id)}>{t('open', { kind: t(`shell:kinds.${kindOf(id)}`) })}</Link>}
+            {id.includes('/') && <Link to={pathOf(id)}>{t('open', { kind: t(`shell:kinds.${kindOf(id)}`).toLowerCase() })}</Link>}
             {id.startsWith('catalogue/entry/') && <Link to="/trace/compare" search={{ entry: id.slice('catalogue/entry/'.length) } as never}>{t('compare.link')}</Link>}
           </header>
           <Loaded query={steps} rows={8}>{(d) => <Timeline steps={d.steps} next={d.next} mark={mark} busy={pack.isPending} pick={setProof} />}</Loaded>

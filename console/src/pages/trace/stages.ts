@@ -1,5 +1,5 @@
 // The stages in the life of a datum, and to which of them an event belongs by its verb.
-export const stages = ['duty', 'lock', 'drift', 'request', 'grant', 'consent', 'delivery', 'use', 'revoke', 'other'] as const
+export const stages = ['duty', 'lock', 'drift', 'request', 'grant', 'consent', 'delivery', 'use', 'revoke', 'member', 'account', 'other'] as const
 export type Stage = (typeof stages)[number]
 
 const exact: Record<string, Stage> = {
@@ -15,7 +15,10 @@ const exact: Record<string, Stage> = {
   'credential/issue': 'delivery', 'credential/suspend': 'revoke', 'credential/revoke': 'revoke', 'evidence/anchor': 'lock',
 }
 
+// What is no stage of a datum: who belongs to the city, and who may sign for whom.
+const areas: Record<string, Stage> = { governance: 'member', identity: 'account', mandate: 'account', recovery: 'account', custody: 'account', safebox: 'account' }
+
 /** stageOf is the stage of an event. */
 export function stageOf(verb: string): Stage {
-  return exact[verb] ?? (verb.startsWith('catalogue/') ? 'lock' : verb.startsWith('grant/delet') || verb.startsWith('grant/attest') ? 'revoke' : 'other')
+  return exact[verb] ?? (verb.startsWith('catalogue/') ? 'lock' : verb.startsWith('grant/delet') || verb.startsWith('grant/attest') ? 'revoke' : areas[verb.split('/')[0]!] ?? 'other')
 }
