@@ -11,14 +11,21 @@ import { byCode, byPasskey, caller, lock, type Made, make, newCode, onLedger, ty
 
 /** Gate shows its content when the vault is open. */
 export function Gate({ children }: { children: (open: Open, vault: Vault) => ReactNode }) {
-  const { signer, stamp, refresh } = useBox()
+  const { at, signer, stamp, refresh } = useBox()
   const open = useSyncExternalStore(watch, () => openNow(signer.account))
+  const [left, setLeft] = useState<{ error: unknown; made: Made }>() // on the ledger, but not yet behind the door
   const read = useAsk(async () => ({ vault: await onLedger(signer.account) }), [signer.account, stamp, open])
   if (!read.data) return read.error !== undefined ? <Trouble error={read.error} again={refresh} /> : <Wait />
   const { vault } = read.data
-  if (!vault) return <Make made={refresh} />
-  if (!open || open.keyVersion !== vault.keyVersion) return <Unlock vault={vault} />
-  return <>{open.admit && <Admit open={open} admitted={refresh} />}{children(open, vault)}</>
+  // Make is gone from the page as soon as the ledger has the vault, so what fails after that is said here.
+  const finish = (made: Made) => {
+    setLeft(undefined)
+    made.signed().then(() => (at.demo ? returned(signer.account) : undefined)).then(refresh, (error: unknown) => setLeft({ error, made }))
+  }
+  const trouble = left && <Trouble error={left.error} again={() => finish(left.made)} />
+  if (!vault) return <>{trouble}<Make finish={finish} /></>
+  if (!open || open.keyVersion !== vault.keyVersion) return <>{trouble}<Unlock vault={vault} /></>
+  return <>{trouble}{open.admit && <Admit open={open} admitted={refresh} />}{children(open, vault)}</>
 }
 
 /** Lock closes the vault by hand. */
@@ -61,12 +68,11 @@ const returned = (account: string) => call('mulian.console.v1.ConsoleService/Tak
 
 const LAST = 5 // letters of the code that are typed again
 
-function Make({ made }: { made: () => void }) {
+function Make({ finish }: { finish: (made: Made) => void }) {
   const { t } = useWords()
   const { at, signer } = useBox()
   const [code, setCode] = useState('')
   const [typed, setTyped] = useState('')
-  const [error, setError] = useState<unknown>()
   const [single, setSingle] = useState(!signer.credential)
   const now = useRef<Made>(undefined)
   const flat = (s: string) => s.toUpperCase().replace(/[-\s]/g, '')
@@ -89,7 +95,6 @@ function Make({ made }: { made: () => void }) {
       <input id="code-again" className="field" autoComplete="off" autoCapitalize="characters" spellCheck={false} value={typed} onChange={(e) => setTyped(e.target.value)} />
       {typed !== '' && !right && flat(typed).length >= LAST && <p className="bad" role="alert">{t('vault.wrong')}</p>}
       {single && <p className="amber">{t('vault.single')}</p>}
-      {error !== undefined && <Trouble error={error} />}
       <SignButton
         label={t('vault.make')} className="button first wide" testid="vault-make" disabled={!right}
         make={async () => {
@@ -99,7 +104,7 @@ function Make({ made }: { made: () => void }) {
           now.current = await make(caller(at, signer), phone ? [phone, paper] : [paper])
           return now.current.draft
         }}
-        done={() => { now.current?.signed().then(() => (at.demo ? returned(signer.account) : undefined)).then(made, setError) }}
+        done={() => { if (now.current) finish(now.current) }}
       />
     </section>
   )

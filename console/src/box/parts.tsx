@@ -14,6 +14,8 @@ export function useAsk<T>(read: () => Promise<T>, keys: unknown[]): { data?: T; 
   return state
 }
 
+const KEY_REVOKED = 12009 // internal/fault: the key was revoked, reported lost, or has ended
+
 /** Trouble says what failed and what to do. */
 export function Trouble({ error, again }: { error: unknown; again?: () => void }) {
   const { t } = useWords()
@@ -23,10 +25,11 @@ export function Trouble({ error, again }: { error: unknown; again?: () => void }
   const message = error instanceof Error ? error.message : String(error)
   // A part of the page that cannot be loaded is a server that cannot be reached.
   const text = /dynamically imported module|Importing a module script/i.test(message) ? 'offline' : message
+  const lost = code === KEY_REVOKED
   return (
     <div className="card trouble" role="alert">
-      <strong>{said.data?.title ?? (text === 'offline' ? t('trouble.offline') : t('trouble.failed'))}</strong>
-      <p>{said.data?.fix ?? t('trouble.again')}</p>
+      <strong>{lost ? t('trouble.lostKey') : said.data?.title ?? (text === 'offline' ? t('trouble.offline') : t('trouble.failed'))}</strong>
+      <p>{lost ? t('trouble.lostKeyThen') : said.data?.fix ?? t('trouble.again')}</p>
       {again && <button type="button" className="button" onClick={again}>{t('again')}</button>}
       <small>{[r?.code, text !== 'offline' && text, r?.reference].filter(Boolean).join(' · ')}</small>
     </div>

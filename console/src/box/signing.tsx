@@ -2,7 +2,7 @@
 // With a passkey the device asks at once; a key of the browser needs a second press.
 import { useEffect, useRef, useState } from 'react'
 import type { Committed, Draft } from '@/chain/tx'
-import { base64, call } from './api'
+import { base64, call, Refusal } from './api'
 import { useBox } from './box'
 import { useWords } from '../words-box'
 import { Trouble } from './parts'
@@ -44,10 +44,12 @@ function Sheet({ label, draft, close, done }: { label: string; draft: Draft; clo
     try {
       const { send } = await import('./sign')
       const c = await send(signer, draft, () => { sent.current = true; setStage('pending') })
-      if (c.code !== 0) throw new Error(c.text || `MUL-${c.code}`)
+      if (c.code !== 0) throw new Refusal(`MUL-${c.code}`, c.text, '')
       done(c)
     } catch (err) {
-      setError(err)
+      const { refusal } = await import('@/chain/rpc')
+      const r = err instanceof Error && err.name === 'ConnectError' ? refusal(err) : undefined // what the node refused before a block
+      setError(r?.code ? new Refusal(r.code, r.text, r.reference) : err)
       setStage('ready')
     }
   }
