@@ -184,14 +184,19 @@ func (x *Index) steps(ctx context.Context, seqs []int64) ([]Step, error) {
 	return scanSteps(rows)
 }
 
-// byTx returns the events of one transaction.
-func (x *Index) byTx(ctx context.Context, id []byte) ([]Step, []string, int64, error) {
-	rows, err := x.read.QueryContext(ctx, "SELECT seq, raw FROM event WHERE tx = ? ORDER BY seq LIMIT ?", id, maxLimit)
+// OfTx returns the first events of a transaction, none if it has changed nothing.
+func (x *Index) OfTx(ctx context.Context, id []byte, most int) ([]Step, error) {
+	rows, err := x.read.QueryContext(ctx, "SELECT seq, raw FROM event WHERE tx = ? ORDER BY seq LIMIT ?", id, most)
 	if err != nil {
-		return nil, nil, 0, fmt.Errorf("index: trace of a transaction: %w", err)
+		return nil, fmt.Errorf("index: events of a transaction: %w", err)
 	}
 	defer rows.Close()
-	steps, err := scanSteps(rows)
+	return scanSteps(rows)
+}
+
+// byTx returns the events of one transaction.
+func (x *Index) byTx(ctx context.Context, id []byte) ([]Step, []string, int64, error) {
+	steps, err := x.OfTx(ctx, id, maxLimit)
 	if err != nil {
 		return nil, nil, 0, err
 	}

@@ -11,6 +11,9 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"mulian/client"
 	"mulian/client/sentence"
@@ -27,9 +30,10 @@ const (
 	maxBlocks      = 50
 	defaultBlocks  = 20
 	maxLookedAt    = 500
-	maxFollowed1s  = 1000 // objects of one message
-	maxTxObjects   = 8    // of one transaction in a list
-	maxTxLines     = 20   // likewise; a transaction may have 1,000 messages
+	maxLookedBytes = 32 << 20 // of envelopes; blocks of 1,000 messages have 300 KiB
+	maxFollowed1s  = 1000     // objects of one message
+	maxTxObjects   = 8        // of one transaction in a list
+	maxTxLines     = 20       // likewise; a transaction may have 1,000 messages
 	followInterval = time.Second
 )
 
@@ -47,18 +51,24 @@ func (c consoleAPI) teller(ctx context.Context, asked string, req connect.AnyReq
 // transaction says what an envelope of a block does. One that cannot be read has no lines.
 func (t teller) transaction(envelope []byte, o *txv1.Outcome) (*consolev1.Transaction, *txv1.Body) {
 	env, body, out := &txv1.Envelope{}, &txv1.Body{}, &consolev1.Transaction{Outcome: o}
-	if decode(envelope, env) != nil || decode(env.GetBody(), body) != nil {
+	if decode(envelope, env) != nil {
+		return out, body
+	}
+	first, more := env.GetBody(), []string(nil)
+	if t.most > 0 {
+		first, more = beginning(env.GetBody(), t.most)
+	}
+	if decode(first, body) != nil {
 		return out, body
 	}
 	id := client.ID(env.GetBody())
 	out.TxId, out.Account, out.Key = id[:], body.GetAccount(), env.GetSignature().GetKey()
 	out.AccountName = t.names(out.Account)
 	for _, m := range body.GetMessages() {
-		if t.most == 0 || len(out.Lines) < t.most {
-			out.Lines = append(out.Lines, sentence.Message(t.lang, m, t.names))
-		}
+		out.Lines = append(out.Lines, sentence.Message(t.lang, m, t.names))
 		out.Verbs = append(out.Verbs, verbOf(m))
 	}
+	out.Verbs = append(out.Verbs, more...)
 	if code := fault.Code(o.GetCode()); code != fault.OK {
 		out.Refusal = code.String()
 		if x, ok := fault.Explain(code); ok && t.lang == sentence.Chinese {
@@ -68,6 +78,70 @@ func (t teller) transaction(envelope []byte, o *txv1.Outcome) (*consolev1.Transa
 		}
 	}
 	return out, body
+}
+
+// Fields of the schema that are read without the rest.
+var (
+	envelopeBody = fieldNumber(&txv1.Envelope{}, "body")
+	bodyAccount  = fieldNumber(&txv1.Body{}, "account")
+	bodyMessages = fieldNumber(&txv1.Body{}, "messages")
+)
+
+func fieldNumber(m proto.Message, name protoreflect.Name) protowire.Number {
+	return m.ProtoReflect().Descriptor().Fields().ByName(name).Number()
+}
+
+// fieldOf is the last value of a field of bytes or text, nil if there is none.
+func fieldOf(raw []byte, want protowire.Number) (value []byte) {
+	for len(raw) > 0 {
+		number, kind, n := protowire.ConsumeTag(raw)
+		if n < 0 {
+			return value
+		}
+		size := protowire.ConsumeFieldValue(number, kind, raw[n:])
+		if size < 0 {
+			return value
+		}
+		if number == want && kind == protowire.BytesType {
+			value, _ = protowire.ConsumeBytes(raw[n:])
+		}
+		raw = raw[n+size:]
+	}
+	return value
+}
+
+// beginning is a body with its first messages alone, and the verbs of the others: a list says no
+// more of them. What cannot be read so is left as it is, for who decodes it.
+func beginning(body []byte, most int) (first []byte, more []string) {
+	kinds := (&txv1.Message{}).ProtoReflect().Descriptor().Fields()
+	messages := 0
+	for rest := body; len(rest) > 0; {
+		number, kind, n := protowire.ConsumeTag(rest)
+		if n < 0 {
+			return body, nil
+		}
+		size := protowire.ConsumeFieldValue(number, kind, rest[n:])
+		if size < 0 {
+			return body, nil
+		}
+		if number == bodyMessages && kind == protowire.BytesType {
+			messages++
+		}
+		if number != bodyMessages || messages <= most {
+			first = append(first, rest[:n+size]...)
+		} else {
+			m, _ := protowire.ConsumeBytes(rest[n:])
+			verb := ""
+			if of, _, bad := protowire.ConsumeTag(m); bad > 0 {
+				if f := kinds.ByNumber(of); f != nil {
+					verb = string(f.Name())
+				}
+			}
+			more = append(more, verb)
+		}
+		rest = rest[n+size:]
+	}
+	return first, more
 }
 
 // verbOf is how the schema names a message; "" for one without content.
@@ -88,12 +162,15 @@ func anchorsOnly(tx *consolev1.Transaction) bool {
 func (t teller) block(b *ledgerv1.GetBlockResponse, m *consolev1.ListBlocksRequest) *consolev1.Block {
 	out := &consolev1.Block{Height: b.GetHeight(), TimeMs: b.GetTimeMs(), Hash: b.GetHash()}
 	for i, raw := range b.GetEnvelopes() {
+		if m.GetAccount() != "" && string(fieldOf(fieldOf(raw, envelopeBody), bodyAccount)) != m.GetAccount() {
+			continue
+		}
 		var o *txv1.Outcome
 		if i < len(b.GetOutcomes()) {
 			o = b.GetOutcomes()[i]
 		}
 		tx, _ := t.transaction(raw, o)
-		if m.GetAccount() != "" && tx.Account != m.GetAccount() || m.GetQuiet() && anchorsOnly(tx) {
+		if m.GetQuiet() && anchorsOnly(tx) {
 			continue
 		}
 		tx.Height, tx.Index, tx.TimeMs = b.GetHeight(), uint32(i), b.GetTimeMs()
@@ -125,7 +202,7 @@ func (c consoleAPI) ListBlocks(ctx context.Context, req *connect.Request[console
 	if m.GetObjects() {
 		c.s.fresh(ctx)
 	}
-	for looked := 0; height > m.GetAbove() && len(out.Blocks) < limit && looked < maxLookedAt && ctx.Err() == nil; looked++ {
+	for looked, size := 0, 0; height > m.GetAbove() && len(out.Blocks) < limit && looked < maxLookedAt && size < maxLookedBytes && ctx.Err() == nil; looked++ {
 		b, err := c.s.chain.Block(ctx, height)
 		if fault.Is(err, fault.Pruned) {
 			height = m.GetAbove()
@@ -135,6 +212,9 @@ func (c consoleAPI) ListBlocks(ctx context.Context, req *connect.Request[console
 			return nil, wire.Error(err)
 		}
 		height--
+		for _, raw := range b.GetEnvelopes() {
+			size += len(raw)
+		}
 		made := t.block(b, m)
 		if len(made.Transactions) == 0 && !every {
 			continue
@@ -156,8 +236,8 @@ func (c consoleAPI) ListBlocks(ctx context.Context, req *connect.Request[console
 
 // addObjects adds what a transaction has changed, as far as the index is.
 func (c consoleAPI) addObjects(ctx context.Context, tx *consolev1.Transaction) error {
-	steps, _, _, err := c.s.index.Trace(ctx, hex.EncodeToString(tx.TxId), true, -1, maxTxObjects)
-	if err != nil && !fault.Is(err, fault.NotFound) { // a refused one has changed nothing
+	steps, err := c.s.index.OfTx(ctx, tx.TxId, maxTxObjects) // each event has an object; a refused one has changed nothing
+	if err != nil {
 		return err
 	}
 	keys := objectsOf(steps)

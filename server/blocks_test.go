@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -34,6 +35,20 @@ func TestBlocksOfLongTransactions(t *testing.T) {
 	tx := blocks.Msg.GetBlocks()[0].GetTransactions()[0]
 	if len(tx.GetLines()) != 20 || len(tx.GetVerbs()) != 30 {
 		t.Errorf("%d sentences and %d verbs of 30 messages", len(tx.GetLines()), len(tx.GetVerbs()))
+	}
+	if i := slices.IndexFunc(tx.GetVerbs(), func(v string) bool { return v != "put_duties" }); i >= 0 {
+		t.Errorf("message %d is called %q", i, tx.GetVerbs()[i])
+	}
+	for account, want := range map[string]int{m.code: 1, "11110000MULN00002P": 0} {
+		of, err := c.ListBlocks(t.Context(), connect.NewRequest(&consolev1.ListBlocksRequest{Account: account, Objects: true}))
+		if err != nil || len(of.Msg.GetBlocks()) != want {
+			t.Fatalf("blocks of %s: %v, %v", account, of, err)
+		}
+		for _, b := range of.Msg.GetBlocks() {
+			if objects := b.GetTransactions()[0].GetObjects(); len(objects) != 8 || objects[0] != "catalogue/duty/"+m.code+":long0" {
+				t.Errorf("objects of a long transaction: %v", objects)
+			}
+		}
 	}
 	one, err := c.GetTransaction(t.Context(), connect.NewRequest(&consolev1.GetTransactionRequest{TxId: tx.GetTxId()}))
 	if err != nil || len(one.Msg.GetTransaction().GetLines()) != 30 {

@@ -529,7 +529,7 @@ type ListBlocksRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Below         int64                  `protobuf:"varint,1,opt,name=below,proto3" json:"below,omitempty"`   // blocks under this height; 0 = from the latest
 	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`   // default 20, <= 50
-	Filled        bool                   `protobuf:"varint,3,opt,name=filled,proto3" json:"filled,omitempty"` // only blocks with transactions; at most 500 are looked at
+	Filled        bool                   `protobuf:"varint,3,opt,name=filled,proto3" json:"filled,omitempty"` // only blocks with transactions; at most 500 are looked at, or 32 MiB of transactions
 	Language      string                 `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
 	Account       string                 `protobuf:"bytes,5,opt,name=account,proto3" json:"account,omitempty"`  // only transactions that this account has signed
 	Above         int64                  `protobuf:"varint,6,opt,name=above,proto3" json:"above,omitempty"`     // blocks over this height; 0 = no bound: what is new since the last answer

@@ -286,7 +286,7 @@ export type ListBlocksRequest = Message<"mulian.console.v1.ListBlocksRequest"> &
   limit: number;
 
   /**
-   * only blocks with transactions; at most 500 are looked at
+   * only blocks with transactions; at most 500 are looked at, or 32 MiB of transactions
    *
    * @generated from field: bool filled = 3;
    */
