@@ -65,8 +65,9 @@ func TestFindingsOfRealActs(t *testing.T) {
 	if c, n := found(drifted); n != 1 || c.GetObject() != drift || c.GetCount() != 1 || c.GetSeverity() != consolev1.Severity_SEVERITY_GRAVE || c.GetTitle() != "permit" || c.GetOrg() != w.planning.Account {
 		t.Errorf("%d findings, %v", n, c)
 	}
-	w.eventually("the refusals are a finding", func() bool { c, _ := found(refused); return c.GetCount() == 12 })
-	if c, n := found(refused); n != 1 || c.GetObject() != "share/agreement/"+agreement || c.GetUsual() != 1 {
+	// At least: on a busy machine a gateway asks again when an answer is late, and is refused again.
+	w.eventually("the refusals are a finding", func() bool { c, _ := found(refused); return c.GetCount() >= 12 })
+	if c, n := found(refused); n != 1 || c.GetCount() > 24 || c.GetObject() != "share/agreement/"+agreement || c.GetUsual() != 1 {
 		t.Errorf("%d findings, %v", n, c)
 	}
 
