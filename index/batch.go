@@ -97,7 +97,7 @@ func newBatch(tx *sql.Tx, feed Feed, last uint32) (*batch, error) {
 		{&b.addFlow, "INSERT INTO flow VALUES(?,?,?,?,?) ON CONFLICT(hour, under, gateway) DO UPDATE SET granted=granted+excluded.granted, refused=refused+excluded.refused"},
 		{&b.dropFlow, "DELETE FROM flow WHERE hour<?"},
 		{&b.putBegan, "INSERT OR IGNORE INTO began VALUES(?,?)"},
-		{&b.addMonth, "INSERT INTO month VALUES(NULL,?,?,?,?,?,?,?) ON CONFLICT(month, org, verb, note, peer, kind) DO UPDATE SET n=n+excluded.n RETURNING id"},
+		{&b.addMonth, "INSERT INTO month VALUES(?,?,?,?,?,?,?,?) ON CONFLICT(month, org, verb, note, peer, kind) DO UPDATE SET n=n+excluded.n RETURNING id"},
 		{&b.putMonth, "INSERT INTO month_event VALUES(?,?)"},
 		{&b.putAnswer, "INSERT OR IGNORE INTO answer VALUES(?,?,?,?)"},
 	} {

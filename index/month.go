@@ -82,8 +82,8 @@ func (b *batch) writeMonths() error {
 		return cmp.Or(cmp.Compare(p.month, q.month), cmp.Compare(p.org, q.org), cmp.Compare(p.verb, q.verb), cmp.Compare(p.note, q.note), cmp.Compare(p.peer, q.peer), cmp.Compare(p.kind, q.kind))
 	})
 	for _, k := range keys {
-		var id int64
-		if err := b.addMonth.QueryRow(k.month, k.org, k.verb, k.note, k.peer, k.kind, len(b.months[k])).Scan(&id); err != nil {
+		var id int64 // the number of its first event: the same however the events come in batches
+		if err := b.addMonth.QueryRow(b.months[k][0], k.month, k.org, k.verb, k.note, k.peer, k.kind, len(b.months[k])).Scan(&id); err != nil {
 			return fmt.Errorf("index: month of %s: %w", k.org, err)
 		}
 		for _, seq := range b.months[k] {

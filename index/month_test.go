@@ -41,11 +41,12 @@ func TestMonths(t *testing.T) {
 	}
 	put("2026-10-30T09:00:00+08:00", "share/file_request", "received", "org2/p/a", Request+"r1", request("r1"))
 	put("2026-10-31T23:59:59+08:00", "share/file_request", "received", "org2/p/a", Request+"r2", request("r2"))
+	put("2026-11-01T00:00:00+08:00", "share/confirm_agreement", "active", "org2/p/a", Agreement+"a1", &sharev1.Agreement{Id: "a1", Provider: "org1", Consumer: "org2"}) // comes after the answers by its name: the order of a batch
 	put("2026-11-01T00:00:00+08:00", "share/answer", "accepted", "org1/p/a", Request+"r1", request("r1"))
 	put("2026-11-01T08:00:00+08:00", "share/answer", "refused", "org1/p/a", Request+"r2", request("r2"))
-	put("2026-11-02T08:00:00+08:00", "share/confirm_agreement", "active", "org2/p/a", Agreement+"a1", &sharev1.Agreement{Id: "a1", Provider: "org1", Consumer: "org2"})
 	put("2026-11-02T09:00:00+08:00", "catalogue/put_tables", "1", "org1/g/main", Entry+"org1:e", &cataloguev1.Entry{Id: "org1:e", Provider: "org1"}) // not counted
 	var first map[int32][]Monthly
+	var ids string
 	for name, one := range map[string]bool{"one batch": true, "a batch each": false} {
 		x := reopen(t, filepath.Join(t.TempDir(), "index.db"))
 		for n := range w.events {
@@ -76,6 +77,14 @@ func TestMonths(t *testing.T) {
 			t.Errorf("%s differs from the other way", name)
 		}
 		first = got
+		var all []int64
+		if err := x.eachMonth(t.Context(), november, func(id int64, _ Monthly) { all = append(all, id) }); err != nil {
+			t.Fatal(err)
+		}
+		if ids != "" && ids != fmt.Sprint(all) {
+			t.Errorf("%s: counts %v, the other way %s", name, all, ids)
+		}
+		ids = fmt.Sprint(all)
 		var seqs []int64
 		for below, last := int64(0), false; !last; { // two of three, then the last
 			steps, next, err := x.MonthEvents(t.Context(), november, func(m Monthly) bool { return m.Org == "org1" }, below, 2)
