@@ -16,7 +16,7 @@ export interface Receipt {
   notBeforeMs: string; notAfterMs: string; maxUses?: number; uses?: number; dataLifeDays?: number; withdrawal: string; complaint: string; height: string; chainId: string
 }
 export interface Mandate {
-  id: string; principal: string; agent: string; kind: string; state: string; fromMs: string; untilMs: string; maxUses?: number; uses?: number
+  id: string; principal: string; agent: string; kind: string; state: string; fromMs: string; untilMs: string; maxUses?: number; uses?: number; maxLevel?: string; suspensions?: string[]
   scope?: { everything?: boolean; acts?: string[]; entries?: string[]; matters?: string[] }; cause?: string
 }
 export interface Recovery { id: string; path: string; state: string; openedMs: string; dueMs?: string; needed?: number; approvals?: { by: string }[]; newKey?: { id: string } }
@@ -56,6 +56,7 @@ export const dutiesOf = (grant: string) => call<{ duties?: DeletionDuty[] }>(`${
 export const receiptOf = (grant: string, language: string) => call<{ receipt: Receipt }>(`${grantCalls}/GetReceipt`, { grant, language })
 export const mandatesOf = async (side: 'principal' | 'agent', account: string) =>
   (await call<{ mandates?: Mandate[] }>('mulian.mandate.v1.MandateService/ListMandates', { [side]: account, limit: 200 })).mandates ?? []
+export const mandateOf = async (id: string) => (await call<{ mandate: Mandate }>('mulian.mandate.v1.MandateService/GetMandate', { id })).mandate
 export const arranged = (account: string) => call<Arranged>('mulian.recovery.v1.RecoveryService/GetRecoveryPolicy', { account })
 
 const org = (o: string) => `identity/account/${o}`
@@ -67,5 +68,10 @@ export async function namesOf(accounts: string[]): Promise<(account: string) => 
 export interface EntryWords { name: string; items?: { code: string; name: string }[]; provider: string }
 /** entryOf reads how a catalogue entry and its items are called; none for a confidential one. */
 export const entryOf = async (id?: string): Promise<EntryWords | undefined> => (id ? (await call<{ entry: EntryWords }>('mulian.catalogue.v1.CatalogueService/GetEntry', { id })).entry : undefined)
+/** entryNames are how catalogue entries are called, by id. */
+export const entryNames = async (ids: string[]): Promise<(id: string) => string> => {
+  const known = await names(ids.map((e) => `catalogue/entry/${e}`))
+  return (id) => known[`catalogue/entry/${id}`] ?? id
+}
 /** word is the last part of an enum's name, small: GRANT_STATE_ACTIVE of prefix GRANT_STATE_ is active. */
 export const word = (value: string | undefined, prefix: string): string => (value ?? '').replace(prefix, '').toLowerCase()

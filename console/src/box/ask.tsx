@@ -7,6 +7,7 @@ import { useWords } from '../words-box'
 import { type Asked, asked, asks, base64, call, names, unbase64 } from './api'
 import { go, To, useBox } from './box'
 import { matchOf, saltIn } from './match'
+import { proofIn } from './acting'
 import { moment, Trouble, useAsk, Wait } from './parts'
 import { SignButton } from './signing'
 
@@ -26,15 +27,15 @@ const MatchNumber = lazy(() => import('./number'))
 
 export function Ask({ id }: { id: string }) {
   const { t, language } = useWords()
-  const { at, signer, refresh } = useBox()
+  const { at, signer, owner, acting, refresh } = useBox()
   const [off, setOff] = useState<Set<number>>()
   const [matched, setMatched] = useState(() => !!matchOf(id))
   const lang = language === 'zh-CN' ? 'zh' : 'en'
   const first = useAsk(async () => {
-    const a = await asked(id, signer.account, lang)
+    const a = await asked(id, owner, lang)
     const { entry } = await call<{ entry: Entry }>('mulian.catalogue.v1.CatalogueService/GetEntry', { id: a.use.entry })
     return { a, entry, who: await names([`identity/account/${a.request.org}`, `identity/account/${entry.provider}`]) }
-  }, [id, lang, signer.account])
+  }, [id, lang, owner])
   const d = first.data
   const all = unbase64(d?.a.request.items)
   const optional = unbase64(d?.a.request.optionalItems)
@@ -42,7 +43,7 @@ export function Ask({ id }: { id: string }) {
   const left = off ?? new Set(positions.filter((i) => bit(optional, i)))
   const items = without(all, left)
   // The text changes with the choice; the ledger compares the hash of what was shown.
-  const text = useAsk<Asked | undefined>(() => (d ? asked(id, signer.account, lang, base64(items)) : Promise.resolve(undefined)), [d, base64(items)])
+  const text = useAsk<Asked | undefined>(() => (d ? asked(id, owner, lang, base64(items)) : Promise.resolve(undefined)), [d, base64(items)])
   if (first.error !== undefined && !d) return <main className="page"><h1>{t('ask.title')}</h1><Trouble error={first.error} /><To to="/box">{t('home.back')}</To></main>
   if (!d) return <main className="page"><Wait /></main>
   const { request, use } = d.a
@@ -50,6 +51,7 @@ export function Ask({ id }: { id: string }) {
   const open = request.state === 'DATA_REQUEST_STATE_REQUESTED'
   const numbered = open && !!request.matchCommitment && !matched
   const salt = saltIn(location.hash)
+  const may = !acting || acting.grant
   const done = () => { refresh(); go('/box') }
   const toggle = (i: number) => { const next = new Set(left); if (!next.delete(i)) next.add(i); setOff(next) }
   return (
@@ -84,21 +86,22 @@ export function Ask({ id }: { id: string }) {
           <p className="second">{t('ask.revoke')} {use.contact && t('ask.contact', { who: use.contact })}</p>
         </section>
         <details className="card"><summary>{t('ask.text')}</summary><pre>{text.data?.text}</pre><small>SHA-256 <Hash text={text.data?.text ?? ''} /></small></details>
-        {open && <Proof />}
+        {open && may && <Proof />}
+        {open && !may && <p className="card amber">{t('act.viewOnly')}</p>}
         {open && <Others id={id} org={request.org} reference={request.businessReference} />}
         {!open && <p className="card second">{t('ask.over')}</p>}
       </main>
-      {open && (
+      {open && may && (
         <footer className="bottom">
-          <SignButton label={t('ask.no')} className="button big" testid="decline" make={async () => (await import('./sign')).declining(at, signer, id, false)} done={done} />
+          <SignButton label={t('ask.no')} className="button big" testid="decline" make={async () => (await import('./sign')).declining(at, signer, id, false, acting)} done={done} />
           <SignButton
             label={t('ask.yes')} className="button first big" testid="consent" done={done} disabled={!text.data?.text || numbered}
             make={async () => {
               if (!text.data?.text || !d.entry.ownerItem || !d.entry.table) throw new Error(t('ask.noText'))
               try {
-                return await (await import('./sign')).giving(at, signer, { request, text: text.data.text, language: lang, items, row: { table: d.entry.table, ownerItem: d.entry.ownerItem } })
+                return await (await import('./sign')).giving(at, signer, { request, text: text.data.text, language: lang, items, row: { table: d.entry.table, ownerItem: d.entry.ownerItem } }, acting)
               } catch (err) {
-                const why = { 'no-seal': t('ask.noSeal'), 'no-proof': t('ask.noProof') }[err instanceof Error ? err.message : '']
+                const why = { 'no-seal': t('ask.noSeal'), 'no-proof': t(acting ? 'act.noProof' : 'ask.noProof') }[err instanceof Error ? err.message : '']
                 throw why ? new Error(why) : err
               }
             }}
@@ -112,8 +115,8 @@ export function Ask({ id }: { id: string }) {
 /** Others leads to the whole case, if more of it waits. */
 function Others({ id, org, reference = '' }: { id: string; org: string; reference?: string }) {
   const { t } = useWords()
-  const { signer } = useBox()
-  const n = useAsk(async () => (await asks(signer.account)).requests?.filter((r) => r.id !== id && r.org === org && r.businessReference === reference).length ?? 0, [id, org, reference]).data
+  const { owner } = useBox()
+  const n = useAsk(async () => (await asks(owner)).requests?.filter((r) => r.id !== id && r.org === org && r.businessReference === reference).length ?? 0, [id, org, reference]).data
   return n ? <p className="card">{t('case.more', { n })} <To to={`/box/case/${hex(unbase64(reference))}`}>{t('case.together')}</To></p> : null
 }
 
@@ -122,25 +125,25 @@ function Hash({ text }: { text: string }) {
   return <code>{h.data}</code>
 }
 
-// Proof asks for the proof of identity, if this browser does not have it: without it no gateway
-// knows that the row is the owner's.
+// Proof asks for the owner's proof of identity, if this browser does not have it: without it no
+// gateway knows that the row is his. Of whom one acts for, the owner gives the file.
 export function Proof() {
   const { t } = useWords()
-  const { signer } = useBox()
+  const { signer, owner } = useBox()
   const [error, setError] = useState<unknown>()
   const [stamp, setStamp] = useState(0)
-  const notes = useAsk(() => note(signer.account), [signer.account, stamp])
-  if (!notes.data || (notes.data.number && notes.data.salt)) return null
+  const notes = useAsk(() => note(signer.account), [owner, stamp])
+  if (!notes.data || proofIn(notes.data, signer.account, owner)) return null
   const take = async (file?: File) => {
     setError(undefined)
     try {
-      if (file) await (await import('./rowkeys')).takeProof(signer, await file.slice(0, 4096).text())
+      if (file) await (await import('./rowkeys')).takeProof(signer, owner, await file.slice(0, 4096).text())
       setStamp(stamp + 1)
-    } catch { setError(new Error(t('ask.notYours'))) }
+    } catch { setError(new Error(t(owner === signer.account ? 'ask.notYours' : 'act.notHis'))) }
   }
   return (
     <section className="card">
-      <label htmlFor="proof">{t('ask.noProof')}</label>
+      <label htmlFor="proof">{t(owner === signer.account ? 'ask.noProof' : 'act.noProof')}</label>
       <input id="proof" type="file" accept=".json,application/json" onChange={(e) => void take(e.target.files?.[0])} />
       {error !== undefined && <Trouble error={error} />}
     </section>

@@ -13,10 +13,12 @@ import { Seen } from './seen'
 import { Me } from './me'
 import { Welcome } from './welcome'
 import { Trouble, Wait } from './parts'
+import { type Acting, ActingBar, keptActing, keepActing } from './acting'
 
-export interface BoxState { at: Here; signer: Signer; refresh: () => void; stamp: number }
+/** BoxState: signer signs; owner is whose box is shown, the signer's own or that of whom he acts for. */
+export interface BoxState { at: Here; signer: Signer; owner: string; acting?: Acting; act: (a?: Acting) => void; refresh: () => void; stamp: number }
 const Context = createContext<BoxState | undefined>(undefined)
-/** useBox is the chain and the account that this box is of. */
+/** useBox is the chain, who signs, and whose box is shown. */
 export const useBox = (): BoxState => useContext(Context)!
 
 const moved = new Set<() => void>()
@@ -42,28 +44,33 @@ const Give = lazy(() => import('./hand'))
 const Device = lazy(() => import('./device'))
 const Join = lazy(() => import('./join'))
 
+const OTHERS = true // also of somebody for whom the signer acts
 /** pages of the box: a pattern and what it shows. Others are added here, one line each. */
-const pages: [RegExp, (id: string) => ReactNode][] = [
-  [/^\/box\/?$/, () => <Home />],
-  [/^\/box\/ask\/([0-9a-f]{32})$/, (id) => <Ask key={id} id={id} />],
-  [/^\/box\/case\/([0-9a-f]{64})$/, (reference) => <Case key={reference} reference={reference} />],
-  [/^\/box\/seen$/, () => <Seen />],
+const pages: [RegExp, (id: string) => ReactNode, boolean?][] = [
+  [/^\/box\/?$/, () => <Home />, OTHERS],
+  [/^\/box\/ask\/([0-9a-f]{32})$/, (id) => <Ask key={id} id={id} />, OTHERS],
+  [/^\/box\/case\/([0-9a-f]{64})$/, (reference) => <Case key={reference} reference={reference} />, OTHERS],
+  [/^\/box\/seen$/, () => <Seen />, OTHERS],
   [/^\/box\/me$/, () => <Me />],
   [/^\/box\/device$/, () => <Device />],
-  [/^\/box\/grants(\/over)?$/, (over) => <Grants key={over} over={!!over} />],
-  [/^\/box\/grant\/([0-9a-f]{32})$/, (id) => <GrantPage key={id} id={id} />],
+  [/^\/box\/grants(\/over)?$/, (over) => <Grants key={over} over={!!over} />, OTHERS],
+  [/^\/box\/grant\/([0-9a-f]{32})$/, (id) => <GrantPage key={id} id={id} />, OTHERS],
   [/^\/box\/data$/, () => <Mine />],
   [/^\/box\/asset\/([0-9a-f]{32})$/, (id) => <Asset key={id} id={id} />],
-  [/^\/box\/scan$/, () => <Scan />],
+  [/^\/box\/scan$/, () => <Scan />, OTHERS],
   [/^\/box\/give(?:\/([0-9a-f]{32}))?$/, (item) => <Give key={item} item={item} />],
+  [/^\/box\/mandate$/, () => <Propose />],
+  [/^\/box\/mandate\/([0-9a-f]{32})$/, (id) => <MandatePage key={id} id={id} />],
   [/^\/box\/recovery$/, () => <Arrange />],
   [/^\/box\/(guard|vouch)$/, (what) => <Guard key={what + location.hash} vouch={what === 'vouch'} />],
-  [/^\/box\/certs$/, () => <Certs />],
-  [/^\/box\/certs\/([0-9a-f]{32})$/, (id) => <Cert key={id} id={id} />],
+  [/^\/box\/certs$/, () => <Certs />, OTHERS],
+  [/^\/box\/certs\/([0-9a-f]{32})$/, (id) => <Cert key={id} id={id} />, OTHERS],
 ]
 
 const Arrange = lazy(() => import('./arrange'))
 const Guard = lazy(() => import('./vouch'))
+const Propose = lazy(() => import('./propose'))
+const MandatePage = lazy(() => import('./mandate'))
 const Lost = lazy(() => import('./lost'))
 const Tour = lazy(() => import('@/tour/box'))
 
@@ -74,6 +81,7 @@ export function Box() {
   const [signer, setSigner] = useState<Signer | null>()
   const [error, setError] = useState<unknown>()
   const [stamp, setStamp] = useState(0)
+  const [acting, setActing] = useState<Acting>()
   const refresh = useCallback(() => setStamp((n) => n + 1), [])
   useEffect(() => {
     document.documentElement.dataset.elder = localStorage.getItem('mulian.elder') ?? ''
@@ -84,7 +92,9 @@ export function Box() {
         clock(Number(h.nowMs) - Date.now())
         setAt(h)
         const mine = (await signers(h.chainId)).filter((s) => !s.org)
-        setSigner(mine.find((s) => s.account === chosen()) ?? mine[0] ?? null)
+        const who = mine.find((s) => s.account === chosen()) ?? mine[0] ?? null
+        setActing(keptActing(who?.account))
+        setSigner(who)
       } catch (err) { setError(err) }
     })()
   }, [])
@@ -101,9 +111,10 @@ export function Box() {
   if (!signer) return <>{tour}<Welcome at={at} opened={(s) => { choose(s.account); setSigner(s) }} /></>
   readAs(signer) // before the pages below ask
   let shown: ReactNode = <main className="page"><h1>{t('nowhere')}</h1><To to="/box">{t('toHome')}</To></main>
-  for (const [pattern, page] of pages) {
+  for (const [pattern, page, others] of pages) {
     const m = path.match(pattern)
-    if (m) { shown = page(m[1] ?? ''); break }
+    if (m) { shown = acting && !others ? <main className="page"><h1>{t('act.own')}</h1><p className="card">{t('act.ownWhy')}</p></main> : page(m[1] ?? ''); break }
   }
-  return <Context value={{ at, signer, refresh, stamp }}>{at.demo && <aside className="demo" aria-label={t('demoMark')}>{t('demo')}</aside>}{tour}<Bringing /><Suspense fallback={<main className="page"><Wait /></main>}>{shown}</Suspense></Context>
+  const act = (a?: Acting) => { keepActing(a); setActing(a); go('/box') }
+  return <Context value={{ at, signer, owner: acting?.owner ?? signer.account, acting, act, refresh, stamp }}>{at.demo && <aside className="demo" aria-label={t('demoMark')}>{t('demo')}</aside>}{tour}{acting && <ActingBar />}<Bringing /><Suspense fallback={<main className="page"><Wait /></main>}>{shown}</Suspense></Context>
 }

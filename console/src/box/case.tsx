@@ -29,13 +29,13 @@ type Choice = { give: true; chosen?: Chosen } | { give: false }
 
 export default function Case({ reference }: { reference: string }) {
   const { t } = useWords()
-  const { at, signer, refresh } = useBox()
+  const { at, signer, owner, acting, refresh } = useBox()
   const [choices, setChoices] = useState<Record<string, Choice>>({})
   const read = useAsk(async () => {
-    const r = await call<{ requests?: DataRequest[] }>('mulian.grant.v1.GrantService/ListDataRequests', { owner: signer.account, states: ['DATA_REQUEST_STATE_REQUESTED'], businessReference: base64(unhex(reference)), limit: 50 })
+    const r = await call<{ requests?: DataRequest[] }>('mulian.grant.v1.GrantService/ListDataRequests', { owner: owner, states: ['DATA_REQUEST_STATE_REQUESTED'], businessReference: base64(unhex(reference)), limit: 50 })
     const open = r.requests ?? []
     return { open, who: await names([...new Set(open.map((x) => `identity/account/${x.org}`))]) }
-  }, [reference, signer.account])
+  }, [reference, owner])
   const d = read.data
   if (read.error !== undefined && !d) return <main className="page"><h1>{t('case.title')}</h1><Trouble error={read.error} /><To to="/box">{t('home.back')}</To></main>
   if (!d) return <main className="page"><Wait /></main>
@@ -45,6 +45,7 @@ export default function Case({ reference }: { reference: string }) {
   const ready = all.every(({ choice }) => !choice.give || choice.chosen)
   const n = all.filter(({ choice }) => choice.give).length
   const who = d.who[`identity/account/${d.open[0]!.org}`] ?? d.open[0]!.org
+  const may = !acting || acting.grant
   const done = () => { refresh(); go('/box') }
   const make = async (none = false): Promise<Draft> => {
     const { declining, giving } = await import('./sign')
@@ -52,11 +53,11 @@ export default function Case({ reference }: { reference: string }) {
     const acts: Act[] = []
     try {
       for (const { r, choice } of all) {
-        const one = choice.give && !none ? await giving(at, signer, choice.chosen!) : await declining(at, signer, r.id, false)
+        const one = choice.give && !none ? await giving(at, signer, choice.chosen!, acting) : await declining(at, signer, r.id, false, acting)
         acts.push(...one.body.messages.map((m) => m.kind as Act))
       }
     } catch (err) {
-      const why = { 'no-seal': t('ask.noSeal'), 'no-proof': t('ask.noProof') }[err instanceof Error ? err.message : '']
+      const why = { 'no-seal': t('ask.noSeal'), 'no-proof': t(acting ? 'act.noProof' : 'ask.noProof') }[err instanceof Error ? err.message : '']
       throw why ? new Error(why) : err
     }
     return draft(at.chainId, signer.account, acts, at.aheadMs)
@@ -69,10 +70,10 @@ export default function Case({ reference }: { reference: string }) {
         <p className="good">✓ {t('ask.verified')} · <code>{d.open[0]!.org.slice(0, 4)}****{d.open[0]!.org.slice(-2)}</code></p>
         {all.map(({ r, choice }) => <One key={r.id} request={r} choice={choice} change={(c) => setChoices((was) => ({ ...was, [r.id]: c }))} />)}
         {alone.map((r) => <p key={r.id} className="card" data-alone={r.id}>{t('case.alone')} <To to={`/box/ask/${r.id}`}>{t('case.look')}</To></p>)}
-        <Proof />
+        {may ? <Proof /> : <p className="card amber">{t('act.viewOnly')}</p>}
         {all.length > 0 && <p className="second">{t('case.all')}</p>}
       </main>
-      {all.length > 0 && <footer className="bottom">
+      {all.length > 0 && may && <footer className="bottom">
         <SignButton label={t('case.noAll')} className="button big" testid="decline-all" make={() => make(true)} done={done} />
         <SignButton label={t('case.yes', { n })} className="button first big" testid="consent-all" disabled={!ready || n === 0} make={() => make()} done={done} />
       </footer>}
@@ -82,14 +83,14 @@ export default function Case({ reference }: { reference: string }) {
 
 function One({ request, choice, change }: { request: DataRequest; choice: Choice; change: (c: Choice) => void }) {
   const { t, language } = useWords()
-  const { signer } = useBox()
+  const { owner } = useBox()
   const [off, setOff] = useState<Set<number>>()
   const lang = language === 'zh-CN' ? 'zh' : 'en'
   const first = useAsk(async () => {
-    const a = await asked(request.id, signer.account, lang)
+    const a = await asked(request.id, owner, lang)
     const { entry } = await call<{ entry: Entry }>('mulian.catalogue.v1.CatalogueService/GetEntry', { id: a.use.entry })
     return { a, entry, who: await names([`identity/account/${entry.provider}`]) }
-  }, [request.id, lang, signer.account])
+  }, [request.id, lang, owner])
   const d = first.data
   const all = unbase64(request.items)
   const optional = unbase64(request.optionalItems)
@@ -97,7 +98,7 @@ function One({ request, choice, change }: { request: DataRequest; choice: Choice
   const left = off ?? new Set(positions.filter((i) => bit(optional, i)))
   const items = without(all, left)
   // The text changes with the choice; the ledger compares the hash of what was shown.
-  const text = useAsk<Asked | undefined>(() => (d ? asked(request.id, signer.account, lang, base64(items)) : Promise.resolve(undefined)), [d, base64(items)])
+  const text = useAsk<Asked | undefined>(() => (d ? asked(request.id, owner, lang, base64(items)) : Promise.resolve(undefined)), [d, base64(items)])
   const said = text.data?.text
   useEffect(() => {
     if (choice.give && said && d?.entry.ownerItem && d.entry.table) change({ give: true, chosen: { request: d.a.request, text: said, language: lang, items, row: { table: d.entry.table, ownerItem: d.entry.ownerItem } } })

@@ -4,16 +4,17 @@ import { useState } from 'react'
 import { useWords } from '../words-box'
 import { grantsOf, namesOf, receiptOf, word } from './allowed'
 import { To, useBox } from './box'
+import { keepFile } from './file'
 import { moment, Stale, Trouble, useAsk, Wait } from './parts'
 
 export function Certs() {
   const { t } = useWords()
-  const { signer, stamp, refresh } = useBox()
+  const { owner, stamp, refresh } = useBox()
   const [pages, setPages] = useState(1)
   const read = useAsk(async () => {
-    const g = await grantsOf(signer.account, 'all', pages)
+    const g = await grantsOf(owner, 'all', pages)
     return { ...g, name: await namesOf(g.list.map((x) => x.grantee)) }
-  }, [signer.account, stamp, pages])
+  }, [owner, stamp, pages])
   const d = read.data
   return (
     <main className="page">
@@ -34,15 +35,6 @@ export function Certs() {
       </section>}
     </main>
   )
-}
-
-/** file gives a text to the browser as a file to be kept. */
-function file(name: string, text: string): void {
-  const a = document.createElement('a')
-  a.href = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
-  a.download = name
-  a.click()
-  URL.revokeObjectURL(a.href)
 }
 
 export function Cert({ id }: { id: string }) {
@@ -68,7 +60,7 @@ export function Cert({ id }: { id: string }) {
       <section className="card"><p>{r.withdrawal}</p><p className="second">{r.complaint}</p></section>
       <p className="second">{t('certs.said')}</p>
       <div className="speech">
-        <button type="button" className="button first" onClick={() => file(`${r.id}.json`, `${JSON.stringify(r, null, 2)}\n`)}>{t('certs.keep')}</button>
+        <button type="button" className="button first" onClick={() => keepFile(`${r.id}.json`, `${JSON.stringify(r, null, 2)}\n`)}>{t('certs.keep')}</button>
         <a className="button" href={`/v/${id}?lang=${language === 'zh-CN' ? 'zh' : 'en'}`}>{t('certs.check')}</a>
         <To to={`/box/grant/${id}`} className="button">{t('grants.one')}</To>
       </div>

@@ -3,6 +3,7 @@
 import { useState } from 'react'
 import { useWords } from '../words-box'
 import { dutiesOf, entryOf, type FullGrant, grantOf, grantsOf, namesOf, usesOf, word } from './allowed'
+import { brief } from './acting'
 import { To, useBox } from './box'
 import { moment, Stale, Trouble, useAsk, Wait } from './parts'
 import { SignButton } from './signing'
@@ -19,12 +20,12 @@ export const useCount = (t: ReturnType<typeof useWords>['t'], g: FullGrant) => (
 
 export function Grants({ over }: { over: boolean }) {
   const { t } = useWords()
-  const { at, signer, stamp, refresh } = useBox()
+  const { at, signer, owner, acting, stamp, refresh } = useBox()
   const [pages, setPages] = useState(1)
   const read = useAsk(async () => {
-    const g = await grantsOf(signer.account, over ? 'over' : 'live', pages)
+    const g = await grantsOf(owner, over ? 'over' : 'live', pages)
     return { ...g, over, name: await namesOf(g.list.map((x) => x.grantee)) }
-  }, [signer.account, stamp, over, pages])
+  }, [owner, stamp, over, pages])
   const d = read.data?.over === over ? read.data : undefined
   return (
     <main className="page">
@@ -44,8 +45,8 @@ export function Grants({ over }: { over: boolean }) {
           {d.list.map((g) => (
             <div className="item" key={g.id}>
               <To to={`/box/grant/${g.id}`} className="tall"><strong>{d.name(g.grantee)}</strong><span className="second">{over ? moment(g.endedMs) : t('home.to', { at: moment(g.notAfterMs) })} · {useCount(t, g)}</span><State g={g} /></To>
-              {!over && g.basis !== 'GRANT_BASIS_DUTY' && (
-                <SignButton label={t('home.revoke')} className="button danger" make={async () => (await import('./sign')).revoking(at, signer, g.id)} done={refresh} />
+              {!over && g.basis !== 'GRANT_BASIS_DUTY' && (!acting || acting.grant) && (
+                <SignButton label={t('home.revoke')} className="button danger" make={async () => (await import('./sign')).revoking(at, signer, g.id, acting)} done={refresh} />
               )}
             </div>
           ))}
@@ -58,12 +59,12 @@ export function Grants({ over }: { over: boolean }) {
 
 export function GrantPage({ id }: { id: string }) {
   const { t, language } = useWords()
-  const { at, signer, stamp, refresh } = useBox()
+  const { at, signer, owner, acting, stamp, refresh } = useBox()
   const [pages, setPages] = useState(1)
   const read = useAsk(async () => {
     const { grant: g, use, request } = await grantOf(id)
     const [entry, uses, duties] = await Promise.all([entryOf(g.entry), usesOf(id, pages), dutiesOf(id)])
-    const name = await namesOf([g.grantee, ...(g.providers ?? []), ...uses.list.map((u) => u.provider), entry?.provider ?? ''])
+    const name = await namesOf([g.grantee, g.actor, ...(g.providers ?? []), ...uses.list.map((u) => u.provider), entry?.provider ?? ''])
     return { g, use, request, entry, uses, duties: duties.duties ?? [], name }
   }, [id, stamp, pages])
   const d = read.data
@@ -71,7 +72,7 @@ export function GrantPage({ id }: { id: string }) {
   if (!d) return <main className="page">{back}<h1>{t('grants.one')}</h1>{read.error !== undefined ? <Trouble error={read.error} again={refresh} /> : <Wait />}</main>
   const { g, use, entry } = d
   const state = word(g.state, 'GRANT_STATE_')
-  const mine = g.owner === signer.account && g.basis !== 'GRANT_BASIS_DUTY'
+  const mine = g.owner === owner && g.basis !== 'GRANT_BASIS_DUTY' && (!acting || acting.grant)
   const items = (g.itemCodes ?? []).map((c) => entry?.items?.find((i) => i.code === c)?.name ?? c)
   const rows: [string, string][] = [
     [t('grants.given'), moment(g.givenMs)],
@@ -81,6 +82,7 @@ export function GrantPage({ id }: { id: string }) {
     [t('ask.kept'), g.dataLifeDays ? t('ask.days', { n: g.dataLifeDays }) : t('ask.notKept')],
     [t('grants.basis'), t(`grants.bases.${word(g.basis, 'GRANT_BASIS_')}`)],
   ]
+  if (g.actor && g.actor !== g.owner) rows.push([t('act.givenBy'), g.actor === signer.account ? t('seen.you') : brief(d.name(g.actor))])
   if (g.coolingUntilMs && state === 'cooling') rows.push([t('grants.cooling'), moment(g.coolingUntilMs)])
   if (g.endedMs) rows.push([t('grants.ended'), moment(g.endedMs)])
   if (g.deleteByMs) rows.push([t('grants.deleteBy'), moment(g.deleteByMs)])
@@ -120,9 +122,9 @@ export function GrantPage({ id }: { id: string }) {
       </nav>
       {mine && live(g) && <div className="speech">
         {state === 'paused'
-          ? <SignButton label={t('grants.resume')} className="button" make={async () => (await sign()).resuming(at, signer, g.id)} done={refresh} />
-          : <SignButton label={t('grants.pause')} className="button" make={async () => (await sign()).pausing(at, signer, g.id)} done={refresh} />}
-        <SignButton label={t('home.revoke')} className="button danger" make={async () => (await sign()).revoking(at, signer, g.id)} done={refresh} testid="revoke" />
+          ? <SignButton label={t('grants.resume')} className="button" make={async () => (await sign()).resuming(at, signer, g.id, acting)} done={refresh} />
+          : <SignButton label={t('grants.pause')} className="button" make={async () => (await sign()).pausing(at, signer, g.id, acting)} done={refresh} />}
+        <SignButton label={t('home.revoke')} className="button danger" make={async () => (await sign()).revoking(at, signer, g.id, acting)} done={refresh} testid="revoke" />
       </div>}
       {mine && live(g) && <p className="second">{t('ask.revoke')}</p>}
       {g.basis === 'GRANT_BASIS_DUTY' && <p className="second">{t('grants.byDuty')}</p>}

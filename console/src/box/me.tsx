@@ -3,6 +3,8 @@
 import { lazy, Suspense, useState } from 'react'
 import { askIn } from './api'
 import { speakBox, useWords } from '../words-box'
+import { note } from '@/chain/keys'
+import { brief, called } from './acting'
 import { arranged, type Mandate, mandatesOf, namesOf, word } from './allowed'
 import { To, useBox } from './box'
 import { moment, Stale, Trouble, useAsk, Wait } from './parts'
@@ -119,7 +121,8 @@ function ActFor() {
   const { signer, stamp, refresh } = useBox()
   const read = useAsk(async () => {
     const [agent, principal] = await Promise.all([mandatesOf('agent', signer.account), mandatesOf('principal', signer.account)])
-    return { agent, principal, name: await namesOf([...agent.map((m) => m.principal), ...principal.map((m) => m.agent)]) }
+    const [onLedger, notes] = await Promise.all([namesOf([...agent.map((m) => m.principal), ...principal.map((m) => m.agent)]), note(signer.account)])
+    return { agent, principal, name: (a: string) => notes[called(a)] ?? brief(onLedger(a)) }
   }, [signer.account, stamp])
   const d = read.data
   return (
@@ -129,24 +132,19 @@ function ActFor() {
       {d && d.agent.length + d.principal.length === 0 && <p className="second">{t('me.noMandates')}</p>}
       {d?.agent.map((m) => <OneMandate key={m.id} m={m} other={d.name(m.principal)} agent />)}
       {d?.principal.map((m) => <OneMandate key={m.id} m={m} other={d.name(m.agent)} agent={false} />)}
+      <To to="/box/mandate" className="button wide">{t('act.propose')}</To>
     </section>
   )
 }
 
 function OneMandate({ m, other, agent }: { m: Mandate; other: string; agent: boolean }) {
   const { t } = useWords()
-  const { signer, at, refresh } = useBox()
   const state = word(m.state, 'MANDATE_STATE_')
-  const acts = (m.scope?.acts ?? []).map((a) => t(`me.act.${word(a, 'MANDATE_ACT_')}`)).join('、')
   return (
     <div className="item">
-      <div><strong>{t(agent ? 'me.iActFor' : 'me.actsForMe', { who: other })}</strong>
-        <p className="second">{t(`me.mandate.${word(m.kind, 'MANDATE_KIND_')}`)} · {t(`me.mandateState.${state}`)} · {acts} · {t('home.to', { at: moment(m.untilMs) })}</p></div>
-      {agent && state === 'proposed' && <span className="speech">
-        <SignButton label={t('me.decline')} className="button" make={async () => (await sign()).answering(at, signer, m.id, false)} done={refresh} />
-        <SignButton label={t('me.accept')} className="button first" make={async () => (await sign()).answering(at, signer, m.id, true)} done={refresh} />
-      </span>}
-      {['active', 'suspended'].includes(state) && (agent || !m.kind.includes('GUARDIAN')) && <SignButton label={t('home.revoke')} className="button danger" make={async () => (await sign()).ending(at, signer, m.id)} done={refresh} />}
+      <To to={`/box/mandate/${m.id}`} className="tall"><strong>{t(agent ? 'me.iActFor' : 'me.actsForMe', { who: other })}</strong>
+        <span className="second">{t(`me.mandate.${word(m.kind, 'MANDATE_KIND_')}`)} · {t('home.to', { at: moment(m.untilMs) })}</span></To>
+      {agent && state === 'proposed' ? <To to={`/box/mandate/${m.id}`} className="button first">{t('act.answer')}</To> : <span className={state === 'active' ? 'good' : 'second'}>{t(`me.mandateState.${state}`)}</span>}
     </div>
   )
 }

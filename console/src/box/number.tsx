@@ -9,7 +9,7 @@ import { useWords } from '../words-box'
 
 export default function MatchNumber({ of, salt, matched, done }: { of: Asked; salt: string; matched: () => void; done?: () => void }) {
   const { t } = useWords()
-  const { at, signer } = useBox()
+  const { at, signer, acting } = useBox()
   const [typed, setTyped] = useState('')
   const [left, setLeft] = useState(TRIES)
   const [over, setOver] = useState(false)
@@ -22,7 +22,7 @@ export default function MatchNumber({ of, salt, matched, done }: { of: Asked; sa
     else setLeft(m.left)
   }
   const say = (label: string, wrong: boolean, testid: string) => (
-    <SignButton label={label} className="button danger wide" testid={testid} done={() => { setOver(true); done?.() }} make={async () => { const s = await import('./sign'); return wrong ? s.mismatching(at, signer, id) : s.declining(at, signer, id, true) }} />
+    <SignButton label={label} className="button danger wide" testid={testid} done={() => { setOver(true); done?.() }} make={async () => { const s = await import('./sign'); return wrong ? s.mismatching(at, signer, id, acting) : s.declining(at, signer, id, true, acting) }} />
   )
   return (
     <section className="card tall" aria-labelledby="number-title">

@@ -9,12 +9,13 @@ import { LedgerService } from '@/gen/mulian/ledger/v1/ledger_pb'
 import { type Bytes, unhex } from '@/chain/bytes'
 import { note, type Signer } from '@/chain/keys'
 import { rpc } from '@/chain/rpc'
+import { proofIn, proofPlaces } from './acting'
 import { grantsOf } from './allowed'
 import { base64, type DataRequest, type Here, Refusal, unbase64 } from './api'
 import { layRowKey } from './door'
 import { canSeal, commitment, grantId, rowKeyOf, sealTo } from './rowkey'
 
-interface Waiting { grant: string; provider: string; key: string; commitment: string; sealed: string; untilMs: number }
+interface Waiting { owner?: string; grant: string; provider: string; key: string; commitment: string; sealed: string; untilMs: number }
 const PLACE = 'rowkey:'
 
 /** Row is what says which row it is: an entry's table, the item that names its owner. */
@@ -26,22 +27,23 @@ async function object(key: string): Promise<Uint8Array> {
   return o.value
 }
 
-/** prepare makes the row key of the own row, keeps it here, and returns what the ledger gets of it. It throws 'no-proof' without a proofing of one's own, 'no-seal' if the gateway has no key that this page can seal to. Before anything is signed. */
-export async function prepare(s: Signer, request: DataRequest, row: Row): Promise<Bytes> {
+/** prepare makes the row key of the owner's row, keeps it here with who signs, and returns what the ledger gets of it. It throws 'no-proof' without a proofing of the owner, 'no-seal' if the gateway has no key that this page can seal to. Before anything is signed. */
+export async function prepare(s: Signer, owner: string, request: DataRequest, row: Row): Promise<Bytes> {
   const notes = await note(s.account)
-  if (!notes.number || !notes.salt) throw new Error('no-proof')
+  const proof = proofIn(notes, s.account, owner)
+  if (!proof) throw new Error('no-proof')
   const provider = fromBinary(TableSchema, await object(`catalogue/table/${row.table}`)).gateway
   const to = fromBinary(AccountSchema, await object(`identity/account/${provider}`)).gateway?.sealingKey
   if (!to || !canSeal(to)) throw new Error('no-seal')
   const place = PLACE + request.id
   const before = notes[place] && (JSON.parse(notes[place]) as Waiting)
+  const grant = await grantId(request.id, owner)
   // The answer to an earlier signature may be on its way: another key would not be that grant's.
-  if (before && before.provider === provider && before.key === to.id) return unbase64(before.commitment)
-  const k = rowKeyOf({ [row.ownerItem]: notes.number }, notes.number, unbase64(notes.salt))
-  const grant = await grantId(request.id, s.account)
+  if (before && before.grant === grant && before.provider === provider && before.key === to.id) return unbase64(before.commitment)
+  const k = rowKeyOf({ [row.ownerItem]: proof.number }, proof.number, unbase64(proof.salt))
   const sum = await commitment(k)
-  const sealed = await sealTo(to, { grant, provider, subject: s.account }, k)
-  const w: Waiting = { grant, provider, key: to.id, commitment: base64(sum), sealed: base64(sealed), untilMs: Number(request.notAfterMs) }
+  const sealed = await sealTo(to, { grant, provider, subject: owner }, k)
+  const w: Waiting = { owner, grant, provider, key: to.id, commitment: base64(sum), sealed: base64(sealed), untilMs: Number(request.notAfterMs) }
   await note(s.account, place, JSON.stringify(w)) // if the power fails after the signature, this copy is the only one
   return sum
 }
@@ -54,7 +56,8 @@ const PAGES = 20 // of grants, of which a person has a handful
 export async function bring(at: Here, s: Signer): Promise<number> {
   const waiting = Object.entries(await note(s.account)).filter(([place]) => place.startsWith(PLACE))
   if (waiting.length === 0) return 0
-  const given = new Map((await grantsOf(s.account, 'live', PAGES)).list.map((g) => [g.id, g]))
+  const owners = new Set(waiting.map(([, value]) => (JSON.parse(value) as Waiting).owner ?? s.account))
+  const given = new Map((await Promise.all([...owners].map((o) => grantsOf(o, 'live', PAGES)))).flatMap((r) => r.list.map((g) => [g.id, g])))
   let left = 0
   for (const [place, value] of waiting) {
     const w = JSON.parse(value) as Waiting
@@ -75,11 +78,12 @@ export async function bring(at: Here, s: Signer): Promise<number> {
   return left
 }
 
-/** takeProof reads the file of an identity authority (mulian owner identify --proof) and keeps it beside the account. It throws 'not-yours' for another account's. */
-export async function takeProof(s: Signer, text: string): Promise<void> {
+/** takeProof reads the file of an identity authority (mulian owner identify --proof) and keeps it beside the account of who signs. It throws 'not-yours' for another account's. */
+export async function takeProof(s: Signer, owner: string, text: string): Promise<void> {
   let p: { account?: string; number?: string; salt?: string } = {}
   try { p = JSON.parse(text) as typeof p } catch { /* it is none */ }
-  if (p.account !== s.account || !p.number || !/^([0-9a-f]{2}){1,32}$/.test(p.salt ?? '')) throw new Error('not-yours')
-  await note(s.account, 'number', p.number)
-  await note(s.account, 'salt', base64(unhex(p.salt!)))
+  if (p.account !== owner || !p.number || !/^([0-9a-f]{2}){1,32}$/.test(p.salt ?? '')) throw new Error('not-yours')
+  const [number, salt] = proofPlaces(s.account, owner)
+  await note(s.account, number, p.number)
+  await note(s.account, salt, base64(unhex(p.salt!)))
 }

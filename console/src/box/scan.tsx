@@ -22,7 +22,7 @@ const PAUSE_MS = 150
 
 export default function Scan() {
   const { t, language } = useWords()
-  const { at, signer } = useBox()
+  const { at, owner } = useBox()
   const [aiming, setAiming] = useState(false)
   const [typed, setTyped] = useState('')
   const [busy, setBusy] = useState(false)
@@ -48,14 +48,14 @@ export default function Scan() {
     const elsewhere = s.at !== location.origin
     let a: Asked
     try {
-      a = await asked(s.id, signer.account, language === 'zh-CN' ? 'zh' : 'en')
+      a = await asked(s.id, owner, language === 'zh-CN' ? 'zh' : 'en')
     } catch (err) {
       const code = err instanceof Refusal ? err.code : ''
       if (code !== NOT_FOUND && code !== NOT_YOURS) throw err
       setSaid(code === NOT_YOURS ? { why: 'another' } : elsewhere ? { why: 'elsewhere', holes: { at: s.at } } : { why: 'unknown' })
       return
     }
-    const no = closed(a, signer.account, Date.now() + at.aheadMs)
+    const no = closed(a, owner, Date.now() + at.aheadMs)
     if (no) { setSaid(no); return }
     if (a.request.matchCommitment) {
       if (s.salt) setNumber({ asked: a, salt: s.salt })

@@ -6,11 +6,11 @@ import { moment, Trouble, useAsk, Wait } from './parts'
 
 export function Seen() {
   const { t } = useWords()
-  const { signer, stamp } = useBox()
+  const { signer, owner, stamp } = useBox()
   const read = useAsk(async () => {
-    const n = (await notified(signer.account)).notifications ?? []
+    const n = (await notified(owner)).notifications ?? []
     return { n: n.reverse(), who: await names([...new Set(n.flatMap((x) => (x.event.actor ? [`identity/account/${x.event.actor}`] : [])))]) }
-  }, [signer.account, stamp])
+  }, [owner, stamp])
   // Where a request or a grant has a page of its own, its line opens it.
   const page = (objects: string[] = []) => {
     for (const o of objects) {
@@ -19,7 +19,12 @@ export function Seen() {
     }
     return undefined
   }
-  const verb = (v: string) => { const k = `seen.verb.${v.replace('/', '_')}`; const w = t(k); return w === k ? v : w }
+  // "You agreed" is said to the owner, of what he did himself.
+  const verb = (v: string, actor?: string) => {
+    const tone = [...(actor && actor !== owner ? ['agent'] : []), ...(owner !== signer.account ? ['holder'] : []), 'verb']
+    const said = tone.map((k) => `seen.${k}.${v.replace('/', '_')}`).map((k) => [k, t(k)]).find(([k, w]) => w !== k)
+    return said?.[1] ?? v
+  }
   return (
     <main className="page">
       <To to="/box" className="back">‹ {t('home.back')}</To>
@@ -28,7 +33,7 @@ export function Seen() {
       {!read.data && read.error === undefined && <Wait />}
       {read.data?.n.length === 0 && <p className="card second">{t('seen.none')}</p>}
       {!!read.data?.n.length && <ol className="card line">{read.data.n.map((x) => (
-        <li key={x.number}>{page(x.event.objects) ? <To to={page(x.event.objects)!} className="tall"><strong>{verb(x.event.verb)} ›</strong></To> : <strong>{verb(x.event.verb)}</strong>}<p className="second">{x.event.actor === signer.account ? t('seen.you') : x.event.actor ? read.data!.who[`identity/account/${x.event.actor}`] : t('seen.clock')} · {moment(x.event.timeMs)} · {t('seen.height', { n: x.event.height })}</p></li>
+        <li key={x.number}>{page(x.event.objects) ? <To to={page(x.event.objects)!} className="tall"><strong>{verb(x.event.verb, x.event.actor)} ›</strong></To> : <strong>{verb(x.event.verb, x.event.actor)}</strong>}<p className="second">{x.event.actor === signer.account ? t('seen.you') : x.event.actor ? read.data!.who[`identity/account/${x.event.actor}`] : t('seen.clock')} · {moment(x.event.timeMs)} · {t('seen.height', { n: x.event.height })}</p></li>
       ))}</ol>}
     </main>
   )

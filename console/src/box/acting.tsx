@@ -1,0 +1,48 @@
+// Acting for somebody: whose box is shown while another one signs, under a mandate that both have
+// signed. It holds for this tab alone; the ledger decides at each signature whether it counts.
+import { useBox } from './box'
+import { mandateOf, word } from './allowed'
+import { note } from '@/chain/keys'
+import { moment, useAsk } from './parts'
+import { useWords } from '../words-box'
+
+/** Acting is for whom, under which mandate, and whether it lets one give and revoke or look alone. */
+export interface Acting { by: string; owner: string; mandate: string; grant: boolean }
+
+const PLACE = 'mulian.acting'
+/** keepActing remembers it until the tab is closed; keptActing is what is remembered for an account. */
+export const keepActing = (a?: Acting): void => (a ? sessionStorage.setItem(PLACE, JSON.stringify(a)) : sessionStorage.removeItem(PLACE))
+export function keptActing(by?: string): Acting | undefined {
+  const kept = sessionStorage.getItem(PLACE)
+  const a = kept ? (JSON.parse(kept) as Acting) : undefined
+  return a && a.by === by ? a : undefined
+}
+
+/** called is the note with a person's name for another account; it stays in this browser. */
+export const called = (account: string): string => `called:${account}`
+/** brief is a name, or the ends of an account's random number. */
+export const brief = (name: string): string => (/^[pf]-[0-9a-f]{32}$/.test(name) ? `${name.slice(0, 8)}…${name.slice(-6)}` : name)
+
+/** proofPlaces are the notes with number and salt of an owner's proofing, kept with who signs. */
+export const proofPlaces = (by: string, owner: string): [string, string] => (by === owner ? ['number', 'salt'] : [`number:${owner}`, `salt:${owner}`])
+/** proofIn is that proofing; undefined if it is not here. */
+export function proofIn(notes: Record<string, string>, by: string, owner: string): { number: string; salt: string } | undefined {
+  const [number, salt] = proofPlaces(by, owner).map((k) => notes[k])
+  return number && salt ? { number, salt } : undefined
+}
+
+/** ActingBar says on every page for whom one acts, until when, and leads back. */
+export function ActingBar() {
+  const { t } = useWords()
+  const { signer, acting, act, stamp } = useBox()
+  const a = acting!
+  const d = useAsk(async () => ({ m: await mandateOf(a.mandate), name: (await note(signer.account))[called(a.owner)] }), [a.mandate, stamp]).data
+  const state = d && word(d.m.state, 'MANDATE_STATE_')
+  return (
+    <aside className="acting" aria-label={t('act.title')}>
+      <span>{t('act.for', { who: d?.name ?? brief(a.owner) })}
+        {d && (state === 'active' ? <small> · {t('home.to', { at: moment(d.m.untilMs) })}</small> : <strong role="alert"> · {t(`me.mandateState.${state}`)}</strong>)}</span>
+      <button type="button" className="button" onClick={() => act()} data-testid="own">{t('act.back')}</button>
+    </aside>
+  )
+}
