@@ -31,7 +31,7 @@ var fields = map[string]Phrase{
 	"Parameters.passkey_rp_ids":          {"通行密钥站点", "sites of passkeys"},
 	"Parameters.absence_days":            {"失联公示期（0 即 90 天）", "silence that is absence (0 = 90 days)"},
 	"Parameters.recovery_counter_hours":  {"窗口恢复锁定小时数（0 即 24）", "hours a recovery at a counter is locked (0 = 24)"},
-	"Parameters.recovery_guardian_hours": {"监护人恢复锁定小时数（0 即 72）", "hours a recovery by guardians is locked (0 = 72)"},
+	"Parameters.recovery_guardian_hours": {"亲友恢复锁定小时数（0 即 72）", "hours a recovery by friends is locked (0 = 72)"},
 	"Parameters.recovery_code_hours":     {"恢复码恢复锁定小时数（0 即 168）", "hours a recovery by code is locked (0 = 168)"},
 	"Parameters.recovery_open_hours":     {"恢复等待人数到齐的小时数（0 即 168）", "hours in which all have to vouch for a recovery (0 = 168)"},
 	"Parameters.grant_cooling_seconds":   {"长期授权冷静期（0 即 600 秒）", "cooling of standing grants (0 = 600 s)"},

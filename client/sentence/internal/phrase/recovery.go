@@ -3,6 +3,7 @@ package phrase
 import (
 	"strings"
 
+	identityv1 "mulian/gen/mulian/identity/v1"
 	mandatev1 "mulian/gen/mulian/mandate/v1"
 	recoveryv1 "mulian/gen/mulian/recovery/v1"
 	txv1 "mulian/gen/mulian/tx/v1"
@@ -10,7 +11,7 @@ import (
 
 var paths = map[recoveryv1.RecoveryPath]Phrase{
 	recoveryv1.RecoveryPath_RECOVERY_PATH_COUNTER:   {"窗口核验", "an identity authority's counter"},
-	recoveryv1.RecoveryPath_RECOVERY_PATH_GUARDIANS: {"监护人", "guardians"},
+	recoveryv1.RecoveryPath_RECOVERY_PATH_GUARDIANS: {"亲友", "friends"},
 	recoveryv1.RecoveryPath_RECOVERY_PATH_CODE:      {"恢复码", "the recovery code"},
 }
 
@@ -33,7 +34,7 @@ func ofRecovery(m *txv1.Message, name func(string) string) (Phrase, bool) {
 	switch k := m.GetKind().(type) {
 	case *txv1.Message_SetRecoveryPolicy:
 		p := k.SetRecoveryPolicy
-		out := say("登记本账户的恢复方案：%d 名监护人中 %d 名认可即可恢复", "arrange how this account is recovered: %[2]d of %[1]d guardians can do it", len(p.GetGuardians()), p.GetThreshold())
+		out := say("登记本账户的恢复方案：%d 位亲友中 %d 位认可即可恢复", "arrange how this account is recovered: %[2]d of %[1]d friends can do it", len(p.GetGuardians()), p.GetThreshold())
 		if len(p.GetCodeKey()) > 0 {
 			out = join(out, Phrase{"；有恢复码", "; there is a recovery code"})
 		} else {
@@ -93,6 +94,13 @@ var mandateActs = map[mandatev1.MandateAct]Phrase{
 	mandatev1.MandateAct_MANDATE_ACT_RECEIVE: {"领取", "receive"},
 }
 
+// reach is what the highest level of key that a mandate reaches to means for the acts under it.
+var reach = map[identityv1.KeyLevel]Phrase{
+	identityv1.KeyLevel_KEY_LEVEL_MACHINE: {"；只限设备密钥可签的", "; only what a device's own key may sign"},
+	identityv1.KeyLevel_KEY_LEVEL_OFFICER: {"；不含长期和敏感的", "; without what is standing or sensitive"},
+	identityv1.KeyLevel_KEY_LEVEL_ROOT:    {"；包括长期和敏感的", "; what is standing or sensitive, too"},
+}
+
 var suspensionKinds = map[mandatev1.SuspensionKind]Phrase{
 	mandatev1.SuspensionKind_SUSPENSION_KIND_SOURCE:    {"登记变更", "the change of its register"},
 	mandatev1.SuspensionKind_SUSPENSION_KIND_PRINCIPAL: {"被代理人账户恢复", "the recovery of the principal's account"},
@@ -149,7 +157,7 @@ func ofProposal(p *mandatev1.ProposeMandate, name func(string) string) Phrase {
 		list := append(append([]string{}, p.GetScope().GetEntries()...), p.GetScope().GetMatters()...)
 		of = Phrase{strings.Join(list, "、"), strings.Join(list, ", ")}
 	}
-	out = join(out, Phrase{"，范围：" + of.Chinese, ", of " + of.English}, say("；最高密钥级别 %s，至 %s", "; up to the level %s, until %s", strings.TrimPrefix(p.GetMaxLevel().String(), "KEY_LEVEL_"), day(p.GetUntilMs())))
+	out = join(out, Phrase{"，范围：" + of.Chinese, ", of " + of.English}, reach[p.GetMaxLevel()], say("，至 %s", ", until %s", day(p.GetUntilMs())))
 	if p.GetFromMs() != 0 {
 		out = join(out, say("，自 %s 起", ", from %s on", day(p.GetFromMs())))
 	}

@@ -26,7 +26,7 @@ export default function Explorer() {
         <h1>{t('title')}</h1>
         <span className="end"><label htmlFor="all">{t('all')}</label><Switch id="all" size="small" checked={address.all !== ''} onChange={(on) => change({ all: on ? '1' : '' })} /></span>
       </div>
-      {address.account && <p><span className="pill">{t('by', { account: address.account })}</span> <Button size="small" type="text" onClick={() => change({ account: '' })}>{t('clear')}</Button></p>}
+      {address.account && <p><span className="pill">{t('by', { account: address.account })}</span> <Button size="small" onClick={() => change({ account: '' })}>{t('clear')}</Button></p>}
       {blocks.isError && !all ? <div className="card"><Trouble error={blocks.error} retry={() => void blocks.refetch()} /></div> : !all ? <Bones /> : all.length === 0
         ? <div className="card"><Empty text={t('empty')} /></div> : all.map((b) => <OneBlock key={String(b.height)} block={b} />)}
       {blocks.hasNextPage && <p className="actions"><Button loading={blocks.isFetchingNextPage} onClick={() => void blocks.fetchNextPage()}>{t('older')}</Button></p>}

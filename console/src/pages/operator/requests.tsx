@@ -110,7 +110,7 @@ function Waiting({ address, change }: Filters) {
           </div>
           {d.next && <p className="note amber">{t('requests.part', { n: all.length, total: amount(d.total) })}</p>}
           <section className="card" aria-label={t('requests.waiting')}>
-            <div className="filters"><Orgs address={address} change={change} />{(due || provider || requester) && <Button type="text" onClick={() => change({ due: '', provider: '', requester: '' })}>{t('requests.clear')}</Button>}</div>
+            <div className="filters"><Orgs address={address} change={change} />{(due || provider || requester) && <Button onClick={() => change({ due: '', provider: '', requester: '' })}>{t('requests.clear')}</Button>}</div>
             <DataTable caption={t('requests.waiting')} columns={columns} rows={rows} rowId={(r) => r.id} onOpen={(r) => void navigate({ to: `/request/${r.id}` })} empty={<Empty text={t(due || provider || requester ? 'requests.noHit' : 'requests.empty')} />} />
           </section>
         </>

@@ -116,7 +116,7 @@ function Sheet({ org, known, old, title }: { org: string; known: Known; old?: Re
             <Checks org={org} entry={entry} form={form} />
             <p className="actions">
               <Button type="primary" onClick={() => void go()} data-testid="file">{t('file')}</Button>
-              {Object.keys(typed).length > 0 && <Button type="text" onClick={forget}>{t('reset')}</Button>}
+              {Object.keys(typed).length > 0 && <Button onClick={forget}>{t('reset')}</Button>}
             </p>
             {tried && missing.length > 0 && <p className="note red" role="alert">{t('lacking')} {missing.map((f) => t(`field.${f}`)).join('、')}</p>}
           </div>
