@@ -19,8 +19,8 @@ func actsForAnother(p *page) {
 	q.open("/box")
 	q.press(`[data-testid="open"]`)
 	q.see("待我决定 2")
-	proof := p.gives(q.account())
-	q.takes()
+	proof := p.proposes(q.account())
+	q.acceptsMandate()
 	grant := q.agreesFor(p, proof)
 	p.open("/box/seen")
 	p.see("代理人代为同意")
@@ -44,9 +44,9 @@ func actsForAnother(p *page) {
 	q.see("我替 妈妈 办事")
 }
 
-// gives proposes a mandate of one entry, and returns the file with the proof of identity for the
+// proposes makes a mandate of one entry, and returns the file with the proof of identity for the
 // agent.
-func (p *page) gives(agent string) (proof string) {
+func (p *page) proposes(agent string) (proof string) {
 	p.t.Helper()
 	p.open("/box/me")
 	p.press("=委托他人代办")
@@ -62,6 +62,8 @@ func (p *page) gives(agent string) (proof string) {
 	p.see("至少选一种数据")
 	var ok bool
 	p.ask(&ok, `async () => { `+until+` (await until("the entry", () => [...document.querySelectorAll("label")].find(l => l.innerText.includes("参保")))).click(); return true }`)
+	p.see("不打开这一项，代理人看得到请求")
+	p.press("#of-sensitive")
 	p.phone("box-mandate-propose")
 	p.press(`[data-testid="propose"]`)
 	p.see("等对方接受")
@@ -74,8 +76,8 @@ func (p *page) gives(agent string) (proof string) {
 	return proof
 }
 
-// takes accepts the mandate, and begins to act under it.
-func (p *page) takes() {
+// acceptsMandate accepts the mandate, and begins to act under it.
+func (p *page) acceptsMandate() {
 	p.t.Helper()
 	p.open("/box/me")
 	p.press("=去答复")

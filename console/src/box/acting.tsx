@@ -6,8 +6,8 @@ import { note } from '@/chain/keys'
 import { moment, useAsk } from './parts'
 import { useWords } from '../words-box'
 
-/** Acting is for whom, under which mandate, and whether it lets one give and revoke or look alone. */
-export interface Acting { by: string; owner: string; mandate: string; grant: boolean }
+/** Acting is for whom, under which mandate, whether it lets one give and revoke or look alone, and whether of sensitive data and for long, too. */
+export interface Acting { by: string; owner: string; mandate: string; grant: boolean; sensitive: boolean }
 
 const PLACE = 'mulian.acting'
 /** keepActing remembers it until the tab is closed; keptActing is what is remembered for an account. */
@@ -17,6 +17,9 @@ export function keptActing(by?: string): Acting | undefined {
   const a = kept ? (JSON.parse(kept) as Acting) : undefined
   return a && a.by === by ? a : undefined
 }
+
+/** high says whether a use takes a yes of the highest level (rules/grant levelOf). */
+export const high = (u: { sensitive?: boolean; kind: string }): boolean => !!u.sensitive || u.kind === 'GRANT_KIND_STANDING'
 
 /** called is the note with a person's name for another account; it stays in this browser. */
 export const called = (account: string): string => `called:${account}`

@@ -7,7 +7,7 @@ import { useWords } from '../words-box'
 import { type Asked, asked, asks, base64, call, names, unbase64 } from './api'
 import { go, To, useBox } from './box'
 import { matchOf, saltIn } from './match'
-import { proofIn } from './acting'
+import { high, proofIn } from './acting'
 import { moment, Trouble, useAsk, Wait } from './parts'
 import { SignButton } from './signing'
 
@@ -52,13 +52,14 @@ export function Ask({ id }: { id: string }) {
   const numbered = open && !!request.matchCommitment && !matched
   const salt = saltIn(location.hash)
   const may = !acting || acting.grant
+  const tooHigh = !!acting && !acting.sensitive && high(use)
   const done = () => { refresh(); go('/box') }
   const toggle = (i: number) => { const next = new Set(left); if (!next.delete(i)) next.add(i); setOff(next) }
   return (
     <>
       <main className="page ask">
         <To to="/box" className="back">‹ {t('home.back')}</To>
-        <h1>{t('ask.wants', { who: who ?? request.org })}</h1>
+        <h1>{t(acting ? 'act.wants' : 'ask.wants', { who: who ?? request.org })}</h1>
         <p className="good">✓ {t('ask.verified')} · <code>{request.org.slice(0, 4)}****{request.org.slice(-2)}</code></p>
         {numbered && (salt
           ? <Suspense fallback={<Wait />}><MatchNumber of={d.a} salt={salt} matched={() => setMatched(true)} done={refresh} /></Suspense>
@@ -86,7 +87,8 @@ export function Ask({ id }: { id: string }) {
           <p className="second">{t('ask.revoke')} {use.contact && t('ask.contact', { who: use.contact })}</p>
         </section>
         <details className="card"><summary>{t('ask.text')}</summary><pre>{text.data?.text}</pre><small>SHA-256 <Hash text={text.data?.text ?? ''} /></small></details>
-        {open && may && <Proof />}
+        {open && may && tooHigh && <p className="card amber" role="status">{t('act.tooHigh')}</p>}
+        {open && may && !tooHigh && <Proof />}
         {open && !may && <p className="card amber">{t('act.viewOnly')}</p>}
         {open && <Others id={id} org={request.org} reference={request.businessReference} />}
         {!open && <p className="card second">{t('ask.over')}</p>}
@@ -95,7 +97,7 @@ export function Ask({ id }: { id: string }) {
         <footer className="bottom">
           <SignButton label={t('ask.no')} className="button big" testid="decline" make={async () => (await import('./sign')).declining(at, signer, id, false, acting)} done={done} />
           <SignButton
-            label={t('ask.yes')} className="button first big" testid="consent" done={done} disabled={!text.data?.text || numbered}
+            label={t(acting ? 'act.agree' : 'ask.yes')} className="button first big" testid="consent" done={done} disabled={!text.data?.text || numbered || tooHigh}
             make={async () => {
               if (!text.data?.text || !d.entry.ownerItem || !d.entry.table) throw new Error(t('ask.noText'))
               try {

@@ -60,7 +60,7 @@ const pages: [RegExp, (id: string) => ReactNode, boolean?][] = [
   [/^\/box\/scan$/, () => <Scan />, OTHERS],
   [/^\/box\/give(?:\/([0-9a-f]{32}))?$/, (item) => <Give key={item} item={item} />],
   [/^\/box\/mandate$/, () => <Propose />],
-  [/^\/box\/mandate\/([0-9a-f]{32})$/, (id) => <MandatePage key={id} id={id} />],
+  [/^\/box\/mandate\/([0-9a-f]{16})$/, (id) => <MandatePage key={id} id={id} />],
   [/^\/box\/recovery$/, () => <Arrange />],
   [/^\/box\/(guard|vouch)$/, (what) => <Guard key={what + location.hash} vouch={what === 'vouch'} />],
   [/^\/box\/certs$/, () => <Certs />, OTHERS],

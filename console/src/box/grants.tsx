@@ -30,7 +30,7 @@ export function Grants({ over }: { over: boolean }) {
   return (
     <main className="page">
       <To to="/box" className="back">‹ {t('home.back')}</To>
-      <h1>{t('grants.title')}</h1>
+      <h1>{t(acting ? 'act.grants' : 'grants.title')}</h1>
       <nav className="tabs" aria-label={t('grants.which')}>
         <To to="/box/grants" here={!over}>{t('home.given')}</To>
         <To to="/box/grants/over" here={over}>{t('grants.over')}</To>
@@ -38,7 +38,7 @@ export function Grants({ over }: { over: boolean }) {
       {read.error !== undefined && !d && <Trouble error={read.error} again={refresh} />}
       {!d && read.error === undefined && <Wait />}
       {read.error !== undefined && d && <Stale />}
-      {d && d.total === 0 && <p className="card second">{t(over ? 'grants.noneOver' : 'home.noGrants')}</p>}
+      {d && d.total === 0 && <p className="card second">{t(over ? 'grants.noneOver' : acting ? 'act.noGrants' : 'home.noGrants')}</p>}
       {d && d.total > 0 && (
         <section className="card" aria-labelledby="list">
           <h2 id="list">{t('grants.count', { n: d.total })}</h2>

@@ -38,7 +38,7 @@ export function Home() {
         <nav className="card three" aria-label={t('home.nav')}>
           <To to="/box/scan"><Icon d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5M3 12h18" />{t('home.scan')}</To>
           {!acting && <To to="/box/give"><Icon d="M20 9H4l5-5M4 15h16l-5 5" />{t('home.give')}</To>}
-          <To to="/box/seen"><Icon d="M4 5h16v14H4zM8 10h8M8 14h5" />{t('home.seen')}{d ? ` ${d.told}` : ''}</To>
+          <To to="/box/seen"><Icon d="M4 5h16v14H4zM8 10h8M8 14h5" />{t(acting ? 'act.seen' : 'home.seen')}{d ? ` ${d.told}` : ''}</To>
         </nav>
         {read.error !== undefined && !d && <Trouble error={read.error} again={refresh} />}
         {!d && read.error === undefined && <Wait />}
@@ -62,7 +62,7 @@ export function Home() {
         </nav>
         {d && <section className="card" aria-labelledby="given">
           <h2 id="given"><To to="/box/grants">{t('home.given')} {d.grants.length}</To></h2>
-          {d.grants.length === 0 && <p className="second">{t('home.noGrants')}</p>}
+          {d.grants.length === 0 && <p className="second">{t(acting ? 'act.noGrants' : 'home.noGrants')}</p>}
           {d.grants.map((g) => <Given key={g.id} grant={g} name={name(g.grantee)} what={what(g.use)} />)}
         </section>}
         <Speech />

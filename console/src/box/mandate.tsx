@@ -97,7 +97,7 @@ function Begin({ m }: { m: Mandate }) {
   const { signer, act } = useBox()
   const grant = m.scope?.acts?.includes('MANDATE_ACT_GRANT') ?? false
   if (!grant && !m.scope?.acts?.includes('MANDATE_ACT_VIEW')) return <p className="card second">{t('act.notHere')}</p>
-  return <button type="button" className="button first wide" onClick={() => act({ by: signer.account, owner: m.principal, mandate: m.id, grant })} data-testid="act">{t('act.begin')}</button>
+  return <button type="button" className="button first wide" onClick={() => act({ by: signer.account, owner: m.principal, mandate: m.id, grant, sensitive: m.maxLevel === 'KEY_LEVEL_ROOT' })} data-testid="act">{t('act.begin')}</button>
 }
 
 /** Proving is what the agent needs from the principal: where the mandate is, and the proof by which a row is found. */

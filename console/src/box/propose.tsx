@@ -3,8 +3,8 @@ import { useState } from 'react'
 import { KeyLevel } from '@/gen/mulian/identity/v1/identity_pb'
 import { note, type Signer } from '@/chain/keys'
 import { account as accountOnLedger } from './account'
-import { brief, called } from './acting'
-import { entryNames, mandatesOf } from './allowed'
+import { brief, called, high } from './acting'
+import { entryNames } from './allowed'
 import { call, type IntendedUse } from './api'
 import { go, To, useBox } from './box'
 import { accountOf } from './newkey'
@@ -19,11 +19,11 @@ const MAX_ENTRIES = 64 // rules/mandate MaxScope
 const FIRM = /^f-[0-9a-f]{32}$/
 
 /** grantable are the entries that anybody may ask a person for, by what is registered. */
-async function grantable(): Promise<{ id: string; name: string }[]> {
+async function grantable(): Promise<{ id: string; name: string; high: boolean }[]> {
   const { uses } = await call<{ uses?: IntendedUse[] }>('mulian.grant.v1.GrantService/ListUses', { limit: 500 })
   const ids = [...new Set((uses ?? []).flatMap((u) => (u.entry ? [u.entry] : [])))].sort().slice(0, MAX_ENTRIES)
   const name = await entryNames(ids)
-  return ids.map((id) => ({ id, name: name(id) }))
+  return ids.map((id) => ({ id, name: name(id), high: uses!.some((u) => u.entry === id && high(u)) }))
 }
 
 /** mayMandate says whether this device's key is of the level that gives a mandate: a passkey that is synced counts as OFFICER (rules/act). */
@@ -78,13 +78,14 @@ export default function Propose() {
             </form>}
         </section>
         <section className="card"><h2>{t('act.of')}</h2>
-          {d.entries.map((e) => <Switch key={e.id} id={e.id} label={e.name} on={everything || chosen.includes(e.id)} off={everything} turn={() => toggle(e.id)} />)}
+          {d.entries.map((e) => <Switch key={e.id} id={e.id} label={e.high ? `${e.name} (${t('ask.sensitive')})` : e.name} on={everything || chosen.includes(e.id)} off={everything} turn={() => toggle(e.id)} />)}
           <Switch id="everything" label={t('act.everythingEver')} on={everything} turn={() => setEverything(!everything)} />
         </section>
         <section className="card"><h2>{t('act.may')}</h2>
           <Switch id="view" label={t('act.view')} on off turn={() => undefined} />
           <Switch id="grant" label={t('act.give')} on={grant} turn={() => setGrant(!grant)} />
           {grant && <Switch id="sensitive" label={t('act.sensitiveToo')} on={sensitive} turn={() => setSensitive(!sensitive)} />}
+          {grant && !sensitive && d.entries.some((e) => e.high && (everything || chosen.includes(e.id))) && <p className="amber" role="status">{t('act.needsSensitive')}</p>}
         </section>
         <section className="card tall">
           <label htmlFor="days">{t('act.howLong')}</label>
@@ -96,11 +97,10 @@ export default function Propose() {
           <SignButton
             label={t('act.sign')} className="button first wide" testid="propose" disabled={!ready}
             make={async () => (await import('./sign')).proposing(at, signer, { agent, entries: everything ? [] : chosen, grant, sensitive: grant && sensitive, untilMs: Math.floor(Date.now() + at.aheadMs) + days * DAY_MS, maxUses: Number(times) })}
-            done={() => void (async () => {
+            done={(c) => void (async () => {
               if (name.trim()) await note(signer.account, called(agent), name.trim())
               refresh()
-              const made = (await mandatesOf('principal', signer.account)).find((m) => m.agent === agent && m.state === 'MANDATE_STATE_PROPOSED')
-              go(made ? `/box/mandate/${made.id}` : '/box/me')
+              go(c.ids[0] ? `/box/mandate/${c.ids[0]}` : '/box/me')
             })()}
           />
         </section>

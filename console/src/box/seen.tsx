@@ -28,7 +28,7 @@ export function Seen() {
   return (
     <main className="page">
       <To to="/box" className="back">‹ {t('home.back')}</To>
-      <h1>{t('home.seen')}</h1>
+      <h1>{t(owner === signer.account ? 'home.seen' : 'act.seen')}</h1>
       {read.error !== undefined && !read.data && <Trouble error={read.error} />}
       {!read.data && read.error === undefined && <Wait />}
       {read.data?.n.length === 0 && <p className="card second">{t('seen.none')}</p>}
