@@ -30,15 +30,17 @@ const speaker = "operator"
 // browserLabel begins the label of a key that a browser has made.
 const browserLabel = "浏览器 "
 
-// seats are what a newcomer can be in the console: for each the department and the title of
-// the post that he gets. Pages know the ids.
-var seats = []struct{ id, department, post string }{
-	{"steward", "规划自然资源委", "数据管理岗（演示）"},
-	{"user", "水务局", "用数岗（演示）"},
-	{"operator", "政务数据局", "平台运营岗（演示）"},
-	{"auditor", "审计局", "审计岗（演示）"},
-	{"clerk", "住建委", "综合窗口岗（演示）"},
-	{"developer", "交通委", "系统对接岗（演示）"},
+// seats are what a newcomer can be in the console: for each the department, the title of the
+// post that he gets, and the desk of the department to which that belongs, if any. Pages know the ids.
+var seats = []struct{ id, department, post, desk string }{
+	{"steward", "规划自然资源委", "数据管理岗（演示）", ""},
+	{"user", "水务局", "用数岗（演示）", ""},
+	{"operator", "政务数据局", "平台运营岗（演示）", ""},
+	{"auditor", "审计局", "审计岗（演示）", ""},
+	{"clerk", "住建委", "综合窗口岗（演示）", ""},
+	{"developer", "交通委", "系统对接岗（演示）", ""},
+	{"identity", "政务数据局", "身份核验岗（演示）", "identity-1"},
+	{"identity2", "政务数据局", "身份核验岗（演示）", "identity-2"},
 }
 
 // Demo implements server.Seats: whoever opens the city's pages may take any seat.
@@ -76,9 +78,12 @@ func (c *City) Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*console
 		if s.id == speaker {
 			return c.speak(ctx, root, keys)
 		}
+		if err := c.desk(ctx, root, s.desk); err != nil {
+			return nil, err
+		}
 		local := server.SeatOf([]byte(s.id), keys)
 		id := d.Code + "/p/" + local
-		r, err := c.chain.Send(ctx, root, &identityv1.RegisterUnit{Kind: identityv1.AccountKind_ACCOUNT_KIND_POST, LocalId: local, Name: s.post, Keys: keys})
+		r, err := c.chain.Send(ctx, root, &identityv1.RegisterUnit{Kind: identityv1.AccountKind_ACCOUNT_KIND_POST, LocalId: local, Name: s.post, Parent: s.desk, Keys: keys})
 		if fault.Is(err, fault.AlreadyExists) { // by the same keys: the answer was lost
 			return server.Taken(ctx, c.chain, id)
 		}
@@ -88,6 +93,22 @@ func (c *City) Take(ctx context.Context, m *consolev1.TakeSeatRequest) (*console
 		return &consolev1.TakeSeatResponse{Account: id, Height: r.Height}, nil
 	}
 	return nil, fault.Newf(fault.NotFound, "there is no seat %.40q", m.GetSeat())
+}
+
+// deskNames are what the desks of seats are called.
+var deskNames = map[string]string{"identity-1": "身份核验一室（演示）", "identity-2": "身份核验二室（演示）"}
+
+// desk registers a desk of a department, if there is none yet: two that vouch for somebody have to be
+// of different ones.
+func (c *City) desk(ctx context.Context, root client.Signer, local string) error {
+	if local == "" {
+		return nil
+	}
+	_, err := c.chain.Send(ctx, root, &identityv1.RegisterUnit{Kind: identityv1.AccountKind_ACCOUNT_KIND_DEPARTMENT, LocalId: local, Name: deskNames[local]})
+	if fault.Is(err, fault.AlreadyExists) {
+		return nil
+	}
+	return err
 }
 
 // speak lets the keys of a browser act for the department itself: a member votes by its own

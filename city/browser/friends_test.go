@@ -89,7 +89,7 @@ func (p *page) vetoes(q *page, friends []*page, account string) {
 	q.see("账本上没有这个账户")
 	q.fill("#account", account)
 	q.press(`[data-testid="lost-make"]`)
-	q.see("让亲友扫这个码")
+	q.see("让亲友或窗口人员扫这个码")
 	q.open("/box/lost") // the page goes, the keys stay
 	q.press(`[data-testid="lost-prove"]`)
 	path, number := q.shows()
@@ -101,7 +101,7 @@ func (p *page) vetoes(q *page, friends []*page, account string) {
 		f.see("你已确认")
 		q.see([]string{"2 位中 1 位已确认", "2 位中 2 位已确认"}[i])
 	}
-	q.see("亲友够了，锁定期中")
+	q.see("确认够了，锁定期中")
 	q.phone("box-lost")
 	p.open("/box/recovery")
 	p.see("结束前不能改")

@@ -38,7 +38,7 @@ func (p OIDCPosts) String() string { return fmt.Sprintf("%d", len(p)) }
 func (p OIDCPosts) MarshalJSON() ([]byte, error) { return json.Marshal(len(p)) }
 
 // roles of a post: whose pages somebody sees (console/src/pages/area.ts).
-var roles = map[string]bool{"operator": true, "steward": true, "user": true, "auditor": true, "clerk": true, "developer": true}
+var roles = map[string]bool{"operator": true, "steward": true, "user": true, "auditor": true, "clerk": true, "developer": true, "identity": true}
 
 const (
 	defaultKeyDays = 30 // our own choice: who has left signs no longer than a month
@@ -61,7 +61,7 @@ func (p OIDCPosts) posts() ([]signin.Post, error) {
 		case x.Name == "":
 			return nil, bad("name", "is missing: what the post is called on the ledger")
 		case !roles[x.Role]:
-			return nil, bad("role", "has to be operator, steward, user, auditor, clerk or developer")
+			return nil, bad("role", "has to be operator, steward, user, auditor, clerk, developer or identity")
 		}
 		out = append(out, signin.Post{Who: x.Who, Post: x.Post, Name: x.Name, Role: x.Role})
 	}

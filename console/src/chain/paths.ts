@@ -16,6 +16,7 @@ const pages: [table: string, path: ((id: string) => string) | undefined, kind: s
   ['governance/proposal/', (id) => `/proposal/${id}`, 'proposal'],
   ['grant/grant/', (id) => `/grant/${id}`, 'grant'],
   ['grant/request/', (id) => `/datarequest/${id}`, 'datarequest'],
+  ['recovery/recovery/', (id) => `/recovery/${id}`, 'recovery'],
   ['evidence/item/', undefined, 'evidence'],
   ['credential/item/', undefined, 'credential'],
   ['block/', (id) => `/block/${id}`, 'block'],

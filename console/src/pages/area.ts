@@ -5,7 +5,7 @@ import type { ComponentType } from 'react'
 import type { Signer } from '@/chain/keys'
 
 /** Role is what somebody's pages are: that of the seat that he has taken. */
-export type Role = 'operator' | 'steward' | 'user' | 'auditor' | 'clerk' | 'developer'
+export type Role = 'operator' | 'steward' | 'user' | 'auditor' | 'clerk' | 'developer' | 'identity' | 'identity2'
 
 export interface MenuItem {
   path: string
