@@ -38,6 +38,13 @@ func actsForAnother(p *page) {
 	q.ExpectErrors() // what she may no longer read is refused, and browsers note that
 	q.open("/box")
 	q.see("正在替 妈妈 办事 · 已撤销")
+	var left int
+	q.ask(&left, `async () => { `+signers+` const kept = async () => Object.keys((await signers())[0].notes).filter(k => /^(number|salt):/.test(k)).length;
+		for (let i = 0; i < 80 && await kept(); i++) await new Promise(r => setTimeout(r, 250));
+		return kept() }`)
+	if left != 0 {
+		q.t.Error("the proof of identity outlives the mandate")
+	}
 	q.press(`[data-testid="own"]`)
 	q.see("待我决定 2")
 	q.open("/box/me")

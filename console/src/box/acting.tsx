@@ -1,7 +1,8 @@
 // Acting for somebody: whose box is shown while another one signs, under a mandate that both have
 // signed. It holds for this tab alone; the ledger decides at each signature whether it counts.
+import { useEffect } from 'react'
 import { useBox } from './box'
-import { mandateOf, word } from './allowed'
+import { mandateOf, mandatesOf, word } from './allowed'
 import { note } from '@/chain/keys'
 import { moment, useAsk } from './parts'
 import { useWords } from '../words-box'
@@ -34,6 +35,18 @@ export function proofIn(notes: Record<string, string>, by: string, owner: string
   return number && salt ? { number, salt } : undefined
 }
 
+const STANDS = ['proposed', 'active', 'suspended']
+/** forgetProofs takes out of this browser the proofing of everybody for whom its account acts no more: it holds his number. */
+export async function forgetProofs(by: string): Promise<void> {
+  const held = Object.keys(await note(by)).filter((k) => k.startsWith('number:')).map((k) => k.slice('number:'.length))
+  if (held.length === 0) return
+  const mandates = await mandatesOf('agent', by)
+  for (const owner of held) {
+    if (mandates.some((m) => m.principal === owner && STANDS.includes(word(m.state, 'MANDATE_STATE_')))) continue
+    for (const place of proofPlaces(by, owner)) await note(by, place)
+  }
+}
+
 /** ActingBar says on every page for whom one acts, until when, and leads back. */
 export function ActingBar() {
   const { t } = useWords()
@@ -41,6 +54,7 @@ export function ActingBar() {
   const a = acting!
   const d = useAsk(async () => ({ m: await mandateOf(a.mandate), name: (await note(signer.account))[called(a.owner)] }), [a.mandate, stamp]).data
   const state = d && word(d.m.state, 'MANDATE_STATE_')
+  useEffect(() => { if (state && !STANDS.includes(state)) forgetProofs(signer.account).catch(() => undefined) }, [state]) // else the next time
   return (
     <aside className="acting" aria-label={t('act.title')}>
       <span>{t('act.for', { who: d?.name ?? brief(a.owner) })}

@@ -16,7 +16,7 @@ export interface Receipt {
   notBeforeMs: string; notAfterMs: string; maxUses?: number; uses?: number; dataLifeDays?: number; withdrawal: string; complaint: string; height: string; chainId: string
 }
 export interface Mandate {
-  id: string; principal: string; agent: string; kind: string; state: string; fromMs: string; untilMs: string; maxUses?: number; uses?: number; maxLevel?: string; suspensions?: string[]
+  id: string; principal: string; agent: string; kind: string; state: string; fromMs: string; untilMs: string; maxUses?: number; uses?: number; maxLevel?: string; endedMs?: string
   scope?: { everything?: boolean; acts?: string[]; entries?: string[]; matters?: string[] }; cause?: string
 }
 export interface Recovery { id: string; path: string; state: string; openedMs: string; dueMs?: string; needed?: number; approvals?: { by: string }[]; newKey?: { id: string } }

@@ -13,7 +13,7 @@ import { Seen } from './seen'
 import { Me } from './me'
 import { Welcome } from './welcome'
 import { Trouble, Wait } from './parts'
-import { type Acting, ActingBar, keptActing, keepActing } from './acting'
+import { type Acting, ActingBar, forgetProofs, keptActing, keepActing } from './acting'
 
 /** BoxState: signer signs; owner is whose box is shown, the signer's own or that of whom he acts for. */
 export interface BoxState { at: Here; signer: Signer; owner: string; acting?: Acting; act: (a?: Acting) => void; refresh: () => void; stamp: number }
@@ -94,6 +94,7 @@ export function Box() {
         const mine = (await signers(h.chainId)).filter((s) => !s.org)
         const who = mine.find((s) => s.account === chosen()) ?? mine[0] ?? null
         setActing(keptActing(who?.account))
+        if (who) forgetProofs(who.account).catch(() => undefined) // else the next time
         setSigner(who)
       } catch (err) { setError(err) }
     })()

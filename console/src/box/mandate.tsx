@@ -1,8 +1,8 @@
 // One mandate, for both sides: the agent takes it and acts under it, the principal ends it.
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { hex } from '@/chain/bytes'
 import { note } from '@/chain/keys'
-import { brief, called, proofIn } from './acting'
+import { brief, called, forgetProofs, proofIn } from './acting'
 import { entryNames, type Mandate, mandateOf, namesOf, word } from './allowed'
 import { unbase64 } from './api'
 import { To, useBox } from './box'
@@ -30,6 +30,8 @@ export default function MandatePage({ id }: { id: string }) {
   const read = useMandate(id)
   const back = <To to="/box/me" className="back">‹ {t('me.title')}</To>
   const d = read.data
+  const ended = d?.m.endedMs !== undefined && d.m.agent === signer.account
+  useEffect(() => { if (ended) forgetProofs(signer.account).catch(() => undefined) }, [ended]) // else the next time
   if (!d) return <main className="page">{back}<h1>{t('act.one')}</h1>{read.error !== undefined ? <Trouble error={read.error} again={refresh} /> : <Wait />}</main>
   const { m } = d
   const agent = m.agent === signer.account
