@@ -31,6 +31,12 @@ func actsForAnother(p *page) {
 	q.see("请求使用他的数据")
 	q.open("/box/data")
 	q.see("委托不含保险库里的数据")
+	asker := p.another() // whoever uses the data sees who has agreed
+	asker.Size(1440, 900, false)
+	asker.enter("clerk")
+	asker.open("/grant/" + grant)
+	asker.see("代为授权")
+	asker.see("依委托")
 	p.open("/box/me")
 	p.press("=女儿 替我办事")
 	p.press(`[data-testid="mandate-end"]`)

@@ -40,7 +40,7 @@ function Overview({ d }: { d: GetGrantResponse }) {
   const { t } = useTranslation('user')
   const { signer } = useWho()
   const g = d.grant!
-  const name = useNames([account(g.grantee), entry(g.entry), ...g.providers.map(account)])
+  const name = useNames([account(g.grantee), account(g.actor), entry(g.entry), ...g.providers.map(account)])
   const read = useQuery({ ...getEntry(g.entry), enabled: g.entry !== '' })
   const left = g.maxUses ? Math.max(0, g.maxUses - g.uses) : undefined
   return (
@@ -48,6 +48,7 @@ function Overview({ d }: { d: GetGrantResponse }) {
       <dl className="facts">
         <dt>{t('grantee')}</dt><dd><Link to={pathOf(account(g.grantee))}>{name(account(g.grantee))}</Link></dd>
         <dt>{t('owner')}</dt><dd><code>{g.owner}</code></dd>
+        {g.actor !== g.owner && <><dt>{t('givenBy')}</dt><dd>{name(account(g.actor))} · <Link to={pathOf(`mandate/mandate/${g.mandate}`)}>{t('underMandate')}</Link></dd></>}
         <dt>{t('ofAsk')}</dt><dd><Link to={`/datarequest/${g.request}`}><code>{g.request}</code></Link></dd>
         {g.entry && <><dt>{t('item')}</dt><dd><Link to={pathOf(entry(g.entry))}>{name(entry(g.entry))}</Link></dd><dt>{t('field.items')}</dt><dd>{g.itemCodes.map((c) => read.data?.entry?.items.find((it) => it.code === c)?.name || c).join('、')}</dd></>}
         <dt>{t('term')}</dt><dd>{date(g.notBeforeMs)} – {date(g.notAfterMs)}</dd>
