@@ -15,10 +15,12 @@ describe('areas', () => {
     const routes = all(/\{ path: '([^']+)',/g).map((p) => p!.replace(/\$\w+$/, 'x'))
     expect(paths.filter((p) => !routes.includes(p))).toEqual([])
   })
-  it('show what has no page of its own as it stands, under its kind', () => {
-    const key = 'share/correction/0123456789abcdef'
+  it('show what has no page of its own as it stands', () => {
+    const key = 'credential/issuer/11110000000021928B'
     expect(pathOf(key)).toBe(`/object/${encodeURIComponent(key)}`)
-    expect(keyOf('/correction/0123456789abcdef')).toBe(key)
-    expect(kindOf(key)).toBe('correction')
+    expect(kindOf(key)).toBe('object')
+  })
+  it('lead from a page back to its object', () => {
+    for (const [path, key] of [['/correction/0123456789abcdef', 'share/correction/0123456789abcdef'], ['/delivery/0123456789abcdef~3', 'share/delivery/0123456789abcdef/3'], ['/nowhere/x', '']] as const) expect(keyOf(path)).toBe(key)
   })
 })
