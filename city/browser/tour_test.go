@@ -17,8 +17,9 @@ func (p *page) step(name string, done bool) {
 // focus puts the keyboard on an element as Tab does, at most 80 presses away.
 func (p *page) focus(selector string) {
 	p.t.Helper()
+	var on bool
+	p.ask(&on, `async (s) => { `+until+` return await until(s, () => document.querySelector(s)) !== null }`, selector) // a quick machine is through 80 elements before a list has come
 	for range 80 {
-		var on bool
 		p.ask(&on, `async (s) => !!document.activeElement?.matches(s)`, selector)
 		if on {
 			return
