@@ -19,7 +19,7 @@ import (
 
 func init() { story("records", records) }
 
-// records: an auditor opens an anchored file and a credential, which is suspended while he looks; a
+// records: an auditor opens an anchored file and a credential, which is revoked while he looks; a
 // department is told that a value is wrong, says that it is, and puts it right; who filed it
 // closes it with a mark.
 func records(p *page) {
@@ -90,6 +90,20 @@ func records(p *page) {
 	p.see("已办结")
 	p.see("已解决 · 5/5")
 	p.look("correction-closed")
+	withdrawn := p.sends(water.Code, &sharev1.FileCorrection{Entry: e.GetId(), Item: e.GetItems()[0].GetCode(), Statement: "提错了（演示）"})[0]
+	p.open("/correction/" + withdrawn)
+	p.deed("withdraw")
+	p.answer()
+	p.see("没有下一步")
+	var steps int
+	p.ask(&steps, `async () => document.querySelectorAll("ol.line > li").length`)
+	if steps != 2 {
+		p.t.Errorf("a correction that was withdrawn shows %d steps: it was filed and closed", steps)
+	}
+	p.ExpectErrors() // browsers note what is not there
+	p.open("/correction/ffffffffffffffff")
+	p.see("ffffffffffffffff")
+	p.axe("no correction")
 }
 
 func hash(s string) []byte { sum := sha256.Sum256([]byte(s)); return sum[:] }

@@ -17,6 +17,7 @@ import { useWho } from '@/shell/who'
 import { readObject } from '../catalogue/reads'
 import { type Deed, type Field, More, useAuthority } from '../deeds/more'
 import { getEntry } from '../inbox/requests'
+import { type Step, stepsOf } from './steps'
 
 const tones = { [S.UNSPECIFIED]: 'grey', [S.FILED]: 'blue', [S.ACKNOWLEDGED]: 'blue', [S.CONFIRMED]: 'amber', [S.REJECTED]: 'red', [S.CORRECTED]: 'green', [S.FANNED_OUT]: 'green', [S.CLOSED]: 'grey' } as const
 // What gateways' people type: which row it is, and that a copy was put right.
@@ -35,15 +36,12 @@ function Page({ c }: { c: Correction }) {
   const read = useQuery(getEntry(c.entry))
   const open = [S.FILED, S.ACKNOWLEDGED, S.CONFIRMED].includes(c.state)
   const item = c.item ? (read.data?.entry?.items.find((i) => i.code === c.item)?.name ?? c.item) : t('wholeRow')
-  const steps: { id: string; at: bigint; words: string }[] = [
-    { id: 'filed', at: c.createdMs, words: t('step.filed', { who: name(account(c.filedBy)) }) },
-    ...(c.state === S.REJECTED || (c.reason && c.correctedMs === 0n) ? [{ id: 'rejected', at: c.closedMs || 1n, words: t('step.rejected', { why: c.reason }) }] : [
-      { id: 'corrected', at: c.correctedMs, words: c.correctedMs > 0n ? t('step.corrected', { note: c.note }) : t('step.toCorrect') },
-      { id: 'applied', at: c.holders > 0n && c.applied >= c.holders ? 1n : 0n, words: t('step.applied', { n: amount(c.applied), of: amount(c.holders) }) },
-    ]),
-    { id: 'closed', at: c.closedMs, words: t('step.closed') },
-  ]
-  const next = steps.findIndex((s) => s.at === 0n)
+  const steps = stepsOf(c)
+  const words: Record<Step['id'], string> = {
+    filed: t('step.filed', { who: name(account(c.filedBy)) }), rejected: t('step.rejected', { why: c.reason }), corrected: c.correctedMs > 0n ? t('step.corrected', { note: c.note }) : t('step.toCorrect'),
+    applied: t('step.applied', { n: amount(c.applied), of: amount(c.holders) }), noHolder: t('step.noHolder'), closed: t('step.closed'),
+  }
+  const next = steps.findIndex((s) => !s.done)
   const waits = c.state === S.FANNED_OUT && c.applied < c.holders ? S.CORRECTED : c.state // for holders
   const command = commands[waits]
   return (
@@ -56,15 +54,15 @@ function Page({ c }: { c: Correction }) {
           <dl className="facts">
             <dt>{t('entry')}</dt><dd><Link to={pathOf(entry(c.entry))}>{name(entry(c.entry))}</Link> · {t('version', { n: String(c.entryVersion) })}</dd>
             <dt>{t('item')}</dt><dd>{item}</dd>
-            <dt>{t('row')}</dt><dd>{c.row.length > 0 ? <>{t('oneRow')} <span className="mono">{hex(c.row).slice(0, 16)}…</span></> : t('allRows')}</dd>
+            <dt>{t('row')}</dt><dd>{c.row.length > 0 ? <>{t('oneRow')} <span className="mono">{hex(c.row).slice(0, 16)}…</span> <Copy text={hex(c.row)} /></> : t('allRows')}</dd>
             <dt>{t('wrong')}</dt><dd>{c.statement}</dd>
-            <dt>{t('filedBy')}</dt><dd>{name(account(c.filedBy))}</dd>
-            <dt>{t('provider')}</dt><dd>{name(account(c.provider))}</dd>
+            <dt>{t('filedBy')}</dt><dd><Link to={pathOf(account(c.filedBy))}>{name(account(c.filedBy))}</Link></dd>
+            <dt>{t('provider')}</dt><dd><Link to={pathOf(account(c.provider))}>{name(account(c.provider))}</Link></dd>
             {c.evidenceHash.length > 0 && <><dt>{t('paper')}</dt><dd><span className="mono">{hex(c.evidenceHash).slice(0, 16)}…</span> <Copy text={hex(c.evidenceHash)} /></dd></>}
             {c.closedMs > 0n && <><dt>{t('result')}</dt><dd>{t(c.solved ? 'solved' : 'notSolved')}{c.score > 0 && ` · ${c.score}/5`}{c.feedback && ` · ${c.feedback}`}</dd></>}
           </dl>
           <h2 style={{ marginTop: 16 }}>{t('way')}</h2>
-          <ol className="line">{steps.map((s, i) => <li key={s.id} aria-current={i === next ? 'step' : undefined}>{s.words}{s.at > 1n && <small>{moment(s.at)}</small>}{i === next && <> <State words={t('here')} /></>}</li>)}</ol>
+          <ol className="line">{steps.map((s, i) => <li key={s.id} aria-current={i === next ? 'step' : undefined}>{words[s.id]}{s.at > 0n && <small>{moment(s.at)}</small>}{i === next && <> <State words={t('here')} /></>}</li>)}</ol>
           <p style={{ marginTop: 12 }}>{t(`next.${S[waits]}`)}</p>
           {command && (c.row.length > 0 || !command.startsWith('match')) && <><p className="second">{t(command.startsWith('match') ? 'whichRow' : 'ownCopy')}</p><Command text={`mulian share correction ${command.replace('ID', c.id)}`} /></>}
         </>
