@@ -3,6 +3,7 @@ package browser
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -80,8 +81,8 @@ func records(p *page) {
 	p.press(`[data-testid="first"]`)
 	p.answer("note", "已按档案更正（演示）")
 	p.see("已通知全部持有方")
-	p.putsRight(e.GetId(), filed[0])
-	p.see("持有方已更正 1/1")
+	n := p.putsRight(filed[0])
+	p.see(fmt.Sprintf("持有方已更正 %d/%d", n, n))
 	p.enter("user")
 	p.open("/correction/" + filed[0])
 	p.see("源头更正：已按档案更正（演示）")
@@ -102,20 +103,22 @@ func records(p *page) {
 	}
 	p.ExpectErrors() // browsers note what is not there
 	p.open("/correction/ffffffffffffffff")
-	p.see("ffffffffffffffff")
+	p.see("账本上没有这个编号")
 	p.axe("no correction")
 }
 
 func hash(s string) []byte { sum := sha256.Sum256([]byte(s)); return sum[:] }
 
-// putsRight says for whoever holds the entry that the copy was put right.
-func (p *page) putsRight(entry, correction string) {
+// putsRight says for everybody who was told of a correction that the copy was put right, and returns
+// how many these are: other stories may have shared the entry, too.
+func (p *page) putsRight(correction string) int {
 	p.t.Helper()
-	res, err := client.New(p.city.URL()).Share.ListAgreements(p.t.Context(), connect.NewRequest(&sharev1.ListAgreementsRequest{Entry: entry}))
+	res, err := client.New(p.city.URL()).Share.GetCorrection(p.t.Context(), connect.NewRequest(&sharev1.GetCorrectionRequest{Id: correction}))
 	p.ok(err)
-	for _, a := range res.Msg.GetAgreements() {
-		p.sends(a.GetConsumer(), &sharev1.ApplyCorrection{Correction: correction, Agreement: a.GetId(), Note: "已更正（演示）"})
+	for _, h := range res.Msg.GetHolders() {
+		p.sends(h.GetConsumer(), &sharev1.ApplyCorrection{Correction: correction, Agreement: h.GetAgreement(), Note: "已更正（演示）"})
 	}
+	return len(res.Msg.GetHolders())
 }
 
 // sends signs for a department as its officer, and returns the ids that were made.

@@ -27,6 +27,7 @@ export function Empty({ text, action }: { text: string; action?: ReactNode }) {
 /** Trouble says what failed, whether anything was lost, what to do, and the reference for the telephone. */
 export function Trouble({ error, retry, lost }: { error: unknown; retry?: () => void; lost?: string }) {
   const { t } = useTranslation('shell')
+  const [alone] = useState(() => !document.querySelector('h1'))
   const r = refusal(error)
   const number = Number(r.code.replace('MUL-', '')) || 0
   const words = useQuery({
@@ -35,9 +36,10 @@ export function Trouble({ error, retry, lost }: { error: unknown; retry?: () => 
   })
   const gone = missing(error) && !!document.querySelector('.find input')
   if (r.parties) return <OnlyParties />
+  const Title = gone && alone ? 'h1' : 'h2' // of what is not there, this is the page
   return (
     <div className="state" role="alert">
-      <h2>{r.offline ? t('trouble.offline') : words.data?.title || t('trouble.failed')}</h2>
+      <Title>{r.offline ? t('trouble.offline') : words.data?.title || t('trouble.failed')}</Title>
       <p>{gone ? t('trouble.gone') : <>{lost ?? t('trouble.nothingLost')} {words.data?.fix}</>}</p>
       <p className="actions">
         {gone && <><Button type="primary" onClick={() => document.querySelector<HTMLInputElement>('.find input')?.select()}>{t('trouble.find')}</Button><Button href="/trace">{t('trouble.recent')}</Button></>}
