@@ -35,7 +35,8 @@ type app struct {
 	verdicts *verdicts
 	admitted *recent // transactions that Check has taken, with their ids
 	shares   *shares
-	gossip   *gossip // nil: there are no other nodes
+	gossip   *gossip  // nil: there are no other nodes
+	catchUp  *catchUp // nil likewise, and while old blocks are replayed
 	keep     *atomic.Int64
 	latest   *latest
 	figures  *figures
@@ -263,6 +264,7 @@ func (a *app) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 	if a.open != nil {
 		a.open.Discard()
 	}
+	a.catchUp.carrying()
 	a.pace.at(req.Height, (*moments).begin)
 	a.pace.voted(req.Height, req.DecidedLastCommit)
 	timeMs := req.Time.UnixMilli()

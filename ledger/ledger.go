@@ -263,6 +263,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	if l.gossip != nil {
 		l.gossip.pool, l.gossip.wait = l.node.Mempool(), l.node.ConsensusReactor().WaitSync
 		l.app.gossip = l.gossip
+		l.app.catchUp = newCatchUp(l.node, l.db.Height)
 	}
 	l.app.outdated.syncing = l.node.ConsensusReactor().WaitSync
 	l.app.retain = l.retain
@@ -285,6 +286,7 @@ func (l *Ledger) startEngine(ctx context.Context, secrets keys) (err error) {
 	}
 	if l.cfg.Listen != "" {
 		l.running.Go(l.remind)
+		l.running.Go(func() { l.app.catchUp.attend(l.closing) })
 	}
 	l.running.Go(l.keepSnapshots)
 	l.running.Go(l.reclaim)

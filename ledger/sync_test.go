@@ -425,3 +425,38 @@ func sum(b []byte) []byte {
 	h := sha256.Sum256(b)
 	return h[:]
 }
+
+// TestPeersGoWhileANodeCatchesUp: a peer goes, and then the node itself, while blocks are
+// fetched; see catchUp for what the engine makes of it.
+func TestPeersGoWhileANodeCatchesUp(t *testing.T) {
+	const blocks, rounds = 400, 3
+	chain := ledgertest.NewChain(t, t.TempDir(), 2)
+	ls := openAll(t, chain)
+	var last *ledger.Committed
+	for i := range blocks {
+		last = submit(t, ls[0], ledgertest.Tx(t, fmt.Sprintf("k/%d", i%7), fmt.Sprint(i)))
+	}
+	cfg := newcomer(t, chain)
+	open := func(cfg ledger.Config) *ledger.Ledger {
+		l, err := ledger.Open(context.Background(), cfg, ledgertest.Machine{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		return l
+	}
+	shut := func(l *ledger.Ledger) {
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for round := range int64(rounds) {
+		l := open(cfg)
+		reach(t, l, last.Height*(2*round+1)/(2*rounds))
+		shut(ls[1])
+		reach(t, l, last.Height*(2*round+2)/(2*rounds)-1)
+		shut(l)
+		ls[1] = open(chain.Configs[1])
+	}
+	agree(t, []*ledger.Ledger{ls[0], ls[1], open(cfg)}, last.Height)
+}
